@@ -1,0 +1,5 @@
+"""The process: settings, the Celery app, routers, URLs."""
+
+from config.celery import app as celery_app
+
+__all__ = ("celery_app",)

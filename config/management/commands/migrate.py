@@ -1,0 +1,37 @@
+"""`manage.py migrate`: every database, unless one is named."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+
+from config.env import ALIASES
+
+
+class Command(migrate.Command):
+    help = "Bring every service's database up to date (or one, with --database); --create makes missing ones first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--create", action="store_true", help="Create databases that do not exist.")
+        parser.set_defaults(database=None)
+        for action in parser._actions:
+            if action.dest == "database":
+                action.choices = ALIASES
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**super().get_check_kwargs(options), "databases": [options["database"]] if options["database"] else []}
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        create = options.pop("create")
+        aliases = [options["database"]] if options["database"] else ALIASES
+        for alias in aliases:
+            if create:
+                self._create(alias)
+            super().handle(*args, **options | {"database": alias})
+
+    def _create(self, alias: str) -> None:
+        from config.databases import create_if_missing
+
+        if create_if_missing(alias):
+            self.stdout.write(f"created the database of {alias}")

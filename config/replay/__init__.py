@@ -1,0 +1,1 @@
+"""Real orders of the past, read from a file and placed again."""

@@ -1,0 +1,10 @@
+"""What the environment says, read once."""
+
+import sys
+
+from config import env
+
+try:
+    VALUES = env.read()
+except env.BadSetting as error:
+    sys.exit(f"setting {error}")

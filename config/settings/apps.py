@@ -1,0 +1,53 @@
+"""Django itself: apps, secrets, templates, time."""
+
+from config.settings._values import VALUES
+
+DEBUG = VALUES["DEBUG"]
+SECRET_KEY = VALUES["SECRET_KEY"]
+SEALING_KEYS = VALUES["SEALING_KEYS"]
+
+INSTALLED_APPS = [
+    "config",
+    "orchestration",
+    "inventory",
+    "payments",
+    "payments.gateways.sandbox",
+    "shipping",
+    "shipping.carriers.sandbox",
+    "orders",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_celery_results",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False

@@ -1,0 +1,59 @@
+"""Celery and its broker: short distances, late acks, JSON only, results of failures only."""
+
+from datetime import timedelta
+
+from config.settings._values import VALUES
+from orchestration.topology import ORCHESTRATOR, Topology
+
+TOPOLOGY = Topology(prefix=VALUES["QUEUE_PREFIX"], queue_type=VALUES["QUEUE_TYPE"])
+BROKER_HAS_CONFIRMS = VALUES["BROKER_URL"].startswith(("amqp://", "amqps://"))
+
+CELERY_BROKER_URL = VALUES["BROKER_URL"]
+CELERY_BROKER_CONNECTION_TIMEOUT = 2  # seconds: a request may wait this long for a broker that does not answer
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_HEARTBEAT = 20  # seconds; notices a half-open connection
+CELERY_BROKER_POOL_LIMIT = 16  # publishing connections a process keeps, at least one a thread
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "confirm_publish": True,
+        "read_timeout": 10,  # seconds; without it a memory or disk alarm hangs the publisher for ever
+        "write_timeout": 10,
+        "client_properties": {"connection_name": "shop"},
+    }
+    if BROKER_HAS_CONFIRMS
+    else {"visibility_timeout": 60, "socket_timeout": 10, "socket_connect_timeout": 2}
+)
+
+CELERY_TASK_QUEUES = TOPOLOGY.queues
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typo would make a queue that swallows sagas
+CELERY_TASK_DEFAULT_QUEUE = TOPOLOGY.name(ORCHESTRATOR)
+CELERY_TASK_DEFAULT_EXCHANGE = TOPOLOGY.exchange.name
+CELERY_TASK_DEFAULT_ROUTING_KEY = TOPOLOGY.name(ORCHESTRATOR)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_TASK_IGNORE_RESULT = True  # a success row costs four statements into seven indexes
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = True
+CELERY_RESULT_EXTENDED = True  # task name and worker beside the traceback; arguments are their safe repr
+CELERY_RESULT_EXPIRES = timedelta(days=30)
+
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_SEND_TASK_EVENTS = False  # workers that Flower watches are started with -E
+CELERY_TASK_SEND_SENT_EVENT = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # the ledger absorbs the second run
+CELERY_WORKER_CONSUMER = "config.celery:Consumer"
+
+CELERY_BEAT_SCHEDULE = {
+    "recover": {
+        "task": "orchestration.recover",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10, "queue": TOPOLOGY.name(ORCHESTRATOR)},
+    },
+}

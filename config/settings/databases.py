@@ -1,0 +1,36 @@
+"""A database per service; `default` is empty on purpose, so that a query that names no database is an error."""
+
+from typing import Any
+
+from config import env
+from config.settings._values import VALUES
+
+STATEMENT_TIMEOUT_MS = 30_000  # a statement slower than this is an outage, and the saga will come back
+LOCK_TIMEOUT_MS = 10_000  # below the statement timeout, so that the log says it was a lock
+CONNECT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10
+POOL_IDLE_S = 300  # an unused connection is closed after this
+
+
+def _database(alias: str) -> dict[str, Any]:
+    return {
+        **env.database(VALUES, alias),
+        "CONN_MAX_AGE": 0,  # closing gives the connection back to the pool
+        "OPTIONS": {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
+            "application_name": f"shop-{alias}",
+            "pool": {
+                "min_size": 0,
+                "max_size": VALUES["DATABASE_POOL_SIZE"],  # per process and alias; threads beyond it wait
+                "timeout": POOL_TIMEOUT_S,
+                "max_idle": POOL_IDLE_S,
+                "num_workers": 1,  # threads that open connections in the background
+            },
+        },
+        "TEST": {"DEPENDENCIES": []},  # Django would otherwise make every test database wait for `default`
+    }
+
+
+DATABASES: dict[str, dict[str, Any]] = {"default": {}} | {alias: _database(alias) for alias in env.ALIASES}
+DATABASE_ROUTERS = ["config.routers.AppLabelRouter"]

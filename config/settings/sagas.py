@@ -1,0 +1,16 @@
+"""How long sagas wait, and who is at the other end of the ports."""
+
+from datetime import timedelta
+
+from config.settings._values import VALUES
+
+RECOVERY_PERIOD = timedelta(seconds=VALUES["RECOVERY_PERIOD_SECONDS"])  # a due saga waits at most this much longer
+PRESUMED_LOST_AFTER = timedelta(seconds=VALUES["PRESUMED_LOST_SECONDS"])  # before asking whether a message is lost
+
+REDIS_URL = VALUES["REDIS_URL"]
+BREAKER_FAIL_MAX = VALUES["BREAKER_FAIL_MAX"]
+BREAKER_RESET = timedelta(seconds=VALUES["BREAKER_RESET_SECONDS"])
+
+PAYMENT_GATEWAY = VALUES["PAYMENT_GATEWAY"]
+CARRIER = VALUES["CARRIER"]
+SANDBOX_TIMEOUT = timedelta(seconds=VALUES["SANDBOX_TIMEOUT_SECONDS"])

@@ -1,0 +1,61 @@
+"""What the demonstration prints."""
+
+import sys
+from typing import Any
+
+from deploy.demo.shopping import Shopping
+from deploy.demo.stack import Kill, Stack
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+class Progress:
+    """One line that counts up: rewritten on a terminal, repeated now and then elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._step = max(1, total // 5)
+        self._said = -1
+
+    def show(self, shopping: Shopping) -> None:
+        """Print how far it is."""
+        line = f"placed {shopping.placed}/{self._total}, decided {shopping.decided}"
+        if sys.stdout.isatty():
+            sys.stdout.write(f"\r{line}   ")
+            sys.stdout.flush()
+        elif (mark := (shopping.placed + shopping.decided) // self._step) != self._said:
+            self._said = mark
+            say(line)
+
+
+def outcomes(shopping: Shopping, kill: Kill) -> None:
+    """Print what became of the orders and of the worker that was killed."""
+    say("")
+    for (kind, outcome), count in sorted(shopping.outcomes.items()):
+        say(f"  {count:5}  {kind:16} {outcome}")
+    say(f"{shopping.decided} orders decided, {shopping.orders_per_second:.0f} a second")
+    say(
+        f"killed in the middle with SIGKILL: the {kill.role} worker, pid {kill.killed_pid}; "
+        f"the supervisor started pid {kill.restarted_pid}"
+    )
+
+
+def books(agree: bool, report: dict[str, Any]) -> None:
+    """Print whether the books of all services, the gateway and the carrier agree."""
+    if agree:
+        say("the books agree: stock, payments, parcels, orders, gateway and carrier (manage.py audit)")
+        return
+    say("THE BOOKS DO NOT AGREE:")
+    for violation in report.get("violations", [report]):
+        say(f"  {violation}")
+
+
+def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
+    """Print where to look and how to log in."""
+    say("")
+    say(f"API docs  {stack.web_url}/api/v1/docs    header  Authorization: Token {seeded['token']}")
+    say(f"admin     {stack.web_url}/admin/         {seeded['admin_user']} / {seeded['admin_password']}")
+    say(f"Flower    {stack.flower_url}             {stack.flower_login.replace(':', ' / ')}")

@@ -1,0 +1,83 @@
+"""Many customers at once: places the planned orders and follows them until all are decided."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+from deploy.demo.client import Client, Refused
+from deploy.demo.plan import Order
+
+CUSTOMERS = 8
+POLL_SECONDS = 0.3
+UNDECIDED = ("processing", "cancelling")
+
+
+@dataclass
+class Shopping:
+    """What was placed and what became of it, counted while it happens."""
+
+    client: Client
+    started_at: float = field(default_factory=time.monotonic)
+    decided_at: float = 0.0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (kind, outcome)
+    _undecided: dict[str, str] = field(default_factory=dict)  # checkout id -> kind
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def placed(self) -> int:
+        """How many orders were accepted or refused at the door."""
+        with self._lock:
+            return len(self._undecided) + self.outcomes.total()
+
+    @property
+    def decided(self) -> int:
+        """How many are confirmed, failed, cancelled or were refused at the door."""
+        return self.outcomes.total()
+
+    @property
+    def orders_per_second(self) -> float:
+        """Decided orders over the time from the first request to the last decision seen."""
+        return self.decided / max(self.decided_at - self.started_at, 0.001)
+
+    def place_all(self, orders: Iterable[Order], *, on_progress: Callable[["Shopping"], None]) -> None:
+        """Place all orders, several at a time."""
+        with ThreadPoolExecutor(CUSTOMERS) as customers:
+            for _ in customers.map(self._place, orders):
+                on_progress(self)
+
+    def follow(self, *, seconds: float, on_progress: Callable[["Shopping"], None]) -> bool:
+        """Ask until all are decided; False when time is up before."""
+        deadline = time.monotonic() + seconds
+        with ThreadPoolExecutor(CUSTOMERS) as customers:
+            while self._undecided and time.monotonic() < deadline:
+                list(customers.map(self._look, list(self._undecided)))
+                on_progress(self)
+                time.sleep(POLL_SECONDS)
+        return not self._undecided
+
+    def _place(self, order: Order) -> None:
+        try:
+            checkout_id = self.client.place(order.body, key=str(uuid.uuid4()))
+        except Refused as refused:
+            self._decide(order.kind, f"refused at the door: {refused}")
+        else:
+            with self._lock:
+                self._undecided[checkout_id] = order.kind
+
+    def _look(self, checkout_id: str) -> None:
+        checkout = self.client.checkout(checkout_id)
+        if checkout["status"] in UNDECIDED:
+            return
+        failure = checkout.get("failure")
+        with self._lock:
+            kind = self._undecided.pop(checkout_id)
+        self._decide(kind, f"{checkout['status']}: {failure['code']}" if failure else checkout["status"])
+
+    def _decide(self, kind: str, outcome: str) -> None:
+        with self._lock:
+            self.outcomes[kind, outcome] += 1
+            self.decided_at = time.monotonic()

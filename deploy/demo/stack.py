@@ -1,0 +1,169 @@
+"""The shop's processes during the demonstration: started, one of them killed, all of them ended."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy import supervisor
+from deploy.demo import leftovers, servers
+from deploy.servers.ports import LOOPBACK, free_port, is_free
+from deploy.servers.processes import ProcessId, kill_trees, wait_until
+from deploy.servers.services import POSTGRES, RABBITMQ
+from deploy.servers.started import Register
+
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 45.0
+THREADS = 4
+
+
+class CommandFailed(Exception):
+    """A management command failed; the message is the end of what it printed."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A worker killed and what the supervisor put in its place."""
+
+    role: str
+    killed_pid: int
+    restarted_pid: int
+
+
+class Stack:
+    """Servers, databases and supervised processes of one demonstration, all of them its own."""
+
+    def __init__(self, run_directory: Path) -> None:
+        self.run_directory = run_directory
+        self._register = Register(run_directory)
+        self._log = run_directory / "supervisord.log"
+        self._supervisor: subprocess.Popen[bytes] | None = None
+        self.environment = _environment(run_directory)
+        self.flower_login = self.environment["FLOWER_BASIC_AUTH"]
+        self.web_url = f"http://{self.environment['WEB_BIND']}"
+        self.flower_url = f"http://{LOOPBACK}:{self.environment['FLOWER_PORT']}"
+
+    def start_servers(self) -> None:
+        """Have PostgreSQL, a broker and Redis, without databases or queues of an earlier demonstration."""
+        self._register.end_all()
+        self._log.unlink(missing_ok=True)
+        self.environment |= servers.choose(self._register, os.environ)
+        self._drop_databases_and_queues()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command and give what it prints. :raises CommandFailed: unless it exits with 0."""
+        done = self._run_manage(arguments)
+        if done.returncode:
+            raise CommandFailed(f"manage.py {arguments[0]}: {(done.stderr or done.stdout)[-2000:]}")
+        return done.stdout
+
+    def audit(self) -> tuple[bool, dict[str, Any]]:
+        """Compare the books: whether they agree, and the report."""
+        done = self._run_manage(("audit", "--format", "json"))
+        try:
+            return done.returncode == 0, json.loads(done.stdout)
+        except json.JSONDecodeError:
+            raise CommandFailed(f"manage.py audit: {(done.stderr or done.stdout)[-2000:]}") from None
+
+    def start_processes(self) -> None:
+        """Start web, workers, beat and Flower under their supervisor and wait until all of them run."""
+        supervised = supervisor.programs(
+            queue_prefix=self._setting("QUEUE_PREFIX"), threads=THREADS, run_directory=self.run_directory
+        )
+        command = supervisor.write(supervised, run_directory=self.run_directory)
+        with (self.run_directory / "supervisord.out").open("wb") as out:
+            self._supervisor = subprocess.Popen(
+                command, env=self.environment, stdout=out, stderr=out, start_new_session=True
+            )
+        wait_until(
+            lambda: all(self._is_running(program.name) for program in supervised),
+            seconds=START_TIMEOUT_SECONDS,
+            what="start of every process",
+        )
+
+    def kill_worker(self, role: str) -> Kill:
+        """Kill a worker with SIGKILL and wait until the supervisor has started another."""
+        pids = self._pids(role)
+        os.kill(pids[-1], signal.SIGKILL)
+        wait_until(
+            lambda: len(self._pids(role)) > len(pids),
+            seconds=START_TIMEOUT_SECONDS,
+            what=f"another {role} worker",
+        )
+        return Kill(role, killed_pid=pids[-1], restarted_pid=self._pids(role)[-1])
+
+    def stop(self) -> None:
+        """End everything this demonstration started and remove what it made elsewhere."""
+        if self._supervisor is not None:
+            self._stop_supervisor(self._supervisor)
+        try:
+            self._drop_databases_and_queues()
+        finally:
+            self._register.end_all()
+
+    def _stop_supervisor(self, running: "subprocess.Popen[bytes]") -> None:
+        running.send_signal(signal.SIGTERM)
+        try:
+            running.wait(timeout=STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill_trees([ProcessId.of(running.pid)])
+            running.wait()
+
+    def _run_manage(self, arguments: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=supervisor.PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _drop_databases_and_queues(self) -> None:
+        """Remove what is ours on servers that are not: nothing is left there, of this run or one that was killed."""
+        ours = self._register.read()
+        if POSTGRES.name not in ours and POSTGRES.variable in self.environment:
+            leftovers.drop_databases(self._setting("POSTGRES_URL"), prefix=self._setting("DATABASE_PREFIX"))
+        if RABBITMQ.name not in ours and self.environment.get(RABBITMQ.variable, "").startswith("amqp"):
+            leftovers.delete_queues(self._setting("BROKER_URL"), prefix=self._setting("QUEUE_PREFIX"))
+
+    def _setting(self, name: str) -> str:
+        return self.environment[f"SHOP_{name}"]
+
+    def _read_log(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+    def _is_running(self, name: str) -> bool:
+        return f"success: {name} entered RUNNING state" in self._read_log()
+
+    def _pids(self, role: str) -> list[int]:
+        return [int(pid) for pid in re.findall(rf"spawned: '{role}' with pid (\d+)", self._read_log())]
+
+
+def _environment(run_directory: Path) -> dict[str, str]:
+    """Give the settings of a demonstration: those of the environment, with names and secrets of its own."""
+    checkout = hashlib.sha256(str(run_directory).encode()).hexdigest()[:6]
+    return {
+        **{name: value for name, value in os.environ.items() if not name.endswith("_DATABASE_URL")},
+        "SHOP_DEBUG": "false",
+        "SHOP_SECRET_KEY": secrets.token_urlsafe(48),
+        "SHOP_SEALING_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "SHOP_DATABASE_PREFIX": f"shop_demo_{checkout}_",
+        "SHOP_QUEUE_PREFIX": f"demo-{checkout}-",
+        "WEB_BIND": f"{LOOPBACK}:{_port(8000)}",
+        "FLOWER_ADDRESS": LOOPBACK,
+        "FLOWER_PORT": str(_port(5555)),
+        "FLOWER_BASIC_AUTH": f"demo:{secrets.token_urlsafe(9)}",
+    }
+
+
+def _port(preferred: int) -> int:
+    return preferred if is_free(preferred) else free_port()

@@ -1,0 +1,49 @@
+"""`python -m deploy.guard COMMAND…`: runs a command and, however it ends, leaves no process of it behind."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+
+from deploy.servers.processes import ProcessId, kill_trees, tree
+
+# prctl(2)
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(command: list[str]) -> int:
+    """Run the command and give its exit code; signals that end this process are handed on to it."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        child = subprocess.Popen(command, preexec_fn=_end_with_parent, start_new_session=True)
+        for signum in FORWARDED:
+            signal.signal(signum, lambda number, _frame: child.send_signal(number))
+        return _exit_code(child.wait())
+    finally:
+        kill_trees(_orphans())
+
+
+def _orphans() -> list[ProcessId]:
+    """List what the command left: a subreaper inherits every descendant whose own parent has ended."""
+    return tree(ProcessId.of(os.getpid()))[1:]
+
+
+def _end_with_parent() -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def _exit_code(returncode: int) -> int:
+    """Give the code a shell shows for a process that a signal ended."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

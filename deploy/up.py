@@ -1,0 +1,47 @@
+"""`python -m deploy.up`: runs the whole shop on this machine against the configured servers, until it is ended."""
+
+import os
+import secrets
+import subprocess
+import sys
+from typing import NoReturn
+
+from config import env
+from deploy import supervisor
+
+RUN_DIRECTORY = supervisor.PROJECT / ".run" / "up"
+
+
+def prepare() -> int:
+    """Bring the databases up to date and check that nothing is missing; the exit code tells."""
+    for step in (("migrate", "--create"), ("ready",)):
+        if code := subprocess.call([sys.executable, "manage.py", *step], cwd=supervisor.PROJECT):
+            return code
+    return 0
+
+
+def supervise(queue_prefix: str) -> NoReturn:
+    """Become the supervisor of all processes."""
+    threads = int(os.environ.get("WORKER_THREADS", "8"))
+    supervised = supervisor.programs(queue_prefix=queue_prefix, threads=threads, run_directory=RUN_DIRECTORY)
+    command = supervisor.write(supervised, run_directory=RUN_DIRECTORY)
+    _protect_flower()
+    print(f"web on {os.environ.get('WEB_BIND', '127.0.0.1:8000')}; logs in {RUN_DIRECTORY}", flush=True)
+    os.execv(command[0], command)
+
+
+def _protect_flower() -> None:
+    os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")
+    if not os.environ.get("FLOWER_BASIC_AUTH"):
+        os.environ["FLOWER_BASIC_AUTH"] = f"operator:{secrets.token_urlsafe(12)}"
+        print(f"Flower login {os.environ['FLOWER_BASIC_AUTH']} (choose one with FLOWER_BASIC_AUTH)")
+
+
+if __name__ == "__main__":
+    try:
+        settings = env.read()
+    except env.BadSetting as error:
+        sys.exit(f"setting {error}")
+    if code := prepare():
+        sys.exit(code)
+    supervise(settings["QUEUE_PREFIX"])

@@ -1,0 +1,17 @@
+"""How gunicorn serves the shop: few processes, enough threads for requests that wait for an answer."""
+
+import os
+
+bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = int(os.environ.get("WEB_THREADS", "16"))  # `Prefer: wait` holds one for up to 10 s
+timeout = 30  # seconds without a sign of life from a process
+graceful_timeout = 15  # seconds for requests in flight at a stop; above the longest wait
+keepalive = 5  # seconds; above a proxy's pause between two requests
+max_requests = 10_000  # a process is renewed after so many, against slow leaks
+max_requests_jitter = 1_000
+limit_request_line = 4_094  # bytes
+limit_request_fields = 50
+accesslog = None
+errorlog = "-"

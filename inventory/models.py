@@ -1,0 +1,95 @@
+"""Tables of the inventory service: units held, units promised, and every change of either."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from orchestration.participant.ledger import LedgerRow
+
+
+class Stock(models.Model):
+    """Units of one SKU in the warehouse. What a buyer may have is `on_hand - reserved`."""
+
+    sku = models.TextField(primary_key=True, verbose_name="SKU")
+    on_hand = models.BigIntegerField(help_text="Units in the warehouse, the promised ones included.")
+    reserved = models.BigIntegerField(default=0, help_text="Units promised to orders.")
+    version = models.BigIntegerField(default=0, help_text="Grows with every change.")
+
+    class Meta:
+        verbose_name_plural = "stock"
+        ordering = ("sku",)
+        constraints = (
+            models.CheckConstraint(condition=~Q(sku=""), name="stock_sku_is_not_empty"),
+            models.CheckConstraint(condition=Q(on_hand__gte=0), name="stock_on_hand_not_negative"),
+            models.CheckConstraint(condition=Q(reserved__gte=0), name="stock_reserved_not_negative"),
+            models.CheckConstraint(condition=Q(reserved__lte=F("on_hand")), name="stock_not_oversold"),
+        )
+
+    def __str__(self) -> str:
+        return self.sku
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.reserved
+
+
+class Reservation(models.Model):
+    """Units of one SKU promised to one saga's order; live until `released_at`."""
+
+    id = models.BigAutoField(primary_key=True)
+    saga_id = models.UUIDField()
+    order_id = models.UUIDField()
+    stock = models.ForeignKey(Stock, on_delete=models.PROTECT, db_column="sku", db_index=False)
+    quantity = models.BigIntegerField(help_text="Units.")
+    reserved_at = models.DateTimeField(db_default=Now())
+    released_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("saga_id", "stock"), name="reservation_once_per_saga_and_sku"),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="reservation_holds_a_unit"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.stock_id}"
+
+
+class Movement(models.Model):
+    """One change of one SKU's units. Rows are only ever added."""
+
+    class Kind(models.TextChoices):
+        RECEIVED = "received"
+        """`on_hand` grew."""
+        RESERVED = "reserved"
+        """`reserved` grew."""
+        RELEASED = "released"
+        """`reserved` shrank."""
+        CONSUMED = "consumed"
+        """Both shrank: the units left the warehouse."""
+
+    id = models.BigAutoField(primary_key=True)
+    stock = models.ForeignKey(Stock, on_delete=models.PROTECT, db_column="sku")
+    kind = models.TextField(choices=Kind.choices)
+    quantity = models.BigIntegerField(help_text="Units, always positive.")
+    saga_id = models.UUIDField(null=True, blank=True, help_text="The saga that asked for it, if one did.")
+    moved_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="movement_moves_a_unit"),
+            models.CheckConstraint(
+                condition=Q(kind__in=("received", "reserved", "released", "consumed")), name="movement_kind_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.quantity} of {self.stock_id}"
+
+
+class Ledger(LedgerRow):
+    """What inventory did for each saga."""
+
+    class Meta(LedgerRow.Meta):
+        verbose_name_plural = "ledger"

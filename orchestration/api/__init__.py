@@ -1,0 +1,1 @@
+"""What every HTTP resource shares, whichever service it is about."""

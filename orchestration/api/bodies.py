@@ -1,0 +1,101 @@
+"""JSON request bodies, read within a limit."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, BinaryIO, NoReturn
+
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+
+from orchestration.api.problems import Problem
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class BodyTooLarge(Problem):
+    """The request body is larger than 64 KB."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body_too_large"
+
+
+class BodyUnreadable(Problem):
+    """The request body ended before it was complete."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "body_unreadable"
+
+
+class MalformedJson(Problem):
+    """The request body is not JSON (RFC 8259) in UTF-8."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "malformed_json"
+
+
+@dataclass(frozen=True)
+class JsonBody:
+    """What a client sent; `sha256` is the hex digest of its canonical form, blind to spacing and to member order."""
+
+    value: Any
+    sha256: str
+
+
+def read_json(request: Request) -> JsonBody:
+    """Read the body of a request whose parsed data nobody has asked for yet.
+
+    :raises UnsupportedMediaType: when it is not declared as `application/json`.
+    :raises BodyTooLarge: after at most `MAX_BODY_BYTES` + 1 bytes, however it is sent.
+    :raises BodyUnreadable: when the client stopped sending.
+    :raises MalformedJson: when it is not JSON; duplicate members, NaN and Infinity are not.
+    """
+    media_type = request.content_type or ""
+    if media_type.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType(media_type)
+    raw = _read(request)
+    try:
+        value = json.loads(raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_unique_members)
+        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise MalformedJson from error
+    return JsonBody(value, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _read(request: Request) -> bytes:
+    if _declared_length(request) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    try:
+        raw = _stream(request).read(MAX_BODY_BYTES + 1)
+    except OSError as error:
+        raise BodyUnreadable from error
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    if len(raw) < _declared_length(request):
+        raise BodyUnreadable
+    return raw
+
+
+def _declared_length(request: Request) -> int:
+    length: str = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdigit() else 0
+
+
+def _stream(request: Request) -> BinaryIO:
+    """Django reads `Content-Length` bytes, which is none of a chunked body: take that one from the server."""
+    environ = request.META
+    if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+        return environ["wsgi.input"]  # type: ignore[no-any-return]
+    return request._request  # type: ignore[no-any-return]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member is there twice")
+    return members

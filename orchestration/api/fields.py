@@ -1,0 +1,65 @@
+"""Strict JSON fields: what the client sent is of the type that is asked for, or refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.validators import RegexValidator
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+no_control_characters = RegexValidator(
+    r"^[^\x00-\x1f\x7f]*\Z", "Line breaks and other control characters are not allowed.", code="control_character"
+)
+
+
+class Text(serializers.CharField):
+    """A JSON string of one line, without the space around it; REST framework's own would also take a number."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_length": None if kwargs.get("allow_blank") else 1, **kwargs})
+        self.validators.append(no_control_characters)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WholeNumber(serializers.IntegerField):
+    """A JSON number without a fraction; REST framework's own would also take "2" and 2.0."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Strict(serializers.Serializer[Any]):
+    """A JSON object that may hold no member it does not declare."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        unknown = [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
+        errors: dict[str, Any] = {
+            name: [ErrorDetail("There is no such field.", code="unknown_field")] for name in unknown
+        }
+        try:
+            values: dict[str, Any] = super().to_internal_value(data)
+        except ValidationError as error:
+            raise ValidationError({**error.detail, **errors}) from None
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+
+class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Says in the OpenAPI document that a `Strict` object has no other members."""
+
+    target_class = Strict
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}

@@ -1,0 +1,49 @@
+"""Problem documents for what fails outside the views: routing, hosts, middleware."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+from orchestration.api.problems import CONTENT_TYPE, Document, InternalError
+
+API_PATH = "/api/"
+"""Below it errors are for programs; elsewhere (the admin) they are for people."""
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a path that no route knows (`handler404`, and the API's last route)."""
+    if _for_people(request):
+        return defaults.page_not_found(request, exception or Exception())
+    return _answer(HTTPStatus.NOT_FOUND, "not_found", "There is nothing at this address.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django itself turned away (`handler400`)."""
+    if _for_people(request):
+        return defaults.bad_request(request, exception)
+    return _answer(HTTPStatus.BAD_REQUEST, "bad_request", "The request cannot be read.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what a middleware forbade (`handler403`)."""
+    if _for_people(request):
+        return defaults.permission_denied(request, exception)
+    return _answer(HTTPStatus.FORBIDDEN, "permission_denied", "This is not allowed.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer what broke outside a view (`handler500`); Django has logged it."""
+    if _for_people(request):
+        return defaults.server_error(request)
+    document = InternalError().document
+    return JsonResponse(document.as_json(), status=document.status, content_type=CONTENT_TYPE)
+
+
+def _for_people(request: HttpRequest) -> bool:
+    return not request.path_info.startswith(API_PATH)
+
+
+def _answer(status: HTTPStatus, code: str, detail: str) -> HttpResponse:
+    document = Document(status, code, status.phrase, detail)
+    return JsonResponse(document.as_json(), status=status, content_type=CONTENT_TYPE)

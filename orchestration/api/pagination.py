@@ -1,0 +1,48 @@
+"""Lists in pages, by cursor: rows that come and go in between neither repeat nor hide others."""
+
+from http import HTTPStatus
+from typing import TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from orchestration.api.problems import Problem
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+class InvalidCursor(Problem):
+    """The cursor is none that this list gave out."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_cursor"
+
+
+class Pages(CursorPagination):
+    """REST framework's, with the answer a made-up cursor deserves."""
+
+    cursor_query_description = "From `next` or `previous` of another page."
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """:raises InvalidCursor: when it cannot be decoded."""
+        try:
+            cursor: Cursor | None = super().decode_cursor(request)
+        except NotFound as error:
+            raise InvalidCursor from error
+        if cursor and "\0" in (cursor.position or ""):
+            raise InvalidCursor
+        return cursor
+
+    def paginate_queryset(
+        self, queryset: QuerySet[_Row], request: Request, view: APIView | None = None
+    ) -> list[_Row]:
+        """:raises InvalidCursor: when it holds what the ordering column cannot."""
+        try:
+            rows: list[_Row] = super().paginate_queryset(queryset, request, view) or []
+        except ValidationError as error:
+            raise InvalidCursor from error
+        return rows

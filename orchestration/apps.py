@@ -1,0 +1,10 @@
+"""Orchestration as a Django app."""
+
+from django.apps import AppConfig
+
+
+class OrchestrationApp(AppConfig):
+    name = "orchestration"
+
+    def ready(self) -> None:
+        from orchestration import tasks, worker  # noqa: F401  they register themselves

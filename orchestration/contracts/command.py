@@ -1,0 +1,59 @@
+"""What a participant can be asked to do: actions, their compensations, and reads."""
+
+from dataclasses import dataclass, fields
+
+
+class _Named:
+    name: str
+
+    @property
+    def service(self) -> str:
+        """The service that answers, which is also its database alias and its queue."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Action(_Named):
+    """One thing a participant does in a saga.
+
+    `name` is "service.verb_noun"; `request` and `answer` are frozen dataclasses (`answer` None: nothing to tell).
+    """
+
+    name: str
+    request: type
+    answer: type | None = None
+
+    @property
+    def step(self) -> str:
+        """The step's name in saga log and ledger, "reserve_stock"."""
+        return self.name.partition(".")[2]
+
+    @property
+    def provides(self) -> dict[str, object]:
+        """Field name to type of what later steps may need from this answer."""
+        return field_types(self.answer) if self.answer else {}
+
+
+@dataclass(frozen=True)
+class Compensation(_Named):
+    """What reverses `undoes`. Its request may hold only what was known before that action ran."""
+
+    name: str
+    request: type
+    undoes: Action
+
+    @property
+    def step(self) -> str:
+        return self.undoes.step
+
+
+@dataclass(frozen=True)
+class Query(_Named):
+    """A read that another service may ask for, answered at once and from one database."""
+
+    name: str
+
+
+def field_types(contract: type) -> dict[str, object]:
+    """Field name to type annotation of a contract dataclass."""
+    return {field.name: field.type for field in fields(contract)}

@@ -1,0 +1,27 @@
+"""What inventory is asked, and answers."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from orchestration.contracts.command import Action, Compensation, Query
+from orchestration.contracts.values import Line
+
+
+@dataclass(frozen=True)
+class ReserveStock:
+    saga_id: UUID
+    order_id: UUID
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class ReleaseStock:
+    saga_id: UUID
+    order_id: UUID
+
+
+reserve_stock = Action("inventory.reserve_stock", request=ReserveStock)
+release_stock = Compensation("inventory.release_stock", request=ReleaseStock, undoes=reserve_stock)
+
+available_units = Query("inventory.available_units")
+"""(skus: iterable of str) -> dict of SKU to units a buyer may have now; unknown SKUs are absent."""

@@ -1,0 +1,41 @@
+"""What a checkout asks for, and what orders is asked in turn."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from orchestration.contracts.command import Action
+from orchestration.contracts.values import Address, Line, Sealed
+
+
+@dataclass(frozen=True)
+class CheckoutRequested:
+    """A priced cart: `total_minor` is the sum of the lines, in minor units of `currency` (ISO 4217)."""
+
+    order_id: UUID
+    customer_id: str
+    idempotency_key: str
+    lines: tuple[Line, ...]
+    total_minor: int
+    currency: str
+    payment_method: Sealed
+    shipping_address: Address
+    placed_at: datetime
+
+
+@dataclass(frozen=True)
+class PlaceOrder:
+    saga_id: UUID
+    order_id: UUID
+    customer_id: str
+    idempotency_key: str
+    lines: tuple[Line, ...]
+    total_minor: int
+    currency: str
+    shipping_address: Address
+    placed_at: datetime
+    authorisation_id: str
+    tracking_number: str
+
+
+place_order = Action("orders.place_order", request=PlaceOrder)

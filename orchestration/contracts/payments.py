@@ -1,0 +1,49 @@
+"""What payments is asked, and answers. Amounts are minor units of an ISO 4217 currency."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from orchestration.contracts.command import Action, Compensation
+from orchestration.contracts.values import Sealed
+
+
+@dataclass(frozen=True)
+class AuthorisePayment:
+    saga_id: UUID
+    order_id: UUID
+    total_minor: int
+    currency: str
+    payment_method: Sealed
+
+
+@dataclass(frozen=True)
+class PaymentAuthorised:
+    authorisation_id: str
+
+
+@dataclass(frozen=True)
+class RefundPayment:
+    saga_id: UUID
+    order_id: UUID
+    total_minor: int
+    currency: str
+    payment_method: Sealed
+
+
+@dataclass(frozen=True)
+class CapturePayment:
+    saga_id: UUID
+    order_id: UUID
+    total_minor: int
+    currency: str
+    authorisation_id: str
+
+
+@dataclass(frozen=True)
+class PaymentCaptured:
+    capture_id: str
+
+
+authorise_payment = Action("payments.authorise_payment", request=AuthorisePayment, answer=PaymentAuthorised)
+refund_payment = Compensation("payments.refund_payment", request=RefundPayment, undoes=authorise_payment)
+capture_payment = Action("payments.capture_payment", request=CapturePayment, answer=PaymentCaptured)

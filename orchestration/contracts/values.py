@@ -1,0 +1,32 @@
+"""Values that several contracts share."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+Sealed = NewType("Sealed", str)
+"""A secret encrypted at the edge; only the service that must use it opens it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an order: `quantity` whole units of `sku`, `unit_price_minor` each in the order's currency."""
+
+    sku: str
+    quantity: int
+    unit_price_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        return self.quantity * self.unit_price_minor
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a parcel goes; `country` is ISO 3166-1 alpha-2."""
+
+    name: str
+    line1: str
+    city: str
+    postcode: str
+    country: str
+    line2: str = ""

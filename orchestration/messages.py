@@ -1,0 +1,36 @@
+"""What every message of ours has in common: who may lose it (nobody), and what it shows of itself (ids)."""
+
+from typing import Any
+
+from amqp.exceptions import AMQPError
+from celery import Task
+from kombu.exceptions import OperationalError
+
+
+class SagaTask(Task):  # type: ignore[misc]
+    """A task whose message is confirmed, must be routed, is acked late, and whose success leaves no row."""
+
+    abstract = True
+    acks_late = True
+    reject_on_worker_lost = True
+    ignore_result = True
+    store_errors_even_if_ignored = True
+    mandatory = True
+    max_retries = 0  # retries have one owner, the saga
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """Publish.
+
+        :raises OperationalError: when the broker did not confirm it, or could not route it; it may still arrive.
+        """
+        options.setdefault("argsrepr", "()")  # what a saga knows is nothing for logs, events or result rows
+        options.setdefault("kwargsrepr", repr(_public(kwargs)))
+        try:
+            return super().apply_async(args, kwargs, **options)
+        except (AMQPError, TimeoutError) as error:
+            raise OperationalError(f"not published: {error}") from error
+
+
+def _public(kwargs: Any) -> dict[str, Any]:
+    shown = ("saga_id", "step", "operation", "token", "route")
+    return {name: kwargs[name] for name in shown if name in (kwargs or {})}

@@ -1,0 +1,109 @@
+"""Tables of the orchestrator: saga instances, their log, and the markers that tell lost from late."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from orchestration.states import ENDED, Kind, Phase
+
+ALIAS = "orchestration"
+
+
+class SagaInstance(models.Model):
+    """One run of a saga. Every change of it is a compare-and-set on `phase` and `version`."""
+
+    id = models.UUIDField(primary_key=True)
+    definition = models.TextField()
+    customer_id = models.TextField()
+    idempotency_key = models.TextField()
+    request_hash = models.TextField()
+    order_id = models.UUIDField(null=True)
+    request = models.JSONField()
+
+    phase = models.TextField(choices=[(phase.value, phase.value) for phase in Phase])
+    version = models.PositiveIntegerField(default=0)
+    token = models.PositiveIntegerField(default=1)
+    """The fencing token: how often something was dispatched."""
+    in_flight = models.BooleanField(default=True)
+    progress = models.JSONField(default=dict)
+    """What `states.State` holds beside the columns: done, undone, held, parked, failures."""
+    answers = models.JSONField(default=dict)
+    """Facts that steps have answered, by field name."""
+    failure = models.JSONField(null=True)
+    log_length = models.PositiveIntegerField(default=1)
+
+    parked = models.BooleanField(default=False)
+    dispatched_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    """When recovery looks at it again; null when it has ended or waits for a person."""
+    deadline_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "saga"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("customer_id", "idempotency_key"), name="saga_one_per_customer_and_idempotency_key"
+            ),
+            models.CheckConstraint(condition=Q(phase__in=list(Phase)), name="saga_phase_is_known"),
+            models.CheckConstraint(
+                condition=Q(phase__in=list(ENDED), ended_at__isnull=False, due_at__isnull=True)
+                | ~Q(phase__in=list(ENDED)) & Q(ended_at__isnull=True),
+                name="saga_ended_is_never_due",
+            ),
+            models.CheckConstraint(
+                condition=Q(parked=True) | Q(due_at__isnull=False) | Q(phase__in=list(ENDED)),
+                name="saga_unfinished_is_due_or_parked",
+            ),
+        )
+        indexes = (
+            models.Index(F("due_at"), name="saga_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=("order_id",), name="saga_by_order"),
+            models.Index(fields=("-created_at",), name="saga_newest_first"),
+            models.Index(fields=("phase", "-created_at"), name="saga_unfinished", condition=~Q(phase__in=list(ENDED))),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.definition} {self.id}"
+
+
+class SagaLogEntry(models.Model):
+    """One line of a saga's log: append-only, gapless."""
+
+    saga = models.ForeignKey(SagaInstance, on_delete=models.PROTECT, related_name="log", db_index=False)
+    sequence = models.PositiveIntegerField()
+    kind = models.TextField(choices=[(kind.value, kind.value) for kind in Kind])
+    step = models.TextField(default="")
+    phase = models.TextField()
+    """The saga's phase after this."""
+    token = models.PositiveIntegerField()
+    detail = models.JSONField(default=dict)
+    at = models.DateTimeField()
+    """When it happened."""
+    written_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "saga log entry"
+        verbose_name_plural = "saga log"
+        ordering = ("saga", "sequence")
+        constraints = (
+            models.UniqueConstraint(fields=("saga", "sequence"), name="saga_log_one_entry_per_number"),
+            models.CheckConstraint(condition=Q(kind__in=list(Kind)), name="saga_log_kind_is_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.kind} {self.step}".rstrip()
+
+
+class Marker(models.Model):
+    """The newest message known to have passed a route of queues: what was sent before it is done, or lost."""
+
+    route = models.TextField(primary_key=True)
+    sent_at = models.DateTimeField()
+    returned_sent_at = models.DateTimeField(null=True)
+    """When the newest marker that came back had been sent."""
+
+    def __str__(self) -> str:
+        return self.route

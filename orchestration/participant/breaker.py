@@ -1,0 +1,175 @@
+"""The circuit breaker around calls to an outside system, one for all processes of a service."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
+from datetime import UTC, datetime, timedelta
+
+from pybreaker import CircuitBreaker, CircuitBreakerStorage
+from redis import Redis
+
+from orchestration.participant.breaker_record import Record, State
+
+
+class BreakerOpen(Exception):
+    """The breaker `name` is open: the call was not made, which is no attempt; ask again at `until` (aware UTC)."""
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(name, until)
+        self.name = name
+        self.until = until
+
+    def __str__(self) -> str:
+        return f"breaker {self.name} is open until {self.until.isoformat()}"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(eq=False)
+class Breaker:
+    """A circuit breaker that is the same one for every process and thread that gives it this name.
+
+    `fail_max` failures in a row open it for `reset_after`; then one call at a time, the probe, is let through and
+    decides. An exception in `counts` is a failure; any other is an answer, and an answer is a success; a process that is
+    stopped during a call (SystemExit) has learned nothing. Without Redis the breaker is closed.
+    `probe_lease` must be longer than any call takes: a probe silent for so long is given up for dead.
+    `redis` makes the client when it is first needed; `breaker_record.connect` makes one that does not hold calls up.
+    """
+
+    name: str
+    _: KW_ONLY
+    redis: Callable[[], Redis]
+    counts: tuple[type[Exception], ...]
+    fail_max: int = 5
+    reset_after: timedelta = timedelta(seconds=30)
+    probe_lease: timedelta = timedelta(seconds=30)
+    clock: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
+        shortest = min(self.reset_after, self.probe_lease)
+        if not self.counts or self.fail_max < 1 or shortest < timedelta(milliseconds=1):
+            raise ValueError(f"breaker {self.name}: counts nothing, fail_max below 1, or a time below 1 ms")
+        self._record = Record(self.name, redis=self.redis, clock=self.clock)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """This will run the body as one call and learn from how it ends.
+
+        :raises BreakerOpen: when open, or half-open with a probe under way; the body is not run.
+        """
+        call = self._enter()
+        try:
+            yield
+        except Exception as error:
+            self._judge(call, error)
+            raise
+        except BaseException:
+            call.abandon()
+            raise
+        self._judge(call, None)
+
+    def open_until(self) -> datetime | None:
+        """This will look, changing nothing, until when `calling` would refuse; None when it would not."""
+        now = self.clock()
+        return self._record.look(now).refused_until(now)
+
+    def state(self) -> State:
+        """This will look which state it is in."""
+        now = self.clock()
+        return self._record.look(now).state(now)
+
+    def force_open(self, *, until: datetime | None = None) -> None:
+        """This will open it until `until` (aware; unless given, for `reset_after`), whatever calls under way report.
+
+        :raises RedisError: when Redis cannot be reached; nothing is open then.
+        """
+        now = self.clock()
+        self._record.keys.force_open(now, until or now + self.reset_after)
+        self._record.forget_look()
+
+    def close(self) -> None:
+        """This will close it and forget its failures.
+
+        :raises RedisError: when Redis cannot be reached.
+        """
+        self._record.keys.close()
+        self._record.forget_look()
+
+    def _enter(self) -> "_Call":
+        now = self.clock()
+        seen, probe = self._record.look(now), None
+        if seen.state(now) == "half-open":
+            token = secrets.token_hex(8)
+            taken, seen = self._record.take_probe(now, token, self.probe_lease)
+            probe = token if taken else None
+        until = seen.refused_until(now)
+        if until is not None and probe is None:
+            raise BreakerOpen(self.name, until)
+        return _Call(self._record, self.reset_after, probe)
+
+    def _judge(self, call: "_Call", error: Exception | None) -> None:
+        """This will have pybreaker decide what follows from the end of a call.
+
+        Each call gets a circuit of its own: no lock is shared, and it is judged in the state it was let in with.
+        """
+        circuit = CircuitBreaker(
+            fail_max=self.fail_max,
+            exclude=[lambda raised: not isinstance(raised, self.counts)],
+            state_storage=call,
+            throw_new_error_on_trip=False,
+        )
+        try:
+            circuit.call(_end_with, error)
+        except Exception as raised:
+            if raised is not error:
+                raise
+
+
+class _Call(CircuitBreakerStorage):
+    """One call as pybreaker's storage: closed, or half-open when it holds the lease `probe`."""
+
+    success_counter = 1  # one good probe is enough
+    opened_at: datetime | None = None  # the reopening time is kept instead
+
+    def __init__(self, record: Record, reset_after: timedelta, probe: str | None) -> None:
+        super().__init__("call")
+        self._record = record
+        self._reset_after = reset_after
+        self._probe = probe
+        self._failures = 0
+
+    @property
+    def state(self) -> str:
+        return "closed" if self._probe is None else "half-open"
+
+    @state.setter
+    def state(self, state: str) -> None:
+        if self._probe is None:
+            self._record.trip(self._reset_after)  # the only way out of closed
+        else:
+            self._record.end_probe(self._probe, state, self._reset_after)
+
+    @property
+    def counter(self) -> int:
+        return self._failures
+
+    def increment_counter(self) -> None:
+        if self._probe is None:
+            self._failures = self._record.count_failure()
+
+    def reset_counter(self) -> None:
+        if self._probe is None:
+            self._record.forget_failures()
+
+    def abandon(self) -> None:
+        """This will let another call be the probe, if this one was."""
+        if self._probe is not None:
+            self._record.end_probe(self._probe, "half-open", self._reset_after)
+
+
+def _end_with(error: Exception | None) -> None:
+    if error is not None:
+        raise error

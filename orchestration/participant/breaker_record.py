@@ -1,0 +1,231 @@
+"""What the processes that share a circuit breaker tell each other through Redis."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from threading import Lock
+from typing import Literal, TypeVar
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+State = Literal["closed", "open", "half-open"]
+
+ANSWERS_WITHIN = timedelta(milliseconds=200)
+SEEN_FOR = timedelta(seconds=1)  # a trip elsewhere is noticed this late; in between, a call costs no round trip
+LEFT_ALONE_FOR = timedelta(seconds=5)  # after Redis failed: a hanging one then costs a thread 4 % of its time
+WARNED_FOR = timedelta(minutes=1)
+FORGOTTEN_AFTER = timedelta(days=1)  # what nobody touched for so long says nothing about the other side
+
+_MILLISECOND = timedelta(milliseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# The reopening time is read again with the lease: since the look, another probe may have come and gone.
+_TAKE_PROBE = """
+local open_until = redis.call('GET', KEYS[1])
+local taken = false
+if open_until and tonumber(open_until) <= tonumber(ARGV[1]) then
+    taken = redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3])
+end
+return {taken and 1 or 0, open_until, redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[3])}
+"""
+
+# A probe that outlived its lease, or that an operator overruled, has no say any more.
+_END_PROBE = """
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return end
+redis.call('DEL', KEYS[3])
+if ARGV[2] == 'closed' then
+    redis.call('DEL', KEYS[1], KEYS[2])
+elseif ARGV[2] == 'open' then
+    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+end
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look at the record showed; without facts, a closed breaker."""
+
+    at: datetime
+    failures: int = 0
+    open_until: datetime | None = None
+    probe_until: datetime | None = None
+
+    def state(self, now: datetime) -> State:
+        if self.open_until is None:
+            return "closed"
+        return "open" if now < self.open_until else "half-open"
+
+    def refused_until(self, now: datetime) -> datetime | None:
+        """This will say until when calls are refused, None when one may be made (while half-open: as the probe)."""
+        match self.state(now):
+            case "closed":
+                return None
+            case "open":
+                return self.open_until
+            case "half-open":
+                return self.probe_until
+
+    def holds(self, now: datetime) -> bool:
+        """This will say whether to go by it still; half-open changes with each probe, so it never holds."""
+        return self.state(now) != "half-open" and _lasts(self.at, SEEN_FOR, now)
+
+
+class Record:
+    """A breaker's record as its calls use it: cheap while closed, and closed while Redis fails."""
+
+    def __init__(self, name: str, *, redis: Callable[[], Redis], clock: Callable[[], datetime]) -> None:
+        self.keys = Keys(name, redis)
+        self._name = name
+        self._clock = clock
+        self._seen: Seen | None = None
+        self._failed_at: datetime | None = None
+        self._warned_at: datetime | None = None
+        self._warning = Lock()
+
+    def look(self, now: datetime) -> Seen:
+        """This will look at what is known, or at Redis when that no longer holds."""
+        seen = self._seen
+        if seen is None or not seen.holds(now):
+            seen = self._seen = self._ask(lambda: self.keys.look(now), without=Seen(at=now))
+        return seen
+
+    def take_probe(self, now: datetime, token: str, lease: timedelta) -> tuple[bool, Seen]:
+        """This will take the lease if the breaker is half-open and nobody holds it."""
+        return self._ask(lambda: self.keys.take_probe(now, token, lease), without=(False, Seen(at=now)))
+
+    def end_probe(self, token: str, state: str, reset_after: timedelta) -> None:
+        """This will give the lease back and leave the breaker in `state` (half-open: as it is)."""
+        now = self._clock()
+        self._ask(lambda: self.keys.end_probe(token, state, now, now + reset_after), without=None)
+        self.forget_look()
+
+    def count_failure(self) -> int:
+        failures = self._ask(self.keys.count_failure, without=0)
+        self.forget_look()
+        return failures
+
+    def forget_failures(self) -> None:
+        """This will end the row of failures; a no-op while it is known that there is none."""
+        seen = self._seen
+        if seen is None or seen.failures or not seen.holds(self._clock()):
+            self._ask(self.keys.forget_failures, without=None)
+            self.forget_look()
+
+    def trip(self, reset_after: timedelta) -> None:
+        now = self._clock()
+        self._ask(lambda: self.keys.trip(now, now + reset_after), without=None)
+        self.forget_look()
+
+    def forget_look(self) -> None:
+        """This will have the next look go to Redis."""
+        self._seen = None
+
+    def _ask(self, question: Callable[[], T], *, without: T) -> T:
+        """This will ask Redis, or go on `without` it while it fails."""
+        now = self._clock()
+        if self._failed_at is not None and _lasts(self._failed_at, LEFT_ALONE_FOR, now):
+            return without
+        try:
+            return question()
+        except RedisError as error:
+            self._failed_at = now
+            self._warn(now, error)
+            return without
+
+    def _warn(self, now: datetime, error: RedisError) -> None:
+        with self._warning:
+            if self._warned_at is not None and _lasts(self._warned_at, WARNED_FOR, now):
+                return
+            self._warned_at = now
+        logger.warning("breaker %s lets every call through: Redis failed: %s", self._name, error)
+
+
+class Keys:
+    """A breaker's three keys in Redis: reopening time (Unix ms), failures in a row, lease of the probe.
+
+    Each method is one round trip and raises RedisError when it fails.
+    """
+
+    def __init__(self, name: str, connect: Callable[[], Redis]) -> None:
+        self._open_until = f"breaker:{{{name}}}:open_until"
+        self._failures = f"breaker:{{{name}}}:failures"
+        self._probe = f"breaker:{{{name}}}:probe"
+        self._keys = (self._open_until, self._failures, self._probe)
+        self._connect = connect
+
+    @cached_property
+    def _redis(self) -> Redis:
+        return self._connect()
+
+    def look(self, now: datetime) -> Seen:
+        reads = self._redis.pipeline(transaction=False)
+        reads.get(self._open_until)
+        reads.get(self._failures)
+        reads.pttl(self._probe)
+        return _seen(now, *reads.execute())
+
+    def count_failure(self) -> int:
+        writes = self._redis.pipeline()
+        writes.incr(self._failures)
+        writes.pexpire(self._failures, FORGOTTEN_AFTER)
+        return int(writes.execute()[0])
+
+    def forget_failures(self) -> None:
+        self._redis.delete(self._failures)
+
+    def trip(self, now: datetime, until: datetime) -> None:
+        """This will open it unless it is open: stragglers do not put the reopening off."""
+        self._redis.set(self._open_until, _to_ms(until), px=_kept_for(now, until), nx=True)
+
+    def take_probe(self, now: datetime, token: str, lease: timedelta) -> tuple[bool, Seen]:
+        taken, *facts = self._redis.eval(_TAKE_PROBE, 3, *self._keys, _to_ms(now), token, lease // _MILLISECOND)
+        return bool(taken), _seen(now, *facts)
+
+    def end_probe(self, token: str, state: str, now: datetime, until: datetime) -> None:
+        kept_ms = _kept_for(now, until) // _MILLISECOND
+        self._redis.eval(_END_PROBE, 3, *self._keys, token, state, _to_ms(until), kept_ms)
+
+    def force_open(self, now: datetime, until: datetime) -> None:
+        writes = self._redis.pipeline()
+        writes.set(self._open_until, _to_ms(until), px=_kept_for(now, until))
+        writes.delete(self._probe)
+        writes.execute()
+
+    def close(self) -> None:
+        self._redis.delete(*self._keys)
+
+
+def connect(url: str) -> Redis:
+    """This will make a client that connects when used and holds no call up for long: short timeouts, no retries."""
+    seconds = ANSWERS_WITHIN.total_seconds()
+    return Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0))
+
+
+def _lasts(since: datetime, span: timedelta, now: datetime) -> bool:
+    """This will say whether `span` still runs; a clock that was set back ends it."""
+    return timedelta(0) <= now - since < span
+
+
+def _seen(now: datetime, open_until_ms: bytes | None, failures: bytes | None, probe_ms_left: int) -> Seen:
+    return Seen(
+        at=now,
+        failures=int(failures or 0),
+        open_until=None if open_until_ms is None else _EPOCH + int(open_until_ms) * _MILLISECOND,
+        probe_until=None if probe_ms_left < 0 else now + probe_ms_left * _MILLISECOND,
+    )
+
+
+def _to_ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _kept_for(now: datetime, until: datetime) -> timedelta:
+    return until - now + FORGOTTEN_AFTER

@@ -1,0 +1,20 @@
+"""The breakers of this process, one for each outside party, made from the settings."""
+
+from functools import cache
+
+from django.conf import settings
+
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker_record import connect
+
+
+@cache
+def breaker_for(name: str, *, counts: tuple[type[Exception], ...]) -> Breaker:
+    """The breaker around calls to `name`, "payments.gateway"; `counts` are the errors that mean it is ill."""
+    return Breaker(
+        settings.TOPOLOGY.name(name),
+        redis=lambda: connect(settings.REDIS_URL),
+        counts=counts,
+        fail_max=settings.BREAKER_FAIL_MAX,
+        reset_after=settings.BREAKER_RESET,
+    )

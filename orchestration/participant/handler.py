@@ -1,0 +1,102 @@
+"""A participant at work: actions, compensations and bars, each exactly once, whatever is sent how often."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from orchestration.contracts.codec import decode, encode
+from orchestration.contracts.command import Action, Compensation
+from orchestration.participant import outside_handler, rows, transactions
+from orchestration.participant.ledger import Status
+from orchestration.participant.outcomes import Barred, Done, Outcome, Refused, outcome_of
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Refusal
+from orchestration.participant.rows import Call, Change
+
+
+def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list[Outcome]:
+    """Carry out the action for each call; one transaction for all of them, or two around each call outside.
+
+    :raises Malformed: when a request cannot be read.
+    :raises BreakerOpen: when the other side is known to be ill; nothing was tried.
+    """
+    work = participant.commands[action]
+    if isinstance(work, Outside):
+        return [outside_handler.act(participant, action, work, call) for call in calls]
+    return transactions.run(participant.service, lambda: _act_all(participant, action, work, calls))
+
+
+def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
+    """Reverse what each saga's action did; where it did nothing yet, bar it. Doing it again changes nothing.
+
+    A compensation says no by raising: it is then a failure like any other, and the saga comes back.
+    """
+    work = participant.commands[compensation]
+    if isinstance(work, Outside):
+        for call in calls:
+            outside_handler.undo(participant, compensation, work, call)
+    else:
+        transactions.run(participant.service, lambda: _undo_all(participant, compensation, work, calls))
+
+
+def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
+    """Bar each call's step; say for each whether the bar holds. False: the step was done before."""
+    return transactions.run(participant.service, lambda: _bar_all(participant, calls))
+
+
+def _act_all(
+    participant: Participant, action: Action, work: Callable[[Any], Any], calls: Sequence[Call]
+) -> list[Outcome]:
+    ledger, alias = participant.ledger, participant.service
+    fresh = rows.claim(ledger, alias, calls, Status.DONE)
+    found = rows.lock(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
+    outcomes = {call.saga_id: _act_once(alias, action, work, call) for call in calls if call.saga_id in fresh}
+    if changes := [_change(saga_id, outcome) for saga_id, outcome in outcomes.items() if outcome != Done({})]:
+        rows.change(ledger, alias, action.step, changes, fresh=True)
+    repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
+    return [(outcomes | repeated)[call.saga_id] for call in calls]
+
+
+def _act_once(alias: str, action: Action, work: Callable[[Any], Any], call: Call) -> Outcome:
+    request = decode(action.request, call.known)
+    try:
+        with transaction.atomic(using=alias):  # a savepoint: a refusal takes back what was written before it
+            answer = work(request)
+    except Refusal as refusal:
+        return Refused(refusal.as_json())
+    return Done(encode(answer) if answer is not None else {})
+
+
+def _change(saga_id: Any, outcome: Outcome) -> Change:
+    match outcome:
+        case Done(answer):
+            return Change(saga_id, Status.DONE, answer=answer)
+        case Refused(refusal):
+            return Change(saga_id, Status.REFUSED, refusal=refusal)
+        case Barred():
+            return Change(saga_id, Status.BARRED)
+
+
+def _undo_all(
+    participant: Participant, compensation: Compensation, work: Callable[[Any], Any], calls: Sequence[Call]
+) -> None:
+    ledger, alias = participant.ledger, participant.service
+    barred = rows.claim(ledger, alias, calls, Status.BARRED)
+    found = rows.lock(ledger, alias, {call.saga_id for call in calls} - barred, compensation.step)
+    known = {call.saga_id: call.known for call in calls}
+    done = [saga_id for saga_id, row in found.items() if row.status == Status.DONE]
+    for saga_id in done:
+        work(decode(compensation.request, known[saga_id]))
+    if done:
+        rows.change(
+            ledger, alias, compensation.step, [Change(saga_id, Status.UNDONE) for saga_id in done], fresh=False
+        )
+
+
+def _bar_all(participant: Participant, calls: Sequence[Call]) -> list[bool]:
+    ledger, alias = participant.ledger, participant.service
+    barred = rows.claim(ledger, alias, calls, Status.BARRED)
+    found = rows.lock(ledger, alias, {call.saga_id for call in calls} - barred, calls[0].step)
+    return [call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls]

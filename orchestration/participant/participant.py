@@ -1,0 +1,65 @@
+"""A service as a participant: its ledger and its table of commands."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestration.contracts.command import Action, Compensation, Query
+from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.outside import Outside
+
+Command = Action | Compensation
+
+
+class NotAParticipant(LookupError):
+    """No service of this name, or it does not know the command or query."""
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One service taking part in sagas; `service` is also its database alias and its queue.
+
+    `commands` maps each contract to a function `(request) -> answer | None`, run inside the kit's transaction, or to an
+    `Outside`. `queries` maps each query contract to its selector.
+    """
+
+    service: str
+    ledger: type[LedgerRow]
+    commands: Mapping[Command, Callable[[Any], Any] | Outside]
+    queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
+
+
+_participants: dict[str, Participant] = {}
+
+
+def register(participant: Participant) -> Participant:
+    """Make the participant known to this process: its commands become tasks, its ledger readable."""
+    from orchestration.participant.tasks import make_tasks
+
+    _participants[participant.service] = participant
+    make_tasks(participant)
+    return participant
+
+
+def participants() -> Mapping[str, Participant]:
+    """Every participant of this process, by service."""
+    return _participants
+
+
+def participant_of(service: str) -> Participant:
+    """:raises NotAParticipant: when no such service is registered."""
+    try:
+        return _participants[service]
+    except KeyError:
+        raise NotAParticipant(f"no participant is called {service!r}") from None
+
+
+def ask(query: Query, *args: Any) -> Any:
+    """Answer a query of another service.
+
+    :raises NotAParticipant: when nobody answers this query.
+    """
+    try:
+        return participant_of(query.service).queries[query](*args)
+    except KeyError:
+        raise NotAParticipant(f"nobody answers {query.name!r}") from None

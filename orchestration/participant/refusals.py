@@ -1,0 +1,25 @@
+"""A participant's no: expected, final, and it changed nothing."""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """The request cannot be granted.
+
+    Subclass it beside the function that raises it: the docstring is the message a customer may read, `code` the name
+    programs may compare, and the keyword arguments are the facts (JSON-ready, nothing secret).
+    """
+
+    code: ClassVar[str]
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(f"{self.code} {facts}")
+        self.facts = facts
+
+    def as_json(self) -> dict[str, Any]:
+        """The refusal as ledger, saga log and messages hold it."""
+        return {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
+
+
+class VersionConflict(Exception):
+    """Somebody else changed the row first: the kit runs the transaction again."""

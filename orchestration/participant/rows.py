@@ -1,0 +1,91 @@
+"""Statements on a ledger: claim rows, look at them under lock, change them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from psycopg.types.json import Jsonb
+
+from orchestration.participant.ledger import LedgerRow, Status
+
+
+@dataclass(frozen=True)
+class Call:
+    """One message to a participant: a step of a saga, the facts known so far, the dispatch it belongs to."""
+
+    saga_id: UUID
+    step: str
+    token: int
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one saga's row."""
+
+    saga_id: UUID
+    status: str
+    answer: dict[str, Any] | None = None
+    refusal: dict[str, Any] | None = None
+
+
+def claim(
+    ledger: type[LedgerRow], alias: str, calls: Sequence[Call], status: str, *, keep_request: bool = False
+) -> set[UUID]:
+    """Insert a row for each call that has none yet; return the sagas whose row is new.
+
+    Never select first: the unique key decides between two runs of one message. The loser waits here until the
+    winner's transaction ends (READ COMMITTED).
+    """
+    table = ledger._meta.db_table
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (saga_id, step, status, history, token, request) "
+            "SELECT saga_id, step, %s, ARRAY[%s], token, request "
+            "FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS call (saga_id, step, token, request) "
+            "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
+            [
+                status,
+                status,
+                [call.saga_id for call in calls],
+                [call.step for call in calls],
+                [call.token for call in calls],
+                [Jsonb(call.known) if keep_request else None for call in calls],
+            ],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def lock(ledger: type[LedgerRow], alias: str, saga_ids: Collection[UUID], step: str) -> dict[UUID, LedgerRow]:
+    """The rows of these sagas, locked until the transaction ends, in an order that cannot deadlock."""
+    if not saga_ids:
+        return {}
+    rows = ledger._default_manager.using(alias).select_for_update().order_by("saga_id")
+    return {row.saga_id: row for row in rows.filter(saga_id__in=saga_ids, step=step)}
+
+
+def change(ledger: type[LedgerRow], alias: str, step: str, changes: Sequence[Change], *, fresh: bool) -> None:
+    """Give each row its new status and answer. `fresh` rows were claimed in this transaction: nobody saw them yet."""
+    table = ledger._meta.db_table
+    history = "ARRAY[new.status]" if fresh else "old.history || new.status"
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} AS old SET status = new.status, history = {history}, changed_at = now(), "
+            "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
+            "FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::jsonb[]) AS new (saga_id, status, answer, refusal) "
+            "WHERE old.saga_id = new.saga_id AND old.step = %s",
+            [
+                [each.saga_id for each in changes],
+                [each.status for each in changes],
+                [None if each.answer is None else Jsonb(each.answer) for each in changes],
+                [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
+                step,
+            ],
+        )
+
+
+def is_final(row: LedgerRow) -> bool:
+    """Whether an action that finds this row has nothing left to do."""
+    return row.status != Status.STARTED

@@ -1,0 +1,62 @@
+"""One transaction on one alias, run again in place when PostgreSQL or a version says so."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+
+from orchestration.participant.refusals import VersionConflict
+
+T = TypeVar("T")
+
+TRIES = 5
+PAUSE = timedelta(milliseconds=10)  # times 2 each try, full jitter: milliseconds only, anything longer is the saga's
+SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"  # PostgreSQL manual, appendix A
+
+
+class InsideATransaction(RuntimeError):
+    """The kit owns every transaction; the caller must not have one open."""
+
+
+def run(alias: str, work: Callable[[], T]) -> T:
+    """Run `work` in a transaction of its own and commit it.
+
+    Version conflicts, serialization failures, deadlocks and lost connections are tried again, at most `TRIES` times.
+    A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
+    """
+    if connections[alias].in_atomic_block:
+        raise InsideATransaction(f"{alias}: {InsideATransaction.__doc__}")
+    for attempt in range(1, TRIES):
+        try:
+            return _once(alias, work)
+        except (VersionConflict, DatabaseError, InterfaceError) as error:
+            if not _worth_repeating(alias, error):
+                raise
+        time.sleep(random.uniform(0, PAUSE.total_seconds() * 2**attempt))
+    return _once(alias, work)
+
+
+def _once(alias: str, work: Callable[[], T]) -> T:
+    with transaction.atomic(using=alias):
+        return work()
+
+
+def _worth_repeating(alias: str, error: Exception) -> bool:
+    if isinstance(error, VersionConflict):
+        return True
+    if getattr(error.__cause__, "sqlstate", None) in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
+        return True
+    return _connection_was_lost(alias, error)
+
+
+def _connection_was_lost(alias: str, error: Exception) -> bool:
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    connection = connections[alias]
+    if connection.connection is not None and not connection.connection.closed:
+        return False
+    connection.close()
+    return True

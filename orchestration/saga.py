@@ -1,0 +1,154 @@
+"""Saga definitions: frozen values, checked when they are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+from orchestration.contracts.command import Action, Compensation, field_types
+
+IMPLICIT = {"saga_id"}
+"""Facts every request may ask for without anybody providing them."""
+
+
+class BadDefinition(ValueError):
+    """The saga cannot work as written."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """When a failed step is tried again: full jitter under an exponential cap (AWS Architecture Blog, 2015).
+
+    `attempts` None is "until the deadline" before the pivot; `park_after` failed tries park a compensation, or a step
+    after the pivot, for a person.
+    """
+
+    first: timedelta = timedelta(seconds=1)
+    cap: timedelta = timedelta(minutes=2)
+    attempts: int | None = None
+    park_after: int = 12
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) < self.first <= self.cap:
+            raise BadDefinition(f"Retry: first {self.first} must be above zero and at most cap {self.cap}")
+        if (self.attempts is not None and self.attempts < 1) or self.park_after < 1:
+            raise BadDefinition("Retry: attempts and park_after count from 1")
+
+    def delay(self, failures: int, jitter: float) -> timedelta:
+        """The wait after that many failures in a row (from 1); `jitter` is uniform in [0, 1)."""
+        ceiling = min(self.cap, self.first * 2 ** min(failures - 1, 30))
+        return ceiling * jitter
+
+
+brisk = Retry()
+patient = Retry(first=timedelta(seconds=3), cap=timedelta(minutes=5), park_after=16)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One participant's action and its compensation."""
+
+    action: Action
+    compensation: Compensation | None = None
+    retry: Retry = brisk
+
+    @property
+    def name(self) -> str:
+        return self.action.step
+
+
+@dataclass(frozen=True)
+class Pivot(Step):
+    """The step after which there is no way back."""
+
+    def __post_init__(self) -> None:
+        if self.compensation is not None:
+            raise BadDefinition(f"{self.name}: the pivot has no compensation, it is barred")
+
+
+@dataclass(frozen=True)
+class Saga:
+    """A saga definition. Never edit one while instances run: give the new one a new name.
+
+    :raises BadDefinition: naming the step and field that cannot work.
+    """
+
+    name: str
+    request: type
+    deadline: timedelta
+    steps: tuple[Step, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.deadline <= timedelta(0):
+            raise BadDefinition(f"{self.name}: the deadline is not in the future")
+        self._check_pivot()
+        self._check_names()
+        self._check_compensations()
+        self._check_facts()
+
+    @cached_property
+    def pivot_position(self) -> int:
+        """Index of the pivot in `steps`."""
+        return next(i for i, step in enumerate(self.steps) if isinstance(step, Pivot))
+
+    @property
+    def pivot(self) -> Step:
+        return self.steps[self.pivot_position]
+
+    @property
+    def compensable(self) -> tuple[Step, ...]:
+        """The steps before the pivot."""
+        return self.steps[: self.pivot_position]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Step]:
+        return {step.name: step for step in self.steps}
+
+    def position_of(self, step: str) -> int:
+        """:raises KeyError: when the saga has no such step."""
+        return self.steps.index(self.by_name[step])
+
+    def _check_pivot(self) -> None:
+        pivots = [step.name for step in self.steps if isinstance(step, Pivot)]
+        if len(pivots) != 1:
+            raise BadDefinition(f"{self.name}: needs exactly one pivot, has {pivots or 'none'}")
+
+    def _check_names(self) -> None:
+        names = [step.name for step in self.steps]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise BadDefinition(f"{self.name}: {', '.join(twice)} appears twice")
+
+    def _check_compensations(self) -> None:
+        for step in self.compensable:
+            if step.compensation is None:
+                raise BadDefinition(f"{self.name}: {step.name} is before the pivot and has no compensation")
+            if step.compensation.undoes != step.action:
+                raise BadDefinition(f"{self.name}: {step.compensation.name} does not undo {step.name}")
+        for step in self.steps[self.pivot_position + 1 :]:
+            if step.compensation is not None:
+                raise BadDefinition(f"{self.name}: {step.name} is after the pivot and has a compensation")
+
+    def _check_facts(self) -> None:
+        known = field_types(self.request)
+        if reserved := IMPLICIT & known.keys():
+            raise BadDefinition(f"{self.name}: the request must not provide {', '.join(sorted(reserved))}")
+        for step in self.steps:
+            if step.compensation is not None:
+                self._check_needs(step.compensation, known, step.action.provides)
+            self._check_needs(step.action, known, {})
+            if again := sorted(step.action.provides.keys() & (known.keys() | IMPLICIT)):
+                raise BadDefinition(f"{self.name}: {step.name} provides {', '.join(again)}, which is known already")
+            known = known | step.action.provides
+
+    def _check_needs(
+        self, command: Action | Compensation, known: Mapping[str, object], own: Mapping[str, object]
+    ) -> None:
+        for needed, kind in field_types(command.request).items():
+            if needed in IMPLICIT:
+                continue
+            if needed in own:
+                raise BadDefinition(f"{self.name}: {command.name} needs {needed}, its own action's answer")
+            if needed not in known:
+                raise BadDefinition(f"{self.name}: {command.name} needs {needed}, which nobody has provided yet")
+            if known[needed] != kind:
+                raise BadDefinition(f"{self.name}: {command.name} needs {needed} as {kind}, it is {known[needed]}")

@@ -1,0 +1,116 @@
+"""Reads: sagas, and how far each step of one has come."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.participant import participants
+from orchestration.saga import Saga
+from orchestration.sagas import definition_of
+from orchestration.states import Kind, Phase
+
+WAITING, UNREADABLE = "waiting", "unreadable"
+"""What a step without a ledger row is; and one whose service's database does not answer."""
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """How far a step has come: `status` is its ledger row's, or waiting, or unreadable."""
+
+    name: str
+    service: str
+    status: str
+    since: datetime | None
+    attempts: int
+    """Failed tries in a row, and the one under way."""
+    last_error: dict[str, Any] | None
+
+
+def saga(saga_id: UUID) -> SagaInstance | None:
+    """One saga, if there is one."""
+    return SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
+
+
+def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
+    """The saga that this customer started with this key."""
+    return (
+        SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
+    )
+
+
+def saga_of_customer(customer_id: str, saga_id: UUID) -> SagaInstance | None:
+    """A saga, if it is this customer's."""
+    return SagaInstance.objects.using(ALIAS).filter(pk=saga_id, customer_id=customer_id).first()
+
+
+def log_of(saga_id: UUID) -> list[SagaLogEntry]:
+    """The saga's log, oldest first."""
+    return list(SagaLogEntry.objects.using(ALIAS).filter(saga_id=saga_id).order_by("sequence"))
+
+
+def progress(instance: SagaInstance, log: Iterable[SagaLogEntry] | None = None) -> list[StepProgress]:
+    """How far each step of the saga has come, as the services' ledgers say it now."""
+    definition = definition_of(instance.definition)
+    errors = _last_errors(log_of(instance.pk) if log is None else log)
+    found = {service: _ledger_rows(service, instance.pk) for service in _services(definition)}
+    return [
+        _progress(instance, step.name, step.action.service, found[step.action.service], errors.get(step.name))
+        for step in definition.steps
+    ]
+
+
+def ledger_rows(instance: SagaInstance) -> dict[str, list[LedgerRow] | None]:
+    """The ledger rows of each service that takes part; None where the database does not answer."""
+    rows = {service: _ledger_rows(service, instance.pk) for service in _services(definition_of(instance.definition))}
+    return {service: None if found is None else list(found.values()) for service, found in rows.items()}
+
+
+def pivot_is_done(instance: SagaInstance) -> bool:
+    """Whether there is no way back any more; read from the commit record while the row does not say it."""
+    phase = Phase(instance.phase)
+    if phase not in (Phase.RUNNING, Phase.BARRING):
+        return phase in (Phase.FINISHING, Phase.COMPLETED)
+    pivot = definition_of(instance.definition).pivot
+    row = (_ledger_rows(pivot.action.service, instance.pk) or {}).get(pivot.name)
+    return row is not None and row.status == Status.DONE
+
+
+def _services(definition: Saga) -> list[str]:
+    return list(dict.fromkeys(step.action.service for step in definition.steps))
+
+
+def _ledger_rows(service: str, saga_id: UUID) -> dict[str, LedgerRow] | None:
+    try:
+        ledger = participants()[service].ledger
+        return {row.step: row for row in ledger._default_manager.using(service).filter(saga_id=saga_id)}
+    except DatabaseError:
+        return None
+
+
+def _last_errors(log: Iterable[SagaLogEntry]) -> dict[str, dict[str, Any]]:
+    return {entry.step: entry.detail for entry in log if entry.kind in (Kind.FAILED, Kind.WAITING)}
+
+
+def _progress(
+    instance: SagaInstance,
+    step: str,
+    service: str,
+    rows: dict[str, LedgerRow] | None,
+    error: dict[str, Any] | None,
+) -> StepProgress:
+    row = None if rows is None else rows.get(step)
+    failures = instance.progress.get("failures", {}).get(step, 0)
+    return StepProgress(
+        name=step,
+        service=service,
+        status=UNREADABLE if rows is None else row.status if row else WAITING,
+        since=row.changed_at if row else None,
+        attempts=failures + bool(row),
+        last_error=error,
+    )

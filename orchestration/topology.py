@@ -1,0 +1,91 @@
+"""Every queue and exchange there is, and their declaration."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kombu import Connection, Exchange, Queue
+
+SERVICES = ("inventory", "payments", "shipping", "orders")
+ORCHESTRATOR = "orchestrator"
+DEAD_LETTERS = "dead-letters"
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The broker's entities under a name prefix; `queue_type` is "classic" or "quorum".
+
+    Publishers and consumers declare nothing themselves (a publisher would need the right to configure another
+    service's queue), so every entity is marked no_declare; `declare` makes them.
+    """
+
+    prefix: str
+    queue_type: str
+
+    def name(self, queue: str) -> str:
+        """A queue's name at the broker."""
+        return self.prefix + queue
+
+    @property
+    def exchange(self) -> Exchange:
+        """Where every task is published; the routing key is the queue's name."""
+        return Exchange(self.name("sagas"), type="direct", durable=True, no_declare=True)
+
+    @property
+    def dead_letter_exchange(self) -> Exchange:
+        return Exchange(self.name(DEAD_LETTERS), type="fanout", durable=True, no_declare=True)
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        """The queues that workers consume."""
+        names = [ORCHESTRATOR, *SERVICES, *(compensations_queue(service) for service in SERVICES)]
+        return tuple(self._queue(self.name(name)) for name in names)
+
+    @property
+    def dead_letter_queue(self) -> Queue:
+        return Queue(
+            self.name(DEAD_LETTERS),
+            exchange=self.dead_letter_exchange,
+            queue_arguments={"x-queue-type": self.queue_type},
+            durable=True,
+            no_declare=True,
+        )
+
+    def declare(self, connection: Connection) -> None:
+        """Make every exchange and queue; those that exist as described are left alone.
+
+        :raises amqp.exceptions.PreconditionFailed: when one exists with other properties.
+        """
+        with connection.channel() as channel:
+            for exchange in (self.exchange, self.dead_letter_exchange):
+                channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=False)
+            for queue in (*self.queues, self.dead_letter_queue):
+                bound = queue.bind(channel)
+                bound.queue_declare()
+                bound.queue_bind()
+
+    def missing(self, connection: Connection) -> Iterable[str]:
+        """The names of queues that the broker does not have."""
+        for queue in (*self.queues, self.dead_letter_queue):
+            with connection.channel() as channel:
+                try:
+                    queue.bind(channel).queue_declare(passive=True)
+                except connection.channel_errors:
+                    yield queue.name
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(
+            name,
+            exchange=self.exchange,
+            routing_key=name,
+            durable=True,
+            no_declare=True,
+            queue_arguments={
+                "x-queue-type": self.queue_type,
+                "x-dead-letter-exchange": self.dead_letter_exchange.name,
+            },
+        )
+
+
+def compensations_queue(service: str) -> str:
+    """The queue of a service's compensations, which never wait behind its backlog of actions."""
+    return f"{service}.compensations"

@@ -1,0 +1,46 @@
+"""The orders service in the admin: orders to read, the catalogue to edit."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from orders.models import Ledger, Order, OrderLine, Product
+
+
+class ReadOnly:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("sku", "name", "price_minor", "currency", "active")
+    list_filter = ("active", "currency")
+    search_fields = ("sku", "name")
+
+
+class OrderLineInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+    model = OrderLine
+    fields = ("position", "sku", "quantity", "unit_price_minor")
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("id", "customer_id", "status", "total_minor", "currency", "placed_at")
+    list_filter = ("status", "currency")
+    search_fields = ("=id", "=saga_id", "=customer_id", "=idempotency_key")
+    inlines = (OrderLineInline,)
+
+
+@admin.register(Ledger)
+class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("saga_id", "step", "status", "changed_at")
+    list_filter = ("status", "step")
+    search_fields = ("=saga_id",)

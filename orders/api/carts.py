@@ -1,0 +1,118 @@
+"""The body of `POST /checkouts`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.validators import RegexValidator
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from orchestration.api.fields import Strict, Text, WholeNumber
+from orchestration.contracts.values import Address
+from orders.api.countries import COUNTRIES
+from orders.api.payment_methods import PaymentMethod
+from orders.models import LARGEST_QUANTITY
+from orders.pricing import Total
+
+MOST_LINES = 1_000
+LARGEST_AMOUNT_MINOR = 10**15
+
+iso_4217 = RegexValidator(r"^[A-Z]{3}\Z", "Not an ISO 4217 currency code, such as GBP.", code="invalid_currency")
+
+
+@dataclass(frozen=True)
+class Cart:
+    """What a customer wants to buy. `payment_method` is not sealed yet: it must not be stored or logged."""
+
+    lines: tuple[tuple[str, int], ...]
+    shipping_address: Address
+    payment_method: str
+    expected_total: Total | None
+
+    def __repr__(self) -> str:
+        return f"Cart({len(self.lines)} lines)"
+
+
+@extend_schema_field({"type": "string", "enum": sorted(COUNTRIES)})
+class Country(serializers.Field[str, Any, str, Any]):
+    """An ISO 3166-1 alpha-2 code."""
+
+    default_error_messages = {"invalid_country": "Not an ISO 3166-1 alpha-2 country code, such as GB."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in COUNTRIES:
+            self.fail("invalid_country")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class CartLine(Strict):
+    """Units of one product. The same product may be on several lines."""
+
+    sku = Text(max_length=64)
+    quantity = WholeNumber(min_value=1, max_value=LARGEST_QUANTITY)
+
+
+class ShippingAddress(Strict):
+    """Where the parcel goes."""
+
+    name = Text(max_length=200)
+    line1 = Text(max_length=200)
+    line2 = Text(max_length=200, allow_blank=True, default="")
+    city = Text(max_length=100)
+    postcode = Text(max_length=20)
+    country = Country()
+
+
+class ExpectedTotal(Strict):
+    """What the customer was shown. When the catalogue's prices say otherwise, nothing is bought."""
+
+    amount_minor = WholeNumber(min_value=0, max_value=LARGEST_AMOUNT_MINOR, help_text="In minor units.")
+    currency = Text(validators=[iso_4217], help_text="ISO 4217 code.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Two mugs",
+            value={
+                "lines": [{"sku": "MUG-01", "quantity": 2}],
+                "shipping_address": {
+                    "name": "Ada Lovelace",
+                    "line1": "12 St James's Square",
+                    "city": "London",
+                    "postcode": "SW1Y 4JH",
+                    "country": "GB",
+                },
+                "payment_method": "tok_ok",
+                "expected_total": {"amount_minor": 1998, "currency": "GBP"},
+            },
+        )
+    ]
+)
+class CheckoutRequest(Strict):
+    """A cart, where it goes, and how it is paid."""
+
+    lines = serializers.ListField(child=CartLine(), allow_empty=False, min_length=1, max_length=MOST_LINES)
+    shipping_address = ShippingAddress()
+    payment_method = PaymentMethod(help_text="A token of the payment provider; card numbers are refused.")
+    expected_total = ExpectedTotal(required=False)
+
+
+def read_cart(body: Any) -> Cart:
+    """Read a cart out of parsed JSON.
+
+    :raises ValidationError: naming every member at fault.
+    """
+    request = CheckoutRequest(data=body)
+    request.is_valid(raise_exception=True)
+    values = request.validated_data
+    expected = values.get("expected_total")
+    return Cart(
+        lines=tuple((line["sku"], line["quantity"]) for line in values["lines"]),
+        shipping_address=Address(**values["shipping_address"]),
+        payment_method=values["payment_method"],
+        expected_total=Total(**expected) if expected else None,
+    )

@@ -1,0 +1,120 @@
+"""`/checkouts`, `/checkouts/{checkout_id}` and its cancellation."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from uuid import UUID
+
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orchestration.api.bodies import read_json
+from orchestration.api.idempotency import idempotency_key
+from orchestration.api.preferences import preferred_wait
+from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problems, response_header
+from orchestration.api.waiting import wait_for
+from orders.api.carts import CheckoutRequest
+from orders.api.customers import customer_id
+from orders.api.placing import Accepted, Attempt, accept
+from orders.api.progress import cancel, checkout_of, decided
+from orders.api.representations import AcceptedCheckout, CheckoutState
+
+RETRY_AFTER_S = 1
+
+
+class Checkouts(APIView):
+    """Where checkouts begin."""
+
+    @extend_schema(
+        operation_id="create_checkout",
+        tags=["checkouts"],
+        summary="Place an order",
+        description=(
+            "Accepts a cart and places the order behind the scenes. Send it again, with the same `Idempotency-Key` and "
+            "the same body, as often as you like: it is one purchase, and every reply is the same."
+        ),
+        parameters=[
+            IDEMPOTENCY_KEY,
+            PREFER,
+            response_header("Location", "Where to look for the outcome.", 200, 202),
+            response_header("Retry-After", "Seconds after which to look, or to try again.", 202, 409, 503, type=int),
+            CHALLENGE,
+            response_header("Preference-Applied", "`wait=N`, as it was honoured.", 200, 202),
+        ],
+        request={"application/json": CheckoutRequest},
+        responses={
+            200: OpenApiResponse(CheckoutState, description="Decided within the time of `Prefer: wait=N`."),
+            202: OpenApiResponse(AcceptedCheckout, description="Accepted."),
+            **problems(
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.CONFLICT,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                bad_request="idempotency_key_missing, idempotency_key_malformed, malformed_json, body_unreadable",
+                conflict="idempotency_key_in_progress: the first request with this key is not finished; try again.",
+                request_entity_too_large="body_too_large: more than 64 KB.",
+                unprocessable_entity="validation_failed, price_changed (`total` is the actual one), "
+                "idempotency_key_reused",
+            ),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        attempt = Attempt(
+            customer_id=customer_id(request),
+            idempotency_key=idempotency_key(request),
+            body=read_json(request),
+        )
+        accepted = accept(attempt, now=datetime.now(UTC))
+        return _outcome(request, accepted)
+
+
+class OneCheckout(APIView):
+    """One of the customer's checkouts."""
+
+    @extend_schema(
+        operation_id="get_checkout",
+        tags=["checkouts"],
+        summary="Where a checkout stands",
+        description="Checkouts of other customers are not found.",
+        parameters=[CHALLENGE],
+        responses={200: CheckoutState, **problems(HTTPStatus.NOT_FOUND)},
+    )
+    def get(self, request: Request, checkout_id: UUID) -> Response:
+        """:raises NoSuchCheckout: also when it is another customer's."""
+        return Response(CheckoutState(checkout_of(customer_id(request), checkout_id)).data)
+
+
+class Cancellation(APIView):
+    """The wish that a checkout should not happen."""
+
+    @extend_schema(
+        operation_id="cancel_checkout",
+        tags=["checkouts"],
+        summary="Call a checkout off while it is being processed",
+        description="What was done is undone; `status` is `cancelling`, then `cancelled`. Asking again changes nothing.",
+        parameters=[CHALLENGE],
+        request=None,
+        responses={
+            202: CheckoutState,
+            **problems(
+                HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, conflict="too_late: the order is placed already."
+            ),
+        },
+    )
+    def post(self, request: Request, checkout_id: UUID) -> Response:
+        """:raises TooLate: when the order is placed already."""
+        cancel(customer_id(request), checkout_id, now=datetime.now(UTC))
+        return Response(CheckoutState(checkout_of(customer_id(request), checkout_id)).data, HTTPStatus.ACCEPTED)
+
+
+def _outcome(request: Request, accepted: Accepted) -> Response:
+    headers = {"Location": reverse("checkout", args=[accepted.id])}
+    if wait := preferred_wait(request):
+        headers["Preference-Applied"] = f"wait={wait.seconds}"
+        if outcome := wait_for(lambda: decided(customer_id(request), accepted.id), wait):
+            return Response(CheckoutState(outcome).data, headers=headers)
+    headers["Retry-After"] = str(RETRY_AFTER_S)
+    return Response(AcceptedCheckout(accepted).data, HTTPStatus.ACCEPTED, headers=headers)

@@ -1,0 +1,67 @@
+"""`/orders` and `/orders/{order_id}`."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orchestration.api.pagination import Pages
+from orchestration.api.problems import Problem
+from orchestration.api.schema import CHALLENGE, problems
+from orders.api.customers import customer_id
+from orders.api.representations import OrderShown
+from orders.selectors import order_of, orders_of
+
+
+class NoSuchOrder(Problem):
+    """You have no such order."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class OrderPages(Pages):
+    page_size = 20
+    ordering = ("-placed_at", "-id")
+
+
+class Orders(APIView):
+    """The customer's orders."""
+
+    pagination_class = OrderPages
+
+    @extend_schema(
+        operation_id="list_orders",
+        tags=["orders"],
+        summary="Your orders, newest first",
+        filters=True,
+        description="Every order is the confirmed end of a checkout.",
+        parameters=[CHALLENGE],
+        responses={200: OrderShown(many=True), **problems(HTTPStatus.BAD_REQUEST)},
+    )
+    def get(self, request: Request) -> Response:
+        pages = self.pagination_class()
+        orders = pages.paginate_queryset(orders_of(customer_id(request)), request, self)
+        return pages.get_paginated_response(OrderShown(orders, many=True).data)
+
+
+class OneOrder(APIView):
+    """One of the customer's orders."""
+
+    @extend_schema(
+        operation_id="get_order",
+        tags=["orders"],
+        summary="One of your orders",
+        description="Orders of other customers are not found.",
+        parameters=[CHALLENGE],
+        responses={200: OrderShown, **problems(HTTPStatus.NOT_FOUND)},
+    )
+    def get(self, request: Request, order_id: UUID) -> Response:
+        """:raises NoSuchOrder: also when it is another customer's."""
+        order = order_of(customer_id(request), order_id)
+        if order is None:
+            raise NoSuchOrder
+        return Response(OrderShown(order).data)

@@ -1,0 +1,124 @@
+"""From a cart to a started saga."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from orchestration import engine, selectors
+from orchestration.api import idempotency
+from orchestration.api.bodies import JsonBody
+from orchestration.api.problems import FieldError, Problem, ValidationFailed
+from orchestration.contracts.codec import decode
+from orchestration.contracts.orders import CheckoutRequested
+from orchestration.participant.sealing import seal
+from orchestration.sagas.checkout import checkout
+from orders import pricing
+from orders.api.carts import Cart, read_cart
+from orders.api.representations import amount
+
+
+class PriceChanged(Problem):
+    """The total is not the one that was expected; `total` is what it is now."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "price_changed"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request to check out; several with the same key are one purchase."""
+
+    customer_id: str
+    idempotency_key: str
+    body: JsonBody
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A checkout as the customer asked for it, which never changes."""
+
+    id: UUID
+    request: CheckoutRequested
+
+    @property
+    def order_id(self) -> UUID:
+        return self.request.order_id
+
+    @property
+    def status(self) -> str:
+        return "processing"
+
+    @property
+    def total(self) -> dict[str, Any]:
+        return amount(self.request.total_minor, self.request.currency)
+
+    @property
+    def created_at(self) -> datetime:
+        return self.request.placed_at
+
+
+def accept(attempt: Attempt, *, now: datetime) -> Accepted:
+    """Start the saga of this purchase, or find it when it was started before.
+
+    :raises Problem: when the cart cannot be bought, or the key stands for something else.
+    """
+    while True:
+        if accepted := _accepted_before(attempt) or _start(attempt, now):
+            return accepted
+
+
+def _accepted_before(attempt: Attempt) -> Accepted | None:
+    instance = selectors.saga_by_key(attempt.customer_id, attempt.idempotency_key)
+    if instance is None:
+        return None
+    if instance.request_hash != attempt.body.sha256:
+        raise idempotency.KeyReused
+    return Accepted(instance.id, decode(CheckoutRequested, instance.request))
+
+
+def _start(attempt: Attempt, now: datetime) -> Accepted | None:
+    """None when somebody else has just started it."""
+    request = _priced_request(attempt, now)
+    origin = engine.Origin(attempt.customer_id, attempt.idempotency_key, attempt.body.sha256)
+    try:
+        started = engine.start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=now)
+    except engine.KeyReused as error:
+        raise idempotency.KeyReused from error
+    except engine.KeyInProgress as error:
+        raise idempotency.KeyInProgress(headers={"Retry-After": "1"}) from error
+    return Accepted(started.saga_id, request) if started.created else None
+
+
+def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
+    cart = read_cart(attempt.body.value)
+    priced = _priced(cart)
+    return CheckoutRequested(
+        order_id=uuid7(),
+        customer_id=attempt.customer_id,
+        idempotency_key=attempt.idempotency_key,
+        lines=priced.lines,
+        total_minor=priced.total.amount_minor,
+        currency=priced.total.currency,
+        payment_method=seal(cart.payment_method),
+        shipping_address=cart.shipping_address,
+        placed_at=now,
+    )
+
+
+def _priced(cart: Cart) -> pricing.PricedCart:
+    try:
+        return pricing.price_cart(cart.lines, expected_total=cart.expected_total)
+    except pricing.CartError as error:
+        detail = error.__doc__ or error.code
+        raise ValidationFailed(
+            errors=[FieldError(f"/lines/{line}/sku", error.code, detail) for line in error.lines]
+        ) from error
+    except pricing.PriceChanged as error:
+        field = FieldError("/expected_total", error.code, "This is not the total.")
+        raise PriceChanged(
+            errors=[field], total=amount(error.actual.amount_minor, error.actual.currency)
+        ) from error

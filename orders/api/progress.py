@@ -1,0 +1,138 @@
+"""Where a checkout stands, as its customer sees it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from uuid import UUID
+
+from orchestration import engine, selectors
+from orchestration.api.problems import Problem
+from orchestration.contracts.codec import decode
+from orchestration.contracts.orders import CheckoutRequested, place_order
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.selectors import StepProgress
+from orchestration.states import Phase
+from orders.api.representations import Amount, amount
+
+CANCELLED = "cancelled"
+FINAL = frozenset({"confirmed", "failed", CANCELLED})
+
+
+class NoSuchCheckout(Problem):
+    """You have no such checkout."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class TooLate(Problem):
+    """The order is placed: it cannot be called off any more."""
+
+    status = HTTPStatus.CONFLICT
+    code = "too_late"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there will be no order: `code` for programs, `detail` for people."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A checkout at this moment."""
+
+    id: UUID
+    order_id: UUID
+    status: str
+    steps: list[StepProgress]
+    failure: Failure | None
+    total: Amount
+    created_at: datetime
+    decided_at: datetime | None
+
+
+def checkout_of(customer_id: str, checkout_id: UUID) -> Checkout:
+    """One of the customer's checkouts.
+
+    :raises NoSuchCheckout: also when it is somebody else's.
+    """
+    instance = _instance(customer_id, checkout_id)
+    return _shown(instance, status_of(instance))
+
+
+def decided(customer_id: str, checkout_id: UUID) -> Checkout | None:
+    """The checkout, once its outcome is known."""
+    instance = _instance(customer_id, checkout_id)
+    status = status_of(instance)
+    return _shown(instance, status) if status in FINAL else None
+
+
+def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
+    """Call the checkout off. Asking again, or when there will be no order anyway, changes nothing.
+
+    :raises NoSuchCheckout: also when it is somebody else's.
+    :raises TooLate: when the order is placed.
+    """
+    instance = _instance(customer_id, checkout_id)
+    if selectors.pivot_is_done(instance):
+        raise TooLate
+    try:
+        engine.cancel_saga(instance.id, now=now)
+    except engine.TooLate as error:
+        raise TooLate from error
+
+
+def status_of(instance: SagaInstance) -> str:
+    """The public status. What is decided is said at once, also while its consequences are still being carried out."""
+    wanted_off = (instance.failure or {}).get("code") == CANCELLED
+    match Phase(instance.phase):
+        case Phase.COMPENSATED:
+            return CANCELLED if wanted_off else "failed"
+        case Phase.COMPENSATING:
+            return "cancelling" if wanted_off else "failed"
+        case _ if selectors.pivot_is_done(instance):
+            return "confirmed"
+        case Phase.BARRING if wanted_off:
+            return "cancelling"
+        case _:
+            return "processing"
+
+
+def _instance(customer_id: str, checkout_id: UUID) -> SagaInstance:
+    instance = selectors.saga_of_customer(customer_id, checkout_id)
+    if instance is None:
+        raise NoSuchCheckout
+    return instance
+
+
+def _shown(instance: SagaInstance, status: str) -> Checkout:
+    request = decode(CheckoutRequested, instance.request)
+    log = selectors.log_of(instance.id)
+    steps = selectors.progress(instance, log)
+    return Checkout(
+        id=instance.id,
+        order_id=request.order_id,
+        status=status,
+        steps=steps,
+        failure=_failure(instance) if status in ("failed", CANCELLED) else None,
+        total=amount(request.total_minor, request.currency),
+        created_at=request.placed_at,
+        decided_at=_decided_at(status, steps, log),
+    )
+
+
+def _failure(instance: SagaInstance) -> Failure:
+    return Failure(instance.failure["code"], instance.failure.get("detail", ""))
+
+
+def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry]) -> datetime | None:
+    """When the order was placed, or when it was certain that it would not be."""
+    if status == "confirmed":
+        return next(step.since for step in steps if step.name == place_order.step)
+    if status in FINAL:
+        return next(entry.at for entry in log if entry.phase == Phase.COMPENSATING)
+    return None

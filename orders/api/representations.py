@@ -1,0 +1,116 @@
+"""How checkouts, orders and products are shown."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orders.models import Order, OrderLine, Product
+
+Amount = dict[str, Any]
+
+
+def amount(amount_minor: int, currency: str) -> Amount:
+    """An amount as every resource shows it."""
+    return {"amount_minor": amount_minor, "currency": currency}
+
+
+class Money(serializers.Serializer[Any]):
+    amount_minor = serializers.IntegerField(help_text="In minor units of the currency: 1998 is £19.98.")
+    currency = serializers.CharField(help_text="ISO 4217 code.")
+
+
+class StepProgress(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    status = serializers.CharField(help_text="Such as waiting, started, done, refused, undone.")
+    since = serializers.DateTimeField(allow_null=True, help_text="When it came to stand so; null when not known.")
+    attempts = serializers.IntegerField()
+
+
+class Failure(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="For programs: out_of_stock, card_declined, cannot_deliver, …")
+    detail = serializers.CharField(help_text="For people.")
+
+
+class AcceptedCheckout(serializers.Serializer[Any]):
+    """A checkout as it was accepted; every reply to the same Idempotency-Key is the same."""
+
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField(help_text="The order's id, once it is confirmed.")
+    status = serializers.ChoiceField(choices=["processing"])
+    total = Money()
+    created_at = serializers.DateTimeField()
+
+
+class CheckoutState(AcceptedCheckout):
+    """Where a checkout stands."""
+
+    status = serializers.ChoiceField(
+        choices=["processing", "cancelling", "confirmed", "failed", "cancelled"],
+        help_text="confirmed, failed and cancelled are final.",
+    )
+    steps = StepProgress(many=True)
+    failure = Failure(allow_null=True, help_text="Why there will be no order.")
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderLineShown(serializers.ModelSerializer[OrderLine]):
+    quantity = serializers.IntegerField()
+    unit_price = serializers.SerializerMethodField()
+    total = serializers.SerializerMethodField()
+
+    class Meta:
+        model = OrderLine
+        fields = ("sku", "quantity", "unit_price", "total")
+
+    @extend_schema_field(Money)
+    def get_unit_price(self, line: OrderLine) -> Amount:
+        return amount(line.unit_price_minor, line.order.currency)
+
+    @extend_schema_field(Money)
+    def get_total(self, line: OrderLine) -> Amount:
+        return amount(line.total_minor, line.order.currency)
+
+
+class AddressShown(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    line1 = serializers.CharField()
+    line2 = serializers.CharField()
+    city = serializers.CharField()
+    postcode = serializers.CharField()
+    country = serializers.CharField()
+
+
+class OrderShown(serializers.ModelSerializer[Order]):
+    checkout_id = serializers.UUIDField(source="saga_id", help_text="The checkout that placed it.")
+    total = serializers.SerializerMethodField()
+    lines = OrderLineShown(many=True)
+    shipping_address = AddressShown()
+
+    class Meta:
+        model = Order
+        fields = ("id", "checkout_id", "status", "total", "lines", "shipping_address", "tracking_number", "placed_at")
+
+    @extend_schema_field(Money)
+    def get_total(self, order: Order) -> Amount:
+        return amount(order.total_minor, order.currency)
+
+
+class ProductShown(serializers.ModelSerializer[Product]):
+    """A product on sale."""
+
+    price = serializers.SerializerMethodField()
+    available = serializers.SerializerMethodField(help_text="Units that can be bought now.")
+
+    class Meta:
+        model = Product
+        fields = ("sku", "name", "price", "available")
+
+    @extend_schema_field(Money)
+    def get_price(self, product: Product) -> Amount:
+        return amount(product.price_minor, product.currency)
+
+    def get_available(self, product: Product) -> int:
+        """Read from the context's `available_units`, by SKU."""
+        units: dict[str, int] = self.context["available_units"]
+        return units.get(product.sku, 0)

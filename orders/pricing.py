@@ -1,0 +1,82 @@
+"""What a cart costs, by the catalogue's prices and no others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from orchestration.contracts.values import Line
+from orders.models import Product
+from orders.selectors import products_by_sku
+
+
+class CartError(Exception):
+    """The cart cannot be bought as it is; `lines` are the indexes, from 0, of the lines at fault."""
+
+    code: ClassVar[str]
+
+    def __init__(self, *lines: int) -> None:
+        super().__init__(f"{self.__doc__} Lines {lines}.")
+        self.lines = lines
+
+
+class UnknownProduct(CartError):
+    """Not sold here."""
+
+    code = "unknown_sku"
+
+
+class CurrencyMismatch(CartError):
+    """Priced in another currency than the first line."""
+
+    code = "currency_mismatch"
+
+
+class PriceChanged(Exception):
+    """The total is not what the customer expected to pay; `actual` is what it is now."""
+
+    code: ClassVar[str] = "price_changed"
+
+    def __init__(self, *, expected: "Total", actual: "Total") -> None:
+        super().__init__(f"expected {expected}, is {actual}")
+        self.expected = expected
+        self.actual = actual
+
+
+@dataclass(frozen=True)
+class Total:
+    """An amount in minor units of `currency` (ISO 4217)."""
+
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class PricedCart:
+    """The cart's lines in the order they were given, each with its price, and their sum."""
+
+    lines: tuple[Line, ...]
+    total: Total
+
+
+def price_cart(lines: Sequence[tuple[str, int]], *, expected_total: Total | None = None) -> PricedCart:
+    """Price `lines`, (SKU, quantity) pairs, at least one, from the catalogue.
+
+    :raises UnknownProduct: naming every line whose SKU is not on sale.
+    :raises CurrencyMismatch: naming every line priced in another currency than the first.
+    :raises PriceChanged: when `expected_total` is given and is not the total.
+    """
+    cart = price_from(products_by_sku(sku for sku, _ in lines), lines)
+    if expected_total is not None and expected_total != cart.total:
+        raise PriceChanged(expected=expected_total, actual=cart.total)
+    return cart
+
+
+def price_from(catalogue: Mapping[str, Product], lines: Sequence[tuple[str, int]]) -> PricedCart:
+    """Price `lines` from `catalogue`, products by SKU; raises as `price_cart` does."""
+    if unknown := [index for index, (sku, _) in enumerate(lines) if sku not in catalogue]:
+        raise UnknownProduct(*unknown)
+    currencies = [catalogue[sku].currency for sku, _ in lines]
+    if foreign := [index for index, currency in enumerate(currencies) if currency != currencies[0]]:
+        raise CurrencyMismatch(*foreign)
+    priced = tuple(Line(sku, quantity, catalogue[sku].price_minor) for sku, quantity in lines)
+    return PricedCart(priced, Total(sum(line.total_minor for line in priced), currencies[0]))

@@ -1,0 +1,28 @@
+"""Reads of the orders service."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from orders.models import Order, Product
+
+
+def products_by_sku(skus: Iterable[str]) -> dict[str, Product]:
+    """Active products by SKU; SKUs that are not sold are absent."""
+    return {product.sku: product for product in products_on_sale().filter(sku__in=set(skus))}
+
+
+def products_on_sale() -> QuerySet[Product]:
+    """Active products, by SKU."""
+    return Product.objects.filter(active=True).order_by("sku")
+
+
+def orders_of(customer_id: str) -> QuerySet[Order]:
+    """The customer's orders with their lines, newest first."""
+    return Order.objects.filter(customer_id=customer_id).order_by("-placed_at", "-id").prefetch_related("lines")
+
+
+def order_of(customer_id: str, order_id: UUID) -> Order | None:
+    """The order with its lines, or None when this customer has no such order."""
+    return orders_of(customer_id).filter(id=order_id).first()

@@ -1,0 +1,10 @@
+"""The orders service's commands as tasks."""
+
+from orchestration.contracts import orders
+from orchestration.participant.participant import Participant, register
+from orders import services
+from orders.models import Ledger
+
+participant = register(
+    Participant(service="orders", ledger=Ledger, commands={orders.place_order: services.place_order})
+)

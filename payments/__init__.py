@@ -1,0 +1,1 @@
+"""The payments service: holds, takes and gives back a customer's money at a payment gateway."""

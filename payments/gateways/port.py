@@ -1,0 +1,138 @@
+"""What payments needs of a payment gateway, whichever it is.
+
+Shaped after Stripe's PaymentIntents with manual capture: one object holds a payment from authorisation to refund, every
+write takes an idempotency key, and what became of a write is found by reading. An adapter that stores its first answer
+to a key, even a 500, must reconcile by reading and go on under a key of its own derived from ours.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from orchestration.participant.refusals import Refusal
+
+
+class GatewayTimeout(Exception):
+    """No answer in time: it may have been done, or may still be."""
+
+
+class GatewayDown(Exception):
+    """The gateway could not be reached."""
+
+
+class GatewayBroken(Exception):
+    """The gateway answered with a 5xx, or with something unreadable."""
+
+
+class GatewayBusy(Exception):
+    """Another call under the same key is still running."""
+
+
+class KeyReused(Exception):
+    """The key was used before, with other parameters."""
+
+
+class NotPossible(Exception):
+    """The payment is not in a state that allows this, or does not exist."""
+
+
+OUTAGES = (GatewayTimeout, GatewayDown, GatewayBroken)
+"""The errors that speak about the gateway's health, and not about one payment."""
+
+
+class PaymentRefused(Refusal):
+    """The payment was refused."""
+
+    code = "payment_refused"
+
+
+class CardDeclined(PaymentRefused):
+    """The card was declined."""
+
+    code = "card_declined"
+
+
+class InsufficientFunds(PaymentRefused):
+    """The card has not enough funds."""
+
+    code = "insufficient_funds"
+
+
+class UnknownPaymentMethod(PaymentRefused):
+    """The payment method is not known to the gateway."""
+
+    code = "unknown_payment_method"
+
+
+class PaymentStatus(StrEnum):
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True)
+class AuthorisationRequest:
+    """Money to hold; `reference` is our order's id, `payment_method` the gateway's token for a card."""
+
+    reference: str
+    amount_minor: int
+    currency: str
+    payment_method: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class GatewayPayment:
+    """A payment as the gateway sees it."""
+
+    authorisation_id: str
+    status: PaymentStatus
+    capture_id: str | None = None
+    refund_id: str | None = None
+
+
+class Gateway(Protocol):
+    """A payment gateway. Every method may raise one of `OUTAGES`; each write also `GatewayBusy` or `KeyReused`.
+
+    A write repeated under its key does nothing again and returns the first answer.
+    """
+
+    key_lifetime: timedelta
+    """How long the gateway remembers a key."""
+
+    def authorise(self, request: AuthorisationRequest, *, key: str) -> GatewayPayment:
+        """Hold the money.
+
+        :raises PaymentRefused: for good; the same key will be refused the same way.
+        """
+
+    def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
+        """Take held money.
+
+        :raises NotPossible: when it is voided or already captured, or the amount is above what is held.
+        """
+
+    def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:
+        """Let held money go.
+
+        :raises NotPossible: when it is captured, or already voided under another key.
+        """
+
+    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
+        """Give captured money back.
+
+        :raises NotPossible: when this would give back more than was captured.
+        """
+
+    def find(self, *, key: str, reference: str) -> GatewayPayment | None:
+        """Read the payment that was authorised under `key`; None when none has arrived yet.
+
+        :raises PaymentRefused: when the authorisation was refused.
+        """
+
+    def look_up(self, authorisation_id: str) -> GatewayPayment:
+        """Read a payment by its id.
+
+        :raises NotPossible: when there is no such payment.
+        """

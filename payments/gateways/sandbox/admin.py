@@ -1,0 +1,14 @@
+"""The sandbox gateway's books in the admin, to look at only."""
+
+from django.contrib import admin
+
+from payments.admin import ReadOnly
+from payments.gateways.sandbox.models import Operation
+
+
+@admin.register(Operation)
+class OperationAdmin(ReadOnly):
+    list_display = ("public_id", "kind", "reference", "amount_minor", "currency", "decline_code", "created_at")
+    list_filter = ("kind", "decline_code")
+    search_fields = ("id", "key", "reference", "authorisation__id")
+    ordering = ("-created_at",)

@@ -1,0 +1,89 @@
+"""The sandbox gateway's books, in its own database."""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Kind(models.TextChoices):
+    AUTHORISE = "authorise"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class Operation(models.Model):
+    """One thing that was done, or declined for good, under one key. Append-only: the state of a payment is its rows."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4)
+    kind = models.TextField(choices=Kind.choices)
+    key = models.TextField()
+    fingerprint = models.TextField()
+    """SHA-256 of what was asked: the same key with another fingerprint is an error."""
+    authorisation = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followers")
+    reference = models.TextField()
+    amount_minor = models.BigIntegerField()
+    currency = models.TextField()
+    decline_code = models.TextField(default="")
+    test_token = models.TextField(default="")
+    """The token that later operations on this payment must obey; empty when it asks nothing of them."""
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("key",), name="gateway_key_used_once"),
+            models.UniqueConstraint(
+                fields=("authorisation",),
+                condition=Q(kind__in=(Kind.CAPTURE, Kind.VOID)),
+                name="gateway_captured_or_voided_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=Kind.AUTHORISE, authorisation=None)
+                | (Q(authorisation__isnull=False) & ~Q(kind=Kind.AUTHORISE)),
+                name="gateway_only_an_authorisation_stands_alone",
+            ),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="gateway_kind_is_known"),
+            models.CheckConstraint(condition=Q(amount_minor__gte=0), name="gateway_amount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(decline_code="") | Q(kind=Kind.AUTHORISE), name="gateway_only_authorisations_decline"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.public_id}: {self.amount_minor} {self.currency}"
+
+    @property
+    def public_id(self) -> str:
+        """The id that clients see."""
+        return f"{self.kind}_{self.id.hex}"
+
+    @property
+    def payment_id(self) -> str:
+        """The public id of the authorisation this belongs to; an authorisation's own."""
+        return f"{Kind.AUTHORISE}_{(self.authorisation_id or self.id).hex}"
+
+
+class LateArrival(models.Model):
+    """An authorisation still on its way to the gateway, which does not know of it before `arrives_at`."""
+
+    key = models.TextField()
+    fingerprint = models.TextField()
+    reference = models.TextField()
+    amount_minor = models.BigIntegerField()
+    currency = models.TextField()
+    arrives_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.key} at {self.arrives_at}"
+
+
+class Call(models.Model):
+    """How often a key was called; only kept for tokens whose behaviour depends on it."""
+
+    key = models.TextField(primary_key=True)
+    calls = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.calls}"

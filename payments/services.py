@@ -1,0 +1,158 @@
+"""What payments does when asked: each command called at the gateway, looked for there, and recorded here."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from orchestration.contracts.payments import (
+    AuthorisePayment,
+    CapturePayment,
+    PaymentAuthorised,
+    PaymentCaptured,
+    RefundPayment,
+)
+from orchestration.participant.outside import Keys
+from orchestration.participant.sealing import unseal
+from payments.gateways.choice import gateway
+from payments.gateways.port import AuthorisationRequest, GatewayPayment, PaymentRefused, PaymentStatus
+from payments.models import Payment
+
+_REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
+
+
+class AuthorisationLapsed(Exception):
+    """The gateway no longer holds the money: voided or expired there, not by us."""
+
+
+class PaymentNotAuthorised(Exception):
+    """There is no authorised payment of this saga to record a capture on."""
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """How a refund ended: the payment as it is now, or None when no money was ever held."""
+
+    payment: GatewayPayment | None
+
+
+def authorise_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment:
+    """Hold the order's total at the gateway."""
+    return gateway().authorise(_authorisation(request), key=keys.own)
+
+
+def find_authorised_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment | None:
+    """Ask the gateway what became of `authorise_payment`."""
+    payment = gateway().find(key=keys.own, reference=str(request.order_id))
+    if payment and payment.status != PaymentStatus.AUTHORISED:
+        raise AuthorisationLapsed(f"{payment.authorisation_id} is {payment.status}")
+    return payment
+
+
+def record_authorised_payment(request: AuthorisePayment, payment: GatewayPayment) -> PaymentAuthorised:
+    """Write down the hold."""
+    Payment.objects.create(
+        saga_id=request.saga_id,
+        order_id=request.order_id,
+        amount_minor=request.total_minor,
+        currency=request.currency,
+        status=payment.status,
+        authorisation_id=payment.authorisation_id,
+    )
+    return PaymentAuthorised(payment.authorisation_id)
+
+
+def refund_payment(request: RefundPayment, keys: Keys) -> Reversal:
+    """Void what is only authorised, refund what was captured.
+
+    When the gateway does not know the authorisation, make that very call again: a first call that is still on its way
+    then finds its key taken and cannot hold the money behind our back.
+    """
+    try:
+        payment = _known_payment(request, keys) or gateway().authorise(_authorisation(request), key=keys.action)
+    except PaymentRefused:
+        return Reversal(payment=None)
+    return Reversal(_reverse(payment, request.total_minor, keys.own))
+
+
+def find_refunded_payment(request: RefundPayment, keys: Keys) -> Reversal | None:
+    """Ask the gateway what became of `refund_payment`."""
+    try:
+        payment = _known_payment(request, keys)
+    except PaymentRefused:
+        return Reversal(payment=None)
+    return Reversal(payment) if payment and payment.status in _REVERSED else None
+
+
+def record_refunded_payment(request: RefundPayment, reversal: Reversal) -> None:
+    """Write down the reversal, also of a hold that was never written down; nothing when no money was ever held."""
+    if reversal.payment is None:
+        return
+    outcome = {
+        "status": reversal.payment.status,
+        "capture_id": reversal.payment.capture_id,
+        "refund_id": reversal.payment.refund_id,
+    }
+    Payment.objects.update_or_create(
+        saga_id=request.saga_id,
+        defaults={**outcome, "changed_at": Now()},
+        create_defaults={
+            **outcome,
+            "order_id": request.order_id,
+            "amount_minor": request.total_minor,
+            "currency": request.currency,
+            "authorisation_id": reversal.payment.authorisation_id,
+        },
+    )
+
+
+def capture_payment(request: CapturePayment, keys: Keys) -> GatewayPayment:
+    """Take the money that is held."""
+    return gateway().capture(request.authorisation_id, amount_minor=request.total_minor, key=keys.own)
+
+
+def find_captured_payment(request: CapturePayment, keys: Keys) -> GatewayPayment | None:
+    """Ask the gateway what became of `capture_payment`."""
+    payment = gateway().look_up(request.authorisation_id)
+    if payment.status == PaymentStatus.AUTHORISED:
+        return None
+    if payment.status != PaymentStatus.CAPTURED:
+        raise AuthorisationLapsed(f"{payment.authorisation_id} is {payment.status}")
+    return payment
+
+
+def record_captured_payment(request: CapturePayment, payment: GatewayPayment) -> PaymentCaptured:
+    """Write down the capture."""
+    assert payment.capture_id is not None
+    authorised = Payment.objects.filter(saga_id=request.saga_id, status=PaymentStatus.AUTHORISED)
+    if not authorised.update(status=PaymentStatus.CAPTURED, capture_id=payment.capture_id, changed_at=Now()):
+        raise PaymentNotAuthorised(f"saga {request.saga_id}")
+    return PaymentCaptured(payment.capture_id)
+
+
+def _authorisation(request: AuthorisePayment | RefundPayment) -> AuthorisationRequest:
+    return AuthorisationRequest(
+        reference=str(request.order_id),
+        amount_minor=request.total_minor,
+        currency=request.currency,
+        payment_method=unseal(request.payment_method),
+    )
+
+
+def _known_payment(request: RefundPayment, keys: Keys) -> GatewayPayment | None:
+    """The payment by its id if we wrote it down, else by the key it was asked for with."""
+    if authorisation_id := _authorisation_id(request.saga_id):
+        return gateway().look_up(authorisation_id)
+    return gateway().find(key=keys.action, reference=str(request.order_id))
+
+
+def _authorisation_id(saga_id: UUID) -> str | None:
+    return Payment.objects.filter(saga_id=saga_id).values_list("authorisation_id", flat=True).first()
+
+
+def _reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
+    if payment.status == PaymentStatus.AUTHORISED:
+        return gateway().void(payment.authorisation_id, key=key)
+    if payment.status == PaymentStatus.CAPTURED:
+        return gateway().refund(payment.authorisation_id, amount_minor=amount_minor, key=key)
+    return payment

@@ -1,0 +1,43 @@
+"""What payments answers to."""
+
+from orchestration.contracts import payments as contracts
+from orchestration.participant.breakers import breaker_for
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import Participant, register
+from payments import services
+from payments.gateways.choice import gateway
+from payments.gateways.port import OUTAGES
+from payments.models import Ledger
+
+_breaker = breaker_for("payments.gateway", counts=OUTAGES)
+_key_lifetime = gateway().key_lifetime
+
+participant = register(
+    Participant(
+        service="payments",
+        ledger=Ledger,
+        commands={
+            contracts.authorise_payment: Outside(
+                call=services.authorise_payment,
+                find=services.find_authorised_payment,
+                record=services.record_authorised_payment,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
+            ),
+            contracts.refund_payment: Outside(
+                call=services.refund_payment,
+                find=services.find_refunded_payment,
+                record=services.record_refunded_payment,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
+            ),
+            contracts.capture_payment: Outside(
+                call=services.capture_payment,
+                find=services.find_captured_payment,
+                record=services.record_captured_payment,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
+            ),
+        },
+    )
+)

@@ -1,0 +1,1 @@
+"""The shipping service: books and cancels parcels with a carrier."""

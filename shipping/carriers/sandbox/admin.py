@@ -1,0 +1,14 @@
+"""The sandbox carrier's books in the admin, to look at only."""
+
+from django.contrib import admin
+
+from shipping.admin import ReadOnly
+from shipping.carriers.sandbox.models import Operation
+
+
+@admin.register(Operation)
+class OperationAdmin(ReadOnly):
+    list_display = ("tracking_number", "kind", "reference", "refused", "created_at")
+    list_filter = ("kind", "refused")
+    search_fields = ("id", "key", "reference", "booking__id")
+    ordering = ("-created_at",)

@@ -1,0 +1,36 @@
+"""What shipping answers to."""
+
+from orchestration.contracts import shipping as contracts
+from orchestration.participant.breakers import breaker_for
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import Participant, register
+from shipping import services
+from shipping.carriers.choice import carrier
+from shipping.carriers.port import OUTAGES
+from shipping.models import Ledger
+
+_breaker = breaker_for("shipping.carrier", counts=OUTAGES)
+_key_lifetime = carrier().key_lifetime
+
+participant = register(
+    Participant(
+        service="shipping",
+        ledger=Ledger,
+        commands={
+            contracts.schedule_shipment: Outside(
+                call=services.schedule_shipment,
+                find=services.find_scheduled_shipment,
+                record=services.record_scheduled_shipment,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
+            ),
+            contracts.cancel_shipment: Outside(
+                call=services.cancel_shipment,
+                find=services.find_cancelled_shipment,
+                record=services.record_cancelled_shipment,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
+            ),
+        },
+    )
+)

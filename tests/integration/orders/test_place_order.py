@@ -1,0 +1,108 @@
+"""Placing an order, and reading it back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import DataError, IntegrityError, transaction
+
+from orchestration.contracts.orders import PlaceOrder
+from orchestration.contracts.values import Address, Line
+from orders import services
+from orders.models import Order
+from orders.selectors import order_of, orders_of
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["orders"])
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def a_request(**changes: object) -> PlaceOrder:
+    request = PlaceOrder(
+        saga_id=uuid4(),
+        order_id=uuid4(),
+        customer_id="7",
+        idempotency_key=str(uuid4()),
+        lines=(Line("MUG", 2, 450), Line("CUP", 1, 100)),
+        total_minor=1000,
+        currency="GBP",
+        shipping_address=Address("Ada", "1 Lane", "London", "N1", "GB"),
+        placed_at=NOON,
+        authorisation_id="auth-1",
+        tracking_number="T-1",
+    )
+    return replace(request, **changes)  # type: ignore[arg-type]
+
+
+def place(request: PlaceOrder) -> Order:
+    with transaction.atomic(using="orders"):
+        services.place_order(request)
+    return Order.objects.get(id=request.order_id)
+
+
+def test_a_placed_order_is_confirmed_and_holds_what_was_asked() -> None:
+    request = a_request()
+    order = place(request)
+    assert (order.status, order.total_minor, order.currency) == ("confirmed", 1000, "GBP")
+    assert (order.authorisation_id, order.tracking_number, order.placed_at) == ("auth-1", "T-1", NOON)
+    assert Address(**order.shipping_address) == request.shipping_address
+    assert [(line.position, line.sku, line.quantity, line.total_minor) for line in order.lines.all()] == [
+        (0, "MUG", 2, 900),
+        (1, "CUP", 1, 100),
+    ]
+
+
+def test_the_same_sku_stays_on_two_lines() -> None:
+    order = place(a_request(lines=(Line("MUG", 1, 500), Line("MUG", 1, 500))))
+    assert [line.sku for line in order.lines.all()] == ["MUG", "MUG"]
+
+
+def test_placing_an_order_takes_two_statements(django_assert_num_queries: Any) -> None:
+    with transaction.atomic(using="orders"), django_assert_num_queries(2, using="orders"):
+        services.place_order(a_request())
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"total_minor": -1}, "order_total_not_negative"),
+        ({"currency": "gbp"}, "order_currency_is_iso_4217"),
+        ({"lines": (Line("MUG", 0, 1),)}, "order_line_quantity_1_to_9999"),
+        ({"lines": (Line("MUG", 10_000, 1),)}, "order_line_quantity_1_to_9999"),
+        ({"lines": (Line("MUG", 1, -1),)}, "order_line_price_not_negative"),
+    ],
+)
+def test_the_database_refuses_an_impossible_order(change: dict[str, object], rule: str) -> None:
+    with pytest.raises((IntegrityError, DataError), match=rule):
+        place(a_request(**change))
+    assert not Order.objects.exists()
+
+
+def test_a_customer_and_key_place_one_order() -> None:
+    first = place(a_request())
+    with pytest.raises(IntegrityError, match="order_placed_once_per_customer_and_key"):
+        place(a_request(idempotency_key=first.idempotency_key))
+    place(a_request(idempotency_key=first.idempotency_key, customer_id="8"))
+
+
+def test_a_saga_places_one_order() -> None:
+    first = place(a_request())
+    with pytest.raises(IntegrityError, match="saga_id"):
+        place(a_request(saga_id=first.saga_id))
+
+
+def test_orders_of_a_customer_come_newest_first(django_assert_num_queries: Any) -> None:
+    old = place(a_request())
+    new = place(a_request(placed_at=NOON + timedelta(hours=1)))
+    place(a_request(customer_id="8"))
+    with django_assert_num_queries(2, using="orders"):
+        found = [(order.id, len(order.lines.all())) for order in orders_of("7")]
+    assert found == [(new.id, 2), (old.id, 2)]
+
+
+def test_a_customer_sees_only_their_own_order() -> None:
+    order = place(a_request())
+    assert order_of("7", order.id) == order
+    assert order_of("8", order.id) is None

@@ -1,0 +1,288 @@
+"""The payments service's commands against the sandbox gateway: called, looked for, recorded."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from orchestration.contracts.payments import (
+    AuthorisePayment,
+    CapturePayment,
+    PaymentAuthorised,
+    PaymentCaptured,
+    RefundPayment,
+)
+from orchestration.participant.outside import Keys
+from orchestration.participant.sealing import seal
+from payments import services
+from payments.gateways.port import CardDeclined, GatewayBroken, GatewayPayment, GatewayTimeout, PaymentStatus
+from payments.gateways.sandbox.gateway import SandboxGateway
+from payments.gateways.sandbox.models import Kind, Operation
+from payments.models import Payment
+from payments.selectors import payments_by_saga
+from payments.services import AuthorisationLapsed, PaymentNotAuthorised, Reversal
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
+    pytest.mark.usefixtures("at_the_gateway"),
+]
+
+AUTHORISE = Keys(own="authorise", action="authorise")
+REFUND = Keys(own="refund", action="authorise")
+CAPTURE = Keys(own="capture", action="capture")
+
+
+def asked(token: str = "tok_ok") -> dict[str, Any]:
+    return {
+        "saga_id": uuid4(),
+        "order_id": uuid4(),
+        "total_minor": 1998,
+        "currency": "GBP",
+        "payment_method": seal(token),
+    }
+
+
+def authorised(facts: dict[str, Any]) -> PaymentAuthorised:
+    """Authorise as the kit does: call, then record in one transaction."""
+    request = AuthorisePayment(**facts)
+    payment = services.authorise_payment(request, AUTHORISE)
+    with transaction.atomic(using="payments"):
+        return services.record_authorised_payment(request, payment)
+
+
+def timed_out(facts: dict[str, Any]) -> None:
+    """Authorise, and never hear what became of it."""
+    with pytest.raises(GatewayTimeout):
+        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+
+
+def captured(facts: dict[str, Any]) -> PaymentCaptured:
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    payment = services.capture_payment(request, CAPTURE)
+    with transaction.atomic(using="payments"):
+        return services.record_captured_payment(request, payment)
+
+
+def to_capture(facts: dict[str, Any], authorisation_id: str) -> CapturePayment:
+    known = {name: value for name, value in facts.items() if name != "payment_method"}
+    return CapturePayment(**known, authorisation_id=authorisation_id)
+
+
+def refunded(facts: dict[str, Any]) -> Reversal:
+    """Refund as the kit does: call, then record in one transaction."""
+    request = RefundPayment(**facts)
+    reversal = services.refund_payment(request, REFUND)
+    with transaction.atomic(using="payments"):
+        services.record_refunded_payment(request, reversal)
+    return reversal
+
+
+def ours(saga_id: UUID) -> GatewayPayment:
+    """Our row, in the gateway's terms."""
+    row = payments_by_saga([saga_id])[saga_id]
+    return GatewayPayment(row.authorisation_id, PaymentStatus(row.status), row.capture_id, row.refund_id)
+
+
+def kinds() -> list[str]:
+    return list(Operation.objects.order_by("created_at").values_list("kind", flat=True))
+
+
+def test_an_authorisation_is_held_at_the_gateway_and_written_down(gateway: SandboxGateway) -> None:
+    facts = asked()
+    answer = authorised(facts)
+    row = Payment.objects.get(saga_id=facts["saga_id"])
+    assert (row.order_id, row.amount_minor, row.currency) == (facts["order_id"], 1998, "GBP")
+    assert ours(facts["saga_id"]) == gateway.look_up(answer.authorisation_id)
+
+
+def test_a_decline_is_a_refusal_and_writes_nothing() -> None:
+    with pytest.raises(CardDeclined):
+        authorised(asked("tok_declined"))
+    assert not Payment.objects.exists()
+
+
+def test_an_unheard_authorisation_is_found_by_its_key(gateway: SandboxGateway) -> None:
+    facts = asked("tok_timeout_after")
+    timed_out(facts)
+    found = services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE)
+    assert found == services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+
+
+def test_an_authorisation_that_never_arrived_is_not_found() -> None:
+    facts = asked("tok_timeout_before")
+    timed_out(facts)
+    assert services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE) is None
+
+
+def test_an_unheard_decline_is_found_as_a_refusal() -> None:
+    facts = asked("tok_declined")
+    with pytest.raises(CardDeclined):
+        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    with pytest.raises(CardDeclined):
+        services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE)
+
+
+def test_a_hold_that_was_let_go_is_not_taken_for_authorised(gateway: SandboxGateway) -> None:
+    facts = asked()
+    payment = services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    gateway.void(payment.authorisation_id, key="somebody else")
+    with pytest.raises(AuthorisationLapsed):
+        services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE)
+
+
+def test_a_capture_takes_the_held_money(gateway: SandboxGateway) -> None:
+    facts = asked()
+    answer = captured(facts)
+    assert ours(facts["saga_id"]).capture_id == answer.capture_id
+    assert ours(facts["saga_id"]) == gateway.look_up(ours(facts["saga_id"]).authorisation_id)
+
+
+def test_a_capture_is_looked_for_at_the_gateway() -> None:
+    facts = asked()
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    assert services.find_captured_payment(request, CAPTURE) is None
+    payment = services.capture_payment(request, CAPTURE)
+    assert services.find_captured_payment(request, CAPTURE) == payment
+
+
+def test_a_capture_fails_until_the_gateway_recovers() -> None:
+    facts = asked("tok_capture_fail_1")
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    with pytest.raises(GatewayBroken):
+        services.capture_payment(request, CAPTURE)
+    assert services.find_captured_payment(request, CAPTURE) is None
+    assert services.capture_payment(request, CAPTURE).status == PaymentStatus.CAPTURED
+
+
+def test_a_voided_hold_cannot_be_captured(gateway: SandboxGateway) -> None:
+    facts = asked()
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    gateway.void(request.authorisation_id, key="somebody else")
+    with pytest.raises(AuthorisationLapsed):
+        services.find_captured_payment(request, CAPTURE)
+
+
+def test_a_capture_of_nothing_is_not_written_down() -> None:
+    request = to_capture(asked(), "authorise_1")
+    with pytest.raises(PaymentNotAuthorised):
+        services.record_captured_payment(request, GatewayPayment("authorise_1", PaymentStatus.CAPTURED, "capture_1"))
+
+
+def test_a_hold_is_voided(gateway: SandboxGateway) -> None:
+    facts = asked()
+    answer = authorised(facts)
+    assert refunded(facts).payment == gateway.look_up(answer.authorisation_id) == ours(facts["saga_id"])
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+
+
+def test_a_capture_is_refunded_in_full(gateway: SandboxGateway) -> None:
+    facts = asked()
+    captured(facts)
+    reversal = refunded(facts)
+    assert reversal.payment == ours(facts["saga_id"])
+    assert ours(facts["saga_id"]) == gateway.look_up(ours(facts["saga_id"]).authorisation_id)
+    assert kinds() == [Kind.AUTHORISE, Kind.CAPTURE, Kind.REFUND]
+
+
+@pytest.mark.parametrize("prepare", [authorised, captured])
+def test_a_refund_repeated_changes_nothing(prepare: Any) -> None:
+    facts = asked()
+    prepare(facts)
+    first, before = refunded(facts), kinds()
+    assert refunded(facts) == first
+    assert kinds() == before
+
+
+def test_a_refund_after_a_decline_gives_nothing_back() -> None:
+    facts = asked("tok_declined")
+    with pytest.raises(CardDeclined):
+        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    assert refunded(facts) == Reversal(payment=None)
+    assert not Payment.objects.exists()
+
+
+def test_an_unheard_hold_is_found_and_voided_and_written_down_as_voided(gateway: SandboxGateway) -> None:
+    facts = asked("tok_timeout_after")
+    timed_out(facts)
+    refunded(facts)
+    assert ours(facts["saga_id"]).status == PaymentStatus.VOIDED
+    assert ours(facts["saga_id"]) == gateway.find(key=AUTHORISE.own, reference=str(facts["order_id"]))
+
+
+@pytest.mark.parametrize("token", ["tok_timeout_before", "tok_arrives_late_60"])
+def test_a_hold_still_on_its_way_finds_its_key_taken(gateway: SandboxGateway, clock: Any, token: str) -> None:
+    facts = asked(token)
+    timed_out(facts)
+    refunded(facts)
+    clock.sleep(60)
+    assert gateway.authorise(services._authorisation(AuthorisePayment(**facts)), key=AUTHORISE.own)
+    assert ours(facts["saga_id"]) == gateway.find(key=AUTHORISE.own, reference=str(facts["order_id"]))
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+
+
+def test_a_hold_that_arrived_late_is_voided(gateway: SandboxGateway, clock: Any) -> None:
+    facts = asked("tok_arrives_late_60")
+    timed_out(facts)
+    clock.sleep(60)
+    refunded(facts)
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+
+
+def test_a_refund_of_a_call_never_made_leaves_the_key_taken_by_a_decline() -> None:
+    facts = asked("tok_declined")
+    assert refunded(facts) == Reversal(payment=None)
+    with pytest.raises(CardDeclined):
+        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+
+
+def test_a_refund_under_way_is_looked_for_at_the_gateway() -> None:
+    facts = asked()
+    request = RefundPayment(**facts)
+    assert services.find_refunded_payment(request, REFUND) is None
+    authorised(facts)
+    assert services.find_refunded_payment(request, REFUND) is None
+    reversal = services.refund_payment(request, REFUND)
+    assert services.find_refunded_payment(request, REFUND) == reversal
+
+
+def test_a_refund_finds_that_nothing_was_held_after_a_decline() -> None:
+    facts = asked("tok_declined")
+    with pytest.raises(CardDeclined):
+        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    assert services.find_refunded_payment(RefundPayment(**facts), REFUND) == Reversal(payment=None)
+
+
+def test_a_void_fails_until_the_gateway_recovers() -> None:
+    facts = asked("tok_void_fail_1")
+    authorised(facts)
+    with pytest.raises(GatewayBroken):
+        refunded(facts)
+    assert refunded(facts).payment == ours(facts["saga_id"])
+
+
+def test_one_saga_has_one_payment() -> None:
+    facts = asked()
+    payment = services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    services.record_authorised_payment(AuthorisePayment(**facts), payment)
+    with pytest.raises(IntegrityError, match="payment_one_per_saga"):
+        services.record_authorised_payment(AuthorisePayment(**facts), payment)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ({"amount_minor": -1}, "payment_amount_not_negative"),
+        ({"currency": "gbp"}, "payment_currency_is_iso_4217"),
+        ({"status": "lost"}, "payment_status_is_known"),
+        ({"status": "captured"}, "payment_has_a_capture_iff_money_was_taken"),
+        ({"status": "voided", "capture_id": "c"}, "payment_has_a_capture_iff_money_was_taken"),
+        ({"status": "refunded", "capture_id": "c"}, "payment_has_a_refund_iff_given_back"),
+        ({"status": "authorised", "refund_id": "r"}, "payment_has_a_refund_iff_given_back"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_turned_away(wrong: dict[str, Any], rule: str) -> None:
+    facts = asked()
+    authorised(facts)
+    with pytest.raises(IntegrityError, match=rule):
+        Payment.objects.filter(saga_id=facts["saga_id"]).update(**wrong)

@@ -1,0 +1,132 @@
+"""Payments as a participant: its commands run by the kit, with ledger, gateway and breaker."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from redis import Redis
+
+from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
+from orchestration.participant import handler
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.ledger import Status
+from orchestration.participant.outcomes import Barred, Done, Refused
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import Participant
+from orchestration.participant.rows import Call
+from orchestration.participant.sealing import seal
+from payments import tasks
+from payments.gateways.port import GatewayTimeout, PaymentStatus
+from payments.gateways.sandbox.gateway import SandboxGateway
+from payments.gateways.sandbox.models import Kind, Operation
+from payments.models import Ledger, Payment
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
+    pytest.mark.usefixtures("at_the_gateway"),
+]
+
+
+@pytest.fixture
+def participant() -> Participant:
+    """Payments with breakers of its own, so that outages here open nobody else's."""
+    breaker = Breaker(
+        f"test.{uuid4().hex}", redis=lambda: Redis(port=1), counts=(GatewayTimeout,), reset_after=timedelta(seconds=30)
+    )
+    commands = {
+        contract: Outside(work.call, work.find, work.record, breaker, work.key_lifetime)
+        for contract, work in tasks.participant.commands.items()
+        if isinstance(work, Outside)
+    }
+    return Participant("payments", Ledger, commands)
+
+
+def known(token: str) -> dict[str, Any]:
+    """What the saga knows before its payment, as messages carry it."""
+    saga_id, order_id = str(uuid4()), str(uuid4())
+    return {
+        "saga_id": saga_id,
+        "order_id": order_id,
+        "total_minor": 1998,
+        "currency": "GBP",
+        "payment_method": seal(token),
+    }
+
+
+def call(facts: dict[str, Any], step: str = "authorise_payment") -> list[Call]:
+    return [Call(saga_id=UUID(facts["saga_id"]), step=step, token=1, known=facts)]
+
+
+def history(step: str = "authorise_payment") -> list[str]:
+    return Ledger.objects.get(step=step).history
+
+
+def kinds() -> list[str]:
+    return list(Operation.objects.order_by("created_at").values_list("kind", flat=True))
+
+
+def test_authorised_and_captured_once_however_often_asked(participant: Participant) -> None:
+    facts = known("tok_ok")
+    for _ in range(2):
+        [authorised] = handler.act(participant, authorise_payment, call(facts))
+    assert isinstance(authorised, Done)
+    facts |= authorised.answer
+    for _ in range(2):
+        [captured] = handler.act(participant, capture_payment, call(facts, "capture_payment"))
+    assert isinstance(captured, Done)
+    assert kinds() == [Kind.AUTHORISE, Kind.CAPTURE]
+    assert history() == history("capture_payment") == [Status.STARTED, Status.DONE]
+
+
+def test_a_decline_is_refused_word_for_word_again(participant: Participant) -> None:
+    facts = known("tok_declined")
+    first = handler.act(participant, authorise_payment, call(facts))
+    assert first == handler.act(participant, authorise_payment, call(facts))
+    assert isinstance(first[0], Refused) and first[0].refusal["code"] == "card_declined"
+    handler.undo(participant, refund_payment, call(facts))
+    assert history() == [Status.STARTED, Status.REFUSED]
+
+
+def test_a_timeout_is_asked_after_and_not_done_twice(participant: Participant) -> None:
+    facts = known("tok_timeout_after")
+    with pytest.raises(GatewayTimeout):
+        handler.act(participant, authorise_payment, call(facts))
+    [outcome] = handler.act(participant, authorise_payment, call(facts))
+    assert isinstance(outcome, Done)
+    assert kinds() == [Kind.AUTHORISE]
+
+
+@pytest.mark.parametrize("token", ["tok_timeout_before", "tok_timeout_after", "tok_arrives_late_60"])
+def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
+    participant: Participant, gateway: SandboxGateway, clock: Any, token: str
+) -> None:
+    facts = known(token)
+    with pytest.raises(GatewayTimeout):
+        handler.act(participant, authorise_payment, call(facts))
+    for _ in range(2):
+        handler.undo(participant, refund_payment, call(facts))
+    clock.sleep(60)
+    assert handler.act(participant, authorise_payment, call(facts)) == [Barred()]
+    assert history() == [Status.STARTED, Status.UNDOING, Status.UNDONE]
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+    row = Payment.objects.get()
+    assert row.status == PaymentStatus.VOIDED == gateway.look_up(row.authorisation_id).status
+
+
+def test_undone_before_it_was_asked_never_reaches_the_gateway(participant: Participant) -> None:
+    facts = known("tok_ok")
+    handler.undo(participant, refund_payment, call(facts))
+    assert handler.act(participant, authorise_payment, call(facts)) == [Barred()]
+    assert kinds() == []
+
+
+def test_a_refund_interrupted_by_failing_voids_ends_in_one_void(participant: Participant) -> None:
+    facts = known("tok_void_fail_2")
+    handler.act(participant, authorise_payment, call(facts))
+    for _ in range(2):
+        with pytest.raises(Exception, match="503"):
+            handler.undo(participant, refund_payment, call(facts))
+    handler.undo(participant, refund_payment, call(facts))
+    assert history() == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]

@@ -1,0 +1,138 @@
+"""Which rows of a dirty file become which orders."""
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.replay.plan import Reason, make_plan
+from config.replay.rows import Row, read_rows
+from orchestration.contracts.values import Line
+
+SLICE = Path(__file__).parents[2] / "data" / "online_retail.csv"
+
+
+def row(**changes: object) -> Row:
+    values: dict[str, object] = {
+        "number": 2,
+        "invoice": "536365",
+        "code": "85123A",
+        "description": "WHITE HOLDER",
+        "quantity": 6,
+        "price_pence": Decimal(255),
+        "customer": "17850",
+        "country": "United Kingdom",
+    }
+    return Row(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"invoice": "C536379", "quantity": -1}, Reason.CANCELLATION),
+        ({"invoice": "C536379", "code": "D", "quantity": -1}, Reason.CANCELLATION),
+        ({"code": "POST"}, Reason.NOT_GOODS),
+        ({"code": "m"}, Reason.NOT_GOODS),
+        ({"code": "BANK CHARGES"}, Reason.NOT_GOODS),
+        ({"quantity": -10}, Reason.NO_QUANTITY),
+        ({"quantity": 0}, Reason.NO_QUANTITY),
+        ({"quantity": 80_995}, Reason.LARGE_QUANTITY),
+        ({"price_pence": Decimal(0)}, Reason.NO_PRICE),
+        ({"price_pence": Decimal(-100)}, Reason.NO_PRICE),
+        ({"price_pence": Decimal("0.1")}, Reason.FRACTION_OF_A_PENNY),
+        ({"country": "European Community"}, Reason.UNKNOWN_COUNTRY),
+        ({"quantity": None}, Reason.UNREADABLE),
+        ({"price_pence": None}, Reason.UNREADABLE),
+        ({"invoice": ""}, Reason.UNREADABLE),
+        ({"code": ""}, Reason.UNREADABLE),
+        ({"code": "X" * 51}, Reason.UNREADABLE),
+    ],
+)
+def test_a_dirty_row_is_skipped_with_its_reason(changes: dict[str, object], reason: Reason) -> None:
+    plan = make_plan([row(**changes)], {})
+    assert [item.reason for item in plan.skipped] == [reason]
+    assert (plan.invoices, plan.articles) == ((), ())
+
+
+def test_rows_of_one_invoice_are_one_order() -> None:
+    [invoice] = make_plan([row(code="A"), row(code="Z", quantity=2), row(code="POST")], {}).invoices
+    assert (invoice.number, invoice.customer, invoice.country) == ("536365", "17850", "GB")
+    assert invoice.lines == (Line("A", 6, 255), Line("Z", 2, 255))
+    assert invoice.total_minor == 8 * 255
+
+
+def test_the_same_stock_code_twice_stays_two_lines() -> None:
+    plan = make_plan([row(quantity=1), row(quantity=2)], {})
+    assert plan.invoices[0].lines == (Line("85123A", 1, 255), Line("85123A", 2, 255))
+    assert plan.units_by_sku == {"85123A": 3}
+
+
+def test_each_further_price_of_a_stock_code_is_a_sku_of_its_own() -> None:
+    rows = [row(), row(price_pence=Decimal(305)), row(invoice="2"), row(invoice="2", price_pence=Decimal(95))]
+    plan = make_plan(rows, {})
+    assert [(article.sku, article.price_minor) for article in plan.articles] == [
+        ("85123A", 255),
+        ("85123A@3.05", 305),
+        ("85123A@0.95", 95),
+    ]
+    assert [line.sku for line in plan.invoices[1].lines] == ["85123A", "85123A@0.95"]
+
+
+def test_a_price_the_catalogue_knows_is_left_alone() -> None:
+    plan = make_plan([row(), row(price_pence=Decimal(305))], {"85123A": 305})
+    assert [(article.sku, article.price_minor) for article in plan.articles] == [("85123A@2.55", 255), ("85123A", 305)]
+
+
+def test_case_of_a_stock_code_is_kept() -> None:
+    assert [article.sku for article in make_plan([row(code="85099B"), row(code="85099b")], {}).articles] == [
+        "85099B",
+        "85099b",
+    ]
+
+
+def test_an_order_of_a_thousand_lines_is_placed_and_one_more_is_not() -> None:
+    longest = [row(invoice="1", code=f"A{number}") for number in range(1000)]
+    longer = [row(invoice="2", code=f"A{number}") for number in range(1001)]
+    plan = make_plan([*longest, *longer], {})
+    assert [invoice.number for invoice in plan.invoices] == ["1"]
+    assert Counter(item.reason for item in plan.skipped) == {Reason.TOO_MANY_LINES: 1001}
+
+
+def test_the_slice_is_understood_row_by_row() -> None:
+    with SLICE.open(newline="", encoding="utf-8") as lines:
+        plan = make_plan(read_rows(lines), {})
+    assert (plan.invoices_read, plan.rows_read, len(plan.invoices)) == (32, 926, 23)
+    assert max(len(invoice.lines) for invoice in plan.invoices) == 591
+    assert Counter(item.reason for item in plan.skipped) == {
+        Reason.NOT_GOODS: 8,
+        Reason.CANCELLATION: 4,
+        Reason.NO_PRICE: 3,
+        Reason.NO_QUANTITY: 2,
+    }
+    assert [invoice.number for invoice in plan.invoices if not invoice.customer] == ["536555", "536592", "536780"]
+
+
+@given(
+    st.lists(
+        st.builds(
+            row,
+            invoice=st.sampled_from(["1", "2", "C3", "4", ""]),
+            code=st.sampled_from(["A", "Z", "POST", "D"]),
+            quantity=st.none() | st.integers(-20, 20_000),
+            price_pence=st.none() | st.decimals(-100, 100_000, places=1),
+            country=st.sampled_from(["France", "EIRE", "Unspecified"]),
+        )
+    )
+)
+def test_every_row_and_every_penny_is_either_ordered_or_skipped(rows: list[Row]) -> None:
+    plan = make_plan(rows, {})
+    ordered = sum(len(invoice.lines) for invoice in plan.invoices)
+    assert ordered + len(plan.skipped) == plan.rows_read == len(rows)
+    skipped = sum(item.row.total_pence for item in plan.skipped)
+    assert sum(invoice.total_minor for invoice in plan.invoices) + skipped == plan.total_pence
+    prices = {article.sku: article.price_minor for article in plan.articles}
+    assert len(prices) == len(plan.articles)
+    assert all(prices[line.sku] == line.unit_price_minor for invoice in plan.invoices for line in invoice.lines)

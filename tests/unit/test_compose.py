@@ -1,0 +1,117 @@
+"""The container files: valid, watched, and in step with the code that they run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from config.env import ALIASES, PREFIX, SETTINGS
+from deploy import supervisor
+from deploy.servers import PrivatePostgres
+from deploy.servers.postgres import find_bin_dir
+
+ROOT = supervisor.PROJECT
+COMPOSE = ROOT / "docker-compose.yml"
+DATABASES_SCRIPT = ROOT / "deploy" / "postgres" / "create-databases.sh"
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    services: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
+    return services
+
+
+def test_the_file_follows_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_every_service_has_a_health_check_or_ends_by_itself(services: dict[str, dict[str, Any]]) -> None:
+    awaited = {name for service in services.values() for name, how in _awaited(service) if "completed" in how}
+    for name, service in services.items():
+        if name in awaited:
+            assert service["restart"] == "no"
+        else:
+            assert service["healthcheck"]["test"]
+
+
+def test_nothing_starts_before_what_it_needs_is_well(services: dict[str, dict[str, Any]]) -> None:
+    conditions = {condition for service in services.values() for _, condition in _awaited(service)}
+    assert conditions == {"service_healthy", "service_completed_successfully"}
+    assert all(name in services for service in services.values() for name, _ in _awaited(service))
+
+
+def test_every_setting_in_the_files_is_one_that_the_shop_knows() -> None:
+    for file in (COMPOSE, ROOT / ".env.example", ROOT / "Dockerfile"):
+        named = set(re.findall(rf"\b{PREFIX}([A-Z][A-Z_]*[A-Z])\b(?!>)", file.read_text()))
+        assert named <= set(SETTINGS), file.name
+
+
+def test_every_variable_the_compose_file_asks_for_is_explained_in_the_example() -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text())) - {"ROLE"}
+    example = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert asked <= set(example)
+
+
+def test_each_worker_consumes_the_queues_of_its_role(services: dict[str, dict[str, Any]]) -> None:
+    for role in supervisor.ROLES:
+        _, *supervised = supervisor.worker(role, queue_prefix="", threads=8).command
+        assert shlex.split(services[role]["command"])[1:] == supervised
+
+
+def test_the_application_is_published_on_loopback_only(services: dict[str, dict[str, Any]]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.fixture
+def initialised() -> Iterator[PrivatePostgres]:
+    with PrivatePostgres() as server:
+        environment = {
+            "PATH": f"{find_bin_dir()}:{os.environ['PATH']}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(server.port),
+            "POSTGRES_USER": "postgres",
+            "DATABASE_PASSWORD": "it's",
+        }
+        subprocess.run([DATABASES_SCRIPT], env=environment, check=True)
+        yield server
+
+
+def test_the_database_script_gives_each_service_a_database_that_is_closed_to_the_others(
+    initialised: PrivatePostgres,
+) -> None:
+    for alias in ALIASES:
+        with psycopg.connect(_as(alias, initialised), dbname=f"shop_{alias}") as connection:
+            connection.execute("CREATE TABLE made (id int)")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(_as("inventory", initialised), dbname="shop_payments")
+
+
+def test_the_script_of_the_postgres_image_can_be_executed() -> None:
+    assert os.access(DATABASES_SCRIPT, os.X_OK)
+    assert {path.name for path in DATABASES_SCRIPT.parent.iterdir()} == {DATABASES_SCRIPT.name}
+
+
+def test_the_image_contains_every_package_of_the_project_and_no_secret() -> None:
+    allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert packages <= allowed
+    assert not any(name.startswith(".env") for name in allowed)
+
+
+def _awaited(service: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, how["condition"]) for name, how in service.get("depends_on", {}).items()]
+
+
+def _as(role: str, server: PrivatePostgres) -> str:
+    return server.url.replace("postgres@", f"{role}@")
