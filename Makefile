@@ -33,13 +33,15 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m pytest $(ARGS)
 
+test lint: export SHOP_DEBUG = true
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	SHOP_DEBUG=true $(PY) manage.py makemigrations --check --dry-run
-	SHOP_DEBUG=true $(PY) manage.py check
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check
 
 up: $(VENV)/.demo
 	@$(DOTENV); exec $(PY) -m deploy.guard $(PY) -m deploy.up

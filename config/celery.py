@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from celery.worker import consumer
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -14,6 +15,11 @@ logger = logging.getLogger(__name__)
 app = Celery("config", set_as_current=True)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def leave_logging_alone(**_: Any) -> None:
+    """Log as `settings.LOGGING` says: a receiver here keeps Celery from setting up its own."""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]

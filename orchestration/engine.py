@@ -5,7 +5,6 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -75,7 +74,7 @@ def start_saga(saga: Saga, request: Any, *, saga_id: UUID, origin: Origin, now: 
             _take_key(origin)
             instance.save(using=ALIAS, force_insert=True)
             _write_entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
-            transaction.on_commit(partial(_send, instance, Forward(0)), using=ALIAS, robust=True)
+            transaction.on_commit(lambda: _send(instance, Forward(0)), using=ALIAS, robust=True)
     except IntegrityError as error:
         return _earlier(origin, error)
     return Started(saga_id, created=True)
@@ -176,8 +175,8 @@ def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[s
         for name, value in changed.items():
             setattr(instance, name, value)
         _write_entries(instance, decision.entries, first=first, now=now)
-        if decision.command:
-            transaction.on_commit(partial(_send, instance, decision.command), using=ALIAS, robust=True)
+        if command := decision.command:
+            transaction.on_commit(lambda: _send(instance, command), using=ALIAS, robust=True)
     return True
 
 

@@ -1,12 +1,12 @@
 """Reads: sagas, and how far each step of one has come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error
 
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow, Status
@@ -54,11 +54,15 @@ def log_of(saga_id: UUID) -> list[SagaLogEntry]:
     return list(SagaLogEntry.objects.using(ALIAS).filter(saga_id=saga_id).order_by("sequence"))
 
 
-def progress(instance: SagaInstance, log: Iterable[SagaLogEntry] | None = None) -> list[StepProgress]:
+def progress(
+    instance: SagaInstance,
+    log: Iterable[SagaLogEntry] | None = None,
+    ledgers: Mapping[str, list[LedgerRow] | None] | None = None,
+) -> list[StepProgress]:
     """How far each step of the saga has come, as the services' ledgers say it now."""
     definition = definition_of(instance.definition)
     errors = _last_errors(log_of(instance.pk) if log is None else log)
-    found = {service: _ledger_rows(service, instance.pk) for service in _services(definition)}
+    found = _ledgers(_services(definition), instance.pk) if ledgers is None else ledgers
     return [
         _progress(instance, step.name, step.action.service, found[step.action.service], errors.get(step.name))
         for step in definition.steps
@@ -66,9 +70,8 @@ def progress(instance: SagaInstance, log: Iterable[SagaLogEntry] | None = None) 
 
 
 def ledger_rows(instance: SagaInstance) -> dict[str, list[LedgerRow] | None]:
-    """The ledger rows of each service that takes part; None where the database does not answer."""
-    rows = {service: _ledger_rows(service, instance.pk) for service in _services(definition_of(instance.definition))}
-    return {service: None if found is None else list(found.values()) for service, found in rows.items()}
+    """What each service remembers of the saga, oldest first; None where its database does not answer."""
+    return _ledgers(participants(), instance.pk)
 
 
 def pivot_is_done(instance: SagaInstance) -> bool:
@@ -77,19 +80,23 @@ def pivot_is_done(instance: SagaInstance) -> bool:
     if phase not in (Phase.RUNNING, Phase.BARRING):
         return phase in (Phase.FINISHING, Phase.COMPLETED)
     pivot = definition_of(instance.definition).pivot
-    row = (_ledger_rows(pivot.action.service, instance.pk) or {}).get(pivot.name)
-    return row is not None and row.status == Status.DONE
+    rows = _ledger_rows(pivot.action.service, instance.pk) or []
+    return any(row.step == pivot.name and row.status == Status.DONE for row in rows)
 
 
 def _services(definition: Saga) -> list[str]:
     return list(dict.fromkeys(step.action.service for step in definition.steps))
 
 
-def _ledger_rows(service: str, saga_id: UUID) -> dict[str, LedgerRow] | None:
+def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow] | None]:
+    return {service: _ledger_rows(service, saga_id) for service in services}
+
+
+def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
     try:
         ledger = participants()[service].ledger
-        return {row.step: row for row in ledger._default_manager.using(service).filter(saga_id=saga_id)}
-    except DatabaseError:
+        return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
+    except Error:
         return None
 
 
@@ -101,10 +108,10 @@ def _progress(
     instance: SagaInstance,
     step: str,
     service: str,
-    rows: dict[str, LedgerRow] | None,
+    rows: list[LedgerRow] | None,
     error: dict[str, Any] | None,
 ) -> StepProgress:
-    row = None if rows is None else rows.get(step)
+    row = next((row for row in rows or () if row.step == step), None)
     failures = instance.progress.get("failures", {}).get(step, 0)
     return StepProgress(
         name=step,

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from orchestration import canvas, engine, markers, recovery
 from orchestration.messages import SagaTask
+from orchestration.routes import send_to
 from orchestration.sagas import UnknownDefinition
 from orchestration.states import (
     ChainCompleted,
@@ -32,11 +33,15 @@ Carried = dict[str, Any]
 NOTHING: Carried = {"known": {}, "trail": []}
 
 
+def _ours(task: str) -> str:
+    return send_to(settings.TOPOLOGY.name(ORCHESTRATOR), task)
+
+
 def _report(name: str) -> Callable[[Callable[..., tuple[Event, Carried]]], Any]:
     """Make a task of a function that reads a message as an event and what was learned on the way."""
 
     def decorate(read: Callable[..., tuple[Event, Carried]]) -> Any:
-        @shared_task(name=name, bind=True, base=SagaTask, typing=False, queue=settings.TOPOLOGY.name(ORCHESTRATOR))
+        @shared_task(name=_ours(name), bind=True, base=SagaTask, typing=False)
         def task(self: Task, *args: Any, saga_id: str = "", **facts: Any) -> None:
             try:
                 event, carried = read(*args, **facts)
@@ -109,19 +114,17 @@ def pivot_settled(carried: Carried, *, token: int) -> tuple[Event, Carried]:
     return (PivotBarred() if carried["barred"] else PivotFoundDone()), NOTHING
 
 
-@shared_task(
-    name=markers.PASS, base=SagaTask, typing=False, queue=settings.TOPOLOGY.name(ORCHESTRATOR)
-)
+@shared_task(name=_ours(markers.PASS), base=SagaTask)
 def pass_marker(*, route: str, sent_at: str) -> None:
     """Do nothing: having come this far in the queues is what a marker is for."""
 
 
-@shared_task(name=markers.RETURNED, base=SagaTask, queue=settings.TOPOLOGY.name(ORCHESTRATOR))
+@shared_task(name=_ours(markers.RETURNED), base=SagaTask)
 def marker_returned(*, route: str, sent_at: str) -> None:
     markers.returned(route, datetime.fromisoformat(sent_at))
 
 
-@shared_task(name="orchestration.recover", base=SagaTask, queue=settings.TOPOLOGY.name(ORCHESTRATOR))
+@shared_task(name=_ours("orchestration.recover"), base=SagaTask)
 def recover() -> None:
     """One round of recovery, for when no orchestrator's own loop runs it."""
     recovery.run_once(now=datetime.now(UTC))

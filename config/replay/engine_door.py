@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import connections
 from uuid_utils.compat import uuid7
 
 from config.replay.doors import PAYMENT_METHOD, Outcome, Result, address_of, body_of, key_of, username_of
@@ -33,7 +35,8 @@ class EngineDoor:
     def place(self, invoice: Invoice) -> Outcome:
         """Place the order and wait until it is decided; a second time finds the first."""
         try:
-            saga_id = self._start(invoice, now=datetime.now(UTC))
+            with _connections_given_back():
+                saga_id = self._start(invoice, now=datetime.now(UTC))
         except (CartError, PriceChanged) as refused:
             return Outcome(Result.REFUSED, code=refused.code)
         except KeyReused:
@@ -70,7 +73,21 @@ def _request(invoice: Invoice, origin: Origin, now: datetime) -> CheckoutRequest
     )
 
 
+@contextmanager
+def _connections_given_back() -> Iterator[None]:
+    """Keep no connection while waiting: more orders can wait than the pools have connections."""
+    try:
+        yield
+    finally:
+        connections.close_all()
+
+
 def _decided(saga_id: UUID) -> Outcome | None:
+    with _connections_given_back():
+        return _outcome(saga_id)
+
+
+def _outcome(saga_id: UUID) -> Outcome | None:
     saga = selectors.saga(saga_id)
     if saga is None or saga.phase not in ENDED:
         return None

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from django.db import connections
-
 from config.replay.doors import Door, Outcome
 from config.replay.plan import Invoice
 
@@ -26,12 +24,9 @@ def replay(
     decided: list[Replayed] = []
 
     def work() -> None:
-        try:
-            for invoice in left:
-                decided.append(Replayed(invoice, door.place(invoice)))
-                on_decided()
-        finally:
-            connections.close_all()
+        for invoice in left:
+            decided.append(Replayed(invoice, door.place(invoice)))
+            on_decided()
 
     with ThreadPoolExecutor(concurrency) as pool:
         workers = [pool.submit(work) for _ in range(concurrency)]

@@ -25,6 +25,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 
 CELERY_TASK_QUEUES = TOPOLOGY.queues
+CELERY_TASK_ROUTES = ("orchestration.routes:route",)
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typo would make a queue that swallows sagas
 CELERY_TASK_DEFAULT_QUEUE = TOPOLOGY.name(ORCHESTRATOR)
 CELERY_TASK_DEFAULT_EXCHANGE = TOPOLOGY.exchange.name
@@ -54,6 +55,6 @@ CELERY_BEAT_SCHEDULE = {
     "recover": {
         "task": "orchestration.recover",
         "schedule": timedelta(seconds=10),
-        "options": {"expires": 10, "queue": TOPOLOGY.name(ORCHESTRATOR)},
+        "options": {"expires": 10},
     },
 }

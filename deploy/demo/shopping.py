@@ -43,21 +43,19 @@ class Shopping:
         """Decided orders over the time from the first request to the last decision seen."""
         return self.decided / max(self.decided_at - self.started_at, 0.001)
 
-    def place_all(self, orders: Iterable[Order], *, on_progress: Callable[["Shopping"], None]) -> None:
+    def place_all(self, orders: Iterable[Order]) -> None:
         """Place all orders, several at a time."""
         with ThreadPoolExecutor(CUSTOMERS) as customers:
-            for _ in customers.map(self._place, orders):
-                on_progress(self)
+            list(customers.map(self._place, orders))
 
-    def follow(self, *, seconds: float, on_progress: Callable[["Shopping"], None]) -> bool:
-        """Ask until all are decided; False when time is up before."""
+    def follow(self, *, until: int, seconds: float, on_progress: Callable[["Shopping"], None]) -> None:
+        """Ask until so many are decided or the time is up."""
         deadline = time.monotonic() + seconds
         with ThreadPoolExecutor(CUSTOMERS) as customers:
-            while self._undecided and time.monotonic() < deadline:
+            while self.decided < until and time.monotonic() < deadline:
                 list(customers.map(self._look, list(self._undecided)))
                 on_progress(self)
                 time.sleep(POLL_SECONDS)
-        return not self._undecided
 
     def _place(self, order: Order) -> None:
         try:

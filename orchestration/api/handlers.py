@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 
 from orchestration.api.problems import CONTENT_TYPE, Document, InternalError
 
@@ -11,6 +12,7 @@ API_PATH = "/api/"
 """Below it errors are for programs; elsewhere (the admin) they are for people."""
 
 
+@csrf_exempt  # it is a route of the API as well, and changes nothing
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a path that no route knows (`handler404`, and the API's last route)."""
     if _for_people(request):

@@ -37,9 +37,7 @@ class Pages(CursorPagination):
             raise InvalidCursor
         return cursor
 
-    def paginate_queryset(
-        self, queryset: QuerySet[_Row], request: Request, view: APIView | None = None
-    ) -> list[_Row]:
+    def paginate_queryset(self, queryset: QuerySet[_Row], request: Request, view: APIView | None = None) -> list[_Row]:
         """:raises InvalidCursor: when it holds what the ordering column cannot."""
         try:
             rows: list[_Row] = super().paginate_queryset(queryset, request, view) or []

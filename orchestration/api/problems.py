@@ -74,9 +74,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(self.code)
         title = (self.__doc__ or self.code).strip()
-        self.document = Document(
-            self.status, self.code, title, detail or title, tuple(errors), facts, headers or {}
-        )
+        self.document = Document(self.status, self.code, title, detail or title, tuple(errors), facts, headers or {})
 
 
 class ValidationFailed(Problem):
@@ -105,9 +103,7 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response:
     document = document_of(error)
     if document.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _report(error, context["request"])
-    return Response(
-        document.as_json(), status=document.status, headers=document.headers, content_type=CONTENT_TYPE
-    )
+    return Response(document.as_json(), status=document.status, headers=document.headers, content_type=CONTENT_TYPE)
 
 
 def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:

@@ -84,6 +84,4 @@ def problems(*statuses: HTTPStatus, **descriptions: str) -> Mapping[tuple[int, s
 
 def response_header(name: str, description: str, *statuses: int, type: Any = OpenApiTypes.STR) -> OpenApiParameter:
     """Describe a header of the responses with these statuses."""
-    return OpenApiParameter(
-        name, type, OpenApiParameter.HEADER, response=list(statuses), description=description
-    )
+    return OpenApiParameter(name, type, OpenApiParameter.HEADER, response=list(statuses), description=description)

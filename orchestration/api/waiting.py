@@ -5,10 +5,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from django.db import connections
+
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.1
 
 T = TypeVar("T")
+
+
+def sleep_without_connections(seconds: float) -> None:
+    """Sleep, with this thread's database connections given back to their pools."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+    time.sleep(seconds)
 
 
 def wait_for(
@@ -16,7 +26,7 @@ def wait_for(
     timeout: timedelta,
     *,
     clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] = sleep_without_connections,
 ) -> T | None:
     """Look again and again, at growing distances, until there is something to see or `timeout` has passed."""
     deadline = clock() + timeout.total_seconds()

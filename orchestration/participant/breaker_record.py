@@ -9,9 +9,7 @@ from threading import Lock
 from typing import Literal, TypeVar
 
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -204,9 +202,12 @@ class Keys:
 
 
 def connect(url: str) -> Redis:
-    """This will make a client that connects when used and holds no call up for long: short timeouts, no retries."""
+    """This will make a client that connects when used and holds no call up for long.
+
+    Made by `from_url` it does not retry (redis 8.1), as one made by `Redis()` would.
+    """
     seconds = ANSWERS_WITHIN.total_seconds()
-    return Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0))
+    return Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
 
 
 def _lasts(since: datetime, span: timedelta, now: datetime) -> bool:

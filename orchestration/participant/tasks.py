@@ -21,6 +21,7 @@ from orchestration.participant.outcomes import Barred, Done, Outcome, Refused
 from orchestration.participant.outside import OutcomeUnknown
 from orchestration.participant.participant import Participant
 from orchestration.participant.rows import Call
+from orchestration.routes import send_to
 from orchestration.topology import compensations_queue
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def make_tasks(participant: Participant) -> None:
 
 
 def _make_task(name: str, queue: str, body: Body) -> None:
-    @shared_task(name=name, bind=True, base=SagaTask, typing=False, queue=settings.TOPOLOGY.name(queue))
+    @shared_task(name=send_to(settings.TOPOLOGY.name(queue), name), bind=True, base=SagaTask, typing=False)
     def task(self: Task, *args: Any, **ids: Any) -> Carried:
         try:
             call, carried = _read(*args, **ids)

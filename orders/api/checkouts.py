@@ -99,9 +99,7 @@ class Cancellation(APIView):
         request=None,
         responses={
             202: CheckoutState,
-            **problems(
-                HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, conflict="too_late: the order is placed already."
-            ),
+            **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, conflict="too_late: the order is placed already."),
         },
     )
     def post(self, request: Request, checkout_id: UUID) -> Response:

@@ -37,10 +37,9 @@ class Orders(APIView):
         operation_id="list_orders",
         tags=["orders"],
         summary="Your orders, newest first",
-        filters=True,
         description="Every order is the confirmed end of a checkout.",
         parameters=[CHALLENGE],
-        responses={200: OrderShown(many=True), **problems(HTTPStatus.BAD_REQUEST)},
+        responses={(200, "application/json"): OrderShown(many=True), **problems(HTTPStatus.BAD_REQUEST)},
     )
     def get(self, request: Request) -> Response:
         pages = self.pagination_class()

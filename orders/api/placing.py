@@ -119,6 +119,4 @@ def _priced(cart: Cart) -> pricing.PricedCart:
         ) from error
     except pricing.PriceChanged as error:
         field = FieldError("/expected_total", error.code, "This is not the total.")
-        raise PriceChanged(
-            errors=[field], total=amount(error.actual.amount_minor, error.actual.currency)
-        ) from error
+        raise PriceChanged(errors=[field], total=amount(error.actual.amount_minor, error.actual.currency)) from error

@@ -29,10 +29,9 @@ class Products(APIView):
         operation_id="list_products",
         tags=["products"],
         summary="What is on sale, its price, and how much of it can be bought now",
-        filters=True,
         description="Sorted by SKU. What is available now may be gone at the checkout, which then fails with `out_of_stock`.",
         parameters=[CHALLENGE],
-        responses={200: ProductShown(many=True), **problems(HTTPStatus.BAD_REQUEST)},
+        responses={(200, "application/json"): ProductShown(many=True), **problems(HTTPStatus.BAD_REQUEST)},
     )
     def get(self, request: Request) -> Response:
         pages = self.pagination_class()

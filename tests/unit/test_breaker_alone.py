@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
+from typing import Any
 
 import pytest
 from redis.exceptions import RedisError
@@ -90,9 +91,10 @@ def test_operator_is_told_that_redis_is_down(deaf_address: str) -> None:
         {"probe_lease": -SECOND},
     ],
 )
-def test_senseless_breaker_is_refused(wrong: dict[str, object]) -> None:
+def test_senseless_breaker_is_refused(wrong: dict[str, Any]) -> None:
+    usual: dict[str, Any] = {"redis": partial(connect, "redis://127.0.0.1"), "counts": (GatewayDown,)}
     with pytest.raises(ValueError, match="breaker gateway"):
-        Breaker("gateway", **{"redis": partial(connect, "redis://127.0.0.1"), "counts": (GatewayDown,)} | wrong)
+        Breaker("gateway", **usual | wrong)
 
 
 def test_error_survives_pickling_with_its_facts() -> None:

@@ -15,6 +15,8 @@ from deploy.servers.postgres import wheel_bin_dir
 from deploy.servers.private import ServerFailed
 from deploy.servers.processes import ProcessId, tree, wait_until
 
+pytestmark = pytest.mark.servers
+
 MAKERS: dict[str, Callable[[], PrivateServer]] = {
     "postgres": PrivatePostgres,
     "postgres of the wheel": lambda: PrivatePostgres(bin_dir=wheel_bin_dir()),

@@ -178,7 +178,7 @@ def _follower(authorisation: Operation, kind: Kind, amount_minor: int, key: str)
 
 
 def _refundable_minor(authorisation: Operation) -> int:
-    moved = dict(authorisation.followers.values_list("kind").annotate(Sum("amount_minor")))
+    moved: dict[str, int] = dict(authorisation.followers.values_list("kind").annotate(Sum("amount_minor")))
     return moved.get(Kind.CAPTURE, 0) - moved.get(Kind.REFUND, 0)
 
 

@@ -53,6 +53,18 @@ def fail(breaker: Breaker, times: int = 1) -> None:
             raise GatewayDown
 
 
+def fail_after(breaker: Breaker, event: Callable[[], None]) -> None:
+    """Makes one call that fails when `event` has happened during it."""
+
+    def call() -> None:
+        with breaker.calling():
+            event()
+            raise GatewayDown
+
+    with pytest.raises(GatewayDown):
+        call()
+
+
 def succeed(breaker: Breaker) -> None:
     with breaker.calling():
         pass

@@ -29,7 +29,12 @@ def make(name: str, clock: Clock) -> MakeBreaker:
     """Makes a breaker as another process would have it: a client and a memory of its own."""
 
     def make_breaker(**changes: Any) -> Breaker:
-        usual = {"redis": partial(connect, REDIS_URL), "counts": (GatewayDown,), "fail_max": 3, "clock": clock}
+        usual: dict[str, Any] = {
+            "redis": partial(connect, REDIS_URL),
+            "counts": (GatewayDown,),
+            "fail_max": 3,
+            "clock": clock,
+        }
         return Breaker(name, **usual | {"reset_after": RESET_AFTER} | changes)
 
     return make_breaker

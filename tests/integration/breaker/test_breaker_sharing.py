@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from redis import Redis
+from redis import ConnectionPool, Redis
 
+from orchestration.participant.breaker_record import connect
 from tests.integration.breaker.callers import (
     DEADLINE_SECONDS,
     NOW,
@@ -17,9 +18,9 @@ from tests.integration.breaker.callers import (
     SECOND,
     CardDeclined,
     Clock,
-    GatewayDown,
     MakeBreaker,
     fail,
+    fail_after,
     forget,
     look_afresh,
     refused,
@@ -36,7 +37,7 @@ class CountingRedis(Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         self.sent += 1
-        return super().execute_command(*args, **options)
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, *args: Any, **options: Any) -> Any:
         self.sent += 1
@@ -90,10 +91,12 @@ def test_failures_of_all_processes_count_together(make: MakeBreaker) -> None:
 
 def test_straggler_does_not_put_the_reopening_off(make: MakeBreaker, clock: Clock) -> None:
     breaker, other = make(), make()
-    with pytest.raises(GatewayDown), breaker.calling():
+
+    def trip() -> None:
         fail(other, 3)
         clock.advance(10 * SECOND)
-        raise GatewayDown
+
+    fail_after(breaker, trip)
     assert breaker.open_until() == NOW + RESET_AFTER
 
 
@@ -113,7 +116,7 @@ def test_trip_elsewhere_is_noticed_within_a_second(make: MakeBreaker, clock: Clo
 
 
 def test_closed_breaker_asks_redis_once_a_second_at_most(make: MakeBreaker, clock: Clock) -> None:
-    redis = CountingRedis.from_url(REDIS_URL)
+    redis = CountingRedis(connection_pool=ConnectionPool.from_url(REDIS_URL))
     breaker = make(redis=lambda: redis)
     for _ in range(100):
         assert breaker.open_until() is None
@@ -146,6 +149,16 @@ def test_operator_opens_and_closes_it_for_all(make: MakeBreaker, clock: Clock) -
     succeed(other)
     clock.advance(SECOND)
     succeed(breaker)
+
+
+def test_nothing_is_kept_for_ever(make: MakeBreaker, clock: Clock, name: str) -> None:
+    breaker = make()
+    fail(breaker, 3)
+    clock.advance(RESET_AFTER)
+    with breaker.calling(), connect(REDIS_URL) as redis:
+        keys = list(redis.scan_iter(f"breaker:{{{name}}}:*"))
+        assert len(keys) == 3
+        assert all(redis.pttl(key) > 0 for key in keys)
 
 
 def test_bodies_run_at_the_same_time(make: MakeBreaker) -> None:

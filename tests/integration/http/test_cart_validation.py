@@ -142,7 +142,9 @@ def test_expected_total_that_is_right_is_accepted(ada: Shopper, two_mugs: Cart) 
     assert ada.check_out(two_mugs).status_code == 202
 
 
-@pytest.mark.parametrize("expected", [{"amount_minor": 1, "currency": "GBP"}, {"amount_minor": 1998, "currency": "EUR"}])
+@pytest.mark.parametrize(
+    "expected", [{"amount_minor": 1, "currency": "GBP"}, {"amount_minor": 1998, "currency": "EUR"}]
+)
 def test_expected_total_that_is_wrong_tells_the_actual_one(ada: Shopper, two_mugs: Cart, expected: Cart) -> None:
     two_mugs["expected_total"] = expected
     response = ada.check_out(two_mugs)

@@ -38,7 +38,7 @@ def seconds(header: str) -> float:
         ("wait=³", 0),
         ("waiting=3", 0),
         ("return=minimal", 0),
-        (",,=,;\"", 0),
+        (',,=,;"', 0),
         ("", 0),
     ],
 )

@@ -61,6 +61,10 @@ def test_path_that_no_route_knows_is_not_found(ada: Shopper, path: str) -> None:
     assert is_problem(ada.get(path), 404, "not_found")
 
 
+def test_posting_where_no_route_is_needs_no_csrf_token() -> None:
+    assert is_problem(Client(enforce_csrf_checks=True).post(f"{BASE}/nowhere"), 404, "not_found")
+
+
 def test_path_outside_the_version_is_not_found() -> None:
     assert is_problem(Client().get("/api/v2/orders"), 404, "not_found")
 

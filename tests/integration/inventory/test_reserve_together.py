@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from inventory.models import Movement, Reservation, Stock
 from inventory.services import OutOfStock, receive_stock
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
+from orchestration.participant.refusals import VersionConflict
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 
@@ -33,7 +35,6 @@ def at_once(jobs: Sequence[Callable[[], object]]) -> Counter[str]:
 
     def run(job: Callable[[], object]) -> str:
         try:
-            connections["inventory"].ensure_connection()
             start.wait(timeout=30)
             job()
         except Exception as error:
@@ -103,30 +104,68 @@ def test_reserving_and_releasing_at_once_keeps_the_books() -> None:
     assert Stock.objects.filter(reserved=0).count() == 2
 
 
-def test_a_version_that_always_moved_still_ends_in_a_reservation(monkeypatch: pytest.MonkeyPatch) -> None:
+Race = Callable[[Callable[[int], None]], None]
+
+
+@pytest.fixture
+def race(monkeypatch: pytest.MonkeyPatch) -> Race:
+    """Let somebody else be faster: their move, given the number of the try from 1, runs just before each try."""
+    take = services._take
+
+    def against(move: Callable[[int], None]) -> None:
+        tries = count(1)
+
+        def take_too_late(stock: QuerySet[Stock], wanted: int) -> bool:
+            move(next(tries))
+            return take(stock, wanted)
+
+        monkeypatch.setattr(services, "_take", take_too_late)
+
+    return against
+
+
+def touch(**changes: int) -> None:
+    Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
+
+
+def test_a_version_that_always_moved_still_ends_in_a_reservation(race: Race) -> None:
     receive_stock(units_by_sku={"MUG": 10})
-    losing, tries = services._take, []
+    moves: list[int] = []
 
-    def take_too_late(stock: QuerySet[Stock], wanted: int) -> bool:
-        tries.append(1)
-        Stock.objects.filter(sku="MUG").update(version=F("version") + 1)
-        return losing(stock, wanted)
+    def move(number: int) -> None:
+        moves.append(number)
+        touch()
 
-    monkeypatch.setattr(services, "_take", take_too_late)
+    race(move)
     reserve(("MUG", 4))
-    assert len(tries) == services.VERSIONED_TRIES + 1
+    assert moves[-1] == services.VERSIONED_TRIES + 1
     assert Stock.objects.get(sku="MUG").reserved == 4
 
 
-def test_a_lost_race_for_the_last_units_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_race_for_the_last_units_is_refused(race: Race) -> None:
     receive_stock(units_by_sku={"MUG": 10})
-    losing = services._take
-
-    def take_too_late(stock: QuerySet[Stock], wanted: int) -> bool:
-        monkeypatch.setattr(services, "_take", losing)
-        Stock.objects.filter(sku="MUG").update(version=F("version") + 1, reserved=7)
-        return losing(stock, wanted)
-
-    monkeypatch.setattr(services, "_take", take_too_late)
+    race(lambda _: touch(reserved=7))
     with pytest.raises(OutOfStock, match="'available': 3"):
+        reserve(("MUG", 4))
+
+
+def test_the_last_try_does_not_oversell(race: Race) -> None:
+    receive_stock(units_by_sku={"MUG": 10})
+    race(lambda number: touch(reserved=7) if number > services.VERSIONED_TRIES else touch())
+    with pytest.raises(OutOfStock, match="'available': 3"):
+        reserve(("MUG", 4))
+
+
+def test_units_that_come_back_after_the_last_try_are_not_refused(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
+    receive_stock(units_by_sku={"MUG": 10})
+    race(lambda number: touch(reserved=7) if number > services.VERSIONED_TRIES else touch())
+    read_again, reads = services._read_again, count(1)
+
+    def read_later(sku: str, wanted: int) -> Stock:
+        if next(reads) > services.VERSIONED_TRIES:
+            touch(reserved=0)
+        return read_again(sku, wanted)
+
+    monkeypatch.setattr(services, "_read_again", read_later)
+    with pytest.raises(VersionConflict):
         reserve(("MUG", 4))

@@ -1,15 +1,16 @@
 """Payments as a participant: its commands run by the kit, with ledger, gateway and breaker."""
 
-from datetime import timedelta
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from redis import Redis
+from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
 from orchestration.participant import handler
-from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker import Breaker, BreakerOpen
+from orchestration.participant.breaker_record import connect
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.outside import Outside
@@ -17,7 +18,7 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.rows import Call
 from orchestration.participant.sealing import seal
 from payments import tasks
-from payments.gateways.port import GatewayTimeout, PaymentStatus
+from payments.gateways.port import OUTAGES, GatewayBroken, GatewayTimeout, PaymentStatus
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Ledger, Payment
@@ -29,17 +30,16 @@ pytestmark = [
 
 
 @pytest.fixture
-def participant() -> Participant:
+def participant() -> Iterator[Participant]:
     """Payments with breakers of its own, so that outages here open nobody else's."""
-    breaker = Breaker(
-        f"test.{uuid4().hex}", redis=lambda: Redis(port=1), counts=(GatewayTimeout,), reset_after=timedelta(seconds=30)
-    )
+    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=OUTAGES, fail_max=3)
     commands = {
         contract: Outside(work.call, work.find, work.record, breaker, work.key_lifetime)
         for contract, work in tasks.participant.commands.items()
         if isinstance(work, Outside)
     }
-    return Participant("payments", Ledger, commands)
+    yield Participant("payments", Ledger, commands)
+    breaker.close()
 
 
 def known(token: str) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def test_a_decline_is_refused_word_for_word_again(participant: Participant) -> N
     facts = known("tok_declined")
     first = handler.act(participant, authorise_payment, call(facts))
     assert first == handler.act(participant, authorise_payment, call(facts))
-    assert isinstance(first[0], Refused) and first[0].refusal["code"] == "card_declined"
+    assert isinstance(first[0], Refused)
+    assert first[0].refusal["code"] == "card_declined"
     handler.undo(participant, refund_payment, call(facts))
     assert history() == [Status.STARTED, Status.REFUSED]
 
@@ -125,8 +126,24 @@ def test_a_refund_interrupted_by_failing_voids_ends_in_one_void(participant: Par
     facts = known("tok_void_fail_2")
     handler.act(participant, authorise_payment, call(facts))
     for _ in range(2):
-        with pytest.raises(Exception, match="503"):
+        with pytest.raises(GatewayBroken):
             handler.undo(participant, refund_payment, call(facts))
     handler.undo(participant, refund_payment, call(facts))
     assert history() == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+
+
+def test_an_ailing_gateway_is_left_alone(participant: Participant) -> None:
+    for _ in range(3):
+        with pytest.raises(GatewayBroken):
+            handler.act(participant, authorise_payment, call(known("tok_fail_1")))
+    with pytest.raises(BreakerOpen):
+        handler.act(participant, authorise_payment, call(known("tok_ok")))
+    assert kinds() == []
+    assert Ledger.objects.count() == 3
+
+
+def test_declines_do_not_make_a_gateway_ill(participant: Participant) -> None:
+    for _ in range(4):
+        handler.act(participant, authorise_payment, call(known("tok_declined")))
+    assert isinstance(handler.act(participant, authorise_payment, call(known("tok_ok")))[0], Done)

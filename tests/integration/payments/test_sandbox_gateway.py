@@ -154,12 +154,13 @@ def test_a_hold_cannot_be_refunded(gateway: SandboxGateway) -> None:
 
 @pytest.mark.parametrize("unknown", ["authorise_" + "0" * 32, "pi_3", ""])
 def test_an_unknown_authorisation_is_an_error(gateway: SandboxGateway, unknown: str) -> None:
-    for call in (
+    calls: tuple[Callable[[], GatewayPayment], ...] = (
         lambda: gateway.look_up(unknown),
         lambda: gateway.void(unknown, key="v"),
         lambda: gateway.capture(unknown, amount_minor=1, key="c"),
         lambda: gateway.refund(unknown, amount_minor=1, key="r"),
-    ):
+    )
+    for call in calls:
         with pytest.raises(NotPossible):
             call()
 
@@ -248,7 +249,8 @@ def test_what_arrives_late_is_not_found_before_its_time(gateway: SandboxGateway,
     assert gateway.find(key="a", reference="order-1") is None
     clock.sleep(60)
     found = gateway.find(key="a", reference="order-1")
-    assert found and found.status == PaymentStatus.AUTHORISED
+    assert found is not None
+    assert found.status == PaymentStatus.AUTHORISED
     assert gateway.authorise(order("tok_arrives_late_60"), key="a") == found
     assert operations() == [Kind.AUTHORISE]
 
@@ -283,7 +285,8 @@ def test_the_books_show_each_authorisation_and_what_became_of_it(gateway: Sandbo
 
 def test_one_key_in_eight_threads_holds_the_money_once(gateway: SandboxGateway) -> None:
     payments = at_once(8, lambda _: gateway.authorise(order(), key="a"))
-    assert len(set(payments)) == 1 and isinstance(payments[0], GatewayPayment)
+    assert len(set(payments)) == 1
+    assert isinstance(payments[0], GatewayPayment)
     assert operations() == [Kind.AUTHORISE]
 
 

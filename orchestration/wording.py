@@ -1,0 +1,34 @@
+"""How moments, spans and errors are written for people."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+NOTHING = "–"  # noqa: RUF001  an en dash is meant
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def moment(at: datetime | None) -> str:
+    """A time in UTC, to the millisecond."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] if at else NOTHING
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its two largest units, such as "2 h 5 min"."""
+    left = max(0, int(length.total_seconds()))
+    parts = []
+    for unit, seconds in _UNITS:
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def error(detail: Mapping[str, Any] | None) -> str:
+    """What a log entry says of a failed try or a refusal: its class or code, then its message."""
+    if not detail:
+        return NOTHING
+    said = (detail.get("class") or detail.get("code"), detail.get("message") or detail.get("detail"))
+    return ": ".join(str(part) for part in said if part) or NOTHING

@@ -1,0 +1,91 @@
+"""The OpenAPI document is complete, and the API does what it says."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.test import Client
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from config.wsgi import application
+from tests.integration.http.conftest import EVERY_DATABASE, Shopper
+
+pytestmark = [pytest.mark.django_db(databases=EVERY_DATABASE), pytest.mark.usefixtures("catalogue")]
+
+described = schemathesis.openapi.from_wsgi(
+    "/api/v1/schema",
+    application,
+    config=schemathesis.Config.from_dict({"generation": {"allow-extra-parameters": False}}),
+)
+
+OPERATIONS = {
+    "create_checkout",
+    "get_checkout",
+    "cancel_checkout",
+    "list_orders",
+    "get_order",
+    "list_products",
+}
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    response = Client().get("/api/v1/schema", headers={"Accept": "application/json"})
+    return dict(response.json())
+
+
+@pytest.mark.django_db(transaction=True, databases=EVERY_DATABASE)
+@described.parametrize()
+@settings(
+    max_examples=800,
+    deadline=None,
+    derandomize=False,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_api_does_what_its_description_says(case: schemathesis.Case, ada: Shopper) -> None:
+    case.call_and_validate(
+        headers={"Authorization": f"Token {ada.token}"},
+        excluded_checks=[positive_data_acceptance],  # a cart of the right shape may name what is not sold
+    )
+
+
+def test_document_is_valid_and_complete() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=io.StringIO())
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_document_has_every_operation(document: dict[str, Any]) -> None:
+    assert {operation["operationId"] for operation in operations(document)} == OPERATIONS
+
+
+def test_every_error_is_described_as_a_problem(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        errors = {status: found for status, found in operation["responses"].items() if status >= "400"}
+        assert {"401", "500", "503"} <= errors.keys()
+        assert all(list(error["content"]) == ["application/problem+json"] for error in errors.values())
+
+
+def test_headers_of_a_checkout_are_described(document: dict[str, Any]) -> None:
+    checkout = document["paths"]["/api/v1/checkouts"]["post"]
+    parameters = {parameter["name"]: parameter for parameter in checkout["parameters"]}
+    assert parameters["Idempotency-Key"]["required"]
+    assert "required" not in parameters["Prefer"]
+    assert checkout["responses"]["202"]["headers"].keys() == {"Location", "Retry-After", "Preference-Applied"}
+    assert checkout["requestBody"]["content"]["application/json"]["examples"]
+
+
+def test_docs_page_loads_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/v1/docs").text
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert loaded
+    assert all(address.startswith("/static/") for address in loaded)
+    assert not re.findall(r"https?://", page)

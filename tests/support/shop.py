@@ -1,0 +1,78 @@
+"""A shop to test with: stock, checkouts placed through the engine, and looks at what became of them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from inventory.services import receive_stock
+from orchestration import engine, selectors
+from orchestration.contracts.orders import CheckoutRequested
+from orchestration.contracts.values import Address, Line
+from orchestration.models import SagaInstance
+from orchestration.participant.sealing import seal
+from orchestration.sagas.checkout import checkout
+from orchestration.states import ENDED
+from tests.support.waiting import wait_for
+
+Basket = Iterable[tuple[str, int]]
+
+
+class Shop:
+    """Places checkouts for one customer at 100 minor units a piece."""
+
+    sku = "MUG-01"
+
+    def stock(self, units: int = 1000, sku: str = sku) -> None:
+        """Receive units."""
+        receive_stock(units_by_sku={sku: units})
+
+    def request(
+        self, *, basket: Basket = ((sku, 1),), payment_method: str = "tok_ok", line2: str = ""
+    ) -> CheckoutRequested:
+        """A priced cart; test tokens go into `payment_method` and `line2` (docs/sandbox.md)."""
+        lines = tuple(Line(sku, quantity, 100) for sku, quantity in basket)
+        order_id = uuid7()
+        return CheckoutRequested(
+            order_id=order_id,
+            customer_id="customer-1",
+            idempotency_key=str(order_id),
+            lines=lines,
+            total_minor=sum(line.total_minor for line in lines),
+            currency="GBP",
+            payment_method=seal(payment_method),
+            shipping_address=Address("A. Buyer", "1 High St", "Leeds", "LS1 1AA", "GB", line2),
+            placed_at=datetime.now(UTC),
+        )
+
+    def place(self, request: CheckoutRequested | None = None, *, now: datetime | None = None, **options) -> UUID:
+        """Start a saga; `now` in the past makes it late. Returns the saga's id."""
+        asked = request or self.request(**options)
+        origin = engine.Origin(asked.customer_id, asked.idempotency_key, request_hash="hash")
+        started = engine.start_saga(checkout, asked, saga_id=uuid7(), origin=origin, now=now or datetime.now(UTC))
+        return started.saga_id
+
+    def saga(self, saga_id: UUID) -> SagaInstance:
+        """The saga's row as it is now."""
+        instance = selectors.saga(saga_id)
+        assert instance is not None
+        return instance
+
+    def ended(self, *saga_ids: UUID, seconds: float = 60) -> list[str]:
+        """Wait until all have ended; return the phases they ended in."""
+        found = wait_for(lambda: self._all_ended(saga_ids), seconds=seconds, what=f"the end of {len(saga_ids)} sagas")
+        return [found[saga_id].phase for saga_id in saga_ids]
+
+    def story(self, saga_id: UUID) -> list[str]:
+        """The saga log as "kind step" lines."""
+        return [f"{entry.kind} {entry.step}".strip() for entry in selectors.log_of(saga_id)]
+
+    def ledger(self, saga_id: UUID) -> dict[str, str]:
+        """Each step's ledger status; steps without a row are absent."""
+        rows = selectors.ledger_rows(self.saga(saga_id)).values()
+        return {row.step: row.status for found in rows if found for row in found}
+
+    def _all_ended(self, saga_ids: Iterable[UUID]) -> dict[UUID, SagaInstance] | None:
+        found = SagaInstance.objects.in_bulk(list(saga_ids))
+        return found if found and all(saga.phase in ENDED for saga in found.values()) else None

@@ -1,0 +1,88 @@
+"""What must hold of every decision, whatever happened before it."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum, auto
+
+from orchestration.saga import Saga
+from orchestration.states import ENDED, Bar, Command, Decision, Entry, Forward, Kind, Phase, State, Undo
+
+NEXT_PHASES: Mapping[Phase, frozenset[Phase]] = {
+    Phase.RUNNING: frozenset(Phase),
+    Phase.BARRING: frozenset(Phase) - {Phase.RUNNING},
+    Phase.COMPENSATING: frozenset({Phase.COMPENSATING, Phase.COMPENSATED}),
+    Phase.FINISHING: frozenset({Phase.FINISHING, Phase.COMPLETED}),
+    Phase.COMPLETED: frozenset(),
+    Phase.COMPENSATED: frozenset(),
+}
+SAID_ONCE = (Kind.DONE, Kind.UNDONE, Kind.GAVE_UP, Kind.PIVOT_BARRED, Kind.PIVOT_DONE, Kind.REFUSED)
+
+
+class Ledger(StrEnum):
+    """What a participant remembers of one step."""
+
+    NONE = auto()
+    DONE = auto()
+    REFUSED = auto()
+    BARRED = auto()
+    UNDONE = auto()
+
+
+NOTHING_STANDS = frozenset({Ledger.UNDONE, Ledger.REFUSED, Ledger.BARRED})
+
+
+def check(saga: Saga, ledgers: Mapping[str, Ledger], log: Sequence[Entry], old: State, decision: Decision) -> None:
+    """See that the decision may follow the old state, with the participants' ledgers and the log as they are."""
+    _check_progress(old, decision)
+    _check_knowledge(ledgers, decision.state)
+    _check_outcome(saga, ledgers, decision.state)
+    _check_log([*log, *decision.entries], decision.state.phase)
+    if decision.command:
+        _check_command(saga, ledgers, decision.state.phase, decision.command)
+
+
+def _check_progress(old: State, decision: Decision) -> None:
+    new, sends = decision.state, decision.command is not None
+    assert new.phase in NEXT_PHASES[old.phase], f"{old.phase} became {new.phase}"
+    assert new.token == old.token + sends, "a token for each dispatch, and it only grows"
+    assert new.in_flight == sends, "in flight is what has just been sent"
+    assert old.done <= new.done, "what is done stays known"
+    assert old.undone <= new.undone, "what is undone stays known"
+    assert sends or decision.due is not None or new.parked or new.phase in ENDED, "nobody would look again"
+
+
+def _check_knowledge(ledgers: Mapping[str, Ledger], state: State) -> None:
+    assert all(ledgers[step] in (Ledger.DONE, Ledger.UNDONE) for step in state.done), "done is what was done"
+    assert all(ledgers[step] in NOTHING_STANDS for step in state.undone), "undone is what no longer stands"
+    assert not state.parked & state.undone, "what is undone needs nobody"
+    assert not (state.parked and state.phase in ENDED), "a parked saga is not ended"
+
+
+def _check_outcome(saga: Saga, ledgers: Mapping[str, Ledger], state: State) -> None:
+    if state.phase in (Phase.FINISHING, Phase.COMPLETED):
+        assert ledgers[saga.pivot.name] is Ledger.DONE, "the pivot is done"
+    if state.phase is Phase.COMPLETED:
+        assert set(ledgers.values()) == {Ledger.DONE}, "completed with a hole"
+    if state.phase is Phase.COMPENSATED:
+        standing = [step.name for step in saga.compensable if ledgers[step.name] not in NOTHING_STANDS]
+        assert not standing, f"compensated, and {standing} still stands"
+
+
+def _check_command(saga: Saga, ledgers: Mapping[str, Ledger], phase: Phase, command: Command) -> None:
+    match command:
+        case Forward():
+            assert phase in (Phase.RUNNING, Phase.FINISHING)
+        case Bar():
+            assert phase is Phase.BARRING
+        case Undo(steps):
+            positions = [saga.position_of(step) for step in steps]
+            assert phase is Phase.COMPENSATING
+            assert positions, "there is something to undo"
+            assert positions == sorted(positions, reverse=True), "compensations go backwards"
+            assert ledgers[saga.pivot.name] is not Ledger.DONE, "no compensation once the pivot is done"
+
+
+def _check_log(log: Sequence[Entry], phase: Phase) -> None:
+    said = [(entry.kind, entry.step) for entry in log if entry.kind in SAID_ONCE]
+    assert len(said) == len(set(said)), "the log repeats itself"
+    ends = [entry for entry in log if entry.kind in (Kind.COMPLETED, Kind.COMPENSATED)]
+    assert ends == (list(log[-1:]) if phase in ENDED else []), "one end, and nothing after it"
