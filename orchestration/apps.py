@@ -7,4 +7,4 @@ class OrchestrationApp(AppConfig):
     name = "orchestration"
 
     def ready(self) -> None:
-        from orchestration import tasks, worker  # noqa: F401  they register themselves
+        from orchestration import checks, tasks, worker  # noqa: F401  they register themselves

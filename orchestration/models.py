@@ -61,6 +61,7 @@ class SagaInstance(models.Model):
         indexes = (
             models.Index(F("due_at"), name="saga_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=("order_id",), name="saga_by_order"),
+            models.Index(fields=("idempotency_key",), name="saga_by_idempotency_key"),
             models.Index(fields=("-created_at",), name="saga_newest_first"),
             models.Index(fields=("phase", "-created_at"), name="saga_unfinished", condition=~Q(phase__in=list(ENDED))),
         )

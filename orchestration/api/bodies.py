@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
@@ -33,6 +33,12 @@ class MalformedJson(Problem):
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_json"
+
+
+class Readable(Protocol):
+    """Where a body is read from."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,12 @@ def _declared_length(request: Request) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def _stream(request: Request) -> BinaryIO:
+def _stream(request: Request) -> Readable:
     """Django reads `Content-Length` bytes, which is none of a chunked body: take that one from the server."""
     environ = request.META
     if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
         return environ["wsgi.input"]  # type: ignore[no-any-return]
-    return request._request  # type: ignore[no-any-return]
+    return request._request
 
 
 def _refuse_constant(name: str) -> NoReturn:

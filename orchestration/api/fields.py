@@ -1,7 +1,7 @@
 """Strict JSON fields: what the client sent is of the type that is asked for, or refused."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.validators import RegexValidator
 from drf_spectacular.extensions import OpenApiSerializerExtension
@@ -42,13 +42,13 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         unknown = [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
-        errors: dict[str, Any] = {
+        errors: dict[str, list[ErrorDetail]] = {
             name: [ErrorDetail("There is no such field.", code="unknown_field")] for name in unknown
         }
         try:
             values: dict[str, Any] = super().to_internal_value(data)
         except ValidationError as error:
-            raise ValidationError({**error.detail, **errors}) from None
+            raise ValidationError({**cast(dict[str, Any], error.detail), **errors}) from None
         if errors:
             raise ValidationError(errors)
         return values
@@ -61,5 +61,5 @@ class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
         return {**schema, "additionalProperties": False}

@@ -42,7 +42,7 @@ def idempotency_key(request: Request) -> str:
     """Read the header.
 
     :raises KeyMissing: when there is none, or an empty one.
-    :raises KeyMalformed: when it is not 1–255 printable ASCII characters.
+    :raises KeyMalformed: when it is not 1 to 255 printable ASCII characters.
     """
     key: str = request.headers.get("Idempotency-Key", "").strip()
     if not key:

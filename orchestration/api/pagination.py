@@ -1,5 +1,6 @@
 """Lists in pages, by cursor: rows that come and go in between neither repeat nor hide others."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -33,11 +34,13 @@ class Pages(CursorPagination):
             cursor: Cursor | None = super().decode_cursor(request)
         except NotFound as error:
             raise InvalidCursor from error
-        if cursor and "\0" in (cursor.position or ""):
+        if cursor and "\0" in str(cursor.position):
             raise InvalidCursor
         return cursor
 
-    def paginate_queryset(self, queryset: QuerySet[_Row], request: Request, view: APIView | None = None) -> list[_Row]:
+    def paginate_queryset(
+        self, queryset: QuerySet[_Row] | Sequence[_Row], request: Request, view: APIView | None = None
+    ) -> list[_Row]:
         """:raises InvalidCursor: when it holds what the ordering column cannot."""
         try:
             rows: list[_Row] = super().paginate_queryset(queryset, request, view) or []

@@ -6,7 +6,6 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
@@ -60,7 +59,7 @@ class ProblemDocument(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField(help_text="The name that programs may compare.")
-    errors = ProblemField(many=True, help_text="The members of the request body at fault.")
+    errors = ProblemField(many=True, help_text="The members of the request body at fault.")  # type: ignore[assignment]
 
 
 def problems(*statuses: HTTPStatus, **descriptions: str) -> Mapping[tuple[int, str], OpenApiResponse]:
@@ -82,6 +81,6 @@ def problems(*statuses: HTTPStatus, **descriptions: str) -> Mapping[tuple[int, s
     }
 
 
-def response_header(name: str, description: str, *statuses: int, type: Any = OpenApiTypes.STR) -> OpenApiParameter:
+def response_header(name: str, description: str, *statuses: int, kind: type = str) -> OpenApiParameter:
     """Describe a header of the responses with these statuses."""
-    return OpenApiParameter(name, type, OpenApiParameter.HEADER, response=list(statuses), description=description)
+    return OpenApiParameter(name, kind, OpenApiParameter.HEADER, response=list(statuses), description=description)

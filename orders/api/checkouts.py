@@ -39,7 +39,7 @@ class Checkouts(APIView):
             IDEMPOTENCY_KEY,
             PREFER,
             response_header("Location", "Where to look for the outcome.", 200, 202),
-            response_header("Retry-After", "Seconds after which to look, or to try again.", 202, 409, 503, type=int),
+            response_header("Retry-After", "Seconds after which to look, or to try again.", 202, 409, 503, kind=int),
             CHALLENGE,
             response_header("Preference-Applied", "`wait=N`, as it was honoured.", 200, 202),
         ],
@@ -94,7 +94,7 @@ class Cancellation(APIView):
         operation_id="cancel_checkout",
         tags=["checkouts"],
         summary="Call a checkout off while it is being processed",
-        description="What was done is undone; `status` is `cancelling`, then `cancelled`. Asking again changes nothing.",
+        description="What was done is undone: `status` is `cancelling`, then `cancelled`. Asking again is no error.",
         parameters=[CHALLENGE],
         request=None,
         responses={

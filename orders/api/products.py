@@ -29,7 +29,7 @@ class Products(APIView):
         operation_id="list_products",
         tags=["products"],
         summary="What is on sale, its price, and how much of it can be bought now",
-        description="Sorted by SKU. What is available now may be gone at the checkout, which then fails with `out_of_stock`.",
+        description="Sorted by SKU. What is available now may be gone later: the checkout then fails.",
         parameters=[CHALLENGE],
         responses={(200, "application/json"): ProductShown(many=True), **problems(HTTPStatus.BAD_REQUEST)},
     )

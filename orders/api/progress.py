@@ -1,12 +1,13 @@
 """Where a checkout stands, as its customer sees it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
-from orchestration import engine, selectors
+from orchestration import engine, selectors, transitions
 from orchestration.api.problems import Problem
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested, place_order
@@ -82,7 +83,7 @@ def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
         raise TooLate
     try:
         engine.cancel_saga(instance.id, now=now)
-    except engine.TooLate as error:
+    except transitions.TooLate as error:
         raise TooLate from error
 
 
@@ -118,15 +119,15 @@ def _shown(instance: SagaInstance, status: str) -> Checkout:
         order_id=request.order_id,
         status=status,
         steps=steps,
-        failure=_failure(instance) if status in ("failed", CANCELLED) else None,
+        failure=_failure(instance.failure) if instance.failure and status in ("failed", CANCELLED) else None,
         total=amount(request.total_minor, request.currency),
         created_at=request.placed_at,
         decided_at=_decided_at(status, steps, log),
     )
 
 
-def _failure(instance: SagaInstance) -> Failure:
-    return Failure(instance.failure["code"], instance.failure.get("detail", ""))
+def _failure(recorded: Mapping[str, Any]) -> Failure:
+    return Failure(recorded["code"], recorded.get("detail", ""))
 
 
 def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry]) -> datetime | None:

@@ -148,6 +148,15 @@ def test_cancelling_is_too_late_once_the_order_is_placed(ada: Shopper, checkout_
     assert ada.post(f"/checkouts/{checkout_id}/cancel").json()["code"] == "too_late"
 
 
+def test_order_that_is_placed_between_look_and_cancel_is_too_late_as_well(
+    ada: Shopper, checkout_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happen(checkout_id, ChainCompleted(tuple((step, datetime.now(UTC)) for step in STEPS)))
+    monkeypatch.setattr(selectors, "pivot_is_done", lambda instance: False)
+    response = ada.post(f"/checkouts/{checkout_id}/cancel")
+    assert (response.status_code, response.json()["code"]) == (409, "too_late")
+
+
 @committed
 def test_order_that_is_placed_while_it_is_cancelled_is_confirmed(ada: Shopper, checkout_id: str) -> None:
     ada.post(f"/checkouts/{checkout_id}/cancel")

@@ -48,7 +48,7 @@ def document() -> dict[str, Any]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_api_does_what_its_description_says(case: schemathesis.Case, ada: Shopper) -> None:
+def test_api_does_what_its_description_says(case: schemathesis.Case[Any], ada: Shopper) -> None:
     case.call_and_validate(
         headers={"Authorization": f"Token {ada.token}"},
         excluded_checks=[positive_data_acceptance],  # a cart of the right shape may name what is not sold

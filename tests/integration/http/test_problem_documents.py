@@ -173,8 +173,8 @@ def test_pointers_follow_the_nesting_of_the_body() -> None:
         {
             "non_field_errors": [exceptions.ErrorDetail("whole", "a")],
             "lines": {
-                1: {"sku": [exceptions.ErrorDetail("sku", "b")]},
-                2: {"non_field_errors": [exceptions.ErrorDetail("line", "c")]},
+                "1": {"sku": [exceptions.ErrorDetail("sku", "b")]},
+                "2": {"non_field_errors": [exceptions.ErrorDetail("line", "c")]},
             },
             "list": [{}, {"x/y": [exceptions.ErrorDetail("in a list", "d")]}],
         }

@@ -1,0 +1,66 @@
+"""What an audit found: how much it looked at, what is violated, and what it could not check."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+INVARIANTS: Mapping[str, str] = {
+    "A1": "reserved is between 0 and on hand, and is the sum of live reservations",
+    "A2": "received minus consumed is on hand",
+    "A3": "a ledger row's history is a legal path",
+    "A4": "one effect at most for each saga and step, never more reversals than effects",
+    "A5": "a saga's log is gapless, its phases and tokens never go back, nothing follows its end",
+    "A6": "nothing is compensated after the pivot; else everything, the last step first",
+    "A7": "one saga, and one order at most, for each customer and key",
+    "Q1": "every saga has ended",
+    "Q2": "completed: one order, its stock held, one capture, one live parcel",
+    "Q3": "compensated: no order, no stock held, no money, no live parcel",
+    "Q4": "the gateway's money is the orders' money, and the payments table its books",
+    "Q5": "an order's total is the sum of its lines and what was captured",
+    "Q6": "every row and every key at gateway and carrier has its saga",
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken invariant: a sentence, and the ids concerned by what they are ids of."""
+
+    invariant: str
+    message: str
+    ids: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The violation as the command prints it."""
+        return {"invariant": self.invariant, "message": self.message, "ids": dict(self.ids)}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """An audit's outcome, filled while it runs."""
+
+    checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
+    """How many things each invariant was held against."""
+    violations: list[Violation] = field(default_factory=list)
+    not_made: list[str] = field(default_factory=list)
+    """Checks that could not be made, and why."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations
+
+    def look_at(self, invariant: str, count: int = 1) -> None:
+        """Count things that the invariant is held against."""
+        self.checked[invariant] += count
+
+    def violated(self, invariant: str, message: str, **ids: object) -> None:
+        """Note a violation."""
+        self.violations.append(Violation(invariant, message, {name: str(value) for name, value in ids.items()}))
+
+    def as_json(self) -> dict[str, Any]:
+        """The findings as the command prints them."""
+        return {
+            "ok": self.ok,
+            "checked": self.checked,
+            "violations": [violation.as_json() for violation in self.violations],
+            "not_made": self.not_made,
+        }

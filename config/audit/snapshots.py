@@ -1,0 +1,32 @@
+"""Reading one database as it was at one moment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error, connections, transaction
+
+BATCH = 5_000
+"""Rows fetched at a time from a cursor on the server."""
+
+STATEMENT_TIMEOUT_MS = 600_000  # sorting a whole table may take longer than any request is allowed to
+
+
+class Unreadable(Exception):
+    """A database did not let itself be read; the message names it."""
+
+
+@contextmanager
+def snapshot(alias: str) -> Iterator[None]:
+    """Show every statement of the block the same moment of one database, whatever is written meanwhile.
+
+    :raises Unreadable: when the database is away or lacks a table.
+    """
+    try:
+        with transaction.atomic(using=alias, durable=True):
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            yield
+    except Error as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Unreadable(f"database {alias} ({connections[alias].settings_dict['NAME']}): {reason}") from error

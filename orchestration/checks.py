@@ -1,0 +1,59 @@
+"""What `manage.py check` adds: definitions against the whole process."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from orchestration import canvas, routes
+from orchestration.contracts.command import Action, Compensation
+from orchestration.participant.participant import NotAParticipant, participant_of
+from orchestration.saga import Saga
+from orchestration.sagas import definitions
+
+
+@register
+def check_definitions(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """Every command of every saga definition is known to a participant, registered, routed to a queue, and acked late."""
+    return [error for saga in definitions.values() for error in _saga_errors(saga)]
+
+
+@register
+def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """A call outside times out before recovery would ask whether its message was lost."""
+    if settings.SANDBOX_TIMEOUT < settings.PRESUMED_LOST_AFTER:
+        return []
+    hint = "Lower SHOP_SANDBOX_TIMEOUT_SECONDS or raise SHOP_PRESUMED_LOST_SECONDS."
+    return [Error("A call outside may take longer than a message is waited for.", hint=hint, id="sagas.E005")]
+
+
+def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:
+    for step in saga.steps:
+        for command in filter(None, (step.action, step.compensation)):
+            yield from _command_errors(saga, command)
+    yield from _task_errors(saga, canvas.bar_task(saga.pivot.action.service))
+
+
+def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[CheckMessage]:
+    try:
+        if command not in participant_of(command.service).commands:
+            yield Error(f"{saga.name}: {command.service} does not carry out {command.name}.", id="sagas.E001")
+            return
+    except NotAParticipant as error:
+        yield Error(f"{saga.name}: {error}.", id="sagas.E001")
+        return
+    yield from _task_errors(saga, command.name)
+
+
+def _task_errors(saga: Saga, name: str) -> Iterator[CheckMessage]:
+    task = current_app.tasks.get(name)
+    if task is None:
+        yield Error(f"{saga.name}: no task is called {name}.", id="sagas.E002")
+        return
+    declared = {queue.name for queue in settings.TOPOLOGY.queues}
+    if routes.queue_of(name) not in declared:
+        yield Error(f"{saga.name}: {name} is routed to {routes.queue_of(name)!r}, which is not declared.", id="sagas.E003")
+    if not (task.acks_late and task.reject_on_worker_lost and task.mandatory):
+        yield Error(f"{saga.name}: {name} is not acked late, requeued or mandatory; use SagaTask.", id="sagas.E004")
