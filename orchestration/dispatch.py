@@ -35,7 +35,7 @@ def send(instance: SagaInstance, command: Command) -> None:
     :raises BrokerAway: when it is not known to have arrived.
     """
     global _away_until
-    if time.monotonic() < _away_until:
+    if broker_is_away():
         raise BrokerAway("it was away a moment ago")
     chain = chain_for(definition_of(instance.definition), command, UUID(str(instance.pk)), instance.token)
     try:
@@ -43,6 +43,11 @@ def send(instance: SagaInstance, command: Command) -> None:
     except (OperationalError, OSError) as error:
         _away_until = time.monotonic() + LEFT_ALONE_FOR.total_seconds()
         raise BrokerAway(str(error) or type(error).__name__) from error
+
+
+def broker_is_away() -> bool:
+    """Whether a publish has failed a moment ago."""
+    return time.monotonic() < _away_until
 
 
 def broker_is_ready() -> bool:

@@ -5,8 +5,9 @@ comes back, whatever was sent well before it has been delivered, so a saga that 
 message. While the marker waits, so does the saga's message, and sending it again would only feed the backlog.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Q
 
 from orchestration.canvas import relay
@@ -17,11 +18,6 @@ from orchestration.topology import Topology, compensations_queue
 
 PASS = "orchestration.pass_marker"
 RETURNED = "orchestration.marker_returned"
-
-HEAD_START = timedelta(seconds=3)
-"""A marker does no work on its way; this is how much slower a message may be that was sent before it."""
-SENT_EVERY = timedelta(seconds=5)
-"""A marker can be lost like any message, so while one is missed a new one follows."""
 
 _PHASES = {
     "forward": (Phase.RUNNING, Phase.FINISHING),
@@ -55,15 +51,15 @@ def lost() -> Q:
         condition |= Q(
             definition=definition,
             phase__in=_PHASES[direction],
-            dispatched_at__lte=marker.returned_sent_at - HEAD_START,  # type: ignore[operator]
+            dispatched_at__lte=marker.returned_sent_at - settings.MARKER_HEAD_START,  # type: ignore[operator]
         )
     return condition
 
 
 def send(route: str, queues: list[str], *, now: datetime) -> bool:
     """Send a marker unless somebody sent one a moment ago; say whether it was sent."""
-    Marker.objects.using(ALIAS).bulk_create([Marker(route=route, sent_at=now - SENT_EVERY)], ignore_conflicts=True)
-    stale = Marker.objects.using(ALIAS).filter(route=route, sent_at__lte=now - SENT_EVERY)
+    Marker.objects.using(ALIAS).bulk_create([Marker(route=route, sent_at=now - settings.MARKER_PERIOD)], ignore_conflicts=True)
+    stale = Marker.objects.using(ALIAS).filter(route=route, sent_at__lte=now - settings.MARKER_PERIOD)
     if not stale.update(sent_at=now):
         return False
     relay(PASS, queues, RETURNED, {"route": route, "sent_at": now.isoformat()}).apply_async()

@@ -30,7 +30,7 @@ def run_once(*, now: datetime) -> int:
     if not _due(now).exists() or not dispatch.broker_is_ready():
         return 0
     seen = 0
-    while batch := _claim(now):
+    while not dispatch.broker_is_away() and (batch := _claim(now)):
         for instance in batch:
             _look_at(instance, now)
         seen += len(batch)

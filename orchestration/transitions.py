@@ -160,7 +160,8 @@ def _retry_or_park(saga: Saga, state: State, event: StepFailed, jitter: float) -
 def _wait_or_retry(state: State, event: StepFailed, retry: Retry, jitter: float) -> Decision:
     idle = replace(state, in_flight=False)
     if event.until is not None:
-        return Decision(idle, (Entry(Kind.WAITING, event.step, event.error),), due=event.until)
+        spread = retry.first * jitter  # or everyone who waits for the breaker comes at once
+        return Decision(idle, (Entry(Kind.WAITING, event.step, event.error),), due=event.until + spread)
     tries = state.failures.get(event.step, 0) + 1
     idle = replace(idle, failures={**state.failures, event.step: tries})
     return Decision(idle, (Entry(Kind.FAILED, event.step, event.error),), due=retry.delay(tries, jitter))

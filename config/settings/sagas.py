@@ -6,6 +6,8 @@ from config.settings._values import VALUES
 
 RECOVERY_PERIOD = timedelta(seconds=VALUES["RECOVERY_PERIOD_SECONDS"])  # a due saga waits at most this much longer
 PRESUMED_LOST_AFTER = timedelta(seconds=VALUES["PRESUMED_LOST_SECONDS"])  # before asking whether a message is lost
+MARKER_PERIOD = PRESUMED_LOST_AFTER / 2  # a marker can be lost like any message: while one is missed, a new one follows
+MARKER_HEAD_START = PRESUMED_LOST_AFTER / 3  # how much slower a message may be than the marker behind it: it does work
 
 REDIS_URL = VALUES["REDIS_URL"]
 BREAKER_FAIL_MAX = VALUES["BREAKER_FAIL_MAX"]

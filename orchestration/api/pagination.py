@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from orchestration.api.problems import Problem
 
-_Row = TypeVar("_Row", bound=Model)
+_Row = TypeVar("_Row")
 
 
 class InvalidCursor(Problem):
@@ -39,7 +39,7 @@ class Pages(CursorPagination):
         return cursor
 
     def paginate_queryset(
-        self, queryset: QuerySet[_Row] | Sequence[_Row], request: Request, view: APIView | None = None
+        self, queryset: QuerySet[Any, _Row] | Sequence[_Row], request: Request, view: APIView | None = None
     ) -> list[_Row]:
         """:raises InvalidCursor: when it holds what the ordering column cannot."""
         try:

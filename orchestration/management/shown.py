@@ -1,9 +1,11 @@
 """Sagas as JSON-ready values, as `manage.py saga --format json` prints them. Times are ISO 8601, in UTC."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.case import Case
+from orchestration.management.resuming import Resumption, Rounds
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -38,6 +40,16 @@ def case(found: Case) -> dict[str, Any]:
     }
 
 
+def resumption(made: Resumption) -> dict[str, Any]:
+    """What became of one saga that was to be resumed."""
+    return {"id": str(made.saga_id), "outcome": made.outcome, "detail": made.detail}
+
+
+def rounds(made: Rounds) -> dict[str, Any]:
+    """What rounds of recovery came to."""
+    return asdict(made)
+
+
 def _row(instance: SagaInstance) -> dict[str, Any]:
     standing = standing_of(instance)
     return {
@@ -47,7 +59,7 @@ def _row(instance: SagaInstance) -> dict[str, Any]:
         "parked": list(standing.parked),
         "step": standing.step or None,
         "attempts": standing.attempts,
-        "failure": (instance.failure or {}).get("code"),
+        "failure_code": (instance.failure or {}).get("code"),
         "order_id": str(instance.order_id) if instance.order_id else None,
         "customer_id": instance.customer_id,
         "idempotency_key": instance.idempotency_key,

@@ -1,26 +1,126 @@
-"""Sagas as tables for a terminal."""
+"""Sagas as tables for a terminal. Times are UTC."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple
+from datetime import UTC, datetime
+from typing import IO, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from orchestration import wording
 from orchestration.case import Case
-from orchestration.management.resuming import Resumption
+from orchestration.management.resuming import Resumption, Rounds
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
+from orchestration.redaction import redacted
 from orchestration.selectors import UNREADABLE, StepProgress
 from orchestration.standing import standing_of
 
-WIDTH_OF_A_FILE = 1_000  # columns; nothing is cut off where no terminal limits it
+WIDTH_OF_A_FILE = 1_000  # columns; nothing is folded where no terminal limits it
 
 
-def show(tables: Iterable[Table], file: "TextIO") -> None:
-    """Print the tables, in a terminal's width if there is one."""
-    width = None if file.isatty() else WIDTH_OF_A_FILE
-    console = Console(file=file, width=width, highlight=False)
+def show(tables: Iterable[Table], file: IO[str]) -> None:
+    """Print the tables, as wide as the terminal if there is one."""
+    console = Console(file=file, width=None if file.isatty() else WIDTH_OF_A_FILE, highlight=False)
     for table in tables:
         console.print(table)
+
+
+def of_sagas(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
+    """One line a saga."""
+    columns = ("id", "definition", "phase", "parked", "step", "attempts", "age", "last error", "failure")
+    return _table(None, columns, (_saga(saga, now) for saga in sagas))
+
+
+def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
+    """One saga whole."""
+    yield _table(f"saga {case.instance.pk}", ("", ""), _facts(case.instance, now))
+    yield _steps(case, now)
+    ledger = ("service", "step", "status", "history", "token", "changed", "answer or refusal")
+    yield _table("ledgers", ledger, _ledger_rows(case))
+    log = ("#", "at", "kind", "step", "phase after", "token", "detail")
+    yield _table("log", log, (_log_entry(entry) for entry in case.log))
+
+
+def of_resumptions(resumptions: Iterable[Resumption]) -> Table:
+    """One line a saga that was to be resumed."""
+    rows = ((str(each.saga_id), each.outcome, each.detail) for each in resumptions)
+    return _table(None, ("id", "outcome", "detail"), rows)
+
+
+def of_rounds(rounds: Rounds) -> Table:
+    """What rounds of recovery came to."""
+    return _table(None, ("rounds", "sagas looked at", "still due"), [astuple(rounds)])
+
+
+def _table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*(Text(str(cell), overflow="fold") for cell in row))
+    return table
+
+
+def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
+    standing = standing_of(saga)
+    return (
+        *(saga.pk, saga.definition, saga.phase, ", ".join(standing.parked)),
+        *(standing.step, standing.attempts, wording.span(now - saga.created_at)),
+        *(getattr(saga, "last_error", None) or "", (saga.failure or {}).get("code", "")),
+    )
+
+
+def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
+    standing = standing_of(saga)
+    yield "definition", saga.definition
+    yield "phase", saga.phase
+    yield "current step", standing.step or wording.NOTHING
+    yield "attempts", standing.attempts
+    yield "parked", ", ".join(standing.parked) or wording.NOTHING
+    yield "failure", wording.error(saga.failure)
+    yield "customer", saga.customer_id
+    yield "idempotency key", saga.idempotency_key
+    yield "order", saga.order_id or wording.NOTHING
+    yield "age", wording.span(now - saga.created_at)
+    for column in ("created_at", "changed_at", "dispatched_at", "due_at", "deadline_at", "ended_at"):
+        yield column.removesuffix("_at"), wording.moment(getattr(saga, column))
+    yield "request", _json(redacted(saga.request, definition=saga.definition))
+    yield "answers", _json(redacted(saga.answers, definition=saga.definition))
+
+
+def _steps(case: Case, now: datetime) -> Table:
+    columns = ("step", "service", "status", "since", "age", "attempts", "last error")
+    if case.steps is None:
+        return _table(f"steps: this process has no definition called {case.instance.definition}", columns, ())
+    return _table("steps", columns, (_step(step, now) for step in case.steps))
+
+
+def _step(step: StepProgress, now: datetime) -> tuple[object, ...]:
+    age = wording.span(now.astimezone(UTC) - step.since) if step.since else wording.NOTHING
+    error = wording.error(step.last_error)
+    return step.name, step.service, step.status, wording.moment(step.since), age, step.attempts, error
+
+
+def _ledger_rows(case: Case) -> Iterator[tuple[object, ...]]:
+    for service, rows in case.ledgers.items():
+        if rows is None:
+            yield service, wording.NOTHING, UNREADABLE, "", "", "", "its database does not answer"
+        for row in rows or ():
+            yield _ledger_row(service, row, case.instance.definition)
+
+
+def _ledger_row(service: str, row: LedgerRow, definition: str) -> tuple[object, ...]:
+    said = _json(redacted(row.answer if row.refusal is None else row.refusal, definition=definition))
+    return service, row.step, row.status, " → ".join(row.history), row.token, wording.moment(row.changed_at), said
+
+
+def _log_entry(entry: SagaLogEntry) -> tuple[object, ...]:
+    detail = _json(entry.detail)
+    return entry.sequence, wording.moment(entry.at), entry.kind, entry.step, entry.phase, entry.token, detail
+
+
+def _json(facts: Mapping[str, Any] | str | None) -> str:
+    return json.dumps(facts, ensure_ascii=False) if facts else ""

@@ -33,8 +33,8 @@ class Breaker:
     """A circuit breaker that is the same one for every process and thread that gives it this name.
 
     `fail_max` failures in a row open it for `reset_after`; then one call at a time, the probe, is let through and it
-    decides. An exception in `counts` is a failure. Any other is an answer, and an answer is a success. A process stopped
-    during a call (SystemExit) has learned nothing. Without Redis the breaker is closed.
+    decides. An exception in `counts` is a failure; any other is an answer, and an answer is a success. A process that
+    is stopped during a call (SystemExit) has learned nothing. Without Redis the breaker is closed.
     `probe_lease` must be longer than any call takes: a probe silent for so long is given up for dead.
     `redis` makes the client when it is first needed; `breaker_record.connect` makes one that does not hold calls up.
     """

@@ -37,8 +37,9 @@ def claim(
     """Insert a row for each call that has none yet; return the sagas whose row is new.
 
     Never select first: the unique key decides between two runs of one message. The loser waits here until the
-    winner's transaction ends (READ COMMITTED).
+    winner's transaction ends (READ COMMITTED). Keys are inserted in order, so that two batches cannot deadlock.
     """
+    calls = sorted(calls, key=lambda call: call.saga_id)
     table = ledger._meta.db_table
     with connections[alias].cursor() as cursor:
         cursor.execute(

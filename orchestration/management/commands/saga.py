@@ -1,0 +1,183 @@
+"""`manage.py saga list|show|resume`: look at sagas, and have them try again."""
+
+import getpass
+import json
+import logging
+import os
+import socket
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
+from django.db.models import Q
+from rich.table import Table
+
+from orchestration import dispatch
+from orchestration.case import case_of
+from orchestration.finding import newest_sagas
+from orchestration.management import resuming, shown, tables
+from orchestration.management.resuming import Outcome, Resumption, Word
+from orchestration.standing import STATUSES, has_status, known_steps, stands_at
+
+logger = logging.getLogger(__name__)
+
+ERROR, USAGE, NOTHING_MATCHED = 1, 2, 3
+"""Exit codes."""
+
+
+class Command(BaseCommand):
+    help = "Look at sagas and resume them. Exit code 0: done, 1: error, 2: wrong usage, 3: nothing matched."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True, metavar="list|show|resume")
+        _add_list(commands.add_parser("list", help="sagas, the newest first"))
+        _add_show(commands.add_parser("show", help="one saga: its row, steps, log, and what the services remember"))
+        _add_resume(commands.add_parser("resume", help="have sagas try again now what they owe"))
+
+    def handle(self, *args: Any, command: str, **options: Any) -> None:
+        run = {"list": self.list_sagas, "show": self.show_saga, "resume": self.resume_sagas}[command]
+        try:
+            run(options)
+        except Error as error:
+            raise CommandError(f"the orchestration database does not answer: {error}") from error
+
+    def list_sagas(self, options: dict[str, Any]) -> None:
+        limit = options["limit"]
+        sagas = list(newest_sagas().filter(_wanted(options))[: limit + 1])
+        listed = sagas[:limit]
+        self._say(
+            options, [shown.saga(saga) for saga in listed], lambda: [tables.of_sagas(listed, now=datetime.now(UTC))]
+        )
+        if not listed:
+            raise CommandError("no saga matches", returncode=NOTHING_MATCHED)
+        if len(sagas) > limit:
+            self.stderr.write(f"only the newest {limit} are listed; --limit shows more")
+
+    def show_saga(self, options: dict[str, Any]) -> None:
+        case = case_of(options["id"])
+        if case is None:
+            raise CommandError(f"there is no saga {options['id']}", returncode=NOTHING_MATCHED)
+        self._say(options, shown.case(case), lambda: tables.of_case(case, now=datetime.now(UTC)))
+
+    def resume_sagas(self, options: dict[str, Any]) -> None:
+        _refuse_unclear(options)
+        if options["stuck"]:
+            self._recover(options)
+            return
+        word = Word(by=options["by"], reason=options["reason"])
+        sagas = resuming.resume_parked(word) if options["parked"] else resuming.resume(options["ids"], word)
+        resumptions = list(sagas)
+        self._say(
+            options, [shown.resumption(each) for each in resumptions], lambda: [tables.of_resumptions(resumptions)]
+        )
+        _judge(resumptions)
+
+    def _recover(self, options: dict[str, Any]) -> None:
+        if not resuming.due_sagas():
+            raise CommandError("no saga is due", returncode=NOTHING_MATCHED)
+        if not dispatch.broker_is_ready():
+            raise CommandError("the broker does not answer: nothing can be sent")
+        logger.info("%s has recovery run: %s", options["by"], options["reason"])
+        rounds = resuming.recover(timedelta(seconds=options["patience"]))
+        self._say(options, shown.rounds(rounds), lambda: [tables.of_rounds(rounds)])
+        if rounds.due:
+            raise CommandError(f"{rounds.due} sagas are still due: whether their messages are lost is not known yet")
+
+    def _say(self, options: dict[str, Any], value: Any, make_tables: Callable[[], Iterable[Table]]) -> None:
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
+        else:
+            tables.show(make_tables(), self.stdout)
+
+
+def saga_id(text: str) -> UUID:
+    """:raises ArgumentTypeError: when it is not a UUID."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a saga's id") from None
+
+
+def whole_number(text: str) -> int:
+    """:raises ArgumentTypeError: when it is not a whole number above zero."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+def words(text: str) -> str:
+    """:raises ArgumentTypeError: when it says nothing."""
+    if not text.strip():
+        raise ArgumentTypeError("it says nothing")
+    return text.strip()
+
+
+def _add_list(parser: ArgumentParser) -> None:
+    parser.add_argument("--status", choices=STATUSES, action="append", default=[], help="may be given several times")
+    parser.add_argument("--definition", metavar="NAME", help="such as checkout.v1")
+    parser.add_argument("--step", choices=known_steps(), help="the step whose answer is owed next")
+    parser.add_argument("--customer", metavar="ID")
+    parser.add_argument("--limit", type=whole_number, default=50, metavar="N", help="at most so many (default: 50)")
+    _add_format(parser)
+
+
+def _add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=saga_id, metavar="ID")
+    _add_format(parser)
+
+
+def _add_resume(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", type=saga_id, nargs="*", metavar="ID")
+    parser.add_argument("--parked", action="store_true", help="every saga that is parked")
+    parser.add_argument(
+        "--stuck", action="store_true", help="run rounds of recovery for what is due, in place of the workers' loops"
+    )
+    parser.add_argument("--reason", type=words, required=True, help="why, for the saga log")
+    parser.add_argument("--by", type=words, default=_operator(), metavar="NAME", help="who (default: %(default)s)")
+    parser.add_argument(
+        "--patience", type=whole_number, default=30, metavar="SECONDS", help="how long --stuck goes on (default: 30)"
+    )
+    _add_format(parser)
+
+
+def _add_format(parser: ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def _operator() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _wanted(options: dict[str, Any]) -> Q:
+    condition = Q()
+    for status in options["status"]:
+        condition |= has_status(status)
+    if options["definition"]:
+        condition &= Q(definition=options["definition"])
+    if options["step"]:
+        condition &= stands_at(options["step"])
+    if options["customer"]:
+        condition &= Q(customer_id=options["customer"])
+    return condition
+
+
+def _refuse_unclear(options: dict[str, Any]) -> None:
+    if sum(map(bool, (options["ids"], options["parked"], options["stuck"]))) != 1:
+        raise CommandError("say which: sagas by id, --parked, or --stuck", returncode=USAGE)
+
+
+def _judge(resumptions: list[Resumption]) -> None:
+    """:raises CommandError: unless every saga has been resumed, or owes nothing."""
+    outcomes = {each.outcome for each in resumptions}
+    if outcomes <= {Outcome.UNKNOWN}:
+        raise CommandError("no such saga" if outcomes else "no saga is parked", returncode=NOTHING_MATCHED)
+    if bad := [each for each in resumptions if each.outcome in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.NOT_SENT)]:
+        raise CommandError(f"{len(bad)} of {len(resumptions)} could not be resumed", returncode=ERROR)
