@@ -22,9 +22,17 @@ def main(command: list[str]) -> int:
         child = subprocess.Popen(command, preexec_fn=_end_with_parent, start_new_session=True)
         for signum in FORWARDED:
             signal.signal(signum, lambda number, _frame: child.send_signal(number))
-        return _exit_code(child.wait())
+        return _exit_code(_wait_for(child.pid))
     finally:
         kill_trees(_orphans())
+
+
+def _wait_for(pid: int) -> int:
+    """Give the exit status of one child; the orphans that end before it are buried on the way."""
+    while True:
+        ended, status = os.wait()
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status)
 
 
 def _orphans() -> list[ProcessId]:

@@ -62,8 +62,10 @@ def configuration(supervised: list[Program], *, run_directory: Path) -> str:
         f"childlogdir = {_literal(run_directory)}",
         *(["user = root"] if os.geteuid() == 0 else []),
     ]
+    # One group, because supervisord ends one group after another, and the members of one all at once.
+    group = ["", "[group:shop]", f"programs = {','.join(program.name for program in supervised)}"]
     sections = [line for program in supervised for line in _section(program, run_directory)]
-    return "\n".join([*head, *sections, ""])
+    return "\n".join([*head, *group, *sections, ""])
 
 
 def write(supervised: list[Program], *, run_directory: Path) -> list[str]:

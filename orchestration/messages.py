@@ -17,6 +17,7 @@ class SagaTask(Task):  # type: ignore[misc]
     store_errors_even_if_ignored = True
     mandatory = True
     max_retries = 0  # retries have one owner, the saga
+    resultrepr_maxsize = 1  # what a step returns is what the saga knows: nothing for logs and events
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Publish.

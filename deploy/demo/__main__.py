@@ -88,13 +88,16 @@ def _shop(stack: Stack, seeded: dict[str, Any], count: int) -> tuple[Shopping, K
     progress = report.Progress(count)
     with ThreadPoolExecutor(1) as background:
         placing = background.submit(shopping.place_all, orders)
-        wait_until(
-            lambda: shopping.placed >= count // 3 or placing.done(),
-            seconds=DECISION_TIMEOUT_SECONDS,
-            what="a third of the orders",
-        )
-        kill = stack.kill_worker(VICTIM)
-        shopping.follow(until=count, seconds=DECISION_TIMEOUT_SECONDS, on_progress=progress.show)
+        try:
+            wait_until(
+                lambda: shopping.placed >= count // 3 or placing.done(),
+                seconds=DECISION_TIMEOUT_SECONDS,
+                what="a third of the orders",
+            )
+            kill = stack.kill_worker(VICTIM)
+            shopping.follow(until=count, seconds=DECISION_TIMEOUT_SECONDS, on_progress=progress.show)
+        finally:
+            shopping.give_up()
         placing.result()
     return shopping, kill
 

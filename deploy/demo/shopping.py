@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 
 from deploy.demo.client import Client, Refused
 from deploy.demo.plan import Order
@@ -26,6 +26,7 @@ class Shopping:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (kind, outcome)
     _undecided: dict[str, str] = field(default_factory=dict)  # checkout id -> kind
     _lock: Lock = field(default_factory=Lock)
+    _over: Event = field(default_factory=Event)
 
     @property
     def placed(self) -> int:
@@ -55,9 +56,15 @@ class Shopping:
             while self.decided < until and time.monotonic() < deadline:
                 list(customers.map(self._look, list(self._undecided)))
                 on_progress(self)
-                time.sleep(POLL_SECONDS)
+                self._over.wait(POLL_SECONDS)
+
+    def give_up(self) -> None:
+        """Have the customers that still place orders go home."""
+        self._over.set()
 
     def _place(self, order: Order) -> None:
+        if self._over.is_set():
+            return
         try:
             checkout_id = self.client.place(order.body, key=str(uuid.uuid4()))
         except Refused as refused:
@@ -67,6 +74,8 @@ class Shopping:
                 self._undecided[checkout_id] = order.kind
 
     def _look(self, checkout_id: str) -> None:
+        if self._over.is_set():
+            return
         checkout = self.client.checkout(checkout_id)
         if checkout["status"] in UNDECIDED:
             return

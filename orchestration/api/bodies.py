@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NoReturn, Protocol
 
@@ -45,7 +45,7 @@ class Readable(Protocol):
 class JsonBody:
     """What a client sent; `sha256` is the hex digest of its canonical form, blind to spacing and to member order."""
 
-    value: Any
+    value: Any = field(repr=False)
     sha256: str
 
 

@@ -52,7 +52,7 @@ def test_a_demonstration_that_is_interrupted_leaves_nothing_running(checkout: Pa
 
 def test_a_demonstration_that_is_killed_leaves_nothing_running(checkout: Path) -> None:
     with _started(checkout) as guard:
-        [demo] = [child for child in psutil.Process(guard.pid).children() if "deploy.demo" in child.cmdline()]
+        [demo] = [child for child in psutil.Process(guard.pid).children() if "deploy.demo" in _command(child)]
         demo.kill()
         guard.wait(timeout=30)
     assert _processes_of(checkout) == []
@@ -80,13 +80,18 @@ def _environment(**more: str) -> dict[str, str]:
 
 def _processes_of(checkout: Path) -> list[str]:
     """Every process that was started for a demonstration in that directory, servers included."""
-    return [" ".join(process.cmdline()) for process in psutil.process_iter() if _belongs(process, checkout)]
+    return [" ".join(_command(process)) for process in psutil.process_iter() if _belongs(process, checkout)]
 
 
 def _belongs(process: psutil.Process, checkout: Path) -> bool:
     try:
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
         return str(checkout) in f"{process.cwd()} {' '.join(process.cmdline())}"
-    except psutil.NoSuchProcess:
+    except psutil.NoSuchProcess:  # or a zombie
         return False
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []

@@ -4,12 +4,13 @@ import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from redis import ConnectionPool, Redis
 
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_record import Record, connect
 from tests.integration.breaker.callers import (
     DEADLINE_SECONDS,
     NOW,
@@ -87,6 +88,13 @@ def test_failures_of_all_processes_count_together(make: MakeBreaker) -> None:
     fail(here, 2)
     fail(there)
     assert here.open_until() == there.open_until() == NOW + RESET_AFTER
+
+
+def test_trip_is_seen_at_once_by_threads_that_looked_just_before(name: str, clock: Clock) -> None:
+    record = Record(name, redis=partial(connect, REDIS_URL), clock=clock)
+    assert record.look(NOW).state(NOW) == "closed"
+    record.trip(RESET_AFTER)
+    assert record.look(NOW).state(NOW) == "open"
 
 
 def test_straggler_does_not_put_the_reopening_off(make: MakeBreaker, clock: Clock) -> None:

@@ -98,6 +98,10 @@ def test_what_is_not_json_is_malformed(body: bytes) -> None:
         declared(body)
 
 
+def test_body_does_not_show_itself_in_logs() -> None:
+    assert "tok_canary" not in repr(declared(b'{"payment_method": "tok_canary"}'))
+
+
 def test_hash_is_blind_to_spacing_and_to_member_order() -> None:
     assert declared(b'{"a": 1, "b": [1, 2]}').sha256 == declared(b'{"b":[1,2],"a":1}').sha256
 
