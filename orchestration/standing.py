@@ -31,7 +31,8 @@ def standing_of(instance: SagaInstance) -> Standing:
     """Read where the saga stands off its row."""
     state = state_of(instance)
     step = _current_step(instance.definition, state)
-    attempts = state.failures.get(step, 0) + state.in_flight if step else 0
+    under_way = state.in_flight and step not in state.held | state.parked
+    attempts = state.failures.get(step, 0) + under_way if step else 0
     return Standing(step, attempts, tuple(sorted(state.parked)))
 
 

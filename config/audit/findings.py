@@ -9,21 +9,21 @@ INVARIANTS: Mapping[str, str] = {
     "A2": "received minus consumed is on hand",
     "A3": "a ledger row's history is a legal path",
     "A4": "one effect at most for each saga and step, never more reversals than effects",
-    "A5": "a saga's log is gapless, its phases and tokens never go back, nothing follows its end",
-    "A6": "nothing is compensated after the pivot; else everything, the last step first",
+    "A5": "a saga's log is gapless, phases and tokens never go back, nothing follows its end",
+    "A6": "nothing is compensated after the pivot; else everything is, the last step first",
     "A7": "one saga, and one order at most, for each customer and key",
     "Q1": "every saga has ended",
-    "Q2": "completed: one order, its stock held, one capture, one live parcel",
-    "Q3": "compensated: no order, no stock held, no money, no live parcel",
-    "Q4": "the gateway's money is the orders' money, and the payments table its books",
+    "Q2": "completed: one order, its units held, one capture, one live parcel",
+    "Q3": "compensated: no order, no units held, no money taken or held, no live parcel",
+    "Q4": "the gateway's money is the orders' money, and the payments are its books",
     "Q5": "an order's total is the sum of its lines and what was captured",
-    "Q6": "every row and every key at gateway and carrier has its saga",
+    "Q6": "every row, and every key at gateway and carrier, has its saga",
 }
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken invariant: a sentence, and the ids concerned by what they are ids of."""
+    """One broken invariant: a sentence, and the ids concerned, by what they are ids of."""
 
     invariant: str
     message: str
@@ -34,9 +34,9 @@ class Violation:
         return {"invariant": self.invariant, "message": self.message, "ids": dict(self.ids)}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Findings:
-    """An audit's outcome, filled while it runs."""
+    """What an audit has found so far."""
 
     checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
     """How many things each invariant was held against."""

@@ -1,7 +1,87 @@
-"""Sagas as their rows say they are."""
+"""Sagas, as their rows say they are."""
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import batched_ids
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from config.audit.snapshots import BATCH
+from orchestration.contracts.orders import CheckoutRequested
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.saga import Saga
+from orchestration.sagas import definitions
+from orchestration.states import ENDED, Phase
+
+COLUMNS = (
+    "id",
+    "definition",
+    "phase",
+    "parked",
+    "token",
+    "log_length",
+    "customer_id",
+    "idempotency_key",
+    "order_id",
+    "request__total_minor",
+    "request__currency",
+    "request__lines",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SagaFacts:
+    """One saga; what it asks for (`units` by SKU, `total_minor`) is None or empty unless it is a checkout."""
+
+    id: UUID
+    definition: str
+    phase: Phase
+    parked: bool
+    token: int
+    log_length: int
+    customer_id: str
+    idempotency_key: str
+    order_id: UUID | None
+    total_minor: int | None
+    currency: str | None
+    units: Mapping[str, int]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.phase in ENDED
+
+    @property
+    def steps(self) -> Saga | None:
+        """Its definition, if this code still has it."""
+        return definitions.get(self.definition)
+
+    @property
+    def is_checkout(self) -> bool:
+        return self.steps is not None and self.steps.request is CheckoutRequested
+
+
+def read() -> dict[UUID, SagaFacts]:
+    """Every saga."""
+    return _by_id(SagaInstance.objects.using(ALIAS).values_list(*COLUMNS).iterator(BATCH))
+
+
+def read_only(ids: Collection[UUID]) -> dict[UUID, SagaFacts]:
+    """Those of these sagas that there are."""
+    found: dict[UUID, SagaFacts] = {}
+    remaining = iter(ids)
+    while batch := list(islice(remaining, BATCH)):
+        found |= _by_id(SagaInstance.objects.using(ALIAS).filter(pk__in=batch).values_list(*COLUMNS))
+    return found
+
+
+def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, SagaFacts]:
+    return {row[0]: SagaFacts(row[0], sys.intern(row[1]), Phase(row[2]), *row[3:-1], _units(row[-1])) for row in rows}
+
+
+def _units(lines: list[dict[str, Any]] | None) -> Mapping[str, int]:
+    units: Counter[str] = Counter()
+    for line in lines or ():
+        units[sys.intern(line["sku"])] += line["quantity"]
+    return dict(units)

@@ -19,6 +19,8 @@ from orchestration.selectors import StepProgress
 
 Urls = Mapping[str, str]
 """Where the results of failed tasks are shown, by task id."""
+Pairs = list[tuple[str, str]]
+"""What something says, as names and values."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class LogLineShown:
     step: str
     phase: str
     token: int
-    detail: list[tuple[str, str]]
+    detail: Pairs
     task_id: str
     task_url: str
 
@@ -60,7 +62,7 @@ class LedgerRowShown:
     token: int
     created_at: str
     changed_at: str
-    said: str
+    said: Pairs
     """Its answer or refusal."""
     request: str
     """What a call outside was asked with, if one was."""
@@ -75,7 +77,7 @@ def page_of(case: Case, urls: Urls, *, now: datetime) -> dict[str, Any]:
             service: None if rows is None else [_ledger_row(row, definition) for row in rows]
             for service, rows in case.ledgers.items()
         },
-        "log": [_log_line(entry, urls, definition) for entry in case.log],
+        "log": [_log_line(entry, urls) for entry in case.log],
     }
 
 
@@ -110,9 +112,9 @@ def _error(detail: Mapping[str, Any] | None, urls: Urls) -> ErrorShown:
     return ErrorShown(wording.error(detail), task_id, urls.get(task_id, ""))
 
 
-def _log_line(entry: SagaLogEntry, urls: Urls, definition: str) -> LogLineShown:
-    detail = dict(redacted(entry.detail, definition=definition)) if entry.detail else {}
-    task_id = detail.pop("task_id", "")
+def _log_line(entry: SagaLogEntry, urls: Urls) -> LogLineShown:
+    task_id = entry.detail.get("task_id", "")
+    detail = {name: value for name, value in entry.detail.items() if name != "task_id"}
     return LogLineShown(
         sequence=entry.sequence,
         at=wording.moment(entry.at),
@@ -120,7 +122,7 @@ def _log_line(entry: SagaLogEntry, urls: Urls, definition: str) -> LogLineShown:
         step=entry.step,
         phase=entry.phase,
         token=entry.token,
-        detail=[(name, _text(value)) for name, value in detail.items()],
+        detail=_pairs(detail),
         task_id=task_id,
         task_url=urls.get(task_id, ""),
     )
@@ -135,9 +137,15 @@ def _ledger_row(row: LedgerRow, definition: str) -> LedgerRowShown:
         token=row.token,
         created_at=wording.moment(row.created_at),
         changed_at=wording.moment(row.changed_at),
-        said=_text(redacted(said, definition=definition)) if said else wording.NOTHING,
+        said=_pairs(redacted(said, definition=definition)),
         request=_text(redacted(row.request, definition=definition)) if row.request else "",
     )
+
+
+def _pairs(known: Mapping[str, Any] | str | None) -> Pairs:
+    if isinstance(known, str):  # hidden as a whole
+        return [("", known)]
+    return [(name, _text(value)) for name, value in (known or {}).items()]
 
 
 def _text(value: Any) -> str:

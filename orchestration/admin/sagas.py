@@ -35,10 +35,7 @@ CREATED, CHANGED, DISPATCHED, DUE, DEADLINE, ENDED = (
 
 @admin.register(SagaInstance)
 class SagaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = (
-        *("id", "definition", "phase", "parked_steps", "step", "attempts"),
-        *("last_error", "failure_code", CREATED, "age"),
-    )
+    list_display = ("id", "phase", "is_parked", "step", "attempts", "last_error", "age", "definition")
     list_filter = (filters.StatusFilter, filters.DefinitionFilter, filters.StepFilter)
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
@@ -95,9 +92,13 @@ class SagaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return standing_of(instance).attempts
 
     @admin.display(description="parked")
+    def is_parked(self, instance: SagaInstance) -> str | SafeString:
+        return _alarm("parked") if instance.parked else wording.NOTHING
+
+    @admin.display(description="parked")
     def parked_steps(self, instance: SagaInstance) -> str | SafeString:
         parked = standing_of(instance).parked
-        return format_html('<strong class="saga-parked">{}</strong>', ", ".join(parked)) if parked else wording.NOTHING
+        return _alarm(", ".join(parked)) if parked else wording.NOTHING
 
     @admin.display(description="age")
     def age(self, instance: SagaInstance) -> str:
@@ -105,11 +106,8 @@ class SagaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="last error")
     def last_error(self, instance: SagaInstance) -> str:
-        return getattr(instance, "last_error", None) or wording.NOTHING
-
-    @admin.display(description="failure")
-    def failure_code(self, instance: SagaInstance) -> str:
-        return str((instance.failure or {}).get("code", wording.NOTHING))
+        """The class of the newest failed try; without one, why the saga gave up."""
+        return str(getattr(instance, "last_error", None) or (instance.failure or {}).get("code", wording.NOTHING))
 
     @admin.display(description="failure")
     def failure_shown(self, instance: SagaInstance) -> str:
@@ -122,3 +120,7 @@ class SagaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="answers")
     def answered(self, instance: SagaInstance) -> SafeString:
         return format_html("<pre>{}</pre>", facts(instance, instance.answers))
+
+
+def _alarm(text: str) -> SafeString:
+    return format_html('<strong class="saga-parked">{}</strong>', text)

@@ -1,6 +1,7 @@
 """A participant at work: actions, compensations and bars, each exactly once, whatever is sent how often."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -25,7 +26,11 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
     work = participant.commands[action]
     if isinstance(work, Outside):
         return [outside_handler.act(participant, action, work, call) for call in calls]
-    return transactions.run(participant.service, lambda: _act_all(participant, action, work, calls))
+    try:
+        return transactions.run(participant.service, lambda: _act_all(participant, action, work, calls))
+    except Refusal:  # all of it was taken back; now each call in a savepoint, so that only the refused ones are
+        isolated = partial(_in_savepoint, participant.service, work)
+        return transactions.run(participant.service, lambda: _act_all(participant, action, isolated, calls))
 
 
 def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
@@ -52,20 +57,26 @@ def _act_all(
     ledger, alias = participant.ledger, participant.service
     fresh = rows.claim(ledger, alias, calls, Status.DONE)
     found = rows.lock(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
-    outcomes = {call.saga_id: _act_once(alias, action, work, call) for call in calls if call.saga_id in fresh}
+    outcomes = {
+        call.saga_id: _outcome(work(decode(action.request, call.known))) for call in calls if call.saga_id in fresh
+    }
     if changes := [_change(saga_id, outcome) for saga_id, outcome in outcomes.items() if outcome != Done({})]:
         rows.change(ledger, alias, action.step, changes, fresh=True)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
     return [(outcomes | repeated)[call.saga_id] for call in calls]
 
 
-def _act_once(alias: str, action: Action, work: Callable[[Any], Any], call: Call) -> Outcome:
-    request = decode(action.request, call.known)
+def _in_savepoint(alias: str, work: Callable[[Any], Any], request: Any) -> Any:
     try:
-        with transaction.atomic(using=alias):  # a savepoint: a refusal takes back what was written before it
-            answer = work(request)
+        with transaction.atomic(using=alias):
+            return work(request)
     except Refusal as refusal:
-        return Refused(refusal.as_json())
+        return refusal
+
+
+def _outcome(answer: Any) -> Outcome:
+    if isinstance(answer, Refusal):
+        return Refused(answer.as_json())
     return Done(encode(answer) if answer is not None else {})
 
 

@@ -49,7 +49,7 @@ def unnamed_databases(module: ast.Module) -> Complaints:
 def forbidden_names(module: ast.Module) -> Complaints:
     for node in ast.walk(module):
         named = {getattr(node, part, None) for part in ("id", "attr", "arg")}
-        for name in named & FORBIDDEN.keys():
+        for name in FORBIDDEN.keys() & named:
             yield f"{name}: {FORBIDDEN[name]}"
 
 

@@ -3,23 +3,34 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orchestration import engine, selectors
+from orchestration import engine
 from orchestration.models import SagaInstance
 from orchestration.participant import handler
 from orchestration.participant.participant import participant_of
 from orchestration.participant.rows import Call
 from orchestration.sagas.checkout import checkout
-from orchestration.states import CancelRequested, ChainCompleted, Event, Operation, StepFailed, StepRefused, StepsUndone
+from orchestration.states import (
+    CancelRequested,
+    ChainCompleted,
+    Due,
+    Event,
+    Operation,
+    PivotFoundDone,
+    StepFailed,
+    StepRefused,
+    StepsUndone,
+    Trail,
+)
 from tests.support.shop import Shop
 
-SECRET = "tok_secret_card"
-STEPS = tuple(step.name for step in checkout.steps)
-ACTIONS = {step.name: step.action for step in checkout.steps}
+SECRET = "tok_ok"
 TASK_ID = "11111111-2222-3333-4444-555555555555"
+STEPS = tuple(step.name for step in checkout.steps)
+COMPENSABLE = tuple(step.name for step in checkout.compensable)
 
 
 class Situations:
-    """Starts sagas and lets things happen to them; nobody else does, because no worker runs."""
+    """Starts sagas and lets things happen to them. Nobody else does: no worker runs."""
 
     def __init__(self) -> None:
         self.shop = Shop()
@@ -28,34 +39,86 @@ class Situations:
     def running(self, *, age: timedelta = timedelta(0)) -> UUID:
         return self.shop.place(payment_method=SECRET, now=datetime.now(UTC) - age)
 
-    def acted(self, saga_id: UUID, step: str) -> None:
-        """Have the step's service carry its action out, as its worker would."""
-        action = ACTIONS[step]
-        instance = selectors.saga(saga_id)
-        assert instance
-        known = {**instance.request, **instance.answers, "saga_id": str(saga_id)}
-        call = Call(saga_id, step, instance.token, known=known)
-        handler.act(participant_of(action.service), action, [call])
-
-    def failing(self, step: str = "authorise_payment", *, tries: int = 1, task_id: str = TASK_ID) -> UUID:
-        """The step has failed so often in a row; it is to be tried again."""
+    def failing(self, step: str = "authorise_payment", *, tries: int = 1) -> UUID:
+        """Waits to try the step again, after so many tries."""
         saga_id = self.running()
-        for _ in range(tries):
-            self.fails(saga_id, step, task_id=task_id)
-            engine.apply(saga_id, engine_due(), now=datetime.now(UTC))
+        self.fail(saga_id, step)
+        for _ in range(tries - 1):
+            self.report(saga_id, Due())
+            self.fail(saga_id, step)
         return saga_id
 
-    def fails(
-        self,
-        saga_id: UUID,
-        step: str,
-        *,
-        operation: Operation = Operation.ACTION,
-        hopeless: bool = False,
-        task_id: str = TASK_ID,
+    def barring(self) -> UUID:
+        saga_id = self.running()
+        self.report(saga_id, CancelRequested())
+        return saga_id
+
+    def finishing(self) -> UUID:
+        """Was to be given up, but the pivot had been faster: the row does not know the steps that are done."""
+        saga_id = self.barring()
+        self.report(saga_id, PivotFoundDone())
+        return saga_id
+
+    def compensating(self, refused: str = "schedule_shipment") -> UUID:
+        saga_id = self.running()
+        self.report(saga_id, StepRefused(refused, {"code": "cannot_deliver", "detail": "Not there."}, _trail(refused)))
+        return saga_id
+
+    def parked_compensation(self) -> UUID:
+        """The refund is parked, while the stock is still to be released."""
+        saga_id = self.compensating()
+        self.fail(saga_id, "authorise_payment", operation=Operation.COMPENSATION, hopeless=True)
+        return saga_id
+
+    def parked_after_pivot(self) -> UUID:
+        saga_id = self.running()
+        self.act(saga_id, *STEPS[:-1])
+        self.fail(saga_id, "capture_payment", hopeless=True)
+        return saga_id
+
+    def completed(self) -> UUID:
+        saga_id = self.running()
+        self.act(saga_id, *STEPS)
+        self.report(saga_id, ChainCompleted(_trail()))
+        return saga_id
+
+    def compensated(self) -> UUID:
+        saga_id = self.compensating("authorise_payment")
+        self.report(saga_id, StepsUndone(_trail()[:1] + _trail()[2:3]))
+        return saga_id
+
+    def every(self) -> list[UUID]:
+        """One saga in each situation."""
+        return [
+            *(self.running(), self.barring(), self.finishing(), self.completed(), self.compensated()),
+            *(self.failing(step) for step in STEPS),
+            *(self.compensating(step) for step in COMPENSABLE),
+            *(self.parked_compensation(), self.parked_after_pivot()),
+        ]
+
+    def act(self, saga_id: UUID, *steps: str) -> None:
+        """Have each step's service carry its action out, as its worker would."""
+        instance = self.shop.saga(saga_id)
+        known = {**instance.request, "saga_id": str(saga_id)}
+        for step in steps:
+            action = checkout.by_name[step].action
+            call = Call(saga_id, step, instance.token, known=known)
+            known |= handler.act(participant_of(action.service), action, [call])[0].answer
+
+    def fail(
+        self, saga_id: UUID, step: str, *, operation: Operation = Operation.ACTION, hopeless: bool = False
     ) -> SagaInstance:
-        error = {"class": "GatewayTimeout", "message": "no answer within 1 s", "task_id": task_id}
-        done = self._trail(STEPS[: STEPS.index(step)]) if operation is Operation.ACTION else ()
-        return self.happens(
-            saga_id, lambda token: StepFailed(step, operation, token, error, done=done, hopeless=hopeless)
-        )
+        """The step breaks down once, in the task `TASK_ID`."""
+        error = {"class": "GatewayTimeout", "message": "no answer within 1 s", "task_id": TASK_ID}
+        done = _trail(step) if operation is Operation.ACTION else ()
+        token = self.shop.saga(saga_id).token
+        return self.report(saga_id, StepFailed(step, operation, token, error, done=done, hopeless=hopeless))
+
+    def report(self, saga_id: UUID, event: Event) -> SagaInstance:
+        return engine.apply(saga_id, event, now=datetime.now(UTC))
+
+
+def _trail(until: str | None = None) -> Trail:
+    """The steps before `until`, done just now."""
+    steps = STEPS if until is None else STEPS[: STEPS.index(until)]
+    return tuple((step, datetime.now(UTC)) for step in steps)

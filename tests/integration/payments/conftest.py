@@ -1,26 +1,12 @@
 """A sandbox gateway whose clock tests can turn."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from payments import services
 from payments.gateways.sandbox.gateway import SandboxGateway
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.slept = 0.0
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.time += timedelta(seconds=seconds)
+from tests.support.clock import Clock
 
 
 @pytest.fixture

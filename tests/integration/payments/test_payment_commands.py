@@ -22,6 +22,7 @@ from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Payment
 from payments.selectors import payments_by_saga
 from payments.services import AuthorisationLapsed, PaymentNotAuthorised, Reversal
+from tests.support.clock import Clock
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
@@ -169,10 +170,35 @@ def test_a_capture_of_nothing_is_not_written_down() -> None:
         services.record_captured_payment(request, GatewayPayment("authorise_1", PaymentStatus.CAPTURED, "capture_1"))
 
 
+def test_a_capture_of_a_voided_payment_is_not_written_down() -> None:
+    facts = asked()
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    refunded(facts)
+    captured_there = GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, "capture_1")
+    with pytest.raises(PaymentNotAuthorised):
+        services.record_captured_payment(request, captured_there)
+
+
 def test_a_hold_is_voided(gateway: SandboxGateway) -> None:
     facts = asked()
     answer = authorised(facts)
     assert refunded(facts).payment == gateway.look_up(answer.authorisation_id) == ours(facts["saga_id"])
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+
+
+def test_a_hold_we_wrote_down_is_voided_though_the_gateway_forgot_its_key(gateway: SandboxGateway) -> None:
+    facts = asked()
+    answer = authorised(facts)
+    services.refund_payment(RefundPayment(**facts), Keys(own="refund", action="forgotten"))
+    assert gateway.look_up(answer.authorisation_id).status == PaymentStatus.VOIDED
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]
+
+
+def test_a_hold_that_somebody_else_voided_needs_no_voiding(gateway: SandboxGateway) -> None:
+    facts = asked()
+    gateway.void(authorised(facts).authorisation_id, key="somebody else")
+    refunded(facts)
+    assert ours(facts["saga_id"]).status == PaymentStatus.VOIDED
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
 
 
@@ -211,7 +237,7 @@ def test_an_unheard_hold_is_found_and_voided_and_written_down_as_voided(gateway:
 
 
 @pytest.mark.parametrize("token", ["tok_timeout_before", "tok_arrives_late_60"])
-def test_a_hold_still_on_its_way_finds_its_key_taken(gateway: SandboxGateway, clock: Any, token: str) -> None:
+def test_a_hold_still_on_its_way_finds_its_key_taken(gateway: SandboxGateway, clock: Clock, token: str) -> None:
     facts = asked(token)
     timed_out(facts)
     refunded(facts)
@@ -221,7 +247,7 @@ def test_a_hold_still_on_its_way_finds_its_key_taken(gateway: SandboxGateway, cl
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
 
 
-def test_a_hold_that_arrived_late_is_voided(gateway: SandboxGateway, clock: Any) -> None:
+def test_a_hold_that_arrived_late_is_voided(gateway: SandboxGateway, clock: Clock) -> None:
     facts = asked("tok_arrives_late_60")
     timed_out(facts)
     clock.sleep(60)

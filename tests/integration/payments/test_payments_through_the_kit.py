@@ -1,6 +1,7 @@
 """Payments as a participant: its commands run by the kit, with ledger, gateway and breaker."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,10 +19,11 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.rows import Call
 from orchestration.participant.sealing import seal
 from payments import tasks
-from payments.gateways.port import OUTAGES, GatewayBroken, GatewayTimeout, PaymentStatus
+from payments.gateways.port import GatewayBroken, GatewayTimeout, PaymentStatus
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Ledger, Payment
+from tests.support.clock import Clock
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
@@ -32,12 +34,10 @@ pytestmark = [
 @pytest.fixture
 def participant() -> Iterator[Participant]:
     """Payments with breakers of its own, so that outages here open nobody else's."""
-    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=OUTAGES, fail_max=3)
-    commands = {
-        contract: Outside(work.call, work.find, work.record, breaker, work.key_lifetime)
-        for contract, work in tasks.participant.commands.items()
-        if isinstance(work, Outside)
-    }
+    works = {contract: work for contract, work in tasks.participant.commands.items() if isinstance(work, Outside)}
+    [counts] = {work.breaker.counts for work in works.values()}
+    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=counts, fail_max=3)
+    commands = {contract: replace(work, breaker=breaker) for contract, work in works.items()}
     yield Participant("payments", Ledger, commands)
     breaker.close()
 
@@ -100,7 +100,7 @@ def test_a_timeout_is_asked_after_and_not_done_twice(participant: Participant) -
 
 @pytest.mark.parametrize("token", ["tok_timeout_before", "tok_timeout_after", "tok_arrives_late_60"])
 def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
-    participant: Participant, gateway: SandboxGateway, clock: Any, token: str
+    participant: Participant, gateway: SandboxGateway, clock: Clock, token: str
 ) -> None:
     facts = known(token)
     with pytest.raises(GatewayTimeout):

@@ -1,11 +1,8 @@
 """The sandbox gateway: its guards, its keys, its test tokens."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -26,8 +23,10 @@ from payments.gateways.port import (
     UnknownPaymentMethod,
 )
 from payments.gateways.sandbox.gateway import SandboxGateway
-from payments.gateways.sandbox.models import Kind, Operation
+from payments.gateways.sandbox.models import Kind, LateArrival, Operation
 from payments.gateways.sandbox.selectors import authorisations_by_key
+from tests.support.clock import Clock
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["gateway"])
 
@@ -48,23 +47,6 @@ def captured(gateway: SandboxGateway) -> str:
 
 def operations() -> list[str]:
     return list(Operation.objects.order_by("created_at").values_list("kind", flat=True))
-
-
-def at_once(times: int, call: Callable[[int], Any]) -> list[Any]:
-    """What `call(number)` returned or raised in each of so many threads, all let go together."""
-    barrier = Barrier(times)
-
-    def one(number: int) -> Any:
-        try:
-            barrier.wait(10)
-            return call(number)
-        except Exception as error:
-            return error
-        finally:
-            connections["gateway"].close()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
 
 
 def test_an_authorisation_is_found_by_its_key_and_order(gateway: SandboxGateway) -> None:
@@ -192,7 +174,7 @@ def test_a_declined_authorisation_cannot_be_captured(gateway: SandboxGateway) ->
         gateway.capture(declined.public_id, amount_minor=1998, key="c")
 
 
-def test_timeout_before_does_nothing_the_first_time(gateway: SandboxGateway, clock: Any) -> None:
+def test_timeout_before_does_nothing_the_first_time(gateway: SandboxGateway, clock: Clock) -> None:
     with pytest.raises(GatewayTimeout):
         gateway.authorise(order("tok_timeout_before"), key="a")
     assert (clock.slept, operations()) == (1, [])
@@ -200,21 +182,21 @@ def test_timeout_before_does_nothing_the_first_time(gateway: SandboxGateway, clo
     assert operations() == [Kind.AUTHORISE]
 
 
-def test_timeout_after_does_it_and_says_nothing(gateway: SandboxGateway, clock: Any) -> None:
+def test_timeout_after_does_it_and_says_nothing(gateway: SandboxGateway, clock: Clock) -> None:
     with pytest.raises(GatewayTimeout):
         gateway.authorise(order("tok_timeout_after"), key="a")
     assert (clock.slept, operations()) == (1, [Kind.AUTHORISE])
     assert gateway.authorise(order("tok_timeout_after"), key="a") == gateway.find(key="a", reference="order-1")
 
 
-def test_a_late_answer_comes_late_once(gateway: SandboxGateway, clock: Any) -> None:
+def test_a_late_answer_comes_late_once(gateway: SandboxGateway, clock: Clock) -> None:
     first = gateway.authorise(order("tok_late_1"), key="a")
     assert clock.slept == 1
     assert gateway.authorise(order("tok_late_1"), key="a") == first
     assert clock.slept == 1
 
 
-def test_an_answer_later_than_the_timeout_is_not_heard(gateway: SandboxGateway, clock: Any) -> None:
+def test_an_answer_later_than_the_timeout_is_not_heard(gateway: SandboxGateway, clock: Clock) -> None:
     with pytest.raises(GatewayTimeout):
         gateway.authorise(order("tok_late_2"), key="a")
     assert (clock.slept, operations()) == (1, [Kind.AUTHORISE])
@@ -243,7 +225,7 @@ def test_void_fail_n_fails_voids_only(gateway: SandboxGateway) -> None:
     assert gateway.void(authorisation_id, key="v").status == PaymentStatus.VOIDED
 
 
-def test_what_arrives_late_is_not_found_before_its_time(gateway: SandboxGateway, clock: Any) -> None:
+def test_what_arrives_late_is_not_found_before_its_time(gateway: SandboxGateway, clock: Clock) -> None:
     with pytest.raises(GatewayTimeout):
         gateway.authorise(order("tok_arrives_late_60"), key="a")
     assert gateway.find(key="a", reference="order-1") is None
@@ -255,7 +237,7 @@ def test_what_arrives_late_is_not_found_before_its_time(gateway: SandboxGateway,
     assert operations() == [Kind.AUTHORISE]
 
 
-def test_what_arrives_late_finds_its_key_taken(gateway: SandboxGateway, clock: Any) -> None:
+def test_what_arrives_late_finds_its_key_taken(gateway: SandboxGateway, clock: Clock) -> None:
     with pytest.raises(GatewayTimeout):
         gateway.authorise(order("tok_arrives_late_60"), key="a")
     payment = gateway.authorise(order("tok_arrives_late_60"), key="a")
@@ -263,18 +245,19 @@ def test_what_arrives_late_finds_its_key_taken(gateway: SandboxGateway, clock: A
     clock.sleep(60)
     assert gateway.look_up(payment.authorisation_id).status == PaymentStatus.VOIDED
     booked = authorisations_by_key(now=clock.now())
+    assert not LateArrival.objects.exists()
     assert [each.authorisation_id for each in booked.values()] == [payment.authorisation_id]
     assert not booked["a"].is_open
 
 
-def test_the_books_show_what_arrived_though_nobody_asked(gateway: SandboxGateway, clock: Any) -> None:
+def test_the_books_show_what_arrived_though_nobody_asked(gateway: SandboxGateway, clock: Clock) -> None:
     with pytest.raises(GatewayTimeout):
         gateway.authorise(order("tok_arrives_late_60"), key="a")
     assert authorisations_by_key(now=clock.now()) == {}
     assert authorisations_by_key(now=clock.now() + timedelta(seconds=60))["a"].is_open
 
 
-def test_the_books_show_each_authorisation_and_what_became_of_it(gateway: SandboxGateway, clock: Any) -> None:
+def test_the_books_show_each_authorisation_and_what_became_of_it(gateway: SandboxGateway, clock: Clock) -> None:
     authorisation_id = captured(gateway)
     refund = gateway.refund(authorisation_id, amount_minor=998, key="r")
     booked = authorisations_by_key(now=clock.now())["a"]

@@ -1,26 +1,12 @@
 """A sandbox carrier whose clock tests can turn."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from shipping import services
 from shipping.carriers.sandbox.carrier import SandboxCarrier
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.slept = 0.0
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        self.time += timedelta(seconds=seconds)
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 """The sandbox carrier: its guards, its keys, its test tokens."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -26,6 +22,8 @@ from shipping.carriers.port import (
 from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.carriers.sandbox.selectors import bookings_by_key
+from tests.support.clock import Clock
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["carrier"])
 
@@ -38,23 +36,6 @@ def parcel(line2: str = "") -> Parcel:
 
 def operations() -> list[str]:
     return list(Operation.objects.order_by("created_at").values_list("kind", flat=True))
-
-
-def at_once(times: int, call: Callable[[int], Any]) -> list[Any]:
-    """What `call(number)` returned or raised in each of so many threads, all let go together."""
-    barrier = Barrier(times)
-
-    def one(number: int) -> Any:
-        try:
-            barrier.wait(10)
-            return call(number)
-        except Exception as error:
-            return error
-        finally:
-            connections["carrier"].close()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
 
 
 def test_a_booking_is_found_by_its_key_and_order(carrier: SandboxCarrier) -> None:
@@ -119,7 +100,7 @@ def test_a_refused_booking_cannot_be_cancelled(carrier: SandboxCarrier) -> None:
         carrier.cancel(Operation.objects.get().tracking_number, key="c")
 
 
-def test_timeout_before_does_nothing_the_first_time(carrier: SandboxCarrier, clock: Any) -> None:
+def test_timeout_before_does_nothing_the_first_time(carrier: SandboxCarrier, clock: Clock) -> None:
     with pytest.raises(CarrierTimeout):
         carrier.book(parcel("carrier_timeout_before"), key="b")
     assert (clock.slept, operations()) == (1, [])
@@ -127,7 +108,7 @@ def test_timeout_before_does_nothing_the_first_time(carrier: SandboxCarrier, clo
     assert operations() == [Kind.BOOK]
 
 
-def test_timeout_after_does_it_and_says_nothing(carrier: SandboxCarrier, clock: Any) -> None:
+def test_timeout_after_does_it_and_says_nothing(carrier: SandboxCarrier, clock: Clock) -> None:
     with pytest.raises(CarrierTimeout):
         carrier.book(parcel("carrier_timeout_after"), key="b")
     assert (clock.slept, operations()) == (1, [Kind.BOOK])
@@ -135,13 +116,13 @@ def test_timeout_after_does_it_and_says_nothing(carrier: SandboxCarrier, clock: 
     assert again == carrier.find(key="b", reference="order-1")
 
 
-def test_a_late_answer_comes_late_once(carrier: SandboxCarrier, clock: Any) -> None:
+def test_a_late_answer_comes_late_once(carrier: SandboxCarrier, clock: Clock) -> None:
     first = carrier.book(parcel("carrier_late_1"), key="b")
     assert carrier.book(parcel("carrier_late_1"), key="b") == first
     assert clock.slept == 1
 
 
-def test_an_answer_later_than_the_timeout_is_not_heard(carrier: SandboxCarrier, clock: Any) -> None:
+def test_an_answer_later_than_the_timeout_is_not_heard(carrier: SandboxCarrier, clock: Clock) -> None:
     with pytest.raises(CarrierTimeout):
         carrier.book(parcel("carrier_late_2"), key="b")
     assert (clock.slept, operations()) == (1, [Kind.BOOK])
@@ -163,7 +144,7 @@ def test_cancel_fail_n_fails_cancellations_only(carrier: SandboxCarrier) -> None
     assert carrier.cancel(booking.tracking_number, key="c").status == BookingStatus.CANCELLED
 
 
-def test_what_arrives_late_is_not_found_before_its_time(carrier: SandboxCarrier, clock: Any) -> None:
+def test_what_arrives_late_is_not_found_before_its_time(carrier: SandboxCarrier, clock: Clock) -> None:
     with pytest.raises(CarrierTimeout):
         carrier.book(parcel("carrier_arrives_late_60"), key="b")
     assert carrier.find(key="b", reference="order-1") is None
@@ -173,7 +154,7 @@ def test_what_arrives_late_is_not_found_before_its_time(carrier: SandboxCarrier,
     assert operations() == [Kind.BOOK]
 
 
-def test_what_arrives_late_finds_its_key_taken(carrier: SandboxCarrier, clock: Any) -> None:
+def test_what_arrives_late_finds_its_key_taken(carrier: SandboxCarrier, clock: Clock) -> None:
     with pytest.raises(CarrierTimeout):
         carrier.book(parcel("carrier_arrives_late_60"), key="b")
     booking = carrier.book(parcel("carrier_arrives_late_60"), key="b")
@@ -183,7 +164,7 @@ def test_what_arrives_late_finds_its_key_taken(carrier: SandboxCarrier, clock: A
     assert operations() == [Kind.BOOK, Kind.CANCEL]
 
 
-def test_the_books_show_each_booking_and_what_became_of_it(carrier: SandboxCarrier, clock: Any) -> None:
+def test_the_books_show_each_booking_and_what_became_of_it(carrier: SandboxCarrier, clock: Clock) -> None:
     live = carrier.book(parcel(), key="live")
     carrier.cancel(carrier.book(parcel(), key="off").tracking_number, key="c")
     with pytest.raises(CarrierTimeout):

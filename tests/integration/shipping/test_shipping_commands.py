@@ -16,6 +16,7 @@ from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.models import Shipment
 from shipping.selectors import shipments_by_saga
 from shipping.services import BookingLapsed, Cancellation
+from tests.support.clock import Clock
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["shipping", "carrier"]),
@@ -109,6 +110,22 @@ def test_a_shipment_is_cancelled_once_however_often_asked(carrier: SandboxCarrie
     assert kinds() == [Kind.BOOK, Kind.CANCEL]
 
 
+def test_a_booking_that_somebody_else_cancelled_needs_no_cancelling(carrier: SandboxCarrier) -> None:
+    facts = asked()
+    carrier.cancel(scheduled(facts).tracking_number, key="somebody else")
+    cancelled(facts)
+    assert ours(facts["saga_id"]).status == BookingStatus.CANCELLED
+    assert kinds() == [Kind.BOOK, Kind.CANCEL]
+
+
+def test_a_booking_we_wrote_down_is_cancelled_though_the_carrier_forgot_its_key(carrier: SandboxCarrier) -> None:
+    facts = asked()
+    answer = scheduled(facts)
+    services.cancel_shipment(CancelShipment(**facts), Keys(own="cancel", action="forgotten"))
+    assert carrier.look_up(answer.tracking_number).status == BookingStatus.CANCELLED
+    assert kinds() == [Kind.BOOK, Kind.CANCEL]
+
+
 def test_a_cancellation_after_a_refusal_has_nothing_to_cancel() -> None:
     facts = asked("carrier_refuse")
     with pytest.raises(CannotDeliver):
@@ -127,7 +144,7 @@ def test_an_unheard_booking_is_cancelled_and_written_down_as_cancelled(carrier: 
 
 
 @pytest.mark.parametrize("line2", ["carrier_timeout_before", "carrier_arrives_late_60"])
-def test_a_booking_still_on_its_way_finds_its_key_taken(carrier: SandboxCarrier, clock: Any, line2: str) -> None:
+def test_a_booking_still_on_its_way_finds_its_key_taken(carrier: SandboxCarrier, clock: Clock, line2: str) -> None:
     facts = asked(line2)
     timed_out(facts)
     cancelled(facts)
@@ -136,7 +153,7 @@ def test_a_booking_still_on_its_way_finds_its_key_taken(carrier: SandboxCarrier,
     assert kinds() == [Kind.BOOK, Kind.CANCEL]
 
 
-def test_a_booking_that_arrived_late_is_cancelled(clock: Any) -> None:
+def test_a_booking_that_arrived_late_is_cancelled(clock: Clock) -> None:
     facts = asked("carrier_arrives_late_60")
     timed_out(facts)
     clock.sleep(60)

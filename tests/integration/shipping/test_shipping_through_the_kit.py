@@ -1,7 +1,7 @@
 """Shipping as a participant: its commands run by the kit, with ledger, carrier and breaker."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
 from orchestration.participant import handler
-from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_record import connect
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Barred, Done, Refused
@@ -17,10 +17,11 @@ from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
 from orchestration.participant.rows import Call
 from shipping import tasks
-from shipping.carriers.port import OUTAGES, BookingStatus, CarrierTimeout
+from shipping.carriers.port import BookingStatus, CarrierBroken, CarrierTimeout
 from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.models import Ledger, Shipment
+from tests.support.clock import Clock
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["shipping", "carrier"]),
@@ -31,12 +32,10 @@ pytestmark = [
 @pytest.fixture
 def participant() -> Iterator[Participant]:
     """Shipping with a breaker of its own, so that outages here open nobody else's."""
-    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=OUTAGES)
-    commands = {
-        contract: Outside(work.call, work.find, work.record, breaker, work.key_lifetime)
-        for contract, work in tasks.participant.commands.items()
-        if isinstance(work, Outside)
-    }
+    works = {contract: work for contract, work in tasks.participant.commands.items() if isinstance(work, Outside)}
+    [counts] = {work.breaker.counts for work in works.values()}
+    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=counts, fail_max=3)
+    commands = {contract: replace(work, breaker=breaker) for contract, work in works.items()}
     yield Participant("shipping", Ledger, commands)
     breaker.close()
 
@@ -83,7 +82,7 @@ def test_an_address_out_of_reach_is_refused_word_for_word_again(participant: Par
 
 @pytest.mark.parametrize("line2", ["carrier_timeout_before", "carrier_timeout_after", "carrier_arrives_late_60"])
 def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
-    participant: Participant, carrier: SandboxCarrier, clock: Any, line2: str
+    participant: Participant, carrier: SandboxCarrier, clock: Clock, line2: str
 ) -> None:
     message = call(line2)
     with pytest.raises(CarrierTimeout):
@@ -102,3 +101,12 @@ def test_a_timeout_is_asked_after_and_not_done_twice(participant: Participant) -
         handler.act(participant, schedule_shipment, message)
     assert isinstance(handler.act(participant, schedule_shipment, message)[0], Done)
     assert kinds() == [Kind.BOOK]
+
+
+def test_an_ailing_carrier_is_left_alone(participant: Participant) -> None:
+    for _ in range(3):
+        with pytest.raises(CarrierBroken):
+            handler.act(participant, schedule_shipment, call("carrier_fail_1"))
+    with pytest.raises(BreakerOpen):
+        handler.act(participant, schedule_shipment, call())
+    assert kinds() == []

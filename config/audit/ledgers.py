@@ -1,0 +1,73 @@
+"""The services' ledgers (A3)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import pairwise
+from uuid import UUID
+
+from config.audit.findings import Findings
+from config.audit.snapshots import BATCH
+from orchestration.participant.ledger import LEGAL_NEXT, LedgerRow, Status
+
+COMPENSATED = frozenset({Status.UNDONE, Status.BARRED})
+REVERSING = frozenset({Status.UNDOING, *COMPENSATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One ledger row; `changed_at` is None unless the row was compensated."""
+
+    status: str
+    history: tuple[str, ...]
+    changed_at: datetime | None = None
+
+    @property
+    def was_done(self) -> bool:
+        return Status.DONE in self.history
+
+    @property
+    def was_compensated(self) -> bool:
+        """Whether its compensation has been at work."""
+        return not REVERSING.isdisjoint(self.history)
+
+
+Ledgers = Mapping[str, Mapping[UUID, Remembered]]
+"""Rows by step, then by saga."""
+
+
+def read(model: type[LedgerRow]) -> dict[str, dict[UUID, Remembered]]:
+    """One service's ledger."""
+    columns = ("saga_id", "step", "status", "history", "changed_at")
+    rows = model._default_manager.using(model._meta.app_label).values_list(*columns)
+    found: dict[str, dict[UUID, Remembered]] = defaultdict(dict)
+    for saga_id, step, status, history, changed_at in rows.iterator(BATCH):
+        shared = _without_time(status, tuple(history))
+        timed = Remembered(status, shared.history, changed_at) if status in COMPENSATED else shared
+        found[step][saga_id] = timed
+    return dict(found)
+
+
+@cache
+def _without_time(status: str, history: tuple[str, ...]) -> Remembered:
+    """The same value for all rows that look the same: most do, and there are many."""
+    return Remembered(status, history)
+
+
+def check(ledgers: Ledgers, findings: Findings) -> None:
+    """A3, of every row."""
+    for step, rows in ledgers.items():
+        findings.look_at("A3", len(rows))
+        for saga_id, row in rows.items():
+            for fault in _faults(row):
+                findings.violated("A3", f"{step}: {fault}.", saga=saga_id, step=step)
+
+
+def _faults(row: Remembered) -> Iterator[str]:
+    for before, after in pairwise((None, *row.history)):
+        if after not in LEGAL_NEXT.get(before, ()):
+            yield f"the ledger row went from {before or 'nothing'} to {after}"
+    if row.history[-1:] != (row.status,):
+        yield f"the ledger row is {row.status}, its history ends {row.history[-1] if row.history else 'before it began'}"

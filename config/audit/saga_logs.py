@@ -1,0 +1,92 @@
+"""Saga logs (A5), as the orchestrator wrote them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from config.audit.sagas import SagaFacts
+from config.audit.snapshots import BATCH
+from orchestration.models import ALIAS, SagaLogEntry
+from orchestration.states import Kind, Phase
+
+_ALL = frozenset(Phase)
+MAY_FOLLOW: Mapping[str, frozenset[Phase]] = {
+    Phase.RUNNING: _ALL,
+    Phase.BARRING: _ALL - {Phase.RUNNING},
+    Phase.COMPENSATING: frozenset({Phase.COMPENSATING, Phase.COMPENSATED}),
+    Phase.FINISHING: frozenset({Phase.FINISHING, Phase.COMPLETED}),
+    Phase.COMPENSATED: frozenset({Phase.COMPENSATED}),
+    Phase.COMPLETED: frozenset({Phase.COMPLETED}),
+}
+"""The phases that an entry may have after an entry of this phase."""
+
+ENDS = frozenset({Kind.COMPLETED, Kind.COMPENSATED})
+HOLDS = frozenset({Kind.FAILED, Kind.WAITING, Kind.PARKED})
+"""Entries after which a compensation waits, so that others overtake it."""
+
+
+class LogEntry(NamedTuple):
+    sequence: int
+    kind: str
+    step: str
+    phase: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogFacts:
+    """What one saga's log says: what is wrong with it, and in which order steps were undone."""
+
+    faults: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
+    held: frozenset[str] = frozenset()
+    """Steps whose compensation once failed."""
+
+
+IN_ORDER = LogFacts()
+EMPTY = LogFacts(faults=("the saga has no log",))
+
+
+def read(sagas: Mapping[UUID, SagaFacts]) -> dict[UUID, LogFacts]:
+    """Every saga's log, read through once."""
+    columns = ("saga_id", *LogEntry._fields)
+    rows = SagaLogEntry.objects.using(ALIAS).order_by("saga_id", "sequence").values_list(*columns).iterator(BATCH)
+    found = {
+        saga_id: facts_of(sagas[saga_id], [LogEntry(*row[1:]) for row in group])
+        for saga_id, group in groupby(rows, key=itemgetter(0))
+    }
+    return dict.fromkeys(sagas, EMPTY) | found
+
+
+def facts_of(saga: SagaFacts, entries: list[LogEntry]) -> LogFacts:
+    """What the entries of one saga, in order of their numbers, say."""
+    facts = LogFacts(
+        faults=tuple(_faults(saga, entries)),
+        undone=tuple(entry.step for entry in entries if entry.kind == Kind.UNDONE),
+        held=frozenset(e.step for e in entries if e.kind in HOLDS and e.phase == Phase.COMPENSATING),
+    )
+    return IN_ORDER if facts == IN_ORDER else facts
+
+
+def _faults(saga: SagaFacts, entries: list[LogEntry]) -> Iterator[str]:
+    if [entry.sequence for entry in entries] != list(range(1, saga.log_length + 1)):
+        yield f"the log is not numbered 1 to {saga.log_length} without a gap"
+    if [entry.sequence for entry in entries if entry.kind == Kind.STARTED] != [1]:
+        yield "the log does not begin with its only start"
+    for before, after in pairwise(entries):
+        if after.phase not in MAY_FOLLOW[before.phase]:
+            yield f"entry {after.sequence} goes from phase {before.phase} to {after.phase}"
+        if after.token < before.token:
+            yield f"entry {after.sequence} goes back from token {before.token} to {after.token}"
+        if before.kind in ENDS:
+            yield f"entry {after.sequence} follows the end"
+    last = entries[-1]
+    if (last.phase, last.token) != (saga.phase, saga.token):
+        yield f"the log ends {last.phase} at token {last.token}, the saga is {saga.phase} at {saga.token}"
+    if saga.has_ended and last.kind != saga.phase:
+        yield f"the saga is {saga.phase} and its log does not end so"
+    if last.kind in ENDS and not saga.has_ended:
+        yield f"the log has ended and the saga is {saga.phase}"

@@ -1,0 +1,33 @@
+"""Shipments, as the shipping service wrote them."""
+
+import sys
+from dataclasses import dataclass
+from uuid import UUID
+
+from config.audit.effects import Effect
+from config.audit.snapshots import BATCH
+from shipping.carriers.port import BookingStatus
+from shipping.models import Shipment
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentFacts:
+    """One saga's parcel."""
+
+    order_id: UUID
+    status: str
+    tracking_number: str
+
+    @property
+    def is_live(self) -> bool:
+        return self.status == BookingStatus.BOOKED
+
+    @property
+    def effect(self) -> Effect:
+        return Effect.LIVE if self.is_live else Effect.REVERSED
+
+
+def read() -> dict[UUID, ShipmentFacts]:
+    """Every shipment, by saga."""
+    rows = Shipment.objects.values_list("saga_id", "order_id", "status", "tracking_number").iterator(BATCH)
+    return {saga_id: ShipmentFacts(order_id, sys.intern(status), number) for saga_id, order_id, status, number in rows}
