@@ -1,24 +1,122 @@
 """All books side by side, each database read from one snapshot of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
 from uuid import UUID
 
-import inventory.models
-import orders.models
-import payments.models
-import shipping.models
-from config.audit import carrier, gateway, keys, ledgers, orders as order_book, payments as payment_book
-from config.audit import saga_logs, sagas, shipments, stock
-from config.audit.carrier import Parcels
-from config.audit.gateway import Accounts
-from config.audit.ledgers import Ledgers, Remembered
-from config.audit.orders import OrderFacts
-from config.audit.payments import PaymentFacts
-from config.audit.saga_logs import LogFacts
+from config.audit import carrier, gateway, ledgers, orders, payments, saga_logs, sagas, shipments, stock
+from config.audit.ledgers import Remembered
 from config.audit.sagas import SagaFacts
-from config.audit.shipments import ShipmentFacts
 from config.audit.snapshots import snapshot
-from config.audit.stock import Holding, StockFacts
+from inventory.models import Ledger as InventoryLedger
+from orchestration.models import ALIAS
+from orders.models import Ledger as OrdersLedger
+from payments.gateways.choice import gateway as chosen_gateway
+from payments.gateways.sandbox.gateway import SandboxGateway
+from payments.models import Ledger as PaymentsLedger
+from shipping.carriers.choice import carrier as chosen_carrier
+from shipping.carriers.sandbox.carrier import SandboxCarrier
+from shipping.models import Ledger as ShippingLedger
+
+
+@dataclass(frozen=True)
+class ServiceBooks:
+    """What the four services say, by saga."""
+
+    ledgers: ledgers.Ledgers
+    stocks: list[stock.StockFacts]
+    holdings: Mapping[UUID, stock.Holding]
+    orders: Mapping[UUID, orders.OrderFacts]
+    payments: Mapping[UUID, payments.PaymentFacts]
+    shipments: Mapping[UUID, shipments.ShipmentFacts]
+
+    def row(self, step: str, saga_id: UUID) -> Remembered | None:
+        """A ledger row."""
+        return self.ledgers.get(step, {}).get(saga_id)
+
+    def mentions(self) -> Iterator[tuple[str, Iterable[UUID]]]:
+        """What kind of row mentions which sagas."""
+        yield from ((f"{step} ledger row", rows) for step, rows in self.ledgers.items())
+        yield "reservation or movement", self.holdings
+        yield "order", self.orders
+        yield "payment", self.payments
+        yield "shipment", self.shipments
+
+
+@dataclass(frozen=True)
+class Books:
+    """What everybody says. Sagas were read first: what one that had ended then left behind is all there."""
+
+    sagas: Mapping[UUID, SagaFacts]
+    newer: Mapping[UUID, SagaFacts]
+    """Sagas that began while the other books were read."""
+    logs: Mapping[UUID, saga_logs.LogFacts]
+    services: ServiceBooks
+    accounts: gateway.Accounts | None
+    """None when the gateway is not the sandbox; the same for `parcels` and the carrier."""
+    parcels: carrier.Parcels | None
+
+    def saga(self, saga_id: UUID | None) -> SagaFacts | None:
+        """A saga, also one that began meanwhile."""
+        return (self.sagas.get(saga_id) or self.newer.get(saga_id)) if saga_id else None
+
+    def has_ended(self, saga_id: UUID | None) -> bool:
+        """Whether the saga had ended before the other books were read."""
+        saga = self.sagas.get(saga_id) if saga_id else None
+        return saga is not None and saga.has_ended
+
+    def is_unfinished(self, saga_id: UUID | None) -> bool:
+        """Whether there is such a saga and it may still change its books."""
+        return self.saga(saga_id) is not None and not self.has_ended(saga_id)
+
+    def ended_checkouts(self) -> Iterator[SagaFacts]:
+        """Checkouts that had ended before the other books were read."""
+        return (saga for saga in self.sagas.values() if saga.has_ended and saga.is_checkout)
+
+
+def read() -> Books:
+    """Read every database, one after the other.
+
+    Orchestration comes first, and again at the end for sagas that were not there then; the outside comes after the
+    services, which write down what they will ask for before they ask.
+
+    :raises Unreadable: when a database is away or lacks a table.
+    """
+    with snapshot(ALIAS):
+        known = sagas.read()
+        logs = saga_logs.read(known)
+    services = _read_services()
+    accounts, parcels = _read_gateway(), _read_carrier()
+    mentioned = {saga_id for _, saga_ids in services.mentions() for saga_id in saga_ids if saga_id not in known}
+    outside = {saga_id for saga_id in chain(accounts or (), parcels or ()) if saga_id and saga_id not in known}
+    with snapshot(ALIAS):
+        newer = sagas.read_only(mentioned | outside)
+    return Books(known, newer, logs, services, accounts, parcels)
+
+
+def _read_services() -> ServiceBooks:
+    with snapshot("orders"):
+        placed, order_rows = ledgers.read(OrdersLedger), orders.read()
+    with snapshot("inventory"):
+        reserved, stocks, holdings = ledgers.read(InventoryLedger), stock.read(), stock.read_holdings()
+    with snapshot("payments"):
+        paid, payment_rows = ledgers.read(PaymentsLedger), payments.read()
+    with snapshot("shipping"):
+        shipped, shipment_rows = ledgers.read(ShippingLedger), shipments.read()
+    remembered = placed | reserved | paid | shipped
+    return ServiceBooks(remembered, stocks, holdings, order_rows, payment_rows, shipment_rows)
+
+
+def _read_gateway() -> gateway.Accounts | None:
+    if not isinstance(chosen_gateway(), SandboxGateway):
+        return None
+    with snapshot("gateway"):
+        return gateway.read()
+
+
+def _read_carrier() -> carrier.Parcels | None:
+    if not isinstance(chosen_carrier(), SandboxCarrier):
+        return None
+    with snapshot("carrier"):
+        return carrier.read()

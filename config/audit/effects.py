@@ -16,9 +16,7 @@ class Effect(StrEnum):
     MIXED = "an effect that was partly reversed"
 
 
-def check(
-    step: str, rows: Mapping[UUID, Remembered], effects: Mapping[UUID, Effect], findings: Findings
-) -> None:
+def check(step: str, rows: Mapping[UUID, Remembered], effects: Mapping[UUID, Effect], findings: Findings) -> None:
     """A4 inside one service: the ledger row and the effect were written together, so they tell the same."""
     for saga_id in rows.keys() | effects.keys():
         findings.look_at("A4")

@@ -89,7 +89,7 @@ def account_of(operations: Iterable[Operation]) -> Account:
 
 
 def check(accounts: Accounts, findings: Findings) -> None:
-    """A4 and Q5, inside the gateway's books: one hold an order, no more given back than taken, no more taken than held."""
+    """A4 and Q5, inside the gateway's books: one hold an order; no more taken than held, or given back than taken."""
     everything = [account for of_saga in accounts.values() for account in of_saga]
     held = Counter(account.reference for account in everything if not account.declined)
     for reference, count in held.items():

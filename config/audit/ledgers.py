@@ -70,4 +70,4 @@ def _faults(row: Remembered) -> Iterator[str]:
         if after not in LEGAL_NEXT.get(before, ()):
             yield f"the ledger row went from {before or 'nothing'} to {after}"
     if row.history[-1:] != (row.status,):
-        yield f"the ledger row is {row.status}, its history ends {row.history[-1] if row.history else 'before it began'}"
+        yield f"the ledger row is {row.status}, its history {', '.join(row.history) or 'empty'}"

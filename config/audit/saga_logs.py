@@ -47,7 +47,7 @@ class LogFacts:
 
 
 IN_ORDER = LogFacts()
-EMPTY = LogFacts(faults=("the saga has no log",))
+EMPTY = LogFacts(faults=("The saga has no log.",))
 
 
 def read(sagas: Mapping[UUID, SagaFacts]) -> dict[UUID, LogFacts]:
@@ -73,20 +73,20 @@ def facts_of(saga: SagaFacts, entries: list[LogEntry]) -> LogFacts:
 
 def _faults(saga: SagaFacts, entries: list[LogEntry]) -> Iterator[str]:
     if [entry.sequence for entry in entries] != list(range(1, saga.log_length + 1)):
-        yield f"the log is not numbered 1 to {saga.log_length} without a gap"
+        yield f"The log is not numbered 1 to {saga.log_length} without a gap."
     if [entry.sequence for entry in entries if entry.kind == Kind.STARTED] != [1]:
-        yield "the log does not begin with its only start"
+        yield "The log does not begin with its only start."
     for before, after in pairwise(entries):
         if after.phase not in MAY_FOLLOW[before.phase]:
-            yield f"entry {after.sequence} goes from phase {before.phase} to {after.phase}"
+            yield f"Entry {after.sequence} goes from phase {before.phase} to {after.phase}."
         if after.token < before.token:
-            yield f"entry {after.sequence} goes back from token {before.token} to {after.token}"
+            yield f"Entry {after.sequence} goes back from token {before.token} to {after.token}."
         if before.kind in ENDS:
-            yield f"entry {after.sequence} follows the end"
+            yield f"Entry {after.sequence} follows the end."
     last = entries[-1]
     if (last.phase, last.token) != (saga.phase, saga.token):
-        yield f"the log ends {last.phase} at token {last.token}, the saga is {saga.phase} at {saga.token}"
+        yield f"The log ends {last.phase} at token {last.token}, the saga is {saga.phase} at {saga.token}."
     if saga.has_ended and last.kind != saga.phase:
-        yield f"the saga is {saga.phase} and its log does not end so"
+        yield f"The saga is {saga.phase} and its log does not end so."
     if last.kind in ENDS and not saga.has_ended:
-        yield f"the log has ended and the saga is {saga.phase}"
+        yield f"The log has ended and the saga is {saga.phase}."

@@ -77,7 +77,12 @@ def read_only(ids: Collection[UUID]) -> dict[UUID, SagaFacts]:
 
 
 def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, SagaFacts]:
-    return {row[0]: SagaFacts(row[0], sys.intern(row[1]), Phase(row[2]), *row[3:-1], _units(row[-1])) for row in rows}
+    return {row[0]: _facts(*row) for row in rows}
+
+
+def _facts(saga_id: UUID, definition: str, phase: str, *columns: Any) -> SagaFacts:
+    *plain, lines = columns
+    return SagaFacts(saga_id, sys.intern(definition), Phase(phase), *plain, _units(lines))
 
 
 def _units(lines: list[dict[str, Any]] | None) -> Mapping[str, int]:

@@ -57,9 +57,8 @@ def _act_all(
     ledger, alias = participant.ledger, participant.service
     fresh = rows.claim(ledger, alias, calls, Status.DONE)
     found = rows.lock(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
-    outcomes = {
-        call.saga_id: _outcome(work(decode(action.request, call.known))) for call in calls if call.saga_id in fresh
-    }
+    known = {call.saga_id: call.known for call in calls}  # a message that is here twice is one call
+    outcomes = {saga_id: _outcome(work(decode(action.request, known[saga_id]))) for saga_id in sorted(fresh)}
     if changes := [_change(saga_id, outcome) for saga_id, outcome in outcomes.items() if outcome != Done({})]:
         rows.change(ledger, alias, action.step, changes, fresh=True)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}

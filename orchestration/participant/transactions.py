@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from psycopg.errors import ConnectionTimeout
+from psycopg_pool import PoolTimeout
 
 from orchestration.participant.refusals import VersionConflict
 
@@ -15,6 +17,8 @@ T = TypeVar("T")
 TRIES = 5
 PAUSE = timedelta(milliseconds=10)  # times 2 each try, full jitter: milliseconds only, anything longer is the saga's
 SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"  # PostgreSQL manual, appendix A
+CONNECTION_EXCEPTION, SHUTDOWNS = "08", ("57P01", "57P02")
+TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout)  # seconds have been spent already
 
 
 class InsideATransaction(RuntimeError):
@@ -47,16 +51,12 @@ def _once(alias: str, work: Callable[[], T]) -> T:
 def _worth_repeating(alias: str, error: Exception) -> bool:
     if isinstance(error, VersionConflict):
         return True
-    if getattr(error.__cause__, "sqlstate", None) in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
         return True
-    return _connection_was_lost(alias, error)
-
-
-def _connection_was_lost(alias: str, error: Exception) -> bool:
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not isinstance(error, OperationalError | InterfaceError) or isinstance(error.__cause__, TOOK_TOO_LONG):
         return False
-    connection = connections[alias]
-    if connection.connection is not None and not connection.connection.closed:
-        return False
-    connection.close()
-    return True
+    if sqlstate is None or sqlstate.startswith(CONNECTION_EXCEPTION) or sqlstate in SHUTDOWNS:
+        connections[alias].close()  # the pool throws it away and gives another
+        return True
+    return False

@@ -1,57 +1,65 @@
 """Fixtures of tests that run real workers over the real broker and databases."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
-from celery import current_app
-from django.conf import settings
 
 from config import env
-from tests.support.processes import Worker, delete_queues
+from payments.tasks import participant as payments
+from shipping.tasks import participant as shipping
+from tests.support.broker import declare_queues, delete_queues, purge_queues
+from tests.support.processes import Worker
 from tests.support.shop import Shop
+from tests.support.workforce import Workforce
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers see committed data only, so every test here commits, on every alias."""
+    """Workers see committed data only, so every test here commits, on every alias; tests that share a worker go first."""
     marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
     for item in items:
         if "/acceptance/" in str(item.path):
             item.add_marker(marker)
+    items.sort(key=lambda item: "start_worker" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
-def queues(django_db_setup: None) -> Iterator[None]:
-    """This run's queues, made before anything is published and deleted at the end."""
-    with current_app.connection_for_write() as connection:
-        settings.TOPOLOGY.declare(connection)
-    yield
+def workforce(django_db_setup: None) -> Iterator[Workforce]:
+    """This run's queues, made before anything is published, and whoever works on them; gone at the end."""
+    declare_queues()
+    workforce = Workforce()
+    yield workforce
+    workforce.close()
     delete_queues()
 
 
-@pytest.fixture(scope="session")
-def shared_worker(queues: None) -> Iterator[Worker]:
+@pytest.fixture
+def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
+    """Afterwards no message and no open breaker is left for the next test."""
+    yield
+    workforce.wait_until_quiet()
+    workforce.dismiss()
+    purge_queues()
+    close_breakers()
+
+
+@pytest.fixture
+def shared_worker(workforce: Workforce, clean_slate: None) -> Worker:
     """One worker for all queues that lives as long as the run. Do not kill it: use `start_worker`."""
-    worker = Worker(threads=8)
-    yield worker
-    worker.stop()
+    return workforce.shared()
 
 
 @pytest.fixture
-def start_worker(queues: None) -> Iterator[Callable[..., Worker]]:
-    """Start private workers, which end with the test. The shared one must not be running: it would take their work."""
-    started: list[Worker] = []
-
-    def start(*args, **kwargs) -> Worker:
-        started.append(Worker(*args, **kwargs))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.stop()
+def start_worker(workforce: Workforce, clean_slate: None, settings) -> Callable[..., Worker]:
+    """Start private workers, which end with the test, and soon ask after a message that may be lost."""
+    settings.PRESUMED_LOST_AFTER = timedelta(seconds=2)
+    settings.MARKER_PERIOD = settings.PRESUMED_LOST_AFTER / 2
+    settings.MARKER_HEAD_START = settings.PRESUMED_LOST_AFTER / 3
+    return workforce.start
 
 
 @pytest.fixture
-def shop(db: None) -> Shop:
+def shop(transactional_db: None) -> Shop:
     """A shop with a thousand mugs."""
     shop = Shop()
     shop.stock()
@@ -59,9 +67,17 @@ def shop(db: None) -> Shop:
 
 
 @pytest.fixture
-def audited(transactional_db: None) -> Iterator[None]:
-    """After the test, when all sagas have ended: the books agree."""
+def audited(workforce: Workforce, clean_slate: None) -> Iterator[None]:
+    """After the test, when all sagas have ended and nothing is left to do: the books agree."""
     from config.audit import violations
 
     yield
+    workforce.wait_until_quiet()
     assert violations() == []
+
+
+def close_breakers() -> None:
+    """Have gateway and carrier called again, whatever they did before."""
+    for participant in (payments, shipping):
+        for work in participant.commands.values():
+            work.breaker.close()

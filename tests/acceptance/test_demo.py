@@ -86,12 +86,12 @@ def _processes_of(checkout: Path) -> list[str]:
 def _belongs(process: psutil.Process, checkout: Path) -> bool:
     try:
         return str(checkout) in f"{process.cwd()} {' '.join(process.cmdline())}"
-    except psutil.NoSuchProcess:  # or a zombie
+    except psutil.Error:  # it ended meanwhile, or is not ours to look at
         return False
 
 
 def _command(process: psutil.Process) -> list[str]:
     try:
         return list(process.cmdline())
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return []

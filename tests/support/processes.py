@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from itertools import count
 from pathlib import Path
 
 from celery import current_app
@@ -16,7 +17,10 @@ from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL_QUEUES = (ORCHESTRATOR, *SERVICES, *(compensations_queue(service) for service in SERVICES))
+COMPENSATIONS = tuple(compensations_queue(service) for service in SERVICES)
+ALL_QUEUES = (ORCHESTRATOR, *SERVICES, *COMPENSATIONS)
+
+_numbers = count(1)
 
 
 class Worker:
@@ -31,12 +35,12 @@ class Worker:
         app: str = "config",
     ) -> None:
         self.queues = [settings.TOPOLOGY.name(queue) for queue in queues]
-        self._consumers_before = self._consumers()
+        self.name = f"worker{next(_numbers)}@test{os.getpid()}"
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115  closed when the worker has ended
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"),
-                *("-Q", ",".join(self.queues), "-P", "threads", "-c", str(threads), "-n", f"test{id(self)}@%h"),
+                *("-Q", ",".join(self.queues), "-P", "threads", "-c", str(threads), "-n", self.name),
                 *("--without-gossip", "--without-mingle"),
             ],
             cwd=ROOT,
@@ -45,7 +49,7 @@ class Worker:
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_for(self._is_consuming, seconds=60, what=f"a worker on {self.queues}")
+            wait_for(self._is_ready, seconds=120, what=f"a worker on {self.queues}")
         except AssertionError:
             self.kill()
             raise
@@ -58,7 +62,17 @@ class Worker:
         """Finish what is running, then end."""
         self._end(signal.SIGTERM)
 
-    def wait_until_dead(self, seconds: float = 60) -> int:
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    def is_idle(self) -> bool:
+        """Whether it holds no message."""
+        inspect = current_app.control.inspect(destination=[self.name], limit=1, timeout=10)
+        held = [inspect.active() or {}, inspect.reserved() or {}]
+        return all(self.name in reply and not reply[self.name] for reply in held)
+
+    def wait_until_dead(self, seconds: float = 120) -> int:
         """The exit code of a process that ends by itself (negative: the signal)."""
         return self.process.wait(timeout=seconds)
 
@@ -71,7 +85,7 @@ class Worker:
         self._output.close()
 
     def _signal_and_wait(self, sent: signal.Signals) -> None:
-        if self.process.poll() is None:
+        if self.is_alive():
             self.process.send_signal(sent)
             try:
                 self.process.wait(timeout=20)
@@ -79,14 +93,10 @@ class Worker:
                 self.process.kill()
                 self.process.wait()
 
-    def _is_consuming(self) -> bool:
-        if self.process.poll() is not None:
+    def _is_ready(self) -> bool:
+        if not self.is_alive():
             raise AssertionError(f"the worker ended with {self.process.returncode}:\n{self.log()}")
-        return self._consumers() > self._consumers_before
-
-    def _consumers(self) -> int:
-        with current_app.connection_for_write() as connection, connection.channel() as channel:
-            return channel.queue_declare(self.queues[-1], passive=True).consumer_count
+        return f"{self.name} ready." in self.log()
 
 
 def environment() -> dict[str, str]:
@@ -97,21 +107,13 @@ def environment() -> dict[str, str]:
         "SHOP_DEBUG": "true",
         "SHOP_QUEUE_PREFIX": settings.TOPOLOGY.prefix,
         "SHOP_QUEUE_TYPE": settings.TOPOLOGY.queue_type,
-        "SHOP_BROKER_URL": settings.CELERY_BROKER_URL,
+        "SHOP_BROKER_URL": current_app.conf.broker_url,
         "SHOP_REDIS_URL": settings.REDIS_URL,
         "SHOP_LOG_LEVEL": "INFO",
-        "SHOP_PRESUMED_LOST_SECONDS": "2",
+        "SHOP_SANDBOX_TIMEOUT_SECONDS": "0.3",
+        "SHOP_PRESUMED_LOST_SECONDS": str(settings.PRESUMED_LOST_AFTER.total_seconds()),
         "SHOP_RECOVERY_PERIOD_SECONDS": "0.2",
     }
-
-
-def delete_queues() -> None:
-    """Take this run's queues and exchanges off the broker."""
-    with current_app.connection_for_write() as connection, connection.channel() as channel:
-        for queue in (*settings.TOPOLOGY.queues, settings.TOPOLOGY.dead_letter_queue):
-            channel.queue_delete(queue.name)
-        for exchange in (settings.TOPOLOGY.exchange, settings.TOPOLOGY.dead_letter_exchange):
-            channel.exchange_delete(exchange.name)
 
 
 def _url(alias: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -49,9 +49,8 @@ class Command(BaseCommand):
         limit = options["limit"]
         sagas = list(newest_sagas().filter(_wanted(options))[: limit + 1])
         listed = sagas[:limit]
-        self._say(
-            options, [shown.saga(saga) for saga in listed], lambda: [tables.of_sagas(listed, now=datetime.now(UTC))]
-        )
+        table = tables.of_sagas(listed, now=datetime.now(UTC))
+        self._say(options, [shown.saga(saga) for saga in listed], [table] if listed else [])
         if not listed:
             raise CommandError("no saga matches", returncode=NOTHING_MATCHED)
         if len(sagas) > limit:
@@ -61,37 +60,36 @@ class Command(BaseCommand):
         case = case_of(options["id"])
         if case is None:
             raise CommandError(f"there is no saga {options['id']}", returncode=NOTHING_MATCHED)
-        self._say(options, shown.case(case), lambda: tables.of_case(case, now=datetime.now(UTC)))
+        self._say(options, shown.case(case), tables.of_case(case, now=datetime.now(UTC)))
 
     def resume_sagas(self, options: dict[str, Any]) -> None:
         _refuse_unclear(options)
+        if not dispatch.broker_is_ready():
+            raise CommandError("the broker does not answer: nothing can be sent, and nothing was changed")
         if options["stuck"]:
             self._recover(options)
             return
         word = Word(by=options["by"], reason=options["reason"])
         sagas = resuming.resume_parked(word) if options["parked"] else resuming.resume(options["ids"], word)
         resumptions = list(sagas)
-        self._say(
-            options, [shown.resumption(each) for each in resumptions], lambda: [tables.of_resumptions(resumptions)]
-        )
+        table = tables.of_resumptions(resumptions)
+        self._say(options, [shown.resumption(each) for each in resumptions], [table] if resumptions else [])
         _judge(resumptions)
 
     def _recover(self, options: dict[str, Any]) -> None:
         if not resuming.due_sagas():
             raise CommandError("no saga is due", returncode=NOTHING_MATCHED)
-        if not dispatch.broker_is_ready():
-            raise CommandError("the broker does not answer: nothing can be sent")
         logger.info("%s has recovery run: %s", options["by"], options["reason"])
         rounds = resuming.recover(timedelta(seconds=options["patience"]))
-        self._say(options, shown.rounds(rounds), lambda: [tables.of_rounds(rounds)])
+        self._say(options, shown.rounds(rounds), [tables.of_rounds(rounds)])
         if rounds.due:
             raise CommandError(f"{rounds.due} sagas are still due: whether their messages are lost is not known yet")
 
-    def _say(self, options: dict[str, Any], value: Any, make_tables: Callable[[], Iterable[Table]]) -> None:
+    def _say(self, options: dict[str, Any], value: Any, as_tables: Iterable[Table]) -> None:
         if options["format"] == "json":
             self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
         else:
-            tables.show(make_tables(), self.stdout)
+            tables.show(as_tables, self.stdout)
 
 
 def saga_id(text: str) -> UUID:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orchestration import engine
+from orchestration import dispatch, engine
 from orchestration.models import SagaInstance
 from orchestration.participant import handler
 from orchestration.participant.participant import participant_of
@@ -12,6 +12,7 @@ from orchestration.sagas.checkout import checkout
 from orchestration.states import (
     CancelRequested,
     ChainCompleted,
+    Command,
     Due,
     Event,
     Operation,
@@ -27,6 +28,22 @@ SECRET = "tok_ok"
 TASK_ID = "11111111-2222-3333-4444-555555555555"
 STEPS = tuple(step.name for step in checkout.steps)
 COMPENSABLE = tuple(step.name for step in checkout.compensable)
+
+
+class Post:
+    """A broker that keeps what it is given, while it is there."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.sent: list[tuple[UUID, Command]] = []
+
+    def send(self, instance: SagaInstance, command: Command) -> None:
+        if not self.there:
+            raise dispatch.BrokerAway("it is not there")
+        self.sent.append((instance.pk, command))
+
+    def is_ready(self) -> bool:
+        return self.there
 
 
 class Situations:

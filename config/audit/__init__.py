@@ -1,0 +1,16 @@
+"""Whether all books agree: the invariants, held against every database and the sandbox's own books."""
+
+from config.audit.findings import Findings, Violation
+from config.audit.outcomes import Unfinished
+from config.audit.run import EVERY_SAGA_HAS_ENDED, audit
+from config.audit.snapshots import Unreadable
+
+__all__ = ("Findings", "Unfinished", "Unreadable", "Violation", "audit", "violations")
+
+
+def violations(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> list[Violation]:
+    """Every violation there is. Call it outside any transaction.
+
+    :raises Unreadable: when a database is away or lacks a table.
+    """
+    return audit(allowed).violations

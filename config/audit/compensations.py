@@ -1,0 +1,73 @@
+"""Whether sagas went back as they may: not after the pivot, wholly, the last step first (A6)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from itertools import pairwise
+
+from config.audit.books import Books
+from config.audit.findings import Findings
+from config.audit.ledgers import COMPENSATED, Remembered
+from config.audit.saga_logs import LogFacts
+from config.audit.sagas import SagaFacts
+from orchestration.participant.ledger import Status
+from orchestration.saga import Saga
+from orchestration.states import Phase
+
+CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
+"""Each service's database has a clock of its own."""
+
+SETTLED = COMPENSATED | {Status.REFUSED}
+"""What every step before the pivot is when its saga is compensated."""
+
+Rows = Mapping[str, Remembered]
+
+
+def check(books: Books, findings: Findings) -> None:
+    """A6, of every saga whose definition this code still has."""
+    for saga in books.sagas.values():
+        if (definition := saga.steps) is None:
+            continue
+        findings.look_at("A6")
+        found = {step.name: books.services.row(step.name, saga.id) for step in definition.steps}
+        rows = {step: row for step, row in found.items() if row is not None}
+        for fault in _faults(saga, definition, rows, books.logs[saga.id]):
+            findings.violated("A6", fault, saga=saga.id)
+
+
+def _faults(saga: SagaFacts, definition: Saga, rows: Rows, log: LogFacts) -> Iterator[str]:
+    pivot = rows.get(definition.pivot.name)
+    if pivot is not None and pivot.status == Status.DONE:
+        yield from _faults_after_pivot(definition, rows)
+    if saga.phase is Phase.COMPENSATED:
+        yield from _faults_of_compensated(definition, rows)
+    yield from _faults_of_order(definition, rows, log)
+
+
+def _faults_after_pivot(definition: Saga, rows: Rows) -> Iterator[str]:
+    for step in definition.compensable:
+        row = rows.get(step.name)
+        if row is not None and row.was_compensated:
+            yield f"{step.name} is {row.status} although {definition.pivot.name} is done."
+
+
+def _faults_of_compensated(definition: Saga, rows: Rows) -> Iterator[str]:
+    for step in definition.compensable:
+        status = rows[step.name].status if step.name in rows else "not even barred"
+        if status not in SETTLED:
+            yield f"{step.name} is {status} although the saga is compensated."
+    pivot = rows.get(definition.pivot.name)
+    refused = any(row.status == Status.REFUSED for row in rows.values())
+    if not refused and (pivot is None or pivot.status != Status.BARRED):
+        yield f"The saga is compensated, nothing refused and {definition.pivot.name} not barred."
+
+
+def _faults_of_order(definition: Saga, rows: Rows, log: LogFacts) -> Iterator[str]:
+    """The log tells the order exactly, the ledgers by clocks that may differ; a step that once failed may come late."""
+    backwards = [step.name for step in reversed(definition.compensable) if step.name not in log.held]
+    undone = [step for step in log.undone if step in backwards]
+    if undone != [step for step in backwards if step in undone]:
+        yield f"Steps were compensated in the order {', '.join(undone)}."
+    for before, after in pairwise(step for step in backwards if step in rows and rows[step].changed_at):
+        earliest, actual = rows[before].changed_at, rows[after].changed_at
+        if earliest and actual and actual < earliest - CLOCKS_AGREE_WITHIN:
+            yield f"{after} was compensated at {actual}, before {before} at {earliest}."

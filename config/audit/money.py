@@ -1,0 +1,97 @@
+"""Whether orders, payments and the gateway name the same money (Q4, Q5)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from uuid import UUID
+
+from config.audit.books import Books
+from config.audit.findings import Findings
+from config.audit.gateway import Account, Accounts
+from config.audit.payments import PaymentFacts
+
+
+def check_totals(books: Books, findings: Findings) -> None:
+    """Q5, of every order."""
+    for saga_id, order in books.services.orders.items():
+        findings.look_at("Q5")
+        for fault in _total_faults(saga_id, books):
+            findings.violated(
+                "Q5", f"The order's total is {order.total_minor} {order.currency}, {fault}.", order=order.id
+            )
+
+
+def check_gateway(books: Books, accounts: Accounts, findings: Findings) -> None:
+    """Q4, of the gateway's books against ours, leaving out sagas that may still change them."""
+    _check_sums(books, accounts, findings)
+    for saga_id in accounts.keys() | books.services.payments.keys():
+        of_saga = accounts.get(saga_id, [])
+        if books.has_ended(saga_id):
+            findings.look_at("Q4")
+            for fault in _differences(of_saga, books.services.payments.get(saga_id)):  # type: ignore[arg-type]
+                findings.violated("Q4", fault, saga=saga_id)
+        if not books.is_unfinished(saga_id):
+            _check_closed(of_saga, findings)
+
+
+def _total_faults(saga_id: UUID, books: Books) -> Iterator[str]:
+    order, saga = books.services.orders[saga_id], books.saga(saga_id)
+    if order.total_minor != (order.lines_minor or 0):
+        yield f"its lines add up to {order.lines_minor or 0}"
+    if saga and (order.total_minor, order.currency) != (saga.total_minor, saga.currency):
+        yield f"the saga asked for {saga.total_minor} {saga.currency}"
+    if not books.has_ended(saga_id):
+        return
+    payment = books.services.payments.get(saga_id)
+    if payment and (order.total_minor, order.currency) != (payment.amount_minor, payment.currency):
+        yield f"its payment is of {payment.amount_minor} {payment.currency}"
+    captured = Counter[str]()
+    for account in (books.accounts or {}).get(saga_id, ()):
+        captured[account.currency] += account.captured_minor
+    if books.accounts is not None and captured != Counter({order.currency: order.total_minor}):
+        yield f"the gateway captured {_told(captured)}"
+
+
+def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
+    kept, owed = Counter[str](), Counter[str]()
+    for saga_id, of_saga in accounts.items():
+        for account in of_saga if not books.is_unfinished(saga_id) else ():
+            kept[account.currency] += account.net_minor
+    for saga_id, order in books.services.orders.items():
+        if not books.is_unfinished(saga_id):
+            owed[order.currency] += order.total_minor
+    for currency in kept.keys() | owed.keys():
+        findings.look_at("Q4")
+        if kept[currency] != owed[currency]:
+            told = f"The gateway has kept {kept[currency]} {currency}, confirmed orders are worth {owed[currency]}."
+            findings.violated("Q4", told, currency=currency)
+
+
+def _differences(accounts: list[Account], payment: PaymentFacts | None) -> Iterator[str]:
+    theirs = {account.authorisation_id: account for account in accounts if account.arrived and not account.declined}
+    if payment and payment.authorisation_id not in theirs:
+        yield f"The gateway does not know the payment's {payment.authorisation_id}."
+    for authorisation_id, account in theirs.items():
+        if payment is None or payment.authorisation_id != authorisation_id:
+            yield f"The gateway's {authorisation_id} is not in the payments."
+        elif (differing := _as_booked(account)) != _as_paid(payment):
+            yield f"The gateway's books say {differing}, the payment {_as_paid(payment)}."
+
+
+def _as_booked(account: Account) -> tuple[object, ...]:
+    return str(account.status), account.amount_minor, account.currency, account.capture_id, account.refund_id
+
+
+def _as_paid(payment: PaymentFacts) -> tuple[object, ...]:
+    return payment.status, payment.amount_minor, payment.currency, payment.capture_id, payment.refund_id
+
+
+def _check_closed(accounts: list[Account], findings: Findings) -> None:
+    for account in accounts:
+        if account.is_open:
+            held = "holds" if account.arrived else "will hold"
+            told = f"The gateway {held} {account.amount_minor} {account.currency}, and no saga is at work on it."
+            findings.violated("Q4", told, order=account.reference, key=account.keys[0])
+
+
+def _told(sums: Counter[str]) -> str:
+    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items())) or "nothing"

@@ -1,0 +1,68 @@
+"""Whether every row, and every key at the gateway and the carrier, has its saga (Q6)."""
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from config.audit import keys
+from config.audit.books import Books
+from config.audit.carrier import Parcel
+from config.audit.findings import Findings
+from config.audit.gateway import Account
+from config.audit.keys import Key
+
+
+def check_rows(books: Books, findings: Findings) -> None:
+    """Q6, of every service's rows."""
+    for kind, saga_ids in books.services.mentions():
+        for saga_id in saga_ids:
+            findings.look_at("Q6")
+            if books.saga(saga_id) is None:
+                findings.violated("Q6", f"There is no saga to this {kind}.", saga=saga_id)
+    _check_steps(books, findings)
+    for kind, rows in (("payment", books.services.payments), ("shipment", books.services.shipments)):
+        for saga_id, row in rows.items():
+            saga = books.saga(saga_id)
+            if saga and saga.order_id != row.order_id:
+                findings.violated(
+                    "Q6", f"The {kind} is for another order than its saga.", saga=saga_id, order=row.order_id
+                )
+
+
+def check_keys(
+    who: str, made: Iterable[tuple[UUID | None, list[Account] | list[Parcel]]], books: Books, findings: Findings
+) -> None:
+    """Q6, of what the gateway or the carrier (`who`) has made, by saga."""
+    for saga_id, things in made:
+        for thing in things:
+            findings.look_at("Q6", len(thing.keys))
+            for key, fault in _key_faults(saga_id, thing, books):
+                findings.violated("Q6", f"The {who} holds a key {fault}.", key=key, order=thing.reference)
+
+
+def _check_steps(books: Books, findings: Findings) -> None:
+    for step, rows in books.services.ledgers.items():
+        for saga_id in rows:
+            saga = books.saga(saga_id)
+            if saga and saga.steps and step not in saga.steps.by_name:
+                findings.violated("Q6", f"The saga has no step {step} to this ledger row.", saga=saga_id, step=step)
+
+
+def _key_faults(saga_id: UUID | None, thing: Account | Parcel, books: Books) -> Iterator[tuple[str, str]]:
+    saga = books.saga(saga_id)
+    for text in thing.keys:
+        key = keys.parse(text)
+        if key is None:
+            yield text, "that is not one of ours"
+        elif saga is None:
+            yield text, "of a saga that there is not"
+        elif key.saga_id != saga_id:
+            yield text, "of another saga than the one it was made for"
+        elif books.has_ended(saga_id) and not _is_remembered(key, books):
+            yield text, f"for a call that the ledger of {key.step} knows nothing of"
+    if saga and thing.reference != str(saga.order_id):
+        yield thing.keys[0], "for another order than the saga's"
+
+
+def _is_remembered(key: Key, books: Books) -> bool:
+    row = books.services.row(key.step, key.saga_id)
+    return row is not None and keys.STARTED_WITH[key.operation] in row.history

@@ -1,0 +1,112 @@
+"""What ended checkouts have left behind (Q1, Q2, Q3)."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from config.audit.books import Books
+from config.audit.findings import Findings
+from config.audit.sagas import SagaFacts
+from orchestration.participant.ledger import Status
+from orchestration.saga import Saga
+from orchestration.states import Phase
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Which sagas need not have ended: all of them (`running`), every parked one (`parked`), or these."""
+
+    running: bool = False
+    parked: bool = False
+    these: Collection[UUID] = ()
+
+    def covers(self, saga: SagaFacts) -> bool:
+        """Whether it is no violation that this saga has not ended."""
+        return self.running or (saga.parked and (self.parked or saga.id in self.these))
+
+
+def check_ends(books: Books, allowed: Unfinished, findings: Findings) -> None:
+    """Q1, of every saga."""
+    for saga in books.sagas.values():
+        findings.look_at("Q1")
+        if not saga.has_ended and not allowed.covers(saga):
+            parked = ", parked" if saga.parked else ""
+            findings.violated("Q1", f"The saga has not ended, it is {saga.phase}{parked}.", saga=saga.id)
+
+
+def check(books: Books, findings: Findings) -> None:
+    """Q2 and Q3, of checkouts that have ended."""
+    for saga in books.ended_checkouts():
+        completed = saga.phase is Phase.COMPLETED
+        invariant, faults = ("Q2", _faults_of_completed) if completed else ("Q3", _faults_of_compensated)
+        findings.look_at(invariant)
+        for fault in faults(saga, books):
+            findings.violated(invariant, f"The saga is {saga.phase}, and {fault}.", saga=saga.id, order=saga.order_id)
+
+
+def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
+    if saga.steps:
+        yield from _steps_not_done(saga, saga.steps, books)
+    yield from _order_faults(saga, books)
+    holding = books.services.holdings.get(saga.id)
+    if (holding.live if holding else {}) != saga.units:
+        yield "it does not hold the units that were ordered"
+    payment = books.services.payments.get(saga.id)
+    if payment is None or not payment.was_captured or payment.is_reversed:
+        yield f"its payment is {payment.status if payment else 'missing'}"
+    shipment = books.services.shipments.get(saga.id)
+    if shipment is None or not shipment.is_live:
+        yield f"its shipment is {shipment.status if shipment else 'missing'}"
+    yield from _outside_faults_of_completed(saga, books)
+
+
+def _steps_not_done(saga: SagaFacts, definition: Saga, books: Books) -> Iterator[str]:
+    for step in definition.steps:
+        row = books.services.row(step.name, saga.id)
+        if row is None or row.status != Status.DONE:
+            yield f"{step.name} is {row.status if row else 'missing from its ledger'}"
+
+
+def _order_faults(saga: SagaFacts, books: Books) -> Iterator[str]:
+    order = books.services.orders.get(saga.id)
+    if order is None:
+        yield "there is no order"
+        return
+    payment, shipment = books.services.payments.get(saga.id), books.services.shipments.get(saga.id)
+    if payment and order.authorisation_id != payment.authorisation_id:
+        yield "the order names another authorisation than its payment"
+    if shipment and order.tracking_number != shipment.tracking_number:
+        yield "the order names another parcel than its shipment"
+
+
+def _outside_faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
+    if books.accounts is not None:
+        captures = sum(account.capture_id is not None for account in books.accounts.get(saga.id, ()))
+        if captures != 1:
+            yield f"the gateway made {captures} captures"
+    if books.parcels is not None:
+        numbers = [parcel.tracking_number for parcel in books.parcels.get(saga.id, ()) if parcel.is_live]
+        if len(numbers) != 1:
+            yield f"the carrier has {len(numbers)} live parcels"
+        shipment = books.services.shipments.get(saga.id)
+        if shipment and numbers and shipment.tracking_number not in numbers:
+            yield "the carrier's parcel is another than its shipment"
+
+
+def _faults_of_compensated(saga: SagaFacts, books: Books) -> Iterator[str]:
+    if saga.id in books.services.orders:
+        yield "there is an order"
+    holding = books.services.holdings.get(saga.id)
+    if holding and holding.live:
+        yield "it still holds units"
+    payment = books.services.payments.get(saga.id)
+    if payment and not payment.is_reversed:
+        yield f"its payment is {payment.status}"
+    shipment = books.services.shipments.get(saga.id)
+    if shipment and shipment.is_live:
+        yield f"its shipment is {shipment.status}"
+    accounts = (books.accounts or {}).get(saga.id, ())
+    if net_minor := sum(account.net_minor for account in accounts):
+        yield f"the gateway has kept {net_minor}"
+    if any(parcel.is_live for parcel in (books.parcels or {}).get(saga.id, ())):
+        yield "the carrier has a live parcel"

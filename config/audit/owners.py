@@ -1,0 +1,25 @@
+"""Whether each order belongs to one customer's key and saga (A7)."""
+
+from collections import Counter
+
+from config.audit.books import Books
+from config.audit.findings import Findings
+
+
+def check(books: Books, findings: Findings) -> None:
+    """A7, of every saga and order. That no key has two of either is the databases' own constraint."""
+    findings.look_at("A7", len(books.sagas))
+    sagas_of_order = Counter(saga.order_id for saga in books.sagas.values() if saga.order_id)
+    for order_id, count in sagas_of_order.items():
+        if count > 1:
+            findings.violated("A7", f"{count} sagas are for one order.", order=order_id)
+    for saga_id, order in books.services.orders.items():
+        findings.look_at("A7")
+        saga = books.saga(saga_id)
+        if saga is None:
+            continue  # an orphan: Q6
+        asked = (saga.order_id, saga.customer_id, saga.idempotency_key)
+        if (order.id, order.customer_id, order.idempotency_key) != asked:
+            findings.violated(
+                "A7", "The order has another id, customer or key than its saga.", saga=saga_id, order=order.id
+            )

@@ -1,0 +1,78 @@
+"""An audit: all books read, every invariant held against them."""
+
+from collections import Counter
+
+from config.audit import books as reading
+from config.audit import carrier, compensations, effects, gateway, ledgers, money, orphans, outcomes, owners, stock
+from config.audit.books import Books, ServiceBooks
+from config.audit.effects import Effect
+from config.audit.findings import Findings
+from config.audit.outcomes import Unfinished
+from orchestration.contracts.inventory import reserve_stock
+from orchestration.contracts.orders import place_order
+from orchestration.contracts.payments import authorise_payment, capture_payment
+from orchestration.contracts.shipping import schedule_shipment
+
+EVERY_SAGA_HAS_ENDED = Unfinished()
+
+
+def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
+    """Read all books and hold every invariant against them; what must be quiet, against ended sagas only.
+
+    :raises Unreadable: when a database is away or lacks a table.
+    """
+    books, findings = reading.read(), Findings()
+    _check_each_service(books.services, findings)
+    _check_sagas(books, findings)
+    outcomes.check_ends(books, allowed, findings)
+    outcomes.check(books, findings)
+    money.check_totals(books, findings)
+    orphans.check_rows(books, findings)
+    _check_gateway(books, findings)
+    _check_carrier(books, findings)
+    findings.violations.sort(key=lambda violation: violation.invariant)
+    return findings
+
+
+def _check_each_service(services: ServiceBooks, findings: Findings) -> None:
+    stock.check(services.stocks, findings)
+    stock.check_holdings(services.holdings, findings)
+    ledgers.check(services.ledgers, findings)
+    captures = {saga_id: Effect.LIVE for saga_id, payment in services.payments.items() if payment.was_captured}
+    for action, effect in (
+        (reserve_stock, {saga_id: row.effect for saga_id, row in services.holdings.items()}),
+        (authorise_payment, {saga_id: row.effect for saga_id, row in services.payments.items()}),
+        (schedule_shipment, {saga_id: row.effect for saga_id, row in services.shipments.items()}),
+        (place_order, {saga_id: row.effect for saga_id, row in services.orders.items()}),
+        (capture_payment, captures),
+    ):
+        effects.check(action.step, services.ledgers.get(action.step, {}), effect, findings)
+
+
+def _check_sagas(books: Books, findings: Findings) -> None:
+    for saga_id, log in books.logs.items():
+        findings.look_at("A5")
+        for fault in log.faults:
+            findings.violated("A5", fault, saga=saga_id)
+    compensations.check(books, findings)
+    owners.check(books, findings)
+    gone = Counter(saga.definition for saga in books.sagas.values() if saga.steps is None)
+    for name, count in sorted(gone.items()):
+        findings.not_made.append(f"A6, Q2 and Q3 of {count} sagas: this code has no definition {name}")
+
+
+def _check_gateway(books: Books, findings: Findings) -> None:
+    if books.accounts is None:
+        findings.not_made.append("Q4, and A4, Q2, Q3, Q5 and Q6 at the gateway: it is not the sandbox")
+        return
+    gateway.check(books.accounts, findings)
+    money.check_gateway(books, books.accounts, findings)
+    orphans.check_keys("gateway", books.accounts.items(), books, findings)
+
+
+def _check_carrier(books: Books, findings: Findings) -> None:
+    if books.parcels is None:
+        findings.not_made.append("A4, Q2, Q3 and Q6 at the carrier: it is not the sandbox")
+        return
+    carrier.check(books.parcels, findings)
+    orphans.check_keys("carrier", books.parcels.items(), books, findings)

@@ -1,0 +1,176 @@
+"""The page of one saga in the admin."""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+from django_celery_results.models import TaskResult
+
+from config import env
+from orchestration.models import SagaInstance
+from orchestration.participant.ledger import Status
+from tests.integration.admin.conftest import SAGAS, Operator
+from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Situations
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+
+def table_of(response: Any, title: str) -> list[list[str]]:
+    """The lines of one of the page's tables, as the texts of their cells."""
+    page = response.content.decode()
+    (table,) = re.findall(rf"<h2>{title}</h2>.*?</table>", page, re.DOTALL)
+    body = table[table.index("<tbody>") :]
+    return [
+        [" ".join(html.unescape(re.sub(r"<[^>]*>", " ", cell)).split()) for cell in re.findall(CELL, row, re.DOTALL)]
+        for row in re.findall(r"<tr>.*?</tr>", body, re.DOTALL)
+    ]
+
+
+CELL = r"<t[hd].*?>.*?</t[hd]>"
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
+
+
+def test_steps_show_how_far_each_has_come(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.parked_after_pivot()
+    steps = table_of(operator.page(saga_id), "Steps")
+    assert [(name, status, attempts) for name, _, status, _, _, attempts, _ in steps] == [
+        *((step, "done", "1") for step in STEPS[:-1]),
+        ("capture_payment", "waiting", "1"),
+    ]
+    assert re.fullmatch(MOMENT, steps[0][3])
+    assert steps[-1][-1].startswith("GatewayTimeout: no answer within 1 s")
+
+
+def test_ledger_rows_of_every_service_are_shown(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.running()
+    situations.act(saga_id, *STEPS[:2])
+    rows = table_of(operator.page(saga_id), "Ledgers")
+    assert [row[:4] for row in rows[:2]] == [
+        ["inventory", "reserve_stock", "done", "done"],
+        ["payments", "authorise_payment", "done", "started → done"],
+    ]
+    assert rows[2:] == [["shipping", "no rows"], ["orders", "no rows"]]
+
+
+def test_the_log_is_shown_in_order(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.compensating("schedule_shipment")
+    log = table_of(operator.page(saga_id), "Log")
+    assert [(line[0], line[2], line[3]) for line in log] == [
+        ("1", "started", ""),
+        ("2", "done", "reserve_stock"),
+        ("3", "done", "authorise_payment"),
+        ("4", "refused", "schedule_shipment"),
+        ("5", "sent", ""),
+    ]
+    assert log[3][-1] == "code cannot_deliver detail Not there."
+
+
+def test_secrets_are_not_on_the_page_not_even_sealed(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.completed()
+    page = operator.page(saga_id).content.decode()
+    assert page.count("&quot;payment_method&quot;: &quot;(hidden)&quot;") == 4  # request, three calls outside
+    assert SECRET not in page
+    assert situations.shop.saga(saga_id).request["payment_method"] not in page
+
+
+def test_a_failed_task_links_to_its_result(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.failing()
+    result = TaskResult.objects.create(task_id=TASK_ID, status="FAILURE")
+    url = reverse("admin:django_celery_results_taskresult_change", args=[result.pk])
+    assert f'<a href="{url}">{TASK_ID}</a>' in operator.page(saga_id).content.decode()
+    assert operator.client.get(url).status_code == 200
+
+
+def test_a_task_without_a_result_is_named_only(operator: Operator, situations: Situations) -> None:
+    page = operator.page(situations.failing()).content.decode()
+    assert TASK_ID in page
+    assert "taskresult/" not in page[page.index("<h2>Steps</h2>") :]
+
+
+def test_who_may_not_see_task_results_gets_no_link(hire: Callable[..., Operator], situations: Situations) -> None:
+    TaskResult.objects.create(task_id=TASK_ID, status="FAILURE")
+    page = hire("view_sagainstance").page(situations.failing()).content.decode()
+    assert TASK_ID in page
+    assert "taskresult/" not in page
+
+
+@pytest.fixture
+def shipping_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Makes the database of shipping unreachable until the end of the test."""
+    connection = connections["shipping"]
+
+    def leave() -> None:
+        connection.close()
+        connection.close_pool()
+        monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"]["pool"], "timeout", 0.2)
+
+    yield leave
+    connection.close_pool()
+
+
+def test_a_service_whose_database_is_away_is_unreadable_and_the_rest_is_shown(
+    operator: Operator, situations: Situations, shipping_away: Callable[[], None]
+) -> None:
+    saga_id = situations.running()
+    situations.act(saga_id, *STEPS[:3])
+    shipping_away()
+    response = operator.page(saga_id)
+    statuses = [row[2] for row in table_of(response, "Steps")]
+    assert statuses == ["done", "done", "unreadable", "waiting", "waiting"]
+    rows = table_of(response, "Ledgers")
+    assert ["shipping", "unreadable: its database does not answer"] in rows
+    assert rows[0][:3] == ["inventory", "reserve_stock", Status.DONE]
+
+
+def test_a_saga_whose_definition_this_code_lacks_can_be_looked_at(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.running()
+    situations.act(saga_id, *STEPS[:2])
+    SagaInstance.objects.filter(pk=saga_id).update(definition="checkout.v9")
+    response = operator.page(saga_id)
+    page = response.content.decode()
+    assert "no definition called checkout.v9" in page
+    assert table_of(response, "Ledgers")[0][:3] == ["inventory", "reserve_stock", "done"]
+    assert "payment_method" not in page
+    assert operator.listed() == [saga_id]
+
+
+def test_nothing_can_be_written(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.running()
+    before = SagaInstance.objects.values().get(pk=saga_id)
+    change = operator.client.post(f"{SAGAS}{saga_id}/change/", {"phase": "completed"})
+    delete = operator.client.post(f"{SAGAS}{saga_id}/delete/", {"post": "yes"})
+    add = operator.client.post(f"{SAGAS}add/", {})
+    assert [response.status_code for response in (change, delete, add)] == [403, 403, 403]
+    assert SagaInstance.objects.values().get(pk=saga_id) == before
+
+
+def test_even_an_administrator_can_only_look(situations: Situations, admin_client: Client) -> None:
+    saga_id = situations.running()
+    assert admin_client.get(f"{SAGAS}{saga_id}/change/").status_code == 200
+    assert admin_client.post(f"{SAGAS}{saga_id}/change/", {"phase": "completed"}).status_code == 403
+
+
+def test_staff_without_the_permission_sees_no_saga(hire: Callable[..., Operator], situations: Situations) -> None:
+    nobody = hire()
+    assert nobody.page(situations.running()).status_code == 403
+    assert nobody.client.get(SAGAS).status_code == 403
+
+
+def test_an_id_that_is_none_leads_back_to_the_start(operator: Operator) -> None:
+    assert operator.page(uuid4()).url == "/admin/"
+    assert operator.page("nonsense").url == "/admin/"
+
+
+def test_nothing_is_loaded_from_elsewhere(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.completed()
+    for response in (operator.page(saga_id), operator.client.get(SAGAS)):
+        loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", response.content.decode())
+        assert loaded
+        assert [url for url in loaded if re.match(r"(https?:)?//", url)] == []

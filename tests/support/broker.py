@@ -1,0 +1,88 @@
+"""This run's queues on the broker: emptied, deleted, looked into."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+
+from orchestration import dispatch
+
+
+@contextmanager
+def channel() -> Iterator[Any]:
+    """A channel of its own, closed afterwards."""
+    with current_app.connection_for_write() as connection, connection.channel() as opened:
+        yield opened
+
+
+def declare_queues() -> None:
+    """Make what is not there."""
+    with current_app.connection_for_write() as connection:
+        settings.TOPOLOGY.declare(connection)
+
+
+def delete_queues() -> None:
+    """Take this run's queues and exchanges off the broker, with what is in them."""
+    with channel() as opened:
+        for name in _names():
+            opened.queue_delete(name)
+        for exchange in (settings.TOPOLOGY.exchange, settings.TOPOLOGY.dead_letter_exchange):
+            opened.exchange_delete(exchange.name)
+
+
+def purge_queues() -> None:
+    """Throw away every message that waits."""
+    with channel() as opened:
+        for name in _names():
+            opened.queue_purge(name)
+
+
+def waiting_messages(names: Iterable[str] | None = None) -> int:
+    """How many messages wait in these queues (as the broker names them), or in all but the dead letters."""
+    chosen = [queue.name for queue in settings.TOPOLOGY.queues] if names is None else names
+    with channel() as opened:
+        return sum(opened.queue_declare(name, passive=True).message_count for name in chosen)
+
+
+def take_message(name: str) -> Any:
+    """Take one message from a queue; None when it is empty."""
+    with channel() as opened:
+        return opened.basic_get(settings.TOPOLOGY.name(name), no_ack=True)
+
+
+def dead_letters() -> int:
+    """How many messages nobody could carry out."""
+    return waiting_messages([settings.TOPOLOGY.dead_letter_queue.name])
+
+
+def publish_raw(queue: str, body: str | bytes, **properties: Any) -> None:
+    """Put a message into a queue exactly as given."""
+    with channel() as opened:
+        message = opened.prepare_message(body, **properties)
+        topology = settings.TOPOLOGY
+        opened.basic_publish(message, exchange=topology.exchange.name, routing_key=topology.name(queue))
+
+
+@contextmanager
+def talking_to(url: str) -> Iterator[None]:
+    """Have this process publish to another broker."""
+    before = current_app.conf.broker_url
+    _point_to(url)
+    try:
+        yield
+    finally:
+        _point_to(before)
+
+
+def _point_to(url: str) -> None:
+    current_app.pool.force_close_all()
+    current_app.conf.broker_url = url
+    current_app._pool = None
+    current_app.amqp._producer_pool = None
+    dispatch._away_until = 0.0
+
+
+def _names() -> list[str]:
+    return [queue.name for queue in (*settings.TOPOLOGY.queues, settings.TOPOLOGY.dead_letter_queue)]

@@ -1,0 +1,88 @@
+"""The project's Celery app with one crash point: the worker kills itself with SIGKILL the n-th time it gets there.
+
+`CRASH_AT` is "<point> <task> <n>"; the points are functions of this module. Only tests start this app.
+"""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from celery import current_task, signals
+
+from config.celery import app
+from orchestration import dispatch, engine
+from orchestration.participant import transactions
+
+__all__ = ["app"]
+
+POINT, TASK, NTH = os.environ["CRASH_AT"].split()
+
+_reached: Counter[tuple[str, str]] = Counter()
+
+
+def reach(point: str, task: str) -> None:
+    """Die if this is where and when."""
+    _reached[point, task] += 1
+    if (point, task, _reached[point, task]) == (POINT, TASK, int(NTH)):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_commit(once: Callable[..., Any]) -> Callable[..., Any]:
+    """A participant's transaction has done its work."""
+
+    def crashing(alias: str, work: Callable[[], Any]) -> Any:
+        def work_then_crash() -> Any:
+            result = work()
+            reach("before_commit", current_task.name)
+            return result
+
+        return once(alias, work_then_crash)
+
+    return crashing
+
+
+def after_commit(once: Callable[..., Any]) -> Callable[..., Any]:
+    """A participant's transaction is committed; nothing is published yet."""
+
+    def crashing(alias: str, work: Callable[[], Any]) -> Any:
+        result = once(alias, work)
+        reach("after_commit", current_task.name)
+        return result
+
+    return crashing
+
+
+def before_dispatch(send: Callable[..., Any]) -> Callable[..., Any]:
+    """The orchestrator has committed a decision, and has not sent what follows from it."""
+
+    def crashing(*args: Any) -> Any:
+        if current_task:
+            reach("before_dispatch", current_task.name)
+        return send(*args)
+
+    return crashing
+
+
+def after_decision(compare_and_set: Callable[..., bool]) -> Callable[..., bool]:
+    """The orchestrator has committed a decision, and has sent what follows; the report is not acked."""
+
+    def crashing(*args: Any) -> bool:
+        result = compare_and_set(*args)
+        if current_task:
+            reach("after_decision", current_task.name)
+        return result
+
+    return crashing
+
+
+@signals.task_postrun.connect
+def after_publish(task: Any, **_: Any) -> None:
+    """The next message is published; this one is not acked."""
+    reach("after_publish", task.name)
+
+
+transactions._once = after_commit(before_commit(transactions._once))
+dispatch.send = before_dispatch(dispatch.send)
+engine._compare_and_set = after_decision(engine._compare_and_set)

@@ -1,0 +1,58 @@
+"""The workers of a test run: one shared by the tests that do it no harm, or private ones."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tests.support.broker import waiting_messages
+from tests.support.processes import Worker
+from tests.support.waiting import wait_for
+
+PATIENCE = timedelta(seconds=20)
+"""How long the shared worker waits for a message; nothing of its is lost, so it should never come to that."""
+
+
+class Workforce:
+    """Every worker that was started; the shared one and private ones never run together."""
+
+    def __init__(self) -> None:
+        self._shared: Worker | None = None
+        self._private: list[Worker] = []
+
+    def shared(self) -> Worker:
+        """The shared worker, started when it does not run."""
+        if self._shared is None:
+            patience = {"SHOP_PRESUMED_LOST_SECONDS": str(PATIENCE.total_seconds())}
+            self._shared = Worker(threads=8, env=patience)
+        return self._shared
+
+    def start(self, *args, **kwargs) -> Worker:
+        """A private worker."""
+        if self._shared:
+            self._shared.stop()
+            self._shared = None
+        self._private.append(Worker(*args, **kwargs))
+        return self._private[-1]
+
+    def wait_until_quiet(self) -> None:
+        """Wait until the living workers have nothing left to do; a no-op when there are none."""
+        wait_for(lambda: self._is_quiet() and self._is_quiet(), seconds=120, what="empty queues and idle workers")
+
+    def dismiss(self) -> None:
+        """Stop the private workers."""
+        while self._private:
+            self._private.pop().stop()
+
+    def close(self) -> None:
+        """Stop everybody."""
+        self.dismiss()
+        if self._shared:
+            self._shared.stop()
+
+    def _is_quiet(self) -> bool:
+        workers = list(self._alive())
+        queues = {queue for worker in workers for queue in worker.queues}
+        return not waiting_messages(queues) and all(worker.is_idle() for worker in workers)
+
+    def _alive(self) -> Iterator[Worker]:
+        everybody = [*self._private, self._shared] if self._shared else self._private
+        return (worker for worker in everybody if worker.is_alive())
