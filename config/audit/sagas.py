@@ -19,6 +19,7 @@ COLUMNS = (
     "id",
     "definition",
     "phase",
+    "request__lines",
     "parked",
     "token",
     "log_length",
@@ -27,7 +28,6 @@ COLUMNS = (
     "order_id",
     "request__total_minor",
     "request__currency",
-    "request__lines",
 )
 
 
@@ -38,6 +38,7 @@ class SagaFacts:
     id: UUID
     definition: str
     phase: Phase
+    units: Mapping[str, int]
     parked: bool
     token: int
     log_length: int
@@ -46,7 +47,6 @@ class SagaFacts:
     order_id: UUID | None
     total_minor: int | None
     currency: str | None
-    units: Mapping[str, int]
 
     @property
     def has_ended(self) -> bool:
@@ -80,9 +80,8 @@ def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, SagaFacts]:
     return {row[0]: _facts(*row) for row in rows}
 
 
-def _facts(saga_id: UUID, definition: str, phase: str, *columns: Any) -> SagaFacts:
-    *plain, lines = columns
-    return SagaFacts(saga_id, sys.intern(definition), Phase(phase), *plain, _units(lines))
+def _facts(saga_id: UUID, definition: str, phase: str, lines: list[dict[str, Any]] | None, *plain: Any) -> SagaFacts:
+    return SagaFacts(saga_id, sys.intern(definition), Phase(phase), _units(lines), *plain)
 
 
 def _units(lines: list[dict[str, Any]] | None) -> Mapping[str, int]:

@@ -6,14 +6,16 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from inventory.models import Stock
 from inventory.services import receive_stock
-from orchestration import engine, selectors
+from orchestration import dispatch, engine, selectors
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import Address, Line
 from orchestration.models import SagaInstance
 from orchestration.participant.sealing import seal
 from orchestration.sagas.checkout import checkout
-from orchestration.states import ENDED
+from orchestration.states import ENDED, Command
+from tests.support.crowd import at_once
 from tests.support.waiting import wait_for
 
 Basket = Iterable[tuple[str, int]]
@@ -59,10 +61,19 @@ class Shop:
         assert instance is not None
         return instance
 
-    def ended(self, *saga_ids: UUID, seconds: float = 60) -> list[str]:
+    def ended(self, *saga_ids: UUID, seconds: float = 120) -> list[str]:
         """Wait until all have ended; return the phases they ended in."""
         found = wait_for(lambda: self._all_ended(saga_ids), seconds=seconds, what=f"the end of {len(saga_ids)} sagas")
         return [found[saga_id].phase for saga_id in saga_ids]
+
+    def reaches(self, saga_id: UUID, line: str, *, seconds: float = 120) -> None:
+        """Wait until the saga's story has this line."""
+        wait_for(lambda: line in self.story(saga_id), seconds=seconds, what=f"{line!r} in the saga's log")
+
+    def send(self, saga_id: UUID, command: Command, *, times: int) -> None:
+        """Send the command's messages so often at once, as they are sent for the saga as it stands now."""
+        instance = self.saga(saga_id)
+        at_once([lambda: dispatch.send(instance, command)] * times)
 
     def story(self, saga_id: UUID) -> list[str]:
         """The saga log as "kind step" lines."""
@@ -72,6 +83,10 @@ class Shop:
         """Each step's ledger status; steps without a row are absent."""
         rows = selectors.ledger_rows(self.saga(saga_id)).values()
         return {row.step: row.status for found in rows if found for row in found}
+
+    def available(self, sku: str = sku) -> int:
+        """How many units a buyer may have."""
+        return Stock.objects.get(sku=sku).available
 
     def _all_ended(self, saga_ids: Iterable[UUID]) -> dict[UUID, SagaInstance] | None:
         found = SagaInstance.objects.in_bulk(list(saga_ids))

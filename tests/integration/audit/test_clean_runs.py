@@ -1,0 +1,89 @@
+"""Whatever happens to sagas, the books agree afterwards."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.audit import Unfinished, audit, violations
+from orchestration import engine
+from orchestration.states import DeadlinePassed
+from tests.integration.audit.courier import Courier
+from tests.support.shop import Shop
+
+
+@pytest.mark.parametrize(
+    ("payment_method", "line2", "phase"),
+    [
+        ("tok_ok", "", "completed"),
+        ("tok_declined", "", "compensated"),
+        ("tok_ok", "carrier_refuse", "compensated"),
+        ("tok_fail_1", "carrier_fail_1", "completed"),
+        ("tok_capture_fail_1", "", "completed"),
+        ("tok_void_fail_1", "carrier_refuse", "compensated"),
+    ],
+)
+def test_books_agree_however_it_ended(
+    shop: Shop, courier: Courier, payment_method: str, line2: str, phase: str
+) -> None:
+    saga_id = shop.place(payment_method=payment_method, line2=line2)
+    assert courier.settle(saga_id) == phase
+    assert violations() == []
+
+
+def test_books_agree_when_there_is_not_enough(shop: Shop, courier: Courier) -> None:
+    assert courier.settle(shop.place(basket=[(shop.sku, 1001)])) == "compensated"
+    assert violations() == []
+
+
+def test_books_agree_when_one_sku_is_on_two_lines(shop: Shop, courier: Courier) -> None:
+    assert courier.settle(shop.place(basket=[(shop.sku, 1), (shop.sku, 2)])) == "completed"
+    assert violations() == []
+
+
+def test_books_agree_when_every_message_comes_again(shop: Shop, courier: Courier) -> None:
+    sagas = [shop.place(), shop.place(line2="carrier_refuse"), shop.place(payment_method="tok_declined")]
+    courier.deliver()
+    courier.send_everything_again()
+    courier.deliver()
+    assert [shop.saga(saga_id).phase for saga_id in sagas] == ["completed", "compensated", "compensated"]
+    assert violations() == []
+
+
+def test_books_agree_when_compensation_overtakes_the_chain(shop: Shop, courier: Courier) -> None:
+    saga_id = shop.place()
+    late = list(courier.waiting)
+    courier.lose_everything()
+    engine.apply(saga_id, DeadlinePassed(), now=datetime.now(UTC))
+    assert courier.settle(saga_id) == "compensated"
+    courier.waiting.extend(late)
+    courier.deliver()
+    assert set(shop.ledger(saga_id).values()) == {"barred"}
+    assert violations() == []
+
+
+def test_a_compensation_that_failed_may_be_overtaken(shop: Shop, courier: Courier) -> None:
+    """The cancellation fails, so units and money are given back first."""
+    saga_id = shop.place(payment_method="tok_fail_1", line2="carrier_cancel_fail_1")
+    courier.deliver()  # stops at the gateway, before the carrier
+    engine.apply(saga_id, DeadlinePassed(), now=datetime.now(UTC))
+    assert courier.settle(saga_id) == "compensated"
+    assert violations() == []
+
+
+def test_a_parked_saga_is_expected_only_when_told_so(shop: Shop, courier: Courier) -> None:
+    saga_id = shop.place(payment_method="tok_capture_fail_99", now=datetime.now(UTC) - timedelta(minutes=1))
+    assert courier.settle(saga_id) == "finishing"
+    assert shop.saga(saga_id).parked
+    assert [each.invariant for each in violations()] == ["Q1"]
+    assert violations(Unfinished(parked=True)) == []
+    assert violations(Unfinished(these=[saga_id])) == []
+    assert violations(Unfinished(running=True)) == []
+
+
+def test_everything_is_looked_at(shop: Shop, courier: Courier) -> None:
+    for options in ({}, {"line2": "carrier_refuse"}):
+        courier.settle(shop.place(**options))
+    findings = audit()
+    assert findings.ok
+    assert all(findings.checked.values()), findings.checked
+    assert findings.not_made == []
