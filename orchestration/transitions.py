@@ -108,7 +108,7 @@ def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: f
 
 
 def _failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision | None:
-    if state.phase in ENDED or event.token != state.token or not state.in_flight:
+    if event.token != state.token or not state.in_flight:
         return None
     match event.operation:
         case Operation.COMPENSATION:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.ledger import Status
+from orchestration.participant.rows import Row
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Barred:
 Outcome = Done | Refused | Barred
 
 
-def outcome_of(row: LedgerRow) -> Outcome:
+def outcome_of(row: Row) -> Outcome:
     """What an action repeats when it finds this row: word for word what was said before."""
     if row.status == Status.DONE:
         return Done(row.answer or {})

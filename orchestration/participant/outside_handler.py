@@ -8,19 +8,19 @@ from orchestration.contracts.codec import decode, encode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant import rows, transactions
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Outcome, Refused, outcome_of
 from orchestration.participant.outside import Keys, OutcomeUnknown, Outside
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
-from orchestration.participant.rows import Call, Change
+from orchestration.participant.rows import Call, Change, Row
 
 
 def act(participant: Participant, action: Action, work: Outside, call: Call) -> Outcome:
     """Commit *started*, call, commit the result. Whoever finds *started* asks before it calls again."""
     request = decode(action.request, call.known)
     found = transactions.run(participant.service, lambda: _start(participant, work, call))
-    if found is not None and rows.is_final(found):
+    if found is not None and found.is_final:
         return outcome_of(found)
     key = f"{call.saga_id}:{action.step}:action"
     try:
@@ -45,7 +45,7 @@ def undo(participant: Participant, compensation: Compensation, work: Outside, ca
     transactions.run(participant.service, lambda: _conclude_undoing(participant, work, call, request, reply))
 
 
-def _start(participant: Participant, work: Outside, call: Call) -> LedgerRow | None:
+def _start(participant: Participant, work: Outside, call: Call) -> Row | None:
     """Claim the row as *started*, or return the row that is there. An open breaker leaves no trace of the attempt."""
     if not rows.claim(participant.ledger, participant.service, [call], Status.STARTED, keep_request=True):
         row = _locked(participant, call)
@@ -56,7 +56,7 @@ def _start(participant: Participant, work: Outside, call: Call) -> LedgerRow | N
     return None
 
 
-def _start_undoing(participant: Participant, work: Outside, call: Call) -> LedgerRow | None:
+def _start_undoing(participant: Participant, work: Outside, call: Call) -> Row | None:
     if rows.claim(participant.ledger, participant.service, [call], Status.BARRED):
         return None
     row = _locked(participant, call)
@@ -93,7 +93,7 @@ def _refuse_if_forgotten(work: Outside, since: datetime) -> None:
 
 def _conclude(participant: Participant, work: Outside, call: Call, request: Any, reply: Any) -> Outcome:
     row = _locked(participant, call)
-    if rows.is_final(row):  # another copy of this message, or a compensation, was faster
+    if row.is_final:  # another copy of this message, or a compensation, was faster
         return outcome_of(row)
     if isinstance(reply, Refusal):
         refused = Refused(reply.as_json())
@@ -111,7 +111,7 @@ def _conclude_undoing(participant: Participant, work: Outside, call: Call, reque
         _set(participant, call, Change(call.saga_id, Status.UNDONE))
 
 
-def _locked(participant: Participant, call: Call) -> LedgerRow:
+def _locked(participant: Participant, call: Call) -> Row:
     return rows.lock(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
 
 

@@ -1,7 +1,9 @@
-"""Statements on a ledger: claim rows, look at them under lock, change them."""
+"""Statements on a ledger, in plain SQL because every message runs them: claim rows, look at them, change them."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,22 @@ class Call:
     step: str
     token: int
     known: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a ledger row says."""
+
+    status: str
+    answer: dict[str, Any] | None
+    refusal: dict[str, Any] | None
+    created_at: datetime
+    changed_at: datetime
+
+    @property
+    def is_final(self) -> bool:
+        """Whether an action that finds this row has nothing left to do."""
+        return self.status != Status.STARTED
 
 
 @dataclass(frozen=True)
@@ -59,12 +77,20 @@ def claim(
         return {row[0] for row in cursor.fetchall()}
 
 
-def lock(ledger: type[LedgerRow], alias: str, saga_ids: Collection[UUID], step: str) -> dict[UUID, LedgerRow]:
+def lock(ledger: type[LedgerRow], alias: str, saga_ids: Collection[UUID], step: str) -> dict[UUID, Row]:
     """The rows of these sagas, locked until the transaction ends, in an order that cannot deadlock."""
     if not saga_ids:
         return {}
-    rows = ledger._default_manager.using(alias).select_for_update().order_by("saga_id")
-    return {row.saga_id: row for row in rows.filter(saga_id__in=saga_ids, step=step)}
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT saga_id, status, answer::text, refusal::text, created_at, changed_at "
+            f"FROM {ledger._meta.db_table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id FOR UPDATE",
+            [list(saga_ids), step],
+        )
+        return {
+            saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
+            for saga_id, status, answer, refusal, created_at, changed_at in cursor.fetchall()
+        }
 
 
 def change(ledger: type[LedgerRow], alias: str, step: str, changes: Sequence[Change], *, fresh: bool) -> None:
@@ -87,6 +113,5 @@ def change(ledger: type[LedgerRow], alias: str, step: str, changes: Sequence[Cha
         )
 
 
-def is_final(row: LedgerRow) -> bool:
-    """Whether an action that finds this row has nothing left to do."""
-    return row.status != Status.STARTED
+def _loaded(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

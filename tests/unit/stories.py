@@ -10,6 +10,7 @@ from orchestration.saga import Pivot, Retry, Saga, Step
 from orchestration.sagas.checkout import checkout
 from orchestration.states import (
     CancelRequested,
+    ChainCompleted,
     Command,
     Entry,
     Event,
@@ -23,6 +24,7 @@ from orchestration.states import (
     State,
     StepFailed,
     StepRefused,
+    StepsUndone,
     Trail,
 )
 from orchestration.transitions import decide
@@ -180,3 +182,11 @@ def compensating() -> Story:
 def finishing() -> Story:
     """A cancelled trip whose pivot was faster."""
     return Story().hears(CancelRequested(), PivotFoundDone())
+
+
+def completed() -> Story:
+    return Story().hears(ChainCompleted(at_noon(*ALL)))
+
+
+def compensated() -> Story:
+    return compensating().hears(StepsUndone(at_noon(*BACK)))

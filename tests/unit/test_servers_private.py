@@ -77,8 +77,10 @@ def test_redis_keeps_what_it_was_told_until_it_is_wiped() -> None:
 
 def test_a_durable_queue_of_rabbitmq_keeps_its_message_through_a_kill() -> None:
     with PrivateRabbit() as server:
-        with _channel(server, confirm_publish=True) as channel:
+        with _channel(server) as channel:
             channel.queue_declare("kept", durable=True, auto_delete=False)
+        server.restart()  # RabbitMQ confirms messages when they are on disk, but not declarations
+        with _channel(server, confirm_publish=True) as channel:
             channel.basic_publish(amqp.Message("7", delivery_mode=2), routing_key="kept")
         server.kill()
         server.start()

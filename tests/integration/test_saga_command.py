@@ -1,0 +1,300 @@
+"""`manage.py saga`: what it prints, what it changes, and its exit codes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+
+from config import env
+from orchestration import dispatch, selectors
+from orchestration.management import resuming
+from orchestration.models import SagaInstance
+from orchestration.states import Forward, Undo
+from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Post, Situations
+
+pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
+committed = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+"""For tests that look at what is sent after a commit, or in which services act."""
+
+ROOT = Path(__file__).parents[2]
+WHY = ("--reason", "the gateway is back")
+
+Saga = Callable[..., Any]
+
+
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Post:
+    """Stands where the broker is."""
+    post = Post()
+    monkeypatch.setattr(dispatch, "send", post.send)
+    monkeypatch.setattr(dispatch, "broker_is_ready", post.is_ready)
+    return post
+
+
+@pytest.fixture
+def situations(db: None, post: Post) -> Situations:
+    return Situations()
+
+
+@pytest.fixture
+def saga(capsys: pytest.CaptureFixture[str]) -> Saga:
+    """Run `manage.py saga … --format json`; what it prints, read."""
+
+    def run(*arguments: object) -> Any:
+        capsys.readouterr()
+        call_command("saga", *map(str, arguments), "--format", "json")
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def fails(code: int, saga: Saga, *arguments: object) -> None:
+    with pytest.raises(CommandError) as error:
+        saga(*arguments)
+    assert error.value.returncode == code
+
+
+def overdue(situations: Situations, count: int = 1) -> list[UUID]:
+    """Sagas whose retry is due since a minute."""
+    sagas = [situations.failing() for _ in range(count)]
+    SagaInstance.objects.filter(pk__in=sagas).update(due_at=datetime.now(UTC) - timedelta(minutes=1))
+    return sagas
+
+
+def test_list_says_where_a_saga_stands(saga: Saga, situations: Situations) -> None:
+    saga_id = situations.failing("authorise_payment", tries=3)
+    (listed,) = saga("list")
+    assert listed["id"] == str(saga_id)
+    expected = {"phase": "running", "parked": [], "step": "authorise_payment", "attempts": 3, "failure_code": None}
+    assert listed | expected == listed
+    assert listed["last_error"] == "GatewayTimeout"
+    assert datetime.fromisoformat(listed["created_at"]).tzinfo is not None
+
+
+def test_list_finds_by_status_step_definition_and_customer(saga: Saga, situations: Situations) -> None:
+    failing, parked = situations.failing("schedule_shipment"), situations.parked_after_pivot()
+    SagaInstance.objects.filter(pk=parked).update(customer_id="customer-2")
+
+    def ids(*arguments: str) -> list[str]:
+        return [found["id"] for found in saga("list", *arguments)]
+
+    assert ids("--status", "parked") == [str(parked)]
+    assert ids("--status", "parked", "--status", "running") == [str(parked), str(failing)]
+    assert ids("--step", "schedule_shipment") == [str(failing)]
+    assert ids("--customer", "customer-2", "--definition", "checkout.v1") == [str(parked)]
+    fails(3, saga, "list", "--customer", "customer-2", "--status", "running")
+
+
+def test_list_is_cut_at_the_limit_and_says_so(
+    saga: Saga, situations: Situations, capsys: pytest.CaptureFixture[str]
+) -> None:
+    situations.running(age=timedelta(hours=1))
+    newest = situations.running()
+    assert [found["id"] for found in saga("list", "--limit", 1)] == [str(newest)]
+    call_command("saga", "list", "--limit", "1")
+    assert "only the newest 1 are listed" in capsys.readouterr().err
+
+
+def test_nothing_matched_is_an_empty_list_and_code_3(saga: Saga, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(3, saga, "list")
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_table_that_is_no_terminals_is_not_folded(situations: Situations, capsys: pytest.CaptureFixture[str]) -> None:
+    saga_id = situations.parked_after_pivot()
+    call_command("saga", "list")
+    heading, line = capsys.readouterr().out.splitlines()
+    assert heading.split()[:4] == ["id", "definition", "phase", "parked"]
+    assert line.split() == [
+        *(str(saga_id), "checkout.v1", "finishing", "capture_payment", "capture_payment"),
+        *("1", "0", "s", "GatewayTimeout"),
+    ]
+
+
+@committed
+def test_show_tells_all_of_a_saga(saga: Saga, situations: Situations) -> None:
+    saga_id = situations.parked_after_pivot()
+    situations.act(saga_id, *STEPS[:-1])
+    shown = saga("show", saga_id)
+    assert [step["status"] for step in shown["steps"]] == ["done", "done", "done", "done", "waiting"]
+    assert shown["steps"][-1]["last_error"]["task_id"] == TASK_ID
+    assert {service: [row["step"] for row in rows] for service, rows in shown["ledgers"].items()} == {
+        "inventory": ["reserve_stock"],
+        "payments": ["authorise_payment"],
+        "shipping": ["schedule_shipment"],
+        "orders": ["place_order"],
+    }
+    assert shown["ledgers"]["payments"][0]["history"] == ["started", "done"]
+    assert [entry["kind"] for entry in shown["log"]] == ["started", *["done"] * 4, "pivot_done", "failed", "parked"]
+
+
+@committed
+@pytest.mark.parametrize("form", ["json", "table"])
+def test_show_hides_secrets(form: str, situations: Situations, capsys: pytest.CaptureFixture[str]) -> None:
+    saga_id = situations.running()
+    situations.act(saga_id, *STEPS)
+    call_command("saga", "show", str(saga_id), "--format", form)
+    printed = capsys.readouterr().out
+    assert '"payment_method": "(hidden)"' in printed
+    assert situations.shop.saga(saga_id).request["payment_method"] not in printed
+    assert SECRET not in printed
+
+
+def test_show_as_a_table_has_steps_ledgers_and_log(situations: Situations, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("saga", "show", str(situations.failing()))
+    printed = capsys.readouterr().out
+    for words in ("reserve_stock      inventory  waiting", "GatewayTimeout: no answer within 1 s", "started"):
+        assert words in printed
+
+
+def test_show_of_a_saga_of_an_unknown_definition_tells_no_steps(saga: Saga, situations: Situations) -> None:
+    saga_id = situations.running()
+    SagaInstance.objects.filter(pk=saga_id).update(definition="checkout.v9")
+    shown = saga("show", saga_id)
+    assert (shown["steps"], shown["request"]) == (None, "(hidden)")
+    call_command("saga", "show", str(saga_id))
+
+
+def test_show_of_no_saga_is_code_3(saga: Saga) -> None:
+    fails(3, saga, "show", uuid4())
+
+
+@committed
+def test_resume_sends_what_is_owed_and_logs_who_and_why(saga: Saga, situations: Situations, post: Post) -> None:
+    saga_id = situations.parked_after_pivot()
+    post.sent.clear()
+    assert saga("resume", saga_id, "--by", "ada", *WHY) == [
+        {"id": str(saga_id), "outcome": "resumed", "detail": "finishing"}
+    ]
+    assert post.sent == [(saga_id, Forward(STEPS.index("capture_payment")))]
+    resumed = next(entry for entry in selectors.log_of(saga_id) if entry.kind == "resumed")
+    assert resumed.detail == {"by": "ada", "reason": "the gateway is back"}
+    assert not situations.shop.saga(saga_id).parked
+
+
+def test_resume_leaves_an_ended_saga_as_it_is(saga: Saga, situations: Situations) -> None:
+    saga_id = situations.completed()
+    before = situations.shop.saga(saga_id).version
+    assert saga("resume", saga_id, *WHY) == [{"id": str(saga_id), "outcome": "ended", "detail": "completed"}]
+    assert situations.shop.saga(saga_id).version == before
+
+
+def test_resume_of_an_unknown_saga_does_not_stop_the_others(
+    saga: Saga, situations: Situations, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = situations.parked_after_pivot()
+    fails(1, saga, "resume", uuid4(), known, *WHY)
+    assert [each["outcome"] for each in json.loads(capsys.readouterr().out)] == ["unknown", "resumed"]
+    fails(3, saga, "resume", uuid4(), *WHY)
+
+
+def test_resume_of_a_saga_of_an_unknown_definition_fails(saga: Saga, situations: Situations) -> None:
+    saga_id = situations.running()
+    SagaInstance.objects.filter(pk=saga_id).update(definition="checkout.v9")
+    fails(1, saga, "resume", saga_id, *WHY)
+
+
+def test_resume_without_a_broker_changes_nothing(saga: Saga, situations: Situations, post: Post) -> None:
+    saga_id = situations.parked_after_pivot()
+    post.there = False
+    fails(1, saga, "resume", saga_id, *WHY)
+    assert situations.shop.saga(saga_id).parked
+
+
+@committed
+def test_a_broker_lost_in_the_middle_is_reported(
+    saga: Saga, situations: Situations, post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saga_id = situations.parked_after_pivot()
+    dispatch.broker_is_ready = lambda: True  # type: ignore[assignment]  # put back with the fixture's patch
+    post.there = False
+    fails(1, saga, "resume", saga_id, *WHY)
+    assert [each["outcome"] for each in json.loads(capsys.readouterr().out)] == ["not_sent"]
+    assert situations.shop.saga(saga_id).due_at is not None
+
+
+@committed
+def test_resume_parked_resumes_each_parked_saga_once(saga: Saga, situations: Situations, post: Post) -> None:
+    after, before = situations.parked_after_pivot(), situations.parked_compensation()
+    situations.failing()
+    post.sent.clear()
+    assert {each["outcome"] for each in saga("resume", "--parked", *WHY)} == {"resumed"}
+    assert dict(post.sent) == {after: Forward(4), before: Undo(("authorise_payment", "reserve_stock"))}
+    fails(3, saga, "resume", "--parked", *WHY)
+    assert len(post.sent) == 2
+
+
+@committed
+def test_resume_stuck_does_the_work_of_a_recovery_loop(saga: Saga, situations: Situations, post: Post) -> None:
+    late = overdue(situations, 2)
+    situations.failing()  # its time has not come
+    post.sent.clear()
+    assert saga("resume", "--stuck", *WHY) == {"rounds": 1, "looked_at": 2, "due": 0}
+    assert dict(post.sent) == dict.fromkeys(late, Forward(1))
+    fails(3, saga, "resume", "--stuck", *WHY)
+    assert len(post.sent) == 2
+
+
+@committed
+def test_resume_stuck_from_two_hosts_sends_everything_once(situations: Situations, post: Post) -> None:
+    late = overdue(situations, 12)
+    post.sent.clear()
+
+    def host() -> None:
+        resuming.recover(timedelta(seconds=20))
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as hosts:
+        for done in [hosts.submit(host), hosts.submit(host)]:
+            done.result()
+    assert sorted(saga_id for saga_id, _ in post.sent) == sorted(late)
+
+
+@committed
+def test_resume_stuck_gives_up_on_messages_that_may_merely_wait(
+    saga: Saga, situations: Situations, post: Post, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saga_id = situations.running()
+    SagaInstance.objects.filter(pk=saga_id).update(due_at=datetime.now(UTC) - timedelta(minutes=1))
+    monkeypatch.setattr("orchestration.markers.send", lambda *_, **__: True)  # no worker passes the marker on
+    post.sent.clear()
+    fails(1, saga, "resume", "--stuck", "--patience", 1, *WHY)
+    rounds = json.loads(capsys.readouterr().out)
+    assert (rounds["looked_at"], rounds["due"]) == (0, 1)
+    assert rounds["rounds"] > 1
+    assert post.sent == []
+
+
+@pytest.mark.parametrize("which", [(), ("--parked", "--stuck"), (str(uuid4()), "--parked")])
+def test_resume_wants_to_know_which(which: tuple[str, ...], saga: Saga, post: Post) -> None:
+    fails(2, saga, "resume", *which, *WHY)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "list --step no_such",
+        "list --status no_such",
+        "list --limit 0",
+        "show 1",
+        "resume --parked",
+        "resume x --reason y",
+    ],
+)
+def test_wrong_usage_is_code_2(arguments: str) -> None:
+    command = [sys.executable, "manage.py", "saga", *arguments.split()]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "usage:" in ended.stderr
