@@ -43,7 +43,7 @@ def _database(alias: str) -> Iterator[str]:
 
     missing = [f"{m.app_label}.{m.name}" for m, _ in plan if alias_of(m.app_label) == alias]
     if missing:
-        yield f"database {alias} ({name}): migration {missing[0]} is missing ({len(missing)} in all); run manage.py migrate"
+        yield f"database {alias} ({name}): migration {missing[0]} is missing, of {len(missing)}; run manage.py migrate"
 
 
 def _broker() -> Iterator[str]:

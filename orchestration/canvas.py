@@ -46,7 +46,7 @@ def divert_to_refusal(request: Context, saga_id: UUID, step: str, token: int, re
     """End the running task's chain: instead of the next step, the orchestrator hears of the refusal."""
     report = _report(STEP_REFUSED, saga_id, token)
     report["kwargs"] |= {"step": step, "refusal": dict(refusal)}
-    request.chain = [report]
+    request.chain = [report]  # type: ignore[assignment]
 
 
 def halt(request: Context) -> None:

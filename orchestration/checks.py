@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from orchestration import canvas, routes
 from orchestration.contracts.command import Action, Compensation
+from orchestration.messages import SagaTask
 from orchestration.participant.participant import NotAParticipant, participant_of
 from orchestration.saga import Saga
 from orchestration.sagas import definitions
@@ -16,7 +17,7 @@ from orchestration.sagas import definitions
 
 @register
 def check_definitions(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """Every command of every saga definition is known to a participant, registered, routed to a queue, and acked late."""
+    """Every command of every definition has a participant, and a task that is routed to a queue and acked late."""
     return [error for saga in definitions.values() for error in _saga_errors(saga)]
 
 
@@ -31,8 +32,9 @@ def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:
     for step in saga.steps:
-        for command in filter(None, (step.action, step.compensation)):
-            yield from _command_errors(saga, command)
+        yield from _command_errors(saga, step.action)
+        if step.compensation is not None:
+            yield from _command_errors(saga, step.compensation)
     yield from _task_errors(saga, canvas.bar_task(saga.pivot.action.service))
 
 
@@ -54,6 +56,8 @@ def _task_errors(saga: Saga, name: str) -> Iterator[CheckMessage]:
         return
     declared = {queue.name for queue in settings.TOPOLOGY.queues}
     if routes.queue_of(name) not in declared:
-        yield Error(f"{saga.name}: {name} is routed to {routes.queue_of(name)!r}, which is not declared.", id="sagas.E003")
-    if not (task.acks_late and task.reject_on_worker_lost and task.mandatory):
+        yield Error(
+            f"{saga.name}: {name} is routed to {routes.queue_of(name)!r}, which is not declared.", id="sagas.E003"
+        )
+    if not (task.acks_late and task.reject_on_worker_lost and isinstance(task, SagaTask)):
         yield Error(f"{saga.name}: {name} is not acked late, requeued or mandatory; use SagaTask.", id="sagas.E004")

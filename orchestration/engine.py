@@ -17,7 +17,19 @@ from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.saga import Saga
 from orchestration.sagas import definition_of
 from orchestration.snapshot import columns_of, state_of
-from orchestration.states import ENDED, CancelRequested, Command, Decision, Entry, Event, Forward, Kind, Phase, Resumed, State
+from orchestration.states import (
+    ENDED,
+    CancelRequested,
+    Command,
+    Decision,
+    Entry,
+    Event,
+    Forward,
+    Kind,
+    Phase,
+    Resumed,
+    State,
+)
 from orchestration.transitions import decide
 
 logger = logging.getLogger(__name__)

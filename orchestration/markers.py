@@ -58,7 +58,9 @@ def lost() -> Q:
 
 def send(route: str, queues: list[str], *, now: datetime) -> bool:
     """Send a marker unless somebody sent one a moment ago; say whether it was sent."""
-    Marker.objects.using(ALIAS).bulk_create([Marker(route=route, sent_at=now - settings.MARKER_PERIOD)], ignore_conflicts=True)
+    Marker.objects.using(ALIAS).bulk_create(
+        [Marker(route=route, sent_at=now - settings.MARKER_PERIOD)], ignore_conflicts=True
+    )
     stale = Marker.objects.using(ALIAS).filter(route=route, sent_at__lte=now - settings.MARKER_PERIOD)
     if not stale.update(sent_at=now):
         return False

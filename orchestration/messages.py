@@ -19,7 +19,9 @@ class SagaTask(Task):  # type: ignore[misc]
     max_retries = 0  # retries have one owner, the saga
     resultrepr_maxsize = 1  # what a step returns is what the saga knows: nothing for logs and events
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def apply_async(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
         """Publish.
 
         :raises OperationalError: when the broker did not confirm it, or could not route it; it may still arrive.

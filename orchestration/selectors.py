@@ -39,9 +39,7 @@ def saga(saga_id: UUID) -> SagaInstance | None:
 
 def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
     """The saga that this customer started with this key."""
-    return (
-        SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
-    )
+    return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
 
 
 def saga_of_customer(customer_id: str, saga_id: UUID) -> SagaInstance | None:

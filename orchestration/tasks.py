@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from celery import Task, shared_task
+from celery import shared_task
 from celery.exceptions import Reject
 from django.conf import settings
 
@@ -41,8 +41,8 @@ def _report(name: str) -> Callable[[Callable[..., tuple[Event, Carried]]], Any]:
     """Make a task of a function that reads a message as an event and what was learned on the way."""
 
     def decorate(read: Callable[..., tuple[Event, Carried]]) -> Any:
-        @shared_task(name=_ours(name), bind=True, base=SagaTask, typing=False)
-        def task(self: Task, *args: Any, saga_id: str = "", **facts: Any) -> None:
+        @shared_task(name=_ours(name), base=SagaTask, typing=False)
+        def task(*args: Any, saga_id: str = "", **facts: Any) -> None:
             try:
                 event, carried = read(*args, **facts)
                 saga, answers = UUID(saga_id), dict(carried["known"])
@@ -71,9 +71,7 @@ def chain_completed(carried: Carried, *, token: int) -> tuple[Event, Carried]:
 
 
 @_report(canvas.STEP_REFUSED)
-def step_refused(
-    carried: Carried, *, token: int, step: str, refusal: dict[str, Any]
-) -> tuple[Event, Carried]:
+def step_refused(carried: Carried, *, token: int, step: str, refusal: dict[str, Any]) -> tuple[Event, Carried]:
     return StepRefused(step=step, refusal=refusal, done=_trail(carried)), carried
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from kombu import Connection, Exchange, Queue
 
@@ -55,6 +56,7 @@ class Topology:
 
         :raises amqp.exceptions.PreconditionFailed: when one exists with other properties.
         """
+        channel: Any
         with connection.channel() as channel:
             for exchange in (self.exchange, self.dead_letter_exchange):
                 channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=False)

@@ -1,7 +1,7 @@
 """CPU time of the processes that take part, from /proc."""
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +9,14 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PARTS = {"postgres": "PostgreSQL", "beam.smp": "RabbitMQ", "redis-server": "Redis", "valkey-server": "Valkey"}
 
 
-def seconds_by_part(own: set[int]) -> Counter[str] | None:
+def seconds_by_part(own: set[int]) -> dict[str, float] | None:
     """CPU seconds so far of the servers, of workers, and of the processes in `own`; None where /proc is missing.
 
     Read it twice and subtract. Processes that end in between are not counted, so start none and stop none.
     """
     if not Path("/proc/self/stat").exists():
         return None
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for pid in _pids():
         try:
             part = _part(pid, own)

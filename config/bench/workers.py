@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 
@@ -40,6 +41,7 @@ def _start(number: int, threads: int) -> subprocess.Popen[bytes]:
 
 
 def _consumers() -> int:
+    channel: Any
     with app.connection_for_write() as connection, connection.channel() as channel:
         counted: int = channel.queue_declare(settings.TOPOLOGY.queues[-1].name, passive=True).consumer_count
         return counted

@@ -29,10 +29,17 @@ def choose(register: Register, environment: Mapping[str, str]) -> dict[str, str]
         or ways.first(EMBEDDED_POSTGRES, (installed, lambda _: installed(POSTGRES))),
         RABBITMQ.variable: configured(RABBITMQ)
         or installed(RABBITMQ)
-        or ways.listening(RABBITMQ)
+        or _listening_rabbitmq()
         or _valkey_as_broker(redis),
         REDIS.variable: redis,
     }
+
+
+def _listening_rabbitmq() -> str | None:
+    url = ways.listening(RABBITMQ)
+    if url:
+        print("messages go through the RabbitMQ that listens here, in queues that are removed at the end", flush=True)
+    return url
 
 
 def _valkey_as_broker(redis_url: str) -> str:

@@ -66,34 +66,30 @@ class PrivatePostgres(PrivateServer):
         return self.directory / "cluster"
 
     def _launch(self) -> None:
-        self._make_reachable()
+        if self._account is not None:
+            os.chown(self.directory, self._account.pw_uid, self._account.pw_gid)
+        programs = self._programs()
         if not (self._cluster / "PG_VERSION").exists():
-            self._initdb()
+            self._initdb(programs)
         options = [part for item in self.settings.items() for part in ("-c", "=".join(item))]
-        command: list[str | Path] = [
-            self._bin_dir / "postgres",
-            "-D",
-            self._cluster,
-            "-p",
-            str(self.port),
-            *options,
-        ]
+        command = [programs / "postgres", "-D", self._cluster, "-p", str(self.port), *options]
         self._spawn(command, env=_ENVIRONMENT, account=self._account)
 
-    def _make_reachable(self) -> None:
-        """Let the account that runs the server get at its directory and its programs.
+    def _programs(self) -> Path:
+        """Give a directory of programs that the server's account can enter: a copy when the original is closed to it.
 
-        A checkout or virtual environment in /root is closed to it, and opening that up is not ours to do.
+        A virtual environment in /root is; opening that up is not ours to do.
         """
-        if self._account is None:
-            return
-        os.chown(self.directory, self._account.pw_uid, self._account.pw_gid)
-        if not reachable(self._bin_dir):
-            self._bin_dir = _copy_programs(self._bin_dir, self.directory / "programs")
+        if self._account is None or reachable(self._bin_dir):
+            return self._bin_dir
+        copy = self.directory / "programs"
+        if not copy.exists():
+            _copy_programs(self._bin_dir, copy)
+        return copy / self._bin_dir.relative_to(_site_packages(self._bin_dir))
 
-    def _initdb(self) -> None:
+    def _initdb(self, programs: Path) -> None:
         command: list[str | Path] = [
-            *(self._bin_dir / "initdb", "-D", self._cluster, "-U", SUPERUSER),
+            *(programs / "initdb", "-D", self._cluster, "-U", SUPERUSER),
             *("-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"),
         ]
         done = subprocess.run(
@@ -167,13 +163,16 @@ def private_directory(preferred: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="private-postgres-"))
 
 
-def _copy_programs(bin_dir: Path, target: Path) -> Path:
-    """Copy a wheel's programs with the libraries that lie beside its package, and say where they are."""
-    package = bin_dir.parent.parent
-    for source in (package / "pginstall", package.with_name(f"{package.name}.libs")):
-        relative = source.relative_to(package.parent)
-        shutil.copytree(source, target / relative, symlinks=True, dirs_exist_ok=True)
-    return target / bin_dir.relative_to(package.parent)
+def _copy_programs(bin_dir: Path, target: Path) -> None:
+    """Copy a wheel's programs with the libraries that lie beside its package."""
+    site_packages = _site_packages(bin_dir)
+    package = bin_dir.relative_to(site_packages).parts[0]
+    for part in (f"{package}/pginstall", f"{package}.libs"):
+        shutil.copytree(site_packages / part, target / part, symlinks=True)
+
+
+def _site_packages(bin_dir: Path) -> Path:
+    return bin_dir.parents[2]
 
 
 def _version(bin_dir: Path) -> list[int]:

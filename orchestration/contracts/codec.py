@@ -33,7 +33,7 @@ def decode(contract: type[T], data: Mapping[str, Any]) -> T:
 
     :raises Malformed: when a field is missing or of the wrong type.
     """
-    return _decoder(contract)(data, contract.__name__)  # type: ignore[no-any-return]
+    return _decoder(contract)(data, contract.__name__)  # type: ignore[arg-type, no-any-return]
 
 
 @cache

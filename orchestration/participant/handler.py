@@ -100,9 +100,7 @@ def _undo_all(
     for saga_id in done:
         work(decode(compensation.request, known[saga_id]))
     if done:
-        rows.change(
-            ledger, alias, compensation.step, [Change(saga_id, Status.UNDONE) for saga_id in done], fresh=False
-        )
+        rows.change(ledger, alias, compensation.step, [Change(saga_id, Status.UNDONE) for saga_id in done], fresh=False)
 
 
 def _bar_all(participant: Participant, calls: Sequence[Call]) -> list[bool]:

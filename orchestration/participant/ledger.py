@@ -53,9 +53,7 @@ class LedgerRow(models.Model):
         verbose_name = "ledger row"
         constraints = (
             models.UniqueConstraint(fields=("saga_id", "step"), name="%(app_label)s_ledger_one_row_per_step"),
-            models.CheckConstraint(
-                condition=Q(status__in=Status.values), name="%(app_label)s_ledger_status_is_known"
-            ),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="%(app_label)s_ledger_status_is_known"),
         )
         indexes = (
             models.Index(

@@ -28,8 +28,8 @@ class Outside:
     """A command carried out at a gateway or carrier. The kit runs these, in this order, and owns every commit.
 
     `call(request, keys) -> reply` does it. No transaction is open; the ledger row says *started*.
-    `find(request, keys) -> reply | None` asks what became of an earlier call under `keys.own`; None is "not known there",
-    after which the kit calls again under the same key, so that a late first call finds the key taken.
+    `find(request, keys) -> reply | None` asks what became of an earlier call under `keys.own`; None is "not known there":
+    the kit then calls again under the same key, so that a late first call finds the key taken.
     `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row.
     Each may raise a Refusal (a definite no); anything else means nobody knows.
     `key_lifetime`: how long the other side remembers a key.

@@ -18,7 +18,7 @@ from orchestration.participant.rows import Call, Change, Row
 
 def act(participant: Participant, action: Action, work: Outside, call: Call) -> Outcome:
     """Commit *started*, call, commit the result. Whoever finds *started* asks before it calls again."""
-    request = decode(action.request, call.known)
+    request: Any = decode(action.request, call.known)
     found = transactions.run(participant.service, lambda: _start(participant, work, call))
     if found is not None and found.is_final:
         return outcome_of(found)
@@ -37,7 +37,7 @@ def undo(participant: Participant, compensation: Compensation, work: Outside, ca
     found = transactions.run(participant.service, lambda: _start_undoing(participant, work, call))
     if found is None or found.status not in (Status.STARTED, Status.DONE, Status.UNDOING):
         return
-    request = decode(compensation.request, call.known)
+    request: Any = decode(compensation.request, call.known)
     keys = Keys(
         own=f"{call.saga_id}:{compensation.step}:compensation", action=f"{call.saga_id}:{compensation.step}:action"
     )

@@ -39,7 +39,9 @@ def make_tasks(participant: Participant) -> None:
             _make_task(command.name, participant.service, partial(_act, participant, command))
         else:
             _make_task(command.name, compensations_queue(participant.service), partial(_undo, participant, command))
-    _make_task(canvas.bar_task(participant.service), compensations_queue(participant.service), partial(_bar, participant))
+    _make_task(
+        canvas.bar_task(participant.service), compensations_queue(participant.service), partial(_bar, participant)
+    )
 
 
 def _make_task(name: str, queue: str, body: Body) -> None:

@@ -101,9 +101,7 @@ class Worker:
 
 def environment() -> dict[str, str]:
     """What a process of the project needs to meet this test run's databases and queues."""
-    return {
-        f"SHOP_{alias.upper()}_DATABASE_URL": _url(alias) for alias in settings.DATABASES if alias != "default"
-    } | {
+    return {f"SHOP_{alias.upper()}_DATABASE_URL": _url(alias) for alias in settings.DATABASES if alias != "default"} | {
         "SHOP_DEBUG": "true",
         "SHOP_QUEUE_PREFIX": settings.TOPOLOGY.prefix,
         "SHOP_QUEUE_TYPE": settings.TOPOLOGY.queue_type,

@@ -64,6 +64,7 @@ class Shop:
     def ended(self, *saga_ids: UUID, seconds: float = 120) -> list[str]:
         """Wait until all have ended; return the phases they ended in."""
         found = wait_for(lambda: self._all_ended(saga_ids), seconds=seconds, what=f"the end of {len(saga_ids)} sagas")
+        assert found is not None
         return [found[saga_id].phase for saga_id in saga_ids]
 
     def reaches(self, saga_id: UUID, line: str, *, seconds: float = 120) -> None:

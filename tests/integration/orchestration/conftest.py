@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import dispatch, markers, recovery
+from orchestration import dispatch, markers
 from orchestration.models import SagaInstance
 from orchestration.states import Command
 
@@ -37,5 +37,4 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     monkeypatch.setattr(dispatch, "send", send)
     monkeypatch.setattr(dispatch, "broker_is_ready", lambda: not recorder.away)
     monkeypatch.setattr(markers, "relay", relay)
-    assert recovery.dispatch is dispatch
     return recorder

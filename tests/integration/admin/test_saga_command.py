@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from config import env
-from orchestration import dispatch, selectors
+from orchestration import selectors
 from orchestration.management import resuming
 from orchestration.models import SagaInstance
 from orchestration.states import Forward, Undo
@@ -26,24 +26,10 @@ pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 committed = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 """For tests that look at what is sent after a commit, or in which services act."""
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WHY = ("--reason", "the gateway is back")
 
 Saga = Callable[..., Any]
-
-
-@pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Post:
-    """Stands where the broker is."""
-    post = Post()
-    monkeypatch.setattr(dispatch, "send", post.send)
-    monkeypatch.setattr(dispatch, "broker_is_ready", post.is_ready)
-    return post
-
-
-@pytest.fixture
-def situations(db: None, post: Post) -> Situations:
-    return Situations()
 
 
 @pytest.fixture
@@ -206,7 +192,7 @@ def test_resume_of_a_saga_of_an_unknown_definition_fails(saga: Saga, situations:
 
 def test_resume_without_a_broker_changes_nothing(saga: Saga, situations: Situations, post: Post) -> None:
     saga_id = situations.parked_after_pivot()
-    post.there = False
+    post.answers = False
     fails(1, saga, "resume", saga_id, *WHY)
     assert situations.shop.saga(saga_id).parked
 
@@ -216,8 +202,7 @@ def test_a_broker_lost_in_the_middle_is_reported(
     saga: Saga, situations: Situations, post: Post, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saga_id = situations.parked_after_pivot()
-    dispatch.broker_is_ready = lambda: True  # type: ignore[assignment]  # put back with the fixture's patch
-    post.there = False
+    post.takes = False
     fails(1, saga, "resume", saga_id, *WHY)
     assert [each["outcome"] for each in json.loads(capsys.readouterr().out)] == ["not_sent"]
     assert situations.shop.saga(saga_id).due_at is not None

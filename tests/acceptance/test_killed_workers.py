@@ -1,0 +1,59 @@
+"""A worker killed with SIGKILL at every boundary, and another one that takes over."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from orders.models import Order
+from payments.gateways.sandbox import models as gateway
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+def killed(shop, start_worker, crash_at: str, **asked: Any) -> list[str]:
+    """Place an order, see the worker die at that point, start another one; the phase the saga ends in."""
+    doomed = start_worker(app="tests.support.crashing", env={"CRASH_AT": crash_at})
+    saga_id = shop.place(**asked)
+    assert doomed.wait_until_dead() == -signal.SIGKILL
+    start_worker()
+    return shop.ended(saga_id)
+
+
+@pytest.mark.parametrize(
+    "crash_at",
+    [
+        "before_commit inventory.reserve_stock 1",
+        "after_commit inventory.reserve_stock 1",
+        "after_publish inventory.reserve_stock 1",
+        "after_commit payments.authorise_payment 1",  # started, and the gateway was not called
+        "before_commit payments.authorise_payment 2",  # the gateway holds the money, and nobody wrote it down
+        "before_commit orders.place_order 1",
+        "after_commit orders.place_order 1",
+        "before_commit payments.capture_payment 2",
+        "after_decision orchestration.chain_completed 1",
+    ],
+)
+def test_order_is_placed_and_paid_once(shop, start_worker, crash_at: str):
+    assert killed(shop, start_worker, crash_at) == ["completed"]
+    assert Order.objects.count() == 1
+    assert gateway.Operation.objects.count() == 2  # an authorisation and a capture
+    assert shop.available() == 999
+
+
+@pytest.mark.parametrize(
+    "crash_at",
+    [
+        "before_dispatch orchestration.step_refused 1",
+        "after_decision orchestration.step_refused 1",
+        "after_commit payments.refund_payment 1",  # undoing, and the gateway was not called
+        "before_commit payments.refund_payment 2",  # the gateway let the money go, and nobody wrote it down
+        "before_commit inventory.release_stock 1",
+        "after_commit inventory.release_stock 1",
+        "after_publish inventory.release_stock 1",
+    ],
+)
+def test_refused_order_is_undone_once(shop, start_worker, crash_at: str):
+    assert killed(shop, start_worker, crash_at, line2="carrier_refuse") == ["compensated"]
+    assert gateway.Operation.objects.count() == 2  # an authorisation and a void
+    assert shop.available() == 1000

@@ -1,0 +1,110 @@
+"""`manage.py audit`: what it prints, and its exit code."""
+
+import json
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, ManagementUtility, call_command
+from django.db import connections
+
+from config.audit import books
+from orchestration.models import SagaInstance
+from orders.models import OrderLine
+from tests.integration.audit.courier import Courier
+from tests.support.shop import Shop
+
+
+def printed(*arguments: str) -> str:
+    out = StringIO()
+    call_command("audit", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def printed_before_failing(*arguments: str) -> str:
+    out = StringIO()
+    with pytest.raises(SystemExit, match="1"):
+        call_command("audit", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_books_that_agree_are_told_in_json(completed: UUID) -> None:
+    told = json.loads(printed("--format", "json"))
+    assert told["ok"] is True
+    assert told["violations"] == told["not_made"] == []
+    assert told["checked"]["Q2"] == 1
+
+
+def test_books_that_agree_are_told_in_words(completed: UUID) -> None:
+    lines = printed().splitlines()
+    assert lines[0].split()[:4] == ["A1", "ok", "1", "checked"]
+    assert lines[-1] == "the books agree"
+
+
+def test_a_violation_is_told_in_json_with_its_ids(completed: UUID, shop: Shop) -> None:
+    OrderLine.objects.all().delete()
+    told = json.loads(printed_before_failing("--format", "json"))
+    assert told["ok"] is False
+    assert told["violations"] == [
+        {
+            "invariant": "Q5",
+            "message": "The order's total is 200 GBP, its lines add up to 0.",
+            "ids": {"saga": str(completed), "order": str(shop.saga(completed).order_id)},
+        }
+    ]
+
+
+def test_a_violation_is_told_in_words_with_its_ids(completed: UUID) -> None:
+    OrderLine.objects.all().delete()
+    *_, line, last = printed_before_failing().splitlines()
+    assert line.startswith(f"Q5  The order's total is 200 GBP, its lines add up to 0.  saga={completed} order=")
+    assert last == "1 violations"
+
+
+def test_a_saga_at_work_is_a_violation_unless_told_otherwise(shop: Shop, courier: Courier) -> None:
+    shop.place()
+    assert "The saga has not ended, it is running." in printed_before_failing()
+    assert "the books agree" in printed("--running")
+
+
+def test_parked_sagas_may_be_named(shop: Shop, courier: Courier) -> None:
+    parked, other = shop.place(), shop.place()
+    SagaInstance.objects.update(parked=True, due_at=None)
+    assert "the books agree" in printed("--allow-parked")
+    assert "the books agree" in printed("--allow-parked", str(parked), str(other))
+    assert f"Q1  The saga has not ended, it is running, parked.  saga={other}" in printed_before_failing(
+        "--allow-parked", str(parked)
+    )
+
+
+def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
+    completed: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "chosen_gateway", object)
+    monkeypatch.setattr(books, "chosen_carrier", object)
+    told = json.loads(printed("--format", "json"))
+    assert told["not_made"] == [
+        "Q4, and A4, Q2, Q3, Q5 and Q6 at the gateway: it is not the sandbox",
+        "A4, Q2, Q3 and Q6 at the carrier: it is not the sandbox",
+    ]
+    assert told["checked"]["Q4"] == 0
+
+
+def test_a_definition_that_is_gone_is_said_not_to_be_checked(completed: UUID) -> None:
+    SagaInstance.objects.update(definition="checkout.v0")
+    assert "not made: A6, Q2 and Q3 of 1 sagas: this code has no definition checkout.v0" in printed()
+
+
+def test_a_database_that_cannot_be_read_is_named(completed: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere: dict[str, Any] = {**connections["shipping"].settings_dict, "NAME": "nowhere", "OPTIONS": {}}
+    connections["shipping"].close()
+    monkeypatch.setattr(connections["shipping"], "settings_dict", nowhere)
+    with pytest.raises(CommandError, match=r'^database shipping \(nowhere\): .*"nowhere" does not exist'):
+        printed()
+
+
+@pytest.mark.parametrize("arguments", [["--format", "xml"], ["--allow-parked", "not-a-uuid"], ["--nonsense"]])
+def test_a_mistake_in_the_command_line_is_exit_code_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        ManagementUtility(["manage.py", "audit", *arguments]).execute()
