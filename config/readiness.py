@@ -52,7 +52,7 @@ def _broker() -> Iterator[str]:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             settings.TOPOLOGY.declare(connection)
     except PreconditionFailed as error:
-        yield f"a queue exists with other properties than SHOP_QUEUE_TYPE={settings.TOPOLOGY.queue_type}: {_line(error)}"
+        yield f"a queue exists that is not SHOP_QUEUE_TYPE={settings.TOPOLOGY.queue_type}: {_line(error)}"
     except (OperationalError, OSError, AMQPError) as error:
         yield f"broker (SHOP_BROKER_URL) {connection.as_uri()}: {_line(error)}"
 

@@ -41,8 +41,9 @@ def _report(name: str) -> Callable[[Callable[..., tuple[Event, Carried]]], Any]:
     """Make a task of a function that reads a message as an event and what was learned on the way."""
 
     def decorate(read: Callable[..., tuple[Event, Carried]]) -> Any:
-        @shared_task(name=_ours(name), base=SagaTask, typing=False)
-        def task(*args: Any, saga_id: str = "", **facts: Any) -> None:
+        # Bound, or Celery would run an errback inline in the failing worker and swallow what it raises.
+        @shared_task(name=_ours(name), bind=True, base=SagaTask, typing=False)  # type: ignore[arg-type]
+        def task(self: SagaTask, *args: Any, saga_id: str = "", **facts: Any) -> None:
             try:
                 event, carried = read(*args, **facts)
                 saga, answers = UUID(saga_id), dict(carried["known"])

@@ -28,7 +28,7 @@ class Outside:
     """A command carried out at a gateway or carrier. The kit runs these, in this order, and owns every commit.
 
     `call(request, keys) -> reply` does it. No transaction is open; the ledger row says *started*.
-    `find(request, keys) -> reply | None` asks what became of an earlier call under `keys.own`; None is "not known there":
+    `find(request, keys) -> reply | None` asks what became of an earlier call under `keys.own`; None is "not known":
     the kit then calls again under the same key, so that a late first call finds the key taken.
     `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row.
     Each may raise a Refusal (a definite no); anything else means nobody knows.
