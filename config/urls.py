@@ -11,6 +11,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+handler400 = "orchestration.api.handlers.bad_request"
+handler403 = "orchestration.api.handlers.forbidden"
+handler404 = "orchestration.api.handlers.not_found"
+handler500 = "orchestration.api.handlers.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),

@@ -15,9 +15,8 @@ def check_totals(books: Books, findings: Findings) -> None:
     for saga_id, order in books.services.orders.items():
         findings.look_at("Q5")
         for fault in _total_faults(saga_id, books):
-            findings.violated(
-                "Q5", f"The order's total is {order.total_minor} {order.currency}, {fault}.", order=order.id
-            )
+            told = f"The order's total is {order.total_minor} {order.currency}, {fault}."
+            findings.violated("Q5", told, saga=saga_id, order=order.id)
 
 
 def check_gateway(books: Books, accounts: Accounts, findings: Findings) -> None:

@@ -72,7 +72,7 @@ class PrivatePostgres(PrivateServer):
         if not (self._cluster / "PG_VERSION").exists():
             self._initdb(programs)
         options = [part for item in self.settings.items() for part in ("-c", "=".join(item))]
-        command = [programs / "postgres", "-D", self._cluster, "-p", str(self.port), *options]
+        command: list[str | Path] = [programs / "postgres", "-D", self._cluster, "-p", str(self.port), *options]
         self._spawn(command, env=_ENVIRONMENT, account=self._account)
 
     def _programs(self) -> Path:

@@ -83,9 +83,9 @@ class SagaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context |= page_of(case, result_urls(case.log, request.user), now=datetime.now(UTC))
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description="current step", empty_value=wording.NOTHING)
+    @admin.display(description="current step")
     def step(self, instance: SagaInstance) -> str:
-        return standing_of(instance).step
+        return standing_of(instance).step or wording.NOTHING
 
     @admin.display(description="attempts")
     def attempts(self, instance: SagaInstance) -> int:

@@ -47,6 +47,7 @@ def make_tasks(participant: Participant) -> None:
 def _make_task(name: str, queue: str, body: Body) -> None:
     @shared_task(name=send_to(settings.TOPOLOGY.name(queue), name), bind=True, base=SagaTask, typing=False)
     def task(self: Task, *args: Any, **ids: Any) -> Carried:
+        carried: Carried = {"known": {}, "trail": []}
         try:
             call, carried = _read(*args, **ids)
             return body(self, call, carried)

@@ -12,8 +12,6 @@ from typing import Any
 from celery import current_task, signals
 
 from config.celery import app
-from orchestration import dispatch, engine
-from orchestration.participant import transactions
 
 __all__ = ["app"]
 
@@ -83,6 +81,12 @@ def after_publish(task: Any, **_: Any) -> None:
     reach("after_publish", task.name)
 
 
-transactions._once = after_commit(before_commit(transactions._once))
-dispatch.send = before_dispatch(dispatch.send)
-engine._compare_and_set = after_decision(engine._compare_and_set)
+@signals.worker_init.connect
+def lay_points(**_: Any) -> None:
+    """Wrap what the points are about, now that Django is set up."""
+    from orchestration import dispatch, engine
+    from orchestration.participant import transactions
+
+    transactions._once = after_commit(before_commit(transactions._once))
+    dispatch.send = before_dispatch(dispatch.send)
+    engine._compare_and_set = after_decision(engine._compare_and_set)

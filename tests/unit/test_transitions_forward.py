@@ -139,6 +139,11 @@ def test_open_breaker_is_waited_for_and_is_no_attempt() -> None:
     assert story.kinds.count(Kind.WAITING) == 5
 
 
+def test_open_breaker_does_not_use_up_the_last_attempt() -> None:
+    story = Story().fails(ROOM, CAR).hears(Due()).fails(ROOM).hears(Due()).fails(ROOM, until=NOON)
+    assert story.state.phase is Phase.RUNNING
+
+
 def test_lost_message_is_sent_again_and_the_next_one_is_waited_for_longer() -> None:
     story = Story()
     waits = []

@@ -65,6 +65,7 @@ def test_giving_up_bars_the_pivot_before_anything_is_undone(saga: Saga, event: E
 def test_deadline_that_passes_while_a_retry_is_waited_for_bars_the_pivot() -> None:
     story = Story().fails(SEAT, CAR, ROOM).hears(DeadlinePassed())
     assert story.sent == [Forward(0), Bar()]
+    assert story.state.failures == {}
 
 
 def test_bar_that_fails_is_tried_again_when_due_and_never_parked() -> None:

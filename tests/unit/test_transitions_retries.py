@@ -14,6 +14,7 @@ from orchestration.states import (
     Undo,
 )
 from tests.unit.stories import (
+    ALL,
     BACK,
     CAR,
     ITINERARY,
@@ -35,6 +36,7 @@ def test_compensation_that_fails_does_not_hold_up_the_others() -> None:
     story = compensating().fails(ROOM)
     assert story.sent[-2:] == [Undo((SEAT, ROOM, CAR)), Undo((SEAT, CAR))]
     story.hears(StepsUndone(at_noon(SEAT, CAR)))
+    assert not story.state.in_flight
     assert story.due == timedelta(seconds=0.5)
     story.hears(Due())
     assert story.sent[-1] == Undo((ROOM,))
@@ -78,6 +80,18 @@ def test_compensation_parked_last_still_has_the_waiting_ones_tried_again() -> No
     assert story.sent[-1] == Undo((SEAT, ROOM))
 
 
+def test_failures_of_an_action_do_not_count_against_its_compensation() -> None:
+    story = Story().fails(ROOM, CAR).hears(Due()).is_refused(SEAT, ROOM).fails(ROOM)
+    assert story.state.failures == {ROOM: 1}
+    assert story.state.parked == frozenset()
+
+
+def test_late_news_that_a_parked_compensation_was_made_ends_the_saga() -> None:
+    story = compensating().fails(SEAT, hopeless=True).hears(StepsUndone(at_noon(*BACK)))
+    assert story.state.phase is Phase.COMPENSATED
+    assert (story.state.parked, story.state.held) == (frozenset(), frozenset())
+
+
 def test_compensation_that_waits_for_a_breaker_is_never_parked() -> None:
     story = compensating().hears(StepsUndone(at_noon(SEAT, ROOM)), Due())
     for _ in range(5):
@@ -98,6 +112,12 @@ def test_step_after_the_pivot_is_retried_without_end_and_parked_on_the_way() -> 
     story.hears(RESUMED).fails(ITINERARY).hears(Due())
     assert story.sent == [Forward(0), Forward(5), Forward(5), Forward(5)]
     story.hears(ChainCompleted(at_noon(ITINERARY)))
+    assert (story.state.phase, story.state.parked) == (Phase.COMPLETED, frozenset())
+
+
+def test_late_news_that_a_parked_step_was_done_completes_the_saga() -> None:
+    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, hopeless=True)
+    story.hears(ChainCompleted(at_noon(*ALL)))
     assert (story.state.phase, story.state.parked) == (Phase.COMPLETED, frozenset())
 
 

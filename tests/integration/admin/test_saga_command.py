@@ -101,10 +101,9 @@ def test_a_table_that_is_no_terminals_is_not_folded(situations: Situations, caps
     call_command("saga", "list")
     heading, line = capsys.readouterr().out.splitlines()
     assert heading.split()[:4] == ["id", "definition", "phase", "parked"]
-    assert line.split() == [
-        *(str(saga_id), "checkout.v1", "finishing", "capture_payment", "capture_payment"),
-        *("1", "0", "s", "GatewayTimeout"),
-    ]
+    cells = line.split()
+    assert cells[:6] == [str(saga_id), "checkout.v1", "finishing", "capture_payment", "capture_payment", "1"]
+    assert cells[-1] == "GatewayTimeout"
 
 
 @committed

@@ -28,14 +28,12 @@ def row_of(operator: Operator, saga_id: UUID) -> str:
 
 def test_a_failing_saga_shows_step_tries_and_last_error(operator: Operator, situations: Situations) -> None:
     saga_id = situations.failing("authorise_payment", tries=3)
-    assert (
-        row_of(operator, saga_id) == f"{saga_id} running {NOTHING} authorise_payment 3 GatewayTimeout 0 s checkout.v1"
-    )
+    assert row_of(operator, saga_id).startswith(f"{saga_id} running {NOTHING} authorise_payment 3 GatewayTimeout ")
 
 
 def test_a_parked_saga_says_so(operator: Operator, situations: Situations) -> None:
     saga_id = situations.parked_after_pivot()
-    assert row_of(operator, saga_id) == f"{saga_id} finishing parked capture_payment 1 GatewayTimeout 0 s checkout.v1"
+    assert row_of(operator, saga_id).startswith(f"{saga_id} finishing parked capture_payment 1 GatewayTimeout ")
 
 
 def test_a_saga_without_a_failed_try_says_why_it_gave_up(operator: Operator, situations: Situations) -> None:
