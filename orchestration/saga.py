@@ -36,7 +36,7 @@ class Retry:
 
     def delay(self, failures: int, jitter: float) -> timedelta:
         """The wait after that many failures in a row (from 1); `jitter` is uniform in [0, 1)."""
-        ceiling = min(self.cap, self.first * 2 ** min(failures - 1, 30))
+        ceiling: timedelta = min(self.cap, self.first * 2 ** min(failures - 1, 30))
         return ceiling * jitter
 
 
@@ -115,6 +115,8 @@ class Saga:
 
     def _check_names(self) -> None:
         names = [step.name for step in self.steps]
+        if nameless := [step.action.name for step in self.steps if not step.name]:
+            raise BadDefinition(f"{self.name}: {nameless[0]!r} is not service.verb_noun")
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise BadDefinition(f"{self.name}: {', '.join(twice)} appears twice")
 
@@ -124,6 +126,8 @@ class Saga:
                 raise BadDefinition(f"{self.name}: {step.name} is before the pivot and has no compensation")
             if step.compensation.undoes != step.action:
                 raise BadDefinition(f"{self.name}: {step.compensation.name} does not undo {step.name}")
+            if step.compensation.service != step.action.service:
+                raise BadDefinition(f"{self.name}: {step.compensation.name} is another service's than {step.name}")
         for step in self.steps[self.pivot_position + 1 :]:
             if step.compensation is not None:
                 raise BadDefinition(f"{self.name}: {step.name} is after the pivot and has a compensation")

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO, Any, cast
 
+from django.core.management.base import OutputWrapper
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,9 +23,10 @@ from orchestration.standing import standing_of
 WIDTH_OF_A_FILE = 1_000  # columns; nothing is folded where no terminal limits it
 
 
-def show(tables: Iterable[Table], file: IO[str]) -> None:
+def show(tables: Iterable[Table], out: OutputWrapper) -> None:
     """Print the tables, as wide as the terminal if there is one."""
-    console = Console(file=file, width=None if file.isatty() else WIDTH_OF_A_FILE, highlight=False)
+    width = None if out.isatty() else WIDTH_OF_A_FILE
+    console = Console(file=cast(IO[str], out), width=width, highlight=False)
     for table in tables:
         console.print(table)
 

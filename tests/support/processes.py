@@ -68,8 +68,9 @@ class Worker:
 
     def is_idle(self) -> bool:
         """Whether it holds no message."""
-        inspect = current_app.control.inspect(destination=[self.name], limit=1, timeout=10)
-        held = [inspect.active() or {}, inspect.reserved() or {}]
+        with current_app.connection_for_read() as connection:
+            inspect = current_app.control.inspect([self.name], timeout=10, limit=1, connection=connection)
+            held = [inspect.active() or {}, inspect.reserved() or {}]
         return all(self.name in reply and not reply[self.name] for reply in held)
 
     def wait_until_dead(self, seconds: float = 120) -> int:

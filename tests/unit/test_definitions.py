@@ -77,6 +77,16 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: trip_of(Step(rent_car), ROOM, SEAT, PIVOT),
         "trip.v1: rent_car is before the pivot and has no compensation",
     ),
+    "compensation by another service": (
+        lambda: trip_of(
+            Step(rent_car, compensation=Compensation("hotels.return_car", request=stories.TripOnly, undoes=rent_car)), PIVOT
+        ),
+        "trip.v1: hotels.return_car is another service's than rent_car",
+    ),
+    "a name without its service": (
+        lambda: trip_of(Pivot(Action("buy_ticket", request=stories.TripOnly))),
+        "trip.v1: 'buy_ticket' is not service.verb_noun",
+    ),
     "compensation of another action": (
         lambda: trip_of(Step(rent_car, compensation=cancel_room), ROOM, SEAT, PIVOT),
         "trip.v1: hotels.cancel_room does not undo rent_car",

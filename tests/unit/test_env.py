@@ -12,7 +12,8 @@ from config import env
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBUG = {"SHOP_DEBUG": "true"}
-REQUIRED = {"SHOP_SECRET_KEY": "not-for-development", "SHOP_SEALING_KEYS": "one,two"}
+KEYS = ["bm90LWZvci1wcm9kdWN0aW9uLW9ubHktZm9yLXRlc3Q=", "YW5vdGhlci1vbmUtYWxzby1vbmx5LWZvci10ZXN0aW4="]
+REQUIRED = {"SHOP_SECRET_KEY": "not-for-development", "SHOP_SEALING_KEYS": f"{KEYS[0]}, {KEYS[1]}"}
 
 BAD: dict[str, tuple[dict[str, str], str]] = {
     "unknown, with a suggestion": (
@@ -31,7 +32,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "queue type": (
         DEBUG | {"SHOP_QUEUE_TYPE": "quorom"},
-        "SHOP_QUEUE_TYPE: 'quorom' is neither 'classic' nor 'quorum'",
+        "SHOP_QUEUE_TYPE: 'quorom' is not one of classic, quorum",
     ),
     "not a number": (
         DEBUG | {"SHOP_BREAKER_FAIL_MAX": "many"},
@@ -40,6 +41,28 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "not above zero": (
         DEBUG | {"SHOP_PRESUMED_LOST_SECONDS": "0"},
         "SHOP_PRESUMED_LOST_SECONDS: 0.0 is not above zero",
+    ),
+    "neither true nor false": ({"SHOP_DEBUG": "ture"}, "SHOP_DEBUG: 'ture' is neither true nor false"),
+    "a key that seals nothing": (
+        DEBUG | {"SHOP_SEALING_KEYS": "short"},
+        "SHOP_SEALING_KEYS: key 1 is not 32 url-safe base64-encoded bytes",
+    ),
+    "a list of no keys": (DEBUG | {"SHOP_SEALING_KEYS": ","}, "SHOP_SEALING_KEYS: no key in it"),
+    "no scheme": (
+        DEBUG | {"SHOP_POSTGRES_URL": "127.0.0.1:5432"},
+        "SHOP_POSTGRES_URL: not a URL that begins with postgres:// or postgresql://",
+    ),
+    "a port that is none": (
+        DEBUG | {"SHOP_REDIS_URL": "redis://127.0.0.1:port/0"},
+        "SHOP_REDIS_URL: its port is not a number from 0 to 65535",
+    ),
+    "a log level that is none": (
+        DEBUG | {"SHOP_LOG_LEVEL": "LOUD"},
+        "SHOP_LOG_LEVEL: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
+    ),
+    "a carrier that is not there": (
+        DEBUG | {"SHOP_CARRIER": "shipping.carriers.pigeon.Pigeon"},
+        "SHOP_CARRIER: there is no module 'shipping.carriers.pigeon'",
     ),
     "development key outside debug": (
         {"SHOP_SECRET_KEY": "given", "SHOP_SEALING_KEYS": env.SETTINGS["SEALING_KEYS"].development[0]},
@@ -95,7 +118,7 @@ def test_what_is_required_is_enough_without_debug(monkeypatch: pytest.MonkeyPatc
     assert (values["DEBUG"], values["SECRET_KEY"], values["SEALING_KEYS"]) == (
         False,
         "not-for-development",
-        ["one", "two"],
+        KEYS,
     )
 
 
@@ -116,5 +139,10 @@ def test_alias_with_its_own_url_uses_it(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_database_that_is_not_postgresql_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, DEBUG | {"SHOP_POSTGRES_URL": "mysql://root@127.0.0.1:3306"})
-    with pytest.raises(env.BadSetting, match=r"^SHOP_POSTGRES_URL: 'mysql' is not PostgreSQL"):
-        env.database(env.read(), "orders")
+    with pytest.raises(env.BadSetting, match=r"^SHOP_POSTGRES_URL: not a URL that begins with postgres://"):
+        env.read()
+
+
+def test_a_secret_that_looks_like_a_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, REQUIRED | {"SHOP_SECRET_KEY": "$tr0ng"})
+    assert env.read()["SECRET_KEY"] == "$tr0ng"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from django.db import connections
 from config import env
 from orchestration import selectors
 from orchestration.management import resuming
-from orchestration.models import SagaInstance
+from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import Forward, Undo
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Post, Situations
 
@@ -233,8 +234,11 @@ def test_resume_stuck_does_the_work_of_a_recovery_loop(saga: Saga, situations: S
 def test_resume_stuck_from_two_hosts_sends_everything_once(situations: Situations, post: Post) -> None:
     late = overdue(situations, 12)
     post.sent.clear()
+    together = threading.Barrier(2)
 
     def host() -> None:
+        connections[ALIAS].ensure_connection()
+        together.wait()
         resuming.recover(timedelta(seconds=20))
         connections.close_all()
 

@@ -36,6 +36,12 @@ def test_a_parked_saga_says_so(operator: Operator, situations: Situations) -> No
     assert row_of(operator, saga_id).startswith(f"{saga_id} finishing parked capture_payment 1 GatewayTimeout ")
 
 
+def test_a_parked_step_is_not_under_way_while_others_are(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.parked_compensation()
+    assert situations.shop.saga(saga_id).in_flight
+    assert row_of(operator, saga_id).startswith(f"{saga_id} compensating parked authorise_payment 1 ")
+
+
 def test_a_saga_without_a_failed_try_says_why_it_gave_up(operator: Operator, situations: Situations) -> None:
     assert "cannot_deliver" in row_of(operator, situations.compensated())
 
