@@ -12,7 +12,8 @@ _once = SagaTask.apply_async
 
 
 def _twice(self: SagaTask, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-    _once(self, deepcopy(args), deepcopy(kwargs), **deepcopy(options))
+    copied = deepcopy({name: value for name, value in options.items() if name != "producer"})
+    _once(self, deepcopy(args), deepcopy(kwargs), **copied)
     return _once(self, args, kwargs, **options)
 
 

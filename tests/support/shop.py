@@ -71,6 +71,10 @@ class Shop:
         """Wait until the saga's story has this line."""
         wait_for(lambda: line in self.story(saga_id), seconds=seconds, what=f"{line!r} in the saga's log")
 
+    def has_done(self, saga_id: UUID, step: str, *, seconds: float = 120) -> None:
+        """Wait until the step's ledger row says so."""
+        wait_for(lambda: self.ledger(saga_id).get(step) == "done", seconds=seconds, what=f"{step} done")
+
     def send(self, saga_id: UUID, command: Command, *, times: int) -> None:
         """Send the command's messages so often at once, as they are sent for the saga as it stands now."""
         instance = self.saga(saga_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 from orchestration import dispatch, engine
 from orchestration.models import SagaInstance
 from orchestration.participant import handler
+from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import participant_of
 from orchestration.participant.rows import Call
 from orchestration.sagas.checkout import checkout
@@ -118,7 +119,9 @@ class Situations:
         for step in steps:
             action = checkout.by_name[step].action
             call = Call(saga_id, step, instance.token, known=known)
-            known |= handler.act(participant_of(action.service), action, [call])[0].answer
+            outcome = handler.act(participant_of(action.service), action, [call])[0]
+            assert isinstance(outcome, Done)
+            known |= outcome.answer
 
     def fail(
         self, saga_id: UUID, step: str, *, operation: Operation = Operation.ACTION, hopeless: bool = False

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from django.apps import apps
 from django.db import transaction
-from pytest_django import DjangoDbBlocker
+from django.test import TransactionTestCase
 
 from config import env
 from config.audit import violations
@@ -17,15 +17,20 @@ from tests.support.shop import Shop
 Found = Callable[[str], list[str]]
 
 
-@pytest.fixture(autouse=True)
-def every_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """All aliases, committing: an audit reads what is committed. Emptied by deleting: truncating takes a second."""
-    with django_db_blocker.unblock():
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """An audit reads what is committed, on every alias."""
+    marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+    for item in items:
+        if "/integration/audit/" in str(item.path):
+            item.add_marker(marker)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def emptied_by_deleting() -> Iterator[None]:
+    """Empty the databases after each test by deleting the few rows there are: truncating takes a second a test."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: _delete_everything())
         yield
-        for alias in env.ALIASES:
-            with transaction.atomic(using=alias):
-                for model in apps.get_app_config(alias).get_models():
-                    model._default_manager.using(alias).all()._raw_delete(alias)
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def courier(monkeypatch: pytest.MonkeyPatch) -> Courier:
 
 
 @pytest.fixture
-def shop(every_database: None, courier: Courier) -> Shop:
+def shop(db: None, courier: Courier) -> Shop:
     """A thousand mugs."""
     shop = Shop()
     shop.stock()
@@ -65,3 +70,10 @@ def compensated(shop: Shop, courier: Courier) -> UUID:
 def found() -> Found:
     """The messages of an invariant's violations, as an audit finds them now."""
     return lambda invariant: [each.message for each in violations() if each.invariant == invariant]
+
+
+def _delete_everything() -> None:
+    for alias in env.ALIASES:
+        with transaction.atomic(using=alias):
+            for model in apps.get_app_config(alias).get_models():
+                model._default_manager.using(alias).all()._raw_delete(alias)

@@ -86,8 +86,8 @@ def test_a_parked_saga_is_expected_only_when_told_so(shop: Shop, courier: Courie
 
 
 def test_everything_is_looked_at(shop: Shop, courier: Courier) -> None:
-    for options in ({}, {"line2": "carrier_refuse"}):
-        courier.settle(shop.place(**options))
+    for saga_id in (shop.place(), shop.place(line2="carrier_refuse")):
+        courier.settle(saga_id)
     findings = audit()
     assert findings.ok
     assert all(findings.checked.values()), findings.checked
