@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from orchestration.states import ENDED, Kind, Phase
 
 ALIAS = "orchestration"
+_ENDS = [phase for phase in Phase if phase in ENDED]  # in one order, or every run would ask for a migration
 
 
 class SagaInstance(models.Model):
@@ -49,12 +50,12 @@ class SagaInstance(models.Model):
             ),
             models.CheckConstraint(condition=Q(phase__in=list(Phase)), name="saga_phase_is_known"),
             models.CheckConstraint(
-                condition=Q(phase__in=list(ENDED), ended_at__isnull=False, due_at__isnull=True)
-                | ~Q(phase__in=list(ENDED)) & Q(ended_at__isnull=True),
+                condition=Q(phase__in=_ENDS, ended_at__isnull=False, due_at__isnull=True)
+                | ~Q(phase__in=_ENDS) & Q(ended_at__isnull=True),
                 name="saga_ended_is_never_due",
             ),
             models.CheckConstraint(
-                condition=Q(parked=True) | Q(due_at__isnull=False) | Q(phase__in=list(ENDED)),
+                condition=Q(parked=True) | Q(due_at__isnull=False) | Q(phase__in=_ENDS),
                 name="saga_unfinished_is_due_or_parked",
             ),
         )
@@ -63,7 +64,7 @@ class SagaInstance(models.Model):
             models.Index(fields=("order_id",), name="saga_by_order"),
             models.Index(fields=("idempotency_key",), name="saga_by_idempotency_key"),
             models.Index(fields=("-created_at",), name="saga_newest_first"),
-            models.Index(fields=("phase", "-created_at"), name="saga_unfinished", condition=~Q(phase__in=list(ENDED))),
+            models.Index(fields=("phase", "-created_at"), name="saga_unfinished", condition=~Q(phase__in=_ENDS)),
         )
 
     def __str__(self) -> str:
