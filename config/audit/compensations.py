@@ -25,7 +25,7 @@ Rows = Mapping[str, Remembered]
 def check(books: Books, findings: Findings) -> None:
     """A6, of every saga whose definition this code still has."""
     for saga in books.sagas.values():
-        if (definition := saga.steps) is None:
+        if (definition := saga.definition) is None:
             continue
         findings.look_at("A6")
         found = {step.name: books.services.row(step.name, saga.id) for step in definition.steps}

@@ -43,7 +43,7 @@ def _check_steps(books: Books, findings: Findings) -> None:
     for step, rows in books.services.ledgers.items():
         for saga_id in rows:
             saga = books.saga(saga_id)
-            if saga and saga.steps and step not in saga.steps.by_name:
+            if saga and saga.definition and step not in saga.definition.by_name:
                 findings.violated("Q6", f"The saga has no step {step} to this ledger row.", saga=saga_id, step=step)
 
 

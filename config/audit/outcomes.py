@@ -45,8 +45,8 @@ def check(books: Books, findings: Findings) -> None:
 
 
 def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
-    if saga.steps:
-        yield from _steps_not_done(saga, saga.steps, books)
+    if saga.definition:
+        yield from _steps_not_done(saga, saga.definition, books)
     yield from _order_faults(saga, books)
     holding = books.services.holdings.get(saga.id)
     if (holding.live if holding else {}) != saga.units:

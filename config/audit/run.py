@@ -56,7 +56,7 @@ def _check_sagas(books: Books, findings: Findings) -> None:
             findings.violated("A5", fault, saga=saga_id)
     compensations.check(books, findings)
     owners.check(books, findings)
-    gone = Counter(saga.definition for saga in books.sagas.values() if saga.steps is None)
+    gone = Counter(saga.definition_name for saga in books.sagas.values() if saga.definition is None)
     for name, count in sorted(gone.items()):
         findings.not_made.append(f"A6, Q2 and Q3 of {count} sagas: this code has no definition {name}")
 

@@ -36,7 +36,7 @@ class SagaFacts:
     """One saga; what it asks for (`units` by SKU, `total_minor`) is None or empty unless it is a checkout."""
 
     id: UUID
-    definition: str
+    definition_name: str
     phase: Phase
     units: Mapping[str, int]
     parked: bool
@@ -53,13 +53,13 @@ class SagaFacts:
         return self.phase in ENDED
 
     @property
-    def steps(self) -> Saga | None:
+    def definition(self) -> Saga | None:
         """Its definition, if this code still has it."""
-        return definitions.get(self.definition)
+        return definitions.get(self.definition_name)
 
     @property
     def is_checkout(self) -> bool:
-        return self.steps is not None and self.steps.request is CheckoutRequested
+        return self.definition is not None and self.definition.request is CheckoutRequested
 
 
 def read() -> dict[UUID, SagaFacts]:
@@ -80,8 +80,8 @@ def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, SagaFacts]:
     return {row[0]: _facts(*row) for row in rows}
 
 
-def _facts(saga_id: UUID, definition: str, phase: str, lines: list[dict[str, Any]] | None, *plain: Any) -> SagaFacts:
-    return SagaFacts(saga_id, sys.intern(definition), Phase(phase), _units(lines), *plain)
+def _facts(saga_id: UUID, name: str, phase: str, lines: list[dict[str, Any]] | None, *plain: Any) -> SagaFacts:
+    return SagaFacts(saga_id, sys.intern(name), Phase(phase), _units(lines), *plain)
 
 
 def _units(lines: list[dict[str, Any]] | None) -> Mapping[str, int]:

@@ -1,17 +1,15 @@
 """Each step failing and then recovering: nobody knows whether it was done, and it is done once."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from django.db import connections
 
 from inventory.models import Stock
 from orders.models import Order
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier
 from tests.support.crowd import at_once
+from tests.support.tables import missing_table
 
 pytestmark = pytest.mark.usefixtures("shared_worker", "audited")
 
@@ -96,14 +94,3 @@ def test_storm_of_version_conflicts_fails_no_order(shop):
 
     assert phases == ["completed"] * 20
     assert shop.available() == 980
-
-
-@contextmanager
-def missing_table(alias: str, table: str) -> Iterator[None]:
-    """Have every statement on the table fail."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-        try:
-            yield
-        finally:
-            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")

@@ -105,4 +105,4 @@ def replace_message(queue: str, mangle: Callable[[str, dict[str, Any]], Parts]) 
     """Put a mangled copy of the next message in its place."""
     message = broker.take_message(queue)
     body, headers = mangle(message.body, message.headers)
-    broker.publish_raw(queue, body, headers=headers, correlation_id=message.properties["correlation_id"], **JSON)
+    broker.publish_raw(queue, body, headers=headers, properties=message.properties, **JSON)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 def test_open_breaker_is_not_an_attempt(shop, start_worker):
     breaker = payments.commands[authorise_payment].breaker
     breaker.force_open(until=datetime.now(UTC) + timedelta(hours=1))
-    start_worker()
+    worker = start_worker()
 
     saga_id = shop.place()
     shop.reaches(saga_id, "waiting authorise_payment")
@@ -24,7 +24,9 @@ def test_open_breaker_is_not_an_attempt(shop, start_worker):
     assert steps["authorise_payment"].attempts == 0
     assert steps["authorise_payment"].last_error["class"] == "BreakerOpen"
 
+    worker.stop()
     breaker.close()
     engine.resume_saga(saga_id, by="ada", reason="the gateway is well again", now=datetime.now(UTC))
+    start_worker()  # a fresh process does not remember that it was open
     assert shop.ended(saga_id) == ["completed"]
     assert "failed authorise_payment" not in shop.story(saga_id)

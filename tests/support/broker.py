@@ -77,7 +77,6 @@ def talking_to(url: str) -> Iterator[None]:
 
 
 def _point_to(url: str) -> None:
-    current_app.pool.force_close_all()
     current_app.conf.broker_url = url
     current_app._pool = None
     current_app.amqp._producer_pool = None

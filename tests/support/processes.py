@@ -36,6 +36,8 @@ class Worker:
     ) -> None:
         self.queues = [settings.TOPOLOGY.name(queue) for queue in queues]
         self.name = f"worker{next(_numbers)}@test{os.getpid()}"
+        self.prefetched = threads * settings.CELERY_WORKER_PREFETCH_MULTIPLIER
+        """How many messages it holds at most."""
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115  closed when the worker has ended
         self.process = subprocess.Popen(
             [
