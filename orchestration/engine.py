@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from django.db import IntegrityError, connections, transaction
 from orchestration import dispatch
 from orchestration.contracts.codec import encode
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.participant import transactions
 from orchestration.saga import Saga
 from orchestration.sagas import definition_of
 from orchestration.snapshot import columns_of, state_of
@@ -51,6 +53,10 @@ class KeyInProgress(Exception):
 
 class RequestUnlike(TypeError):
     """The request is not of the type that the saga definition asks for."""
+
+
+class _SomebodyWasFaster(Exception):
+    """The row was changed between reading and writing it."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +110,8 @@ def apply(saga_id: UUID, event: Event, *, now: datetime, known: Mapping[str, Any
     :raises Contradiction: when the event cannot be true if the protocol holds.
     """
     while True:
-        instance = SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
-        if instance is None:
-            raise NoSuchSaga(f"there is no saga {saga_id}")
-        decision = decide(definition_of(instance.definition), state_of(instance), event, jitter=random.random())
-        answers = {name: fact for name, fact in known.items() if name not in instance.request}
-        if decision is None or _compare_and_set(instance, decision, answers, now):
-            return instance
+        with suppress(_SomebodyWasFaster):
+            return transactions.run(ALIAS, lambda: _apply_once(saga_id, event, known, now))
 
 
 def cancel_saga(saga_id: UUID, *, now: datetime) -> SagaInstance:
@@ -124,6 +125,17 @@ def cancel_saga(saga_id: UUID, *, now: datetime) -> SagaInstance:
 def resume_saga(saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
     """Try what the saga owes again now, parked steps too; an ended saga stays as it is."""
     return apply(saga_id, Resumed(by=by, reason=reason), now=now)
+
+
+def _apply_once(saga_id: UUID, event: Event, known: Mapping[str, Any], now: datetime) -> SagaInstance:
+    instance = SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
+    if instance is None:
+        raise NoSuchSaga(f"there is no saga {saga_id}")
+    decision = decide(definition_of(instance.definition), state_of(instance), event, jitter=random.random())
+    if decision is not None:
+        answers = {name: fact for name, fact in known.items() if name not in instance.request}
+        _compare_and_set(instance, decision, answers, now)
+    return instance
 
 
 def _new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: datetime) -> SagaInstance:
@@ -168,8 +180,11 @@ def _earlier(origin: Origin, error: IntegrityError) -> Started:
     return Started(instance.id, created=False)
 
 
-def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> bool:
-    """Write the decision if the row is still as it was read; then bring `instance` up to date and say so."""
+def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> None:
+    """Write the decision and its log entries, and bring `instance` up to date.
+
+    :raises _SomebodyWasFaster: when the row is not any more as it was read.
+    """
     changed = columns_of(decision.state) | {
         "version": instance.version + 1,
         "answers": instance.answers | answers,
@@ -179,17 +194,15 @@ def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[s
         "changed_at": now,
         "ended_at": now if decision.state.phase in ENDED else None,
     }
-    with transaction.atomic(using=ALIAS):
-        row = SagaInstance.objects.using(ALIAS).filter(pk=instance.pk, phase=instance.phase, version=instance.version)
-        if not row.update(**changed):
-            return False
-        first = instance.log_length + 1
-        for name, value in changed.items():
-            setattr(instance, name, value)
-        _write_entries(instance, decision.entries, first=first, now=now)
-        if command := decision.command:
-            transaction.on_commit(lambda: _send(instance, command), using=ALIAS, robust=True)
-    return True
+    row = SagaInstance.objects.using(ALIAS).filter(pk=instance.pk, phase=instance.phase, version=instance.version)
+    if not row.update(**changed):
+        raise _SomebodyWasFaster
+    first = instance.log_length + 1
+    for name, value in changed.items():
+        setattr(instance, name, value)
+    _write_entries(instance, decision.entries, first=first, now=now)
+    if command := decision.command:
+        transaction.on_commit(lambda: _send(instance, command), using=ALIAS, robust=True)
 
 
 def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> datetime | None:

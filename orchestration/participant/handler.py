@@ -56,11 +56,11 @@ def _act_all(
 ) -> list[Outcome]:
     ledger, alias = participant.ledger, participant.service
     fresh = rows.claim(ledger, alias, calls, Status.DONE)
-    found = rows.lock(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
+    found = rows.look(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
     known = {call.saga_id: call.known for call in calls}  # a message that is here twice is one call
     outcomes = {saga_id: _outcome(work(decode(action.request, known[saga_id]))) for saga_id in sorted(fresh)}
     if changes := [_change(saga_id, outcome) for saga_id, outcome in outcomes.items() if outcome != Done({})]:
-        rows.change(ledger, alias, action.step, changes, fresh=True)
+        rows.change(ledger, alias, action.step, changes)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
     return [(outcomes | repeated)[call.saga_id] for call in calls]
 
@@ -94,17 +94,18 @@ def _undo_all(
 ) -> None:
     ledger, alias = participant.ledger, participant.service
     barred = rows.claim(ledger, alias, calls, Status.BARRED)
-    found = rows.lock(ledger, alias, {call.saga_id for call in calls} - barred, compensation.step)
+    found = rows.look(ledger, alias, {call.saga_id for call in calls} - barred, compensation.step)
     known = {call.saga_id: call.known for call in calls}
     done = [saga_id for saga_id, row in found.items() if row.status == Status.DONE]
     for saga_id in done:
         work(decode(compensation.request, known[saga_id]))
     if done:
-        rows.change(ledger, alias, compensation.step, [Change(saga_id, Status.UNDONE) for saga_id in done], fresh=False)
+        undone = [Change(saga_id, Status.UNDONE) for saga_id in done]
+        rows.change(ledger, alias, compensation.step, undone, was=[Status.DONE])
 
 
 def _bar_all(participant: Participant, calls: Sequence[Call]) -> list[bool]:
     ledger, alias = participant.ledger, participant.service
     barred = rows.claim(ledger, alias, calls, Status.BARRED)
-    found = rows.lock(ledger, alias, {call.saga_id for call in calls} - barred, calls[0].step)
+    found = rows.look(ledger, alias, {call.saga_id for call in calls} - barred, calls[0].step)
     return [call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls]

@@ -1,8 +1,10 @@
 """Actions and compensations at a gateway or carrier: never called inside a transaction, asked before repeated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from django.db import IntegrityError
 
 from orchestration.contracts.codec import decode, encode
 from orchestration.contracts.command import Action, Compensation
@@ -16,20 +18,28 @@ from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change, Row
 
 
+class _Overtaken(Exception):
+    """Another copy of the message, or a compensation, has changed the row meanwhile."""
+
+
 def act(participant: Participant, action: Action, work: Outside, call: Call) -> Outcome:
     """Commit *started*, call, commit the result. Whoever finds *started* asks before it calls again."""
     request: Any = decode(action.request, call.known)
-    found = transactions.run(participant.service, lambda: _start(participant, work, call))
+    found = _start(participant, work, call)
     if found is not None and found.is_final:
         return outcome_of(found)
     key = f"{call.saga_id}:{action.step}:action"
     try:
         reply = _reply(work, request, Keys(own=key, action=key), since=found.created_at if found else None)
     except Refusal as refusal:
-        answer: Any = refusal
-    else:
-        answer = reply
-    return transactions.run(participant.service, lambda: _conclude(participant, work, call, request, answer))
+        reply = refusal
+    try:
+        return transactions.run(participant.service, lambda: _conclude(participant, work, call, request, reply))
+    except (_Overtaken, IntegrityError):
+        row = _look(participant, call)
+        if row is None or not row.is_final:
+            raise
+        return outcome_of(row)
 
 
 def undo(participant: Participant, compensation: Compensation, work: Outside, call: Call) -> None:
@@ -47,24 +57,29 @@ def undo(participant: Participant, compensation: Compensation, work: Outside, ca
 
 def _start(participant: Participant, work: Outside, call: Call) -> Row | None:
     """Claim the row as *started*, or return the row that is there. An open breaker leaves no trace of the attempt."""
-    if not rows.claim(participant.ledger, participant.service, [call], Status.STARTED, keep_request=True):
-        row = _locked(participant, call)
-        if row.status == Status.STARTED:
-            _refuse_if_open(work)
-        return row
-    _refuse_if_open(work)
-    return None
+    until = work.breaker.open_until()
+    if until is None and transactions.run_statement(participant.service, lambda: _claim(participant, call)):
+        return None
+    row = _look(participant, call)
+    if until is not None and (row is None or not row.is_final):
+        raise BreakerOpen(work.breaker.name, until)
+    return row
+
+
+def _claim(participant: Participant, call: Call) -> bool:
+    return bool(rows.claim(participant.ledger, participant.service, [call], Status.STARTED, keep_request=True))
 
 
 def _start_undoing(participant: Participant, work: Outside, call: Call) -> Row | None:
     if rows.claim(participant.ledger, participant.service, [call], Status.BARRED):
         return None
-    row = _locked(participant, call)
+    row = rows.look(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
     if row.status in (Status.STARTED, Status.DONE):
-        _refuse_if_open(work)
+        if (until := work.breaker.open_until()) is not None:
+            raise BreakerOpen(work.breaker.name, until)
         if row.status == Status.STARTED:
             _refuse_if_forgotten(work, since=row.created_at)
-        _set(participant, call, Change(call.saga_id, Status.UNDOING))
+        _set(participant, call, Change(call.saga_id, Status.UNDOING), was=[row.status])
     return row
 
 
@@ -92,33 +107,27 @@ def _refuse_if_forgotten(work: Outside, since: datetime) -> None:
 
 
 def _conclude(participant: Participant, work: Outside, call: Call, request: Any, reply: Any) -> Outcome:
-    row = _locked(participant, call)
-    if row.is_final:  # another copy of this message, or a compensation, was faster
-        return outcome_of(row)
     if isinstance(reply, Refusal):
         refused = Refused(reply.as_json())
-        _set(participant, call, Change(call.saga_id, Status.REFUSED, refusal=refused.refusal))
+        _set(participant, call, Change(call.saga_id, Status.REFUSED, refusal=refused.refusal), was=[Status.STARTED])
         return refused
     recorded = work.record(request, reply)
     done = Done(encode(recorded) if recorded is not None else {})
-    _set(participant, call, Change(call.saga_id, Status.DONE, answer=done.answer))
+    _set(participant, call, Change(call.saga_id, Status.DONE, answer=done.answer), was=[Status.STARTED])
     return done
 
 
 def _conclude_undoing(participant: Participant, work: Outside, call: Call, request: Any, reply: Any) -> None:
-    if _locked(participant, call).status == Status.UNDOING:
+    row = rows.look(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
+    if row.status == Status.UNDOING:
         work.record(request, reply)
-        _set(participant, call, Change(call.saga_id, Status.UNDONE))
+        _set(participant, call, Change(call.saga_id, Status.UNDONE), was=[Status.UNDOING])
 
 
-def _locked(participant: Participant, call: Call) -> Row:
-    return rows.lock(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
+def _look(participant: Participant, call: Call) -> Row | None:
+    return rows.look(participant.ledger, participant.service, [call.saga_id], call.step, lock=False).get(call.saga_id)
 
 
-def _set(participant: Participant, call: Call, change: Change) -> None:
-    rows.change(participant.ledger, participant.service, call.step, [change], fresh=False)
-
-
-def _refuse_if_open(work: Outside) -> None:
-    if (until := work.breaker.open_until()) is not None:
-        raise BreakerOpen(work.breaker.name, until)
+def _set(participant: Participant, call: Call, change: Change, *, was: Sequence[str]) -> None:
+    if not rows.change(participant.ledger, participant.service, call.step, [change], was=was):
+        raise _Overtaken(_Overtaken.__doc__)

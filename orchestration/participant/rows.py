@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
+from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from orchestration.participant.ledger import LedgerRow, Status
@@ -58,60 +59,78 @@ def claim(
     winner's transaction ends (READ COMMITTED). Keys are inserted in order, so that two batches cannot deadlock.
     """
     calls = sorted(calls, key=lambda call: call.saga_id)
-    table = ledger._meta.db_table
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (saga_id, step, status, history, token, request) "
-            "SELECT saga_id, step, %s, ARRAY[%s], token, request "
-            "FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS call (saga_id, step, token, request) "
-            "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
-            [
-                status,
-                status,
-                [call.saga_id for call in calls],
-                [call.step for call in calls],
-                [call.token for call in calls],
-                [Jsonb(call.known) if keep_request else None for call in calls],
-            ],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    found = _execute(
+        alias,
+        f"INSERT INTO {ledger._meta.db_table} (saga_id, step, status, history, token, request) "
+        "SELECT saga_id, step, %s::text, ARRAY[%s::text], token, request "
+        "FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS call (saga_id, step, token, request) "
+        "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
+        status,
+        status,
+        [call.saga_id for call in calls],
+        [call.step for call in calls],
+        [call.token for call in calls],
+        [Jsonb(call.known) if keep_request else None for call in calls],
+    )
+    return {saga_id for (saga_id,) in found}
 
 
-def lock(ledger: type[LedgerRow], alias: str, saga_ids: Collection[UUID], step: str) -> dict[UUID, Row]:
-    """The rows of these sagas, locked until the transaction ends, in an order that cannot deadlock."""
+def look(
+    ledger: type[LedgerRow], alias: str, saga_ids: Collection[UUID], step: str, *, lock: bool = True
+) -> dict[UUID, Row]:
+    """The rows of these sagas. With `lock` nobody else changes them until the transaction ends; the order in which
+    they are locked cannot deadlock."""
     if not saga_ids:
         return {}
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT saga_id, status, answer::text, refusal::text, created_at, changed_at "
-            f"FROM {ledger._meta.db_table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id FOR UPDATE",
-            [list(saga_ids), step],
-        )
-        return {
-            saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
-            for saga_id, status, answer, refusal, created_at, changed_at in cursor.fetchall()
-        }
+    found = _execute(
+        alias,
+        "SELECT saga_id, status, answer, refusal, created_at, changed_at "
+        f"FROM {ledger._meta.db_table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id"
+        + (" FOR UPDATE" if lock else ""),
+        list(saga_ids),
+        step,
+    )
+    return {
+        saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
+        for saga_id, status, answer, refusal, created_at, changed_at in found
+    }
 
 
-def change(ledger: type[LedgerRow], alias: str, step: str, changes: Sequence[Change], *, fresh: bool) -> None:
-    """Give each row its new status and answer. `fresh` rows were claimed in this transaction: nobody saw them yet."""
-    table = ledger._meta.db_table
-    history = "ARRAY[new.status]" if fresh else "old.history || new.status"
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} AS old SET status = new.status, history = {history}, changed_at = now(), "
+def change(
+    ledger: type[LedgerRow], alias: str, step: str, changes: Sequence[Change], *, was: Collection[str] = ()
+) -> int:
+    """Give each row its new status and answer; return how many were changed.
+
+    Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:
+    nobody saw what they said until now, so their history begins here.
+    """
+    return len(
+        _execute(
+            alias,
+            f"UPDATE {ledger._meta.db_table} AS old SET status = new.status, changed_at = now(), "
+            f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
             "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
             "FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::jsonb[]) AS new (saga_id, status, answer, refusal) "
-            "WHERE old.saga_id = new.saga_id AND old.step = %s",
-            [
-                [each.saga_id for each in changes],
-                [each.status for each in changes],
-                [None if each.answer is None else Jsonb(each.answer) for each in changes],
-                [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
-                step,
-            ],
+            f"WHERE old.saga_id = new.saga_id AND old.step = %s {'AND old.status = ANY(%s::text[])' if was else ''} "
+            "RETURNING 1",
+            [each.saga_id for each in changes],
+            [str(each.status) for each in changes],
+            [None if each.answer is None else Jsonb(each.answer) for each in changes],
+            [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
+            step,
+            *([[str(status) for status in was]] if was else []),
         )
+    )
 
 
 def _loaded(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    return None if text is None else json.loads(text)  # Django has told the connection not to read JSON
+
+
+def _execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
+    """Run a statement past Django's cursor: prepared by the server, its parameters bound there."""
+    connection = connections[alias]
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(statement, parameters)  # type: ignore[arg-type]
+        return cursor.fetchall()

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
@@ -30,20 +31,27 @@ def run(alias: str, work: Callable[[], T]) -> T:
 
     Version conflicts, serialization failures, deadlocks and lost connections are tried again, at most `TRIES` times.
     A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
+
+    :raises InsideATransaction: when the caller has one open.
     """
+    return run_statement(alias, partial(_in_transaction, alias, work))
+
+
+def run_statement(alias: str, work: Callable[[], T]) -> T:
+    """The same for work that is a single statement, which is its own transaction."""
     if connections[alias].in_atomic_block:
         raise InsideATransaction(f"{alias}: {InsideATransaction.__doc__}")
     for attempt in range(1, TRIES):
         try:
-            return _once(alias, work)
+            return work()
         except (VersionConflict, DatabaseError, InterfaceError) as error:
             if not _worth_repeating(alias, error):
                 raise
         time.sleep(random.uniform(0, PAUSE.total_seconds() * 2**attempt))
-    return _once(alias, work)
+    return work()
 
 
-def _once(alias: str, work: Callable[[], T]) -> T:
+def _in_transaction(alias: str, work: Callable[[], T]) -> T:
     with transaction.atomic(using=alias):
         return work()
 
