@@ -15,7 +15,6 @@ from django.db import IntegrityError, connections, transaction
 from orchestration import dispatch
 from orchestration.contracts.codec import encode
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
-from orchestration.participant import transactions
 from orchestration.saga import Saga
 from orchestration.sagas import definition_of
 from orchestration.snapshot import columns_of, state_of
@@ -111,7 +110,7 @@ def apply(saga_id: UUID, event: Event, *, now: datetime, known: Mapping[str, Any
     """
     while True:
         with suppress(_SomebodyWasFaster):
-            return transactions.run(ALIAS, lambda: _apply_once(saga_id, event, known, now))
+            return _apply_once(saga_id, event, known, now)
 
 
 def cancel_saga(saga_id: UUID, *, now: datetime) -> SagaInstance:
@@ -134,7 +133,8 @@ def _apply_once(saga_id: UUID, event: Event, known: Mapping[str, Any], now: date
     decision = decide(definition_of(instance.definition), state_of(instance), event, jitter=random.random())
     if decision is not None:
         answers = {name: fact for name, fact in known.items() if name not in instance.request}
-        _compare_and_set(instance, decision, answers, now)
+        with transaction.atomic(using=ALIAS):
+            _compare_and_set(instance, decision, answers, now)
     return instance
 
 

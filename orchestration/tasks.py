@@ -12,6 +12,8 @@ from django.conf import settings
 
 from orchestration import canvas, engine, markers, recovery
 from orchestration.messages import SagaTask
+from orchestration.models import ALIAS
+from orchestration.participant import transactions
 from orchestration.routes import send_to
 from orchestration.sagas import UnknownDefinition
 from orchestration.states import (
@@ -59,7 +61,9 @@ def _report(name: str) -> Callable[[Callable[..., tuple[Event, Carried]]], Any]:
 
 def _happen(saga_id: UUID, event: Event, known: dict[str, Any]) -> None:
     try:
-        instance = engine.apply(saga_id, event, now=datetime.now(UTC), known=known)
+        instance = transactions.repeated(
+            ALIAS, lambda: engine.apply(saga_id, event, now=datetime.now(UTC), known=known)
+        )
     except (engine.NoSuchSaga, UnknownDefinition) as error:
         logger.error("saga %s: %s dead-lettered: %s", saga_id, type(event).__name__, error)
         raise Reject(error, requeue=False) from error

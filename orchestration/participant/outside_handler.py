@@ -58,7 +58,7 @@ def undo(participant: Participant, compensation: Compensation, work: Outside, ca
 def _start(participant: Participant, work: Outside, call: Call) -> Row | None:
     """Claim the row as *started*, or return the row that is there. An open breaker leaves no trace of the attempt."""
     until = work.breaker.open_until()
-    if until is None and transactions.run_statement(participant.service, lambda: _claim(participant, call)):
+    if until is None and transactions.repeated(participant.service, lambda: _claim(participant, call)):
         return None
     row = _look(participant, call)
     if until is not None and (row is None or not row.is_final):

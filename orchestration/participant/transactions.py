@@ -34,11 +34,11 @@ def run(alias: str, work: Callable[[], T]) -> T:
 
     :raises InsideATransaction: when the caller has one open.
     """
-    return run_statement(alias, partial(_in_transaction, alias, work))
+    return repeated(alias, partial(_in_transaction, alias, work))
 
 
-def run_statement(alias: str, work: Callable[[], T]) -> T:
-    """The same for work that is a single statement, which is its own transaction."""
+def repeated(alias: str, work: Callable[[], T]) -> T:
+    """The same for work that brings its own transaction, as a single statement does."""
     if connections[alias].in_atomic_block:
         raise InsideATransaction(f"{alias}: {InsideATransaction.__doc__}")
     for attempt in range(1, TRIES):

@@ -1,12 +1,9 @@
 """A shop whose sagas run in this thread, and what an audit says about it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from django.apps import apps
-from django.db import transaction
-from django.test import TransactionTestCase
 
 from config import env
 from config.audit import violations
@@ -23,14 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/integration/audit/" in str(item.path):
             item.add_marker(marker)
-
-
-@pytest.fixture(scope="package", autouse=True)
-def emptied_by_deleting() -> Iterator[None]:
-    """Empty the databases after each test by deleting the few rows there are: truncating takes a second a test."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: _delete_everything())
-        yield
 
 
 @pytest.fixture
@@ -70,10 +59,3 @@ def compensated(shop: Shop, courier: Courier) -> UUID:
 def found() -> Found:
     """The messages of an invariant's violations, as an audit finds them now."""
     return lambda invariant: [each.message for each in violations() if each.invariant == invariant]
-
-
-def _delete_everything() -> None:
-    for alias in env.ALIASES:
-        with transaction.atomic(using=alias):
-            for model in apps.get_app_config(alias).get_models():
-                model._default_manager.using(alias).all()._raw_delete(alias)
