@@ -33,5 +33,19 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         return connection
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        logger.critical("a message cannot be decoded and is dead-lettered: %s", exc)
-        message.reject()
+        self._dead_letter(message, "cannot be decoded")
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        self._dead_letter(message, "no task's message")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._dead_letter(message, "unregistered task")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._dead_letter(message, f"invalid, {type(exc).__name__}")
+
+    def _dead_letter(self, message: Any, why: str) -> None:
+        """Celery would log the body, and with it whatever a saga knows."""
+        headers = message.headers or {}
+        logger.error("a message is dead-lettered: %s (task %s, id %s)", why, headers.get("task"), headers.get("id"))
+        message.reject_log_error(logger, self.connection_errors)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from orchestration import canvas, routes
 from orchestration.contracts.command import Action, Compensation
 from orchestration.messages import SagaTask
+from orchestration.participant.outside import Outside
 from orchestration.participant.participant import NotAParticipant, participant_of
 from orchestration.saga import Saga
 from orchestration.sagas import definitions
@@ -36,6 +37,17 @@ def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:
         if step.compensation is not None:
             yield from _command_errors(saga, step.compensation)
     yield from _task_errors(saga, canvas.bar_task(saga.pivot.action.service))
+    yield from _pivot_errors(saga)
+
+
+def _pivot_errors(saga: Saga) -> Iterator[CheckMessage]:
+    """The pivot's ledger row is the commit record: it must be written in the transaction of its effect."""
+    try:
+        work = participant_of(saga.pivot.action.service).commands.get(saga.pivot.action)
+    except NotAParticipant:
+        return
+    if isinstance(work, Outside):
+        yield Error(f"{saga.name}: the pivot {saga.pivot.name} is carried out outside.", id="sagas.E006")
 
 
 def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[CheckMessage]:

@@ -8,6 +8,7 @@ lost or merely waits (`markers`), so that it never feeds a backlog.
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -25,16 +26,24 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 
 
-def run_once(*, now: datetime) -> int:
-    """Look at every saga that is due; return how many. One saga's error does not stop the others."""
-    if not _due(now).exists() or not dispatch.broker_is_ready():
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_once(*, clock: Callable[[], datetime] = utc_now) -> int:
+    """Look at every saga that is due; return how many. One saga's error does not stop the others.
+
+    Each is sent at the time it is sent and not at the round's beginning, or a marker that overtook a long round would
+    prove its last messages lost.
+    """
+    if not _due(clock()).exists() or not dispatch.broker_is_ready():
         return 0
     seen = 0
-    while not dispatch.broker_is_away() and (batch := _claim(now)):
+    while not dispatch.broker_is_away() and (batch := _claim(clock())):
         for instance in batch:
-            _look_at(instance, now)
+            _look_at(instance, clock())
         seen += len(batch)
-    _send_markers(now)
+    _send_markers(clock())
     return seen
 
 
@@ -43,7 +52,7 @@ def run_forever(stopped: threading.Event) -> None:
     while not stopped.wait(settings.RECOVERY_PERIOD.total_seconds()):
         close_old_connections()
         try:
-            run_once(now=datetime.now(UTC))
+            run_once()
         except Exception:  # the loop outlives whatever a round ran into
             logger.exception("a round of recovery failed; the next one comes")
 

@@ -20,13 +20,13 @@ class Retry:
     """When a failed step is tried again: full jitter under an exponential cap (AWS Architecture Blog, 2015).
 
     `attempts` None is "until the deadline" before the pivot; `park_after` failed tries park a compensation, or a step
-    after the pivot, for a person.
+    after the pivot, for a person: about an hour with these spans, so that an outage is sat out without one.
     """
 
     first: timedelta = timedelta(seconds=1)
     cap: timedelta = timedelta(minutes=2)
     attempts: int | None = None
-    park_after: int = 12
+    park_after: int = 60
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.first <= self.cap:
@@ -41,7 +41,7 @@ class Retry:
 
 
 brisk = Retry()
-patient = Retry(first=timedelta(seconds=3), cap=timedelta(minutes=5), park_after=16)
+patient = Retry(first=timedelta(seconds=3), cap=timedelta(minutes=5))
 
 
 @dataclass(frozen=True)

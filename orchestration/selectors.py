@@ -73,13 +73,16 @@ def ledger_rows(instance: SagaInstance) -> dict[str, list[LedgerRow] | None]:
 
 
 def pivot_is_done(instance: SagaInstance) -> bool:
-    """Whether there is no way back any more; read from the commit record while the row does not say it."""
+    """Whether there is no way back any more; read from the commit record while the row does not say it.
+
+    :raises django.db.Error: when that record cannot be read; a guess could take back what was said before.
+    """
     phase = Phase(instance.phase)
     if phase not in (Phase.RUNNING, Phase.BARRING):
         return phase in (Phase.FINISHING, Phase.COMPLETED)
     pivot = definition_of(instance.definition).pivot
-    rows = _ledger_rows(pivot.action.service, instance.pk) or []
-    return any(row.step == pivot.name and row.status == Status.DONE for row in rows)
+    ledger = participants()[pivot.action.service].ledger._default_manager.using(pivot.action.service)
+    return ledger.filter(saga_id=instance.pk, step=pivot.name, status=Status.DONE).exists()
 
 
 def _services(definition: Saga) -> list[str]:

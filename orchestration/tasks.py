@@ -130,7 +130,7 @@ def marker_returned(*, route: str, sent_at: str) -> None:
 @shared_task(name=_ours("orchestration.recover"), base=SagaTask)
 def recover() -> None:
     """One round of recovery, for when no orchestrator's own loop runs it."""
-    recovery.run_once(now=datetime.now(UTC))
+    recovery.run_once()
 
 
 def _trail(carried: Carried) -> Trail:

@@ -12,7 +12,7 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
-from orchestration.participant.outside import Keys
+from orchestration.participant.outside import Keys, OutcomeUnknown
 from orchestration.participant.sealing import unseal
 from payments.gateways.choice import gateway
 from payments.gateways.port import AuthorisationRequest, GatewayPayment, PaymentRefused, PaymentStatus
@@ -69,7 +69,7 @@ def refund_payment(request: RefundPayment, keys: Keys) -> Reversal:
     then finds its key taken and cannot hold the money behind our back.
     """
     try:
-        payment = _known_payment(request, keys) or gateway().authorise(_authorisation(request), key=keys.action)
+        payment = _known_payment(request, keys) or _occupy(request, keys)
     except PaymentRefused:
         return Reversal(payment=None)
     return Reversal(_reverse(payment, request.total_minor, keys.own))
@@ -156,3 +156,10 @@ def _reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPay
     if payment.status == PaymentStatus.CAPTURED:
         return gateway().refund(payment.authorisation_id, amount_minor=amount_minor, key=key)
     return payment
+
+
+def _occupy(request: RefundPayment, keys: Keys) -> GatewayPayment:
+    """:raises OutcomeUnknown: when the gateway may have forgotten the key: nothing could be occupied."""
+    if keys.forgotten:
+        raise OutcomeUnknown(OutcomeUnknown.__doc__)
+    return gateway().authorise(_authorisation(request), key=keys.action)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models.functions import Now
 
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
-from orchestration.participant.outside import Keys
+from orchestration.participant.outside import Keys, OutcomeUnknown
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, Parcel
 from shipping.models import Shipment
@@ -53,7 +53,7 @@ def cancel_shipment(request: CancelShipment, keys: Keys) -> Cancellation:
     finds its key taken and cannot send a parcel behind our back.
     """
     try:
-        booking = _known_booking(request, keys) or carrier().book(_parcel(request), key=keys.action)
+        booking = _known_booking(request, keys) or _occupy(request, keys)
     except CannotDeliver:
         return Cancellation(booking=None)
     if booking.status == BookingStatus.BOOKED:
@@ -94,3 +94,10 @@ def _known_booking(request: CancelShipment, keys: Keys) -> Booking | None:
     if shipment := Shipment.objects.filter(saga_id=request.saga_id).first():
         return carrier().look_up(shipment.tracking_number)
     return carrier().find(key=keys.action, reference=str(request.order_id))
+
+
+def _occupy(request: CancelShipment, keys: Keys) -> Booking:
+    """:raises OutcomeUnknown: when the carrier may have forgotten the key: nothing could be occupied."""
+    if keys.forgotten:
+        raise OutcomeUnknown(OutcomeUnknown.__doc__)
+    return carrier().book(_parcel(request), key=keys.action)

@@ -38,7 +38,7 @@ CELERY_RESULT_SERIALIZER = "json"
 CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
 
-CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_BACKEND = "config.results:Results"
 CELERY_TASK_IGNORE_RESULT = True  # a success row costs four statements into seven indexes
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = True
 CELERY_RESULT_EXTENDED = True  # task name and worker beside the traceback; arguments are their safe repr

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from psycopg import IsolationLevel
+
 from config import env
 from config.settings._values import VALUES
 
@@ -17,6 +19,7 @@ def _database(alias: str) -> dict[str, Any]:
         **env.database(VALUES, alias),
         "CONN_MAX_AGE": 0,  # closing gives the connection back to the pool
         "OPTIONS": {
+            "isolation_level": IsolationLevel.READ_COMMITTED,  # what the ledgers' keys are reasoned with
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
             "application_name": f"shop-{alias}",

@@ -141,7 +141,8 @@ def document_of(error: Exception) -> Document:
 def _member(pointer: str, name: object) -> str:
     if name == api_settings.NON_FIELD_ERRORS_KEY:
         return pointer
-    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+    told = str(name).encode(errors="backslashreplace").decode()  # half a surrogate pair cannot be sent
+    return f"{pointer}/{told.replace('~', '~0').replace('/', '~1')}"
 
 
 def _of_the_framework(error: exceptions.APIException) -> Document:

@@ -85,7 +85,7 @@ def recover(patience: timedelta) -> Rounds:
     until = time.monotonic() + patience.total_seconds()
     rounds = looked_at = 0
     while True:
-        looked_at += recovery.run_once(now=datetime.now(UTC))
+        looked_at += recovery.run_once()
         rounds += 1
         due = due_sagas()
         if not due or time.monotonic() >= until:

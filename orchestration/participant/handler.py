@@ -17,6 +17,10 @@ from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change
 
 
+class StillOpen(Exception):
+    """The step has been started outside and may yet be done: it cannot be barred."""
+
+
 def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list[Outcome]:
     """Carry out the action for each call; one transaction for all of them, or two around each call outside.
 
@@ -47,7 +51,10 @@ def undo(participant: Participant, compensation: Compensation, calls: Sequence[C
 
 
 def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
-    """Bar each call's step; say for each whether the bar holds. False: the step was done before."""
+    """Bar each call's step; say for each whether the bar holds. False: the step was done before.
+
+    :raises StillOpen: when a step's outcome is not known; such a step must not be a pivot.
+    """
     return transactions.run(participant.service, lambda: _bar_all(participant, calls))
 
 
@@ -57,9 +64,9 @@ def _act_all(
     ledger, alias = participant.ledger, participant.service
     fresh = rows.claim(ledger, alias, calls, Status.DONE)
     found = rows.look(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
-    known = {call.saga_id: call.known for call in calls}  # a message that is here twice is one call
-    outcomes = {saga_id: _outcome(work(decode(action.request, known[saga_id]))) for saga_id in sorted(fresh)}
-    if changes := [_change(saga_id, outcome) for saga_id, outcome in outcomes.items() if outcome != Done({})]:
+    by_saga = {call.saga_id: call for call in calls}  # a message that is here twice is one call
+    outcomes = {each: _outcome(work(decode(action.request, by_saga[each].known))) for each in sorted(fresh)}
+    if changes := [_change(by_saga[each], outcome) for each, outcome in outcomes.items() if outcome != Done({})]:
         rows.change(ledger, alias, action.step, changes)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
     return [(outcomes | repeated)[call.saga_id] for call in calls]
@@ -79,14 +86,14 @@ def _outcome(answer: Any) -> Outcome:
     return Done(encode(answer) if answer is not None else {})
 
 
-def _change(saga_id: Any, outcome: Outcome) -> Change:
+def _change(call: Call, outcome: Outcome) -> Change:
     match outcome:
         case Done(answer):
-            return Change(saga_id, Status.DONE, answer=answer)
+            return Change(call.saga_id, call.token, Status.DONE, answer=answer)
         case Refused(refusal):
-            return Change(saga_id, Status.REFUSED, refusal=refusal)
+            return Change(call.saga_id, call.token, Status.REFUSED, refusal=refusal)
         case Barred():
-            return Change(saga_id, Status.BARRED)
+            return Change(call.saga_id, call.token, Status.BARRED)
 
 
 def _undo_all(
@@ -95,12 +102,12 @@ def _undo_all(
     ledger, alias = participant.ledger, participant.service
     barred = rows.claim(ledger, alias, calls, Status.BARRED)
     found = rows.look(ledger, alias, {call.saga_id for call in calls} - barred, compensation.step)
-    known = {call.saga_id: call.known for call in calls}
-    done = [saga_id for saga_id, row in found.items() if row.status == Status.DONE]
-    for saga_id in done:
-        work(decode(compensation.request, known[saga_id]))
+    by_saga = {call.saga_id: call for call in calls}
+    done = [call for call in by_saga.values() if call.saga_id in found and found[call.saga_id].status == Status.DONE]
+    for call in done:
+        work(decode(compensation.request, call.known))
     if done:
-        undone = [Change(saga_id, Status.UNDONE) for saga_id in done]
+        undone = [Change(call.saga_id, call.token, Status.UNDONE) for call in done]
         rows.change(ledger, alias, compensation.step, undone, was=[Status.DONE])
 
 
@@ -108,4 +115,6 @@ def _bar_all(participant: Participant, calls: Sequence[Call]) -> list[bool]:
     ledger, alias = participant.ledger, participant.service
     barred = rows.claim(ledger, alias, calls, Status.BARRED)
     found = rows.look(ledger, alias, {call.saga_id for call in calls} - barred, calls[0].step)
+    if any(row.status == Status.STARTED for row in found.values()):
+        raise StillOpen(StillOpen.__doc__)
     return [call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls]

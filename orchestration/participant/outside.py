@@ -16,11 +16,13 @@ class OutcomeUnknown(Exception):
 class Keys:
     """Idempotency keys to call with: `own` for this operation, `action` for the action of the same step.
 
-    Both come from (saga, step, operation), never from the attempt. For an action they are equal.
+    Both come from (saga, step, operation), never from the attempt. For an action they are equal. `forgotten` says that
+    the other side may have forgotten `action`: it can be read, but calling under it again protects from nothing.
     """
 
     own: str
     action: str
+    forgotten: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ class Outside:
     the kit then calls again under the same key, so that a late first call finds the key taken.
     `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row.
     Each may raise a Refusal (a definite no); anything else means nobody knows.
-    `key_lifetime`: how long the other side remembers a key.
+    `key_lifetime`: how long `find` knows of an earlier call; None when it reads the other side's books, which are kept.
     """
 
     call: Callable[[Any, Keys], Any]
     find: Callable[[Any, Keys], Any | None]
     record: Callable[[Any, Any], Any | None]
     breaker: Breaker
-    key_lifetime: timedelta
+    key_lifetime: timedelta | None

@@ -1,10 +1,7 @@
 """Actions and compensations at a gateway or carrier: never called inside a transaction, asked before repeated."""
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-from django.db import IntegrityError
 
 from orchestration.contracts.codec import decode, encode
 from orchestration.contracts.command import Action, Compensation
@@ -17,9 +14,13 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change, Row
 
-
-class _Overtaken(Exception):
-    """Another copy of the message, or a compensation, has changed the row meanwhile."""
+BEFORE = {
+    Status.DONE: [Status.STARTED],
+    Status.REFUSED: [Status.STARTED],
+    Status.UNDOING: [Status.STARTED, Status.DONE],
+    Status.UNDONE: [Status.UNDOING],
+}
+"""What a row may have been before a call outside changed it."""
 
 
 def act(participant: Participant, action: Action, work: Outside, call: Call) -> Outcome:
@@ -33,23 +34,19 @@ def act(participant: Participant, action: Action, work: Outside, call: Call) -> 
         reply = _reply(work, request, Keys(own=key, action=key), since=found.created_at if found else None)
     except Refusal as refusal:
         reply = refusal
-    try:
-        return transactions.run(participant.service, lambda: _conclude(participant, work, call, request, reply))
-    except (_Overtaken, IntegrityError):
-        row = _look(participant, call)
-        if row is None or not row.is_final:
-            raise
-        return outcome_of(row)
+    return transactions.run(participant.service, lambda: _conclude(participant, work, call, request, reply))
 
 
 def undo(participant: Participant, compensation: Compensation, work: Outside, call: Call) -> None:
     """Bar what was never started; for the rest commit *undoing*, call, commit *undone*."""
-    found = transactions.run(participant.service, lambda: _start_undoing(participant, work, call))
-    if found is None or found.status not in (Status.STARTED, Status.DONE, Status.UNDOING):
+    started = transactions.run(participant.service, lambda: _start_undoing(participant, compensation, work, call))
+    if started is None:
         return
-    request: Any = decode(compensation.request, call.known)
+    found, request = started
     keys = Keys(
-        own=f"{call.saga_id}:{compensation.step}:compensation", action=f"{call.saga_id}:{compensation.step}:action"
+        own=f"{call.saga_id}:{compensation.step}:compensation",
+        action=f"{call.saga_id}:{compensation.step}:action",
+        forgotten=_is_forgotten(work, found.created_at),
     )
     reply = _reply(work, request, keys, since=found.changed_at if found.status == Status.UNDOING else None)
     transactions.run(participant.service, lambda: _conclude_undoing(participant, work, call, request, reply))
@@ -70,64 +67,76 @@ def _claim(participant: Participant, call: Call) -> bool:
     return bool(rows.claim(participant.ledger, participant.service, [call], Status.STARTED, keep_request=True))
 
 
-def _start_undoing(participant: Participant, work: Outside, call: Call) -> Row | None:
+def _start_undoing(
+    participant: Participant, compensation: Compensation, work: Outside, call: Call
+) -> tuple[Row, Any] | None:
+    """Leave the row *undoing*; return it as it was, with the request. None when there is nothing to reverse.
+
+    What cannot be read must not leave a row that says a reversing call may have been made.
+    """
     if rows.claim(participant.ledger, participant.service, [call], Status.BARRED):
         return None
-    row = rows.look(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
-    if row.status in (Status.STARTED, Status.DONE):
+    row = _locked(participant, call)
+    if row.status not in (Status.STARTED, Status.DONE, Status.UNDOING):
+        return None
+    request: Any = decode(compensation.request, call.known)
+    if row.status != Status.UNDOING:
         if (until := work.breaker.open_until()) is not None:
             raise BreakerOpen(work.breaker.name, until)
-        if row.status == Status.STARTED:
-            _refuse_if_forgotten(work, since=row.created_at)
-        _set(participant, call, Change(call.saga_id, Status.UNDOING), was=[row.status])
-    return row
+        _set(participant, call, Status.UNDOING)
+    return row, request
 
 
 def _reply(work: Outside, request: Any, keys: Keys, *, since: datetime | None) -> Any:
     """Call, or, when an earlier call may have been made (`since`), ask first what became of it.
 
+    To the breaker both are one call: reads that work say nothing of writes that fail.
+
     :raises OutcomeUnknown: when the other side may have forgotten the key, and with it the earlier call.
     """
-    if since is not None:
-        reply = _through(work, work.find, request, keys)
-        if reply is not None:
-            return reply
-        _refuse_if_forgotten(work, since)
-    return _through(work, work.call, request, keys)
-
-
-def _through(work: Outside, ask: Callable[[Any, Keys], Any], request: Any, keys: Keys) -> Any:
     with work.breaker.calling():
-        return ask(request, keys)
+        if since is not None:
+            reply = work.find(request, keys)
+            if reply is not None:
+                return reply
+            if _is_forgotten(work, since):
+                raise OutcomeUnknown(OutcomeUnknown.__doc__)
+        return work.call(request, keys)
 
 
-def _refuse_if_forgotten(work: Outside, since: datetime) -> None:
-    if datetime.now(UTC) - since > work.key_lifetime:
-        raise OutcomeUnknown(OutcomeUnknown.__doc__)
+def _is_forgotten(work: Outside, since: datetime) -> bool:
+    return work.key_lifetime is not None and datetime.now(UTC) - since > work.key_lifetime
 
 
 def _conclude(participant: Participant, work: Outside, call: Call, request: Any, reply: Any) -> Outcome:
+    row = _locked(participant, call)
+    if row.is_final:  # another copy of this message, or a compensation, was faster
+        return outcome_of(row)
     if isinstance(reply, Refusal):
-        refused = Refused(reply.as_json())
-        _set(participant, call, Change(call.saga_id, Status.REFUSED, refusal=refused.refusal), was=[Status.STARTED])
-        return refused
+        refusal = reply.as_json()
+        _set(participant, call, Status.REFUSED, refusal=refusal)
+        return Refused(refusal)
     recorded = work.record(request, reply)
-    done = Done(encode(recorded) if recorded is not None else {})
-    _set(participant, call, Change(call.saga_id, Status.DONE, answer=done.answer), was=[Status.STARTED])
-    return done
+    answer = encode(recorded) if recorded is not None else {}
+    _set(participant, call, Status.DONE, answer=answer)
+    return Done(answer)
 
 
 def _conclude_undoing(participant: Participant, work: Outside, call: Call, request: Any, reply: Any) -> None:
-    row = rows.look(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
-    if row.status == Status.UNDOING:
+    if _locked(participant, call).status == Status.UNDOING:
         work.record(request, reply)
-        _set(participant, call, Change(call.saga_id, Status.UNDONE), was=[Status.UNDOING])
+        _set(participant, call, Status.UNDONE)
 
 
 def _look(participant: Participant, call: Call) -> Row | None:
     return rows.look(participant.ledger, participant.service, [call.saga_id], call.step, lock=False).get(call.saga_id)
 
 
-def _set(participant: Participant, call: Call, change: Change, *, was: Sequence[str]) -> None:
-    if not rows.change(participant.ledger, participant.service, call.step, [change], was=was):
-        raise _Overtaken(_Overtaken.__doc__)
+def _locked(participant: Participant, call: Call) -> Row:
+    return rows.look(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
+
+
+def _set(participant: Participant, call: Call, status: Status, **result: Any) -> None:
+    """Change a row that this transaction has locked and looked at."""
+    change = Change(call.saga_id, call.token, status, **result)
+    rows.change(participant.ledger, participant.service, call.step, [change], was=BEFORE[status])

@@ -45,6 +45,7 @@ class Change:
     """What becomes of one saga's row."""
 
     saga_id: UUID
+    token: int
     status: str
     answer: dict[str, Any] | None = None
     refusal: dict[str, Any] | None = None
@@ -107,13 +108,15 @@ def change(
     return len(
         _execute(
             alias,
-            f"UPDATE {ledger._meta.db_table} AS old SET status = new.status, changed_at = now(), "
+            f"UPDATE {ledger._meta.db_table} AS old SET status = new.status, changed_at = now(), token = new.token, "
             f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
             "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
-            "FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::jsonb[]) AS new (saga_id, status, answer, refusal) "
+            "FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[]) "
+            "AS new (saga_id, token, status, answer, refusal) "
             f"WHERE old.saga_id = new.saga_id AND old.step = %s {'AND old.status = ANY(%s::text[])' if was else ''} "
             "RETURNING 1",
             [each.saga_id for each in changes],
+            [each.token for each in changes],
             [str(each.status) for each in changes],
             [None if each.answer is None else Jsonb(each.answer) for each in changes],
             [None if each.refusal is None else Jsonb(each.refusal) for each in changes],

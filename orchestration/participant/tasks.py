@@ -53,7 +53,8 @@ def _make_task(name: str, queue: str, body: Body) -> None:
             return body(self, call, carried)
         except Malformed as error:
             logger.error("%s: malformed message, dead-lettered: %s", name, error)
-            raise Reject(error, requeue=False) from error
+            canvas.inform_errbacks(self.request, _about(error, carried))
+            raise Reject(error, requeue=False) from error  # Celery sends the errbacks of what is rejected for good
         except Exception as error:  # the kit's boundary: whatever it was, the saga hears of it and comes back
             canvas.inform_errbacks(self.request, _about(error, carried))
             canvas.halt(self.request)  # or Celery stores a failure for every later link as well
@@ -112,6 +113,6 @@ def _about(error: Exception, carried: Carried) -> dict[str, Any]:
     }
     if isinstance(error, BreakerOpen):
         about["until"] = error.until.isoformat()
-    if isinstance(error, OutcomeUnknown):
+    if isinstance(error, OutcomeUnknown | Malformed):  # trying again will not help
         about["hopeless"] = True
     return about

@@ -98,7 +98,7 @@ class Gateway(Protocol):
     A write repeated under its key does nothing again and returns the first answer.
     """
 
-    key_lifetime: timedelta
+    key_lifetime: timedelta | None
     """How long the gateway remembers a key."""
 
     def authorise(self, request: AuthorisationRequest, *, key: str) -> GatewayPayment:

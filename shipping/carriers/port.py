@@ -71,7 +71,7 @@ class Carrier(Protocol):
     A write repeated under its key does nothing again and returns the first answer.
     """
 
-    key_lifetime: timedelta
+    key_lifetime: timedelta | None
     """How long the carrier remembers a key."""
 
     def book(self, parcel: Parcel, *, key: str) -> Booking:

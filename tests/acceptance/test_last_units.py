@@ -14,5 +14,7 @@ def test_fifty_buyers_of_the_last_ten_units_buy_ten(shop):
     phases = shop.ended(*saga_ids)
 
     assert phases.count("completed") == 10
-    assert {shop.saga(saga_id).failure["code"] for saga_id in saga_ids if shop.saga(saga_id).failure} == {"out_of_stock"}
+    assert {shop.saga(saga_id).failure["code"] for saga_id in saga_ids if shop.saga(saga_id).failure} == {
+        "out_of_stock"
+    }
     assert shop.available("LAST-01") == 0

@@ -1,7 +1,6 @@
 """Messages that nobody can carry out: dead-lettered, and neither the worker nor the saga they were about dies of them."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -63,10 +62,11 @@ MANGLINGS = [
 
 
 def test_mangled_messages_are_dead_lettered_and_their_sagas_recover(shop, start_worker):
-    saga_ids = []
-    for mangle in MANGLINGS:
-        saga_ids.append(shop.place())
-        replace_message("inventory", mangle)
+    saga_ids = [shop.place() for _ in MANGLINGS]
+    messages = [broker.take_message("inventory") for _ in MANGLINGS]
+    for mangle, message in zip(MANGLINGS, messages, strict=True):
+        body, headers = mangle(message.body, message.headers)
+        broker.publish_raw("inventory", body, headers=headers, **JSON)
 
     worker = start_worker()
 
@@ -99,10 +99,3 @@ def test_report_that_says_nothing_is_dead_lettered(shop, start_worker, workforce
     workforce.wait_until_quiet()
 
     assert broker.dead_letters() == 1
-
-
-def replace_message(queue: str, mangle: Callable[[str, dict[str, Any]], Parts]) -> None:
-    """Put a mangled copy of the next message in its place."""
-    message = broker.take_message(queue)
-    body, headers = mangle(message.body, message.headers)
-    broker.publish_raw(queue, body, headers=headers, properties=message.properties, **JSON)

@@ -13,7 +13,6 @@ from deploy.servers.rabbitmq import PrivateRabbit
 from orders.models import Order, Product
 from tests.support import broker
 from tests.support.tables import missing_table
-from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -58,9 +57,12 @@ def test_orders_whose_queues_are_gone_altogether_are_accepted_and_done_later(sho
 
 def test_failures_that_cannot_be_written_down_do_not_stop_a_worker(shop, start_worker):
     worker = start_worker()
-    with missing_table("orchestration", "django_celery_results_taskresult"), missing_table("inventory", "inventory_stock"):
+    with (
+        missing_table("orchestration", "django_celery_results_taskresult"),
+        missing_table("inventory", "inventory_stock"),
+    ):
         saga_ids = [shop.place() for _ in range(2 * worker.prefetched)]
-        wait_for(lambda: broker.waiting_messages() <= worker.prefetched, what="a full worker")
+        shop.reaches(saga_ids[-1], "failed reserve_stock", seconds=30)
 
     assert shop.ended(*saga_ids) == ["completed"] * len(saga_ids)
 

@@ -130,7 +130,7 @@ def test_attempts_of_a_step_mean_nothing_once_the_pivot_is_done() -> None:
 def test_capture_that_fails_parks_and_completes_once_resumed() -> None:
     passed = names(checkout)[:-1]
     story = Story(checkout).fails("capture_payment", *passed)
-    for _ in range(15):
+    for _ in range(checkout.by_name["capture_payment"].retry.park_after - 1):
         story.hears(Due()).fails("capture_payment")
     assert (story.state.parked, story.due) == (frozenset({"capture_payment"}), None)
     story.hears(RESUMED, ChainCompleted(at_noon("capture_payment")))

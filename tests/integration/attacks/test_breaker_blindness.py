@@ -37,12 +37,10 @@ def test_writes_that_keep_failing_open_the_breaker_although_reads_work(payments)
     work = payments.commands[authorise_payment]
     sick = replace(payments, commands={authorise_payment: replace(work, call=broken_write)})
     asked = call()
-    with pytest.raises(GatewayBroken):
-        handler.act(sick, authorise_payment, [asked])
+    for _ in range(3):
+        with pytest.raises(GatewayBroken):
+            handler.act(sick, authorise_payment, [asked])
 
     with pytest.raises(BreakerOpen):
-        for _ in range(20):
-            with pytest.raises(GatewayBroken):
-                handler.act(sick, authorise_payment, [asked])
-
+        handler.act(sick, authorise_payment, [asked])
     assert len(writes) == 3

@@ -34,24 +34,24 @@ def failed(step: str, token: int = 1) -> StepFailed:
 def test_what_is_not_due_is_left_alone(sent):
     start()
 
-    assert recovery.run_once(now=NOW) == 0
+    assert recovery.run_once(clock=lambda: NOW) == 0
     assert len(sent.commands) == 1
 
 
 def test_an_overdue_saga_is_not_sent_again_while_its_message_may_wait(sent):
     start()
 
-    assert recovery.run_once(now=OVERDUE) == 0
+    assert recovery.run_once(clock=lambda: OVERDUE) == 0
     assert len(sent.commands) == 1
     assert sent.markers == [(FORWARD, OVERDUE)]
 
 
 def test_an_overdue_saga_is_sent_again_once_a_later_marker_has_come_back(sent):
     start()
-    recovery.run_once(now=OVERDUE)
+    recovery.run_once(clock=lambda: OVERDUE)
     markers.returned(FORWARD, OVERDUE)
 
-    assert recovery.run_once(now=OVERDUE) == 1
+    assert recovery.run_once(clock=lambda: OVERDUE) == 1
     assert sent.commands == [(Forward(0), 1), (Forward(0), 2)]
 
 
@@ -60,13 +60,13 @@ def test_a_marker_sent_before_the_saga_proves_nothing(sent):
     markers.returned(FORWARD, NOW - settings.MARKER_PERIOD)
     start()
 
-    assert recovery.run_once(now=OVERDUE) == 0
+    assert recovery.run_once(clock=lambda: OVERDUE) == 0
 
 
 def test_markers_are_sent_one_at_a_time_until_one_comes_back(sent):
     start()
     for tick in range(10):
-        recovery.run_once(now=OVERDUE + tick * settings.MARKER_PERIOD / 5)
+        recovery.run_once(clock=lambda tick=tick: OVERDUE + tick * settings.MARKER_PERIOD / 5)
 
     assert len(sent.markers) == 2
 
@@ -77,7 +77,7 @@ def test_an_old_marker_that_comes_back_late_does_not_count_back(sent):
     markers.returned(FORWARD, OVERDUE)
     markers.returned(FORWARD, NOW - timedelta(hours=1))
 
-    assert recovery.run_once(now=OVERDUE) == 1
+    assert recovery.run_once(clock=lambda: OVERDUE) == 1
 
 
 def test_a_failed_step_is_sent_again_when_its_retry_is_due(sent):
@@ -86,7 +86,7 @@ def test_a_failed_step_is_sent_again_when_its_retry_is_due(sent):
     due_at = SagaInstance.objects.get().due_at
 
     assert NOW <= due_at <= NOW + timedelta(seconds=3)
-    assert recovery.run_once(now=due_at) == 1
+    assert recovery.run_once(clock=lambda: due_at) == 1
     assert sent.commands[-1] == (Forward(0), 2)
 
 
@@ -96,7 +96,7 @@ def test_answers_already_known_are_not_asked_for_again(sent):
         "schedule_shipment", Operation.ACTION, 1, {"class": "X"}, (("reserve_stock", NOW), ("authorise_payment", NOW))
     )
     engine.apply(saga_id, event, now=NOW, known={"authorisation_id": "auth-1"})
-    recovery.run_once(now=OVERDUE)
+    recovery.run_once(clock=lambda: OVERDUE)
 
     assert sent.commands[-1] == (Forward(2), 2)
     assert SagaInstance.objects.get().answers == {"authorisation_id": "auth-1"}
@@ -104,7 +104,7 @@ def test_answers_already_known_are_not_asked_for_again(sent):
 
 def test_a_passed_deadline_bars_the_pivot_even_of_a_saga_that_waits(sent):
     start()
-    recovery.run_once(now=NOW + checkout.deadline)
+    recovery.run_once(clock=lambda: NOW + checkout.deadline)
 
     assert sent.commands[-1] == (Bar(), 2)
     assert SagaInstance.objects.get().failure["code"] == "deadline_passed"
@@ -124,7 +124,7 @@ def test_a_saga_somebody_else_looks_at_is_passed_over(sent):
 
     with transaction.atomic(using="orchestration"):
         SagaInstance.objects.select_for_update().get()
-        [seen] = at_once(1, lambda _: recovery.run_once(now=NOW))
+        [seen] = at_once(1, lambda _: recovery.run_once(clock=lambda: NOW))
 
     assert seen == 0
 
@@ -134,7 +134,7 @@ def test_two_rounds_at_once_send_each_saga_once(sent):
         start()
     SagaInstance.objects.update(in_flight=False, due_at=NOW)
 
-    at_once(4, lambda _: recovery.run_once(now=NOW))
+    at_once(4, lambda _: recovery.run_once(clock=lambda: NOW))
 
     assert len(sent.commands) == 60 + 60
 
@@ -144,7 +144,7 @@ def test_one_sagas_error_does_not_stop_the_others(sent, monkeypatch):
     SagaInstance.objects.filter(pk=broken).update(definition="gone.v1", due_at=NOW, in_flight=False)
     SagaInstance.objects.filter(pk=fine).update(due_at=NOW, in_flight=False)
 
-    assert recovery.run_once(now=NOW) == 2
+    assert recovery.run_once(clock=lambda: NOW) == 2
     assert sent.commands[-1] == (Forward(0), 2)
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_claimed_while_the_broker_is_away(sent):
     SagaInstance.objects.update(in_flight=False, due_at=NOW)
     sent.away = True
 
-    assert recovery.run_once(now=NOW) == 0
+    assert recovery.run_once(clock=lambda: NOW) == 0
     assert SagaInstance.objects.get().token == 1
 
 

@@ -1,0 +1,33 @@
+"""The record of failed tasks, kept as far as its database and the broker can be reached."""
+
+import logging
+from typing import Any
+
+from amqp.exceptions import AMQPError
+from django.db import Error
+from django_celery_results.backends import DatabaseBackend
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+class Results(DatabaseBackend):  # type: ignore[misc]
+    """django-celery-results, except that a failure which cannot be recorded or reported is only logged.
+
+    Raised from here, the error would end in a pool thread that nobody asks for it: the message would be neither acked
+    nor requeued, and a few of them would fill the prefetch window and stop the worker (Celery 5.7, `apply_target`).
+    Nothing is lost by going on: to the saga, the report of a failure is a nudge.
+    """
+
+    def store_result(self, task_id: str, result: Any, state: str, *args: Any, **options: Any) -> Any:
+        try:
+            return super().store_result(task_id, result, state, *args, **options)
+        except Error as error:
+            logger.error("task %s: its result, %s, could not be stored: %s", task_id, state, error)
+            return result
+
+    def _call_task_errbacks(self, request: Any, exc: Exception, traceback: str | None) -> None:
+        try:
+            super()._call_task_errbacks(request, exc, traceback)
+        except (OperationalError, AMQPError, OSError) as error:
+            logger.error("task %s: its failure could not be reported: %s", request.id, error)
