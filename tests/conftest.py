@@ -1,10 +1,12 @@
 """What every test shares: how the databases are emptied."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import router, transaction
+from django.db.models import Model
 from django.test import TransactionTestCase
 
 KEPT = {"contenttypes", "auth.permission"}
@@ -19,7 +21,7 @@ def emptied_by_deleting() -> Iterator[None]:
         yield
 
 
-def _delete_rows(case: TransactionTestCase) -> None:
+def _delete_rows(case: Any) -> None:
     for alias in case._databases_names(include_mirrors=False):
         with transaction.atomic(using=alias):  # references are checked at its end
             for model in apps.get_models(include_auto_created=True):
@@ -27,5 +29,5 @@ def _delete_rows(case: TransactionTestCase) -> None:
                     model._default_manager.using(alias).all()._raw_delete(alias)
 
 
-def _is_kept(model: type) -> bool:
+def _is_kept(model: type[Model]) -> bool:
     return bool({model._meta.app_label, model._meta.label_lower} & KEPT)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
 from config import env
+from orchestration.participant.outside import Outside
 from payments.tasks import participant as payments
 from shipping.tasks import participant as shipping
 from tests.support.broker import declare_queues, delete_queues, purge_queues
@@ -15,7 +17,7 @@ from tests.support.workforce import Workforce
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers see committed data only, so every test here commits, on every alias; tests that share a worker go first."""
+    """Workers see only what is committed, so every test commits, on every alias; those that share a worker go first."""
     marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
     for item in items:
         if "/acceptance/" in str(item.path):
@@ -80,4 +82,4 @@ def close_breakers() -> None:
     """Have gateway and carrier called again, whatever they did before."""
     for participant in (payments, shipping):
         for work in participant.commands.values():
-            work.breaker.close()
+            cast(Outside, work).breaker.close()

@@ -1,4 +1,4 @@
-"""Messages that nobody can carry out: dead-lettered, and neither the worker nor the saga they were about dies of them."""
+"""Messages that nobody can carry out: dead-lettered, and neither worker nor saga dies of them."""
 
 import json
 from typing import Any

@@ -77,9 +77,10 @@ def talking_to(url: str) -> Iterator[None]:
 
 
 def _point_to(url: str) -> None:
-    current_app.conf.broker_url = url
-    current_app._pool = None
-    current_app.amqp._producer_pool = None
+    app: Any = current_app
+    app.conf.broker_url = url
+    app._pool = None
+    app.amqp._producer_pool = None
     dispatch._away_until = 0.0
 
 

@@ -63,11 +63,11 @@ def before_dispatch(send: Callable[..., Any]) -> Callable[..., Any]:
     return crashing
 
 
-def after_decision(compare_and_set: Callable[..., bool]) -> Callable[..., bool]:
+def after_decision(apply: Callable[..., Any]) -> Callable[..., Any]:
     """The orchestrator has committed a decision, and has sent what follows; the report is not acked."""
 
-    def crashing(*args: Any) -> bool:
-        result = compare_and_set(*args)
+    def crashing(*args: Any) -> Any:
+        result = apply(*args)
         if current_task:
             reach("after_decision", current_task.name)
         return result
@@ -87,6 +87,6 @@ def lay_points(**_: Any) -> None:
     from orchestration import dispatch, engine
     from orchestration.participant import transactions
 
-    transactions._once = after_commit(before_commit(transactions._once))
+    transactions._in_transaction = after_commit(before_commit(transactions._in_transaction))
     dispatch.send = before_dispatch(dispatch.send)
-    engine._compare_and_set = after_decision(engine._compare_and_set)
+    engine._apply_once = after_decision(engine._apply_once)

@@ -17,4 +17,4 @@ def _twice(self: SagaTask, args: Any = None, kwargs: Any = None, **options: Any)
     return _once(self, args, kwargs, **options)
 
 
-SagaTask.apply_async = _twice
+SagaTask.apply_async = _twice  # type: ignore[method-assign]

@@ -5,11 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from config import env
 from tests.support.broker import publish_raw
 from tests.support.waiting import wait_for
-
-pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
 
 @pytest.mark.parametrize(
