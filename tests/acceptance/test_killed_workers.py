@@ -26,11 +26,11 @@ def killed(shop, start_worker, crash_at: str, **asked: Any) -> list[str]:
         "before_commit inventory.reserve_stock 1",
         "after_commit inventory.reserve_stock 1",
         "after_publish inventory.reserve_stock 1",
-        "after_commit payments.authorise_payment 1",  # started, and the gateway was not called
-        "before_commit payments.authorise_payment 2",  # the gateway holds the money, and nobody wrote it down
+        "after_claim payments.authorise_payment 1",  # started, and the gateway was not called
+        "before_commit payments.authorise_payment 1",  # the gateway holds the money, and nobody wrote it down
         "before_commit orders.place_order 1",
         "after_commit orders.place_order 1",
-        "before_commit payments.capture_payment 2",
+        "before_commit payments.capture_payment 1",
         "after_decision orchestration.chain_completed 1",
     ],
 )

@@ -52,6 +52,17 @@ def after_commit(once: Callable[..., Any]) -> Callable[..., Any]:
     return crashing
 
 
+def after_claim(claim: Callable[..., bool]) -> Callable[..., bool]:
+    """A step outside is committed as started; gateway and carrier have not heard of it."""
+
+    def crashing(*args: Any) -> bool:
+        claimed = claim(*args)
+        reach("after_claim", current_task.name)
+        return claimed
+
+    return crashing
+
+
 def before_dispatch(send: Callable[..., Any]) -> Callable[..., Any]:
     """The orchestrator has committed a decision, and has not sent what follows from it."""
 
@@ -85,8 +96,9 @@ def after_publish(task: Any, **_: Any) -> None:
 def lay_points(**_: Any) -> None:
     """Wrap what the points are about, now that Django is set up."""
     from orchestration import dispatch, engine
-    from orchestration.participant import transactions
+    from orchestration.participant import outside_handler, transactions
 
+    outside_handler._claim = after_claim(outside_handler._claim)
     transactions._in_transaction = after_commit(before_commit(transactions._in_transaction))
     dispatch.send = before_dispatch(dispatch.send)
     engine._apply_once = after_decision(engine._apply_once)
