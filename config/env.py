@@ -39,7 +39,7 @@ SETTINGS: Mapping[str, Setting] = {
     "CSRF_TRUSTED_ORIGINS": Setting(values_of.words, []),
     "POSTGRES_URL": Setting(values_of.url("postgres", "postgresql"), "postgres://postgres@127.0.0.1:5432"),
     "DATABASE_PREFIX": Setting(str, "shop_"),
-    "DATABASE_POOL_SIZE": Setting(values_of.count, 8),
+    "DATABASE_POOL_SIZE": Setting(values_of.count, 4),
     **{f"{alias.upper()}_DATABASE_URL": Setting(values_of.url("postgres", "postgresql"), "") for alias in ALIASES},
     "BROKER_URL": Setting(_BROKERS, "amqp://guest:guest@127.0.0.1:5672//"),
     "QUEUE_PREFIX": Setting(str, ""),

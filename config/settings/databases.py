@@ -11,6 +11,7 @@ STATEMENT_TIMEOUT_MS = 30_000  # a statement slower than this is an outage, and 
 LOCK_TIMEOUT_MS = 10_000  # below the statement timeout, so that the log says it was a lock
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
+POOL_RECONNECT_S = 300  # then the next who needs one tries anew; by default the pool backs off for up to five minutes
 POOL_IDLE_S = 300  # an unused connection is closed after this
 
 
@@ -28,6 +29,7 @@ def _database(alias: str) -> dict[str, Any]:
                 "max_size": VALUES["DATABASE_POOL_SIZE"],  # per process and alias; threads beyond it wait
                 "timeout": POOL_TIMEOUT_S,
                 "max_idle": POOL_IDLE_S,
+                "reconnect_timeout": POOL_RECONNECT_S,
                 "num_workers": 1,  # threads that open connections in the background
             },
         },

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connections
+
 from orchestration.contracts.codec import decode, encode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant import rows, transactions
@@ -31,7 +33,9 @@ def act(participant: Participant, action: Action, work: Outside, call: Call) -> 
         return outcome_of(found)
     key = f"{call.saga_id}:{action.step}:action"
     try:
-        reply = _reply(work, request, Keys(own=key, action=key), since=found.created_at if found else None)
+        reply = _reply(
+            participant.service, work, request, Keys(own=key, action=key), since=found.created_at if found else None
+        )
     except Refusal as refusal:
         reply = refusal
     return transactions.run(participant.service, lambda: _conclude(participant, work, call, request, reply))
@@ -48,7 +52,9 @@ def undo(participant: Participant, compensation: Compensation, work: Outside, ca
         action=f"{call.saga_id}:{compensation.step}:action",
         forgotten=_is_forgotten(work, found.created_at),
     )
-    reply = _reply(work, request, keys, since=found.changed_at if found.status == Status.UNDOING else None)
+    reply = _reply(
+        participant.service, work, request, keys, since=found.changed_at if found.status == Status.UNDOING else None
+    )
     transactions.run(participant.service, lambda: _conclude_undoing(participant, work, call, request, reply))
 
 
@@ -87,13 +93,14 @@ def _start_undoing(
     return row, request
 
 
-def _reply(work: Outside, request: Any, keys: Keys, *, since: datetime | None) -> Any:
+def _reply(alias: str, work: Outside, request: Any, keys: Keys, *, since: datetime | None) -> Any:
     """Call, or, when an earlier call may have been made (`since`), ask first what became of it.
 
     To the breaker both are one call: reads that work say nothing of writes that fail.
 
     :raises OutcomeUnknown: when the other side may have forgotten the key, and with it the earlier call.
     """
+    connections[alias].close()  # back to the pool: the other side may take its time
     with work.breaker.calling():
         if since is not None:
             reply = work.find(request, keys)
