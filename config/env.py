@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -14,6 +15,7 @@ ALIASES = ("orchestration", "inventory", "payments", "shipping", "orders", "gate
 """One database each; an app's label is its alias."""
 
 PREFIX = "SHOP_"
+DOTENV = Path(__file__).resolve().parents[1] / ".env"
 _DEVELOPMENT_KEY = "c2hvcC1kZXZlbG9wbWVudC1vbmx5LWtleS0wMDAwMDA="  # refused unless SHOP_DEBUG is true
 _BROKERS = values_of.url("amqp", "amqps", "redis", "rediss", "memory")
 
@@ -62,6 +64,7 @@ def read() -> dict[str, Any]:
 
     :raises BadSetting: naming the first variable that is unknown, missing or malformed.
     """
+    environ.Env.read_env(DOTENV, overwrite=False)  # what the environment says goes first
     _refuse_unknown()
     debug = _value("DEBUG", debug=False)
     values = {name: _value(name, debug=debug) for name in SETTINGS}

@@ -1,5 +1,6 @@
 """`python -m deploy.up`: runs the whole shop on this machine against the configured servers, until it is ended."""
 
+import fcntl
 import os
 import secrets
 import subprocess
@@ -12,9 +13,23 @@ from deploy import supervisor
 RUN_DIRECTORY = supervisor.PROJECT / ".run" / "up"
 
 
+def hold_the_directory() -> None:
+    """Be the only one here for as long as this process, or the supervisor it becomes, lives.
+
+    :raises SystemExit: when another `make up` runs in this directory.
+    """
+    RUN_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    lock = os.open(RUN_DIRECTORY / "lock", os.O_RDWR | os.O_CREAT)
+    os.set_inheritable(lock, True)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"make up runs here already; its logs are in {RUN_DIRECTORY}")
+
+
 def prepare() -> int:
     """Bring the databases up to date and check that nothing is missing; the exit code tells."""
-    for step in (("migrate", "--create"), ("ready",)):
+    for step in (("migrate", "--create"), ("declare_queues",), ("ready",)):
         if code := subprocess.call([sys.executable, "manage.py", *step], cwd=supervisor.PROJECT):
             return code
     return 0
@@ -42,6 +57,7 @@ if __name__ == "__main__":
         settings = env.read()
     except env.BadSetting as error:
         sys.exit(f"setting {error}")
+    hold_the_directory()
     if code := prepare():
         sys.exit(code)
     supervise(settings["QUEUE_PREFIX"])

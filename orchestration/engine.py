@@ -20,6 +20,7 @@ from orchestration.sagas import definition_of
 from orchestration.snapshot import columns_of, state_of
 from orchestration.states import (
     ENDED,
+    LEADS_TO,
     CancelRequested,
     Command,
     Decision,
@@ -197,10 +198,9 @@ def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[s
     row = SagaInstance.objects.using(ALIAS).filter(pk=instance.pk, phase=instance.phase, version=instance.version)
     if not row.update(**changed):
         raise _SomebodyWasFaster
-    first = instance.log_length + 1
+    _write_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
     for name, value in changed.items():
         setattr(instance, name, value)
-    _write_entries(instance, decision.entries, first=first, now=now)
     if command := decision.command:
         transaction.on_commit(lambda: _send(instance, command), using=ALIAS, robust=True)
 
@@ -217,19 +217,24 @@ def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> dateti
 
 
 def _write_entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first: int, now: datetime) -> None:
-    SagaLogEntry.objects.using(ALIAS).bulk_create(
-        SagaLogEntry(
-            saga=instance,
-            sequence=sequence,
-            kind=entry.kind.value,
-            step=entry.step,
-            phase=instance.phase,
-            token=instance.token,
-            detail=dict(entry.detail),
-            at=entry.at or now,
+    """Write the entries; `instance` is as it was before them, and each changes its phase or token from then on."""
+    phase, token, written = instance.phase, instance.token, []
+    for sequence, entry in enumerate(entries, start=first):
+        phase = LEADS_TO.get(entry.kind, phase)
+        token += entry.kind is Kind.SENT
+        written.append(
+            SagaLogEntry(
+                saga=instance,
+                sequence=sequence,
+                kind=entry.kind.value,
+                step=entry.step,
+                phase=phase,
+                token=token,
+                detail=dict(entry.detail),
+                at=entry.at or now,
+            )
         )
-        for sequence, entry in enumerate(entries, start=first)
-    )
+    SagaLogEntry.objects.using(ALIAS).bulk_create(written)
 
 
 def _send(instance: SagaInstance, command: Command) -> None:

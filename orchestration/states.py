@@ -46,6 +46,17 @@ class Kind(StrEnum):
     COMPENSATED = "compensated"
 
 
+LEADS_TO = {
+    Kind.GAVE_UP: Phase.BARRING,
+    Kind.REFUSED: Phase.COMPENSATING,
+    Kind.PIVOT_BARRED: Phase.COMPENSATING,
+    Kind.PIVOT_DONE: Phase.FINISHING,
+    Kind.COMPLETED: Phase.COMPLETED,
+    Kind.COMPENSATED: Phase.COMPENSATED,
+}
+"""The phase a saga is in from that entry on; the other entries change none."""
+
+
 class Operation(StrEnum):
     """What a message asks of a step."""
 

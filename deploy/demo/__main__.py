@@ -73,6 +73,7 @@ def _prepare(stack: Stack) -> dict[str, Any]:
     stack.start_servers()
     report.say("making tables")
     stack.manage("migrate", "--create")
+    stack.manage("declare_queues")
     stack.manage("ready")
     seeded: dict[str, Any] = json.loads(stack.manage("seed_catalogue", "--format", "json"))
     report.say("starting web, workers, beat and Flower")

@@ -146,3 +146,9 @@ def test_database_that_is_not_postgresql_is_refused(monkeypatch: pytest.MonkeyPa
 def test_a_secret_that_looks_like_a_variable_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, REQUIRED | {"SHOP_SECRET_KEY": "$tr0ng"})
     assert env.read()["SECRET_KEY"] == "$tr0ng"
+
+
+def test_every_setting_is_in_the_example() -> None:
+    example = (ROOT / ".env.example").read_text()
+    generic = [name for name in env.SETTINGS if not name.endswith("_DATABASE_URL")]
+    assert [name for name in generic if f"SHOP_{name}=" not in example] == []

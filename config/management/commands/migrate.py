@@ -4,8 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 
 from config.env import ALIASES
+from config.routers import alias_of
 
 
 class Command(migrate.Command):
@@ -28,7 +31,18 @@ class Command(migrate.Command):
         for alias in aliases:
             if create:
                 self._create(alias)
-            super().handle(*args, **options | {"database": alias})
+            self._migrate(alias, args, options)
+
+    def _migrate(self, alias: str, args: Any, options: dict[str, Any]) -> None:
+        before = self._applied(alias)
+        quietly = options["verbosity"] == 1 and not (options["plan"] or options["check_unapplied"])
+        super().handle(*args, **options | {"database": alias, "verbosity": 0 if quietly else options["verbosity"]})
+        if quietly:
+            self.stdout.write(f"{alias}: {len(self._applied(alias)) - len(before)} migrations applied")
+
+    def _applied(self, alias: str) -> set[tuple[str, str]]:
+        applied = MigrationRecorder(connections[alias]).applied_migrations()
+        return {(app, name) for app, name in applied if alias_of(app) == alias}  # Django records the others as well
 
     def _create(self, alias: str) -> None:
         from config.databases import create_if_missing

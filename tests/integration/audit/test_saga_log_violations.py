@@ -32,12 +32,12 @@ def append(saga_id: UUID, kind: str, phase: str, token: int = 99) -> None:
         (lambda saga: LOG.filter(sequence=3).update(kind="started"), "The log does not begin with its only start."),
         (lambda saga: LOG.filter(sequence=2).update(token=7), "Entry 3 goes back from token 7 to 1."),
         (
-            lambda saga: LOG.filter(sequence=3).update(phase="running"),
-            "Entry 3 goes from phase completed to running.",
+            lambda saga: LOG.filter(sequence=3).update(phase="completed"),
+            "Entry 4 goes from phase completed to running.",
         ),
         (
             lambda saga: LOG.filter(sequence=3).update(phase="compensating"),
-            "Entry 4 goes from phase compensating to completed.",
+            "Entry 4 goes from phase compensating to running.",
         ),
         (lambda saga: append(saga, "sent", "completed"), "Entry 8 follows the end."),
         (

@@ -186,3 +186,17 @@ def test_an_ended_saga_cannot_be_due(sent):
     with pytest.raises(IntegrityError, match="saga_ended_is_never_due"), transaction.atomic(using="orchestration"):
         SagaInstance.objects.update(phase="completed", ended_at=NOW)
     connections["orchestration"].close()
+
+
+def test_each_log_entry_says_the_phase_and_token_from_then_on(sent):
+    saga_id = start()
+    refused = StepRefused("schedule_shipment", {"code": "cannot_deliver", "detail": "no"}, (("reserve_stock", NOW),))
+    engine.apply(saga_id, refused, now=NOW)
+
+    told = [(entry.kind, entry.phase, entry.token) for entry in SagaInstance.objects.get().log.order_by("sequence")]
+    assert told == [
+        ("started", "running", 1),
+        ("done", "running", 1),
+        ("refused", "compensating", 1),
+        ("sent", "compensating", 2),
+    ]

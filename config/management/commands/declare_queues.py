@@ -1,0 +1,25 @@
+"""`manage.py declare_queues`: makes the broker's queues and exchanges."""
+
+from typing import Any
+
+from amqp.exceptions import PreconditionFailed
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from kombu.exceptions import OperationalError
+
+from config.celery import app
+
+
+class Command(BaseCommand):
+    help = "Make the queues and exchanges that do not exist yet; those that exist as described are left alone."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+                settings.TOPOLOGY.declare(connection)
+        except PreconditionFailed as error:
+            raise CommandError(f"SHOP_QUEUE_TYPE: a queue exists that is not as described: {error}") from None
+        except (OperationalError, OSError) as error:
+            raise CommandError(f"SHOP_BROKER_URL: {connection.as_uri()}: {error}") from None
+        self.stdout.write(f"{len(settings.TOPOLOGY.queues) + 1} queues")

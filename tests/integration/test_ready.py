@@ -1,0 +1,64 @@
+"""`manage.py ready`: what is missing, one line each, and nothing is changed."""
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.core.management import call_command
+
+from config import env, readiness
+from orchestration.topology import Topology
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+
+@pytest.fixture
+def other_prefix(settings) -> Topology:
+    """Queues of a name that nobody has declared."""
+    settings.TOPOLOGY = Topology(prefix=f"{settings.TOPOLOGY.prefix}other.", queue_type="classic")
+    yield settings.TOPOLOGY
+    with current_app.connection_for_write() as connection, connection.channel() as channel:
+        for queue in (*settings.TOPOLOGY.queues, settings.TOPOLOGY.dead_letter_queue):
+            channel.queue_delete(queue.name)
+        for exchange in (settings.TOPOLOGY.exchange, settings.TOPOLOGY.dead_letter_exchange):
+            channel.exchange_delete(exchange.name)
+
+
+def test_a_missing_queue_is_named_and_not_made(other_prefix):
+    first = (
+        f"queue {other_prefix.prefix}orchestrator is missing, of 10; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
+    )
+
+    assert list(readiness.problems()) == [first]
+    assert list(readiness.problems()) == [first]
+
+
+def test_declared_queues_are_found(other_prefix):
+    call_command("declare_queues")
+
+    assert list(readiness.problems()) == []
+
+
+def test_a_database_that_is_not_there_is_named_with_the_reason_and_what_to_do(other_prefix, monkeypatch):
+    call_command("declare_queues")
+    monkeypatch.setattr(readiness, "refuse_if_away", _away)
+
+    [said] = [problem for problem in readiness.problems() if "database orders" in problem]
+    name = settings.DATABASES["orders"]["NAME"]
+    assert said.endswith(f'({name}): database "nowhere" does not exist; run manage.py migrate --create')
+
+
+def _away(alias: str) -> None:
+    import psycopg
+
+    if alias == "orders":
+        raise psycopg.OperationalError('database "nowhere" does not exist')
+
+
+def test_a_queue_of_another_type_is_said_to_be_so(other_prefix, settings):
+    from django.core.management.base import CommandError
+
+    call_command("declare_queues")
+    settings.TOPOLOGY = Topology(prefix=other_prefix.prefix, queue_type="quorum")
+    with pytest.raises(CommandError, match="SHOP_QUEUE_TYPE: a queue exists that is not as described"):
+        call_command("declare_queues")
+    settings.TOPOLOGY = other_prefix
