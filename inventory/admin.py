@@ -1,22 +1,9 @@
 """The inventory service in the admin: everything to read; deliveries come in by `manage.py receive_stock`."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from inventory.models import Ledger, Movement, Reservation, Stock
-
-
-class ReadOnly:
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from orchestration.participant.admin import LedgerAdmin, ReadOnly
 
 
 @admin.register(Stock)
@@ -38,8 +25,4 @@ class MovementAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("=stock__sku", "=saga_id")
 
 
-@admin.register(Ledger)
-class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("saga_id", "step", "status", "changed_at")
-    list_filter = ("status", "step")
-    search_fields = ("=saga_id",)
+admin.site.register(Ledger, LedgerAdmin)

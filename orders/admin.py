@@ -1,22 +1,9 @@
 """The orders service in the admin: orders to read, the catalogue to edit."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from orchestration.participant.admin import LedgerAdmin, ReadOnly
 from orders.models import Ledger, Order, OrderLine, Product
-
-
-class ReadOnly:
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Product)
@@ -39,8 +26,4 @@ class OrderAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     inlines = (OrderLineInline,)
 
 
-@admin.register(Ledger)
-class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("saga_id", "step", "status", "changed_at")
-    list_filter = ("status", "step")
-    search_fields = ("=saga_id",)
+admin.site.register(Ledger, LedgerAdmin)

@@ -1,5 +1,7 @@
 """`manage.py ready`: what is missing, one line each, and nothing is changed."""
 
+from typing import Any
+
 import pytest
 from celery import current_app
 from django.conf import settings
@@ -12,10 +14,11 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES)
 
 
 @pytest.fixture
-def other_prefix(settings) -> Topology:
+def other_prefix(settings):
     """Queues of a name that nobody has declared."""
     settings.TOPOLOGY = Topology(prefix=f"{settings.TOPOLOGY.prefix}other.", queue_type="classic")
     yield settings.TOPOLOGY
+    channel: Any
     with current_app.connection_for_write() as connection, connection.channel() as channel:
         for queue in (*settings.TOPOLOGY.queues, settings.TOPOLOGY.dead_letter_queue):
             channel.queue_delete(queue.name)
