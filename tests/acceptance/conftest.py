@@ -17,12 +17,20 @@ from tests.support.workforce import Workforce
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers see only what is committed, so every test commits, on every alias; those that share a worker go first."""
+    """Workers see only what is committed, so every test here commits, on every alias.
+
+    Tests with workers go last, those that share one before the others: its recovery would look after the sagas that
+    other tests leave overdue.
+    """
     marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
     for item in items:
-        if "/acceptance/" in str(item.path):
+        if _is_acceptance(item):
             item.add_marker(marker)
-    items.sort(key=lambda item: "start_worker" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: (_is_acceptance(item), "start_worker" in getattr(item, "fixturenames", ())))
+
+
+def _is_acceptance(item: pytest.Item) -> bool:
+    return "/acceptance/" in str(item.path)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from deploy.servers import PrivatePostgres
 from tests.support.waiting import wait_for
 
-AWAY_FOR_TRIES = 8
-"""Each takes a second: by then psycopg's own back-off would wait eight seconds for its next try."""
+AWAY_FOR_TRIES = 17
+"""Each takes a second: by then psycopg's own back-off would wait until the 31st for its next try."""
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -23,7 +23,7 @@ def test_a_pool_asks_again_soon_after_its_server_was_away():
                 _use(pool)
         server.start()
 
-        wait_for(lambda: _answers(pool), seconds=4, what="a connection")
+        wait_for(lambda: _answers(pool), seconds=8, what="a connection")
 
 
 def _use(pool: ConnectionPool) -> None:
