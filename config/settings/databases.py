@@ -11,7 +11,7 @@ STATEMENT_TIMEOUT_MS = 30_000  # a statement slower than this is an outage, and 
 LOCK_TIMEOUT_MS = 10_000  # below the statement timeout, so that the log says it was a lock
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
-POOL_RECONNECT_S = 300  # then the next who needs one tries anew; by default the pool backs off for up to five minutes
+POOL_RECONNECT_S = 2  # then the next who needs one tries anew; by default the pool backs off for up to five minutes
 POOL_IDLE_S = 30  # an unused connection is closed after this
 
 
