@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
-from orchestration import dispatch
+from orchestration import dispatch, selectors
 from orchestration.contracts.codec import encode
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.saga import Saga
@@ -169,11 +169,7 @@ def _take_key(origin: Origin) -> None:
 
 
 def _earlier(origin: Origin, error: IntegrityError) -> Started:
-    instance = (
-        SagaInstance.objects.using(ALIAS)
-        .filter(customer_id=origin.customer_id, idempotency_key=origin.idempotency_key)
-        .first()
-    )
+    instance = selectors.saga_by_key(origin.customer_id, origin.idempotency_key)
     if instance is None:
         raise error
     if instance.request_hash != origin.request_hash:

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestration.contracts.codec import decode, encode
+from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant import outside_handler, rows, transactions
 from orchestration.participant.ledger import Status
-from orchestration.participant.outcomes import Barred, Done, Outcome, Refused, outcome_of
+from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
@@ -65,8 +65,8 @@ def _act_all(
     fresh = rows.claim(ledger, alias, calls, Status.DONE)
     found = rows.look(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
     by_saga = {call.saga_id: call for call in calls}  # a message that is here twice is one call
-    outcomes = {each: _outcome(work(decode(action.request, by_saga[each].known))) for each in sorted(fresh)}
-    if changes := [_change(by_saga[each], outcome) for each, outcome in outcomes.items() if outcome != Done({})]:
+    outcomes = {each: outcome_told(work(decode(action.request, by_saga[each].known))) for each in sorted(fresh)}
+    if changes := [change_to(by_saga[each], outcome) for each, outcome in outcomes.items() if outcome != Done({})]:
         rows.change(ledger, alias, action.step, changes)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
     return [(outcomes | repeated)[call.saga_id] for call in calls]
@@ -78,22 +78,6 @@ def _in_savepoint(alias: str, work: Callable[[Any], Any], request: Any) -> Any:
             return work(request)
     except Refusal as refusal:
         return refusal
-
-
-def _outcome(answer: Any) -> Outcome:
-    if isinstance(answer, Refusal):
-        return Refused(answer.as_json())
-    return Done(encode(answer) if answer is not None else {})
-
-
-def _change(call: Call, outcome: Outcome) -> Change:
-    match outcome:
-        case Done(answer):
-            return Change(call.saga_id, call.token, Status.DONE, answer=answer)
-        case Refused(refusal):
-            return Change(call.saga_id, call.token, Status.REFUSED, refusal=refusal)
-        case Barred():
-            return Change(call.saga_id, call.token, Status.BARRED)
 
 
 def _undo_all(

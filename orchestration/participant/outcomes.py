@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.contracts.codec import encode
 from orchestration.participant.ledger import Status
-from orchestration.participant.rows import Row
+from orchestration.participant.refusals import Refusal
+from orchestration.participant.rows import Call, Change, Row
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,17 @@ def outcome_of(row: Row) -> Outcome:
     if row.status == Status.REFUSED:
         return Refused(row.refusal or {})
     return Barred()
+
+
+def outcome_told(told: Any) -> Done | Refused:
+    """How a service function ended, from what it answered (None: nothing to tell) or the Refusal it raised."""
+    if isinstance(told, Refusal):
+        return Refused(told.as_json())
+    return Done(encode(told) if told is not None else {})
+
+
+def change_to(call: Call, outcome: Done | Refused) -> Change:
+    """What becomes of the call's row."""
+    if isinstance(outcome, Refused):
+        return Change(call.saga_id, call.token, Status.REFUSED, refusal=outcome.refusal)
+    return Change(call.saga_id, call.token, Status.DONE, answer=outcome.answer)

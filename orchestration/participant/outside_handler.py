@@ -5,18 +5,18 @@ from typing import Any
 
 from django.db import connections
 
-from orchestration.contracts.codec import decode, encode
+from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant import rows, transactions
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.ledger import Status
-from orchestration.participant.outcomes import Done, Outcome, Refused, outcome_of
+from orchestration.participant.outcomes import Outcome, change_to, outcome_of, outcome_told
 from orchestration.participant.outside import Keys, OutcomeUnknown, Outside
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change, Row
 
-BEFORE = {
+BEFORE: dict[str, list[Status]] = {
     Status.DONE: [Status.STARTED],
     Status.REFUSED: [Status.STARTED],
     Status.UNDOING: [Status.STARTED, Status.DONE],
@@ -89,7 +89,7 @@ def _start_undoing(
     if row.status != Status.UNDOING:
         if (until := work.breaker.open_until()) is not None:
             raise BreakerOpen(work.breaker.name, until)
-        _set(participant, call, Status.UNDOING)
+        _set(participant, call, Change(call.saga_id, call.token, Status.UNDOING))
     return row, request
 
 
@@ -119,20 +119,15 @@ def _conclude(participant: Participant, work: Outside, call: Call, request: Any,
     row = _locked(participant, call)
     if row.is_final:  # another copy of this message, or a compensation, was faster
         return outcome_of(row)
-    if isinstance(reply, Refusal):
-        refusal = reply.as_json()
-        _set(participant, call, Status.REFUSED, refusal=refusal)
-        return Refused(refusal)
-    recorded = work.record(request, reply)
-    answer = encode(recorded) if recorded is not None else {}
-    _set(participant, call, Status.DONE, answer=answer)
-    return Done(answer)
+    outcome = outcome_told(reply if isinstance(reply, Refusal) else work.record(request, reply))
+    _set(participant, call, change_to(call, outcome))
+    return outcome
 
 
 def _conclude_undoing(participant: Participant, work: Outside, call: Call, request: Any, reply: Any) -> None:
     if _locked(participant, call).status == Status.UNDOING:
         work.record(request, reply)
-        _set(participant, call, Status.UNDONE)
+        _set(participant, call, Change(call.saga_id, call.token, Status.UNDONE))
 
 
 def _look(participant: Participant, call: Call) -> Row | None:
@@ -143,7 +138,6 @@ def _locked(participant: Participant, call: Call) -> Row:
     return rows.look(participant.ledger, participant.service, [call.saga_id], call.step)[call.saga_id]
 
 
-def _set(participant: Participant, call: Call, status: Status, **result: Any) -> None:
+def _set(participant: Participant, call: Call, change: Change) -> None:
     """Change a row that this transaction has locked and looked at."""
-    change = Change(call.saga_id, call.token, status, **result)
-    rows.change(participant.ledger, participant.service, call.step, [change], was=BEFORE[status])
+    rows.change(participant.ledger, participant.service, call.step, [change], was=BEFORE[change.status])
