@@ -1,0 +1,202 @@
+"""Made-up participants: each step has one countable effect, in its database or outside, and answers as told."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from orchestration.contracts.command import Action
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.outside import Keys, Outside
+from orchestration.participant.participant import Command, Participant
+from orchestration.participant.refusals import Refusal
+from orchestration.saga import Saga, Step
+from orchestration.testing.memory_rows import Effect, MemoryRows
+
+
+@dataclass(frozen=True)
+class Fake:
+    """How one step's participant works: what its action answers, and whether it is carried out outside.
+
+    `answer` is the action's answer, or a function of its request that gives it; None when it has none.
+    """
+
+    answer: Any = None
+    outside: bool = False
+
+
+class Refused(Refusal):
+    """The simulation has this step refuse."""
+
+    code = "refused_in_simulation"
+
+
+@dataclass
+class Script:
+    """How one saga's steps are to behave."""
+
+    refuses: str = ""
+    """The step that refuses."""
+    silent: dict[str, int] = field(default_factory=dict)
+    """How often a step outside does its work and says nothing."""
+    deaf: dict[str, int] = field(default_factory=dict)
+    """How often a step outside does nothing and says nothing."""
+    late: dict[str, timedelta] = field(default_factory=dict)
+    """How long the first call of a step outside is on its way, after its caller has given up."""
+
+
+class Calm:
+    """A breaker that is always closed."""
+
+    name = "none"
+
+    def open_until(self) -> datetime | None:
+        return None
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class Book:
+    """What the other side has on record: effects by idempotency key, and calls that are still on their way."""
+
+    clock: Callable[[], datetime]
+    done: dict[str, tuple[UUID, str]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    reversed: set[str] = field(default_factory=set)
+    on_their_way: list[tuple[datetime, str, UUID, str]] = field(default_factory=list)
+
+    def let_arrive(self) -> None:
+        """Book what has arrived by now; what finds its key taken does nothing."""
+        for each in [each for each in self.on_their_way if each[0] <= self.clock()]:
+            self.on_their_way.remove(each)
+            self.do(*each[1:])
+
+    def do(self, key: str, saga_id: UUID, step: str) -> None:
+        """Have the effect, once per key."""
+        if key not in self.refused:
+            self.done.setdefault(key, (saga_id, step))
+
+    def effect(self, saga_id: UUID, step: str) -> Effect:
+        """How often the step was done, and reversed."""
+        keys = [key for key, whose in self.done.items() if whose == (saga_id, step)]
+        return Effect(done=len(keys), reversed=len(self.reversed.intersection(keys)))
+
+
+class Service:
+    """One fake service: its rows, its book outside, and the commands of a definition's steps that it carries out."""
+
+    def __init__(self, name: str, clock: Callable[[], datetime], scripts: dict[UUID, Script]) -> None:
+        self.rows = MemoryRows(clock)
+        self.book = Book(clock)
+        self._scripts = scripts
+        self._commands: dict[Command, Callable[[Any], Any] | Outside] = {}
+        self.participant = Participant(name, LedgerRow, self._commands, kept_in=self.rows)  # type: ignore[type-abstract]
+
+    def take(self, step: Step, fake: Fake) -> None:
+        """Carry out this step from now on."""
+        if fake.outside:
+            self._take_outside(step, fake)
+            return
+        self._commands[step.action] = lambda request: self._act(step.action, fake, request)
+        if step.compensation is not None:
+            self._commands[step.compensation] = lambda request: self.rows.reverse_effect(request.saga_id, step.name)
+
+    def effect(self, saga_id: UUID, step: str) -> Effect:
+        """What the step has come to."""
+        here, there = self.rows.effects.get((saga_id, step), Effect()), self.book.effect(saga_id, step)
+        return Effect(here.done + there.done, here.reversed + there.reversed)
+
+    def _act(self, action: Action, fake: Fake, request: Any) -> Any:
+        if self._scripts[request.saga_id].refuses == action.step:
+            raise Refused
+        self.rows.have_effect(request.saga_id, action.step)
+        return _answer(fake, request)
+
+    def _take_outside(self, step: Step, fake: Fake) -> None:
+        other = _OtherSide(self.book, step.action, fake, self._scripts)
+        breaker = cast(Breaker, Calm())
+        self._commands[step.action] = Outside(other.call, other.find, other.record, breaker, key_lifetime=None)
+        if step.compensation is not None:
+            self._commands[step.compensation] = Outside(
+                other.reverse, other.find_reversed, lambda request, reply: None, breaker, key_lifetime=None
+            )
+
+
+@dataclass(frozen=True)
+class _OtherSide:
+    """A gateway or carrier that does one step."""
+
+    book: Book
+    action: Action
+    fake: Fake
+    scripts: dict[UUID, Script]
+
+    def call(self, request: Any, keys: Keys) -> Any:
+        self.book.let_arrive()
+        self._do(request, keys.own)
+        return request
+
+    def find(self, request: Any, keys: Keys) -> Any:
+        self.book.let_arrive()
+        if keys.own in self.book.refused:
+            raise Refused
+        return request if keys.own in self.book.done else None
+
+    def record(self, request: Any, reply: Any) -> Any:
+        return _answer(self.fake, request)
+
+    def reverse(self, request: Any, keys: Keys) -> Any:
+        """Undo what was done under the action's key; where nothing is known, occupy the key first."""
+        self.book.let_arrive()
+        if keys.action not in self.book.done:
+            try:
+                self._do(request, keys.action)
+            except Refused:
+                return request
+        self.book.reversed.add(keys.action)
+        return request
+
+    def find_reversed(self, request: Any, keys: Keys) -> Any:
+        self.book.let_arrive()
+        settled = keys.action in self.book.reversed or keys.action in self.book.refused
+        return request if settled else None
+
+    def _do(self, request: Any, key: str) -> None:
+        step, script = self.action.step, self.scripts[request.saga_id]
+        if key not in self.book.done and script.refuses == step:
+            self.book.refused.add(key)
+        if key in self.book.refused:
+            raise Refused
+        if key not in self.book.done and (delay := script.late.pop(step, None)):
+            self.book.on_their_way.append((self.book.clock() + delay, key, request.saga_id, step))
+            raise TimeoutError(f"{step}: no answer")
+        _be_mute(script.deaf, step)
+        self.book.do(key, request.saga_id, step)
+        _be_mute(script.silent, step)
+
+
+def services_for(
+    saga: Saga, fakes: dict[str, Fake], clock: Callable[[], datetime], scripts: dict[UUID, Script]
+) -> dict[str, Service]:
+    """Fake services for every step of the definition; a step that `fakes` does not name works in its database."""
+    services: dict[str, Service] = {}
+    for step in saga.steps:
+        name = step.action.service
+        services.setdefault(name, Service(name, clock, scripts)).take(step, fakes.get(step.name, Fake()))
+    return services
+
+
+def _answer(fake: Fake, request: Any) -> Any:
+    return fake.answer(request) if callable(fake.answer) else fake.answer
+
+
+def _be_mute(times: dict[str, int], step: str) -> None:
+    if times.get(step, 0) > 0:
+        times[step] -= 1
+        raise TimeoutError(f"{step}: no answer")

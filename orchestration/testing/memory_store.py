@@ -1,0 +1,110 @@
+"""Saga rows, their log and the markers in memory."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import copy
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from orchestration import boundaries, markers
+from orchestration.boundaries import Boundary, Point
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.states import ENDED, Phase
+from orchestration.store import Change, Taken, Then
+
+
+class MemoryStore:
+    """A `Store` for one thread: each call is a transaction."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.sagas: dict[UUID, SagaInstance] = {}
+        self.log: dict[UUID, list[SagaLogEntry]] = defaultdict(list)
+        self.markers: dict[str, datetime] = {}
+        """When the newest marker that came back had been sent, by route."""
+
+    def find(self, saga_ids: Collection[UUID]) -> dict[UUID, SagaInstance]:
+        return {saga_id: copy(self.sagas[saga_id]) for saga_id in saga_ids if saga_id in self.sagas}
+
+    def find_by_key(self, customer_id: str, idempotency_key: str) -> SagaInstance | None:
+        return next((copy(saga) for saga in self._of_key(customer_id, idempotency_key)), None)
+
+    def insert(self, instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: Then | None) -> None:
+        if any(self._of_key(instance.customer_id, instance.idempotency_key)):
+            raise IntegrityError("saga_one_per_customer_and_idempotency_key")
+        point = Point(Boundary.START, instance.definition, [instance.pk])
+        boundaries.before(point)
+        self.sagas[instance.pk] = copy(instance)
+        self.log[instance.pk].extend(entries)
+        self._committed(point, then)
+
+    def compare_and_set(self, changes: Sequence[Change], *, about: str, then: Taken | None) -> set[UUID]:
+        if not any(self._unchanged(change.instance) for change in changes):
+            return set()
+        point = Point(Boundary.DECIDE, about, [change.instance.pk for change in changes])
+        boundaries.before(point)
+        taken = set()
+        for change in changes:
+            if kept := self._unchanged(change.instance):
+                for name, value in change.columns.items():
+                    setattr(kept, name, value)
+                self.log[kept.pk].extend(change.entries)
+                taken.add(kept.pk)
+        self._committed(point, partial(then, taken) if then and taken else None)
+        return taken
+
+    def mark_undelivered(self, instance: SagaInstance, after: timedelta) -> None:
+        if kept := self._unchanged(instance):
+            kept.in_flight, kept.due_at = False, self._clock() + after
+
+    def is_any_due(self, now: datetime) -> bool:
+        return any(True for _ in self._due(now))
+
+    def claim_due(self, now: datetime, limit: int) -> list[SagaInstance]:
+        ready = [saga for saga in self._due(now) if self._is_to_be_looked_at(saga, now)]
+        batch = sorted(ready, key=lambda saga: saga.due_at or now)[:limit]
+        point = Point(Boundary.LEASE, "recovery", [saga.pk for saga in batch])
+        boundaries.before(point)
+        claimed = [copy(saga) for saga in batch]
+        for saga in batch:
+            saga.due_at = now + settings.PRESUMED_LOST_AFTER
+        boundaries.after(point)
+        return claimed
+
+    def unheard_of(self, now: datetime) -> set[tuple[str, str]]:
+        return {(saga.definition, saga.phase) for saga in self._due(now) if saga.in_flight}
+
+    def unfinished(self) -> list[SagaInstance]:
+        """Every saga that has not ended."""
+        return [saga for saga in self.sagas.values() if saga.phase not in ENDED]
+
+    def marker_returned(self, route: str, sent_at: datetime) -> None:
+        """Remember the newest marker that came back."""
+        self.markers[route] = max(sent_at, self.markers.get(route, sent_at))
+
+    def _is_to_be_looked_at(self, saga: SagaInstance, now: datetime) -> bool:
+        if not saga.in_flight or (saga.phase == Phase.RUNNING and saga.deadline_at <= now):
+            return True
+        overtaken = self.markers.get(markers.route_of(saga.definition, saga.phase))
+        return overtaken is not None and saga.dispatched_at <= overtaken - settings.MARKER_HEAD_START
+
+    def _due(self, now: datetime) -> Iterator[SagaInstance]:
+        return (saga for saga in self.sagas.values() if saga.due_at is not None and saga.due_at <= now)
+
+    def _of_key(self, customer_id: str, key: str) -> Iterator[SagaInstance]:
+        return (saga for saga in self.sagas.values() if (saga.customer_id, saga.idempotency_key) == (customer_id, key))
+
+    def _unchanged(self, instance: SagaInstance) -> SagaInstance | None:
+        kept = self.sagas.get(instance.pk)
+        if kept is None or (kept.phase, kept.version) != (instance.phase, instance.version):
+            return None
+        return kept
+
+    def _committed(self, point: Point, then: Then | None) -> None:
+        boundaries.after(point)
+        if then is not None:
+            then()

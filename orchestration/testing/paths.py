@@ -1,0 +1,82 @@
+"""The ways a saga can go in a sweep: what its steps do, and what people and servers do meanwhile."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from orchestration.saga import Saga
+from orchestration.states import Phase
+from orchestration.testing.fakes import Fake, Script
+from orchestration.testing.world import World
+
+LATE = timedelta(seconds=60)
+"""How long a call outside is on its way on the late path; by then it may have been undone."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way: the script of its steps, what happens after it is placed, and the end it must come to.
+
+    `is_a_race`: the pivot may be faster, and the saga is completed then.
+    """
+
+    name: str
+    script: Callable[[], Script]
+    end: Phase
+    meanwhile: Callable[[World, UUID], None] = lambda world, saga_id: None
+    is_a_race: bool = False
+
+    def ends_well(self, phase: str, code: str | None) -> bool:
+        """Whether a saga may end so; `code` is why it gave up, if faults may have cost it its time or its tries."""
+        if self.is_a_race and phase == Phase.COMPLETED:
+            return True
+        return phase == self.end or (self.end is Phase.COMPLETED and code in ("deadline_passed", "step_failed"))
+
+
+def paths(saga: Saga, fakes: Mapping[str, Fake]) -> Iterator[Path]:
+    """Every path of the definition."""
+    yield Path("completed", Script, Phase.COMPLETED)
+    for step in saga.steps[: saga.pivot_position + 1]:
+        yield Path(f"{step.name} refused", partial(Script, refuses=step.name), Phase.COMPENSATED)
+    for delivered in range(saga.pivot_position + 1):
+        meanwhile = partial(_cancel, delivered)
+        yield Path(f"cancelled after {delivered} steps", Script, Phase.COMPENSATED, meanwhile, is_a_race=True)
+    yield Path("deadline passed", Script, Phase.COMPENSATED, _outlast_the_deadline, is_a_race=True)
+    for name in (step.name for step in saga.steps if fakes.get(step.name, Fake()).outside):
+        yield Path(f"{name} done, no answer", lambda name=name: Script(silent={name: 2}), Phase.COMPLETED)  # type: ignore[misc]
+        yield Path(f"{name} not done, no answer", lambda name=name: Script(deaf={name: 2}), Phase.COMPLETED)  # type: ignore[misc]
+        yield Path(f"{name} arrives late", lambda name=name: Script(late={name: LATE}), Phase.COMPLETED)  # type: ignore[misc]
+    for step in saga.compensable:
+        if fakes.get(step.name, Fake()).outside:
+            script = partial(_late_and_cancelled, step.name)
+            name = f"{step.name} arrives after it was undone"
+            yield Path(name, script, Phase.COMPENSATED, _cancel_at_once, is_a_race=True)
+
+
+def _late_and_cancelled(step: str) -> Script:
+    return Script(late={step: LATE})
+
+
+def _cancel(delivered: int, world: World, saga_id: UUID) -> None:
+    for _ in range(delivered):
+        if ready := world.network.ready():
+            world.deliver(ready[0])
+    world.cancel(saga_id)
+
+
+def _cancel_at_once(world: World, saga_id: UUID) -> None:
+    while ready := world.network.ready():
+        world.deliver(ready[0])
+    world.cancel(saga_id)
+
+
+def _outlast_the_deadline(world: World, saga_id: UUID) -> None:
+    """The pivot's database is away until the deadline has passed."""
+    rows = world.services[world.saga.pivot.action.service].rows
+    rows.is_away = True
+    while ready := world.network.ready():
+        world.deliver(ready[0])
+    world.clock.advance(world.saga.deadline)
+    rows.is_away = False

@@ -1,0 +1,34 @@
+"""A pytest plugin: the fixture `saga_sweep`, and what the sweeps found at the end of the run.
+
+Load it with `pytest_plugins = ["orchestration.testing.plugin"]` in your root conftest.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestration.testing.sweeping import Sweep, sweep
+from orchestration.testing.tables import lines_of
+
+_SWEEPS: pytest.StashKey[list[Sweep]] = pytest.StashKey()
+
+
+@pytest.fixture
+def saga_sweep(pytestconfig: pytest.Config) -> Callable[..., Sweep]:
+    """`orchestration.testing.sweep`, whose table is printed when the run is over."""
+
+    def swept(*args: Any, **options: Any) -> Sweep:
+        found = sweep(*args, **options)
+        pytestconfig.stash.setdefault(_SWEEPS, []).append(found)
+        return found
+
+    return swept
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print each sweep's points and what sagas came to there."""
+    for found in terminalreporter.config.stash.get(_SWEEPS, []):
+        terminalreporter.section(f"sweep of {found.definition}")
+        for line in lines_of(found):
+            terminalreporter.write_line(line)

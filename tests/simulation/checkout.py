@@ -1,0 +1,28 @@
+"""The checkout as the simulator runs it: a request, and how each step's participant works."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from orchestration.contracts.orders import CheckoutRequested
+from orchestration.contracts.payments import PaymentAuthorised, PaymentCaptured
+from orchestration.contracts.shipping import ShipmentScheduled
+from orchestration.contracts.values import Address, Line, Sealed
+from orchestration.testing import Fake
+
+REQUEST = CheckoutRequested(
+    order_id=UUID(int=1),
+    customer_id="ada",
+    idempotency_key="key",
+    lines=(Line("MUG-01", 2, 999),),
+    total_minor=1998,
+    currency="GBP",
+    payment_method=Sealed("sealed"),
+    shipping_address=Address(name="Ada", line1="1 High Street", city="Leeds", postcode="LS1 1AA", country="GB"),
+    placed_at=datetime(2026, 7, 14, tzinfo=UTC),
+)
+
+FAKES = {
+    "authorise_payment": Fake(PaymentAuthorised("authorisation"), outside=True),
+    "schedule_shipment": Fake(ShipmentScheduled("tracking"), outside=True),
+    "capture_payment": Fake(PaymentCaptured("capture"), outside=True),
+}

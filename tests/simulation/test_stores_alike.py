@@ -1,0 +1,203 @@
+"""The store in memory keeps sagas as the one in PostgreSQL does, or the simulator would prove nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, connections
+
+from orchestration import markers, store
+from orchestration.models import ALIAS, Marker, SagaInstance, SagaLogEntry
+from orchestration.store import Change
+from orchestration.testing.clock import Clock
+from orchestration.testing.memory_store import MemoryStore
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+LOST_AFTER = settings.PRESUMED_LOST_AFTER
+
+
+@pytest.fixture(params=["PostgreSQL", "memory"])
+def kept(request):
+    """The two stores, one after the other."""
+    return store if request.param == "PostgreSQL" else MemoryStore(Clock())
+
+
+def saga(**columns) -> SagaInstance:
+    defaults = {
+        "id": uuid4(),
+        "definition": "checkout.v1",
+        "customer_id": "ann",
+        "idempotency_key": str(uuid4()),
+        "request_hash": "hash",
+        "request": {},
+        "phase": "running",
+        "dispatched_at": NOW,
+        "due_at": NOW,
+        "deadline_at": NOW + timedelta(hours=1),
+        "created_at": NOW,
+        "changed_at": NOW,
+    }
+    return SagaInstance(**defaults | columns)
+
+
+def entry(instance: SagaInstance, sequence: int = 1) -> SagaLogEntry:
+    return SagaLogEntry(saga=instance, sequence=sequence, kind="started", phase="running", token=1, at=NOW)
+
+
+def found(kept, instance: SagaInstance) -> SagaInstance:
+    """What is kept of it now."""
+    return kept.find([instance.pk])[instance.pk]
+
+
+def inserted(kept, **columns) -> SagaInstance:
+    instance = saga(**columns)
+    kept.insert(instance, [entry(instance)], then=None)
+    return instance
+
+
+def marker_returned(kept, sent_at: datetime) -> None:
+    if kept is store:
+        Marker.objects.using(ALIAS).create(route="checkout.v1:forward", sent_at=sent_at)
+        markers.returned("checkout.v1:forward", sent_at)
+    else:
+        kept.marker_returned("checkout.v1:forward", sent_at)
+
+
+def test_what_was_inserted_is_found_by_id_and_by_key(kept):
+    instance = inserted(kept)
+
+    assert found(kept, instance) == instance
+    assert kept.find_by_key("ann", instance.idempotency_key) == instance
+    assert kept.find([UUID(int=0)]) == {}
+    assert kept.find_by_key("ann", "another") is None
+
+
+def test_a_key_is_taken_once(kept):
+    instance = inserted(kept)
+
+    with pytest.raises(IntegrityError):
+        inserted(kept, idempotency_key=instance.idempotency_key)
+
+
+def test_what_follows_an_insert_is_done_after_it_is_committed(kept):
+    """Another connection must see it, or a worker would be faster than the commit."""
+    instance, seen = saga(), []
+
+    def look() -> None:
+        with ThreadPoolExecutor(1) as other:
+            seen.append(other.submit(lambda: _and_close(lambda: found(kept, instance))).result())
+
+    kept.insert(instance, [entry(instance)], then=look)
+
+    assert seen == [instance]
+
+
+def _and_close(look):
+    try:
+        return look()
+    finally:
+        connections.close_all()
+
+
+def test_a_row_is_changed_only_as_it_was_read(kept):
+    read = found(kept, inserted(kept))
+    changed = {"version": 1, "phase": "barring"}
+
+    change = Change(read, changed, [entry(read, 2)])
+    assert kept.compare_and_set([change], about="", then=None) == {read.pk}
+    assert kept.compare_and_set([change], about="", then=lambda taken: pytest.fail("sent")) == set()
+    assert found(kept, read).phase == "barring"
+
+
+def test_of_several_rows_those_are_changed_that_are_as_they_were_read(kept):
+    first, second, third = (found(kept, inserted(kept)) for _ in range(3))
+    changed = {"version": 1, "phase": "barring"}
+    kept.compare_and_set([Change(second, {"version": 1}, [])], about="", then=None)
+    followed = []
+
+    changes = [Change(each, changed, [entry(each, 2)]) for each in (first, second, third)]
+    taken = kept.compare_and_set(changes, about="", then=followed.append)
+
+    assert taken == {first.pk, third.pk}
+    assert followed == [taken]
+    assert [found(kept, each).phase for each in (first, second, third)] == ["barring", "running", "barring"]
+
+
+def test_what_was_not_delivered_is_due_after_a_while(kept):
+    read = found(kept, inserted(kept))
+    kept.mark_undelivered(read, SECOND)
+
+    again = found(kept, read)
+    assert not again.in_flight
+    assert again.due_at != NOW
+
+
+def test_what_was_changed_meanwhile_is_not_marked(kept):
+    read = found(kept, inserted(kept))
+    kept.compare_and_set([Change(read, {"version": 1}, [])], about="", then=None)
+    kept.mark_undelivered(read, SECOND)
+
+    assert found(kept, read).in_flight
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_claimed"),
+    [
+        ({"in_flight": False}, True),
+        ({"in_flight": False, "due_at": NOW + SECOND}, False),
+        ({"in_flight": False, "due_at": None, "parked": True}, False),
+        ({"in_flight": True}, False),
+        ({"in_flight": True, "deadline_at": NOW}, True),
+        ({"in_flight": True, "deadline_at": NOW, "phase": "barring"}, False),
+    ],
+)
+def test_due_sagas_are_claimed_unless_their_message_may_wait(kept, columns, is_claimed):
+    instance = inserted(kept, **columns)
+
+    assert [each.pk for each in kept.claim_due(NOW, 10)] == [instance.pk] * is_claimed
+    assert kept.is_any_due(NOW) == (not is_claimed and columns.get("due_at", NOW) == NOW)
+
+
+def test_a_claimed_saga_is_left_alone_for_a_while(kept):
+    instance = inserted(kept, in_flight=False)
+    kept.claim_due(NOW, 10)
+
+    assert kept.claim_due(NOW + LOST_AFTER - SECOND, 10) == []
+    assert [each.pk for each in kept.claim_due(NOW + LOST_AFTER, 10)] == [instance.pk]
+
+
+def test_the_longest_due_are_claimed_first(kept):
+    later, earlier = (inserted(kept, in_flight=False, due_at=NOW - span) for span in (SECOND, 2 * SECOND))
+
+    assert [each.pk for each in kept.claim_due(NOW, 1)] == [earlier.pk]
+    assert [each.pk for each in kept.claim_due(NOW, 1)] == [later.pk]
+
+
+@pytest.mark.parametrize(("sent_after", "is_lost"), [(timedelta(0), False), (settings.MARKER_HEAD_START, True)])
+def test_a_message_is_lost_when_a_marker_well_behind_it_came_back(kept, sent_after, is_lost):
+    instance = inserted(kept)
+    marker_returned(kept, NOW + sent_after)
+
+    assert [each.pk for each in kept.claim_due(NOW, 10)] == [instance.pk] * is_lost
+
+
+def test_a_marker_says_nothing_of_another_direction(kept):
+    inserted(kept, phase="compensating")
+    marker_returned(kept, NOW + LOST_AFTER)
+
+    assert kept.claim_due(NOW, 10) == []
+
+
+def test_sagas_not_heard_of_are_told_by_definition_and_phase(kept):
+    inserted(kept)
+    inserted(kept)
+    inserted(kept, phase="finishing")
+    inserted(kept, phase="barring", in_flight=False)
+
+    assert kept.unheard_of(NOW) == {("checkout.v1", "running"), ("checkout.v1", "finishing")}
+    assert kept.unheard_of(NOW - SECOND) == set()

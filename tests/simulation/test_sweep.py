@@ -1,0 +1,54 @@
+"""Every single fault at every boundary, and a sample of all pairs, in the simulator."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestration.boundaries import Boundary
+from orchestration.participant import handler
+from orchestration.sagas.checkout import checkout
+from orchestration.testing import Fake, Unsafe, sweep
+from orchestration.testing.paths import paths
+from orchestration.testing.sweeping import run, simulated
+from tests.simulation.checkout import FAKES, REQUEST
+
+
+def test_a_checkout_survives_every_fault_at_every_boundary(saga_sweep):
+    found = saga_sweep(checkout, REQUEST, FAKES)
+
+    assert found.unfired == 0
+    assert {point.partition(" ")[0] for point in found.ends} == set(Boundary)
+    for step in checkout.steps:
+        assert f"publish {step.action.name}" in found.ends
+        assert f"ack {step.action.name}" in found.ends
+
+
+def test_a_checkout_survives_two_faults_at_once():
+    found = sweep(checkout, REQUEST, FAKES, every_nth_pair=60)
+
+    assert found.runs > 5000
+
+
+def test_a_saga_whose_participants_all_work_in_their_databases_survives():
+    sweep(checkout, REQUEST, {name: replace(fake, outside=False) for name, fake in FAKES.items()})
+
+
+def test_a_saga_with_a_short_deadline_survives():
+    sweep(replace(checkout, deadline=timedelta(seconds=20)), REQUEST, FAKES)
+
+
+def test_a_forgotten_tombstone_is_found(monkeypatch):
+    """A compensation that leaves nothing behind where nothing was done yet lets the late action pass."""
+    monkeypatch.setattr(handler, "_undo_all", lambda *_: None)
+
+    with pytest.raises(Unsafe, match="reserve_stock was done 1 times and reversed 0 times"):
+        sweep(checkout, REQUEST, FAKES)
+
+
+def test_what_a_participant_answers_must_survive_the_way_through_the_broker():
+    unreadable = FAKES | {"reserve_stock": Fake(object())}
+    with simulated():
+        case = run(checkout, REQUEST, unreadable, next(paths(checkout, unreadable)), ())
+
+    assert case.broken == ("it is compensated, to be completed",)
