@@ -1,11 +1,11 @@
-"""`manage.py saga list|show|resume`: look at sagas, and have them try again."""
+"""`manage.py saga list|show|resume|resolve|settle|preflight`: look at sagas, and help them on."""
 
 import getpass
 import json
 import logging
 import os
 import socket
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +16,10 @@ from django.db import Error
 from django.db.models import Q
 from rich.table import Table
 
-from orchestration import dispatch
+from orchestration import dispatch, preflight
 from orchestration.case import case_of
 from orchestration.finding import newest_sagas
-from orchestration.management import resuming, shown, tables
+from orchestration.management import preflighting, resolving, resuming, settling, shown, tables
 from orchestration.management.resuming import Outcome, Resumption, Word
 from orchestration.standing import STATUSES, has_status, known_steps, stands_at
 
@@ -30,20 +30,30 @@ ERROR, USAGE, NOTHING_MATCHED = 1, 2, 3
 
 
 class Command(BaseCommand):
-    help = "Look at sagas and resume them. Exit code 0: done, 1: error, 2: wrong usage, 3: nothing matched."
+    help = "Look at sagas and help them on. Exit code 0: done, 1: error, 2: misuse, 3: nothing matched, 5: refused."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        commands = parser.add_subparsers(dest="command", required=True, metavar="list|show|resume")
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
         _add_list(commands.add_parser("list", help="sagas, the newest first"))
         _add_show(commands.add_parser("show", help="one saga: its row, steps, log, and what the services remember"))
         _add_resume(commands.add_parser("resume", help="have sagas try again now what they owe"))
+        _add_resolve(commands.add_parser("resolve", help="settle an unknown outcome on a person's word"))
+        _add_settle(commands.add_parser("settle", help=settling.HELP))
+        _add_format(commands.add_parser("preflight", help=preflighting.HELP))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        run = {"list": self.list_sagas, "show": self.show_saga, "resume": self.resume_sagas}[command]
+        run = {
+            "list": self.list_sagas,
+            "show": self.show_saga,
+            "resume": self.resume_sagas,
+            "resolve": self.resolve_step,
+            "settle": self.settle_rows,
+            "preflight": self.preflight,
+        }
         try:
-            run(options)
+            run[command](options)
         except Error as error:
-            raise CommandError(f"the orchestration database does not answer: {error}") from error
+            raise CommandError(f"a database does not answer: {error}") from error
 
     def list_sagas(self, options: dict[str, Any]) -> None:
         limit = options["limit"]
@@ -75,6 +85,21 @@ class Command(BaseCommand):
         table = tables.of_resumptions(resumptions)
         self._say(options, [shown.resumption(each) for each in resumptions], [table] if resumptions else [])
         _judge(resumptions)
+
+    def resolve_step(self, options: dict[str, Any]) -> None:
+        made = resolving.resolve(options)
+        self._say(options, resolving.shown(made), [resolving.as_table(made)])
+
+    def settle_rows(self, options: dict[str, Any]) -> None:
+        rounds = settling.settle(options)
+        self._say(options, settling.shown(rounds), [settling.as_table(rounds)])
+
+    def preflight(self, options: dict[str, Any]) -> None:
+        found = preflight.inspect()
+        self._say(options, preflighting.shown(found), preflighting.as_tables(found))
+        if found.problems:
+            concerned = {saga_id for ids in found.problems.values() for saga_id in ids}
+            raise CommandError(f"{len(concerned)} unfinished sagas cannot be carried on by this code", returncode=ERROR)
 
     def _recover(self, options: dict[str, Any]) -> None:
         if not resuming.due_sagas():
@@ -134,12 +159,30 @@ def _add_resume(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--stuck", action="store_true", help="run rounds of recovery for what is due, in place of the workers' loops"
     )
-    parser.add_argument("--reason", type=words, required=True, help="why, for the saga log")
-    parser.add_argument("--by", type=words, default=_operator(), metavar="NAME", help="who (default: %(default)s)")
+    _add_word(parser)
     parser.add_argument(
         "--patience", type=whole_number, default=30, metavar="SECONDS", help="how long --stuck goes on (default: 30)"
     )
     _add_format(parser)
+
+
+def _add_resolve(parser: ArgumentParser) -> None:
+    parser.description, parser.formatter_class = resolving.description(), RawDescriptionHelpFormatter
+    parser.add_argument("id", type=saga_id, metavar="ID")
+    resolving.add_arguments(parser)
+    parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
+    _add_word(parser)
+    _add_format(parser)
+
+
+def _add_settle(parser: ArgumentParser) -> None:
+    settling.add_arguments(parser)
+    _add_format(parser)
+
+
+def _add_word(parser: ArgumentParser) -> None:
+    parser.add_argument("--reason", type=words, required=True, help="why, for the saga log")
+    parser.add_argument("--by", type=words, default=_operator(), metavar="NAME", help="who (default: %(default)s)")
 
 
 def _add_format(parser: ArgumentParser) -> None:

@@ -1,0 +1,33 @@
+"""`manage.py saga preflight`: refuses a deploy whose code could not carry on the sagas that are under way."""
+
+from typing import Any
+
+from rich.table import Table
+
+from orchestration.preflight import Inspection
+
+HELP = "before this code's workers start: can it carry on every unfinished saga? Exit code 1 if not"
+SHOWN = 5
+"""So many ids of a problem are in the table; all of them are in the JSON."""
+
+
+def shown(found: Inspection) -> dict[str, Any]:
+    """The inspection as a JSON-ready value."""
+    return {
+        "unfinished": found.looked_at,
+        "problems": [
+            {"problem": problem, "sagas": [str(saga_id) for saga_id in ids]} for problem, ids in found.problems.items()
+        ],
+    }
+
+
+def as_tables(found: Inspection) -> list[Table]:
+    """The inspection as tables; without problems only the first."""
+    counted = Table("definition", "unfinished sagas", box=None, pad_edge=False)
+    for definition, count in sorted(found.looked_at.items()):
+        counted.add_row(definition, str(count) if count else "none: once it is drained everywhere it may be removed")
+    problems = Table("problem", "sagas", "ids", box=None, pad_edge=False)
+    for problem, ids in found.problems.items():
+        more = ["…"] if len(ids) > SHOWN else []
+        problems.add_row(problem, str(len(ids)), "\n".join([*map(str, ids[:SHOWN]), *more]))
+    return [counted, problems] if found.problems else [counted]

@@ -1,0 +1,169 @@
+"""An open ledger row concluded on the word of a person who has the other side's statement in hand."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from psycopg import errors
+
+from orchestration.boundaries import Boundary, Point
+from orchestration.contracts.codec import Malformed, decode
+from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.outcomes import change_to, outcome_told
+from orchestration.participant.outside import Told
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Refusal
+from orchestration.participant.rows import Call, Change
+from orchestration.participant.settling import commands_outside
+from orchestration.participant.together import told_each
+
+
+class NoSuchRow(LookupError):
+    """The service remembers nothing of this step."""
+
+
+class NotResolved(Exception):
+    """The row stays as it is; the message says why."""
+
+
+class ResolvedNotDone(Refusal):
+    """It was not done."""
+
+    code = "resolved_not_done"
+
+
+class Outcome(StrEnum):
+    """What a person can say became of a call outside."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+    UNDONE = "undone"
+
+
+_SAID_OF = {Outcome.DONE: Status.STARTED, Outcome.NOT_DONE: Status.STARTED, Outcome.UNDONE: Status.UNDOING}
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """Who says it, why, and what shows it: kept in the ledger row."""
+
+    by: str
+    reason: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a person says became of a call outside; `facts` are the texts that its command wants to be `Told`."""
+
+    outcome: Outcome
+    grounds: Grounds
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the row was, and what it is now."""
+
+    was: str
+    status: str
+    answer: dict[str, Any] | None
+    refusal: dict[str, Any] | None
+
+
+class _Rehearsed(Exception):
+    """It would work: take it all back."""
+
+
+def resolve(
+    participant: Participant, saga_id: UUID, step: str, statement: Statement, *, rehearsed: bool = False
+) -> Resolved:
+    """Conclude the row as the statement says, with the service's own rows, in one transaction and under its lock.
+
+    With `rehearsed` all of it is done and taken back.
+
+    :raises NoSuchRow: when the service remembers nothing of the step.
+    :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
+    """
+    made: list[Resolved] = []
+
+    def work() -> None:
+        made[:] = [_conclude(participant, _locked(participant, saga_id, step), statement)]
+        if rehearsed:
+            raise _Rehearsed
+
+    try:
+        participant.rows.transaction(Point(Boundary.CONCLUDE, "resolve", [saga_id]), work)
+    except _Rehearsed:
+        pass
+    except IntegrityError as error:
+        raise NotResolved(f"{participant.service} cannot hold that: {_broken_rule(error)}") from error
+    return made[0]
+
+
+def wanted(told: Told) -> str:
+    """The facts that a command wants, for a person."""
+    needed = [each.name for each in fields(told.facts) if each.default is MISSING]
+    other = [each.name for each in fields(told.facts) if each.default is not MISSING]
+    may = f", and may have {', '.join(other)}" if other else ""
+    return f"{', '.join(needed)}{may}: {' '.join((told.facts.__doc__ or '').split())}"
+
+
+def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
+    rows = participant.ledger._default_manager.using(participant.service).filter(saga_id=saga_id, step=step)
+    row = rows.select_for_update().first()
+    if row is None:
+        raise NoSuchRow(f"{participant.service} remembers nothing of {step} of saga {saga_id}")
+    return row
+
+
+def _conclude(participant: Participant, row: LedgerRow, statement: Statement) -> Resolved:
+    if row.status not in _SAID_OF.values():
+        raise NotResolved(f"{row.step} is {row.status}, not open")
+    if row.status != (open_as := _SAID_OF[statement.outcome]):
+        raise NotResolved(f"{row.step} is {row.status}: only what is {open_as} can be {statement.outcome}")
+    change = _change(participant, row, statement)
+    participant.rows.change(row.step, [change], was=[row.status])
+    return Resolved(row.status, change.status, change.answer, change.refusal)
+
+
+def _change(participant: Participant, row: LedgerRow, statement: Statement) -> Change:
+    """What becomes of the row; the service's own rows are written."""
+    call = Call(row.saga_id, row.step, row.token, known=dict(row.request or {}))
+    if statement.outcome is Outcome.NOT_DONE:
+        if statement.facts:
+            raise NotResolved(f"what was not done has no facts, such as {', '.join(statement.facts)}")
+        return change_to(call, outcome_told(ResolvedNotDone(**asdict(statement.grounds))))
+    answer = _record(participant, row, call, statement)
+    note = {f"{row.step}_resolved": asdict(statement.grounds)}  # by that name no step answers anything
+    if statement.outcome is Outcome.UNDONE:
+        return Change(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
+    change = change_to(call, outcome_told(answer))
+    return replace(change, answer={**(change.answer or {}), **note})
+
+
+def _record(participant: Participant, row: LedgerRow, call: Call, statement: Statement) -> Any:
+    command, work = commands_outside(participant)[row.status, row.step]
+    if work.told is None:
+        raise NotResolved(f"{command.name} takes nobody's word")
+    request: Any = decode(command.request, call.known)
+    try:
+        reply = work.told.reply(request, _read(work.told, statement.facts))
+    except Malformed as error:
+        raise NotResolved(f"{error}. {command.name} wants {wanted(work.told)}") from error
+    return told_each(work.record, [(request, reply)])[0]
+
+
+def _read(told: Told, typed: Mapping[str, str]) -> Any:
+    """The facts as the command wants them; one that says nothing counts as missing."""
+    if unknown := typed.keys() - {each.name for each in fields(told.facts)}:
+        raise Malformed(f"{', '.join(sorted(unknown))} is not asked for")
+    return decode(told.facts, {name: text.strip() for name, text in typed.items() if text.strip()})
+
+
+def _broken_rule(error: IntegrityError) -> str:
+    cause = error.__cause__
+    return (isinstance(cause, errors.IntegrityError) and cause.diag.constraint_name) or str(error)

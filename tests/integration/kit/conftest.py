@@ -1,0 +1,27 @@
+"""Payments with a gateway and a breaker that nobody else has."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker_record import connect
+from orchestration.participant.participant import Participant
+from payments import services, tasks
+from payments.gateways.port import OUTAGES
+from payments.gateways.sandbox.gateway import SandboxGateway
+from tests.integration.kit.unknown_payments import with_all
+
+
+@pytest.fixture
+def breaker(settings) -> Breaker:
+    return Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=OUTAGES, fail_max=3)
+
+
+@pytest.fixture
+def payments(breaker: Breaker, monkeypatch) -> Participant:
+    """Payments with a breaker of its own, and a gateway that takes no time."""
+    gateway = SandboxGateway(timeout=timedelta(seconds=1), sleep=lambda seconds: None)
+    monkeypatch.setattr(services, "gateway", lambda: gateway)
+    return with_all(tasks.participant, breaker=breaker)
