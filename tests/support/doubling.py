@@ -1,20 +1,19 @@
-"""The project's Celery app, except that every message it publishes is published twice. Only tests start this app."""
+"""The project's Celery app, except that every letter it posts is posted twice. Only tests start this app."""
 
-from copy import deepcopy
-from typing import Any
+from collections.abc import Sequence
 
 from config.celery import app
-from orchestration.messages import SagaTask
+from orchestration import letters as post_office
+from orchestration.letters import Letter
 
 __all__ = ["app"]
 
-_once = SagaTask.apply_async
+_once = post_office._delivered
 
 
-def _twice(self: SagaTask, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-    copied = deepcopy({name: value for name, value in options.items() if name != "producer"})
-    _once(self, deepcopy(args), deepcopy(kwargs), **copied)
-    return _once(self, args, kwargs, **options)
+def _twice(letters: Sequence[Letter]) -> None:
+    _once(letters)
+    _once(letters)
 
 
-SagaTask.apply_async = _twice  # type: ignore[method-assign]
+post_office._delivered = _twice

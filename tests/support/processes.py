@@ -33,6 +33,7 @@ class Worker:
         threads: int = 4,
         env: Mapping[str, str] | None = None,
         app: str = "config",
+        pool: str = "threads",
     ) -> None:
         self.queues = [settings.TOPOLOGY.name(queue) for queue in queues]
         self.name = f"worker{next(_numbers)}@test{os.getpid()}"
@@ -42,7 +43,7 @@ class Worker:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"),
-                *("-Q", ",".join(self.queues), "-P", "threads", "-c", str(threads), "-n", self.name),
+                *("-Q", ",".join(self.queues), "-P", pool, "-c", str(threads), "-n", self.name),
                 *("--without-gossip", "--without-mingle"),
             ],
             cwd=ROOT,
@@ -110,6 +111,7 @@ def environment() -> dict[str, str]:
         "SHOP_QUEUE_TYPE": settings.TOPOLOGY.queue_type,
         "SHOP_BROKER_URL": current_app.conf.broker_url,
         "SHOP_REDIS_URL": settings.REDIS_URL,
+        "SHOP_FAULT_POINTS": "true",
         "SHOP_LOG_LEVEL": "INFO",
         "SHOP_SANDBOX_TIMEOUT_SECONDS": "0.3",
         "SHOP_PRESUMED_LOST_SECONDS": str(settings.PRESUMED_LOST_AFTER.total_seconds()),

@@ -31,7 +31,7 @@ class Shop:
         receive_stock(units_by_sku={sku: units})
 
     def request(
-        self, *, basket: Basket = ((sku, 1),), payment_method: str = "tok_ok", line2: str = ""
+        self, *, basket: Basket = ((sku, 1),), payment_method: str = "tok_ok", line2: str = "", key: str = ""
     ) -> CheckoutRequested:
         """A priced cart; test tokens go into `payment_method` and `line2` (docs/sandbox.md)."""
         lines = tuple(Line(sku, quantity, 100) for sku, quantity in basket)
@@ -39,7 +39,7 @@ class Shop:
         return CheckoutRequested(
             order_id=order_id,
             customer_id="customer-1",
-            idempotency_key=str(order_id),
+            idempotency_key=key or str(order_id),
             lines=lines,
             total_minor=sum(line.total_minor for line in lines),
             currency="GBP",
@@ -48,12 +48,19 @@ class Shop:
             placed_at=datetime.now(UTC),
         )
 
-    def place(self, request: CheckoutRequested | None = None, *, now: datetime | None = None, **options) -> UUID:
+    def place(
+        self,
+        request: CheckoutRequested | None = None,
+        *,
+        now: datetime | None = None,
+        saga_id: UUID | None = None,
+        **options,
+    ) -> UUID:
         """Start a saga; `now` in the past makes it late. Returns the saga's id."""
         asked = request or self.request(**options)
         origin = engine.Origin(asked.customer_id, asked.idempotency_key, request_hash="hash")
-        started = engine.start_saga(checkout, asked, saga_id=uuid7(), origin=origin, now=now or datetime.now(UTC))
-        return started.saga_id
+        at = now or datetime.now(UTC)
+        return engine.start_saga(checkout, asked, saga_id=saga_id or uuid7(), origin=origin, now=at).saga_id
 
     def saga(self, saga_id: UUID) -> SagaInstance:
         """The saga's row as it is now."""

@@ -1,0 +1,27 @@
+"""A minute of chaos; `make chaos` runs as long as one likes."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.run import run
+from tests.chaos.telling import lines_of
+
+SEED = 7
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(700)
+def test_a_shop_comes_through_a_minute_of_chaos(capsys):
+    directory = Path(tempfile.mkdtemp(prefix="chaos-"))
+    directory.chmod(0o755)  # PostgreSQL runs as somebody else
+    report = run(minutes=1, seed=SEED, directory=directory)
+
+    with capsys.disabled():
+        print("", *lines_of(report), sep="\n")
+    assert report.wrong == []
+    assert len(report.evidence) >= 8
+    assert sum(report.ends.values()) >= 100
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,115 @@
+"""A wave: a few dozen sagas at a time, each with a fault of its own, and real workers, started again when killed."""
+
+import signal
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as Directory
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from orchestration import selectors
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.states import ENDED
+from tests.faults.cases import Case
+from tests.faults.forking import Child, Zygote
+from tests.faults.plan import Files
+from tests.support.broker import waiting_messages
+from tests.support.waiting import wait_for
+
+PATIENCE_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a case: the phase of its saga, whether its fault happened, how often the saga was dispatched."""
+
+    case: Case
+    saga_id: UUID
+    end: str
+    fired: bool
+    sent: int
+    crossed: Sequence[str]
+
+
+class Stuck(AssertionError):
+    """The wave did not come to rest; the message says which sagas have not ended and what the processes said."""
+
+
+def run(zygote: Zygote, cases: Sequence[Case], *, recording: bool = False) -> list[Ended]:
+    """Run the cases together until all their sagas have ended, the queues are empty and nothing is left to be acked.
+
+    :raises Stuck: when that takes too long.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        files = Files(Directory(directory))
+        sagas = {uuid7(): case for case in cases}
+        files.write_plan({saga: case.fault for saga, case in sagas.items() if case.fault})
+        _Wave(zygote, files, sagas, recording).run()
+        rows, fired = SagaInstance.objects.in_bulk(list(sagas)), files.fired()
+        return [
+            Ended(case, saga, rows[saga].phase, saga in fired, rows[saga].token, files.crossed_by(saga))
+            for saga, case in sagas.items()
+        ]
+
+
+class _Wave:
+    def __init__(self, zygote: Zygote, files: Files, sagas: dict[UUID, Case], recording: bool) -> None:
+        self._zygote, self._files, self._sagas, self._recording = zygote, files, sagas, recording
+        self._worker: Child | None = None
+        self._client: Child | None = None
+        self._cancelled: set[UUID] = set()
+
+    def run(self) -> None:
+        """Keep a worker and the clients alive until there is nothing left to do."""
+        last = signal.SIGKILL
+        try:
+            wait_for(self._is_over, seconds=PATIENCE_SECONDS, what="the end of a wave")
+            last = signal.SIGTERM  # it may still ack what it has done
+        except AssertionError as error:
+            raise Stuck(f"{error}\n{self._unfinished()}") from None
+        finally:
+            for child in (self._client, self._worker):
+                if child:
+                    child.end(last)
+
+    def _is_over(self) -> bool:
+        rows = SagaInstance.objects.in_bulk(list(self._sagas))
+        if not (self._worker and self._worker.is_alive()):
+            self._worker = self._fork("work")
+        if not (self._client and self._client.is_alive()):
+            self._client = self._next_client(rows)
+        if len(rows) < len(self._sagas) or self._client or any(row.phase not in ENDED for row in rows.values()):
+            return False
+        return self._worker is not None and not waiting_messages() and self._worker.is_idle()
+
+    def _next_client(self, rows: Mapping[UUID, SagaInstance]) -> Child | None:
+        if missing := [(str(saga), case.path.name) for saga, case in self._sagas.items() if saga not in rows]:
+            return self._fork("place", sagas=missing)
+        waiting = [saga for saga, case in self._sagas.items() if case.path.is_cancelled and saga not in self._cancelled]
+        failed = SagaLogEntry.objects.filter(saga__in=waiting, kind="failed").values_list("saga", flat=True).first()
+        if failed is None:
+            return None
+        self._cancelled.add(failed)
+        return self._fork("cancel", saga=str(failed))
+
+    def _fork(self, do: str, **order: Any) -> Child | None:
+        return self._zygote.fork(do, self._files, recording=self._recording, **order)
+
+    def _unfinished(self) -> str:
+        rows = SagaInstance.objects.in_bulk(list(self._sagas))
+        lines = []
+        for saga, case in self._sagas.items():
+            if saga not in rows:
+                lines.append(f"{case}: never started")
+            elif rows[saga].phase not in ENDED:
+                lines += [f"{case}: {rows[saga].phase}, due {rows[saga].due_at}", story(saga)]
+        return "\n".join([*lines, f"{waiting_messages()} messages wait", self._files.logs()])
+
+
+def story(saga_id: UUID) -> str:
+    """A saga's log, a line each entry."""
+    entries = selectors.log_of(saga_id)
+    return "\n".join(f"    {each.at:%H:%M:%S.%f} {each.kind} {each.step} {each.detail}" for each in entries)

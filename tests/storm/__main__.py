@@ -1,0 +1,92 @@
+"""`make storm`: ten thousand orders while every worker is down for two minutes; exit code 1 if they are sent again."""
+
+import argparse
+import json
+import os
+import sys
+from datetime import timedelta
+
+os.environ |= {"SHOP_DATABASE_PREFIX": f"storm{os.getpid()}_", "SHOP_QUEUE_PREFIX": f"storm{os.getpid()}."}
+
+import tests.environment  # noqa: F401  before Django reads it
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+
+from config.audit import violations  # noqa: E402
+from deploy.demo import leftovers  # noqa: E402
+from tests.storm.run import Found, Plan, run  # noqa: E402
+from tests.support.processes import Worker  # noqa: E402
+from tests.support.shop import Shop  # noqa: E402
+
+AT_MOST = 1.1
+"""Executions of a step."""
+PER_ORDER = timedelta(seconds=0.15)
+"""What an order may take on a slow machine, for the patience of the whole."""
+
+
+def main() -> int:
+    asked = _arguments()
+    plan = Plan(asked.sagas, timedelta(seconds=asked.down), patience=PER_ORDER * asked.sagas + timedelta(minutes=2))
+    workers: list[Worker] = []
+
+    def start(environment: dict[str, str]) -> None:
+        workers.append(Worker(app="tests.support.counting", threads=8, env=environment))
+
+    try:
+        call_command("migrate", create=True, verbosity=0)
+        call_command("declare_queues", verbosity=0)
+        Shop().stock(asked.sagas + 1)
+        found = run(plan, start)
+        wrong = [*map(str, violations()), *_wrong(found, asked.sagas)]
+    finally:
+        for worker in workers:
+            worker.stop()
+        leftovers.drop_databases(
+            os.environ.get("SHOP_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432"),
+            prefix=os.environ["SHOP_DATABASE_PREFIX"],
+        )
+        leftovers.delete_queues(settings.CELERY_BROKER_URL, prefix=os.environ["SHOP_QUEUE_PREFIX"])
+    print(_told(found), *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sagas", type=int, default=10_000)
+    parser.add_argument("--down", type=float, default=120, help="seconds")
+    return parser.parse_args()
+
+
+def _wrong(found: Found, sagas: int) -> list[str]:
+    wrong = []
+    if found.accepted != sagas:
+        wrong.append(f"WRONG  {found.accepted} of {sagas} orders were accepted")
+    if found.executions_per_step > AT_MOST:
+        wrong.append(f"WRONG  a step was executed {found.executions_per_step:.3f} times, at most {AT_MOST} are allowed")
+    if found.compensation > found.drained / 4:
+        wrong.append(f"WRONG  a compensation took {found.compensation}, the whole backlog {found.drained}")
+    return wrong
+
+
+def _told(found: Found) -> str:
+    told = {
+        "accepted while all workers were down": found.accepted,
+        "ends": found.ends,
+        "executions per step": round(found.executions_per_step, 4),
+        "by task": {task: round(times, 4) for task, times in sorted(found.by_task.items())},
+        "dispatches per saga": round(found.sent, 4),
+        "slowest compensation, seconds": round(found.compensation.total_seconds(), 1),
+        "backlog drained in, seconds": round(found.drained.total_seconds(), 1),
+    }
+    return json.dumps(told, indent=2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""A backlog without workers, and what recovery and the workers make of it: how often each step is executed."""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from orchestration import recovery
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.states import ENDED, Kind
+from tests.support.shop import Shop
+
+REFUSED_EVERY = 25
+"""Every so many orders one is refused by the carrier, and has to be compensated."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """So many orders, placed while no worker runs, which they go on not doing for a while."""
+
+    sagas: int
+    down: timedelta
+    patience: timedelta
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of it; `executions` is of steps only, `steps` how many there are to be executed."""
+
+    accepted: int
+    ends: dict[str, int]
+    executions: int
+    steps: int
+    by_task: dict[str, float]
+    """Executions per step, by task."""
+    sent: float
+    """Dispatches per saga."""
+    compensation: timedelta
+    """From a refusal to the end of its compensations: the slowest of the first refused orders."""
+    drained: timedelta
+    """From the workers' start to the last saga's end."""
+
+    @property
+    def executions_per_step(self) -> float:
+        return self.executions / self.steps
+
+
+def run(plan: Plan, start_worker: Callable[[dict[str, str]], Any]) -> Found:
+    """Place the orders, have recovery look at them all the while, start a worker, and wait for the end of all."""
+    with tempfile.NamedTemporaryFile() as counted:
+        saga_ids = [Shop().place(line2=_line2(number)) for number in range(plan.sagas)]
+        _look_after_them(plan.down)
+        start_worker({"COUNT_IN": counted.name})
+        began = time.monotonic()
+        _wait_for_the_end(plan)
+        drained = timedelta(seconds=time.monotonic() - began)
+        return _found(saga_ids, Path(counted.name).read_text(), drained)
+
+
+def _line2(number: int) -> str:
+    return "carrier_refuse" if number % REFUSED_EVERY == 0 else ""
+
+
+def _look_after_them(down: timedelta) -> None:
+    """Run recovery, as an orchestrator does that has nobody to send to."""
+    until = time.monotonic() + down.total_seconds()
+    while time.monotonic() < until:
+        recovery.run_once()
+        time.sleep(0.2)
+
+
+def _wait_for_the_end(plan: Plan) -> None:
+    until = time.monotonic() + plan.patience.total_seconds()
+    unfinished = SagaInstance.objects.exclude(phase__in=list(ENDED))
+    while left := unfinished.count():
+        if time.monotonic() > until:
+            raise AssertionError(f"{left} of {plan.sagas} sagas have not ended after {plan.patience}")
+        time.sleep(0.5)
+
+
+def _found(saga_ids: list[UUID], counted: str, drained: timedelta) -> Found:
+    executed = Counter(tuple(line.split()[1:]) for line in counted.splitlines())
+    steps = {each: times for each, times in executed.items() if not each[0].startswith("orchestration.")}
+    executions: Counter[str] = Counter()
+    for (task, _), times in steps.items():
+        executions[task] += times
+    sagas_of_task = Counter(task for task, _ in steps)
+    sagas = SagaInstance.objects.in_bulk(saga_ids)
+    return Found(
+        accepted=len(sagas),
+        ends=dict(Counter(saga.phase for saga in sagas.values())),
+        executions=sum(steps.values()),
+        steps=len(steps),
+        by_task={task: executions[task] / count for task, count in sagas_of_task.items()},
+        sent=sum(saga.token for saga in sagas.values()) / len(sagas),
+        compensation=_slowest_compensation(saga_ids),
+        drained=drained,
+    )
+
+
+def _slowest_compensation(saga_ids: list[UUID]) -> timedelta:
+    """Among the first quarter: of these all were refused while the backlog was long."""
+    first = saga_ids[: max(1, len(saga_ids) // 4)]
+    kinds = (Kind.REFUSED, Kind.COMPENSATED)
+    entries = SagaLogEntry.objects.filter(saga__in=first, kind__in=kinds).values_list("saga", "kind", "at")
+    at = {(saga, kind): when for saga, kind, when in entries}
+    return max(at[saga, Kind.COMPENSATED] - at[saga, Kind.REFUSED] for saga, kind in at if kind == Kind.REFUSED)

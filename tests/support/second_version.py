@@ -1,0 +1,56 @@
+"""The project's Celery app after a deploy: beside checkout.v1 it has checkout.v2, with a step that v1's code lacks.
+
+Only tests start this app.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from celery import signals
+
+from config.celery import app
+from orchestration.contracts.command import Action, Compensation
+from orchestration.saga import Step
+from orchestration.sagas import definitions
+from orchestration.sagas.checkout import checkout
+from orchestration.topology import compensations_queue
+
+__all__ = ["app"]
+
+
+@dataclass(frozen=True)
+class SetGiftAside:
+    saga_id: UUID
+    order_id: UUID
+
+
+set_gift_aside = Action("inventory.set_gift_aside", request=SetGiftAside)
+put_gift_back = Compensation("inventory.put_gift_back", request=SetGiftAside, undoes=set_gift_aside)
+
+checkout_v2 = replace(
+    checkout,
+    name="checkout.v2",
+    steps=(checkout.steps[0], Step(set_gift_aside, compensation=put_gift_back), *checkout.steps[1:]),
+)
+
+
+def deploy() -> None:
+    """Teach this process, in which Django is set up, the second version."""
+    from orchestration.participant.participant import participants
+    from orchestration.participant.performing import performances
+    from orchestration.participant.tasks import _make_task
+
+    definitions[checkout_v2.name] = checkout_v2
+    gifts: dict[Any, Any] = {set_gift_aside: lambda request: None, put_gift_back: lambda request: None}
+    performed = performances(replace(participants()["inventory"], commands=gifts))
+    for command, queue in ((set_gift_aside, "inventory"), (put_gift_back, compensations_queue("inventory"))):
+        if command.name not in app.tasks:
+            _make_task(command.name, queue, performed[command.name])
+
+
+@signals.celeryd_init.connect
+def deploy_in_the_worker(**_: object) -> None:
+    """Before it consumes anything."""
+    app.loader.import_default_modules()
+    deploy()
