@@ -8,7 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from orchestration import engine, selectors
+from orchestration import backlog, engine, selectors
 from orchestration.api import idempotency
 from orchestration.api.bodies import JsonBody
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
@@ -20,12 +20,22 @@ from orders import pricing
 from orders.api.carts import Cart, read_cart
 from orders.api.representations import amount
 
+BUSY_FOR_S = 10
+"""When to come back: a backlog goes down by a few hundred orders in that time."""
+
 
 class PriceChanged(Problem):
     """The total is not the one that was expected; `total` is what it is now."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "price_changed"
+
+
+class TooBusy(Problem):
+    """More orders are under way than this shop takes on at once. Send the same request, with the same key, later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "too_busy"
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ def _accepted_before(attempt: Attempt) -> Accepted | None:
 
 def _start(attempt: Attempt, now: datetime) -> Accepted | None:
     """None when somebody else has just started it."""
+    if backlog.is_full():
+        raise TooBusy(headers={"Retry-After": str(BUSY_FOR_S)})
     request = _priced_request(attempt, now)
     origin = engine.Origin(attempt.customer_id, attempt.idempotency_key, attempt.body.sha256)
     try:
