@@ -5,15 +5,20 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 DOTENV := if [ -f .env ]; then set -a; . ./.env; set +a; fi
 
-.PHONY: help venv demo test lint up shell bench stop clean
+.PHONY: help venv demo test lint up shell bench sweep soak chaos storm mutants stop clean
 
 help:
 	@echo 'make demo   start everything on this machine, place a few hundred orders, show what happened'
 	@echo 'make test   run all tests, finding or starting the servers they need (ARGS="-k words" to choose)'
-	@echo 'make lint   ruff, mypy, the walls between services, missing migrations, Django checks'
+	@echo 'make lint   ruff, mypy, the walls between services, Django checks'
 	@echo 'make up     run web, workers, beat and Flower under one supervisor, as .env or the environment says'
 	@echo 'make shell  a Python shell with the models'
 	@echo 'make bench  measure: ARGS="--orders 1000 --concurrency 8"'
+	@echo 'make sweep  kill, double and cut off real workers at every boundary that an order crosses'
+	@echo 'make soak   a million simulated sagas through chance: SAGAS=1000000 SEED=1'
+	@echo 'make chaos  random faults on a whole shop of real processes: MINUTES=5 SEED=1'
+	@echo 'make storm  10,000 orders while every worker is down: nothing is sent again (ARGS="--sagas 1000")'
+	@echo 'make mutants  break the protocol rule by rule, and see the tests notice'
 	@echo 'make stop   end the servers that `make test` started'
 	@echo 'make clean  that, and remove what was built'
 
@@ -33,14 +38,28 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m pytest $(ARGS)
 
-test lint: export SHOP_DEBUG = true
+sweep: $(VENV)/.dev
+	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && SWEEP=all exec $(PY) -m pytest tests/faults $(ARGS)
+
+soak: $(VENV)/.dev
+	@exec $(PY) -m tests.simulation $(if $(SAGAS),--sagas $(SAGAS)) $(if $(SEED),--seed $(SEED))
+
+chaos: $(VENV)/.dev
+	@exec $(PY) -m deploy.guard $(PY) -m tests.chaos --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
+
+storm: $(VENV)/.dev
+	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.storm $(ARGS)
+
+mutants: $(VENV)/.dev
+	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.mutants $(ARGS)
+
+test lint sweep soak storm mutants: export SHOP_DEBUG = true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check
 
 up: $(VENV)/.demo

@@ -29,6 +29,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         from django.conf import settings
 
         connection = super().connect()
+        # Celery then has a prefetch window for each queue. One for all of them would fill with what waits for a slow
+        # gateway, and costs RabbitMQ more for each message.
+        connection.transport.qos_semantics_matches_spec = lambda _: True  # type: ignore[method-assign, assignment]
         settings.TOPOLOGY.declare(connection)
         return connection
 

@@ -51,10 +51,16 @@ SETTINGS: Mapping[str, Setting] = {
     "PAYMENT_GATEWAY": Setting(values_of.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
     "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
     "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),
+    "BATCHES_AT_A_TIME": Setting(values_of.count, 2),
+    "CALLS_AT_ONCE": Setting(values_of.count, 4),
     "BREAKER_FAIL_MAX": Setting(values_of.count, 5),
     "BREAKER_RESET_SECONDS": Setting(values_of.seconds, 30.0),
     "RECOVERY_PERIOD_SECONDS": Setting(values_of.seconds, 1.0),
     "PRESUMED_LOST_SECONDS": Setting(values_of.seconds, 10.0),
+    "BACKLOG_LIMIT": Setting(values_of.limit, 0),
+    "SETTLE_AFTER_SECONDS": Setting(values_of.seconds, 60.0),
+    "KEY_MARGIN_SECONDS": Setting(values_of.seconds, 3600.0),
+    "FAULT_POINTS": Setting(values_of.flag, False),
 }
 """Every variable we know, without the prefix."""
 
@@ -70,6 +76,8 @@ def read() -> dict[str, Any]:
     values = {name: _value(name, debug=debug) for name in SETTINGS}
     if not debug and _DEVELOPMENT_KEY in values["SEALING_KEYS"]:
         raise BadSetting(f"{PREFIX}SEALING_KEYS: this is the development key; make your own")
+    if not debug and values["FAULT_POINTS"]:
+        raise BadSetting(f"{PREFIX}FAULT_POINTS: only for tests, with {PREFIX}DEBUG true; here it would lose orders")
     return values
 
 

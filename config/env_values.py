@@ -30,6 +30,14 @@ def count(text: str) -> int:
     return number
 
 
+def limit(text: str) -> int:
+    """A whole number; 0 is no limit."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(f"{number} is below zero")
+    return number
+
+
 def seconds(text: str) -> float:
     """A time above zero."""
     number = float(text)

@@ -1,22 +1,35 @@
 """Writes of the inventory service."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import BigIntegerField, F, QuerySet
 from django.db.models.functions import Now
 
 from inventory.models import Movement, Reservation, Stock
 from inventory.selectors import available_units
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
+from orchestration.participant.each_own import each_own
 from orchestration.participant.refusals import Refusal, VersionConflict
+from orchestration.statements import insert_all
 
-VERSIONED_TRIES = 3
-"""After so many lost races the quantity predicate alone decides: PostgreSQL evaluates it again under the row lock."""
+VERSIONED_TRIES = 2
+"""After so many lost races the rows are locked before they are read: nobody can be faster then."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Units of one SKU that change hands, for a saga if one asked."""
+
+    sku: str
+    quantity: int
+    saga_id: UUID | None = None
 
 
 class OutOfStock(Refusal):
@@ -31,35 +44,26 @@ class UnknownSku(Refusal):
     code = "unknown_sku"
 
 
-def reserve_stock(request: ReserveStock) -> None:
-    """Hold every line's units, or none.
+def reserve_stock(requests: Sequence[ReserveStock]) -> list[Refusal | None]:
+    """Hold every line's units of a request, or none of it. Who comes first is served first.
 
-    SKUs are taken in one order by all, so that crossing carts cannot deadlock.
-
-    :raises OutOfStock: when one SKU has fewer units than wanted.
-    :raises UnknownSku: when one SKU has no stock row.
+    Gives for each request None, or why it cannot be: `OutOfStock` when one SKU has fewer units than wanted,
+    `UnknownSku` when one has no stock row.
     """
-    needs = _units_by_sku(request.lines)
-    rows = {row.sku: row for row in Stock.objects.filter(sku__in=needs)}
-    for sku, wanted in needs.items():
-        _check(rows.get(sku), sku, wanted)
-    for sku, wanted in needs.items():
-        _hold(rows[sku], wanted)
-    Reservation.objects.bulk_create(
-        Reservation(saga_id=request.saga_id, order_id=request.order_id, stock_id=sku, quantity=wanted)
-        for sku, wanted in needs.items()
-    )
-    _record(Movement.Kind.RESERVED, needs, request.saga_id)
+    for _ in range(VERSIONED_TRIES):
+        with suppress(VersionConflict), transaction.atomic(using="inventory"):
+            return _reserve(requests, Stock.objects.all())
+    return _reserve(requests, Stock.objects.select_for_update())
 
 
-def release_stock(request: ReleaseStock) -> None:
-    """Give back what this saga still holds, exactly."""
-    held = Reservation.objects.filter(saga_id=request.saga_id, released_at=None)
-    units = dict(held.order_by("stock_id").values_list("stock_id", "quantity"))
-    for sku, quantity in sorted(units.items()):
-        _change(Stock.objects.filter(sku=sku), reserved=F("reserved") - quantity)
+def release_stock(requests: Sequence[ReleaseStock]) -> list[None]:
+    """Give back what these sagas still hold, exactly."""
+    held = Reservation.objects.filter(saga_id__in=[request.saga_id for request in requests], released_at=None)
+    moves = [Move(each.stock_id, each.quantity, each.saga_id) for each in held.order_by("stock_id", "saga_id")]
+    _change_reserved(_summed(moves), -1)
     held.update(released_at=Now())
-    _record(Movement.Kind.RELEASED, units, request.saga_id)
+    _record(Movement.Kind.RELEASED, moves)
+    return [None for _ in requests]
 
 
 def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
@@ -69,7 +73,7 @@ def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
         Stock.objects.bulk_create((Stock(sku=sku, on_hand=0) for sku in units), ignore_conflicts=True)
         for sku, quantity in units.items():
             _change(Stock.objects.filter(sku=sku), on_hand=F("on_hand") + quantity)
-        _record(Movement.Kind.RECEIVED, units)
+        _record(Movement.Kind.RECEIVED, [Move(sku, quantity) for sku, quantity in units.items()])
 
 
 def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
@@ -87,44 +91,66 @@ def _units_by_sku(lines: Iterable[Line]) -> dict[str, int]:
     return dict(sorted(needs.items()))
 
 
-def _check(row: Stock | None, sku: str, wanted: int) -> None:
-    if row is None:
-        raise UnknownSku(sku=sku)
-    if row.available < wanted:
-        raise OutOfStock(sku=sku, wanted=wanted, available=row.available)
+def _reserve(requests: Sequence[ReserveStock], stock: QuerySet[Stock]) -> list[Refusal | None]:
+    """Read the stock, decide, and take what is granted.
 
-
-def _hold(row: Stock, wanted: int) -> None:
-    """Reserve units of one SKU, last read as `row`.
-
-    :raises VersionConflict: when units came back just after the last try found too few.
+    :raises VersionConflict: when somebody else has changed one of the rows meanwhile.
     """
-    for _ in range(VERSIONED_TRIES):
-        if _take(Stock.objects.filter(sku=row.sku, version=row.version), wanted):
-            return
-        row = _read_again(row.sku, wanted)
-    if not _take(Stock.objects.filter(sku=row.sku), wanted):
-        _read_again(row.sku, wanted)
-        raise VersionConflict(row.sku)
+    needs = [_units_by_sku(request.lines) for request in requests]
+    rows = {row.sku: row for row in stock.filter(sku__in=set().union(*needs)).order_by("sku")}
+    left = {sku: row.available for sku, row in rows.items()}
+    answers: list[Refusal | None] = []
+    moves, reservations = [], []
+    for request, units in zip(requests, needs, strict=True):
+        answers.append(refusal := _why_not(units, left))
+        if refusal is None:
+            for sku, quantity in units.items():
+                left[sku] -= quantity
+                moves.append(Move(sku, quantity, request.saga_id))
+                reservations.append(
+                    Reservation(saga_id=request.saga_id, order_id=request.order_id, stock_id=sku, quantity=quantity)
+                )
+    taken = _summed(moves)
+    if _change_reserved(taken, +1, versions={sku: rows[sku].version for sku in taken}) != len(taken):
+        raise VersionConflict(", ".join(taken))
+    insert_all(reservations, "inventory")
+    _record(Movement.Kind.RESERVED, moves)
+    return answers
 
 
-def _read_again(sku: str, wanted: int) -> Stock:
-    """:raises OutOfStock: when too few are left by now."""
-    row = Stock.objects.get(sku=sku)
-    _check(row, sku, wanted)
-    return row
+def _why_not(units: Mapping[str, int], left: Mapping[str, int]) -> Refusal | None:
+    for sku, wanted in units.items():
+        if sku not in left:
+            return UnknownSku(sku=sku)
+        if left[sku] < wanted:
+            return OutOfStock(sku=sku, wanted=wanted, available=left[sku])
+    return None
 
 
-def _take(stock: QuerySet[Stock], wanted: int) -> bool:
-    enough = stock.filter(reserved__lte=F("on_hand") - wanted)
-    return _change(enough, reserved=F("reserved") + wanted) == 1
+def _summed(moves: Iterable[Move]) -> dict[str, int]:
+    """Units by SKU, in SKU order."""
+    units: Counter[str] = Counter()
+    for move in moves:
+        units[move.sku] += move.quantity
+    return dict(sorted(units.items()))
+
+
+def _change_reserved(units: Mapping[str, int], sign: int, versions: Mapping[str, int] | None = None) -> int:
+    """Change what is promised of each SKU, if its version is still that one; return how many rows were changed."""
+    if not units:
+        return 0
+    change = sign * each_own(units, by="sku", kind=BigIntegerField())
+    stock = Stock.objects.filter(sku__in=units)
+    if versions is not None:
+        stock = stock.filter(version=each_own(versions, by="sku", kind=BigIntegerField()))
+        stock = stock.filter(reserved__lte=F("on_hand") - change)
+    return _change(stock, reserved=F("reserved") + change)
 
 
 def _change(stock: QuerySet[Stock], **changes: Any) -> int:
     return stock.update(version=F("version") + 1, **changes)
 
 
-def _record(kind: Movement.Kind, units: Mapping[str, int], saga_id: UUID | None = None) -> None:
-    Movement.objects.bulk_create(
-        Movement(stock_id=sku, kind=kind, quantity=quantity, saga_id=saga_id) for sku, quantity in units.items()
-    )
+def _record(kind: Movement.Kind, moves: Iterable[Move]) -> None:
+    rows = [Movement(stock_id=each.sku, kind=kind, quantity=each.quantity, saga_id=each.saga_id) for each in moves]
+    insert_all(rows, "inventory")

@@ -1,63 +1,95 @@
-"""A saga definition and where it stands to a Celery chain: the only file that knows Celery's canvas."""
+"""A saga's way through the queues as Celery messages: the only file that knows Celery's canvas and task protocol.
 
-from collections.abc import Iterable, Mapping
+A command is a Celery chain: the first message carries the later links with it, and each link the errback that reports
+its failure. The messages are written here, and each is continued by whoever carries it out, because Celery's own way,
+a signature applied and a confirm awaited for each, costs more than the work that it asks for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import orjson
 from celery import Signature, chain, current_app
-from celery.app.task import Context
+from celery.exceptions import InvalidTaskError
+from django.conf import settings
 
+from orchestration.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
+from orchestration.letters import Letter
+from orchestration.messages import public, sagas_of
+from orchestration.routes import queue_of
 from orchestration.saga import Saga
-from orchestration.states import Bar, Command, Forward, Operation, Undo
-
-CHAIN_COMPLETED = "orchestration.chain_completed"
-STEP_REFUSED = "orchestration.step_refused"
-STEP_FAILED = "orchestration.step_failed"
-STEPS_UNDONE = "orchestration.steps_undone"
-PIVOT_SETTLED = "orchestration.pivot_settled"
+from orchestration.states import Command
 
 
-def chain_for(saga: Saga, command: Command, saga_id: UUID, token: int) -> Signature:
-    """The chain that carries out a command; its last link reports to the orchestrator, and so does every failure.
+@dataclass(eq=False)
+class Received:
+    """One of our messages as a worker has it: what it asks, and the links that follow it."""
 
-    Call it with what the saga knows: {"known": facts, "trail": [[step, when], …]}; each link adds to it.
+    id: str
+    task: str
+    root_id: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    chain: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """The links after this one, the next one last."""
+    errbacks: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    delivery: Any = field(default=None, repr=False)
+    """What whoever delivers it knows it by."""
+
+
+def letter_for(saga: Saga, command: Command, saga_id: UUID, token: int, carried: Mapping[str, Any]) -> Letter:
+    """The message that starts a command's chain; its last link reports to the orchestrator, and so does every failure.
+
+    `carried` is what the saga knows: {"known": facts, "trail": [[step, when], …]}; each link adds to it.
     """
-    match command:
-        case Forward(position):
-            steps = [(step.action.name, step.name, Operation.ACTION) for step in saga.steps[position:]]
-            end = CHAIN_COMPLETED
-        case Undo(names):
-            owed = [saga.by_name[name] for name in names]
-            steps = [(step.compensation.name, step.name, Operation.COMPENSATION) for step in owed if step.compensation]
-            end = STEPS_UNDONE
-        case Bar():
-            steps = [(bar_task(saga.pivot.action.service), saga.pivot.name, Operation.BAR)]
-            end = PIVOT_SETTLED
-    links = [_link(task, step, operation, saga_id, token) for task, step, operation in steps]
-    return chain(*links, _report(end, saga_id, token))
+    stops, end = itinerary(saga, command)
+    links = [_link(stop, saga_id, token) for stop in stops]
+    first, *later = [*links, _report(end, saga_id, token)]
+    return _letter(first, [carried], chain=later[::-1])
 
 
-def bar_task(service: str) -> str:
-    """The name of the task that bars a step of this service."""
-    return f"{service}.bar"
+def next_letter(message: Received, carried: Mapping[str, Any]) -> Letter | None:
+    """What follows when a link is done; None after the last."""
+    if not message.chain:
+        return None
+    *later, link = message.chain
+    return _letter(link, [carried], chain=later, sender=message)
 
 
-def divert_to_refusal(request: Context, saga_id: UUID, step: str, token: int, refusal: Mapping[str, Any]) -> None:
-    """End the running task's chain: instead of the next step, the orchestrator hears of the refusal."""
-    report = _report(STEP_REFUSED, saga_id, token)
-    report["kwargs"] |= {"step": step, "refusal": dict(refusal)}
-    request.chain = [report]  # type: ignore[assignment]
+def refusal_letter(
+    message: Received, saga_id: UUID, step: str, token: int, refusal: Mapping[str, Any], carried: Mapping[str, Any]
+) -> Letter:
+    """What follows when a step refuses: the orchestrator hears of it."""
+    report = _report(STEP_REFUSED, saga_id, token, step=step, refusal=refusal)
+    return _letter(report, [carried], sender=message)
 
 
-def halt(request: Context) -> None:
-    """End the running task's chain: nothing follows."""
-    request.chain = None
+def failure_letters(message: Received, facts: Mapping[str, Any]) -> list[Letter]:
+    """What follows when a link fails: its errbacks, which are told why."""
+    errbacks = [{**each, "kwargs": {**each["kwargs"], **facts}} for each in message.errbacks]
+    return [_letter(each, [message.id], sender=message) for each in errbacks]
 
 
-def inform_errbacks(request: Context, facts: Mapping[str, Any]) -> None:
-    """Have the report of the running task's failure carry these facts."""
-    for errback in request.errbacks or ():
-        errback["kwargs"].update(facts)
+def received(headers: Mapping[str, Any], content: Any) -> Received:
+    """Read a message, its body out of JSON.
+
+    :raises InvalidTaskError: when it is none.
+    """
+    try:
+        args, kwargs, embedded = content
+        return Received(
+            id=headers["id"],
+            task=headers["task"],
+            root_id=headers.get("root_id") or headers["id"],
+            args=args,
+            kwargs=dict(kwargs),
+            chain=embedded.get("chain") or (),
+            errbacks=embedded.get("errbacks") or (),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidTaskError(f"not a task's message: {type(error).__name__}") from None
 
 
 def relay(task: str, queues: Iterable[str], last: str, kwargs: Mapping[str, Any]) -> Signature:
@@ -66,12 +98,41 @@ def relay(task: str, queues: Iterable[str], last: str, kwargs: Mapping[str, Any]
     return chain(*links, current_app.signature(last, kwargs=dict(kwargs), immutable=True))
 
 
-def _link(task: str, step: str, operation: Operation, saga_id: UUID, token: int) -> Signature:
-    link = current_app.signature(task, kwargs={"saga_id": str(saga_id), "step": step, "token": token})
-    errback = _report(STEP_FAILED, saga_id, token)
-    errback["kwargs"] |= {"step": step, "operation": operation.value}
-    return link.on_error(errback)
+def _link(stop: Stop, saga_id: UUID, token: int) -> dict[str, Any]:
+    link = _signature(stop.task, saga_id=str(saga_id), step=stop.step, token=token)
+    errback = _report(STEP_FAILED, saga_id, token, step=stop.step, operation=stop.operation.value)
+    link["options"]["link_error"] = [errback]
+    return link
 
 
-def _report(task: str, saga_id: UUID, token: int) -> Signature:
-    return current_app.signature(task, kwargs={"saga_id": str(saga_id), "token": token})
+def _report(task: str, saga_id: UUID, token: int, **facts: Any) -> dict[str, Any]:
+    return _signature(task, saga_id=str(saga_id), token=token, **facts)
+
+
+def _signature(task: str, **kwargs: Any) -> dict[str, Any]:
+    """A signature as Celery writes it into messages."""
+    return {"task": task, "args": [], "kwargs": kwargs, "options": {}, "subtask_type": None, "immutable": False}
+
+
+def _letter(
+    link: Mapping[str, Any],
+    args: Sequence[Any],
+    *,
+    chain: Sequence[Mapping[str, Any]] = (),
+    sender: Received | None = None,
+) -> Letter:
+    task, kwargs, options = link["task"], link["kwargs"], link["options"]
+    task_id = options.get("task_id") or str(uuid4())
+    embedded = {"callbacks": None, "errbacks": options.get("link_error"), "chain": chain or None, "chord": None}
+    headers = {
+        "lang": "py",
+        "task": task,
+        "id": task_id,
+        "root_id": sender.root_id if sender else task_id,
+        "parent_id": sender.id if sender else None,
+        "argsrepr": "()",  # what a saga knows is nothing for logs, events or result rows
+        "kwargsrepr": repr(public(kwargs)),
+    }
+    body = orjson.dumps([args, kwargs, embedded])
+    queue = queue_of(task)
+    return Letter(task, queue or settings.CELERY_TASK_DEFAULT_QUEUE, task_id, body, headers, sagas_of(kwargs))

@@ -7,11 +7,11 @@ from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from orchestration import canvas, routes
+from orchestration import itinerary, routes
 from orchestration.contracts.command import Action, Compensation
 from orchestration.messages import SagaTask
 from orchestration.participant.outside import Outside
-from orchestration.participant.participant import NotAParticipant, participant_of
+from orchestration.participant.participant import NotAParticipant, participant_of, participants
 from orchestration.saga import Saga
 from orchestration.sagas import definitions
 
@@ -31,12 +31,18 @@ def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return [Error("A call outside may take longer than a message is waited for.", hint=hint, id="sagas.E005")]
 
 
+@register
+def check_key_lifetimes(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """A call outside is known under its key until its saga's deadline at least, and then still for a person to look."""
+    return [error for saga in definitions.values() for error in _lifetime_errors(saga)]
+
+
 def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:
     for step in saga.steps:
         yield from _command_errors(saga, step.action)
         if step.compensation is not None:
             yield from _command_errors(saga, step.compensation)
-    yield from _task_errors(saga, canvas.bar_task(saga.pivot.action.service))
+    yield from _task_errors(saga, itinerary.bar_task(saga.pivot.action.service))
     yield from _pivot_errors(saga)
 
 
@@ -59,6 +65,29 @@ def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[Chec
         yield Error(f"{saga.name}: {error}.", id="sagas.E001")
         return
     yield from _task_errors(saga, command.name)
+
+
+def _lifetime_errors(saga: Saga) -> Iterator[CheckMessage]:
+    needed = settings.KEY_MARGIN + saga.deadline
+    for command, work in _calls_outside(saga):
+        if work.key_lifetime is not None and work.key_lifetime <= needed:
+            yield Error(
+                f"{saga.name}: {command.name} has keys that are known for {work.key_lifetime}, not for over {needed}.",
+                hint="Lower SHOP_KEY_MARGIN_SECONDS, or the deadline in a new version of the saga.",
+                id="sagas.E007",
+            )
+
+
+def _calls_outside(saga: Saga) -> Iterator[tuple[Action | Compensation, Outside]]:
+    for step in saga.steps:
+        for command in (step.action, step.compensation):
+            if command is not None and isinstance(work := _work_of(command), Outside):
+                yield command, work
+
+
+def _work_of(command: Action | Compensation) -> Any:
+    participant = participants().get(command.service)
+    return participant.commands.get(command) if participant else None
 
 
 def _task_errors(saga: Saga, name: str) -> Iterator[CheckMessage]:

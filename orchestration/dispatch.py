@@ -3,17 +3,17 @@
 import logging
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from amqp.exceptions import AMQPError
 from celery import current_app
 from django.conf import settings
-from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from orchestration.canvas import chain_for
-from orchestration.models import ALIAS, SagaInstance
+from orchestration.canvas import letter_for
+from orchestration.letters import post
+from orchestration.models import SagaInstance
 from orchestration.sagas import definition_of
 from orchestration.states import Command
 
@@ -29,6 +29,16 @@ class BrokerAway(Exception):
     """The broker did not take the message; the saga stays due."""
 
 
+class Broker(Protocol):
+    """What the engine and recovery need of a broker. This module is one."""
+
+    def send(self, instance: SagaInstance, command: Command, /) -> None: ...
+
+    def broker_is_away(self) -> bool: ...
+
+    def broker_is_ready(self) -> bool: ...
+
+
 def send(instance: SagaInstance, command: Command) -> None:
     """Publish the command's chain, at the token the row has now.
 
@@ -37,9 +47,9 @@ def send(instance: SagaInstance, command: Command) -> None:
     global _away_until
     if broker_is_away():
         raise BrokerAway("it was away a moment ago")
-    chain = chain_for(definition_of(instance.definition), command, UUID(str(instance.pk)), instance.token)
+    saga = definition_of(instance.definition)
     try:
-        chain.apply_async(args=(carried(instance),))
+        post([letter_for(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))])
     except (OperationalError, OSError) as error:
         _away_until = time.monotonic() + LEFT_ALONE_FOR.total_seconds()
         raise BrokerAway(str(error) or type(error).__name__) from error
@@ -67,9 +77,3 @@ def broker_is_ready() -> bool:
 def carried(instance: SagaInstance) -> dict[str, Any]:
     """What the saga knows, as its messages carry it."""
     return {"known": instance.request | instance.answers, "trail": []}
-
-
-def mark_undelivered(instance: SagaInstance) -> None:
-    """Have recovery send again at once, instead of looking for a message that never left."""
-    row = SagaInstance.objects.using(ALIAS).filter(pk=instance.pk, phase=instance.phase, version=instance.version)
-    row.update(in_flight=False, due_at=Now() + LEFT_ALONE_FOR)

@@ -2,21 +2,23 @@
 
 import logging
 import random
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError
 
-from orchestration import dispatch, selectors
+from orchestration import dispatch, store
 from orchestration.contracts.codec import encode
-from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.dispatch import Broker, BrokerAway
+from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.saga import Saga
-from orchestration.sagas import definition_of
+from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import columns_of, state_of
 from orchestration.states import (
     ENDED,
@@ -32,7 +34,10 @@ from orchestration.states import (
     Resumed,
     State,
 )
-from orchestration.transitions import decide
+from orchestration.store import Change, KeyInProgress, Store
+from orchestration.transitions import Contradiction, TooLate, decide
+
+__all__ = ["KeyInProgress"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,16 +52,8 @@ class KeyReused(Exception):
     """The customer has used this idempotency key for another request."""
 
 
-class KeyInProgress(Exception):
-    """A request with this idempotency key is being accepted right now."""
-
-
 class RequestUnlike(TypeError):
     """The request is not of the type that the saga definition asks for."""
-
-
-class _SomebodyWasFaster(Exception):
-    """The row was changed between reading and writing it."""
 
 
 @dataclass(frozen=True)
@@ -76,67 +73,156 @@ class Origin:
     request_hash: str
 
 
-def start_saga(saga: Saga, request: Any, *, saga_id: UUID, origin: Origin, now: datetime) -> Started:
-    """Write the saga down and, once that is committed, dispatch it. This is orchestration's one door.
+@dataclass(frozen=True)
+class Happening:
+    """An event that happens to a saga; `known` is what its message carried."""
 
-    A dead broker changes nothing for the caller: the row says what is owed and recovery dispatches it.
-
-    :raises KeyReused: when the key stands for a request with another hash.
-    :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
-    """
-    if not isinstance(request, saga.request):
-        raise RequestUnlike(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
-    instance = _new_instance(saga, request, saga_id, origin, now)
-    try:
-        with transaction.atomic(using=ALIAS):
-            _take_key(origin)
-            instance.save(using=ALIAS, force_insert=True)
-            _write_entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
-            transaction.on_commit(lambda: _send(instance, Forward(0)), using=ALIAS, robust=True)
-    except IntegrityError as error:
-        return _earlier(origin, error)
-    return Started(saga_id, created=True)
+    saga_id: UUID
+    event: Event
+    known: Mapping[str, Any] = field(default_factory=dict)
 
 
-def apply(saga_id: UUID, event: Event, *, now: datetime, known: Mapping[str, Any] = NOTHING) -> SagaInstance:
-    """Let an event happen to a saga: one compare-and-set and its log entries, in one transaction.
+@dataclass(frozen=True)
+class _Move:
+    """What follows for a saga: what to write, the saga as it is then, and what to send."""
 
-    `known` is what the event's message carried: the request's facts and what steps have answered.
-    When somebody else was faster the row is read and decided on again. Events that change nothing leave no trace.
-
-    :raises NoSuchSaga: when there is none.
-    :raises UnknownDefinition: when this code lacks the saga's definition.
-    :raises TooLate: when a cancel comes after the pivot.
-    :raises Contradiction: when the event cannot be true if the protocol holds.
-    """
-    while True:
-        with suppress(_SomebodyWasFaster):
-            return _apply_once(saga_id, event, known, now)
+    change: Change
+    decided: SagaInstance
+    command: Command | None
 
 
-def cancel_saga(saga_id: UUID, *, now: datetime) -> SagaInstance:
-    """Give the saga up, unless its pivot is done. Asking again changes nothing.
+@dataclass(frozen=True)
+class Engine:
+    """Lets things happen to sagas: over a store that keeps them and a broker that takes their commands."""
 
-    :raises TooLate: when the pivot is done.
-    """
-    return apply(saga_id, CancelRequested(), now=now)
+    store: Store
+    broker: Broker
+    definition_of: Callable[[str], Saga]
+
+    def start_saga(self, saga: Saga, request: Any, *, saga_id: UUID, origin: Origin, now: datetime) -> Started:
+        """Write the saga down and, once that is committed, dispatch it. This is orchestration's one door.
+
+        A dead broker changes nothing for the caller: the row says what is owed and recovery dispatches it.
+
+        :raises KeyReused: when the key stands for a request with another hash.
+        :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
+        """
+        if not isinstance(request, saga.request):
+            raise RequestUnlike(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
+        instance = _new_instance(saga, request, saga_id, origin, now)
+        entries = _entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
+        try:
+            self.store.insert(instance, entries, then=lambda: self._send(instance, Forward(0)))
+        except IntegrityError as error:
+            return self._earlier(origin, error)
+        return Started(saga_id, created=True)
+
+    def apply(self, saga_id: UUID, event: Event, *, now: datetime, known: Mapping[str, Any] = NOTHING) -> SagaInstance:
+        """Let an event happen to a saga: one compare-and-set and its log entries, in one transaction.
+
+        `known` is what the event's message carried: the request's facts and what steps have answered.
+        When somebody else was faster the row is read and decided on again. Events that change nothing leave no trace.
+
+        :raises NoSuchSaga: when there is none.
+        :raises UnknownDefinition: when this code lacks the saga's definition.
+        :raises TooLate: when a cancel comes after the pivot.
+        :raises Contradiction: when the event cannot be true if the protocol holds.
+        """
+        [outcome] = self.apply_all([Happening(saga_id, event, known)], now=now)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def apply_all(self, happenings: Sequence[Happening], *, now: datetime) -> list[SagaInstance | Exception]:
+        """Let several events happen, as `apply` does, with one transaction for those of a kind.
+
+        Gives for each the saga as it is then, or what `apply` would raise.
+        """
+        outcomes: dict[int, SagaInstance | Exception] = {}
+        while waiting := {index: each for index, each in enumerate(happenings) if index not in outcomes}:
+            found = self.store.find({each.saga_id for each in waiting.values()})
+            moves: dict[UUID, tuple[int, _Move]] = {}
+            for index, each in waiting.items():
+                if each.saga_id in moves:
+                    continue  # one event a saga at a time: the next is decided on what this one makes of it
+                match self._decided(found.get(each.saga_id), each, now):
+                    case _Move() as move:
+                        moves[each.saga_id] = (index, move)
+                    case outcome:
+                        outcomes[index] = outcome
+            outcomes |= self._taken(happenings, moves)
+        return [outcomes[index] for index in range(len(happenings))]
+
+    def cancel_saga(self, saga_id: UUID, *, now: datetime) -> SagaInstance:
+        """Give the saga up, unless its pivot is done. Asking again changes nothing.
+
+        :raises TooLate: when the pivot is done.
+        """
+        return self.apply(saga_id, CancelRequested(), now=now)
+
+    def resume_saga(self, saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
+        """Try what the saga owes again now, parked steps too; an ended saga stays as it is."""
+        return self.apply(saga_id, Resumed(by=by, reason=reason), now=now)
+
+    def _decided(
+        self, instance: SagaInstance | None, happening: Happening, now: datetime
+    ) -> _Move | SagaInstance | Exception:
+        """What follows; the saga itself when nothing does."""
+        if instance is None:
+            return NoSuchSaga(f"there is no saga {happening.saga_id}")
+        try:
+            saga = self.definition_of(instance.definition)
+            decision = decide(saga, state_of(instance), happening.event, jitter=random.random())
+        except (UnknownDefinition, TooLate, Contradiction) as error:
+            return error
+        if decision is None:
+            return instance
+        answers = {name: fact for name, fact in happening.known.items() if name not in instance.request}
+        changed = _changed(instance, decision, answers, now)
+        entries = _entries(instance, decision.entries, first=instance.log_length + 1, now=now)
+        return _Move(Change(instance, changed, entries), _with(instance, changed), decision.command)
+
+    def _taken(
+        self, happenings: Sequence[Happening], moves: Mapping[UUID, tuple[int, _Move]]
+    ) -> dict[int, SagaInstance | Exception]:
+        """Write the decisions; those that are not among the results were overtaken, and are to be made again."""
+        outcomes: dict[int, SagaInstance | Exception] = {}
+        for about in {type(happenings[index].event).__name__ for index, _ in moves.values()}:
+            kind = [move for index, move in moves.values() if type(happenings[index].event).__name__ == about]
+            taken = self.store.compare_and_set(
+                [move.change for move in kind], about=about, then=partial(self._send_those, kind)
+            )
+            outcomes |= {index: move.decided for saga_id, (index, move) in moves.items() if saga_id in taken}
+        return outcomes
+
+    def _send_those(self, moves: Sequence[_Move], taken: Collection[UUID]) -> None:
+        for move in moves:
+            if move.command is not None and move.decided.pk in taken:
+                self._send(move.decided, move.command)
+
+    def _send(self, instance: SagaInstance, command: Command) -> None:
+        """Dispatch after the commit; what cannot be sent now is due again soon, and the caller never hears of it."""
+        try:
+            self.broker.send(instance, command)
+        except BrokerAway as error:
+            logger.warning("saga %s not dispatched, recovery will: %s", instance.pk, error)
+            self.store.mark_undelivered(instance, dispatch.LEFT_ALONE_FOR)
+
+    def _earlier(self, origin: Origin, error: IntegrityError) -> Started:
+        instance = self.store.find_by_key(origin.customer_id, origin.idempotency_key)
+        if instance is None:
+            raise error
+        if instance.request_hash != origin.request_hash:
+            raise KeyReused(KeyReused.__doc__)
+        return Started(instance.id, created=False)
 
 
-def resume_saga(saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
-    """Try what the saga owes again now, parked steps too; an ended saga stays as it is."""
-    return apply(saga_id, Resumed(by=by, reason=reason), now=now)
-
-
-def _apply_once(saga_id: UUID, event: Event, known: Mapping[str, Any], now: datetime) -> SagaInstance:
-    instance = SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
-    if instance is None:
-        raise NoSuchSaga(f"there is no saga {saga_id}")
-    decision = decide(definition_of(instance.definition), state_of(instance), event, jitter=random.random())
-    if decision is not None:
-        answers = {name: fact for name, fact in known.items() if name not in instance.request}
-        with transaction.atomic(using=ALIAS):
-            _compare_and_set(instance, decision, answers, now)
-    return instance
+default = Engine(store, dispatch, definition_of)
+start_saga = default.start_saga
+apply = default.apply
+apply_all = default.apply_all
+cancel_saga = default.cancel_saga
+resume_saga = default.resume_saga
 
 
 def _new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: datetime) -> SagaInstance:
@@ -158,31 +244,9 @@ def _new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: 
     )
 
 
-def _take_key(origin: Origin) -> None:
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))",
-            [f"{origin.customer_id}\n{origin.idempotency_key}"],
-        )
-        if not cursor.fetchone()[0]:
-            raise KeyInProgress(KeyInProgress.__doc__)
-
-
-def _earlier(origin: Origin, error: IntegrityError) -> Started:
-    instance = selectors.saga_by_key(origin.customer_id, origin.idempotency_key)
-    if instance is None:
-        raise error
-    if instance.request_hash != origin.request_hash:
-        raise KeyReused(KeyReused.__doc__)
-    return Started(instance.id, created=False)
-
-
-def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> None:
-    """Write the decision and its log entries, and bring `instance` up to date.
-
-    :raises _SomebodyWasFaster: when the row is not any more as it was read.
-    """
-    changed = columns_of(decision.state) | {
+def _changed(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The row's columns as the decision has them."""
+    return columns_of(decision.state) | {
         "version": instance.version + 1,
         "answers": instance.answers | answers,
         "log_length": instance.log_length + len(decision.entries),
@@ -191,14 +255,13 @@ def _compare_and_set(instance: SagaInstance, decision: Decision, answers: dict[s
         "changed_at": now,
         "ended_at": now if decision.state.phase in ENDED else None,
     }
-    row = SagaInstance.objects.using(ALIAS).filter(pk=instance.pk, phase=instance.phase, version=instance.version)
-    if not row.update(**changed):
-        raise _SomebodyWasFaster
-    _write_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
+
+
+def _with(instance: SagaInstance, changed: Mapping[str, Any]) -> SagaInstance:
+    decided = copy(instance)
     for name, value in changed.items():
-        setattr(instance, name, value)
-    if command := decision.command:
-        transaction.on_commit(lambda: _send(instance, command), using=ALIAS, robust=True)
+        setattr(decided, name, value)
+    return decided
 
 
 def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> datetime | None:
@@ -212,8 +275,8 @@ def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> dateti
     return min(at, instance.deadline_at) if state.phase is Phase.RUNNING else at
 
 
-def _write_entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first: int, now: datetime) -> None:
-    """Write the entries; `instance` is as it was before them, and each changes its phase or token from then on."""
+def _entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first: int, now: datetime) -> list[SagaLogEntry]:
+    """The log entries to be; `instance` is as it was before them, and each changes its phase or token from then on."""
     phase, token, written = instance.phase, instance.token, []
     for sequence, entry in enumerate(entries, start=first):
         phase = LEADS_TO.get(entry.kind, phase)
@@ -230,13 +293,4 @@ def _write_entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first:
                 at=entry.at or now,
             )
         )
-    SagaLogEntry.objects.using(ALIAS).bulk_create(written)
-
-
-def _send(instance: SagaInstance, command: Command) -> None:
-    """Dispatch after the commit; what cannot be sent now is due again soon, and the caller never hears of it."""
-    try:
-        dispatch.send(instance, command)
-    except dispatch.BrokerAway as error:
-        logger.warning("saga %s not dispatched, recovery will: %s", instance.pk, error)
-        dispatch.mark_undelivered(instance)
+    return written

@@ -1,120 +1,83 @@
 """What the orchestrator hears: reports from the ends of chains, markers, and the clock."""
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from celery import shared_task
-from celery.exceptions import Reject
 from django.conf import settings
 
-from orchestration import canvas, engine, markers, recovery
-from orchestration.messages import SagaTask
-from orchestration.models import ALIAS
+from orchestration import engine, markers, recovery, reports
+from orchestration.batches import Room
+from orchestration.canvas import Received
+from orchestration.contracts.codec import Malformed
+from orchestration.endings import End, Ending, Work
+from orchestration.engine import Happening
+from orchestration.messages import BatchedTask, SagaTask
+from orchestration.models import ALIAS, SagaInstance
 from orchestration.participant import transactions
 from orchestration.routes import send_to
 from orchestration.sagas import UnknownDefinition
-from orchestration.states import (
-    ChainCompleted,
-    Event,
-    Operation,
-    PivotBarred,
-    PivotFoundDone,
-    StepFailed,
-    StepRefused,
-    StepsUndone,
-    Trail,
-)
 from orchestration.topology import ORCHESTRATOR
 
 logger = logging.getLogger(__name__)
-
-Carried = dict[str, Any]
-NOTHING: Carried = {"known": {}, "trail": []}
 
 
 def _ours(task: str) -> str:
     return send_to(settings.TOPOLOGY.name(ORCHESTRATOR), task)
 
 
-def _report(name: str) -> Callable[[Callable[..., tuple[Event, Carried]]], Any]:
-    """Make a task of a function that reads a message as an event and what was learned on the way."""
-
-    def decorate(read: Callable[..., tuple[Event, Carried]]) -> Any:
-        # Bound, or Celery would run an errback inline in the failing worker and swallow what it raises.
-        @shared_task(name=_ours(name), bind=True, base=SagaTask, typing=False)  # type: ignore[arg-type]
-        def task(self: SagaTask, *args: Any, saga_id: str = "", **facts: Any) -> None:
-            try:
-                event, carried = read(*args, **facts)
-                saga, answers = UUID(saga_id), dict(carried["known"])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                logger.error("%s: malformed message, dead-lettered: %r", name, error)
-                raise Reject(error, requeue=False) from error
-            _happen(saga, event, answers)
-
-        return task
-
-    return decorate
+def _make_task(name: str) -> None:
+    # Bound, or Celery would run an errback inline in the failing worker and swallow what it raises.
+    @shared_task(name=_ours(name), bind=True, base=BatchedTask, typing=False, opened=_open)
+    def task(self: BatchedTask, *args: Any, **facts: Any) -> None:
+        self.carry_out_alone(args, facts)
 
 
-def _happen(saga_id: UUID, event: Event, known: dict[str, Any]) -> None:
+def _open(end: End, room: Room) -> Work:
+    """Make the work of a report's task: let what it says happen to the sagas."""
+
+    def work(messages: list[Received]) -> None:
+        reported = [(message, _read(message)) for message in messages]
+        end([_dead(message, report) for message, report in reported if isinstance(report, Malformed)])
+        heard = [(message, report) for message, report in reported if not isinstance(report, Malformed)]
+        outcomes = _happen([report for _, report in heard])
+        end([_ending(message, outcome) for (message, _), outcome in zip(heard, outcomes, strict=True)])
+
+    return work
+
+
+def _read(message: Received) -> Happening | Malformed:
     try:
-        instance = transactions.repeated(
-            ALIAS, lambda: engine.apply(saga_id, event, now=datetime.now(UTC), known=known)
-        )
-    except (engine.NoSuchSaga, UnknownDefinition) as error:
-        logger.error("saga %s: %s dead-lettered: %s", saga_id, type(event).__name__, error)
-        raise Reject(error, requeue=False) from error
-    logger.info("saga %s: %s, now %s", saga_id, type(event).__name__, instance.phase)
+        report = reports.read(message.task, message.args, message.kwargs)
+    except Malformed as error:
+        return error
+    return Happening(report.saga_id, report.event, report.known)
 
 
-@_report(canvas.CHAIN_COMPLETED)
-def chain_completed(carried: Carried, *, token: int) -> tuple[Event, Carried]:
-    return ChainCompleted(done=_trail(carried)), carried
+def _happen(happenings: list[Happening]) -> list[SagaInstance | Exception]:
+    try:
+        return transactions.repeated(ALIAS, lambda: engine.apply_all(happenings, now=datetime.now(UTC)))
+    except Exception as error:  # the sagas stay due
+        return [error for _ in happenings]
 
 
-@_report(canvas.STEP_REFUSED)
-def step_refused(carried: Carried, *, token: int, step: str, refusal: dict[str, Any]) -> tuple[Event, Carried]:
-    return StepRefused(step=step, refusal=refusal, done=_trail(carried)), carried
+def _ending(message: Received, outcome: SagaInstance | Exception) -> Ending:
+    if isinstance(outcome, engine.NoSuchSaga | UnknownDefinition):
+        return _dead(message, outcome)
+    if isinstance(outcome, Exception):
+        return Ending(message, error=outcome)
+    logger.info("saga %s: %s, now %s", outcome.pk, message.task, outcome.phase)
+    return Ending(message)
 
 
-@_report(canvas.STEP_FAILED)
-def step_failed(
-    task_id: str,
-    *,
-    token: int,
-    step: str,
-    operation: str,
-    error: dict[str, Any] | None = None,
-    carried: Carried | None = None,
-    until: str | None = None,
-    hopeless: bool = False,
-) -> tuple[Event, Carried]:
-    """Sent by `link_error`. Without `error` the kit could not say why: the result row of `task_id` may."""
-    operated = Operation(operation)
-    told = carried or NOTHING
-    event = StepFailed(
-        step=step,
-        operation=operated,
-        token=token,
-        error={"class": "unknown", **(error or {}), "task_id": task_id},
-        done=_trail(told) if operated is Operation.ACTION else (),
-        until=datetime.fromisoformat(until) if until else None,
-        hopeless=hopeless,
-    )
-    return event, told
+def _dead(message: Received, error: Exception) -> Ending:
+    logger.error("%s: dead-lettered: %s", message.task, error)
+    return Ending(message, error=error, is_dead=True)
 
 
-@_report(canvas.STEPS_UNDONE)
-def steps_undone(carried: Carried, *, token: int) -> tuple[Event, Carried]:
-    return StepsUndone(undone=_trail(carried)), NOTHING
-
-
-@_report(canvas.PIVOT_SETTLED)
-def pivot_settled(carried: Carried, *, token: int) -> tuple[Event, Carried]:
-    return (PivotBarred() if carried["barred"] else PivotFoundDone()), NOTHING
+for _name in reports.READERS:
+    _make_task(_name)
 
 
 @shared_task(name=_ours(markers.PASS), base=SagaTask)
@@ -131,7 +94,3 @@ def marker_returned(*, route: str, sent_at: str) -> None:
 def recover() -> None:
     """One round of recovery, for when no orchestrator's own loop runs it."""
     recovery.run_once()
-
-
-def _trail(carried: Carried) -> Trail:
-    return tuple((str(step), datetime.fromisoformat(at)) for step, at in carried["trail"])

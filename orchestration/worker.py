@@ -1,12 +1,15 @@
-"""The recovery loop in every worker that consumes the orchestrator's queue."""
+"""The loops that run beside a worker's consumer and end with its process."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
 from orchestration import recovery
+from orchestration.participant import settling
+from orchestration.participant.participant import participants
 from orchestration.topology import ORCHESTRATOR
 
 _stopped = threading.Event()
@@ -14,13 +17,28 @@ _stopped = threading.Event()
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_recovery(sender: Any, **_: Any) -> None:
-    """Start the loop beside the consumer; it ends with the process."""
-    if settings.TOPOLOGY.name(ORCHESTRATOR) not in sender.app.amqp.queues.consume_from:
-        return
-    threading.Thread(target=recovery.run_forever, args=(_stopped,), name="recovery", daemon=True).start()
+    """Start it in every worker that consumes the orchestrator's queue."""
+    if _consumes(sender, ORCHESTRATOR):
+        _start("recovery", recovery.run_forever, _stopped)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def start_settling(sender: Any, **_: Any) -> None:
+    """Start it in every worker that consumes the queue of a service that calls outside."""
+    for participant in participants().values():
+        if settling.commands_outside(participant) and _consumes(sender, participant.service):
+            _start(f"settling of {participant.service}", settling.run_forever, participant, _stopped)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def stop_recovery(**_: Any) -> None:
-    """Let the round under way be the last."""
+def stop(**_: Any) -> None:
+    """Let the rounds under way be the last."""
     _stopped.set()
+
+
+def _consumes(sender: Any, queue: str) -> bool:
+    return settings.TOPOLOGY.name(queue) in sender.app.amqp.queues.consume_from
+
+
+def _start(name: str, loop: Callable[..., None], *args: Any) -> None:
+    threading.Thread(target=loop, args=args, name=name, daemon=True).start()

@@ -1,37 +1,45 @@
 """Writes of the orders service."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from orchestration.contracts.orders import PlaceOrder
+from orchestration.statements import insert_all
 from orders.models import Order, OrderLine, Product
 
 
-def place_order(request: PlaceOrder) -> None:
-    """Write the order, confirmed, with its lines as they were priced."""
-    order = Order.objects.create(
-        id=request.order_id,
-        saga_id=request.saga_id,
-        customer_id=request.customer_id,
-        idempotency_key=request.idempotency_key,
-        status=Order.Status.CONFIRMED,
-        total_minor=request.total_minor,
-        currency=request.currency,
-        shipping_address=asdict(request.shipping_address),
-        authorisation_id=request.authorisation_id,
-        tracking_number=request.tracking_number,
-        placed_at=request.placed_at,
-    )
-    OrderLine.objects.bulk_create(
+def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
+    """Write the orders, confirmed, with their lines as they were priced."""
+    orders = [
+        Order(
+            id=request.order_id,
+            saga_id=request.saga_id,
+            customer_id=request.customer_id,
+            idempotency_key=request.idempotency_key,
+            status=Order.Status.CONFIRMED,
+            total_minor=request.total_minor,
+            currency=request.currency,
+            shipping_address=asdict(request.shipping_address),
+            authorisation_id=request.authorisation_id,
+            tracking_number=request.tracking_number,
+            placed_at=request.placed_at,
+        )
+        for request in requests
+    ]
+    lines = [
         OrderLine(
-            order=order,
+            order_id=request.order_id,
             position=position,
             sku=line.sku,
             quantity=line.quantity,
             unit_price_minor=line.unit_price_minor,
         )
+        for request in requests
         for position, line in enumerate(request.lines)
-    )
+    ]
+    insert_all(orders, "orders")
+    insert_all(lines, "orders")
+    return [None for _ in requests]
 
 
 def publish_products(*, products: Iterable[Product]) -> None:

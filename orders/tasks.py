@@ -2,9 +2,10 @@
 
 from orchestration.contracts import orders
 from orchestration.participant.participant import Participant, register
+from orchestration.participant.together import Together
 from orders import services
 from orders.models import Ledger
 
 participant = register(
-    Participant(service="orders", ledger=Ledger, commands={orders.place_order: services.place_order})
+    Participant(service="orders", ledger=Ledger, commands={orders.place_order: Together(services.place_order)})
 )

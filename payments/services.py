@@ -1,10 +1,13 @@
 """What payments does when asked: each command called at the gateway, looked for there, and recorded here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import TextField
 from django.db.models.functions import Now
 
+from orchestration.contracts.codec import Malformed
 from orchestration.contracts.payments import (
     AuthorisePayment,
     CapturePayment,
@@ -12,12 +15,15 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
+from orchestration.participant.each_own import each_own
 from orchestration.participant.outside import Keys, OutcomeUnknown
 from orchestration.participant.sealing import unseal
+from orchestration.statements import insert_all
 from payments.gateways.choice import gateway
 from payments.gateways.port import AuthorisationRequest, GatewayPayment, PaymentRefused, PaymentStatus
 from payments.models import Payment
 
+NOTHING_HELD = "nothing_held"
 _REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
@@ -36,6 +42,33 @@ class Reversal:
     payment: GatewayPayment | None
 
 
+@dataclass(frozen=True)
+class AuthorisationTold:
+    """The gateway's id of the authorisation."""
+
+    authorisation_id: str
+
+
+@dataclass(frozen=True)
+class ReversalTold:
+    """`status` is voided, refunded, or nothing_held when the card was never charged.
+
+    Both ids for refunded; the authorisation's id, unless nothing was held or we have written it down.
+    """
+
+    status: str
+    authorisation_id: str = ""
+    capture_id: str = ""
+    refund_id: str = ""
+
+
+@dataclass(frozen=True)
+class CaptureTold:
+    """The gateway's id of the capture."""
+
+    capture_id: str
+
+
 def authorise_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment:
     """Hold the order's total at the gateway."""
     return gateway().authorise(_authorisation(request), key=keys.own)
@@ -49,17 +82,26 @@ def find_authorised_payment(request: AuthorisePayment, keys: Keys) -> GatewayPay
     return payment
 
 
-def record_authorised_payment(request: AuthorisePayment, payment: GatewayPayment) -> PaymentAuthorised:
-    """Write down the hold."""
-    Payment.objects.create(
-        saga_id=request.saga_id,
-        order_id=request.order_id,
-        amount_minor=request.total_minor,
-        currency=request.currency,
-        status=payment.status,
-        authorisation_id=payment.authorisation_id,
-    )
-    return PaymentAuthorised(payment.authorisation_id)
+def told_authorised_payment(request: AuthorisePayment, facts: AuthorisationTold) -> GatewayPayment:
+    """Take a person's word for `authorise_payment`."""
+    return GatewayPayment(facts.authorisation_id, PaymentStatus.AUTHORISED)
+
+
+def record_authorised_payment(held: Sequence[tuple[AuthorisePayment, GatewayPayment]]) -> list[PaymentAuthorised]:
+    """Write down the holds."""
+    rows = [
+        Payment(
+            saga_id=request.saga_id,
+            order_id=request.order_id,
+            amount_minor=request.total_minor,
+            currency=request.currency,
+            status=payment.status,
+            authorisation_id=payment.authorisation_id,
+        )
+        for request, payment in held
+    ]
+    insert_all(rows, "payments")
+    return [PaymentAuthorised(payment.authorisation_id) for _, payment in held]
 
 
 def refund_payment(request: RefundPayment, keys: Keys) -> Reversal:
@@ -82,6 +124,27 @@ def find_refunded_payment(request: RefundPayment, keys: Keys) -> Reversal | None
     except PaymentRefused:
         return Reversal(payment=None)
     return Reversal(payment) if payment and payment.status in _REVERSED else None
+
+
+def told_refunded_payment(request: RefundPayment, facts: ReversalTold) -> Reversal:
+    """Take a person's word for `refund_payment`.
+
+    :raises Malformed: when the facts do not make a reversal, or not one of the payment that we have written down.
+    """
+    ours = _authorisation_id(request.saga_id)
+    if facts.status == NOTHING_HELD:
+        if ours:
+            raise Malformed(f"status cannot be {NOTHING_HELD}: {ours} was held")
+        return Reversal(payment=None)
+    if facts.status not in _REVERSED:
+        raise Malformed(f"status is not one of {', '.join(sorted(_REVERSED))}, {NOTHING_HELD}")
+    refunded = facts.status == PaymentStatus.REFUNDED
+    authorisation_id = _agreed(facts.authorisation_id, ours)
+    for name in ("capture_id", "refund_id"):
+        if refunded != bool(getattr(facts, name)):
+            raise Malformed(f"{name} goes with {PaymentStatus.REFUNDED}, and only with it")
+    ids = {"capture_id": facts.capture_id, "refund_id": facts.refund_id} if refunded else {}
+    return Reversal(GatewayPayment(authorisation_id, PaymentStatus(facts.status), **ids))
 
 
 def record_refunded_payment(request: RefundPayment, reversal: Reversal) -> None:
@@ -121,13 +184,22 @@ def find_captured_payment(request: CapturePayment, keys: Keys) -> GatewayPayment
     return payment
 
 
-def record_captured_payment(request: CapturePayment, payment: GatewayPayment) -> PaymentCaptured:
-    """Write down the capture."""
-    assert payment.capture_id is not None
-    authorised = Payment.objects.filter(saga_id=request.saga_id, status=PaymentStatus.AUTHORISED)
-    if not authorised.update(status=PaymentStatus.CAPTURED, capture_id=payment.capture_id, changed_at=Now()):
-        raise PaymentNotAuthorised(f"saga {request.saga_id}")
-    return PaymentCaptured(payment.capture_id)
+def told_captured_payment(request: CapturePayment, facts: CaptureTold) -> GatewayPayment:
+    """Take a person's word for `capture_payment`."""
+    return GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, capture_id=facts.capture_id)
+
+
+def record_captured_payment(taken: Sequence[tuple[CapturePayment, GatewayPayment]]) -> list[PaymentCaptured]:
+    """Write down the captures.
+
+    :raises PaymentNotAuthorised: when one of them has no hold written down.
+    """
+    captures = {str(request.saga_id): payment.capture_id or "" for request, payment in taken}
+    authorised = Payment.objects.filter(saga_id__in=captures, status=PaymentStatus.AUTHORISED)
+    capture_id = each_own(captures, by="saga_id", kind=TextField())
+    if authorised.update(status=PaymentStatus.CAPTURED, capture_id=capture_id, changed_at=Now()) != len(captures):
+        raise PaymentNotAuthorised(f"sagas {', '.join(captures)}")
+    return [PaymentCaptured(capture_id) for capture_id in captures.values()]
 
 
 def _authorisation(request: AuthorisePayment | RefundPayment) -> AuthorisationRequest:
@@ -148,6 +220,14 @@ def _known_payment(request: RefundPayment, keys: Keys) -> GatewayPayment | None:
 
 def _authorisation_id(saga_id: UUID) -> str | None:
     return Payment.objects.filter(saga_id=saga_id).values_list("authorisation_id", flat=True).first()
+
+
+def _agreed(told: str, ours: str | None) -> str:
+    if not (told or ours):
+        raise Malformed("authorisation_id is missing: we have written none down")
+    if told and ours and told != ours:
+        raise Malformed(f"authorisation_id is {ours} in our books")
+    return ours or told
 
 
 def _reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:

@@ -2,8 +2,9 @@
 
 from orchestration.contracts import payments as contracts
 from orchestration.participant.breakers import breaker_for
-from orchestration.participant.outside import Outside
+from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
+from orchestration.participant.together import Together
 from payments import services
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
@@ -20,9 +21,10 @@ participant = register(
             contracts.authorise_payment: Outside(
                 call=services.authorise_payment,
                 find=services.find_authorised_payment,
-                record=services.record_authorised_payment,
+                record=Together(services.record_authorised_payment),
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
+                told=Told(services.AuthorisationTold, services.told_authorised_payment),
             ),
             contracts.refund_payment: Outside(
                 call=services.refund_payment,
@@ -30,13 +32,15 @@ participant = register(
                 record=services.record_refunded_payment,
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
+                told=Told(services.ReversalTold, services.told_refunded_payment),
             ),
             contracts.capture_payment: Outside(
                 call=services.capture_payment,
                 find=services.find_captured_payment,
-                record=services.record_captured_payment,
+                record=Together(services.record_captured_payment),
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
+                told=Told(services.CaptureTold, services.told_captured_payment),
             ),
         },
     )

@@ -1,14 +1,19 @@
 """What shipping does when asked: each command called at the carrier, looked for there, and recorded here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models.functions import Now
 
+from orchestration.contracts.codec import Malformed
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
 from orchestration.participant.outside import Keys, OutcomeUnknown
+from orchestration.statements import insert_all
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, Parcel
 from shipping.models import Shipment
+
+NOTHING_BOOKED = "nothing_booked"
 
 
 class BookingLapsed(Exception):
@@ -20,6 +25,24 @@ class Cancellation:
     """How a cancellation ended: the booking as it is now, or None when there never was one."""
 
     booking: Booking | None
+
+
+@dataclass(frozen=True)
+class BookingTold:
+    """The carrier's number of the parcel."""
+
+    tracking_number: str
+
+
+@dataclass(frozen=True)
+class CancellationTold:
+    """`status` is cancelled, or nothing_booked when there never was a parcel.
+
+    The parcel's number, unless nothing was booked or we have written it down.
+    """
+
+    status: str
+    tracking_number: str = ""
 
 
 def schedule_shipment(request: ScheduleShipment, keys: Keys) -> Booking:
@@ -35,15 +58,24 @@ def find_scheduled_shipment(request: ScheduleShipment, keys: Keys) -> Booking | 
     return booking
 
 
-def record_scheduled_shipment(request: ScheduleShipment, booking: Booking) -> ShipmentScheduled:
-    """Write down the booking."""
-    Shipment.objects.create(
-        saga_id=request.saga_id,
-        order_id=request.order_id,
-        status=booking.status,
-        tracking_number=booking.tracking_number,
-    )
-    return ShipmentScheduled(booking.tracking_number)
+def told_scheduled_shipment(request: ScheduleShipment, facts: BookingTold) -> Booking:
+    """Take a person's word for `schedule_shipment`."""
+    return Booking(facts.tracking_number, BookingStatus.BOOKED)
+
+
+def record_scheduled_shipment(booked: Sequence[tuple[ScheduleShipment, Booking]]) -> list[ShipmentScheduled]:
+    """Write down the bookings."""
+    rows = [
+        Shipment(
+            saga_id=request.saga_id,
+            order_id=request.order_id,
+            status=booking.status,
+            tracking_number=booking.tracking_number,
+        )
+        for request, booking in booked
+    ]
+    insert_all(rows, "shipping")
+    return [ShipmentScheduled(booking.tracking_number) for _, booking in booked]
 
 
 def cancel_shipment(request: CancelShipment, keys: Keys) -> Cancellation:
@@ -70,6 +102,25 @@ def find_cancelled_shipment(request: CancelShipment, keys: Keys) -> Cancellation
     return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
 
 
+def told_cancelled_shipment(request: CancelShipment, facts: CancellationTold) -> Cancellation:
+    """Take a person's word for `cancel_shipment`.
+
+    :raises Malformed: when the facts do not make a cancellation, or not one of the parcel that we have written down.
+    """
+    ours = _tracking_number(request)
+    if facts.status == NOTHING_BOOKED:
+        if ours:
+            raise Malformed(f"status cannot be {NOTHING_BOOKED}: {ours} was booked")
+        return Cancellation(booking=None)
+    if facts.status != BookingStatus.CANCELLED:
+        raise Malformed(f"status is neither {BookingStatus.CANCELLED} nor {NOTHING_BOOKED}")
+    if not (facts.tracking_number or ours):
+        raise Malformed("tracking_number is missing: we have written none down")
+    if facts.tracking_number and ours and facts.tracking_number != ours:
+        raise Malformed(f"tracking_number is {ours} in our books")
+    return Cancellation(Booking(ours or facts.tracking_number, BookingStatus.CANCELLED))
+
+
 def record_cancelled_shipment(request: CancelShipment, cancellation: Cancellation) -> None:
     """Write down the cancellation, also of a booking never written down; nothing when there never was one."""
     if cancellation.booking is None:
@@ -91,9 +142,13 @@ def _parcel(request: ScheduleShipment | CancelShipment) -> Parcel:
 
 def _known_booking(request: CancelShipment, keys: Keys) -> Booking | None:
     """The booking by its number if we wrote it down, else by the key it was asked for with."""
-    if shipment := Shipment.objects.filter(saga_id=request.saga_id).first():
-        return carrier().look_up(shipment.tracking_number)
+    if tracking_number := _tracking_number(request):
+        return carrier().look_up(tracking_number)
     return carrier().find(key=keys.action, reference=str(request.order_id))
+
+
+def _tracking_number(request: CancelShipment) -> str | None:
+    return Shipment.objects.filter(saga_id=request.saga_id).values_list("tracking_number", flat=True).first()
 
 
 def _occupy(request: CancelShipment, keys: Keys) -> Booking:

@@ -2,8 +2,9 @@
 
 from orchestration.contracts import shipping as contracts
 from orchestration.participant.breakers import breaker_for
-from orchestration.participant.outside import Outside
+from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
+from orchestration.participant.together import Together
 from shipping import services
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import OUTAGES
@@ -20,9 +21,10 @@ participant = register(
             contracts.schedule_shipment: Outside(
                 call=services.schedule_shipment,
                 find=services.find_scheduled_shipment,
-                record=services.record_scheduled_shipment,
+                record=Together(services.record_scheduled_shipment),
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
+                told=Told(services.BookingTold, services.told_scheduled_shipment),
             ),
             contracts.cancel_shipment: Outside(
                 call=services.cancel_shipment,
@@ -30,6 +32,7 @@ participant = register(
                 record=services.record_cancelled_shipment,
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
+                told=Told(services.CancellationTold, services.told_cancelled_shipment),
             ),
         },
     )

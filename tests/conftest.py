@@ -1,13 +1,29 @@
-"""What every test shares: how the databases are emptied."""
+"""Fixtures of the whole suite: how databases are emptied, and real workers over the real broker and databases."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from django.apps import apps
 from django.db import router, transaction
 from django.db.models import Model
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck, settings
+
+from config import env
+from orchestration.participant.outside import Outside
+from payments.tasks import participant as payments
+from shipping.tasks import participant as shipping
+from tests.support.broker import declare_queues, delete_queues, purge_queues
+from tests.support.processes import Worker
+from tests.support.shop import Shop
+from tests.support.workforce import Workforce
+
+settings.register_profile("shop", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test is timed
+settings.load_profile("shop")
+
+pytest_plugins = ["orchestration.testing.plugin"]
 
 KEPT = {"contenttypes", "auth.permission"}
 """Made by migrations, needed by all."""
@@ -19,6 +35,83 @@ def emptied_by_deleting() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(TransactionTestCase, "_fixture_teardown", _delete_rows)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers see only what is committed, so every test here commits, on every alias.
+
+    Tests with workers go last, those that share one before the others: its recovery would look after the sagas that
+    other tests leave overdue.
+    """
+    marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+    for item in items:
+        if _is_acceptance(item):
+            item.add_marker(marker)
+    items.sort(key=lambda item: (_is_acceptance(item), "start_worker" in getattr(item, "fixturenames", ())))
+
+
+def _is_acceptance(item: pytest.Item) -> bool:
+    return bool({"acceptance", "faults"} & set(item.path.parts))
+
+
+@pytest.fixture(scope="session")
+def workforce(django_db_setup: None) -> Iterator[Workforce]:
+    """This run's queues, made before anything is published, and whoever works on them; gone at the end."""
+    declare_queues()
+    workforce = Workforce()
+    yield workforce
+    workforce.close()
+    delete_queues()
+
+
+@pytest.fixture
+def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
+    """Afterwards no message and no open breaker is left for the next test."""
+    yield
+    workforce.wait_until_quiet()
+    workforce.dismiss()
+    purge_queues()
+    close_breakers()
+
+
+@pytest.fixture
+def shared_worker(workforce: Workforce, clean_slate: None) -> Worker:
+    """One worker for all queues that lives as long as the run. Do not kill it: use `start_worker`."""
+    return workforce.shared()
+
+
+@pytest.fixture
+def start_worker(workforce: Workforce, clean_slate: None, settings) -> Callable[..., Worker]:
+    """Start private workers, which end with the test, and soon ask after a message that may be lost."""
+    settings.PRESUMED_LOST_AFTER = timedelta(seconds=2)
+    settings.MARKER_PERIOD = settings.PRESUMED_LOST_AFTER / 2
+    settings.MARKER_HEAD_START = settings.PRESUMED_LOST_AFTER / 3
+    return workforce.start
+
+
+@pytest.fixture
+def shop(transactional_db: None) -> Shop:
+    """A shop with a thousand mugs."""
+    shop = Shop()
+    shop.stock()
+    return shop
+
+
+@pytest.fixture
+def audited(workforce: Workforce, clean_slate: None) -> Iterator[None]:
+    """After the test, when all sagas have ended and nothing is left to do: the books agree."""
+    from config.audit import violations
+
+    yield
+    workforce.wait_until_quiet()
+    assert violations() == []
+
+
+def close_breakers() -> None:
+    """Have gateway and carrier called again, whatever they did before."""
+    for participant in (payments, shipping):
+        for work in participant.commands.values():
+            cast(Outside, work).breaker.close()
 
 
 def _delete_rows(case: Any) -> None:

@@ -12,17 +12,20 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import F
 from uuid_utils.compat import uuid7
 
 from orchestration import engine
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import Address, Line, Sealed
-from orchestration.models import ALIAS, SagaInstance
+from orchestration.models import ALIAS
 from orchestration.sagas.checkout import checkout
-from orchestration.states import ENDED
+from orchestration.statements import execute
 
 POLL_S = 0.02
+ENDED_AMONG = (
+    "SELECT id, phase, ended_at - created_at FROM orchestration_sagainstance "
+    "WHERE id = ANY(%s::uuid[]) AND ended_at IS NOT NULL"
+)
 PRICE_MINOR = 1999
 
 
@@ -109,9 +112,7 @@ def _start_orders(plan: Plan, numbers: Iterator[int], free: SimpleQueue[None], s
 
 
 def _collect(started: dict[UUID, None], measured: Measured, free: SimpleQueue[None]) -> None:
-    ended = SagaInstance.objects.using(ALIAS).filter(pk__in=list(started), phase__in=list(ENDED))
-    took = F("ended_at") - F("created_at")
-    for saga_id, phase, latency in ended.annotate(latency=took).values_list("pk", "phase", "latency"):
+    for saga_id, phase, latency in execute(ALIAS, ENDED_AMONG, list(started)):
         del started[saga_id]
         measured.latencies.append(latency.total_seconds())
         measured.ends[phase] += 1

@@ -35,8 +35,7 @@ class EngineDoor:
     def place(self, invoice: Invoice) -> Outcome:
         """Place the order and wait until it is decided; a second time finds the first."""
         try:
-            with _connections_given_back():
-                saga_id = self._start(invoice, now=datetime.now(UTC))
+            saga_id = self._start(invoice, now=datetime.now(UTC))
         except (CartError, PriceChanged) as refused:
             return Outcome(Result.REFUSED, code=refused.code)
         except KeyReused:
@@ -51,8 +50,10 @@ class EngineDoor:
             idempotency_key=key_of(invoice),
             request_hash=_hash(body_of(invoice)),
         )
-        request = _request(invoice, origin, now)
-        return start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=now).saga_id
+        with _connections_given_back():  # who waited for another one with this in hand could wait for who waits for it
+            request = _request(invoice, origin, now)
+        with _connections_given_back():
+            return start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=now).saga_id
 
 
 def _request(invoice: Invoice, origin: Origin, now: datetime) -> CheckoutRequested:

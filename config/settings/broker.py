@@ -44,7 +44,7 @@ CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = True
 CELERY_RESULT_EXTENDED = True  # task name and worker beside the traceback; arguments are their safe repr
 CELERY_RESULT_EXPIRES = timedelta(days=30)
 
-CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_PREFETCH_MULTIPLIER = 8  # of each queue: a worker's largest batch
 CELERY_WORKER_SEND_TASK_EVENTS = False  # workers that Flower watches are started with -E
 CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from django.db import transaction
-
+from orchestration.boundaries import Boundary, Point
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
-from orchestration.participant import outside_handler, rows, transactions
+from orchestration.itinerary import bar_task
+from orchestration.participant import outside_handler
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
-from orchestration.participant.rows import Call, Change
+from orchestration.participant.rows import Call, Change, Rows
+from orchestration.participant.together import Together, Work, told_each
 
 
 class StillOpen(Exception):
@@ -29,12 +30,15 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
     """
     work = participant.commands[action]
     if isinstance(work, Outside):
-        return [outside_handler.act(participant, action, work, call) for call in calls]
+        return outside_handler.act(participant, action, work, calls)
+    point = Point(Boundary.COMMIT, action.name, [call.saga_id for call in calls])
     try:
-        return transactions.run(participant.service, lambda: _act_all(participant, action, work, calls))
-    except Refusal:  # all of it was taken back; now each call in a savepoint, so that only the refused ones are
-        isolated = partial(_in_savepoint, participant.service, work)
-        return transactions.run(participant.service, lambda: _act_all(participant, action, isolated, calls))
+        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, work, calls))
+    except Refusal as refusal:  # all of it was taken back; now each call in a savepoint: only the refused ones are
+        if isinstance(work, Together):
+            raise TypeError(f"{action.name} works together: it must give its refusals, not raise them") from refusal
+        isolated = partial(_in_savepoint, participant.rows, work)
+        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, isolated, calls))
 
 
 def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
@@ -44,10 +48,10 @@ def undo(participant: Participant, compensation: Compensation, calls: Sequence[C
     """
     work = participant.commands[compensation]
     if isinstance(work, Outside):
-        for call in calls:
-            outside_handler.undo(participant, compensation, work, call)
+        outside_handler.undo(participant, compensation, work, calls)
     else:
-        transactions.run(participant.service, lambda: _undo_all(participant, compensation, work, calls))
+        point = Point(Boundary.COMMIT, compensation.name, [call.saga_id for call in calls])
+        participant.rows.transaction(point, lambda: _undo_all(participant.rows, compensation, work, calls))
 
 
 def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
@@ -55,50 +59,45 @@ def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
 
     :raises StillOpen: when a step's outcome is not known; such a step must not be a pivot.
     """
-    return transactions.run(participant.service, lambda: _bar_all(participant, calls))
+    point = Point(Boundary.COMMIT, bar_task(participant.service), [call.saga_id for call in calls])
+    return participant.rows.transaction(point, lambda: _bar_all(participant.rows, calls))
 
 
-def _act_all(
-    participant: Participant, action: Action, work: Callable[[Any], Any], calls: Sequence[Call]
-) -> list[Outcome]:
-    ledger, alias = participant.ledger, participant.service
-    fresh = rows.claim(ledger, alias, calls, Status.DONE)
-    found = rows.look(ledger, alias, {call.saga_id for call in calls} - fresh, action.step)
+def _act_all(rows: Rows, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:
+    fresh = rows.claim(calls, Status.DONE)
+    found = rows.look({call.saga_id for call in calls} - fresh, action.step)
     by_saga = {call.saga_id: call for call in calls}  # a message that is here twice is one call
-    outcomes = {each: outcome_told(work(decode(action.request, by_saga[each].known))) for each in sorted(fresh)}
+    sagas = sorted(fresh)
+    told = told_each(work, [(decode(action.request, by_saga[each].known),) for each in sagas])
+    outcomes = {each: outcome_told(answer) for each, answer in zip(sagas, told, strict=True)}
     if changes := [change_to(by_saga[each], outcome) for each, outcome in outcomes.items() if outcome != Done({})]:
-        rows.change(ledger, alias, action.step, changes)
+        rows.change(action.step, changes)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
     return [(outcomes | repeated)[call.saga_id] for call in calls]
 
 
-def _in_savepoint(alias: str, work: Callable[[Any], Any], request: Any) -> Any:
+def _in_savepoint(rows: Rows, work: Callable[..., Any], request: Any) -> Any:
     try:
-        with transaction.atomic(using=alias):
+        with rows.savepoint():
             return work(request)
     except Refusal as refusal:
         return refusal
 
 
-def _undo_all(
-    participant: Participant, compensation: Compensation, work: Callable[[Any], Any], calls: Sequence[Call]
-) -> None:
-    ledger, alias = participant.ledger, participant.service
-    barred = rows.claim(ledger, alias, calls, Status.BARRED)
-    found = rows.look(ledger, alias, {call.saga_id for call in calls} - barred, compensation.step)
+def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequence[Call]) -> None:
+    barred = rows.claim(calls, Status.BARRED)
+    found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
     by_saga = {call.saga_id: call for call in calls}
     done = [call for call in by_saga.values() if call.saga_id in found and found[call.saga_id].status == Status.DONE]
-    for call in done:
-        work(decode(compensation.request, call.known))
+    told_each(work, [(decode(compensation.request, call.known),) for call in done])
     if done:
         undone = [Change(call.saga_id, call.token, Status.UNDONE) for call in done]
-        rows.change(ledger, alias, compensation.step, undone, was=[Status.DONE])
+        rows.change(compensation.step, undone, was=[Status.DONE])
 
 
-def _bar_all(participant: Participant, calls: Sequence[Call]) -> list[bool]:
-    ledger, alias = participant.ledger, participant.service
-    barred = rows.claim(ledger, alias, calls, Status.BARRED)
-    found = rows.look(ledger, alias, {call.saga_id for call in calls} - barred, calls[0].step)
+def _bar_all(rows: Rows, calls: Sequence[Call]) -> list[bool]:
+    barred = rows.claim(calls, Status.BARRED)
+    found = rows.look({call.saga_id for call in calls} - barred, calls[0].step)
     if any(row.status == Status.STARTED for row in found.values()):
         raise StillOpen(StillOpen.__doc__)
     return [call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls]

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+
 from orchestration.participant.breaker import Breaker
+from orchestration.participant.together import Work
 
 
 class OutcomeUnknown(Exception):
@@ -26,19 +29,44 @@ class Keys:
 
 
 @dataclass(frozen=True)
+class Told:
+    """How a service takes a person's word for what became of a command.
+
+    `facts` is a dataclass of the texts it wants; its docstring tells the person which are needed when.
+    `reply(request, facts) -> reply` makes of them what `find` would have found.
+
+    :raises Malformed: from `reply`, naming the fact that cannot be.
+    """
+
+    facts: type
+    reply: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
 class Outside:
     """A command carried out at a gateway or carrier. The kit runs these, in this order, and owns every commit.
 
     `call(request, keys) -> reply` does it. No transaction is open; the ledger row says *started*.
     `find(request, keys) -> reply | None` asks what became of an earlier call under `keys.own`; None is "not known":
     the kit then calls again under the same key, so that a late first call finds the key taken.
-    `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row.
+    `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row; it may
+    be one that does several `Together`.
     Each may raise a Refusal (a definite no); anything else means nobody knows.
     `key_lifetime`: how long `find` knows of an earlier call; None when it reads the other side's books, which are kept.
+    `told`: how a person with a statement in hand settles it; None when nobody can.
     """
 
     call: Callable[[Any, Keys], Any]
     find: Callable[[Any, Keys], Any | None]
-    record: Callable[[Any, Any], Any | None]
+    record: Work
     breaker: Breaker
     key_lifetime: timedelta | None
+    told: Told | None = None
+
+    @property
+    def repeated_for(self) -> timedelta | None:
+        """How long after its first call it may be called again; None: for ever.
+
+        It ends `KEY_MARGIN` before the key does, so that a person still finds the call there under its key.
+        """
+        return None if self.key_lifetime is None else self.key_lifetime - settings.KEY_MARGIN

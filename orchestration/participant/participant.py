@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from orchestration.contracts.command import Action, Compensation, Query
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.outside import Outside
+from orchestration.participant.rows import LedgerTable, Rows
+from orchestration.participant.together import Work
 
 Command = Action | Compensation
 
@@ -19,14 +22,21 @@ class NotAParticipant(LookupError):
 class Participant:
     """One service taking part in sagas; `service` is also its database alias and its queue.
 
-    `commands` maps each contract to a function `(request) -> answer | None`, run inside the kit's transaction, or to an
-    `Outside`. `queries` maps each query contract to its selector.
+    `commands` maps each contract to a function `(request) -> answer | None`, run inside the kit's transaction, to one
+    that does several `Together`, or to an `Outside`. `queries` maps each query contract to its selector.
     """
 
     service: str
     ledger: type[LedgerRow]
-    commands: Mapping[Command, Callable[[Any], Any] | Outside]
+    commands: Mapping[Command, Work | Outside]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
+    kept_in: Rows | None = None
+    """Where the ledger is kept, if not in the database of that alias: in memory, for simulations."""
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Where the ledger is kept."""
+        return self.kept_in or LedgerTable(self.ledger, self.service)
 
 
 _participants: dict[str, Participant] = {}

@@ -1,17 +1,22 @@
 """Statements on a ledger, in plain SQL because every message runs them: claim rows, look at them, change them."""
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from django.db import connections
-from psycopg import Cursor
+import orjson
+from django.db import connections, transaction
 from psycopg.types.json import Jsonb
 
+from orchestration.boundaries import Point
+from orchestration.participant import transactions
 from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.statements import execute
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,89 +56,124 @@ class Change:
     refusal: dict[str, Any] | None = None
 
 
-def claim(
-    ledger: type[LedgerRow], alias: str, calls: Sequence[Call], status: str, *, keep_request: bool = False
-) -> set[UUID]:
-    """Insert a row for each call that has none yet; return the sagas whose row is new.
+class Rows(Protocol):
+    """What the kit needs of a place that keeps one service's ledger. `LedgerTable` is one."""
 
-    Never select first: the unique key decides between two runs of one message. The loser waits here until the
-    winner's transaction ends (READ COMMITTED). Keys are inserted in order, so that two batches cannot deadlock.
-    """
-    calls = sorted(calls, key=lambda call: call.saga_id)
-    found = _execute(
-        alias,
-        f"INSERT INTO {ledger._meta.db_table} (saga_id, step, status, history, token, request) "
-        "SELECT saga_id, step, %s::text, ARRAY[%s::text], token, request "
-        "FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS call (saga_id, step, token, request) "
-        "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
-        status,
-        status,
-        [call.saga_id for call in calls],
-        [call.step for call in calls],
-        [call.token for call in calls],
-        [Jsonb(call.known) if keep_request else None for call in calls],
-    )
-    return {saga_id for (saga_id,) in found}
+    def claim(self, calls: Sequence[Call], status: str, /, *, keep_request: bool = False) -> set[UUID]: ...
+
+    def look(self, saga_ids: Collection[UUID], step: str, /, *, lock: bool = True) -> dict[UUID, Row]: ...
+
+    def change(self, step: str, changes: Sequence[Change], /, *, was: Collection[str] = ()) -> int: ...
+
+    def transaction(self, point: Point, work: Callable[[], T], /) -> T: ...
+
+    def repeated(self, work: Callable[[], T], /) -> T: ...
+
+    def savepoint(self) -> AbstractContextManager[Any]: ...
+
+    def let_connection_go(self) -> None: ...
+
+    def now(self) -> datetime: ...
 
 
-def look(
-    ledger: type[LedgerRow], alias: str, saga_ids: Collection[UUID], step: str, *, lock: bool = True
-) -> dict[UUID, Row]:
-    """The rows of these sagas. With `lock` nobody else changes them until the transaction ends; the order in which
-    they are locked cannot deadlock."""
-    if not saga_ids:
-        return {}
-    found = _execute(
-        alias,
-        "SELECT saga_id, status, answer, refusal, created_at, changed_at "
-        f"FROM {ledger._meta.db_table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id"
-        + (" FOR UPDATE" if lock else ""),
-        list(saga_ids),
-        step,
-    )
-    return {
-        saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
-        for saga_id, status, answer, refusal, created_at, changed_at in found
-    }
+@dataclass(frozen=True)
+class LedgerTable:
+    """A service's ledger in its database."""
 
+    ledger: type[LedgerRow]
+    alias: str
 
-def change(
-    ledger: type[LedgerRow], alias: str, step: str, changes: Sequence[Change], *, was: Collection[str] = ()
-) -> int:
-    """Give each row its new status and answer; return how many were changed.
+    def claim(self, calls: Sequence[Call], status: str, *, keep_request: bool = False) -> set[UUID]:
+        """Insert a row for each call that has none yet; return the sagas whose row is new.
 
-    Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:
-    nobody saw what they said until now, so their history begins here.
-    """
-    return len(
-        _execute(
-            alias,
-            f"UPDATE {ledger._meta.db_table} AS old SET status = new.status, changed_at = now(), token = new.token, "
-            f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
-            "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
-            "FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[]) "
-            "AS new (saga_id, token, status, answer, refusal) "
-            f"WHERE old.saga_id = new.saga_id AND old.step = %s {'AND old.status = ANY(%s::text[])' if was else ''} "
-            "RETURNING 1",
-            [each.saga_id for each in changes],
-            [each.token for each in changes],
-            [str(each.status) for each in changes],
-            [None if each.answer is None else Jsonb(each.answer) for each in changes],
-            [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
-            step,
-            *([[str(status) for status in was]] if was else []),
+        Never select first: the unique key decides between two runs of one message. The loser waits here until the
+        winner's transaction ends (READ COMMITTED). Keys are inserted in order, so that two batches cannot deadlock.
+        """
+        calls = sorted(calls, key=lambda call: call.saga_id)
+        found = execute(
+            self.alias,
+            f"INSERT INTO {self._table} (saga_id, step, status, history, token, request) "
+            "SELECT saga_id, step, %s::text, ARRAY[%s::text], token, request "
+            "FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS call (saga_id, step, token, request) "
+            "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
+            status,
+            status,
+            [call.saga_id for call in calls],
+            [call.step for call in calls],
+            [call.token for call in calls],
+            [Jsonb(call.known) if keep_request else None for call in calls],
         )
-    )
+        return {saga_id for (saga_id,) in found}
+
+    def look(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
+        """The rows of these sagas. With `lock` nobody else changes them until the transaction ends; the order in which
+        they are locked cannot deadlock."""
+        if not saga_ids:
+            return {}
+        found = execute(
+            self.alias,
+            "SELECT saga_id, status, answer, refusal, created_at, changed_at "
+            f"FROM {self._table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id"
+            + (" FOR UPDATE" if lock else ""),
+            list(saga_ids),
+            step,
+        )
+        return {
+            saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
+            for saga_id, status, answer, refusal, created_at, changed_at in found
+        }
+
+    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> int:
+        """Give each row its new status and answer; return how many were changed.
+
+        Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:
+        nobody saw what they said until now, so their history begins here.
+        """
+        guard = "AND old.status = ANY(%s::text[])" if was else ""
+        return len(
+            execute(
+                self.alias,
+                f"UPDATE {self._table} AS old SET status = new.status, changed_at = now(), token = new.token, "
+                f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
+                "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
+                "FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[]) "
+                "AS new (saga_id, token, status, answer, refusal) "
+                f"WHERE old.saga_id = new.saga_id AND old.step = %s {guard} "
+                "RETURNING 1",
+                [each.saga_id for each in changes],
+                [each.token for each in changes],
+                [str(each.status) for each in changes],
+                [None if each.answer is None else Jsonb(each.answer) for each in changes],
+                [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
+                step,
+                *([[str(status) for status in was]] if was else []),
+            )
+        )
+
+    @property
+    def _table(self) -> str:
+        return self.ledger._meta.db_table
+
+    def transaction(self, point: Point, work: Callable[[], T]) -> T:
+        """Run `work` in a transaction of its own and commit it, as `transactions.run` does."""
+        return transactions.run(self.alias, point, work)
+
+    def repeated(self, work: Callable[[], T]) -> T:
+        """Run one statement, as `transactions.repeated` does."""
+        return transactions.repeated(self.alias, work)
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """What is done in it is taken back when it raises; the transaction goes on."""
+        return transaction.atomic(using=self.alias)
+
+    def let_connection_go(self) -> None:
+        """Give it back to the pool, for while nothing is asked of the database."""
+        connections[self.alias].close()
+
+    def now(self) -> datetime:
+        """The time that its rows' times are compared with."""
+        return datetime.now(UTC)
 
 
 def _loaded(text: str | None) -> Any:
-    return None if text is None else json.loads(text)  # Django has told the connection not to read JSON
-
-
-def _execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
-    """Run a statement past Django's cursor: prepared by the server, its parameters bound there."""
-    connection = connections[alias]
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters)  # type: ignore[arg-type]
-        return cursor.fetchall()
+    return None if text is None else orjson.loads(text)  # Django has told the connection not to read JSON

@@ -7,10 +7,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from psycopg.errors import ConnectionTimeout
 from psycopg_pool import PoolTimeout
 
+from orchestration.boundaries import Point
+from orchestration.committing import committing
 from orchestration.participant.refusals import VersionConflict
 
 T = TypeVar("T")
@@ -26,15 +28,15 @@ class InsideATransaction(RuntimeError):
     """The kit owns every transaction; the caller must not have one open."""
 
 
-def run(alias: str, work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of its own and commit it.
+def run(alias: str, point: Point, work: Callable[[], T]) -> T:
+    """Run `work` in a transaction of its own and commit it; the commit is that crash point.
 
     Version conflicts, serialization failures, deadlocks and lost connections are tried again, at most `TRIES` times.
     A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
 
     :raises InsideATransaction: when the caller has one open.
     """
-    return repeated(alias, partial(_in_transaction, alias, work))
+    return repeated(alias, partial(_in_transaction, alias, point, work))
 
 
 def repeated(alias: str, work: Callable[[], T]) -> T:
@@ -51,8 +53,8 @@ def repeated(alias: str, work: Callable[[], T]) -> T:
     return work()
 
 
-def _in_transaction(alias: str, work: Callable[[], T]) -> T:
-    with transaction.atomic(using=alias):
+def _in_transaction(alias: str, point: Point, work: Callable[[], T]) -> T:
+    with committing(alias, point):
         return work()
 
 

@@ -23,15 +23,15 @@ def killed(shop, start_worker, crash_at: str, **asked: Any) -> list[str]:
 @pytest.mark.parametrize(
     "crash_at",
     [
-        "before_commit inventory.reserve_stock 1",
-        "after_commit inventory.reserve_stock 1",
-        "after_publish inventory.reserve_stock 1",
-        "after_claim payments.authorise_payment 1",  # started, and the gateway was not called
-        "before_commit payments.authorise_payment 1",  # the gateway holds the money, and nobody wrote it down
-        "before_commit orders.place_order 1",
-        "after_commit orders.place_order 1",
-        "before_commit payments.capture_payment 1",
-        "after_decision orchestration.chain_completed 1",
+        "before commit inventory.reserve_stock 1",
+        "after commit inventory.reserve_stock 1",
+        "before ack inventory.reserve_stock 1",
+        "after claim payments.authorise_payment 1",  # started, and the gateway was not called
+        "before conclude payments.authorise_payment 1",  # the gateway holds the money, and nobody wrote it down
+        "before commit orders.place_order 1",
+        "after commit orders.place_order 1",
+        "before conclude payments.capture_payment 1",
+        "before ack orchestration.chain_completed 1",
     ],
 )
 def test_order_is_placed_and_paid_once(shop, start_worker, crash_at: str):
@@ -44,13 +44,13 @@ def test_order_is_placed_and_paid_once(shop, start_worker, crash_at: str):
 @pytest.mark.parametrize(
     "crash_at",
     [
-        "before_dispatch orchestration.step_refused 1",
-        "after_decision orchestration.step_refused 1",
-        "after_commit payments.refund_payment 1",  # undoing, and the gateway was not called
-        "before_commit payments.refund_payment 2",  # the gateway let the money go, and nobody wrote it down
-        "before_commit inventory.release_stock 1",
-        "after_commit inventory.release_stock 1",
-        "after_publish inventory.release_stock 1",
+        "after decide StepRefused 1",
+        "before ack orchestration.step_refused 1",
+        "after undoing payments.refund_payment 1",  # undoing, and the gateway was not called
+        "before conclude payments.refund_payment 1",  # the gateway let the money go, and nobody wrote it down
+        "before commit inventory.release_stock 1",
+        "after commit inventory.release_stock 1",
+        "before ack inventory.release_stock 1",
     ],
 )
 def test_refused_order_is_undone_once(shop, start_worker, crash_at: str):

@@ -77,6 +77,9 @@ CHECKOUT = CheckoutRequested(
 )
 
 
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))  # JSON has neither
+
+
 def wire(value: Any) -> dict[str, Any]:
     """What the other side reads."""
     return json.loads(json.dumps(encode(value)))  # type: ignore[no-any-return]

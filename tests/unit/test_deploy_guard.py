@@ -57,10 +57,17 @@ def test_a_command_whose_guard_is_killed_is_told_to_end(tmp_path: Path) -> None:
 
 @contextmanager
 def _running(directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(_guarded(directory, "wait")) as guard:
+    with subprocess.Popen(_guarded(directory, "wait"), preexec_fn=_heed_hang_ups) as guard:
         pid_file = directory / "pid"
-        wait_until(lambda: pid_file.exists() and pid_file.read_text() != "", seconds=10, what="the guarded command")
-        yield guard
+        try:
+            wait_until(lambda: pid_file.exists() and pid_file.read_text() != "", seconds=10, what="the guarded command")
+            yield guard
+        finally:
+            guard.kill()  # a test that fails waits for nobody
+
+
+def _heed_hang_ups() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests under nohup has it ignored
 
 
 def _guarded(directory: Path, *more: str) -> list[str]:

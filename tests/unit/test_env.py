@@ -42,6 +42,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         DEBUG | {"SHOP_PRESUMED_LOST_SECONDS": "0"},
         "SHOP_PRESUMED_LOST_SECONDS: 0.0 is not above zero",
     ),
+    "crash points in production": (
+        REQUIRED | {"SHOP_FAULT_POINTS": "true"},
+        "SHOP_FAULT_POINTS: only for tests, with SHOP_DEBUG true; here it would lose orders",
+    ),
     "neither true nor false": ({"SHOP_DEBUG": "ture"}, "SHOP_DEBUG: 'ture' is neither true nor false"),
     "a key that seals nothing": (
         DEBUG | {"SHOP_SEALING_KEYS": "short"},

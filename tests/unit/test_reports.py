@@ -5,15 +5,15 @@ from functools import partial
 import pytest
 from celery import current_app
 
-from orchestration import canvas
+from orchestration import itinerary
 from orchestration.messages import SagaTask
 
 REPORTS = [
-    canvas.CHAIN_COMPLETED,
-    canvas.STEP_REFUSED,
-    canvas.STEP_FAILED,
-    canvas.STEPS_UNDONE,
-    canvas.PIVOT_SETTLED,
+    itinerary.CHAIN_COMPLETED,
+    itinerary.STEP_REFUSED,
+    itinerary.STEP_FAILED,
+    itinerary.STEPS_UNDONE,
+    itinerary.PIVOT_SETTLED,
 ]
 
 

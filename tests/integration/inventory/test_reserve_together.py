@@ -1,31 +1,38 @@
 """Reserving the same stock from many threads at once."""
 
+import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.models import F, QuerySet, Sum
 
 from inventory import services
 from inventory.models import Movement, Reservation, Stock
 from inventory.services import OutOfStock, receive_stock
+from orchestration.boundaries import Boundary, Point
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
-from orchestration.participant.refusals import VersionConflict
+from orchestration.participant import transactions
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
+
+POINT = Point(Boundary.COMMIT, "inventory.reserve_stock")
 
 
 def reserve(*wanted: tuple[str, int]) -> ReserveStock:
     request = ReserveStock(uuid4(), uuid4(), tuple(Line(sku, quantity, 100) for sku, quantity in wanted))
     with transaction.atomic(using="inventory"):
-        services.reserve_stock(request)
+        [refusal] = services.reserve_stock([request])
+        if refusal:
+            raise refusal
     return request
 
 
@@ -97,11 +104,55 @@ def test_reserving_and_releasing_at_once_keeps_the_books() -> None:
             except OutOfStock:
                 continue
             with transaction.atomic(using="inventory"):
-                services.release_stock(ReleaseStock(request.saga_id, request.order_id))
+                services.release_stock([ReleaseStock(request.saga_id, request.order_id)])
 
     assert at_once([there_and_back] * 12) == {"done": 12}
     assert books_agree()
     assert Stock.objects.filter(reserved=0).count() == 2
+
+
+def request_for(sku: str, quantity: int) -> ReserveStock:
+    return ReserveStock(uuid4(), uuid4(), (Line(sku, quantity, 100),))
+
+
+def test_of_a_batch_who_comes_first_is_served_first_and_the_rest_is_refused_alone() -> None:
+    receive_stock(units_by_sku={"MUG": 5, "CUP": 5})
+    batch = [request_for("MUG", 3), request_for("MUG", 3), request_for("CUP", 1), request_for("PAN", 1)]
+    batch += [request_for("MUG", 2)]
+
+    with transaction.atomic(using="inventory"):
+        answers = services.reserve_stock(batch)
+
+    assert [answer and answer.code for answer in answers] == [None, "out_of_stock", None, "unknown_sku", None]
+    held = set(Reservation.objects.values_list("saga_id", flat=True))
+    assert held == {batch[index].saga_id for index in (0, 2, 4)}
+    assert books_agree()
+
+
+def test_batches_of_many_skus_at_once_keep_the_books() -> None:
+    skus = [f"SKU-{number}" for number in range(40)]
+    receive_stock(units_by_sku=dict.fromkeys(skus, 1000))
+
+    def reserve_some() -> None:
+        for _ in range(5):
+            batch = [request_for(sku, 1) for sku in random.sample(skus, 20)]
+            transactions.run("inventory", POINT, partial(services.reserve_stock, batch))
+
+    assert at_once([reserve_some] * 6) == {"done": 6}
+    assert books_agree()
+    assert sum(Stock.objects.values_list("reserved", flat=True)) == 6 * 5 * 20
+
+
+def test_what_a_batch_gives_back_is_exact() -> None:
+    receive_stock(units_by_sku={"MUG": 10, "CUP": 10})
+    one, two, three = reserve(("MUG", 1), ("CUP", 2)), reserve(("MUG", 3)), reserve(("MUG", 5))
+
+    with transaction.atomic(using="inventory"):
+        services.release_stock([ReleaseStock(each.saga_id, each.order_id) for each in (one, three)])
+
+    assert dict(Stock.objects.values_list("sku", "reserved")) == {"MUG": 3, "CUP": 0}
+    assert set(Reservation.objects.filter(released_at=None).values_list("saga_id", flat=True)) == {two.saga_id}
+    assert books_agree()
 
 
 Race = Callable[[Callable[[int], None]], None]
@@ -110,22 +161,33 @@ Race = Callable[[Callable[[int], None]], None]
 @pytest.fixture
 def race(monkeypatch: pytest.MonkeyPatch) -> Race:
     """Let somebody else be faster: their move, given the number of the try from 1, runs just before each try."""
-    take = services._take
+    change_reserved = services._change_reserved
 
     def against(move: Callable[[int], None]) -> None:
         tries = count(1)
 
-        def take_too_late(stock: QuerySet[Stock], wanted: int) -> bool:
+        def change_too_late(units: Mapping[str, int], sign: int, versions: Mapping[str, int] | None = None) -> int:
             move(next(tries))
-            return take(stock, wanted)
+            return change_reserved(units, sign, versions)
 
-        monkeypatch.setattr(services, "_take", take_too_late)
+        monkeypatch.setattr(services, "_change_reserved", change_too_late)
 
     return against
 
 
 def touch(**changes: int) -> None:
-    Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
+    """Change the mugs from a connection of one's own."""
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(_touch, changes).result()
+
+
+def _touch(changes: Mapping[str, int]) -> None:
+    try:
+        with connections["inventory"].cursor() as cursor:
+            cursor.execute("SET lock_timeout = 200")
+        Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
+    finally:
+        connections.close_all()
 
 
 def test_a_version_that_always_moved_still_ends_in_a_reservation(race: Race) -> None:
@@ -134,7 +196,8 @@ def test_a_version_that_always_moved_still_ends_in_a_reservation(race: Race) -> 
 
     def move(number: int) -> None:
         moves.append(number)
-        touch()
+        if number <= services.VERSIONED_TRIES:
+            touch()
 
     race(move)
     reserve(("MUG", 4))
@@ -144,28 +207,13 @@ def test_a_version_that_always_moved_still_ends_in_a_reservation(race: Race) -> 
 
 def test_a_lost_race_for_the_last_units_is_refused(race: Race) -> None:
     receive_stock(units_by_sku={"MUG": 10})
-    race(lambda _: touch(reserved=7))
+    race(lambda number: touch(reserved=7) if number == 1 else None)
     with pytest.raises(OutOfStock, match="'available': 3"):
         reserve(("MUG", 4))
 
 
-def test_the_last_try_does_not_oversell(race: Race) -> None:
+def test_nobody_can_be_faster_than_the_last_try(race: Race) -> None:
     receive_stock(units_by_sku={"MUG": 10})
-    race(lambda number: touch(reserved=7) if number > services.VERSIONED_TRIES else touch())
-    with pytest.raises(OutOfStock, match="'available': 3"):
-        reserve(("MUG", 4))
-
-
-def test_units_that_come_back_after_the_last_try_are_not_refused(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
-    receive_stock(units_by_sku={"MUG": 10})
-    race(lambda number: touch(reserved=7) if number > services.VERSIONED_TRIES else touch())
-    read_again, reads = services._read_again, count(1)
-
-    def read_later(sku: str, wanted: int) -> Stock:
-        if next(reads) > services.VERSIONED_TRIES:
-            touch(reserved=0)
-        return read_again(sku, wanted)
-
-    monkeypatch.setattr(services, "_read_again", read_later)
-    with pytest.raises(VersionConflict):
+    race(lambda _: touch())
+    with pytest.raises(OperationalError, match="lock timeout"):
         reserve(("MUG", 4))

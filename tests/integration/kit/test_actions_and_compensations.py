@@ -7,6 +7,7 @@ import pytest
 from django.db import connections
 from uuid_utils.compat import uuid7
 
+from inventory import services
 from inventory.models import Ledger, Reservation, Stock
 from inventory.services import receive_stock
 from inventory.tasks import participant
@@ -17,7 +18,7 @@ from orchestration.participant import handler, transactions
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.refusals import Refusal, VersionConflict
-from orchestration.participant.rows import Call
+from orchestration.participant.rows import Call, Change
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 
@@ -55,6 +56,11 @@ def reserved() -> int:
     return Stock.objects.get(sku="MUG").reserved
 
 
+def reserve_one(request) -> None:
+    """What inventory does, for one request."""
+    services.reserve_stock([request])
+
+
 def doing(work) -> object:
     """The participant with another function behind reserve_stock."""
     return replace(participant, commands={reserve_stock: work, release_stock: participant.commands[release_stock]})
@@ -79,7 +85,7 @@ def test_a_refusal_is_repeated_word_for_word_even_when_it_would_succeed_now():
 
 def test_a_refusal_takes_back_what_was_written_before_it():
     def reserve_then_refuse(request):
-        participant.commands[reserve_stock](request)
+        reserve_one(request)
         raise NoLuck(sku="MUG")
 
     asked = call()
@@ -92,7 +98,7 @@ def test_a_refusal_takes_back_what_was_written_before_it():
 
 def test_a_crash_leaves_neither_effect_nor_row():
     def reserve_then_crash(request):
-        participant.commands[reserve_stock](request)
+        reserve_one(request)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -182,7 +188,7 @@ def test_a_version_conflict_is_tried_again_in_place():
         tries.append(request)
         if len(tries) < transactions.TRIES:
             raise VersionConflict
-        return participant.commands[reserve_stock](request)
+        return reserve_one(request)
 
     assert handler.act(doing(conflicting), reserve_stock, [call()]) == [Done({})]
     assert len(tries) == transactions.TRIES
@@ -206,7 +212,7 @@ def test_a_lost_connection_is_replaced_and_the_work_done_once():
     def cut_once(request):
         if not cut:
             cut.append(_terminate_this_backend())
-        return participant.commands[reserve_stock](request)
+        return reserve_one(request)
 
     assert handler.act(doing(cut_once), reserve_stock, [call(2)]) == [Done({})]
     assert reserved() == 2
@@ -236,3 +242,12 @@ def _terminate_this_backend() -> bool:
     with psycopg.connect(**server, dbname="postgres", autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])
     return True
+
+
+def test_a_row_is_changed_only_from_what_it_was():
+    asked = call()
+    undo(asked)
+    done = Change(asked.saga_id, asked.token, Status.DONE)
+
+    assert participant.rows.change(asked.step, [done], was=[Status.STARTED]) == 0
+    assert status(asked) == Status.BARRED

@@ -49,7 +49,7 @@ def authorised(facts: dict[str, Any]) -> PaymentAuthorised:
     request = AuthorisePayment(**facts)
     payment = services.authorise_payment(request, AUTHORISE)
     with transaction.atomic(using="payments"):
-        return services.record_authorised_payment(request, payment)
+        return services.record_authorised_payment([(request, payment)])[0]
 
 
 def timed_out(facts: dict[str, Any]) -> None:
@@ -62,7 +62,7 @@ def captured(facts: dict[str, Any]) -> PaymentCaptured:
     request = to_capture(facts, authorised(facts).authorisation_id)
     payment = services.capture_payment(request, CAPTURE)
     with transaction.atomic(using="payments"):
-        return services.record_captured_payment(request, payment)
+        return services.record_captured_payment([(request, payment)])[0]
 
 
 def to_capture(facts: dict[str, Any], authorisation_id: str) -> CapturePayment:
@@ -167,7 +167,9 @@ def test_a_voided_hold_cannot_be_captured(gateway: SandboxGateway) -> None:
 def test_a_capture_of_nothing_is_not_written_down() -> None:
     request = to_capture(asked(), "authorise_1")
     with pytest.raises(PaymentNotAuthorised):
-        services.record_captured_payment(request, GatewayPayment("authorise_1", PaymentStatus.CAPTURED, "capture_1"))
+        services.record_captured_payment(
+            [(request, GatewayPayment("authorise_1", PaymentStatus.CAPTURED, "capture_1"))]
+        )
 
 
 def test_a_capture_of_a_voided_payment_is_not_written_down() -> None:
@@ -176,7 +178,7 @@ def test_a_capture_of_a_voided_payment_is_not_written_down() -> None:
     refunded(facts)
     captured_there = GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, "capture_1")
     with pytest.raises(PaymentNotAuthorised):
-        services.record_captured_payment(request, captured_there)
+        services.record_captured_payment([(request, captured_there)])
 
 
 def test_a_hold_is_voided(gateway: SandboxGateway) -> None:
@@ -290,9 +292,9 @@ def test_a_void_fails_until_the_gateway_recovers() -> None:
 def test_one_saga_has_one_payment() -> None:
     facts = asked()
     payment = services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
-    services.record_authorised_payment(AuthorisePayment(**facts), payment)
+    services.record_authorised_payment([(AuthorisePayment(**facts), payment)])
     with pytest.raises(IntegrityError, match="payment_one_per_saga"):
-        services.record_authorised_payment(AuthorisePayment(**facts), payment)
+        services.record_authorised_payment([(AuthorisePayment(**facts), payment)])
 
 
 @pytest.mark.parametrize(

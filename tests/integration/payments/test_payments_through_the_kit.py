@@ -147,3 +147,21 @@ def test_declines_do_not_make_a_gateway_ill(participant: Participant) -> None:
     for _ in range(4):
         handler.act(participant, authorise_payment, call(known("tok_declined")))
     assert isinstance(handler.act(participant, authorise_payment, call(known("tok_ok")))[0], Done)
+
+
+def test_an_action_overtaken_by_its_compensation_is_barred_and_writes_nothing_down(participant: Participant) -> None:
+    """The gateway takes its time; meanwhile the saga gives up and the refund is done from beginning to end."""
+    facts = known("tok_ok")
+    work = participant.commands[authorise_payment]
+    assert isinstance(work, Outside)
+
+    def answer_late(request: Any, keys: Any) -> Any:
+        reply = work.call(request, keys)
+        handler.undo(participant, refund_payment, call(facts))
+        return reply
+
+    slow = replace(participant, commands={**participant.commands, authorise_payment: replace(work, call=answer_late)})
+
+    assert handler.act(slow, authorise_payment, call(facts)) == [Barred()]
+    assert Payment.objects.get().status == PaymentStatus.VOIDED
+    assert kinds() == [Kind.AUTHORISE, Kind.VOID]

@@ -41,7 +41,7 @@ def scheduled(facts: dict[str, Any]) -> ShipmentScheduled:
     request = ScheduleShipment(**facts)
     booking = services.schedule_shipment(request, SCHEDULE)
     with transaction.atomic(using="shipping"):
-        return services.record_scheduled_shipment(request, booking)
+        return services.record_scheduled_shipment([(request, booking)])[0]
 
 
 def timed_out(facts: dict[str, Any]) -> None:
@@ -183,7 +183,7 @@ def test_one_saga_has_one_shipment() -> None:
     facts = asked()
     scheduled(facts)
     with pytest.raises(IntegrityError, match="shipment_one_per_saga"):
-        services.record_scheduled_shipment(ScheduleShipment(**facts), Booking("SB1", BookingStatus.BOOKED))
+        services.record_scheduled_shipment([(ScheduleShipment(**facts), Booking("SB1", BookingStatus.BOOKED))])
 
 
 def test_a_shipment_in_no_known_state_is_turned_away() -> None:

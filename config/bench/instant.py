@@ -1,0 +1,53 @@
+"""A gateway and a carrier that answer at once and keep no books: what is measured is the shop, not who it calls.
+
+Everything follows from the key, so that a call repeated gets the first answer from whichever process it reaches.
+"""
+
+from payments.gateways.port import AuthorisationRequest, CardDeclined, GatewayPayment, PaymentStatus
+from shipping.carriers.port import Booking, BookingStatus, Parcel
+
+DECLINED = "tok_declined"
+
+
+class InstantGateway:
+    """A `payments.gateways.port.Gateway`; it declines the card `tok_declined`."""
+
+    key_lifetime = None
+
+    def authorise(self, request: AuthorisationRequest, *, key: str) -> GatewayPayment:
+        if request.payment_method == DECLINED:
+            raise CardDeclined
+        return GatewayPayment(f"auth-{key}", PaymentStatus.AUTHORISED)
+
+    def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
+        return GatewayPayment(authorisation_id, PaymentStatus.CAPTURED, capture_id=f"capture-{key}")
+
+    def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:
+        return GatewayPayment(authorisation_id, PaymentStatus.VOIDED)
+
+    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
+        return GatewayPayment(authorisation_id, PaymentStatus.REFUNDED, refund_id=f"refund-{key}")
+
+    def find(self, *, key: str, reference: str) -> GatewayPayment | None:
+        return None
+
+    def look_up(self, authorisation_id: str) -> GatewayPayment:
+        return GatewayPayment(authorisation_id, PaymentStatus.AUTHORISED)
+
+
+class InstantCarrier:
+    """A `shipping.carriers.port.Carrier`."""
+
+    key_lifetime = None
+
+    def book(self, parcel: Parcel, *, key: str) -> Booking:
+        return Booking(f"parcel-{key}", BookingStatus.BOOKED)
+
+    def cancel(self, tracking_number: str, *, key: str) -> Booking:
+        return Booking(tracking_number, BookingStatus.CANCELLED)
+
+    def find(self, *, key: str, reference: str) -> Booking | None:
+        return None
+
+    def look_up(self, tracking_number: str) -> Booking:
+        return Booking(tracking_number, BookingStatus.BOOKED)

@@ -1,0 +1,207 @@
+"""Messages of our tasks in a worker. Imported by name, so that only workers load Celery's worker.
+
+A worker with threads carries them out in batches: a message goes to its task's desk; if nothing of that task is under
+way a batch starts with what is there, and what comes meanwhile makes the next. Each batch ends with one round of
+publishing, one wait for all its confirms, and then the acks. Other pools carry messages out one by one, as Celery does.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
+
+import orjson
+from celery import signals
+from celery.app.task import Context
+from celery.concurrency.thread import TaskPool
+from celery.exceptions import Reject
+from celery.worker import state
+from celery.worker.strategy import default
+from django.conf import settings
+from django.db import close_old_connections
+from kombu.exceptions import DecodeError
+
+from orchestration import canvas
+from orchestration.acks import SagaRequest
+from orchestration.batches import ALONE, Batches, Room, Thunk, Turns
+from orchestration.canvas import Received
+from orchestration.endings import Ending, Opening
+from orchestration.letters import Unroutable, post
+
+logger = logging.getLogger(__name__)
+
+
+def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
+    """Celery's hook: what to do with each message of this task."""
+    if not isinstance(consumer.pool, TaskPool):
+        return default(task, app, consumer)  # type: ignore[no-any-return]
+    return _Desk(task, app, consumer).take
+
+
+class _Desk:
+    """One task's messages in one worker."""
+
+    def __init__(self, task: Any, app: Any, consumer: Any) -> None:
+        self._task, self._app, self._consumer = task, app, consumer
+        room = _room_of(consumer)
+        work = type(task).opened(self._end, room)
+        self._batches: Batches[Received] = Batches(partial(self._carry_out, work), room.batches)
+
+    def take(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> None:
+        """Take a message in; it is carried out soon."""
+        content = _content(message)
+        received = canvas.received(message.headers, content)
+        received.delivery = request = self._request(message, content)
+        if request.id in state.revoked and request.revoked():
+            return
+        signals.task_received.send(sender=self._consumer, request=request)
+        request.send_event(
+            "task-received", name=request.name, args=request.argsrepr, kwargs=request.kwargsrepr,
+            root_id=request.root_id, parent_id=request.parent_id, retries=0, eta=None, expires=None,
+        )  # fmt: skip
+        state.task_reserved(request)
+        for callback in callbacks:
+            callback(request)
+        self._batches.put([received])
+
+    def _request(self, message: Any, content: Any) -> SagaRequest:
+        return SagaRequest(
+            message,
+            on_ack=message.ack_log_error,
+            on_reject=message.reject_log_error,
+            app=self._app,
+            hostname=self._consumer.hostname,
+            eventer=self._consumer.event_dispatcher,
+            task=self._task,
+            connection_errors=self._consumer.connection_errors,
+            body=content,
+            headers=message.headers,
+            decoded=True,
+        )
+
+    def _carry_out(self, work: Callable[[list[Received]], Thunk | None], messages: list[Received]) -> Thunk | None:
+        began = time.time()
+        for message in messages:
+            state.task_accepted(message.delivery)
+            message.delivery.time_start = began
+            message.delivery.send_event("task-started")
+        try:
+            return work(messages)
+        except Exception:  # a bug: nobody knows how far it came, and the ledgers do
+            logger.exception("%s: %s messages are taken again", self._task.name, len(messages))
+            self._consumer.call_soon_ack(partial(_give_back, [message.delivery for message in messages]))
+            return None
+
+    def _end(self, endings: Sequence[Ending]) -> None:
+        """Send what follows; then, and only then, the messages are done with."""
+        requests = [ending.message.delivery for ending in endings]
+        try:
+            settled = self._posted(endings)
+        except Exception as error:
+            logger.error("%s: %s messages are taken again: %r", self._task.name, len(requests), error)
+            self._consumer.call_soon_ack(partial(_give_back, requests))
+            return
+        self._consumer.call_soon_ack(partial(self._settle, settled))
+        for ending in settled:
+            if ending.error and not ending.is_dead:
+                self._record_failure(ending)
+
+    def _posted(self, endings: Sequence[Ending]) -> Sequence[Ending]:
+        try:
+            post([letter for ending in endings for letter in ending.letters])
+        except Unroutable as error:
+            return [_turned_away(ending, error) for ending in endings]
+        return endings
+
+    def _record_failure(self, ending: Ending) -> None:
+        request, error = ending.message.delivery, ending.error
+        logger.error("%s[%s] failed: %r", self._task.name, request.id, error, exc_info=error)
+        signals.task_failure.send(
+            sender=self._task, task_id=request.id, exception=error, args=(), kwargs=request.kwargs,
+            traceback=error.__traceback__ if error else None, einfo=None,
+        )  # fmt: skip
+        self._task.backend.mark_as_failure(
+            request.id, error, request=Context(request.request_dict), store_result=True, call_errbacks=False
+        )
+
+    def _settle(self, endings: Sequence[Ending]) -> None:
+        for ending in endings:
+            request = ending.message.delivery
+            state.task_ready(request)
+            if ending.is_dead:
+                request.reject(requeue=False)
+                continue
+            request.acknowledge()
+            if ending.error:
+                request.send_event("task-failed", exception=repr(ending.error), traceback="")
+            else:
+                request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
+
+
+@cache
+def _room_of(consumer: Any) -> Room:
+    """One for all tasks of a worker. Calls that hang leave threads to the batches."""
+    spawn = partial(_spawn, consumer.pool)
+    batches = settings.BATCHES_AT_A_TIME
+    return Room(Turns(spawn, batches), Turns(spawn, max(1, consumer.pool.limit - batches)))
+
+
+def _spawn(pool: TaskPool, thunk: Thunk) -> None:
+    try:
+        pool.apply_async(_without_connections_after, (thunk,), callback=_nothing)
+    except RuntimeError:  # the pool is closing: what is under way comes to its end here
+        thunk()
+
+
+def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None:
+    """Carry out the one message of a running task, where Celery delivers them one by one.
+
+    :raises Reject: when nobody can.
+    :raises OperationalError: when what follows could not be sent.
+    """
+    request = task.request
+    embedded = {"chain": request.chain, "errbacks": request.errbacks}
+    headers = {"id": request.id, "task": task.name, "root_id": request.root_id}
+    request.chain = request.errbacks = None  # Celery would send them as well
+    endings: list[Ending] = []
+    message = canvas.received(headers, [args, kwargs, embedded])
+    if remains := opening(endings.extend, ALONE)([message]):
+        remains()
+    [ending] = endings
+    post(ending.letters)
+    if ending.is_dead:
+        raise Reject(ending.error, requeue=False)
+    if ending.error:
+        raise ending.error
+
+
+def _content(message: Any) -> Any:
+    try:
+        return orjson.loads(message.body)
+    except ValueError as error:
+        raise DecodeError(str(error)) from None
+
+
+def _turned_away(ending: Ending, error: Unroutable) -> Ending:
+    if error.turned_away.isdisjoint(letter.id for letter in ending.letters):
+        return ending
+    logger.error("%s: what follows has no queue", ending.message.task)
+    return Ending(ending.message, error=ending.error or error)
+
+
+def _give_back(requests: Sequence[SagaRequest]) -> None:
+    for request in requests:
+        state.task_ready(request)
+        request.reject(requeue=True)
+
+
+def _without_connections_after(thunk: Thunk) -> None:
+    try:
+        thunk()
+    finally:
+        close_old_connections()
+
+
+def _nothing(_: Any) -> None:
+    pass

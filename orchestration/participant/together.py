@@ -1,0 +1,31 @@
+"""Commands that a service carries out for many sagas at once, because the database does more for less that way."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Together:
+    """A function over several requests (or, for `Outside.record`, over pairs of request and reply).
+
+    It gives the answer to each, in order: a contract value, None, or a `Refusal` of that one, which must then have
+    changed nothing. What it raises fails all of them, and the kit tries again with fewer.
+    """
+
+    do: Callable[[Sequence[Any]], Sequence[Any]]
+
+
+Work = Callable[..., Any] | Together
+
+
+def told_each(work: Work, asked: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What `work` tells for each: called once for all, or once for each."""
+    if not isinstance(work, Together):
+        return [work(*each) for each in asked]
+    if not asked:
+        return []
+    told = list(work.do([each[0] if len(each) == 1 else each for each in asked]))
+    if len(told) != len(asked):
+        raise TypeError(f"{work.do.__qualname__} gave {len(told)} answers to {len(asked)} requests")
+    return told

@@ -1,0 +1,181 @@
+"""Messages carried out in batches: who is poisoned, refused, barred or doubled falls out alone; the rest goes on."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from uuid_utils.compat import uuid7
+
+from inventory.models import Ledger, Reservation, Stock
+from inventory.services import receive_stock
+from inventory.tasks import participant as inventory
+from orchestration.batches import ALONE
+from orchestration.contracts.codec import Malformed, encode
+from orchestration.contracts.inventory import release_stock, reserve_stock
+from orchestration.contracts.payments import authorise_payment, refund_payment
+from orchestration.contracts.values import Line
+from orchestration.participant import handler
+from orchestration.participant.participant import Participant
+from orchestration.participant.performing import Diverted, Errand, GoesOn, Halted, Next, performances
+from orchestration.participant.rows import Call
+from payments.models import Ledger as PaymentLedger
+from payments.models import Payment
+from tests.integration.kit.unknown_payments import call as asked_of
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory", "payments", "gateway"])
+
+
+@pytest.fixture(autouse=True)
+def ten_mugs():
+    receive_stock(units_by_sku={"MUG": 10})
+
+
+def errand(call: Call) -> Errand:
+    return Errand(object(), call, {"known": call.known, "trail": []})
+
+
+def reserving(quantity: int = 1, sku: str = "MUG") -> Call:
+    saga_id = uuid7()
+    known = {"saga_id": str(saga_id), "order_id": str(uuid7()), "lines": encode((Line(sku, quantity, 100),))}
+    return Call(saga_id, "reserve_stock", token=1, known=known)
+
+
+def carried_out(participant: Participant, task: str, calls: list[Call]) -> list[Next]:
+    """How each message goes on."""
+    errands = [errand(call) for call in calls]
+    ended: list[tuple[Errand, Next]] = []
+    if remains := performances(participant)[task](ended.extend, ALONE)(errands):
+        remains()
+    assert Counter(id(each) for each, _ in ended) == Counter(id(each) for each in errands), "each has one end"
+    follows = {id(each): follow for each, follow in ended}
+    return [follows[id(each)] for each in errands]
+
+
+def kinds(follows: list[Next]) -> list[str]:
+    return [type(each).__name__ for each in follows]
+
+
+def poisoned(call: Call) -> Call:
+    return replace(call, known={**call.known, "lines": "poison"})
+
+
+def test_a_poisoned_a_refused_a_barred_and_a_doubled_member_fall_out_alone():
+    barred, doubled = reserving(), reserving(2)
+    handler.undo(inventory, release_stock, [barred])
+    batch = [
+        reserving(),
+        poisoned(reserving()),
+        reserving(99),
+        barred,
+        doubled,
+        doubled,
+        reserving(1, "NO-SUCH"),
+        reserving(),
+    ]
+
+    follows = carried_out(inventory, reserve_stock.name, batch)
+
+    assert kinds(follows) == ["GoesOn", "Malformed", "Diverted", "Halted", "GoesOn", "GoesOn", "Diverted", "GoesOn"]
+    assert (Stock.objects.get(sku="MUG").reserved, Reservation.objects.count()) == (4, 3)
+    assert Counter(Ledger.objects.values_list("status", flat=True)) == {"done": 3, "refused": 2, "barred": 1}
+
+
+def test_a_batch_that_comes_again_changes_nothing():
+    batch = [reserving(), reserving(99), reserving(2)]
+    once = carried_out(inventory, reserve_stock.name, batch)
+
+    again = carried_out(inventory, reserve_stock.name, [*batch, reserving(3)])
+
+    assert kinds(again) == [*kinds(once), "GoesOn"]
+    assert Stock.objects.get(sku="MUG").reserved == 6
+
+
+def test_compensations_of_a_batch_reverse_what_was_done_and_bar_the_rest():
+    done, undone, never = reserving(2), reserving(3), reserving()
+    carried_out(inventory, reserve_stock.name, [done, undone])
+    carried_out(inventory, release_stock.name, [undone])
+
+    follows = carried_out(inventory, release_stock.name, [done, undone, never, never])
+
+    assert kinds(follows) == ["GoesOn"] * 4
+    assert Stock.objects.get(sku="MUG").reserved == 0
+    assert Counter(Ledger.objects.values_list("status", flat=True)) == {"undone": 2, "barred": 1}
+
+
+def test_bars_of_a_batch_say_which_hold():
+    done, fresh = reserving(), reserving()
+    carried_out(inventory, reserve_stock.name, [done])
+
+    follows = carried_out(inventory, "inventory.bar", [done, fresh])
+
+    assert [follow.carried["barred"] for follow in follows if isinstance(follow, GoesOn)] == [False, True]
+
+
+def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkeypatch):
+    tried = []
+
+    def away(*_: Any) -> None:
+        tried.append(1)
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(handler, "act", away)
+
+    assert (
+        kinds(carried_out(inventory, reserve_stock.name, [reserving() for _ in range(8)])) == ["OperationalError"] * 8
+    )
+    assert len(tried) == 1
+
+
+def test_outside_too_each_member_falls_out_alone(payments):
+    held, declined, silent = asked_of("tok_ok"), asked_of("tok_declined"), asked_of("tok_fail_1")
+    barred, doubled = asked_of("tok_ok"), asked_of("tok_ok")
+    handler.undo(payments, refund_payment, [barred])
+    poison = replace(asked_of("tok_ok"), known={"saga_id": "x"})
+    batch = [held, declined, silent, barred, doubled, doubled, poison]
+
+    follows = carried_out(payments, authorise_payment.name, batch)
+
+    assert kinds(follows) == ["GoesOn", "Diverted", "GatewayBroken", "Halted", "GoesOn", "GoesOn", "Malformed"]
+    assert set(Payment.objects.values_list("saga_id", flat=True)) == {held.saga_id, doubled.saga_id}
+    assert Counter(PaymentLedger.objects.values_list("status", flat=True)) == {
+        "done": 2,
+        "refused": 1,
+        "started": 1,
+        "barred": 1,
+    }
+
+
+def test_outside_a_batch_is_reversed_together(payments):
+    batch = [asked_of("tok_ok") for _ in range(3)]
+    carried_out(payments, authorise_payment.name, batch)
+
+    follows = carried_out(payments, refund_payment.name, [*batch, asked_of("tok_ok")])
+
+    assert kinds(follows) == ["GoesOn"] * 4
+    assert set(Payment.objects.values_list("status", flat=True)) == {"voided"}
+
+
+def test_one_whose_record_fails_does_not_keep_the_others_from_theirs(payments):
+    batch = [asked_of("tok_ok") for _ in range(4)]
+    taken = batch[2]
+    Payment.objects.create(
+        saga_id=taken.saga_id,
+        order_id=uuid7(),
+        amount_minor=1,
+        currency="GBP",
+        status="authorised",
+        authorisation_id="x",
+    )
+
+    follows = carried_out(payments, authorise_payment.name, batch)
+
+    assert kinds(follows) == ["GoesOn", "GoesOn", "IntegrityError", "GoesOn"]
+    assert PaymentLedger.objects.get(saga_id=taken.saga_id).status == "started"
+
+
+def test_malformed_is_what_nobody_can_read():
+    [follow] = carried_out(inventory, reserve_stock.name, [poisoned(reserving())])
+    assert isinstance(follow, Malformed)
+    assert not isinstance(follow, Diverted | Halted)

@@ -1,0 +1,160 @@
+"""What a worker does with messages: carried out, then what follows is sent, and only then they are done with."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from celery.concurrency.thread import TaskPool
+from celery.exceptions import InvalidTaskError
+from kombu.exceptions import DecodeError, OperationalError
+
+from config.celery import app
+from orchestration import desk
+from orchestration.endings import Ending
+from orchestration.letters import Letter, Unroutable
+from orchestration.messages import BatchedTask
+
+
+class Inline(TaskPool):
+    """A pool that does at once what it is given."""
+
+    limit = 8
+
+    def __init__(self) -> None:
+        pass
+
+    def apply_async(self, target: Any, args: Any = (), **_: Any) -> None:  # type: ignore[override]
+        target(*args)
+
+
+class Message:
+    """A message as Celery's consumer hands it over."""
+
+    delivery_info: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    content_type, content_encoding = "application/json", "utf-8"
+
+    def __init__(self, number: int, body: bytes | None = None) -> None:
+        self.headers = {"id": str(number), "task": "test.task"}
+        self.body = orjson.dumps([[number], {}, {"chain": None, "errbacks": None}]) if body is None else body
+        self.said: list[Any] = []
+
+    def ack_log_error(self, *_: Any, **__: Any) -> None:
+        self.said.append("ack")
+
+    def reject_log_error(self, logger: Any, errors: Any, requeue: bool) -> None:
+        self.said.append("again" if requeue else "dead")
+
+
+class Consumer:
+    """Celery's consumer, as far as a desk needs it."""
+
+    pool, hostname, event_dispatcher, connection_errors = Inline(), "w", None, ()
+
+    def call_soon_ack(self, callback: Any) -> None:
+        callback()
+
+
+class Desk:
+    """A worker's desk for one task whose messages end as told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches: list[list[int]] = []
+        self.ends: dict[int, dict[str, Any]] = {}
+        self.posted: list[str] = []
+        self.broken: Exception | None = None
+        self.recorded: list[str] = []
+        monkeypatch.setattr(desk, "post", self._post)
+        record = SimpleNamespace(mark_as_failure=lambda task_id, error, **_: self.recorded.append(task_id))
+        made = {"name": "test.task", "opened": staticmethod(self._open), "backend": record, "app": app}
+        task = type("Task", (BatchedTask,), made)()
+        self.take = desk._Desk(task, app, Consumer()).take
+
+    def deliver(self, *messages: Message) -> None:
+        for message in messages:
+            self.take(message, None, None, None, ())
+
+    def _open(self, end: Any, room: Any) -> Any:
+        def work(messages: list[Any]) -> None:
+            self.batches.append([message.args[0] for message in messages])
+            if "bug" in self.ends.get(messages[0].args[0], {}):
+                raise ZeroDivisionError
+            end([Ending(message, **{"letters": [letter(message.id)], **self._end(message)}) for message in messages])
+
+        return work
+
+    def _end(self, message: Any) -> dict[str, Any]:
+        return self.ends.get(message.args[0], {})
+
+    def _post(self, letters: list[Letter]) -> None:
+        if self.broken:
+            raise self.broken
+        self.posted += [each.id for each in letters]
+
+
+def letter(of: str) -> Letter:
+    return Letter("test.next", "q", f"after {of}", b"", {})
+
+
+@pytest.fixture
+def worker(monkeypatch) -> Desk:
+    return Desk(monkeypatch)
+
+
+def test_a_message_is_done_with_when_what_follows_is_sent(worker):
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (worker.batches, worker.posted, message.said) == ([[1]], ["after 1"], ["ack"])
+
+
+def test_messages_whose_next_could_not_be_sent_come_again(worker):
+    worker.broken = OperationalError("no broker")
+    message = Message(1)
+    worker.deliver(message)
+
+    assert message.said == ["again"]
+    assert worker.recorded == []
+
+
+def test_what_has_no_queue_to_go_on_to_is_recorded_and_left_to_recovery(worker):
+    worker.broken = Unroutable({"after 1"})
+    lost, fine = Message(1), Message(2)
+    worker.deliver(lost, fine)
+
+    assert (lost.said, fine.said) == (["ack"], ["ack"])
+    assert worker.recorded == ["1"]
+
+
+def test_a_failure_is_recorded_and_its_message_done_with(worker):
+    worker.ends[1] = {"error": ValueError("broken")}
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (message.said, worker.recorded, worker.posted) == (["ack"], ["1"], ["after 1"])
+
+
+def test_what_nobody_can_carry_out_is_dead_lettered(worker):
+    worker.ends[1] = {"error": ValueError("unreadable"), "is_dead": True}
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (message.said, worker.recorded) == (["dead"], [])
+
+
+def test_a_bug_in_the_work_has_the_messages_come_again(worker):
+    worker.ends[1] = {"bug": True}
+    message = Message(1)
+    worker.deliver(message)
+
+    assert message.said == ["again"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [(b"{", DecodeError), (b"[]", InvalidTaskError), (b'[[1], "x", {}]', InvalidTaskError)]
+)
+def test_what_is_no_message_is_left_to_the_consumer(worker, body, error):
+    with pytest.raises(error):
+        worker.deliver(Message(1, body))
+    assert worker.batches == []

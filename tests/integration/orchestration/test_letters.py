@@ -1,0 +1,121 @@
+"""Posting letters to a real broker: many with one wait, none lost unheard, a broken line replaced."""
+
+import os
+import socket
+
+import orjson
+import pytest
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from orchestration import letters
+from orchestration.letters import Letter, Unroutable, post
+from tests.support import broker
+
+
+@pytest.fixture(autouse=True)
+def queues(monkeypatch):
+    """Queues of this run, and no line that another test has opened."""
+    broker.declare_queues()
+    broker.purge_queues()
+    monkeypatch.setattr(letters, "_idle", {})
+    yield
+    for lines in letters._idle.values():
+        while not lines.empty():
+            lines.get().close()
+    broker.delete_queues()
+
+
+def letter(number: int, queue: str = "inventory") -> Letter:
+    headers = {"task": "test.task", "id": str(number)}
+    return Letter("test.task", settings.TOPOLOGY.name(queue), str(number), orjson.dumps([[number], {}, {}]), headers)
+
+
+def waiting() -> list[int]:
+    found = []
+    while message := broker.take_message("inventory"):
+        found.append(orjson.loads(message.body)[0][0])
+    return found
+
+
+def break_the_idle_line() -> None:
+    [line] = letters._idle[os.getpid()].queue
+    line._connection.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+
+
+def test_many_arrive_in_order():
+    post([letter(number) for number in range(300)])
+
+    assert waiting() == list(range(300))
+
+
+def test_nothing_is_posted_without_letters():
+    post([])
+
+    assert letters._idle == {}
+
+
+def test_those_without_a_queue_are_named_and_the_others_arrive():
+    with pytest.raises(Unroutable) as error:
+        post([letter(1), letter(2, "nowhere"), letter(3), letter(4, "nowhere")])
+
+    assert error.value.turned_away == {"2", "4"}
+    assert waiting() == [1, 3]
+
+
+def test_a_line_is_used_again():
+    post([letter(1)])
+    post([letter(2)])
+
+    assert letters._idle[os.getpid()].qsize() == 1
+    assert waiting() == [1, 2]
+
+
+def test_a_line_that_broke_while_idle_is_replaced():
+    post([letter(1)])
+    break_the_idle_line()
+    post([letter(2)])
+
+    assert waiting() == [1, 2]
+
+
+def test_a_line_whose_letter_was_turned_away_goes_on():
+    with pytest.raises(Unroutable):
+        post([letter(1, "nowhere")])
+    post([letter(2)])
+
+    assert waiting() == [2]
+
+
+def test_a_broker_that_is_not_there_is_an_error():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(current_app.conf, "broker_write_url", "amqp://guest:guest@127.0.0.1:1//")
+
+        with pytest.raises(OperationalError):
+            post([letter(1)])
+
+
+def test_a_broker_that_confirms_nothing_is_an_error_and_its_line_is_let_go(monkeypatch):
+    monkeypatch.setattr(letters, "CONFIRMED_WITHIN", 0.05)
+    monkeypatch.setattr(letters._Line, "_on_ack", lambda *_: None)
+
+    with pytest.raises(OperationalError, match="not published"):
+        post([letter(2)])
+    assert letters._idle[os.getpid()].empty()
+
+
+def test_a_forked_child_has_lines_of_its_own():
+    post([letter(1)])
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            post([letter(2)])
+            code = 0
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    post([letter(3)])
+    assert waiting() == [1, 2, 3]
