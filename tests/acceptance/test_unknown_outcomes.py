@@ -135,6 +135,8 @@ def unheard(shop, start_worker, payment_method: str) -> UUID:
 )
 def test_a_person_who_is_right_ends_it_well(shop, start_worker, payment_method: str, outcome: str, end: str):
     saga_id = unheard(shop, start_worker, payment_method)
+    if outcome == "done":
+        wait_for(gateway.Operation.objects.exists)
     held = [f"authorisation_id={booked.public_id}" for booked in gateway.Operation.objects.all()]
 
     resolve(saga_id, outcome, *held)
