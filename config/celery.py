@@ -28,12 +28,30 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def connect(self) -> Any:
         from django.conf import settings
 
+        from orchestration.reading_ahead import read_ahead
+
         connection = super().connect()
         # Celery then has a prefetch window for each queue. One for all of them would fill with what waits for a slow
         # gateway, and costs RabbitMQ more for each message.
         connection.transport.qos_semantics_matches_spec = lambda _: True  # type: ignore[method-assign, assignment]
         settings.TOPOLOGY.declare(connection)
+        if not getattr(self, "hub", None):  # reads block: there is no event loop
+            read_ahead(connection)
         return connection
+
+    def connection_for_write(self, url: str | None = None, heartbeat: float | None = None) -> Any:
+        """Make the connection for Celery's events, which may be lost.
+
+        Without confirms: the event loop reads from it too, and would take the confirm that a pool's thread waits for.
+        """
+        from django.conf import settings
+
+        from orchestration.letters import without_confirms
+
+        options = without_confirms("shop events") if settings.BROKER_HAS_CONFIRMS else None
+        return self.ensure_connected(
+            self.app.connection_for_write(url=url, heartbeat=heartbeat, transport_options=options)
+        )
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         self._dead_letter(message, "cannot be decoded")

@@ -85,7 +85,7 @@ class _Desk:
         for message in messages:
             state.task_accepted(message.delivery)
             message.delivery.time_start = began
-            message.delivery.send_event("task-started")
+        self._consumer.call_soon_ack(partial(_tell_started, messages))
         try:
             return work(messages)
         except Exception:  # a bug: nobody knows how far it came, and the ledgers do
@@ -181,6 +181,12 @@ def _content(message: Any) -> Any:
         return orjson.loads(message.body)
     except ValueError as error:
         raise DecodeError(str(error)) from None
+
+
+def _tell_started(messages: Sequence[Received]) -> None:
+    """For the thread that reads: it also reads from the events' connection, and two threads in there wait for ever."""
+    for message in messages:
+        message.delivery.send_event("task-started")
 
 
 def _turned_away(ending: Ending, error: Unroutable) -> Ending:

@@ -16,16 +16,18 @@ from kombu.exceptions import OperationalError
 
 from orchestration import boundaries
 from orchestration.boundaries import Boundary, Point
+from orchestration.reading_ahead import read_ahead
 
 CONFIRMED_WITHIN = 10.0  # seconds for all of them; a broker's alarm keeps them waiting
 CONNECTED_WITHIN = 2
 DURABLE = 2
 _CAPABILITIES = {"consumer_cancel_notify": True, "authentication_failure_close": True}
 """Without "connection.blocked": py-amqp would look for that notice before each publish, and nobody reads it."""
-_OPTIONS = {
-    "confirm_publish": False,  # that would wait for each
-    "client_properties": {"connection_name": "shop letters", "capabilities": _CAPABILITIES},
-}
+
+
+def without_confirms(name: str) -> dict[str, Any]:
+    """What a connection to RabbitMQ is opened with, for publishing that never reads from it."""
+    return {"confirm_publish": False, "client_properties": {"connection_name": name, "capabilities": _CAPABILITIES}}
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ class _Line:
         """Of the letters not confirmed yet, by delivery tag."""
         self._turned_away: set[str] = set()
         self._sent = 0
-        self._connection = current_app.connection_for_write(transport_options=_OPTIONS if _confirms() else None)
+        options = without_confirms("shop letters") if _confirms() else None  # kombu would wait for each
+        self._connection = current_app.connection_for_write(transport_options=options)
         self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
+        read_ahead(self._connection)
         channel: Any = self._connection.default_channel
         self._channel = channel
         if _confirms():

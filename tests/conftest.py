@@ -68,10 +68,12 @@ def workforce(django_db_setup: None) -> Iterator[Workforce]:
 def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
     """Afterwards no message and no open breaker is left for the next test."""
     yield
-    workforce.wait_until_quiet()
-    workforce.dismiss()
-    purge_queues()
-    close_breakers()
+    try:
+        workforce.wait_until_quiet()
+    finally:
+        workforce.dismiss()
+        purge_queues()
+        close_breakers()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ QUIET_TIMEOUT_SECONDS = 60.0
 def main() -> int:
     """Run the demonstration once and give the exit code: 0 only if everything was decided and the books agree."""
     RUN_DIRECTORY.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGINT, _interrupt)  # a shell's background job ignores it
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     with (RUN_DIRECTORY / "lock").open("w") as lock:

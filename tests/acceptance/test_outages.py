@@ -23,8 +23,10 @@ def rabbit(workforce) -> Iterator[PrivateRabbit]:
     with PrivateRabbit() as rabbit, broker.talking_to(rabbit.url):
         broker.declare_queues()
         yield rabbit
-        workforce.wait_until_quiet()
-        workforce.dismiss()
+        try:
+            workforce.wait_until_quiet()
+        finally:
+            workforce.dismiss()
 
 
 def test_orders_placed_while_all_workers_are_down_are_done_when_they_are_up(shop, start_worker):

@@ -7,7 +7,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 
-from orchestration import dispatch
+from orchestration import dispatch, letters
 
 
 @contextmanager
@@ -81,6 +81,9 @@ def _point_to(url: str) -> None:
     app.conf.broker_url = url
     app._pool = None
     app.amqp._producer_pool = None
+    for lines in letters._idle.values():  # they lead to the broker of before
+        while not lines.empty():
+            lines.get().close()
     dispatch._away_until = 0.0
 
 

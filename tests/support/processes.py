@@ -69,12 +69,14 @@ class Worker:
         """Whether the process still runs."""
         return self.process.poll() is None
 
-    def is_idle(self) -> bool:
-        """Whether it holds no message."""
+    def busy_with(self) -> str:
+        """What it holds, in words; empty when it holds no message."""
         with current_app.connection_for_read() as connection:
             inspect = current_app.control.inspect([self.name], timeout=10, limit=1, connection=connection)
             held = [inspect.active() or {}, inspect.reserved() or {}]
-        return all(self.name in reply and not reply[self.name] for reply in held)
+        silent = any(self.name not in reply for reply in held)
+        messages = [message for reply in held for message in reply.get(self.name, [])]
+        return f"{self.name} {'does not answer' if silent else 'holds'} {messages}" if silent or messages else ""
 
     def wait_until_dead(self, seconds: float = 120) -> int:
         """The exit code of a process that ends by itself (negative: the signal)."""

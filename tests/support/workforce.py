@@ -35,7 +35,10 @@ class Workforce:
 
     def wait_until_quiet(self) -> None:
         """Wait until the living workers have nothing left to do; a no-op when there are none."""
-        wait_for(lambda: self._is_quiet() and self._is_quiet(), seconds=120, what="empty queues and idle workers")
+        try:
+            wait_for(lambda: self._is_quiet() and self._is_quiet(), seconds=120)
+        except AssertionError:
+            raise AssertionError(f"not quiet within 120 s: {self._unquiet()}") from None
 
     def dismiss(self) -> None:
         """Stop the private workers."""
@@ -49,9 +52,13 @@ class Workforce:
             self._shared.stop()
 
     def _is_quiet(self) -> bool:
+        return not self._unquiet()
+
+    def _unquiet(self) -> list[str]:
         workers = list(self._alive())
-        queues = {queue for worker in workers for queue in worker.queues}
-        return not waiting_messages(queues) and all(worker.is_idle() for worker in workers)
+        queues = sorted({queue for worker in workers for queue in worker.queues})
+        waiting = [f"{count} in {queue}" for queue in queues if (count := waiting_messages([queue]))]
+        return waiting or [held for worker in workers if (held := worker.busy_with())]
 
     def _alive(self) -> Iterator[Worker]:
         everybody = [*self._private, self._shared] if self._shared else self._private
