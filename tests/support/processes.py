@@ -34,6 +34,7 @@ class Worker:
         env: Mapping[str, str] | None = None,
         app: str = "config",
         pool: str = "threads",
+        options: Iterable[str] = (),
     ) -> None:
         self.queues = [settings.TOPOLOGY.name(queue) for queue in queues]
         self.name = f"worker{next(_numbers)}@test{os.getpid()}"
@@ -44,7 +45,7 @@ class Worker:
             [
                 *(sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"),
                 *("-Q", ",".join(self.queues), "-P", pool, "-c", str(threads), "-n", self.name),
-                *("--without-gossip", "--without-mingle"),
+                *("--without-gossip", "--without-mingle", *options),
             ],
             cwd=ROOT,
             env={**os.environ, **environment(), **(env or {})},
