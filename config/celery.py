@@ -28,16 +28,30 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def connect(self) -> Any:
         from django.conf import settings
 
-        from orchestration.reading_ahead import read_ahead
-
         connection = super().connect()
         # Celery then has a prefetch window for each queue. One for all of them would fill with what waits for a slow
         # gateway, and costs RabbitMQ more for each message.
         connection.transport.qos_semantics_matches_spec = lambda _: True  # type: ignore[method-assign, assignment]
         settings.TOPOLOGY.declare(connection)
-        if not getattr(self, "hub", None):  # reads block: there is no event loop
-            read_ahead(connection)
+        if settings.BROKER_HAS_CONFIRMS:
+            self._read_ahead(connection.connection)
         return connection
+
+    def _read_ahead(self, link: Any) -> None:
+        from orchestration import wire
+
+        wire.read_ahead(link)
+        self._link = link
+        if hub := getattr(self, "hub", None):
+            hub.add_reader(link.sock, wire.drain, link)
+            hub.on_tick.add(self._look_again)
+
+    def _look_again(self) -> None:
+        """Take in what came along with the answer that somebody waited for: the socket will not tell of it."""
+        from orchestration import wire
+
+        if wire.has_more(self._link):
+            wire.drain(self._link)
 
     def connection_for_write(self, url: str | None = None, heartbeat: float | None = None) -> Any:
         """Make the connection for Celery's events, which may be lost.
