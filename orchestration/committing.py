@@ -1,19 +1,36 @@
-"""A transaction whose COMMIT is a crash point."""
+"""Commits as crash points: of a transaction, or of one statement."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from orchestration import boundaries
 from orchestration.boundaries import Point
+from orchestration.round_trips import gathered
+from orchestration.statements import execute
 
 
 @contextmanager
 def committing(alias: str, point: Point) -> Iterator[None]:
     """Open a transaction on the alias; what is sent after the commit is sent after the point, too."""
     with transaction.atomic(using=alias):
-        if boundaries.is_armed():
-            transaction.on_commit(lambda: boundaries.after(point), using=alias)
-        yield
-        boundaries.before(point)
+        _follow(alias, point)
+        with gathered(alias):
+            yield
+            boundaries.before(point)
+
+
+def commit_at_once(alias: str, point: Point, statement: str, *parameters: Any) -> list[Any]:
+    """Run one statement, which is its own transaction, and give its rows. In the caller's it is a savepoint."""
+    boundaries.before(point)
+    with transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext():
+        rows = execute(alias, statement, *parameters)
+    _follow(alias, point)
+    return rows
+
+
+def _follow(alias: str, point: Point) -> None:
+    if boundaries.is_armed():
+        transaction.on_commit(lambda: boundaries.after(point), using=alias)

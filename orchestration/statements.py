@@ -8,7 +8,9 @@ from typing import Any
 import orjson
 from django.db import connections
 from django.db.models import AutoField, BigAutoField, Model
-from psycopg import Cursor
+
+from orchestration import round_trips
+from orchestration.round_trips import RoundTrips
 
 
 def execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
@@ -16,11 +18,24 @@ def execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
 
     :raises django.db.Error: what the ORM would raise.
     """
-    connection = connections[alias]
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters)  # type: ignore[arg-type]
-        return cursor.fetchall()
+    trips = round_trips.current(alias) or RoundTrips(connections[alias])
+    with connections[alias].wrap_database_errors:
+        return trips.execute(statement, parameters).fetchall()
+
+
+def run_later(alias: str, statement: str, *parameters: Any) -> None:
+    """Run a statement whose rows nobody needs: in the kit's transactions at the latest with the COMMIT, in the same
+    round trip; elsewhere at once."""
+    if trips := round_trips.current(alias):
+        trips.later(statement, parameters)
+    else:
+        execute(alias, statement, *parameters)
+
+
+def flush(alias: str) -> None:
+    """Run what `run_later` has put off until now."""
+    if trips := round_trips.current(alias):
+        trips.flush()
 
 
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -38,7 +53,7 @@ def insert_all(rows: Sequence[Model], alias: str) -> None:
     model = type(rows[0])
     columns = _inserted_columns(model)
     given = as_rows({name: value_of(row) for name, value_of in columns} for row in rows)
-    execute(alias, _insertion(model), given)
+    run_later(alias, _insertion(model), given)
 
 
 @cache

@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 
 from orchestration import markers
 from orchestration.boundaries import Boundary, Point
-from orchestration.committing import committing
+from orchestration.committing import commit_at_once, committing
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
-from orchestration.statements import as_rows, execute, quoted, rows_of
+from orchestration.statements import as_rows, quoted, rows_of
 from orchestration.states import Phase
 
 Then = Callable[[], None]
@@ -75,13 +75,13 @@ def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: The
     :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
     :raises django.db.IntegrityError: when the customer has used the key.
     """
-    with committing(ALIAS, Point(Boundary.START, instance.definition, [instance.pk])):
-        key = f"{instance.customer_id}\n{instance.idempotency_key}"
-        row = {name: getattr(instance, name) for name in _SAGA}
-        [(taken,)] = execute(ALIAS, _insertion(), key, as_rows([row]), as_rows(map(_logged, entries)))
-        if not taken:
-            raise KeyInProgress(KeyInProgress.__doc__)
-        _afterwards(then)
+    point = Point(Boundary.START, instance.definition, [instance.pk])
+    key = f"{instance.customer_id}\n{instance.idempotency_key}"
+    row = {name: getattr(instance, name) for name in _SAGA}
+    [(taken,)] = commit_at_once(ALIAS, point, _insertion(), key, as_rows([row]), as_rows(map(_logged, entries)))
+    if not taken:
+        raise KeyInProgress(KeyInProgress.__doc__)
+    _afterwards(then)
 
 
 def compare_and_set(changes: Sequence[Change], *, about: str, then: Taken | None) -> set[UUID]:
@@ -94,11 +94,11 @@ def compare_and_set(changes: Sequence[Change], *, about: str, then: Taken | None
         for each in changes
     ]
     entries = [_logged(entry) for each in changes for entry in each.entries]
-    with committing(ALIAS, Point(Boundary.DECIDE, about, [each.instance.pk for each in changes])):
-        change = _change(tuple(changes[0].columns))
-        taken = {saga_id for (saga_id,) in execute(ALIAS, change, as_rows(rows), as_rows(entries))}
-        if then is not None and taken:
-            _afterwards(partial(then, taken))
+    point = Point(Boundary.DECIDE, about, [each.instance.pk for each in changes])
+    change = _change(tuple(changes[0].columns))
+    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, point, change, as_rows(rows), as_rows(entries))}
+    if then is not None and taken:
+        _afterwards(partial(then, taken))
     return taken
 
 

@@ -93,6 +93,7 @@ def resolve(
     def work() -> None:
         made[:] = [_conclude(participant, _locked(participant, saga_id, step), statement)]
         if rehearsed:
+            participant.rows.flush()  # what the database will not hold is to be found out
             raise _Rehearsed
 
     try:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from orchestration.boundaries import Point
 from orchestration.participant import transactions
 from orchestration.participant.ledger import LedgerRow, Status
-from orchestration.statements import execute
+from orchestration.statements import execute, flush, run_later
 
 T = TypeVar("T")
 
@@ -63,7 +63,9 @@ class Rows(Protocol):
 
     def look(self, saga_ids: Collection[UUID], step: str, /, *, lock: bool = True) -> dict[UUID, Row]: ...
 
-    def change(self, step: str, changes: Sequence[Change], /, *, was: Collection[str] = ()) -> int: ...
+    def change(self, step: str, changes: Sequence[Change], /, *, was: Collection[str] = ()) -> None: ...
+
+    def flush(self) -> None: ...
 
     def transaction(self, point: Point, work: Callable[[], T], /) -> T: ...
 
@@ -123,32 +125,34 @@ class LedgerTable:
             for saga_id, status, answer, refusal, created_at, changed_at in found
         }
 
-    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> int:
-        """Give each row its new status and answer; return how many were changed.
+    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> None:
+        """Give each row its new status and answer, at the latest when the transaction commits.
 
         Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:
         nobody saw what they said until now, so their history begins here.
         """
         guard = "AND old.status = ANY(%s::text[])" if was else ""
-        return len(
-            execute(
-                self.alias,
-                f"UPDATE {self._table} AS old SET status = new.status, changed_at = now(), token = new.token, "
-                f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
-                "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
-                "FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[]) "
-                "AS new (saga_id, token, status, answer, refusal) "
-                f"WHERE old.saga_id = new.saga_id AND old.step = %s {guard} "
-                "RETURNING 1",
-                [each.saga_id for each in changes],
-                [each.token for each in changes],
-                [str(each.status) for each in changes],
-                [None if each.answer is None else Jsonb(each.answer) for each in changes],
-                [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
-                step,
-                *([[str(status) for status in was]] if was else []),
-            )
+        run_later(
+            self.alias,
+            f"UPDATE {self._table} AS old SET status = new.status, changed_at = now(), token = new.token, "
+            f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
+            "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
+            "FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[]) "
+            "AS new (saga_id, token, status, answer, refusal) "
+            f"WHERE old.saga_id = new.saga_id AND old.step = %s {guard} "
+            "RETURNING 1",
+            [each.saga_id for each in changes],
+            [each.token for each in changes],
+            [str(each.status) for each in changes],
+            [None if each.answer is None else Jsonb(each.answer) for each in changes],
+            [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
+            step,
+            *([[str(status) for status in was]] if was else []),
         )
+
+    def flush(self) -> None:
+        """Have done what is only to be done by the end of the transaction."""
+        flush(self.alias)
 
     @property
     def _table(self) -> str:

@@ -64,7 +64,7 @@ class MemoryRows:
         self._answer()
         return {each: self.ledger[each, step].row for each in saga_ids if (each, step) in self.ledger}
 
-    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> int:
+    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> None:
         self._answer()
         found = [change for change in changes if self._is(change.saga_id, step, was)]
         for change in found:
@@ -79,7 +79,9 @@ class MemoryRows:
             )
             history = (*kept.history, status) if was else (status,)
             self._put(self.ledger, (change.saga_id, step), Kept(row, history, change.token, kept.request))
-        return len(found)
+
+    def flush(self) -> None:
+        """All is done already."""
 
     def transaction(self, point: Point, work: Callable[[], T]) -> T:
         return self.repeated(lambda: self._once(point, work))

@@ -1,0 +1,111 @@
+"""A transaction's statements in few round trips: what nobody waits for goes along with the next that somebody does.
+
+Each round trip wakes two processes, which costs more than most statements do. PostgreSQL takes several in one go
+(pipeline mode, libpq manual 34.5); one that fails keeps those behind it from running, the COMMIT too.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+from psycopg import Cursor, ServerCursor
+from psycopg.pq import TransactionStatus
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+COMMIT = "COMMIT"
+SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT")
+ROLLBACK_TO = "ROLLBACK TO "
+
+
+class RoundTrips:
+    """The statements of one transaction on one connection, Django's and ours, in the order in which they are given."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._waiting: list[tuple[str, Sequence[Any]]] = []
+
+    def begin(self) -> None:
+        """Have the transaction begin with its first statement: psycopg would wait for its own BEGIN."""
+        self._connection.ensure_connection()
+        raw = self._connection.connection
+        if raw.info.transaction_status == TransactionStatus.IDLE:
+            raw.autocommit = True
+            self.later(BEGIN)
+
+    def later(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Have the statement run before any other that follows, at the latest before the COMMIT."""
+        self._waiting.append((statement, parameters))
+
+    def execute(self, statement: str, parameters: Sequence[Any]) -> Cursor[Any]:
+        """Run the statement, and before it whatever waits."""
+        with self._along():
+            return _execute(self._connection.connection, statement, parameters)
+
+    def flush(self) -> None:
+        """Run what waits."""
+        with self._along():
+            pass
+
+    def end(self) -> None:
+        """Run what waits, and commit if this is the outermost transaction: Django then finds nothing left to do."""
+        if not self._connection.savepoint_ids and not self._connection.needs_rollback:
+            self.later(COMMIT)
+        self.flush()
+
+    def wrap(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Django's hook around each of its statements."""
+        if sql.startswith(SAVEPOINTS):
+            return self.later(sql)
+        if sql.startswith(ROLLBACK_TO):
+            self._take_back(sql.removeprefix(ROLLBACK_TO))
+        if isinstance(context["cursor"].cursor, ServerCursor):  # it cannot be in a pipeline
+            self.flush()
+        with self._along():
+            return execute(sql, params, many, context)
+
+    @contextmanager
+    def _along(self) -> Iterator[None]:
+        """Take what waits along with the statements in here."""
+        self._connection.ensure_connection()
+        if not self._waiting:
+            yield
+            return
+        raw, waiting, self._waiting = self._connection.connection, self._waiting, []
+        with self._connection.wrap_database_errors, raw.pipeline():
+            for statement, parameters in waiting:
+                _execute(raw, statement, parameters)
+            yield
+
+    def _take_back(self, savepoint: str) -> None:
+        """Forget what waits since the savepoint: all of it, when that has been sent."""
+        waiting = [statement for statement, _ in self._waiting]
+        self._waiting = self._waiting[: waiting.index(savepoint) + 1] if savepoint in waiting else []
+
+
+@contextmanager
+def gathered(alias: str) -> Iterator[None]:
+    """Gather the statements of the transaction that is open on the alias, and commit it at the end."""
+    if trips := current(alias):  # a transaction in another is a part of it
+        yield
+        trips.end()
+        return
+    connection: Any = connections[alias]
+    connection.round_trips = trips = RoundTrips(connection)
+    try:
+        trips.begin()
+        with connection.execute_wrapper(trips.wrap):
+            yield
+        trips.end()
+    finally:
+        connection.round_trips = None
+
+
+def current(alias: str) -> RoundTrips | None:
+    """Those of the transaction that is open on the alias, if they are gathered."""
+    return getattr(connections[alias], "round_trips", None)
+
+
+def _execute(raw: Any, statement: str, parameters: Sequence[Any]) -> Cursor[Any]:
+    # A savepoint's name is never used again: kept prepared, they would push out what is.
+    return Cursor(raw).execute(statement, parameters, prepare=not statement.startswith(SAVEPOINTS))  # type: ignore[arg-type]

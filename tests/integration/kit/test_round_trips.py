@@ -1,0 +1,352 @@
+"""A transaction's statements gathered into few round trips: the same is written, and the same is raised."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery.worker import state
+from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from inventory.models import Stock
+from orchestration import desk
+from orchestration.boundaries import Boundary, Point
+from orchestration.canvas import Received
+from orchestration.committing import commit_at_once, committing
+from orchestration.endings import Ending
+from orchestration.participant import transactions
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Refusal
+from orchestration.participant.resolving import Grounds, NotResolved, Outcome, Statement, resolve
+from orchestration.statements import execute, run_later
+from payments.gateways.sandbox.models import Operation
+from payments.models import Payment
+from tests.integration.kit.unknown_payments import timed_out
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory", "payments", "gateway"])
+
+ALIAS = "inventory"
+POINT = Point(Boundary.COMMIT, "inventory.test", [])
+NUMBER = "INSERT INTO inventory_stock (sku, on_hand, reserved, version) VALUES (%s, 1, 0, 0) RETURNING 1"
+
+
+class NoLuck(Refusal):
+    """It is not to be."""
+
+    code = "no_luck"
+
+
+@pytest.fixture(autouse=True)
+def connection_as_it_was() -> Iterator[None]:
+    """Whatever happened, the connection is good for the next."""
+    yield
+    raw = connections[ALIAS].connection
+    if raw is not None:
+        assert raw.info.transaction_status == TransactionStatus.IDLE
+        assert raw.pgconn.pipeline_status == PipelineStatus.OFF
+        assert raw.autocommit
+
+
+def written() -> list[str]:
+    return sorted(Stock.objects.values_list("sku", flat=True))
+
+
+def cause(error: pytest.ExceptionInfo[Any]) -> str | None:
+    return getattr(error.value.__cause__, "sqlstate", None)
+
+
+@dataclass
+class Tapped:
+    """What goes to the server: lines of libpq's trace."""
+
+    lines: list[str]
+
+    @property
+    def round_trips(self) -> int:
+        return sum("\tSync" in line for line in self.lines)
+
+
+@pytest.fixture
+def tapped(tmp_path) -> Any:
+    def tap(work) -> Tapped:
+        execute(ALIAS, "SELECT 1")
+        path, pgconn = tmp_path / "trace", connections[ALIAS].connection.pgconn
+        with path.open("w") as file:
+            pgconn.trace(file.fileno())
+            try:
+                work()
+            finally:
+                pgconn.untrace()
+        return Tapped(path.read_text().splitlines())
+
+    return tap
+
+
+@pytest.mark.parametrize("read_behind_it", [False, True])
+@pytest.mark.parametrize("more_behind_it", [0, 3])
+def test_what_is_raised_is_the_first_error_and_nothing_is_written(read_behind_it: bool, more_behind_it: int) -> None:
+    def work() -> None:
+        run_later(ALIAS, NUMBER, "TWICE")
+        run_later(ALIAS, NUMBER, "TWICE")
+        for number in range(more_behind_it):
+            run_later(ALIAS, NUMBER, f"BEHIND-{number}")
+        if read_behind_it:
+            execute(ALIAS, "SELECT 1")
+
+    with pytest.raises(IntegrityError) as error:
+        transactions.run(ALIAS, POINT, work)
+
+    assert cause(error) == "23505"
+    assert written() == []
+
+
+def test_what_is_left_to_the_commit_is_tried_again_after_a_deadlock() -> None:
+    for sku in ("A", "B"):
+        execute(ALIAS, NUMBER, sku)
+    both, runs = threading.Barrier(2), []
+
+    def take(first: str, second: str) -> None:
+        def work() -> None:
+            runs.append(first)
+            execute(ALIAS, "SELECT 1 FROM inventory_stock WHERE sku = %s FOR UPDATE", first)
+            with suppress(threading.BrokenBarrierError):
+                both.wait(1)
+            run_later(ALIAS, "SELECT 1 FROM inventory_stock WHERE sku = %s FOR UPDATE", second)
+            run_later(ALIAS, NUMBER, f"{first}-{second}")
+
+        transactions.run(ALIAS, POINT, work)
+        connections[ALIAS].close()
+
+    threads = [threading.Thread(target=take, args=pair) for pair in (("A", "B"), ("B", "A"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert written() == ["A", "A-B", "B", "B-A"]
+    assert len(runs) == 3
+
+
+def test_what_is_left_to_the_commit_is_tried_again_when_the_connection_is_lost() -> None:
+    tries = []
+
+    def work() -> None:
+        [(pid,)] = execute(ALIAS, "SELECT pg_backend_pid()")
+        tries.append(pid)
+        run_later(ALIAS, NUMBER, "ONCE")
+        if len(tries) == 1:
+            other = connections[ALIAS].copy()
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            other.close()
+
+    transactions.run(ALIAS, POINT, work)
+
+    assert len(tries) == 2
+    assert written() == ["ONCE"]
+
+
+def test_a_transaction_whose_error_was_swallowed_commits_nothing() -> None:
+    with committing(ALIAS, POINT):
+        execute(ALIAS, NUMBER, "ONE")
+        with suppress(IntegrityError):
+            execute(ALIAS, NUMBER, "ONE")
+
+    assert written() == []
+
+
+def test_what_cannot_be_sent_is_an_error_and_nothing_is_written() -> None:
+    def work() -> None:
+        run_later(ALIAS, NUMBER, "ONE")
+        run_later(ALIAS, NUMBER, object())
+
+    with pytest.raises(DatabaseError):
+        transactions.run(ALIAS, POINT, work)
+
+    assert written() == []
+
+
+def test_a_savepoint_takes_back_what_waits_in_it_and_the_transaction_goes_on() -> None:
+    with committing(ALIAS, POINT):
+        run_later(ALIAS, NUMBER, "BEFORE")
+        with suppress(NoLuck), transaction.atomic(using=ALIAS):
+            run_later(ALIAS, NUMBER, "TAKEN-BACK")
+            raise NoLuck
+        run_later(ALIAS, NUMBER, "AFTER")
+
+    assert written() == ["AFTER", "BEFORE"]
+
+
+def test_what_waits_in_a_savepoint_that_is_taken_back_cannot_fail() -> None:
+    """It would be taken back anyway: run, it keeps the ROLLBACK TO behind it from running."""
+    with committing(ALIAS, POINT):
+        run_later(ALIAS, NUMBER, "BEFORE")
+        with suppress(NoLuck), transaction.atomic(using=ALIAS):
+            run_later(ALIAS, NUMBER, "TWICE")
+            run_later(ALIAS, NUMBER, "TWICE")
+            raise NoLuck
+        execute(ALIAS, NUMBER, "AFTER")
+
+    assert written() == ["AFTER", "BEFORE"]
+
+
+def test_savepoints_that_were_taken_back_leave_no_stale_prepared_statements() -> None:
+    """The name of a savepoint comes again: of another thread with the same id, on the same pooled connection."""
+    for takes_back in (True, False):
+        connections[ALIAS].savepoint_state = 0
+        with committing(ALIAS, POINT):
+            execute(ALIAS, "SELECT 1")
+            with suppress(NoLuck), transaction.atomic(using=ALIAS):
+                if takes_back:
+                    raise NoLuck
+                execute(ALIAS, "SELECT 2")
+
+
+def test_savepoints_do_not_push_other_statements_out_of_the_prepared_ones() -> None:
+    with committing(ALIAS, POINT):
+        for _ in range(60):
+            with transaction.atomic(using=ALIAS):
+                execute(ALIAS, "SELECT 1")
+
+    prepared = connections[ALIAS].connection._prepared._names
+    assert [query for query, _ in prepared if b"SAVEPOINT" in query] == []
+
+
+def test_the_beginning_goes_along_with_the_first_statement(tapped) -> None:
+    def work() -> None:
+        with committing(ALIAS, POINT):
+            execute(ALIAS, "SELECT 1")
+            run_later(ALIAS, NUMBER, "ONE")
+
+    assert tapped(work).round_trips == 2
+
+
+def test_a_transaction_in_another_sees_what_the_other_left_for_later() -> None:
+    with committing(ALIAS, POINT):
+        run_later(ALIAS, NUMBER, "OUTER")
+        with committing(ALIAS, POINT):
+            assert execute(ALIAS, "SELECT sku FROM inventory_stock") == [("OUTER",)]
+
+
+def test_a_transaction_in_another_takes_back_only_its_own() -> None:
+    with committing(ALIAS, POINT):
+        execute(ALIAS, NUMBER, "OUTER")
+        with suppress(NoLuck), committing(ALIAS, POINT):
+            execute(ALIAS, NUMBER, "INNER")
+            raise NoLuck
+
+    assert written() == ["OUTER"]
+
+
+def test_a_transaction_in_one_that_is_not_gathered_commits_with_it() -> None:
+    with suppress(NoLuck), transaction.atomic(using=ALIAS):
+        with committing(ALIAS, POINT):
+            run_later(ALIAS, NUMBER, "INNER")
+        assert written() == ["INNER"]
+        raise NoLuck
+
+    assert written() == []
+
+
+def test_a_single_statement_that_fails_leaves_the_callers_transaction_as_it_was() -> None:
+    """As the transaction of its own that it would be elsewhere: whoever catches the error goes on."""
+    execute(ALIAS, NUMBER, "TAKEN")
+    with transaction.atomic(using=ALIAS):
+        with suppress(IntegrityError):
+            commit_at_once(ALIAS, POINT, NUMBER, "TAKEN")
+        commit_at_once(ALIAS, POINT, NUMBER, "FREE")
+
+    assert written() == ["FREE", "TAKEN"]
+
+
+def test_a_single_statement_that_fails_says_why() -> None:
+    execute(ALIAS, NUMBER, "TAKEN")
+    with pytest.raises(IntegrityError) as error:
+        commit_at_once(ALIAS, POINT, NUMBER, "TAKEN")
+
+    assert cause(error) == "23505"
+
+
+def test_after_a_lost_connection_a_single_statement_is_an_operational_error() -> None:
+    connections[ALIAS].ensure_connection()
+    connections[ALIAS].connection.close()
+    try:
+        with pytest.raises(OperationalError):
+            commit_at_once(ALIAS, POINT, NUMBER, "ONE")
+    finally:
+        connections[ALIAS].close()
+
+
+def test_rows_can_be_read_bit_by_bit_as_the_first_thing_in_a_transaction() -> None:
+    execute(ALIAS, NUMBER, "ONE")
+    with committing(ALIAS, POINT):
+        assert [stock.sku for stock in Stock.objects.iterator()] == ["ONE"]
+
+
+def test_a_rehearsal_finds_what_the_database_will_not_hold(payments: Participant) -> None:
+    """Nothing is committed in a rehearsal, so what is left to the COMMIT must be run before it is taken back."""
+    asked, now = timed_out(payments), datetime.now(UTC)
+    held = Operation.objects.get().public_id
+    Payment.objects.create(
+        saga_id=uuid4(),
+        order_id=uuid4(),
+        amount_minor=1,
+        currency="GBP",
+        status="authorised",
+        authorisation_id=held,
+        created_at=now,
+        changed_at=now,
+    )
+    word = Statement(Outcome.DONE, Grounds("ada", "it says so", "statement 7"), {"authorisation_id": held})
+
+    with pytest.raises(NotResolved):
+        resolve(payments, asked.saga_id, asked.step, word, rehearsed=True)
+
+
+class Consumer:
+    """As much of Celery's as a desk needs."""
+
+    hostname, event_dispatcher, connection_errors = "test", None, ()
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self.pool = SimpleNamespace(limit=8, apply_async=lambda work, args, callback: threads.submit(work, *args))
+
+    def call_soon_ack(self, act: Callable[[], None]) -> None:
+        act()
+
+
+def test_who_waits_for_the_broker_holds_no_database_connection(monkeypatch) -> None:
+    """Turns go on meanwhile, so there can be more who wait than the pool has connections."""
+    held: list[Any] = []
+    posted = threading.Event()
+
+    def post(_: Any) -> None:
+        held.append(connections[ALIAS].connection)
+        posted.set()
+
+    def work(end: Any, _: Any) -> Any:
+        def read(messages: Any) -> None:
+            execute(ALIAS, "SELECT 1")
+            end([Ending(message) for message in messages])
+
+        return read
+
+    delivery = SimpleNamespace(acknowledge=lambda: None, send_event=lambda *_, **__: None, id="1")
+    delivery.begun_by = delivery
+    monkeypatch.setattr(desk, "post", post)
+    monkeypatch.setattr(state, "task_accepted", lambda _: None)
+    monkeypatch.setattr(state, "task_ready", lambda _: None)
+    task = type("Task", (), {"name": "test.read", "opened": staticmethod(work)})()
+    with ThreadPoolExecutor(8) as threads:
+        tray = desk._Desk(task, None, Consumer(threads))
+        tray.put([Received("1", "test.read", "1", [], {}, delivery=delivery)])
+        assert posted.wait(5)
+
+    assert held == [None]
