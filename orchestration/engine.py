@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError
 
-from orchestration import dispatch, store
+from orchestration import dispatch, signals, store
 from orchestration.contracts.codec import encode
 from orchestration.dispatch import Broker, BrokerAway
 from orchestration.models import SagaInstance, SagaLogEntry
@@ -190,15 +190,19 @@ class Engine:
         for about in {type(happenings[index].event).__name__ for index, _ in moves.values()}:
             kind = [move for index, move in moves.values() if type(happenings[index].event).__name__ == about]
             taken = self.store.compare_and_set(
-                [move.change for move in kind], about=about, then=partial(self._send_those, kind)
+                [move.change for move in kind], about=about, then=partial(self._follow, kind)
             )
             outcomes |= {index: move.decided for saga_id, (index, move) in moves.items() if saga_id in taken}
         return outcomes
 
-    def _send_those(self, moves: Sequence[_Move], taken: Collection[UUID]) -> None:
+    def _follow(self, moves: Sequence[_Move], taken: Collection[UUID]) -> None:
+        """Send what is decided, and say what has ended."""
+        moves = [move for move in moves if move.decided.pk in taken]
         for move in moves:
-            if move.command is not None and move.decided.pk in taken:
+            if move.command is not None:
                 self._send(move.decided, move.command)
+        if ended := [move.decided for move in moves if move.decided.phase in ENDED]:
+            signals.sagas_ended.send_robust(sender=type(self), sagas=ended)
 
     def _send(self, instance: SagaInstance, command: Command) -> None:
         """Dispatch after the commit; what cannot be sent now is due again soon, and the caller never hears of it."""
