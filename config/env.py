@@ -52,6 +52,7 @@ SETTINGS: Mapping[str, Setting] = {
     "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
     "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),
     "BATCHES_AT_A_TIME": Setting(values_of.count, 2),
+    "GO_ON_HERE": Setting(values_of.flag, True),
     "CALLS_AT_ONCE": Setting(values_of.count, 4),
     "BREAKER_FAIL_MAX": Setting(values_of.count, 5),
     "BREAKER_RESET_SECONDS": Setting(values_of.seconds, 30.0),

@@ -4,15 +4,31 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Thunk = Callable[[], None]
-Turn = Callable[[], Thunk | None]
-"""A piece of work; what it returns is still to be done, and holds up nobody who waits for a turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """A piece of work, and how much there is in it at the moment."""
+
+    take: Callable[[], Thunk | None]
+    """Does it; what this returns is still to be done, and holds up nobody who waits for a turn."""
+    size: Callable[[], int] = lambda: 1
+
+    def __call__(self) -> Thunk | None:
+        return self.take()
+
+
 Start = Callable[[Turn], None]
 """Has a turn taken soon: in another thread, or at once."""
 
@@ -41,43 +57,145 @@ ALONE = Room(at_once, at_once)
 
 
 class Turns:
-    """A `Start` that has few turns taken at a time, first come first served, in threads that `spawn` gives.
+    """A `Start` that has few turns taken at a time, in threads that `spawn` gives.
 
-    Fewer than there are threads: a batch that waits for its turn grows, and larger batches are less work.
+    Fewer than there are threads: a batch that waits for its turn grows, and larger batches are less work. So the
+    largest is next, unless one has lost patience. A thread that has nothing left to do stays for a while, with its
+    database connections: the next message is often close behind.
     """
 
-    def __init__(self, spawn: Callable[[Thunk], None], at_a_time: int) -> None:
-        self._spawn, self._free = spawn, at_a_time
-        self._waiting: deque[Turn] = deque()
+    PATIENCE = 0.25  # seconds
+    STAYS = 0.5  # seconds
+
+    def __init__(self, spawn: Callable[[Thunk], None], at_a_time: int, *, stay: bool = True) -> None:
+        self._spawn, self._at_a_time, self._free = spawn, at_a_time, at_a_time
+        self._may_stay = at_a_time if stay else 0
+        self._waiting: dict[Turn, float] = {}
+        """With the time since when."""
+        self._idle = 0
+        """Threads that stay and are promised nothing yet."""
+        self._promised: SimpleQueue[Turn] = SimpleQueue()
         self._lock = threading.Lock()
 
     def __call__(self, turn: Turn) -> None:
         with self._lock:
-            self._waiting.append(turn)
             if not self._free:
+                self._waiting[turn] = time.monotonic()
                 return
             self._free -= 1
-        self._spawn(self._serve)
+        if _here.next_of is self:
+            _here.next_of, _here.next = None, turn
+        else:
+            self._give(turn)
 
-    def _serve(self) -> None:
-        while turn := self._next():
-            remains = turn()
-            if remains is None:
-                continue
-            with self._lock:
-                goes_on = bool(self._waiting)
-                self._free += not goes_on
-            if goes_on:
-                self._spawn(self._serve)
-            remains()
-            return
+    def _give(self, turn: Turn) -> None:
+        with self._lock:
+            stays = self._idle > 0
+            self._idle -= stays
+        if stays:
+            self._promised.put(turn)
+        else:
+            self._spawn(partial(self._serve, turn))
+
+    def _serve(self, turn: Turn) -> None:
+        serving: Turn | None = turn
+        with _here.anew():
+            while serving is not None:
+                serving = self._taken(serving) or self._stay()
+
+    def _taken(self, turn: Turn) -> Turn | None:
+        """Take the turn, do what follows it when others may have theirs; give the next turn for this thread, if any."""
+        remains, following = _here.done_with_what_follows(turn)
+        if remains:
+            following.append(remains)
+        if not following:
+            return self._next()
+        if waiting := self._next():
+            self._give(waiting)
+        *most, last = following
+        for each in most:
+            _done(each)
+        _here.next_of, _here.next = self, None
+        _done(last)
+        _here.next_of = None
+        return _here.next
 
     def _next(self) -> Turn | None:
         with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._free += 1
-            return None
+            if not self._waiting:
+                self._free += 1
+                return None
+            turn = self._foremost()
+            del self._waiting[turn]
+            return turn
+
+    def _foremost(self) -> Turn:
+        first, since = next(iter(self._waiting.items()))
+        if time.monotonic() - since > self.PATIENCE:
+            return first
+        return max(self._waiting, key=lambda turn: turn.size())
+
+    def _stay(self) -> Turn | None:
+        with self._lock:
+            if self._idle >= self._may_stay:
+                return None
+            self._idle += 1
+        try:
+            return self._promised.get(timeout=self.STAYS)
+        except Empty:
+            with self._lock:
+                if self._idle:
+                    self._idle -= 1
+                    return None
+        return self._promised.get()
+
+
+class _Here(threading.local):
+    """What the thread is at."""
+
+    following: list[Thunk] | None = None
+    """What is to be done after what is under way; None when there is no such time."""
+    next_of: Turns | None = None
+    """Whose turn it can take next, while it does the last of what follows one."""
+    next: Turn | None = None
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Where no other thread could be had, turns are taken in the midst of something: that goes on as it was."""
+        before = self.following, self.next_of, self.next
+        self.following = self.next_of = self.next = None
+        try:
+            yield
+        finally:
+            self.following, self.next_of, self.next = before
+
+    def done_with_what_follows(self, do: Callable[[], R]) -> tuple[R | None, list[Thunk]]:
+        """Do it; give what it gives and what is to follow it."""
+        before, self.following = self.following, []
+        try:
+            return _done(do), self.following
+        finally:
+            self.following = before
+
+
+_here = _Here()
+
+
+def afterwards(thunk: Thunk) -> None:
+    """Do it when this thread's turn is over, so that nobody who waits for one is held up; outside of turns, at once."""
+    if _here.following is None:
+        thunk()
+    else:
+        _here.following.append(thunk)
+
+
+def _done(do: Callable[[], R]) -> R | None:
+    """Do it. What it raises is a bug, which must not keep others from what they wait for."""
+    try:
+        return do()
+    except Exception:
+        logger.exception("a turn broke off")
+        return None
 
 
 class Batches(Generic[T]):
@@ -91,6 +209,7 @@ class Batches(Generic[T]):
         self._run, self._start, self._at_most = run, start, at_most
         self._waiting: deque[T] = deque()
         self._runs = False
+        self._turn = Turn(self._run_next, lambda: len(self._waiting))
         self._lock = threading.Lock()
 
     def put(self, items: Iterable[T]) -> None:
@@ -102,7 +221,7 @@ class Batches(Generic[T]):
         if starts:
             self._start(self._turn)
 
-    def _turn(self) -> Thunk | None:
+    def _run_next(self) -> Thunk | None:
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._at_most))]
         remains = None
@@ -118,13 +237,17 @@ class Batches(Generic[T]):
         return remains
 
 
-class Lanes(Generic[T]):
-    """Does things one after the other in the thread that brings them, and side by side once they take their time."""
+class Lanes(Generic[T, R]):
+    """Does things one after the other in the thread that brings them, and side by side once they take their time.
+
+    What they come to is handed to `tell`, as soon as it is known or, for those done one after the other, at their end;
+    None is nothing to tell.
+    """
 
     QUICK = 0.002  # seconds
 
-    def __init__(self, do: Callable[[T], None], start: Start, lanes: int) -> None:
-        self._do, self._start, self._free = do, start, lanes
+    def __init__(self, do: Callable[[T], R | None], tell: Callable[[list[R]], None], start: Start, lanes: int) -> None:
+        self._do, self._tell, self._start, self._free = do, tell, start, lanes
         self._waiting: deque[T] = deque()
         self._quick = False  # until one was seen to be
         self._lock = threading.Lock()
@@ -142,20 +265,39 @@ class Lanes(Generic[T]):
             self._free -= opened
         for _ in range(opened):
             if here:
-                self._drain(here=True)
+                self._drain_here()
             else:
-                self._start(self._drain)
+                self._start(Turn(self._drain))
 
-    def _drain(self, *, here: bool = False) -> None:
+    def _drain(self) -> None:
         while (item := self._next()) is not None:
-            began = time.monotonic()
-            self._do(item)
-            self._quick = time.monotonic() - began < self.QUICK
-            if here and not self._quick:  # this thread has other things to do
+            _, following = _here.done_with_what_follows(partial(self._do_and_tell, item))
+            for each in following:  # now: a lane may have no end
+                _done(each)
+
+    def _do_and_tell(self, item: T) -> None:
+        if results := self._done(item):
+            self._tell(results)
+
+    def _drain_here(self) -> None:
+        results: list[R] = []
+        while (item := self._next()) is not None:
+            results += _done(partial(self._done, item)) or []
+            if not self._quick:  # this thread has other things to do
                 with self._lock:
                     self._free += 1
                 self._open()
-                return
+                break
+        if results:
+            self._tell(results)
+
+    def _done(self, item: T) -> list[R]:
+        began = time.monotonic()
+        try:
+            result = self._do(item)
+        finally:
+            self._quick = time.monotonic() - began < self.QUICK
+        return [] if result is None else [result]
 
     def _next(self) -> T | None:
         with self._lock:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 from celery import Signature, chain, current_app
 from celery.exceptions import InvalidTaskError
 from django.conf import settings
@@ -133,6 +132,5 @@ def _letter(
         "argsrepr": "()",  # what a saga knows is nothing for logs, events or result rows
         "kwargsrepr": repr(public(kwargs)),
     }
-    body = orjson.dumps([args, kwargs, embedded])
-    queue = queue_of(task)
-    return Letter(task, queue or settings.CELERY_TASK_DEFAULT_QUEUE, task_id, body, headers, sagas_of(kwargs))
+    queue = queue_of(task) or settings.CELERY_TASK_DEFAULT_QUEUE
+    return Letter(task, queue, task_id, [args, kwargs, embedded], headers, sagas_of(kwargs))

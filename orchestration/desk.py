@@ -1,13 +1,16 @@
 """Messages of our tasks in a worker. Imported by name, so that only workers load Celery's worker.
 
 A worker with threads carries them out in batches: a message goes to its task's desk; if nothing of that task is under
-way a batch starts with what is there, and what comes meanwhile makes the next. Each batch ends with one round of
-publishing, one wait for all its confirms, and then the acks. Other pools carry messages out one by one, as Celery does.
+way a batch starts with what is there, and what comes meanwhile makes the next. What follows goes to its own desk, if
+this worker has that one, too. The rest ends with one round of publishing, one wait for all its confirms, and then the
+acks. Other pools carry messages out one by one, as Celery does.
 """
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from typing import Any
 
@@ -22,12 +25,12 @@ from django.conf import settings
 from django.db import close_old_connections
 from kombu.exceptions import DecodeError
 
-from orchestration import canvas
-from orchestration.acks import SagaRequest
-from orchestration.batches import ALONE, Batches, Room, Thunk, Turns
+from orchestration import boundaries, canvas, wire
+from orchestration.acks import GoneOn, SagaRequest
+from orchestration.batches import ALONE, Batches, Room, Thunk, Turns, afterwards
 from orchestration.canvas import Received
 from orchestration.endings import Ending, Opening
-from orchestration.letters import Unroutable, post
+from orchestration.letters import Letter, Unroutable, post
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class _Desk:
         room = _room_of(consumer)
         work = type(task).opened(self._end, room)
         self._batches: Batches[Received] = Batches(partial(self._carry_out, work), room.batches)
+        self._desks = _desks_of(consumer)
+        self._desks[task.name] = self
 
     def take(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> None:
         """Take a message in; it is carried out soon."""
@@ -83,19 +88,57 @@ class _Desk:
     def _carry_out(self, work: Callable[[list[Received]], Thunk | None], messages: list[Received]) -> Thunk | None:
         began = time.time()
         for message in messages:
-            state.task_accepted(message.delivery)
+            if message.delivery.begun_by is message.delivery:
+                state.task_accepted(message.delivery)
             message.delivery.time_start = began
-        self._consumer.call_soon_ack(partial(_tell_started, messages))
+        if self._is_watched():
+            self._consumer.call_soon_ack(partial(_tell_started, messages))
         try:
             return work(messages)
         except Exception:  # a bug: nobody knows how far it came, and the ledgers do
             logger.exception("%s: %s messages are taken again", self._task.name, len(messages))
-            self._consumer.call_soon_ack(partial(_give_back, [message.delivery for message in messages]))
+            self._consumer.call_soon_ack(partial(_give_back, [message.delivery.begun_by for message in messages]))
             return None
 
     def _end(self, endings: Sequence[Ending]) -> None:
+        """Go on with what can be done here; for the rest, who waits for a turn does not wait for the broker, too."""
+        to_send = self._gone_on(endings) if settings.GO_ON_HERE else endings
+        if to_send:
+            afterwards(partial(self._send_and_settle, [_as_message(ending) for ending in to_send]))
+
+    def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
+        """Put what follows on its desk, where this worker has that; give the rest."""
+        rest, here = [], defaultdict[str, list[Received]](list)
+        for ending in endings:
+            if letter := self._next_here(ending):
+                here[letter.task].append(_gone_on(letter, ending.message.delivery.begun_by))
+            else:
+                rest.append(ending)
+        if here and self._is_watched():
+            self._consumer.call_soon_ack(partial(_tell_gone_on, [ending for ending in endings if ending not in rest]))
+        for task, messages in here.items():
+            self._desks[task].put(messages)
+        return rest
+
+    def _next_here(self, ending: Ending) -> Letter | None:
+        if ending.error or ending.is_dead or len(ending.letters) != 1:
+            return None
+        [letter] = ending.letters
+        consumed = self._app.amqp.queues.consume_from
+        return letter if letter.task in self._desks and letter.queue in consumed else None
+
+    def put(self, messages: list[Received]) -> None:
+        """Take in what comes from another desk."""
+        self._batches.put(messages)
+
+    def _is_watched(self) -> bool:
+        eventer = self._consumer.event_dispatcher
+        return bool(eventer and eventer.enabled)
+
+    def _send_and_settle(self, endings: Sequence[Ending]) -> None:
         """Send what follows; then, and only then, the messages are done with."""
-        requests = [ending.message.delivery for ending in endings]
+        close_old_connections()  # the broker may take its time
+        requests = [ending.message.delivery.begun_by for ending in endings]
         try:
             settled = self._posted(endings)
         except Exception as error:
@@ -126,25 +169,55 @@ class _Desk:
         )
 
     def _settle(self, endings: Sequence[Ending]) -> None:
+        with self._at_once(endings):
+            self._settle_each(endings)
+
+    def _at_once(self, endings: Sequence[Ending]) -> AbstractContextManager[None]:
+        """All acks in one piece, where one thread sends them and none of them is a crash point."""
+        if boundaries.is_armed() or not getattr(self._consumer, "hub", None) or not endings:
+            return nullcontext()
+        channel = endings[0].message.delivery.begun_by.message.channel
+        return wire.corked(getattr(channel, "connection", None))
+
+    def _settle_each(self, endings: Sequence[Ending]) -> None:
         for ending in endings:
             request = ending.message.delivery
-            state.task_ready(request)
+            state.task_ready(request.begun_by)
             if ending.is_dead:
                 request.reject(requeue=False)
                 continue
-            request.acknowledge()
+            request.begun_by.acknowledge()
             if ending.error:
                 request.send_event("task-failed", exception=repr(ending.error), traceback="")
             else:
                 request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
 
 
+def _gone_on(letter: Letter, begun_by: SagaRequest) -> Received:
+    received = canvas.received(letter.headers, letter.content)
+    received.delivery = GoneOn(letter, received.kwargs, begun_by)
+    return received
+
+
+def _as_message(ending: Ending) -> Ending:
+    """A dead letter has to be a message; one that went on without is sent, and dies when it is delivered."""
+    delivery = ending.message.delivery
+    return Ending(ending.message, [delivery.letter]) if ending.is_dead and isinstance(delivery, GoneOn) else ending
+
+
+@cache
+def _desks_of(consumer: Any) -> "dict[str, _Desk]":
+    """Every task's desk in one worker."""
+    return {}
+
+
 @cache
 def _room_of(consumer: Any) -> Room:
-    """One for all tasks of a worker. Calls that hang leave threads to the batches."""
-    spawn = partial(_spawn, consumer.pool)
-    batches = settings.BATCHES_AT_A_TIME
-    return Room(Turns(spawn, batches), Turns(spawn, max(1, consumer.pool.limit - batches)))
+    """One for all tasks of a worker. Calls that hang leave threads to the batches, and to what follows these."""
+    spawn, threads, batches = partial(_spawn, consumer.pool), consumer.pool.limit, settings.BATCHES_AT_A_TIME
+    calls = max(1, threads - 2 * batches)
+    stay = threads > batches + calls  # one is always to be had
+    return Room(Turns(spawn, batches, stay=stay), Turns(spawn, calls, stay=stay))
 
 
 def _spawn(pool: TaskPool, thunk: Thunk) -> None:
@@ -187,6 +260,16 @@ def _tell_started(messages: Sequence[Received]) -> None:
     """For the thread that reads: it also reads from the events' connection, and two threads in there wait for ever."""
     for message in messages:
         message.delivery.send_event("task-started")
+
+
+def _tell_gone_on(endings: Sequence[Ending]) -> None:
+    for ending in endings:
+        request, [letter] = ending.message.delivery, ending.letters
+        request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
+        request.begun_by.eventer.send(
+            "task-received", uuid=letter.id, name=letter.task, args="()", kwargs=letter.headers["kwargsrepr"],
+            root_id=letter.headers["root_id"], parent_id=request.id, retries=0, eta=None, expires=None,
+        )  # fmt: skip
 
 
 def _turned_away(ending: Ending, error: Unroutable) -> Ending:

@@ -9,6 +9,7 @@ from queue import Empty, LifoQueue
 from typing import Any
 from uuid import UUID
 
+import orjson
 from amqp.exceptions import AMQPError
 from celery import current_app
 from django.conf import settings
@@ -16,7 +17,7 @@ from kombu.exceptions import OperationalError
 
 from orchestration import boundaries
 from orchestration.boundaries import Boundary, Point
-from orchestration.reading_ahead import read_ahead
+from orchestration.wire import corked, read_ahead
 
 CONFIRMED_WITHIN = 10.0  # seconds for all of them; a broker's alarm keeps them waiting
 CONNECTED_WITHIN = 2
@@ -32,14 +33,19 @@ def without_confirms(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Letter:
-    """One task's message, ready to go; `body` is JSON."""
+    """One task's message; `content` is what its body says, ready for JSON."""
 
     task: str
     queue: str
     id: str
-    body: bytes
+    content: Any
     headers: dict[str, Any]
     sagas: Collection[UUID] = ()
+
+    @property
+    def body(self) -> bytes:
+        """What goes over the wire."""
+        return orjson.dumps(self.content)
 
 
 class Unroutable(OperationalError):
@@ -102,8 +108,8 @@ class _Line:
         options = without_confirms("shop letters") if _confirms() else None  # kombu would wait for each
         self._connection = current_app.connection_for_write(transport_options=options)
         self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
-        read_ahead(self._connection)
         channel: Any = self._connection.default_channel
+        read_ahead(self._connection.connection)
         self._channel = channel
         if _confirms():
             channel.confirm_select()
@@ -115,8 +121,9 @@ class _Line:
         """Send all, then wait for all."""
         self._turned_away.clear()
         try:
-            for letter in letters:
-                self._send(letter)
+            with corked(self._channel.connection):
+                for letter in letters:
+                    self._send(letter)
             self._await_confirms()
         except (AMQPError, OSError) as error:
             if self.was_idle and not isinstance(error, TimeoutError):  # who has waited once does not wait again

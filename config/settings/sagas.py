@@ -18,6 +18,7 @@ BREAKER_FAIL_MAX = VALUES["BREAKER_FAIL_MAX"]
 BREAKER_RESET = timedelta(seconds=VALUES["BREAKER_RESET_SECONDS"])
 
 BATCHES_AT_A_TIME = VALUES["BATCHES_AT_A_TIME"]  # of all steps, in one worker: more of them are smaller and cost more
+GO_ON_HERE = VALUES["GO_ON_HERE"]  # whether a worker that also consumes the next step's queue goes on with it at once
 CALLS_AT_ONCE = VALUES["CALLS_AT_ONCE"]  # of each command, in one worker: calls to gateway or carrier under way
 
 PAYMENT_GATEWAY = VALUES["PAYMENT_GATEWAY"]

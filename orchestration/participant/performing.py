@@ -65,6 +65,9 @@ class Errand:
     carried: Carried
 
 
+OfSaga = Mapping[UUID, list[Errand]]
+"""The errands of each saga: more than one when a message is there twice."""
+
 End = Callable[[Sequence[tuple[Errand, Next]]], None]
 Performance = Callable[[Sequence[Errand]], Thunk | None]
 """Carries out errands of one command, and sees to it that each gets its end; may return what is still to be done."""
@@ -146,8 +149,8 @@ class _Outside:
         self._participant, self._end = participant, end
         self._begin = partial(outside_handler.begin, participant, command, work)
         self._conclude = partial(outside_handler.conclude, participant, command, work)
-        self._calls = Lanes(self._call, room.calls, settings.CALLS_AT_ONCE)
         self._replies = Batches(self._take_down, room.batches)
+        self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE)
 
     def __call__(self, errands: Sequence[Errand]) -> Thunk | None:
         of_saga: defaultdict[UUID, list[Errand]] = defaultdict(list)  # a message that is here twice is one call
@@ -158,16 +161,15 @@ class _Outside:
         asking = [(each, of_saga) for each in standings.values() if isinstance(each, Asking)]
         return partial(self._calls.put, asking) if asking else None
 
-    def _call(self, asked: tuple[Asking, Mapping[UUID, list[Errand]]]) -> None:
+    def _call(self, asked: tuple[Asking, OfSaga]) -> tuple[Replied, OfSaga] | None:
         asking, of_saga = asked
         try:
-            replied = outside_handler.reply_to(asking)
+            return outside_handler.reply_to(asking), of_saga
         except Exception as error:
             self._tell({asking.call.saga_id: error}, of_saga)
-        else:
-            self._replies.put([(replied, of_saga)])
+            return None
 
-    def _take_down(self, batch: Sequence[tuple[Replied, Mapping[UUID, list[Errand]]]]) -> None:
+    def _take_down(self, batch: Sequence[tuple[Replied, OfSaga]]) -> None:
         of_saga: dict[UUID, list[Errand]] = {}
         replies: dict[UUID, Replied] = {}
         for replied, errands in batch:
@@ -177,7 +179,7 @@ class _Outside:
         calls = [replied.asking.call for replied in replies.values()]
         self._tell(apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls), of_saga)
 
-    def _tell(self, results: Results, of_saga: Mapping[UUID, Sequence[Errand]]) -> None:
+    def _tell(self, results: Results, of_saga: OfSaga) -> None:
         if results:
             self._end(
                 [

@@ -55,12 +55,12 @@ class Child:
 class Zygote:
     """The process that forks workers on these queues, and clients."""
 
-    def __init__(self, queues: Sequence[str]) -> None:
+    def __init__(self, queues: Sequence[str], env: Mapping[str, str]) -> None:
         self._queues = queues
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tests.faults.zygote"],
             cwd=ROOT,
-            env={**os.environ, **environment(), **QUICK},
+            env={**os.environ, **environment(), **QUICK, **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

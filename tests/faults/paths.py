@@ -38,9 +38,10 @@ class Path:
     age: timedelta = timedelta(0)
     is_cancelled: bool = False
 
-    def is_taken(self, crossed: Collection[str]) -> bool:
-        """Whether who crossed these points went this way."""
-        return set(self.marks) <= set(crossed)
+    def is_taken(self, crossed: Collection[str], *, goes_on_here: bool = False) -> bool:
+        """Whether who crossed these points went this way: where steps go on without messages, by its other marks."""
+        marks = {mark for mark in self.marks if not (goes_on_here and mark.startswith(("publish", "ack")))}
+        return marks <= set(crossed)
 
 
 def _finishing() -> tuple[str, ...]:

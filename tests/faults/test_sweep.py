@@ -33,29 +33,32 @@ Crossed = Mapping[Path, Sequence[str]]
 
 
 @pytest.fixture
-def zygote(workforce, clean_slate, settings) -> Iterator[Zygote]:
+def zygote(workforce, clean_slate, settings, goes_on_here) -> Iterator[Zygote]:
     """Something to fork from."""
     workforce.close()
-    started = Zygote([settings.TOPOLOGY.name(queue) for queue in ALL_QUEUES])
+    queues = [settings.TOPOLOGY.name(queue) for queue in ALL_QUEUES]
+    started = Zygote(queues, {"SHOP_GO_ON_HERE": str(goes_on_here)})
     yield started
     started.close()
 
 
 @pytest.fixture
-def crossed(zygote: Zygote) -> Crossed:
+def crossed(zygote: Zygote, goes_on_here: bool) -> Crossed:
     """The points that each path crosses when nothing goes wrong."""
     Shop().stock(100_000, SKU)
     recorded: dict[Path, Sequence[str]] = {}
     for _ in range(ALONE):
         ended = run(zygote, [Case(path) for path in PATHS if path not in recorded], recording=True)
         assert_all_is_well(ended)
-        recorded |= {each.case.path: each.crossed for each in ended if each.case.path.is_taken(each.crossed)}
+        taken = [each for each in ended if each.case.path.is_taken(each.crossed, goes_on_here=goes_on_here)]
+        recorded |= {each.case.path: each.crossed for each in taken}
         if len(recorded) == len(PATHS):
             break
     return recorded
 
 
 @pytest.mark.timeout(7200)
+@pytest.mark.parametrize("goes_on_here", [False, True], ids=["a message for each step", "one message"])
 def test_an_order_survives_each_fault_at_each_boundary(zygote, crossed, capsys):
     assert [path.name for path in PATHS if path not in crossed] == []
     assert {point.partition(" ")[0] for points in crossed.values() for point in points} == set(Boundary)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.batches import Batches, Lanes, Turns, at_once
+from orchestration.batches import Batches, Lanes, Turn, Turns, afterwards, at_once
 
 
 class Later:
@@ -23,6 +23,10 @@ class Later:
         turn = self.turns.pop(0)
         if remains := turn():
             remains()
+
+
+def nobody(_: Any) -> None:
+    """Whom it is told does not matter."""
 
 
 def test_what_is_there_runs_together_and_what_comes_meanwhile_makes_the_next_batch():
@@ -97,7 +101,7 @@ def test_so_many_turns_are_taken_at_a_time(at_a_time):
     with ThreadPoolExecutor(8) as pool:
         turns = Turns(pool.submit, at_a_time)
         for _ in range(20):
-            turns(turn)
+            turns(Turn(turn))
         for _ in range(20):
             assert done.acquire(timeout=10)
 
@@ -108,16 +112,119 @@ def test_what_remains_of_a_turn_holds_up_nobody_who_waits_for_one():
     goes_on, done = threading.Event(), threading.Event()
     with ThreadPoolExecutor(2) as pool:
         turns = Turns(pool.submit, 1)
-        turns(lambda: lambda: goes_on.wait(10))
-        turns(done.set)
+        turns(Turn(lambda: lambda: goes_on.wait(10)))
+        turns(Turn(done.set))
         assert done.wait(10)
         goes_on.set()
+
+
+def held(turns: Turns) -> threading.Event:
+    """Have the only turn taken until the event is set."""
+    goes_on, runs = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        runs.set()
+        goes_on.wait(10)
+
+    turns(Turn(hold))
+    assert runs.wait(10)
+    return goes_on
+
+
+def test_the_largest_batch_is_next():
+    order, done = [], threading.Semaphore(0)
+
+    def turn(size: int) -> Turn:
+        return Turn(lambda: (order.append(size), done.release())[0], lambda: size)
+
+    with ThreadPoolExecutor(2) as pool:
+        turns = Turns(pool.submit, 1)
+        goes_on = held(turns)
+        for size in (1, 3, 2):
+            turns(turn(size))
+        goes_on.set()
+        assert all(done.acquire(timeout=10) for _ in range(3))
+
+    assert order == [3, 2, 1]
+
+
+def test_a_small_batch_loses_patience(monkeypatch):
+    monkeypatch.setattr(Turns, "PATIENCE", -1.0)
+    order, done = [], threading.Semaphore(0)
+    with ThreadPoolExecutor(2) as pool:
+        turns = Turns(pool.submit, 1)
+        goes_on = held(turns)
+        for size in (1, 9):
+            turns(Turn(lambda size=size: (order.append(size), done.release())[0], lambda size=size: size))
+        goes_on.set()
+        assert all(done.acquire(timeout=10) for _ in range(2))
+
+    assert order == [1, 9]
+
+
+def test_who_has_had_a_turn_takes_the_next_without_another_thread():
+    threads, spawned, done = [], [], threading.Semaphore(0)
+
+    def turn() -> None:
+        threads.append(threading.get_ident())
+        done.release()
+
+    with ThreadPoolExecutor(4) as pool:
+        turns = Turns(lambda thunk: (spawned.append(1), pool.submit(thunk))[0], 2)
+        for _ in range(5):
+            turns(Turn(turn))
+            assert done.acquire(timeout=10)
+            deadline = time.monotonic() + 10
+            while not turns._idle and time.monotonic() < deadline:
+                time.sleep(0.001)
+
+    assert (len(set(threads)), len(spawned)) == (1, 1)
+
+
+def test_what_follows_a_turn_is_done_when_the_next_may_have_its_turn():
+    order, done = [], threading.Event()
+
+    def first() -> None:
+        afterwards(follow)
+        order.append("first")
+
+    def follow() -> None:
+        done.wait(10)
+        order.append("what follows")
+
+    def second() -> None:
+        order.append("second")
+        done.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        turns = Turns(pool.submit, 1)
+        turns(Turn(first))
+        turns(Turn(second))
+        assert done.wait(10)
+
+    assert order == ["first", "second", "what follows"]
+
+
+def test_outside_of_turns_nothing_is_put_off():
+    done = []
+    afterwards(lambda: done.append(1))
+    assert done == [1]
+
+
+def test_replies_of_quick_things_are_told_together():
+    told = []
+    with ThreadPoolExecutor(4) as pool:
+        lanes = Lanes(lambda item: item, told.append, pool.submit, lanes=1)
+        lanes._quick = True
+        lanes.put([1, 2, 3])
+
+    assert told == [[1, 2, 3]]
 
 
 def test_what_is_quick_is_done_by_who_brings_it():
     threads = set()
     with ThreadPoolExecutor(4) as pool:
-        lanes = Lanes(lambda _: threads.add(threading.get_ident()), pool.submit, lanes=4)
+        lanes = Lanes(lambda _: threads.add(threading.get_ident()), nobody, pool.submit, lanes=4)
         lanes.put([0])
         threads.clear()
         lanes.put(range(50))
@@ -139,7 +246,7 @@ def test_what_takes_its_time_is_done_side_by_side_in_so_many_lanes():
         done.release()
 
     with ThreadPoolExecutor(8) as pool:
-        Lanes(take_long, pool.submit, lanes=3).put(range(12))
+        Lanes(take_long, nobody, pool.submit, lanes=3).put(range(12))
         for _ in range(12):
             assert done.acquire(timeout=10)
 
@@ -156,7 +263,7 @@ def test_who_brings_what_turns_out_slow_leaves_it_to_others():
         done.release()
 
     with ThreadPoolExecutor(4) as pool:
-        lanes = Lanes(do, pool.submit, lanes=4)
+        lanes = Lanes(do, nobody, pool.submit, lanes=4)
         lanes.put([0])
         assert done.acquire(timeout=10)
         lanes.put([0, 0.02, 0.02, 0.02])

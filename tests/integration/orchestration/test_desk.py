@@ -94,7 +94,7 @@ class Desk:
 
 
 def letter(of: str) -> Letter:
-    return Letter("test.next", "q", f"after {of}", b"", {})
+    return Letter("test.next", "q", f"after {of}", [], {})
 
 
 @pytest.fixture

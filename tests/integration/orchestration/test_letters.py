@@ -29,7 +29,7 @@ def queues(monkeypatch):
 
 def letter(number: int, queue: str = "inventory") -> Letter:
     headers = {"task": "test.task", "id": str(number)}
-    return Letter("test.task", settings.TOPOLOGY.name(queue), str(number), orjson.dumps([[number], {}, {}]), headers)
+    return Letter("test.task", settings.TOPOLOGY.name(queue), str(number), [[number], {}, {}], headers)
 
 
 def waiting() -> list[int]:

@@ -1,0 +1,117 @@
+"""A worker that consumes the next step's queue, too: it goes on at once, and the first message stands for all of it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from config.celery import app
+from orchestration import desk
+from orchestration.endings import Ending
+from orchestration.letters import Letter
+from orchestration.messages import BatchedTask
+from tests.integration.orchestration.test_desk import Consumer, Message
+
+QUEUE = "here"
+
+
+class Worker:
+    """One with a desk for two tasks: what is done by `test.task` is followed by `test.next`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.carried_out: list[str] = []
+        self.posted: list[str] = []
+        self.first: Message | None = None
+        self.said_meanwhile: list[Any] = []
+        self.next_ends: dict[str, Any] = {}
+        monkeypatch.setattr(desk, "post", lambda letters: self.posted.extend(each.task for each in letters))
+        monkeypatch.setattr(app.amqp.queues, "_consume_from", {QUEUE: None})
+        consumer = Consumer()
+        self.desks = {
+            name: desk._Desk(self._task(name, opened), app, consumer)
+            for name, opened in (("test.task", self._first), ("test.next", self._next))
+        }
+
+    def deliver(self, message: Message) -> None:
+        self.first = message
+        self.desks["test.task"].take(message, None, None, None, ())
+
+    def _task(self, name: str, opened: Any) -> Any:
+        record = SimpleNamespace(mark_as_failure=lambda *_, **__: None)
+        made = {"name": name, "opened": staticmethod(opened), "backend": record, "app": app}
+        return type("Task", (BatchedTask,), made)()
+
+    def _first(self, end: Any, room: Any) -> Any:
+        def work(messages: list[Any]) -> None:
+            self.carried_out.append("test.task")
+            end([Ending(each, [following("test.next")]) for each in messages])
+
+        return work
+
+    def _next(self, end: Any, room: Any) -> Any:
+        def work(messages: list[Any]) -> None:
+            self.carried_out.append("test.next")
+            assert self.first
+            self.said_meanwhile = list(self.first.said)
+            if "bug" in self.next_ends:
+                raise ZeroDivisionError
+            end([Ending(each, **self.next_ends) for each in messages])
+
+        return work
+
+
+def following(task: str) -> Letter:
+    headers = {"id": "2", "task": task, "root_id": "1", "kwargsrepr": "{}"}
+    return Letter(task, QUEUE, "2", [[], {}, {"chain": None, "errbacks": None}], headers)
+
+
+@pytest.fixture
+def worker(monkeypatch) -> Worker:
+    return Worker(monkeypatch)
+
+
+def test_the_first_message_is_done_with_when_the_last_step_is(worker):
+    message = Message(1)
+    worker.deliver(message)
+
+    assert worker.carried_out == ["test.task", "test.next"]
+    assert (worker.said_meanwhile, message.said, worker.posted) == ([], ["ack"], [])
+
+
+def test_what_follows_the_last_step_is_sent_before_that(worker):
+    worker.next_ends = {"letters": [following("test.elsewhere")]}
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (worker.posted, message.said) == (["test.elsewhere"], ["ack"])
+
+
+def test_a_step_whose_queue_is_not_consumed_here_is_sent(worker, monkeypatch):
+    monkeypatch.setattr(app.amqp.queues, "_consume_from", {})
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (worker.carried_out, worker.posted, message.said) == (["test.task"], ["test.next"], ["ack"])
+
+
+def test_each_step_is_sent_where_the_settings_say_so(worker, settings):
+    settings.GO_ON_HERE = False
+    worker.deliver(Message(1))
+
+    assert worker.posted == ["test.next"]
+
+
+def test_a_bug_in_a_later_step_has_the_first_message_come_again(worker):
+    worker.next_ends = {"bug": True}
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (message.said, worker.posted) == (["again"], [])
+
+
+def test_a_step_that_nobody_can_carry_out_is_made_a_message_and_dies_as_one(worker):
+    worker.next_ends = {"error": ValueError("unreadable"), "is_dead": True}
+    message = Message(1)
+    worker.deliver(message)
+
+    assert (message.said, worker.posted) == (["ack"], ["test.next"])

@@ -1,0 +1,167 @@
+"""Turns under strain: what raises, what lasts and what never ends costs nobody else their turn."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from orchestration.batches import Batches, Lanes, Turn, Turns, afterwards
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+def break_off() -> None:
+    raise ZeroDivisionError
+
+
+def gets_a_turn(turns: Turns) -> bool:
+    """Whether who asks for one now has it soon."""
+    has_it = threading.Event()
+    turns(Turn(has_it.set))
+    return has_it.wait(2)
+
+
+def test_a_turn_that_raises_is_over(pool):
+    turns = Turns(pool.submit, 1)
+    turns(Turn(break_off))
+
+    assert gets_a_turn(turns)
+
+
+def test_what_raises_after_a_turn_does_not_keep_the_rest_from_following(pool):
+    followed = threading.Event()
+
+    def turn() -> None:
+        afterwards(break_off)
+        afterwards(followed.set)
+
+    turns = Turns(pool.submit, 1)
+    turns(Turn(turn))
+
+    assert followed.wait(2)
+    assert gets_a_turn(turns)
+
+
+def test_the_next_turn_of_a_thread_is_taken_although_something_before_it_raises(pool):
+    taken = threading.Event()
+
+    def turn() -> None:
+        afterwards(lambda: turns(Turn(taken.set)))
+        afterwards(break_off)
+
+    turns = Turns(pool.submit, 1)
+    turns(Turn(turn))
+
+    assert taken.wait(2)
+    assert gets_a_turn(turns)
+
+
+def test_a_thread_that_is_to_take_the_next_turn_does_not_keep_it_waiting_while_something_else_follows(pool):
+    goes_on, taken = threading.Event(), threading.Event()
+
+    def turn() -> None:
+        afterwards(lambda: turns(Turn(taken.set)))
+        afterwards(lambda: goes_on.wait(10))
+
+    turns = Turns(pool.submit, 1)
+    turns(Turn(turn))
+    try:
+        assert taken.wait(2)
+    finally:
+        goes_on.set()
+
+
+def test_where_no_thread_can_be_had_no_turn_is_lost():
+    """As when the pool is closing: what another thread would take is then taken in the middle of this one's."""
+    taken = []
+
+    def another() -> None:
+        taken.append("another's")
+        afterwards(lambda: None)
+
+    def turn() -> None:
+        afterwards(lambda: turns(Turn(lambda: taken.append("the thread's own"))))
+        afterwards(lambda: turns(Turn(another)))
+
+    turns = Turns(lambda thunk: thunk(), 2)
+    turns(Turn(turn))
+
+    assert sorted(taken) == ["another's", "the thread's own"]
+
+
+def test_two_kinds_of_turns_in_one_thread_do_not_wait_for_each_other_to_leave_it():
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        calls, batches = Turns(pool.submit, 1, stay=False), Turns(pool.submit, 1, stay=False)
+        began = time.monotonic()
+        calls(Turn(lambda: batches(Turn(done.set))))
+        assert done.wait(10)
+        took = time.monotonic() - began
+
+    assert took < Turns.STAYS / 2
+
+
+def test_a_lane_that_breaks_off_is_open_to_the_next(pool):
+    done = threading.Event()
+    lanes: Lanes[int, None] = Lanes(lambda item: break_off() if item == 0 else done.set(), print, pool.submit, lanes=1)
+    lanes.put([0])
+    time.sleep(0.05)
+    lanes.put([1])
+
+    assert done.wait(2)
+
+
+def test_what_follows_one_call_does_not_wait_until_a_lane_has_nothing_left(pool):
+    told, enough = threading.Event(), threading.Event()
+
+    def call(number: int) -> None:
+        time.sleep(0.005)
+        if number == 0:
+            afterwards(told.set)  # as a call that failed has its failure reported
+        elif not enough.is_set():
+            lanes.put([number + 1])
+
+    lanes: Lanes[int, None] = Lanes(call, print, Turns(pool.submit, 1), lanes=1)
+    lanes.put([0, 1])
+    try:
+        assert told.wait(2)
+    finally:
+        enough.set()
+
+
+def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back():
+    rng, steps, sagas = random.Random(7), 4, 300
+    seen: list[tuple[int, int]] = []
+    lock = threading.Lock()
+
+    def run(at: int, batch: list[tuple[int, int]]):
+        with lock:
+            seen.extend(batch)
+            pause, remains, later = rng.random() * 0.003, rng.random() < 0.3, rng.random() < 0.5
+        for saga, left in batch:
+            if left and later:
+                afterwards(partial(desks[(at + 1) % 5].put, [(saga, left - 1)]))
+            elif left:
+                desks[(at + 1) % 5].put([(saga, left - 1)])
+        return (lambda: time.sleep(pause)) if remains else None
+
+    with ThreadPoolExecutor(16) as pool:
+        turns = Turns(pool.submit, 2)
+        turns.STAYS = 0.002
+        desks = [Batches(lambda batch, at=at: run(at, batch), turns, at_most=4) for at in range(5)]
+        for saga in range(sagas):
+            desks[saga % 5].put([(saga, steps)])
+        until = time.monotonic() + 10
+        while (len(seen) < sagas * (steps + 1) or turns._free < 2 or turns._idle) and time.monotonic() < until:
+            time.sleep(0.005)
+
+    assert sorted(seen) == [(saga, left) for saga in range(sagas) for left in range(steps + 1)]
+    assert (turns._free, turns._idle, turns._waiting, turns._promised.empty()) == (2, 0, {}, True)
