@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.support.waiting import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 COMPENSATIONS = tuple(compensations_queue(service) for service in SERVICES)
 ALL_QUEUES = (ORCHESTRATOR, *SERVICES, *COMPENSATIONS)
+
+LOG_SHOWN = 40_000  # characters
 
 _numbers = count(1)
 
@@ -86,6 +89,14 @@ class Worker:
     def log(self) -> str:
         """What it has printed so far."""
         return Path(self._output.name).read_text()
+
+    def stacks_and_log(self) -> str:
+        """What each thread does at this moment and the end of the log, for whoever wonders why nothing moves."""
+        before = len(self.log())
+        self.process.send_signal(signal.SIGUSR1)  # Celery prints the stacks
+        with suppress(AssertionError):
+            wait_for(lambda: "LOCAL VARIABLES" in self.log()[before:], seconds=5)
+        return f"--- {self.name}\n{self.log()[-LOG_SHOWN:]}"
 
     def _end(self, sent: signal.Signals) -> None:
         self._signal_and_wait(sent)

@@ -38,7 +38,8 @@ class Workforce:
         try:
             wait_for(lambda: self._is_quiet() and self._is_quiet(), seconds=120)
         except AssertionError:
-            raise AssertionError(f"not quiet within 120 s: {self._unquiet()}") from None
+            told = "\n".join(worker.stacks_and_log() for worker in self._alive())
+            raise AssertionError(f"not quiet within 120 s: {self._unquiet()}\n{told}") from None
 
     def dismiss(self) -> None:
         """Stop the private workers."""
