@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 DOTENV := if [ -f .env ]; then set -a; . ./.env; set +a; fi
 
-.PHONY: help venv demo test lint up shell bench sweep soak chaos storm mutants stop clean
+.PHONY: help venv demo test lint up shell bench bench-peers sweep soak chaos storm mutants stop clean
 
 help:
 	@echo 'make demo   start everything on this machine, place a few hundred orders, show what happened'
@@ -13,7 +13,8 @@ help:
 	@echo 'make lint   ruff, mypy, the walls between services, Django checks'
 	@echo 'make up     run web, workers, beat and Flower under one supervisor, as .env or the environment says'
 	@echo 'make shell  a Python shell with the models'
-	@echo 'make bench  measure: ARGS="--orders 1000 --concurrency 8"'
+	@echo 'make bench  orders a second, latency, CPU an order: ARGS="--variants base,hot --rounds 3", "--scaling 1,2,4"'
+	@echo 'make bench-peers  the same beside Restate, DBOS and a plain Celery chain, which it installs apart'
 	@echo 'make sweep  kill, double and cut off real workers at every boundary that an order crosses'
 	@echo 'make soak   a million simulated sagas through chance: SAGAS=1000000 SEED=1'
 	@echo 'make chaos  random faults on a whole shop of real processes: MINUTES=5 SEED=1'
@@ -53,7 +54,7 @@ storm: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.mutants $(ARGS)
 
-test lint sweep soak storm mutants: export SHOP_DEBUG = true
+test lint bench-peers sweep soak storm mutants: export SHOP_DEBUG = true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -69,7 +70,10 @@ shell: $(VENV)/.demo
 	@$(DOTENV); exec $(PY) manage.py shell $(ARGS)
 
 bench: $(VENV)/.demo
-	@$(DOTENV); exec $(PY) manage.py bench $(ARGS)
+	@$(DOTENV); exec $(PY) -m deploy.guard $(PY) manage.py bench $(ARGS)
+
+bench-peers: $(VENV)/.demo
+	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m deploy.guard $(PY) -m deploy.peers $(ARGS)
 
 stop:
 	@if [ -x $(PY) ]; then $(PY) -m deploy.servers stop; fi

@@ -1,54 +1,114 @@
-"""`manage.py bench`: place orders through the engine and say how fast that was."""
+"""`manage.py bench`: how fast orders are placed, and what one costs."""
 
 import json
-import os
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.bench import cpu, run, workers
-from config.celery import app
-from inventory.services import top_up_stock
-from orchestration.participant.sealing import seal
+from config.bench import options as read
+from config.bench import sitting
+from config.bench.load import NothingHappens, Window
+from config.bench.measuring import Plan
+from config.bench.processes import INSTANT, Crew, NotReady, ended_by_sigterm
+from config.bench.variants import VARIANTS
+
+RUN_DIRECTORY = Path(__file__).resolve().parents[3] / ".run" / "bench"
 
 
 class Command(BaseCommand):
-    help = "Start checkouts through the engine in a closed loop, wait until each is decided, print the figures."
+    help = (
+        "Start workers (for http: web, too) and place orders against the configured servers: orders a second, latency "
+        "of completed orders from when they were due, CPU time an order. What else runs on this machine is measured "
+        "too. The orders stay."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--orders", type=int, default=1000)
-        parser.add_argument("--concurrency", type=int, default=32, help="sagas in flight")
-        parser.add_argument("--skus", type=int, default=1000, help="how many SKUs the orders spread over")
-        parser.add_argument("--workers", type=int, default=2, help="worker processes to start; 0: use those that run")
-        parser.add_argument("--threads", type=int, default=8, help="threads of each worker started")
-        parser.add_argument("--warmup", type=int, default=50, help="orders placed before the measurement")
-        parser.add_argument("--format", choices=("table", "json"), default="table")
+        what = parser.add_argument_group("what is measured").add_mutually_exclusive_group()
+        known = "; ".join(f"{name}: {variant.says}" for name, variant in VARIANTS.items())
+        what.add_argument("--variants", type=read.variants, default=list(VARIANTS), metavar="A,B", help=known)
+        what.add_argument(
+            "--scaling", type=read.whole_numbers, metavar="1,2,4", help="base and hot, with so many workers each"
+        )
+        what.add_argument(
+            "--memory",
+            type=read.whole_number,
+            metavar="N",
+            help="the workers' resident memory after every tenth of N sagas",
+        )
+        parser.add_argument("--rounds", type=read.whole_number, default=1, help="of all variants; medians are shown")
+        parser.add_argument("--seconds", type=read.seconds, default=20.0, help="of each measurement")
+        parser.add_argument("--warmup-seconds", type=read.seconds, default=5.0, help="before each measurement")
+        parser.add_argument("--concurrency", type=read.whole_number, default=64, help="orders in flight")
+        parser.add_argument("--skus", type=read.whole_number, default=1000, help="SKUs that orders spread over")
+        parser.add_argument("--workers", type=read.whole_number, default=1, help="worker processes")
+        parser.add_argument("--threads", type=read.whole_number, default=8, help="threads of each worker")
+        parser.add_argument(
+            "--sandbox", action="store_true", help="call the configured gateway and carrier, not instant ones"
+        )
+        parser.add_argument(
+            "--stored",
+            type=read.whole_number_or_0,
+            metavar="N",
+            help="have N ended sagas in the databases first, copies of one; they stay until --stored 0 removes them",
+        )
+        parser.add_argument(
+            "--output", type=Path, help="file for the figures as JSON (default: a new one in .run/bench)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for name in ("orders", "concurrency", "skus"):
-            if options[name] < 1:
-                raise CommandError(f"--{name}: must be at least 1")
-        plan = self._plan(options)
-        with app.connection_for_write() as connection:
-            settings.TOPOLOGY.declare(connection)
-        with workers.running(options["workers"], options["threads"]):
-            if options["warmup"]:
-                run.measure(run.Plan(options["warmup"], plan.concurrency, plan.skus, plan.payment_method))
-            before = cpu.seconds_by_part({os.getpid()})
-            measured = run.measure(plan)
-            after = cpu.seconds_by_part({os.getpid()})
-        spent = None if before is None or after is None else {part: after[part] - before[part] for part in after}
-        self._print(run.report(plan, measured, spent), options["format"])
+        plan = Plan(
+            Window(options["warmup_seconds"], options["seconds"]),
+            in_flight=options["concurrency"],
+            skus=options["skus"],
+            crew=Crew(options["workers"], options["threads"], {} if options["sandbox"] else INSTANT),
+        )
+        output = _writable(options["output"] or RUN_DIRECTORY / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json")
+        try:
+            with ended_by_sigterm():
+                report = self._sit(plan, options)
+        except (NotReady, NothingHappens) as error:
+            raise CommandError(str(error)) from error
+        output.write_text(json.dumps({"settings": _settings(options), **report}, indent=2) + "\n")
+        self.stdout.write(f"as JSON: {output}")
 
-    def _plan(self, options: dict[str, Any]) -> run.Plan:
-        skus = tuple(f"BENCH-{number:04}" for number in range(options["skus"]))
-        top_up_stock(units_by_sku=dict.fromkeys(skus, options["orders"] + options["warmup"]))
-        return run.Plan(options["orders"], options["concurrency"], skus, seal("tok_ok"))
+    def _sit(self, plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
+        tell = self.stdout.write
+        sitting.prepare(plan)
+        report: dict[str, Any] = {}
+        if options["stored"] is not None:
+            report["database_bytes"] = sitting.store(options["stored"], plan, tell)
+        if options["memory"]:
+            report["resident_mib"] = resident = sitting.remember(options["memory"], plan, tell)
+            tell(sitting.memory_table(resident))
+            return report
+        measured = sitting.Sitting(tell)
+        if options["scaling"]:
+            measured.scale(plan, options["scaling"], rounds=options["rounds"])
+        else:
+            measured.measure(plan, options["variants"], rounds=options["rounds"])
+        tell(f"\n{measured.table()}\n")
+        return report | measured.as_json()
 
-    def _print(self, figures: dict[str, Any], form: str) -> None:
-        if form == "json":
-            self.stdout.write(json.dumps(figures, indent=2))
-            return
-        for name, value in figures.items():
-            self.stdout.write(f"{name:26} {value}")
+
+def _writable(output: Path) -> Path:
+    """Find out before anything is measured.
+
+    :raises CommandError: when the figures could not be written there.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("a") as file:
+            is_new = file.tell() == 0
+        if is_new:
+            output.unlink()
+    except OSError as error:
+        raise CommandError(f"--output {output}: {error.strerror}") from None
+    return output
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, for whoever reads the file later."""
+    names = ("variants", "scaling", "rounds", "seconds", "warmup_seconds", "concurrency", "skus", "workers", "threads")
+    return {name: options[name] for name in (*names, "sandbox", "stored")}

@@ -1,0 +1,117 @@
+"""`make bench-peers`: this shop and its peers in turns, on the same servers; and what is demanded of their ratios."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from config import env
+from config.bench import options as read
+from config.bench.figures import Figures, medians
+from config.bench.processes import PROJECT, ended_by_sigterm
+from config.bench.table import number, table
+from deploy.peers import environment, ours
+from deploy.peers.comparison import OURS, compare, comparison_table
+from deploy.peers.measure import PEERS
+
+VARIANTS = ["base", "low", "load", "declines", "hot"]
+
+
+@dataclass
+class Comparison:
+    """Rounds of figures, by who was measured and variant."""
+
+    rounds: list[dict[str, dict[str, Figures]]] = field(default_factory=list)
+
+    def one_more_round(self, asked: argparse.Namespace) -> None:
+        """Measure everybody once, one after another."""
+        self.rounds.append({})
+        for who in (OURS, *asked.peers):
+            self.rounds[-1][who] = found = _measure(who, asked)
+            for variant, figures in found.items():
+                told = f"{number(figures.orders_per_second)} orders/s  p50 {number(figures.p50_ms)} ms"
+                print(f"round {len(self.rounds)}  {who:8} {variant:9} {told}", flush=True)
+
+    def medians(self) -> dict[str, Figures]:
+        """Give the medians of all rounds, variant after variant."""
+        names = [(variant, who) for variant in VARIANTS for who in self.rounds[0] if variant in self.rounds[0][who]]
+        return {f"{variant} {who}": medians([each[who][variant] for each in self.rounds]) for variant, who in names}
+
+    def as_json(self) -> dict[str, Any]:
+        """Give all as plain values."""
+        ratios = [
+            {"what": each.demand.says, "is": each.value, "demanded": each.demand.bound(), "met": each.is_met}
+            for each in compare(self.rounds)
+        ]
+        rounds = [
+            {who: {name: figures.as_json() for name, figures in found.items()} for who, found in each.items()}
+            for each in self.rounds
+        ]
+        return {"ratios": ratios, "rounds": rounds}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure in rounds, print, write the file."""
+    asked = _arguments(arguments)
+    try:
+        asked.output.parent.mkdir(parents=True, exist_ok=True)
+        with ended_by_sigterm():
+            comparison = _compare(asked)
+    except (env.BadSetting, environment.NotInstalled, ours.Failed, OSError) as error:
+        print(f"bench-peers: {error}", file=sys.stderr)
+        return 1
+    print(f"\n{table(comparison.medians())}\n\n{comparison_table(compare(comparison.rounds))}\n")
+    settings = {name: str(value) for name, value in vars(asked).items()}
+    asked.output.write_text(json.dumps({"settings": settings, **comparison.as_json()}, indent=2) + "\n")
+    print(f"as JSON: {asked.output}")
+    return 0
+
+
+def _compare(asked: argparse.Namespace) -> Comparison:
+    env.read()  # what is wrong with it shows now
+    environment.make(asked.environment)
+    comparison = Comparison()
+    for _ in range(asked.rounds):
+        comparison.one_more_round(asked)
+    return comparison
+
+
+def _measure(who: str, asked: argparse.Namespace) -> dict[str, Figures]:
+    variants = ["--variants", ",".join(asked.variants)]
+    spans = ["--seconds", str(asked.seconds), "--warmup-seconds", str(asked.warmup_seconds)]
+    sizes = ["--concurrency", str(asked.concurrency), "--skus", str(asked.skus)]
+    if who == OURS:
+        return ours.measure([*variants, *spans, *sizes])
+    module = [sys.executable, "-m", "deploy.peers.measure", who, "--environment", str(asked.environment)]
+    return ours.read(json.loads(ours.run([*module, *variants, *spans, *sizes], {})))
+
+
+def _peers(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in PEERS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PEERS)}")
+    return names
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    new = PROJECT / ".run" / "bench" / f"peers-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    parser = argparse.ArgumentParser(prog="python -m deploy.peers", description=__doc__)
+    parser.add_argument("--peers", type=_peers, default=list(PEERS), help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--variants", type=read.variants, default=VARIANTS, help=f"of {', '.join(VARIANTS)}")
+    parser.add_argument("--rounds", type=read.whole_number, default=3)
+    parser.add_argument("--seconds", type=read.seconds, default=20.0, help="of each measurement")
+    parser.add_argument("--warmup-seconds", type=read.seconds, default=5.0, help="before each measurement")
+    parser.add_argument("--concurrency", type=read.whole_number, default=64, help="orders in flight")
+    parser.add_argument("--skus", type=read.whole_number, default=1000)
+    parser.add_argument("--environment", type=Path, default=environment.DIRECTORY, help="where the peers' packages are")
+    parser.add_argument("--output", type=Path, default=new, help="file for the figures as JSON")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What a peer is asked to do, and where."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.bench.load import Happened, Window
+from config.bench.spent import Meter
+from config.bench.variants import Variant
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One measurement; `base_per_second` is what this peer did as base."""
+
+    variant: Variant
+    window: Window
+    in_flight: int
+    skus: int
+    base_per_second: float | None = None
+
+    def skus_bought(self) -> int:
+        """Tell how many SKUs the orders spread over."""
+        return 1 if self.variant.one_sku else self.skus
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a peer runs: its interpreter and packages, a directory for its data, the servers, the record file."""
+
+    environment: Path
+    data: Path
+    records: Path
+    broker_url: str
+    meter: Callable[[dict[int, str]], Meter]
+
+    @property
+    def python(self) -> str:
+        """The interpreter that has the peers' packages."""
+        return str(self.environment / "venv" / "bin" / "python")
+
+
+Measure = Callable[[Asked], Happened]
+Peer = Callable[[Place], AbstractContextManager[Measure]]
+"""Runs a peer for the length of a block, which measures it."""

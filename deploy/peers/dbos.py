@@ -1,0 +1,45 @@
+"""Peer: DBOS Transact, two processes that start and run their workflows, four at a time each."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from config.bench import load, processes
+from config.bench.load import Happened
+from config.bench.records import Tail
+from deploy.peers.asked import Asked, Measure, Place
+
+PROCESSES = 2
+THREADS = 4
+SYSTEM_DATABASE = "dbos"
+
+
+@contextmanager
+def running(place: Place) -> Iterator[Measure]:
+    """Have its system database ready; its processes run while they are measured."""
+    subprocess.run([*_command(place), "--migrate"], cwd=processes.PROJECT, check=True, capture_output=True)
+    yield partial(_measure, place)
+
+
+def _measure(place: Place, asked: Asked) -> Happened:
+    tail = Tail(place.records)
+    tail.skip()
+    commands = [[*_command(place), *_what(asked, number)] for number in range(PROCESSES)]
+    with processes.running(commands, {}) as members:
+        look = place.meter({member.pid: "workers" for member in members}).read
+        happened = load.watch(tail=tail, window=asked.window, look=look)
+        processes.end(members)
+    load.drain(happened, tail, asked.window)
+    return happened
+
+
+def _command(place: Place) -> list[str]:
+    return [place.python, "-m", "deploy.peers.dbos_service"]
+
+
+def _what(asked: Asked, number: int) -> list[str]:
+    per_second = asked.variant.rate(asked.base_per_second)
+    poisson = ["--per-second", str(per_second / PROCESSES)] if per_second else []
+    counts = ["--number", str(number), "--threads", str(THREADS), "--skus", str(asked.skus_bought())]
+    return [*counts, "--declined-every", str(asked.variant.declined_every), *poisson]
