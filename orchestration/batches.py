@@ -83,8 +83,8 @@ class Turns:
                 self._waiting[turn] = time.monotonic()
                 return
             self._free -= 1
-        if _here.next_of is self:
-            _here.next_of, _here.next = None, turn
+        if HERE.next_of is self:
+            HERE.next_of, HERE.next = None, turn
         else:
             self._give(turn)
 
@@ -99,13 +99,13 @@ class Turns:
 
     def _serve(self, turn: Turn) -> None:
         serving: Turn | None = turn
-        with _here.anew():
+        with HERE.anew():
             while serving is not None:
                 serving = self._taken(serving) or self._stay()
 
     def _taken(self, turn: Turn) -> Turn | None:
         """Take the turn, do what follows it when others may have theirs; give the next turn for this thread, if any."""
-        remains, following = _here.done_with_what_follows(turn)
+        remains, following = HERE.done_with_what_follows(turn)
         if remains:
             following.append(remains)
         if not following:
@@ -114,11 +114,11 @@ class Turns:
             self._give(waiting)
         *most, last = following
         for each in most:
-            _done(each)
-        _here.next_of, _here.next = self, None
-        _done(last)
-        _here.next_of = None
-        return _here.next
+            done_or_logged(each)
+        HERE.next_of, HERE.next = self, None
+        done_or_logged(last)
+        HERE.next_of = None
+        return HERE.next
 
     def _next(self) -> Turn | None:
         with self._lock:
@@ -173,23 +173,24 @@ class _Here(threading.local):
         """Do it; give what it gives and what is to follow it."""
         before, self.following = self.following, []
         try:
-            return _done(do), self.following
+            return done_or_logged(do), self.following
         finally:
             self.following = before
 
 
-_here = _Here()
+HERE = _Here()
+"""Of the thread that asks."""
 
 
 def afterwards(thunk: Thunk) -> None:
     """Do it when this thread's turn is over, so that nobody who waits for one is held up; outside of turns, at once."""
-    if _here.following is None:
+    if HERE.following is None:
         thunk()
     else:
-        _here.following.append(thunk)
+        HERE.following.append(thunk)
 
 
-def _done(do: Callable[[], R]) -> R | None:
+def done_or_logged(do: Callable[[], R]) -> R | None:
     """Do it. What it raises is a bug, which must not keep others from what they wait for."""
     try:
         return do()
@@ -235,73 +236,3 @@ class Batches(Generic[T]):
         if goes_on:
             self._start(self._turn)
         return remains
-
-
-class Lanes(Generic[T, R]):
-    """Does things one after the other in the thread that brings them, and side by side once they take their time.
-
-    What they come to is handed to `tell`, as soon as it is known or, for those done one after the other, at their end;
-    None is nothing to tell.
-    """
-
-    QUICK = 0.002  # seconds
-
-    def __init__(self, do: Callable[[T], R | None], tell: Callable[[list[R]], None], start: Start, lanes: int) -> None:
-        self._do, self._tell, self._start, self._free = do, tell, start, lanes
-        self._waiting: deque[T] = deque()
-        self._quick = False  # until one was seen to be
-        self._lock = threading.Lock()
-
-    def put(self, items: Iterable[T]) -> None:
-        """Have them done; come back when that is so, or when others see to it."""
-        with self._lock:
-            self._waiting.extend(items)
-        self._open()
-
-    def _open(self) -> None:
-        with self._lock:
-            here = self._quick
-            opened = min(self._free, 1 if here else len(self._waiting))
-            self._free -= opened
-        for _ in range(opened):
-            if here:
-                self._drain_here()
-            else:
-                self._start(Turn(self._drain))
-
-    def _drain(self) -> None:
-        while (item := self._next()) is not None:
-            _, following = _here.done_with_what_follows(partial(self._do_and_tell, item))
-            for each in following:  # now: a lane may have no end
-                _done(each)
-
-    def _do_and_tell(self, item: T) -> None:
-        if results := self._done(item):
-            self._tell(results)
-
-    def _drain_here(self) -> None:
-        results: list[R] = []
-        while (item := self._next()) is not None:
-            results += _done(partial(self._done, item)) or []
-            if not self._quick:  # this thread has other things to do
-                with self._lock:
-                    self._free += 1
-                self._open()
-                break
-        if results:
-            self._tell(results)
-
-    def _done(self, item: T) -> list[R]:
-        began = time.monotonic()
-        try:
-            result = self._do(item)
-        finally:
-            self._quick = time.monotonic() - began < self.QUICK
-        return [] if result is None else [result]
-
-    def _next(self) -> T | None:
-        with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._free += 1
-            return None

@@ -12,10 +12,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from orchestration.batches import Batches, Lanes, Room, Thunk
+from orchestration.batches import Batches, Room, Thunk
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action, Compensation
 from orchestration.itinerary import bar_task
+from orchestration.lanes import Lanes
 from orchestration.participant import handler, outside_handler
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.outcomes import Done, Refused

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.batches import Batches, Lanes, Turn, Turns, afterwards, at_once
+from orchestration.batches import Batches, Turn, Turns, afterwards, at_once
+from orchestration.lanes import Lanes
 
 
 class Later:

@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from orchestration.batches import Batches, Lanes, Turn, Turns, afterwards
+from orchestration.batches import Batches, Turn, Turns, afterwards
+from orchestration.lanes import Lanes
 
 
 @pytest.fixture

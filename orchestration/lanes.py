@@ -1,0 +1,83 @@
+"""Things done one after the other while they are quick, and side by side once they take their time."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Generic, TypeVar
+
+from orchestration.batches import HERE, Start, Turn, done_or_logged
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Lanes(Generic[T, R]):
+    """Does things one after the other in the thread that brings them, and side by side once they take their time.
+
+    What they come to is handed to `tell`, as soon as it is known or, for those done one after the other, at their end;
+    None is nothing to tell.
+    """
+
+    QUICK = 0.002  # seconds
+
+    def __init__(self, do: Callable[[T], R | None], tell: Callable[[list[R]], None], start: Start, lanes: int) -> None:
+        self._do, self._tell, self._start, self._free = do, tell, start, lanes
+        self._waiting: deque[T] = deque()
+        self._quick = False  # until one was seen to be
+        self._lock = threading.Lock()
+
+    def put(self, items: Iterable[T]) -> None:
+        """Have them done; come back when that is so, or when others see to it."""
+        with self._lock:
+            self._waiting.extend(items)
+        self._open()
+
+    def _open(self) -> None:
+        with self._lock:
+            here = self._quick
+            opened = min(self._free, 1 if here else len(self._waiting))
+            self._free -= opened
+        for _ in range(opened):
+            if here:
+                self._drain_here()
+            else:
+                self._start(Turn(self._drain))
+
+    def _drain(self) -> None:
+        while (item := self._next()) is not None:
+            _, following = HERE.done_with_what_follows(partial(self._do_and_tell, item))
+            for each in following:  # now: a lane may have no end
+                done_or_logged(each)
+
+    def _do_and_tell(self, item: T) -> None:
+        if results := self._done(item):
+            self._tell(results)
+
+    def _drain_here(self) -> None:
+        results: list[R] = []
+        while (item := self._next()) is not None:
+            results += done_or_logged(partial(self._done, item)) or []
+            if not self._quick:  # this thread has other things to do
+                with self._lock:
+                    self._free += 1
+                self._open()
+                break
+        if results:
+            self._tell(results)
+
+    def _done(self, item: T) -> list[R]:
+        began = time.monotonic()
+        try:
+            result = self._do(item)
+        finally:
+            self._quick = time.monotonic() - began < self.QUICK
+        return [] if result is None else [result]
+
+    def _next(self) -> T | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free += 1
+            return None
