@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from orchestration import letters
 from orchestration.letters import Letter, Unroutable, post
 from tests.support import broker
+from tests.support.broker import talking_to
 
 
 @pytest.fixture(autouse=True)
@@ -89,11 +90,14 @@ def test_a_line_whose_letter_was_turned_away_goes_on():
 
 
 def test_a_broker_that_is_not_there_is_an_error():
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(current_app.conf, "broker_write_url", "amqp://guest:guest@127.0.0.1:1//")
+    # Not by patching `broker_write_url`: what is put back would from then on go before `broker_url`.
+    with talking_to("amqp://guest:guest@127.0.0.1:1//"), pytest.raises(OperationalError):
+        post([letter(1)])
 
-        with pytest.raises(OperationalError):
-            post([letter(1)])
+
+def test_the_broker_for_writing_is_the_one_for_reading():
+    assert current_app.conf.broker_write_url == current_app.conf.broker_url == current_app.conf.broker_read_url
+    assert current_app.conf.get("broker_write_url") is None
 
 
 def test_a_broker_that_confirms_nothing_is_an_error_and_its_line_is_let_go(monkeypatch):
