@@ -203,14 +203,16 @@ class Batches(Generic[T]):
     """Hands what is put in to `run`, in batches of up to `at_most`, in order, one at a time.
 
     `run` may return what remains to be done with its batch; the next batch does not wait for that. What `run` raises is
-    logged: it must lose nothing.
+    logged: it must lose nothing. One that `overtakes` goes before larger ones.
     """
 
-    def __init__(self, run: Callable[[list[T]], Thunk | None], start: Start, *, at_most: int = AT_MOST) -> None:
+    def __init__(
+        self, run: Callable[[list[T]], Thunk | None], start: Start, *, at_most: int = AT_MOST, overtakes: bool = False
+    ) -> None:
         self._run, self._start, self._at_most = run, start, at_most
         self._waiting: deque[T] = deque()
         self._runs = False
-        self._turn = Turn(self._run_next, lambda: len(self._waiting))
+        self._turn = Turn(self._run_next, lambda: len(self._waiting) + (at_most if overtakes else 0))
         self._lock = threading.Lock()
 
     def put(self, items: Iterable[T]) -> None:

@@ -31,6 +31,7 @@ from orchestration.batches import ALONE, Batches, Room, Thunk, Turns, afterwards
 from orchestration.canvas import Received
 from orchestration.endings import Ending, Opening
 from orchestration.letters import Letter, Unroutable, post
+from orchestration.routes import queue_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class _Desk:
         self._task, self._app, self._consumer = task, app, consumer
         room = _room_of(consumer)
         work = type(task).opened(self._end, room)
-        self._batches: Batches[Received] = Batches(partial(self._carry_out, work), room.batches)
+        overtakes = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
+        self._batches: Batches[Received] = Batches(partial(self._carry_out, work), room.batches, overtakes=overtakes)
         self._desks = _desks_of(consumer)
         self._desks[task.name] = self
 

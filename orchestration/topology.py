@@ -41,6 +41,10 @@ class Topology:
         names = [ORCHESTRATOR, *SERVICES, *(compensations_queue(service) for service in SERVICES)]
         return tuple(self._queue(self.name(name)) for name in names)
 
+    def is_for_compensations(self, queue: str) -> bool:
+        """Whether the queue of this name at the broker is one that overtakes the others."""
+        return queue in {self.name(compensations_queue(service)) for service in SERVICES}
+
     @property
     def dead_letter_queue(self) -> Queue:
         return Queue(

@@ -150,7 +150,7 @@ class _Outside:
         self._participant, self._end = participant, end
         self._begin = partial(outside_handler.begin, participant, command, work)
         self._conclude = partial(outside_handler.conclude, participant, command, work)
-        self._replies = Batches(self._take_down, room.batches)
+        self._replies = Batches(self._take_down, room.batches, overtakes=isinstance(command, Compensation))
         self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE)
 
     def __call__(self, errands: Sequence[Errand]) -> Thunk | None:

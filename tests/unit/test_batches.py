@@ -149,6 +149,24 @@ def test_the_largest_batch_is_next():
     assert order == [3, 2, 1]
 
 
+def test_what_overtakes_goes_before_larger_batches():
+    order, done = [], threading.Semaphore(0)
+
+    def run(name: str) -> None:
+        order.append(name)
+        done.release()
+
+    with ThreadPoolExecutor(2) as pool:
+        turns = Turns(pool.submit, 1)
+        goes_on = held(turns)
+        Batches[int](lambda _: run("actions"), turns).put(range(9))
+        Batches[int](lambda _: run("compensation"), turns, overtakes=True).put([1])
+        goes_on.set()
+        assert all(done.acquire(timeout=10) for _ in range(2))
+
+    assert order == ["compensation", "actions"]
+
+
 def test_a_small_batch_loses_patience(monkeypatch):
     monkeypatch.setattr(Turns, "PATIENCE", -1.0)
     order, done = [], threading.Semaphore(0)
