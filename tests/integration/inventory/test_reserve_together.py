@@ -183,9 +183,9 @@ def touch(**changes: int) -> None:
 
 def _touch(changes: Mapping[str, int]) -> None:
     try:
-        with connections["inventory"].cursor() as cursor:
-            cursor.execute("SET lock_timeout = 200")
-        Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
+        with transaction.atomic(using="inventory"), connections["inventory"].cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 200")  # the next who gets this connection has the usual one
+            Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
     finally:
         connections.close_all()
 
