@@ -68,7 +68,7 @@ class Turns:
     STAYS = 0.5  # seconds
 
     def __init__(self, spawn: Callable[[Thunk], None], at_a_time: int, *, stay: bool = True) -> None:
-        self._spawn, self._at_a_time, self._free = spawn, at_a_time, at_a_time
+        self._spawn, self._free = spawn, at_a_time
         self._may_stay = at_a_time if stay else 0
         self._waiting: dict[Turn, float] = {}
         """With the time since when."""

@@ -110,14 +110,15 @@ class _Desk:
 
     def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
         """Put what follows on its desk, where this worker has that; give the rest."""
-        rest, here = [], defaultdict[str, list[Received]](list)
+        rest, gone, here = [], [], defaultdict[str, list[Received]](list)
         for ending in endings:
             if letter := self._next_here(ending):
+                gone.append(ending)
                 here[letter.task].append(_gone_on(letter, ending.message.delivery.begun_by))
             else:
                 rest.append(ending)
-        if here and self._is_watched():
-            self._consumer.call_soon_ack(partial(_tell_gone_on, [ending for ending in endings if ending not in rest]))
+        if gone and self._is_watched():
+            self._consumer.call_soon_ack(partial(_tell_gone_on, gone))
         for task, messages in here.items():
             self._desks[task].put(messages)
         return rest
