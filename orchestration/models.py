@@ -4,7 +4,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.states import ENDED, Kind, Phase
+
+__all__ = ("ALIAS", "AuditFinding", "AuditRun", "Marker", "SagaInstance", "SagaLogEntry")
 
 ALIAS = "orchestration"
 _ENDS = [phase for phase in Phase if phase in ENDED]  # in one order, or every run would ask for a migration
