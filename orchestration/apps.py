@@ -8,3 +8,6 @@ class OrchestrationApp(AppConfig):
 
     def ready(self) -> None:
         from orchestration import checks, tasks, worker  # noqa: F401  they register themselves
+        from orchestration.telemetry import listening
+
+        listening.listen()

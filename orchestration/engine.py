@@ -115,6 +115,7 @@ class Engine:
             self.store.insert(instance, entries, then=lambda: self._send(instance, Forward(0)))
         except IntegrityError as error:
             return self._earlier(origin, error)
+        signals.tell_moved([(instance, entries)])
         return Started(saga_id, created=True)
 
     def apply(self, saga_id: UUID, event: Event, *, now: datetime, known: Mapping[str, Any] = NOTHING) -> SagaInstance:
@@ -196,13 +197,12 @@ class Engine:
         return outcomes
 
     def _follow(self, moves: Sequence[_Move], taken: Collection[UUID]) -> None:
-        """Send what is decided, and say what has ended."""
+        """Send what is decided, and say what has moved."""
         moves = [move for move in moves if move.decided.pk in taken]
         for move in moves:
             if move.command is not None:
                 self._send(move.decided, move.command)
-        if ended := [move.decided for move in moves if move.decided.phase in ENDED]:
-            signals.sagas_ended.send_robust(sender=type(self), sagas=ended)
+        signals.tell_moved([(move.decided, move.change.entries) for move in moves])
 
     def _send(self, instance: SagaInstance, command: Command) -> None:
         """Dispatch after the commit; what cannot be sent now is due again soon, and the caller never hears of it."""

@@ -4,15 +4,22 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
 from orchestration import recovery
 from orchestration.participant import settling
 from orchestration.participant.participant import participants
+from orchestration.telemetry import shared_counts
 from orchestration.topology import ORCHESTRATOR
 
 _stopped = threading.Event()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def start_handing_over_counts(**_: Any) -> None:
+    """Start it before a pool forks."""
+    shared_counts.start()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

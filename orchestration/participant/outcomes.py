@@ -1,6 +1,6 @@
 """How an action can end at a participant. Anything else it raises is a failure: nobody knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.contracts.codec import encode
@@ -14,11 +14,14 @@ class Done:
     """`answer` holds the facts that later steps may need, JSON-ready."""
 
     answer: dict[str, Any]
+    repeated: bool = field(default=False, compare=False)
+    """Whether it was said before."""
 
 
 @dataclass(frozen=True)
 class Refused:
     refusal: dict[str, Any]
+    repeated: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ Outcome = Done | Refused | Barred
 def outcome_of(row: Row) -> Outcome:
     """What an action repeats when it finds this row: word for word what was said before."""
     if row.status == Status.DONE:
-        return Done(row.answer or {})
+        return Done(row.answer or {}, repeated=True)
     if row.status == Status.REFUSED:
-        return Refused(row.refusal or {})
+        return Refused(row.refusal or {}, repeated=True)
     return Barred()
 
 

@@ -1,9 +1,10 @@
 """Messages to a participant carried out: what was asked, what was done, and how their chains go on."""
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -33,9 +34,10 @@ Carried = dict[str, Any]
 
 @dataclass(frozen=True)
 class GoesOn:
-    """The next link follows, with this."""
+    """The next link follows, with this; `repeated` when the step had been done before."""
 
     carried: Carried
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Diverted:
 
     carried: Carried
     refusal: dict[str, Any]
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,12 @@ Next = GoesOn | Diverted | Halted | Exception
 
 @dataclass(frozen=True, eq=False)
 class Errand:
-    """One message, read; `message` is what its deliverer knows it by."""
+    """One message, read; `message` is what its deliverer knows it by, `began` monotonic seconds."""
 
     message: Any
     call: Call
     carried: Carried
+    began: float = field(default_factory=time.monotonic)
 
 
 OfSaga = Mapping[UUID, list[Errand]]
@@ -223,12 +227,12 @@ def _following(participant: Participant, errand: Errand, result: Any) -> Next:
     match result:
         case Exception():
             return result
-        case Done(answer):
+        case Done(answer, repeated):
             at: datetime = participant.rows.now()
             trail = [*carried["trail"], [call.step, at.isoformat()]]
-            return GoesOn({"known": carried["known"] | answer, "trail": trail})
-        case Refused(refusal):
-            return Diverted(carried, refusal)
+            return GoesOn({"known": carried["known"] | answer, "trail": trail}, repeated)
+        case Refused(refusal, repeated):
+            return Diverted(carried, refusal, repeated)
         case BarSettled(holds):
             return GoesOn({**carried, "barred": holds})
         case _:

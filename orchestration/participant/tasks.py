@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.conf import settings
 
-from orchestration import canvas
+from orchestration import canvas, signals
 from orchestration.batches import Room
 from orchestration.canvas import Received
 from orchestration.contracts.codec import Malformed
@@ -57,6 +57,7 @@ def _open(making: Making, end: End, room: Room) -> Work:
     """Make a task's work: messages in, letters out."""
 
     def told(ended: Sequence[tuple[Errand, Next]]) -> None:
+        signals.steps_carried_out.send_robust(sender=None, ended=ended)
         end([_ending(errand, follows) for errand, follows in ended])
 
     perform = making(told, room)

@@ -1,0 +1,122 @@
+"""What is counted and how it is shown: right sums, right buckets, nothing that is not declared."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prometheus_client import generate_latest
+
+from orchestration import signals
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.participant.breaker import BreakerOpen
+from orchestration.participant.performing import Diverted, Errand, GoesOn, Halted, Next
+from orchestration.participant.rows import Call
+from orchestration.states import Kind
+from orchestration.telemetry import counted, counts
+from orchestration.telemetry.families import families
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    counts.take()
+
+
+def errand(task: str = "payments.authorise_payment", step: str = "authorise_payment") -> Errand:
+    return Errand(SimpleNamespace(task=task), Call(uuid4(), step, 1), {})
+
+
+def carried_out(*ends: Next, **task: str) -> dict[counted.Key, float]:
+    """What is counted when messages end so; times apart."""
+    signals.steps_carried_out.send_robust(sender=None, ended=[(errand(**task), end) for end in ends])
+    return {key: by for key, by in counts.take().items() if key[0] != counted.STEP.name}
+
+
+def moved(*kinds: tuple[Kind, str, dict[str, Any]], **columns: Any) -> dict[counted.Key, float]:
+    saga = SagaInstance(definition="checkout.v1", created_at=NOON, **columns)
+    entries = [SagaLogEntry(kind=kind, step=step, detail=detail) for kind, step, detail in kinds]
+    signals.tell_moved([(saga, entries)])
+    return dict(counts.take())
+
+
+def text_of(values: dict[counted.Key, float]) -> list[str]:
+    registry: Any = SimpleNamespace(collect=lambda: families(values))
+    return [line for line in generate_latest(registry).decode().splitlines() if line[0] != "#"]
+
+
+def test_each_end_of_a_message_is_counted_by_its_word() -> None:
+    ends: list[Next] = [GoesOn({}), GoesOn({}), Diverted({}, {}), Halted({}), BreakerOpen("b", NOON), ValueError("?")]
+    outcomes = {key[3]: by for key, by in carried_out(*ends).items()}
+    assert outcomes == {"done": 2, "refused": 1, "barred": 1, "breaker_open": 1, "failed": 1}
+
+
+def test_what_repeats_the_ledger_is_a_duplicate() -> None:
+    found = carried_out(GoesOn({}, repeated=True), Diverted({}, {}, repeated=True), GoesOn({}))
+    assert found[counted.DUPLICATES.key("authorise_payment")] == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "operation"),
+    [
+        ("payments.authorise_payment", "action"),
+        ("payments.refund_payment", "compensation"),
+        ("orders.bar", "bar"),
+    ],
+)
+def test_a_task_is_known_by_what_it_does(task: str, operation: str) -> None:
+    [key] = carried_out(GoesOn({}), task=task)
+    assert key[2] == operation
+
+
+def test_a_message_is_timed_from_its_being_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = replace(errand(), began=7.0)
+    monkeypatch.setattr("orchestration.telemetry.listening.time.monotonic", lambda: 7.015625)
+    signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({}))])
+    lines = text_of(dict(counts.take()))
+    at = 'saga_step_seconds_bucket{le="%s",operation="action",step="authorise_payment"} %s'
+    assert at % ("0.01", "0.0") in lines
+    assert at % ("0.025", "1.0") in lines
+    assert at % ("+Inf", "1.0") in lines
+    assert 'saga_step_seconds_sum{operation="action",step="authorise_payment"} 0.015625' in lines
+
+
+def test_a_failed_try_is_a_retry_unless_the_saga_is_given_up_or_the_step_parked() -> None:
+    failed = (Kind.FAILED, "capture_payment", {"class": "Timeout"})
+    assert moved(failed) == {counted.RETRIES.key("capture_payment", "Timeout"): 1}
+    assert moved(failed, (Kind.PARKED, "capture_payment", {"class": "Timeout"})) == {
+        counted.PARKINGS.key("capture_payment", "Timeout"): 1
+    }
+    assert moved(failed, (Kind.GAVE_UP, "", {"code": "step_failed"})) == {
+        counted.GIVEN_UP.key("checkout.v1", "step_failed"): 1
+    }
+
+
+def test_refusals_are_counted_by_their_code() -> None:
+    refused = (Kind.REFUSED, "reserve_stock", {"code": "out_of_stock"})
+    sent = (Kind.SENT, "", {"what": "undo"})
+    assert moved(refused, sent) == {
+        counted.REFUSALS.key("reserve_stock", "out_of_stock"): 1,
+        counted.DISPATCHES.key("checkout.v1", "undo", "false"): 1,
+    }
+
+
+def test_a_saga_is_timed_from_start_to_end() -> None:
+    found = moved((Kind.COMPLETED, "", {}), phase="completed", ended_at=NOON + timedelta(seconds=7))
+    assert found[counted.ENDED.key("checkout.v1", "completed")] == 1
+    assert found[(counted.END_TO_END.name, "checkout.v1", "completed", counted.SUM)] == 7
+
+
+def test_what_another_version_has_counted_is_left_out() -> None:
+    assert text_of({("saga_of_yesterday_total", "x"): 1, (counted.STARTED.name, "checkout.v1", "more"): 1}) == []
+
+
+def test_buckets_have_no_gap_at_their_bounds() -> None:
+    for bound in counted.QUICK:
+        (key, _), _ = counted.STEP.seen(bound, "s", "action")
+        assert counted.QUICK[int(key[-1])] == bound
+    (key, _), _ = counted.STEP.seen(31, "s", "action")
+    assert int(key[-1]) == len(counted.QUICK)
