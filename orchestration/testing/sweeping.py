@@ -118,12 +118,13 @@ def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults:
 
 
 def _cases(saga: Saga, request: Any, fakes: Mapping[str, Fake], every_nth_pair: int | None) -> Iterator[Case]:
-    for path in paths(saga, fakes):
-        undisturbed = run(saga, request, fakes, path, ())
-        yield undisturbed
-        if undisturbed.broken:
-            continue
-        faults = list(_faults_at(undisturbed.crossed))
+    """Each path as it is; then, if all of them ended as they should, each path with each fault."""
+    undisturbed = [(path, run(saga, request, fakes, path, ())) for path in paths(saga, fakes)]
+    yield from (case for _, case in undisturbed)
+    if any(case.broken for _, case in undisturbed):
+        return
+    for path, case in undisturbed:
+        faults = list(_faults_at(case.crossed))
         for fault in faults:
             yield run(saga, request, fakes, path, [fault])
         if every_nth_pair:
