@@ -3,6 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+# Processes that share the tests out; most tests wait most of the time.
+JOBS ?= 3
 DOTENV := if [ -f .env ]; then set -a; . ./.env; set +a; fi
 
 .PHONY: help venv demo test lint up shell bench bench-peers sweep soak chaos storm mutants stop clean
@@ -37,7 +39,7 @@ demo: $(VENV)/.demo
 	@exec $(PY) -m deploy.guard $(PY) -m deploy.demo
 
 test: $(VENV)/.dev
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m pytest $(ARGS)
+	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 sweep: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && SWEEP=all exec $(PY) -m pytest tests/faults $(ARGS)

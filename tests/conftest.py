@@ -41,13 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Workers see only what is committed, so every test here commits, on every alias.
 
     Tests with workers go last, those that share one before the others: its recovery would look after the sagas that
-    other tests leave overdue.
+    other tests leave overdue. What takes minutes goes first, or one process would be at it when the others have ended.
     """
     marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
     for item in items:
         if _is_acceptance(item):
             item.add_marker(marker)
-    items.sort(key=lambda item: (_is_acceptance(item), "start_worker" in getattr(item, "fixturenames", ())))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
+    takes_minutes = item.get_closest_marker("minutes") is not None
+    return not takes_minutes, _is_acceptance(item), "start_worker" in getattr(item, "fixturenames", ())
 
 
 def _is_acceptance(item: pytest.Item) -> bool:
@@ -84,7 +89,11 @@ def shared_worker(workforce: Workforce, clean_slate: None) -> Worker:
 
 @pytest.fixture
 def start_worker(workforce: Workforce, clean_slate: None, settings) -> Callable[..., Worker]:
-    """Start private workers, which end with the test, and soon ask after a message that may be lost."""
+    """Start private workers, which end with the test, and soon ask after a message that may be lost.
+
+    Nobody else works from now on: what is placed before the first is started waits for it.
+    """
+    workforce.send_the_shared_home()
     settings.PRESUMED_LOST_AFTER = timedelta(seconds=2)
     settings.MARKER_PERIOD = settings.PRESUMED_LOST_AFTER / 2
     settings.MARKER_HEAD_START = settings.PRESUMED_LOST_AFTER / 3

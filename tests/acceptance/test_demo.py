@@ -17,7 +17,7 @@ import pytest
 from deploy import supervisor
 from deploy.servers.processes import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.minutes, pytest.mark.servers, pytest.mark.timeout(300)]
 
 COMMAND = [sys.executable, "-m", "deploy.guard", sys.executable, "-m", "deploy.demo"]
 

@@ -12,6 +12,7 @@ from tests.chaos.telling import lines_of
 SEED = 7
 
 
+@pytest.mark.minutes
 @pytest.mark.servers
 @pytest.mark.timeout(700)
 def test_a_shop_comes_through_a_minute_of_chaos(capsys):

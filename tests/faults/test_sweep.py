@@ -70,6 +70,7 @@ def recorded(zygote: Zygote, goes_on_here: bool) -> Crossed:
     return found
 
 
+@pytest.mark.minutes
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("goes_on_here", [False, True], ids=["a message for each step", "one message"])
 def test_an_order_survives_each_fault_at_each_boundary(zygote, crossed, capsys):

@@ -27,11 +27,15 @@ class Workforce:
 
     def start(self, *args, **kwargs) -> Worker:
         """A private worker."""
+        self.send_the_shared_home()
+        self._private.append(Worker(*args, **kwargs))
+        return self._private[-1]
+
+    def send_the_shared_home(self) -> None:
+        """Stop the shared worker if it runs; the next who asks for it has a new one."""
         if self._shared:
             self._shared.stop()
             self._shared = None
-        self._private.append(Worker(*args, **kwargs))
-        return self._private[-1]
 
     def wait_until_quiet(self) -> None:
         """Wait until the living workers have nothing left to do; a no-op when there are none."""
