@@ -48,6 +48,8 @@ SETTINGS: Mapping[str, Setting] = {
     "QUEUE_TYPE": Setting(values_of.one_of("classic", "quorum"), "classic"),
     "REDIS_URL": Setting(values_of.url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0"),
     "LOG_LEVEL": Setting(values_of.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO"),
+    "METRICS_TOKEN": Setting(str, ""),
+    "METRICS_NETWORKS": Setting(values_of.networks, values_of.networks("127.0.0.0/8, ::1/128")),
     "PAYMENT_GATEWAY": Setting(values_of.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
     "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
     "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -84,6 +85,11 @@ def fernet_keys(text: str) -> list[str]:
         except ValueError:
             raise ValueError(f"key {number} is not 32 url-safe base64-encoded bytes") from None
     return keys
+
+
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of IP networks or addresses."""
+    return [ip_network(word) for word in words(text)]
 
 
 def importable(text: str) -> str:

@@ -1,6 +1,7 @@
 """What this process needs from elsewhere, and what of it is missing: one line each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import psycopg
 from amqp.exceptions import AMQPError
@@ -16,49 +17,72 @@ from config.env import ALIASES
 from config.routers import alias_of
 from orchestration.participant.breaker_record import connect
 
+DISPENSABLE = frozenset({"redis"})
+"""Checks of what can be done without."""
+
 
 def problems() -> Iterator[str]:
     """Every reason not to start, naming the server, database, queue or setting."""
-    for alias in ALIASES:
-        yield from _database(alias)
-    yield from _broker()
+    return (why for what, check in CHECKS.items() if what not in DISPENSABLE and (why := check()))
 
 
 def warnings() -> Iterator[str]:
     """What is missing but can be done without."""
-    try:
-        connect(settings.REDIS_URL).ping()
-    except RedisError as error:
-        yield f"Redis (SHOP_REDIS_URL) does not answer, circuit breakers stay closed: {_line(error)}"
+    yield from (why for what in DISPENSABLE if (why := CHECKS[what]()))
     if not settings.BROKER_HAS_CONFIRMS:
         yield "SHOP_BROKER_URL is not RabbitMQ: no publisher confirms, no dead letters; not for production"
 
 
-def _database(alias: str) -> Iterator[str]:
+def _database(alias: str) -> str:
     name = settings.DATABASES[alias]["NAME"]
     try:
         refuse_if_away(alias)  # without the pool, which would hide the reason
-        executor = MigrationExecutor(connections[alias])
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = [] if alias in _migrated else _missing_migrations(alias)
     except (DatabaseError, psycopg.Error) as error:
         hint = "; run manage.py migrate --create" if "does not exist" in str(error) else ""
-        yield f"database {alias} ({name}): {_line(error)}{hint}"
-        return
-    missing = [f"{m.app_label}.{m.name}" for m, _ in plan if alias_of(m.app_label) == alias]
-    if missing:
-        yield f"database {alias} ({name}): migration {missing[0]} is missing, of {len(missing)}; run manage.py migrate"
+        return f"database {alias} ({name}): {_line(error)}{hint}"
+    if not missing:
+        _migrated.add(alias)
+        return ""
+    return f"database {alias} ({name}): migration {missing[0]} is missing, of {len(missing)}; run manage.py migrate"
 
 
-def _broker() -> Iterator[str]:
+_migrated: set[str] = set()
+"""Aliases that lacked nothing: while this code runs, it needs no more migrations."""
+
+
+def _missing_migrations(alias: str) -> list[str]:
+    executor = MigrationExecutor(connections[alias])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{m.app_label}.{m.name}" for m, _ in plan if alias_of(m.app_label) == alias]
+
+
+def _broker() -> str:
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             missing = list(settings.TOPOLOGY.missing(connection))
     except (OperationalError, OSError, AMQPError) as error:
-        yield f"broker (SHOP_BROKER_URL) {connection.as_uri()}: {_line(error)}"
-        return
-    if missing:
-        yield f"queue {missing[0]} is missing, of {len(missing)}; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
+        return f"broker (SHOP_BROKER_URL) {connection.as_uri()}: {_line(error)}"
+    if not missing:
+        return ""
+    return f"queue {missing[0]} is missing, of {len(missing)}; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
+
+
+def _redis() -> str:
+    try:
+        connect(settings.REDIS_URL).ping()
+    except RedisError as error:
+        return f"Redis (SHOP_REDIS_URL) does not answer, circuit breakers stay closed: {_line(error)}"
+    return ""
+
+
+CHECKS: Mapping[str, Callable[[], str]] = {
+    **{alias: partial(_database, alias) for alias in ALIASES},
+    "broker": _broker,
+    "redis": _redis,
+}
+"""Everything that is looked at, by name: each says what is wrong, in one line, and nothing when all is well."""
 
 
 def _line(error: Exception) -> str:

@@ -1,15 +1,11 @@
 """Where requests go."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
+from config.probes import healthz, readyz
+from orchestration.telemetry.views import metrics
 
 handler400 = "orchestration.api.handlers.bad_request"
 handler403 = "orchestration.api.handlers.forbidden"
@@ -19,6 +15,8 @@ handler500 = "orchestration.api.handlers.server_error"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("orders.api.urls")),

@@ -12,6 +12,14 @@ DEAD_LETTERS = "dead-letters"
 
 
 @dataclass(frozen=True)
+class Depth:
+    """How many messages wait in a queue, without those that workers hold, and how many consume it."""
+
+    messages: int
+    consumers: int
+
+
+@dataclass(frozen=True)
 class Topology:
     """The broker's entities under a name prefix; `queue_type` is "classic" or "quorum".
 
@@ -71,12 +79,21 @@ class Topology:
 
     def missing(self, connection: Connection) -> Iterable[str]:
         """The names of queues that the broker does not have."""
+        return [name for name, depth in self._looked_at(connection) if depth is None]
+
+    def depths(self, connection: Connection) -> dict[str, Depth]:
+        """What is in each queue that the broker has, that of dead letters included, by name."""
+        return {name: depth for name, depth in self._looked_at(connection) if depth is not None}
+
+    def _looked_at(self, connection: Connection) -> Iterable[tuple[str, Depth | None]]:
         for queue in (*self.queues, self.dead_letter_queue):
             with connection.channel() as channel:
                 try:
-                    queue.bind(channel).queue_declare(passive=True)
+                    declared: Any = queue.bind(channel).queue_declare(passive=True)
                 except connection.channel_errors:
-                    yield queue.name
+                    yield queue.name, None
+                else:
+                    yield queue.name, Depth(declared.message_count, declared.consumer_count)
 
     def _queue(self, name: str) -> Queue:
         return Queue(

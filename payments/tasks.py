@@ -5,7 +5,7 @@ from orchestration.participant.breakers import breaker_for
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
-from payments import services
+from payments import selectors, services
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
 from payments.models import Ledger
@@ -43,5 +43,6 @@ participant = register(
                 told=Told(services.CaptureTold, services.told_captured_payment),
             ),
         },
+        queries={contracts.money_held: selectors.money_held},
     )
 )

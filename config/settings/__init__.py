@@ -6,3 +6,4 @@ from config.settings.databases import *
 from config.settings.http import *
 from config.settings.logs import *
 from config.settings.sagas import *
+from config.settings.telemetry import *

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestration.contracts.command import Action, Compensation
+from orchestration.contracts.command import Action, Compensation, Query
 from orchestration.contracts.values import Sealed
 
 
@@ -47,3 +47,6 @@ class PaymentCaptured:
 authorise_payment = Action("payments.authorise_payment", request=AuthorisePayment, answer=PaymentAuthorised)
 refund_payment = Compensation("payments.refund_payment", request=RefundPayment, undoes=authorise_payment)
 capture_payment = Action("payments.capture_payment", request=CapturePayment, answer=PaymentCaptured)
+
+money_held = Query("payments.money_held")
+"""(saga ids: collection of UUID) -> dict of (currency, "authorised" or "captured") to minor units held for them."""

@@ -64,7 +64,7 @@ DUPLICATES = Counter(
 REFUSALS = Counter("saga_refusals_total", "Refusals that ended the way forward of a saga.", ("step", "code"))
 RETRIES = Counter("saga_retries_total", "Failed tries of a step after which it is tried again.", ("step", "error"))
 WAITS = Counter("saga_breaker_waits_total", "Times a saga was made to wait for an open breaker.", ("step",))
-PARKINGS = Counter("saga_parked_total", "Times a step was left to a person.", ("step", "error"))
+PARKINGS = Counter("saga_parkings_total", "Times a step was left to a person.", ("step", "error"))
 GIVEN_UP = Counter("saga_given_up_total", "Sagas given up without a refusal, by what for.", ("definition", "code"))
 DISPATCHES = Counter(
     "saga_dispatches_total",

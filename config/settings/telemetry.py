@@ -1,0 +1,6 @@
+"""What the shop tells about itself, and to whom."""
+
+from config.settings._values import VALUES
+
+METRICS_TOKEN = VALUES["METRICS_TOKEN"]  # whoever has it may read /metrics and all of /readyz; empty: nobody has
+METRICS_NETWORKS = VALUES["METRICS_NETWORKS"]  # whoever asks directly from these needs no token

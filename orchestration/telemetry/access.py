@@ -1,0 +1,40 @@
+"""Who may see what the shop tells about itself: whoever has the token, and whoever asks directly from near by."""
+
+import hmac
+from ipaddress import IPv6Address, ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+"""A request that carries one of these comes from beyond a proxy, which may be near by itself."""
+
+
+def may_look(request: HttpRequest) -> bool:
+    """Whether the request carries the token, or comes directly from one of `settings.METRICS_NETWORKS`."""
+    return _has_token(request) or _is_near(request)
+
+
+def denial() -> HttpResponse:
+    """What everybody else is told."""
+    if settings.METRICS_TOKEN:
+        return HttpResponse("a token is needed\n", "text/plain", 401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse("not from here\n", "text/plain", 403)
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    wanted = settings.METRICS_TOKEN
+    return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), wanted.encode())
+
+
+def _is_near(request: HttpRequest) -> bool:
+    if any(header in request.headers for header in FORWARDED):
+        return False
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a socket in the file system has none
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in settings.METRICS_NETWORKS)

@@ -1,0 +1,162 @@
+"""`/metrics`: what stands in the tables, at the broker and in Redis; one source's mishap is not the others'."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from orchestration.models import SagaInstance
+from orchestration.participant import breaker_record
+from orchestration.telemetry import shared_counts, sources
+from orchestration.telemetry.counted import COUNTED
+from orchestration.telemetry.gauges import GAUGES
+from orchestration.topology import Topology
+from payments.models import Payment
+from tests.support.broker import purge_queues
+
+pytestmark = pytest.mark.usefixtures("workforce")
+
+TOKEN = "s3cret"
+
+
+def scraped(**sent: Any) -> dict[str, dict[tuple[str, ...], float]]:
+    """Every sample, by name and by the values of its labels in the order of their names."""
+    text = Client().get("/metrics", **sent).content.decode()
+    samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(text))
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for sample in samples:
+        found.setdefault(sample.name, {})[tuple(value for _, value in sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def change(saga_id: Any, **columns: Any) -> None:
+    SagaInstance.objects.filter(pk=saga_id).update(**columns)
+
+
+def test_unfinished_sagas_are_counted_by_phase_and_those_that_ended_are_not(shop):
+    running, parked, ended = shop.place(), shop.place(), shop.place()
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    change(running, created_at=hour_ago)
+    change(parked, phase="compensating", parked=True, in_flight=False, due_at=None)
+    change(ended, phase="completed", ended_at=datetime.now(UTC), due_at=None)
+    found = scraped()
+    assert found["saga_unfinished"][("checkout.v1", "running")] == 1
+    assert found["saga_unfinished"][("checkout.v1", "compensating")] == 1
+    assert found["saga_unfinished"][("checkout.v1", "finishing")] == 0
+    assert found["saga_parked"][("checkout.v1", "compensating")] == 1
+    assert found["saga_compensation_blocked"] == {("checkout.v1",): 1}
+    assert 3600 <= found["saga_oldest_unfinished_seconds"][("checkout.v1", "running")] < 3700
+    assert found["saga_overdue_seconds"] == {(): 0}
+
+
+def test_a_saga_that_waits_for_its_next_try_is_retrying_and_overdue_when_nobody_comes(shop):
+    change(shop.place(), in_flight=False, due_at=datetime.now(UTC) - timedelta(seconds=90))
+    found = scraped()
+    assert found["saga_retrying"][("checkout.v1", "running")] == 1
+    assert 90 <= found["saga_overdue_seconds"][()] < 100
+
+
+def test_money_of_sagas_that_have_not_ended_is_in_limbo(shop):
+    open_one, captured, ended = shop.place(), shop.place(), shop.place()
+    change(ended, phase="completed", ended_at=datetime.now(UTC), due_at=None)
+    for saga_id, status, currency in (
+        (open_one, "authorised", "GBP"),
+        (captured, "captured", "EUR"),
+        (ended, "captured", "GBP"),
+    ):
+        Payment.objects.create(
+            saga_id=saga_id, order_id=saga_id, amount_minor=700, currency=currency, status=status,
+            authorisation_id=str(saga_id), capture_id=str(saga_id) if status == "captured" else None,
+        )  # fmt: skip
+    assert scraped()["saga_money_in_limbo_minor"] == {("GBP", "authorised"): 700, ("EUR", "captured"): 700}
+
+
+def test_queues_breakers_and_dead_letters_are_there(shop, settings, breaker_of_payments):
+    purge_queues()
+    shop.place()
+    found = scraped()
+    inventory, orders = settings.TOPOLOGY.name("inventory"), settings.TOPOLOGY.name("orders")
+    assert (found["saga_queue_messages"][(inventory,)], found["saga_queue_messages"][(orders,)]) == (1, 0)
+    assert found["saga_queue_consumers"][(inventory,)] == 0
+    assert found["saga_dead_letters"] == {(): 0}
+    states = {state: found["saga_breaker_state"][(breaker_of_payments.name, state)] for state in ("closed", "open")}
+    assert states == {"closed": 1, "open": 0}
+
+
+@pytest.fixture
+def breaker_of_payments():
+    return next(each for each in sources._breakers() if "payments" in each.name)
+
+
+def test_sources_that_are_away_are_named_and_the_others_are_there(shop, settings, monkeypatch):
+    away = breaker_record.connect("redis://127.0.0.1:1/0")
+    monkeypatch.setattr(shared_counts, "_redis", lambda: away)
+    found = scraped()
+    assert found["saga_metrics_source_up"] == {
+        ("sagas",): 1, ("money",): 1, ("queues",): 1, ("breakers",): 1, ("counts",): 0,
+    }  # fmt: skip
+    assert "saga_unfinished" in found
+    assert "saga_started_total" not in found
+
+
+def test_a_queue_that_is_missing_has_no_sample(settings):
+    settings.TOPOLOGY = Topology(prefix=f"{settings.TOPOLOGY.prefix}nowhere.", queue_type="classic")
+    found = scraped()
+    assert "saga_queue_messages" not in found
+    assert found["saga_metrics_source_up"][("queues",)] == 1
+
+
+def test_every_metric_is_declared_with_its_labels_and_every_declared_one_is_there():
+    text = Client().get("/metrics").content.decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    declared = COUNTED | GAUGES
+    assert {name.removesuffix("_total") for name in declared} == families.keys()
+    for name, metric in declared.items():
+        for sample in families[name.removesuffix("_total")].samples:
+            assert sample.labels.keys() - {"le"} == set(metric.labels)
+
+
+def test_a_scrape_asks_few_questions_whatever_there_is(shop, django_assert_max_num_queries):
+    for _ in range(5):
+        shop.place()
+    with django_assert_max_num_queries(1, using="orchestration"):
+        sources.sagas()
+    with django_assert_max_num_queries(1, using="orchestration"), django_assert_max_num_queries(1, using="payments"):
+        sources.money()
+
+
+def test_the_unfinished_are_found_by_their_index(shop):
+    shop.place()
+    with connections["orchestration"].cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        plan = sources._unfinished_by_phase().explain()
+        cursor.execute("RESET enable_seqscan")
+    assert "saga_unfinished" in plan
+
+
+@pytest.mark.parametrize(
+    ("sent", "token", "status"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, "", 200),
+        ({"REMOTE_ADDR": "::ffff:127.0.0.1"}, "", 200),
+        ({"REMOTE_ADDR": "10.0.0.7"}, "", 403),
+        ({"REMOTE_ADDR": ""}, "", 403),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "203.0.113.9"}, "", 403),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_FORWARDED": "for=203.0.113.9"}, TOKEN, 401),
+        ({"REMOTE_ADDR": "10.0.0.7"}, TOKEN, 401),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}, TOKEN, 200),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer guessed"}, TOKEN, 401),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer "}, "", 403),
+    ],
+)
+def test_metrics_are_for_who_is_near_or_has_the_token(settings, sent: dict[str, Any], token: str, status: int):
+    settings.METRICS_TOKEN = token
+    assert Client().get("/metrics", **sent).status_code == status
+
+
+def test_metrics_cannot_be_posted():
+    assert Client().post("/metrics").status_code == 405

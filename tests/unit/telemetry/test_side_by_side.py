@@ -1,0 +1,47 @@
+"""Questions asked at the same time: answers are kept, errors are answers, and nobody waits for what hangs."""
+
+import threading
+from datetime import timedelta
+from itertools import count
+
+from orchestration.telemetry.side_by_side import NoAnswer, SideBySide
+
+SOON, LONG, NOT = timedelta(milliseconds=50), timedelta(seconds=60), timedelta(0)
+
+
+def test_what_a_question_raises_is_its_answer_and_the_others_have_theirs() -> None:
+    asked = SideBySide({"good": lambda: 1, "bad": lambda: 1 // 0}, patience=LONG, kept_for=LONG)
+    answers = asked.answers()
+    assert answers["good"] == 1
+    assert isinstance(answers["bad"], ZeroDivisionError)
+
+
+def test_answers_are_kept_for_a_while() -> None:
+    numbers = count()
+    asked = SideBySide({"number": lambda: next(numbers)}, patience=LONG, kept_for=LONG)
+    assert [asked.answers()["number"] for _ in range(3)] == [0, 0, 0]
+
+
+def test_what_hangs_is_not_waited_for_and_not_asked_twice() -> None:
+    begun, let_go = count(), threading.Event()
+
+    def hang() -> int:
+        number = next(begun)
+        let_go.wait()
+        return number
+
+    asked = SideBySide({"hangs": hang, "quick": lambda: 7}, patience=SOON, kept_for=NOT)
+    for _ in range(2):
+        answers = asked.answers()
+        assert isinstance(answers["hangs"], NoAnswer)
+        assert answers["quick"] == 7
+    let_go.set()
+    first = SideBySide({"hangs": asked.answers}, patience=LONG, kept_for=NOT).answers()["hangs"]
+    assert isinstance(first, dict)
+    assert next(begun) == 1
+
+
+def test_questions_are_asked_at_the_same_time() -> None:
+    together = threading.Barrier(2)
+    asked = SideBySide({"one": together.wait, "other": together.wait}, patience=LONG, kept_for=LONG)
+    assert sorted(asked.answers().values(), key=str) == [0, 1]
