@@ -50,6 +50,7 @@ SETTINGS: Mapping[str, Setting] = {
     "LOG_LEVEL": Setting(values_of.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO"),
     "METRICS_TOKEN": Setting(str, ""),
     "METRICS_NETWORKS": Setting(values_of.networks, values_of.networks("127.0.0.0/8, ::1/128")),
+    "LOG_FORMAT": Setting(values_of.one_of("line", "json"), "line"),
     "PAYMENT_GATEWAY": Setting(values_of.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
     "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
     "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),

@@ -2,6 +2,8 @@
 
 import os
 
+from config.settings.logs import LOGGING
+
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
@@ -15,3 +17,4 @@ limit_request_line = 4_094  # bytes
 limit_request_fields = 50
 accesslog = None
 errorlog = "-"
+logconfig_dict = {**LOGGING, "loggers": {"gunicorn.error": {"level": "INFO", "propagate": True}}}

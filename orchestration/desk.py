@@ -32,6 +32,7 @@ from orchestration.canvas import Received
 from orchestration.endings import Ending, Opening
 from orchestration.letters import Letter, Unroutable, post
 from orchestration.routes import queue_of
+from orchestration.telemetry import subject
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class _Desk:
         room = _room_of(consumer)
         work = type(task).opened(self._end, room)
         overtakes = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
-        self._batches: Batches[Received] = Batches(partial(self._carry_out, work), room.batches, overtakes=overtakes)
+        carry_out = subject.within(partial(self._carry_out, work), subject.of_message)
+        self._batches: Batches[Received] = Batches(carry_out, room.batches, overtakes=overtakes)
         self._desks = _desks_of(consumer)
         self._desks[task.name] = self
 
@@ -106,7 +108,8 @@ class _Desk:
         """Go on with what can be done here; for the rest, who waits for a turn does not wait for the broker, too."""
         to_send = self._gone_on(endings) if settings.GO_ON_HERE else endings
         if to_send:
-            afterwards(partial(self._send_and_settle, [_as_message(ending) for ending in to_send]))
+            send = subject.within(self._send_and_settle, subject.of_ending)
+            afterwards(partial(send, [_as_message(ending) for ending in to_send]))
 
     def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
         """Put what follows on its desk, where this worker has that; give the rest."""
@@ -225,7 +228,7 @@ def _room_of(consumer: Any) -> Room:
 
 def _spawn(pool: TaskPool, thunk: Thunk) -> None:
     try:
-        pool.apply_async(_without_connections_after, (thunk,), callback=_nothing)
+        pool.apply_async(_without_connections_after, (thunk,), callback=lambda _: None)
     except RuntimeError:  # the pool is closing: what is under way comes to its end here
         thunk()
 
@@ -293,7 +296,3 @@ def _without_connections_after(thunk: Thunk) -> None:
         thunk()
     finally:
         close_old_connections()
-
-
-def _nothing(_: Any) -> None:
-    pass

@@ -209,7 +209,7 @@ class Engine:
         try:
             self.broker.send(instance, command)
         except BrokerAway as error:
-            logger.warning("saga %s not dispatched, recovery will: %s", instance.pk, error)
+            logger.warning("saga %s not dispatched, recovery will: %s", instance.pk, error, extra={"saga": instance.pk})
             self.store.mark_undelivered(instance, dispatch.LEFT_ALONE_FOR)
 
     def _earlier(self, origin: Origin, error: IntegrityError) -> Started:

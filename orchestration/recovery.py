@@ -23,6 +23,7 @@ from orchestration.markers import queues_of, route_of
 from orchestration.models import SagaInstance
 from orchestration.sagas import UnknownDefinition
 from orchestration.states import DeadlinePassed, Due, Phase
+from orchestration.telemetry.subject import about
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +67,12 @@ class Recovery:
     def _look_at(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now
         event = DeadlinePassed() if late else Due(lost=instance.in_flight, token=instance.token)
-        try:
-            logger.warning("saga %s is due in phase %s: %s", instance.pk, instance.phase, event)
-            self.engine.apply(instance.pk, event, now=now)
-        except Exception:  # one saga's error never stops the loop; it is due again later
-            logger.exception("saga %s: recovery failed, it will be tried again", instance.pk)
+        with about([instance.pk]):
+            try:
+                logger.warning("saga %s is due in phase %s: %s", instance.pk, instance.phase, event)
+                self.engine.apply(instance.pk, event, now=now)
+            except Exception:  # one saga's error never stops the loop; it is due again later
+                logger.exception("saga %s: recovery failed, it will be tried again", instance.pk)
 
     def _send_markers(self, now: datetime) -> None:
         """For sagas not heard of for a while, find out whether their messages are lost."""

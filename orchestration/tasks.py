@@ -67,7 +67,7 @@ def _ending(message: Received, outcome: SagaInstance | Exception) -> Ending:
         return _dead(message, outcome)
     if isinstance(outcome, Exception):
         return Ending(message, error=outcome)
-    logger.info("saga %s: %s, now %s", outcome.pk, message.task, outcome.phase)
+    logger.info("saga %s: %s, now %s", outcome.pk, message.task, outcome.phase, extra={"saga": outcome.pk})
     return Ending(message)
 
 

@@ -5,7 +5,13 @@ from config.settings._values import VALUES
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"sagas": {"()": "orchestration.telemetry.logs.OfSagas"}},
+    "formatters": {
+        "line": {"()": "orchestration.telemetry.logs.Line"},
+        "json": {"()": "orchestration.telemetry.logs.Json"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": VALUES["LOG_FORMAT"], "filters": ["sagas"]},
+    },
     "root": {"handlers": ["stderr"], "level": VALUES["LOG_LEVEL"]},
 }

@@ -25,6 +25,8 @@ from orchestration.participant.outside import OutcomeUnknown, Outside
 from orchestration.participant.outside_handler import Asking, Replied
 from orchestration.participant.participant import Participant
 from orchestration.participant.rows import Call
+from orchestration.telemetry.subject import about as about_sagas
+from orchestration.telemetry.subject import within
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +156,8 @@ class _Outside:
         self._participant, self._end = participant, end
         self._begin = partial(outside_handler.begin, participant, command, work)
         self._conclude = partial(outside_handler.conclude, participant, command, work)
-        self._replies = Batches(self._take_down, room.batches, overtakes=isinstance(command, Compensation))
+        take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
+        self._replies = Batches(take_down, room.batches, overtakes=isinstance(command, Compensation))
         self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE)
 
     def __call__(self, errands: Sequence[Errand]) -> Thunk | None:
@@ -168,11 +171,12 @@ class _Outside:
 
     def _call(self, asked: tuple[Asking, OfSaga]) -> tuple[Replied, OfSaga] | None:
         asking, of_saga = asked
-        try:
-            return outside_handler.reply_to(asking), of_saga
-        except Exception as error:
-            self._tell({asking.call.saga_id: error}, of_saga)
-            return None
+        with about_sagas([asking.call.saga_id]):
+            try:
+                return outside_handler.reply_to(asking), of_saga
+            except Exception as error:
+                self._tell({asking.call.saga_id: error}, of_saga)
+                return None
 
     def _take_down(self, batch: Sequence[tuple[Replied, OfSaga]]) -> None:
         of_saga: dict[UUID, list[Errand]] = {}
@@ -223,7 +227,8 @@ def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
 
 def _following(participant: Participant, errand: Errand, result: Any) -> Next:
     call, carried = errand.call, errand.carried
-    logger.info("saga %s step %s: %s", call.saga_id, call.step, type(result).__name__.lower())
+    end = type(result).__name__.lower()
+    logger.info("saga %s step %s: %s", call.saga_id, call.step, end, extra={"saga": call.saga_id})
     match result:
         case Exception():
             return result

@@ -24,6 +24,7 @@ from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Command, Participant
 from orchestration.participant.rows import Call
+from orchestration.telemetry.subject import about
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ def settle_open_rows(participant: Participant, *, before_each_batch: Callable[[]
     for batch in _open_rows(participant, participant.rows.now() - settings.SETTLE_AFTER):
         before_each_batch()
         for row in batch:
-            ends[_end_of(participant, row)] += 1
+            with about([row.saga_id]):
+                ends[_end_of(participant, row)] += 1
     return Round(**ends)
 
 

@@ -1,0 +1,65 @@
+"""Log lines that say which saga they are about: for people, or as JSON for programs."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from orchestration.telemetry.subject import sagas_worked_on
+
+NAMED_IN_JSON, NAMED_IN_LINES = 20, 3
+"""So many sagas of a batch are named; of the others the line says how many they are."""
+
+
+class OfSagas(logging.Filter):
+    """Lets every record pass, and gives it `sagas`: the one that `extra={"saga": id}` named, or those worked on."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        named = getattr(record, "saga", None)
+        record.sagas = [str(named)] if named else sagas_worked_on()
+        return True
+
+
+class Line(logging.Formatter):
+    """Time, level, logger, the sagas if it is about any, and the message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s%(about)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging calls it so
+        sagas = _sagas_of(record)
+        more = len(sagas) - NAMED_IN_LINES
+        named = " ".join(sagas[:NAMED_IN_LINES]) + (f" +{more}" if more > 0 else "")
+        record.about = f" [{named}]" if sagas else ""
+        return super().formatMessage(record)
+
+
+class Json(logging.Formatter):
+    """One JSON object a line, tracebacks inside. `saga` when it is about one, `sagas` (and `more_sagas`) when about
+    several."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        told |= _named(_sagas_of(record))
+        told |= {"process": record.process, "thread": record.threadName}
+        if record.exc_info:
+            told["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False)
+
+
+def _named(sagas: list[str]) -> dict[str, object]:
+    if len(sagas) == 1:
+        return {"saga": sagas[0]}
+    named: dict[str, object] = {"sagas": sagas[:NAMED_IN_JSON]} if sagas else {}
+    if len(sagas) > NAMED_IN_JSON:
+        named["more_sagas"] = len(sagas) - NAMED_IN_JSON
+    return named
+
+
+def _sagas_of(record: logging.LogRecord) -> list[str]:
+    sagas: list[str] = getattr(record, "sagas", [])
+    return sagas

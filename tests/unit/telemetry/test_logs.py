@@ -1,0 +1,104 @@
+"""Log lines: each names the saga it is about, a batch's lines name some and count the rest."""
+
+import json
+import logging
+import threading
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+import pytest
+
+from orchestration.telemetry.logs import Json, Line, OfSagas
+from orchestration.telemetry.subject import about, of_ending, of_message, within
+
+logger = logging.getLogger("tests.telemetry")
+
+
+@pytest.fixture
+def lines():
+    """What is logged meanwhile, as JSON and as lines."""
+    written: list[tuple[dict, str]] = []
+
+    class Written(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            written.append((json.loads(Json().format(record)), Line().format(record)))
+
+    handler = Written()
+    handler.addFilter(OfSagas())
+    logger.addHandler(handler)
+    yield written
+    logger.removeHandler(handler)
+
+
+def message(saga_id: UUID) -> SimpleNamespace:
+    return SimpleNamespace(kwargs={"saga_id": str(saga_id)})
+
+
+def test_a_line_about_no_saga_names_none(lines):
+    logger.warning("up %s", 1)
+    [(told, line)] = lines
+    assert (told["message"], told["level"], told["logger"]) == ("up 1", "WARNING", "tests.telemetry")
+    assert not told.keys() & {"saga", "sagas"}
+    assert line.endswith("WARNING tests.telemetry up 1")
+
+
+def test_a_line_written_while_a_saga_is_worked_on_names_it(lines):
+    saga_id = uuid4()
+    with about([saga_id]):
+        logger.warning("working")
+    logger.warning("done")
+    assert [told.get("saga") for told, _ in lines] == [str(saga_id), None]
+    assert lines[0][1].endswith(f"tests.telemetry [{saga_id}] working")
+
+
+def test_a_line_about_one_saga_of_a_batch_names_that_one(lines):
+    with about([uuid4(), uuid4()]):
+        logger.warning("this one", extra={"saga": "7"})
+    assert lines[0][0]["saga"] == "7"
+
+
+def test_a_line_about_a_batch_names_some_and_counts_the_rest(lines):
+    saga_ids = [uuid4() for _ in range(64)]
+    within(lambda _: logger.warning("a batch"), of_message)([message(saga_id) for saga_id in saga_ids])
+    [(told, line)] = lines
+    assert told["sagas"] == [str(saga_id) for saga_id in saga_ids[:20]]
+    assert told["more_sagas"] == 44
+    assert line.endswith(f"[{saga_ids[0]} {saga_ids[1]} {saga_ids[2]} +61] a batch")
+
+
+def test_a_saga_that_is_in_a_batch_twice_is_named_once(lines):
+    saga_id = uuid4()
+    within(lambda _: logger.warning("twice"), of_ending)([SimpleNamespace(message=message(saga_id))] * 2)
+    assert lines[0][0]["saga"] == str(saga_id)
+
+
+def test_messages_that_name_no_saga_are_no_sagas_work(lines):
+    with about([SimpleNamespace(kwargs={"route": "r"})], of_message):
+        logger.warning("a marker")
+    assert "saga" not in lines[0][0]
+
+
+def test_another_thread_works_on_something_else(lines):
+    with about([uuid4()]):
+        other = threading.Thread(target=logger.warning, args=("elsewhere",))
+        other.start()
+        other.join()
+    assert "saga" not in lines[0][0]
+
+
+def test_a_traceback_stays_on_the_line_of_its_error(lines):
+    try:
+        _ = 1 // 0
+    except ZeroDivisionError:
+        logger.exception("broke")
+    [(told, _)] = lines
+    assert "ZeroDivisionError" in told["traceback"]
+
+
+def test_what_a_saga_works_on_inside_another_batch_is_restored(lines):
+    outer, inner = uuid4(), uuid4()
+    with about([outer]):
+        with about([inner]):
+            logger.warning("inner")
+        logger.warning("outer")
+    assert [told["saga"] for told, _ in lines] == [str(inner), str(outer)]
