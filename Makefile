@@ -27,7 +27,7 @@ help:
 
 venv: $(VENV)/.dev
 
-$(VENV)/.dev: requirements.txt requirements-demo.txt requirements-dev.txt
+$(VENV)/.dev: requirements.txt requirements-demo.txt requirements-otel.txt requirements-dev.txt
 	@PYTHON='$(PYTHON)' deploy/make_venv $(VENV) requirements-dev.txt
 	@touch $(VENV)/.demo $@
 

@@ -51,6 +51,8 @@ SETTINGS: Mapping[str, Setting] = {
     "METRICS_TOKEN": Setting(str, ""),
     "METRICS_NETWORKS": Setting(values_of.networks, values_of.networks("127.0.0.0/8, ::1/128")),
     "LOG_FORMAT": Setting(values_of.one_of("line", "json"), "line"),
+    "TRACES": Setting(values_of.traces, ""),
+    "TRACES_SHARE": Setting(values_of.share, 1.0),
     "PAYMENT_GATEWAY": Setting(values_of.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
     "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
     "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),

@@ -87,6 +87,23 @@ def fernet_keys(text: str) -> list[str]:
     return keys
 
 
+def share(text: str) -> float:
+    """A part of the whole, from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{number} is not from 0 to 1")
+    return number
+
+
+def traces(text: str) -> str:
+    """Where traces go: otlp, or file: and a path."""
+    if text != "otlp" and not text.startswith("file:/"):
+        raise ValueError(f"{text!r} is neither otlp nor file: and an absolute path")
+    if find_spec("opentelemetry") is None:
+        raise ValueError("OpenTelemetry is not installed; pip install -r requirements-otel.txt")
+    return text
+
+
 def networks(text: str) -> list[IPv4Network | IPv6Network]:
     """A comma-separated list of IP networks or addresses."""
     return [ip_network(word) for word in words(text)]

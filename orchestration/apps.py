@@ -1,6 +1,7 @@
 """Orchestration as a Django app."""
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class OrchestrationApp(AppConfig):
@@ -11,3 +12,7 @@ class OrchestrationApp(AppConfig):
         from orchestration.telemetry import listening
 
         listening.listen()
+        if settings.TRACES:
+            from orchestration.telemetry import tracing
+
+            tracing.start()

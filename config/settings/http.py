@@ -20,6 +20,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+if VALUES["TRACES"]:
+    MIDDLEWARE.insert(0, "orchestration.telemetry.tracing.middleware")
+
 STATIC_URL = "static/"
 STATIC_ROOT = Path(__file__).resolve().parents[2] / ".run" / "static"
 WHITENOISE_USE_FINDERS = True  # serves without a collectstatic; compose runs one all the same

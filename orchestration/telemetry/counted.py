@@ -59,7 +59,7 @@ OUTCOMES = Counter(
     ("step", "operation", "outcome"),
 )
 DUPLICATES = Counter(
-    "saga_duplicates_total", "Actions that were asked for again, and repeated what the ledger says.", ("step",)
+    "saga_duplicates_total", "Messages for what had been done before: they repeated what was said then.", ("step",)
 )
 REFUSALS = Counter("saga_refusals_total", "Refusals that ended the way forward of a saga.", ("step", "code"))
 RETRIES = Counter("saga_retries_total", "Failed tries of a step after which it is tried again.", ("step", "error"))

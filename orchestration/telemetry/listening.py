@@ -32,6 +32,8 @@ def _count_moves(moves: Sequence[tuple[SagaInstance, Sequence[SagaLogEntry]]], *
 def _count_steps(ended: Sequence[tuple[Errand, Next]], **_: Any) -> None:
     now = time.monotonic()
     counts.add(each for errand, follows in ended for each in _of_step(errand, follows, now))
+    if twice := len(ended) - len({errand.call.saga_id for errand, _ in ended}):  # in one batch, carried out once
+        counts.add([(counted.DUPLICATES.key(ended[0][0].call.step), twice)])
 
 
 def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:

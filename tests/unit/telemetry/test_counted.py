@@ -59,6 +59,12 @@ def test_what_repeats_the_ledger_is_a_duplicate() -> None:
     assert found[counted.DUPLICATES.key("authorise_payment")] == 2
 
 
+def test_a_message_that_is_in_a_batch_twice_is_a_duplicate() -> None:
+    asked = errand()
+    signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({})), (asked, GoesOn({}))])
+    assert counts.take()[counted.DUPLICATES.key("authorise_payment")] == 1
+
+
 @pytest.mark.parametrize(
     ("task", "operation"),
     [

@@ -1,0 +1,152 @@
+"""What orchestration tells, as one trace a saga: the whole, each dispatch, each step tried, each request that moved it.
+
+Imported only when tracing is on. Ids come from the saga's id and the dispatch's token (`trace_ids`), so a trace goes on
+in any process, after any wait, and after a resume. The span of the whole is there once the saga has ended.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.participant.performing import Diverted, Errand, GoesOn, Next
+from orchestration.signals import sagas_moved, steps_carried_out
+from orchestration.states import ENDED, Kind
+from orchestration.telemetry.listening import operations, outcome_of
+from orchestration.telemetry.spans import Attributes, Happened, SpanMade, Spans, context_of, exporter_for
+from orchestration.telemetry.trace_ids import dispatch_id, is_traced, whole_id
+
+Move = tuple[SagaInstance, Sequence[SagaLogEntry]]
+
+_moved: ContextVar[set[UUID] | None] = ContextVar("moved", default=None)
+"""The sagas that the request under way has moved."""
+_spans: Spans | None = None
+
+
+def start() -> None:
+    """Trace from now on what is told in this process."""
+    trace_with(Spans(exporter_for(settings.TRACES), settings.TOPOLOGY.name("shop")))
+
+
+def trace_with(spans: Spans | None) -> None:
+    """Make these spans from now on; with None, none."""
+    global _spans
+    _spans = spans
+    connect = "connect" if spans else "disconnect"
+    getattr(sagas_moved, connect)(_trace_moves)
+    getattr(steps_carried_out, connect)(_trace_steps)
+
+
+def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Django's: a span for each request that starts a saga or moves one, linked to the caller's own trace."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        began, before = time.time_ns(), _moved.set(set())
+        try:
+            response = get_response(request)
+            _make(_of_request(saga_id, request, response, began) for saga_id in _moved.get() or ())
+            return response
+        finally:
+            _moved.reset(before)
+
+    return handle
+
+
+def _trace_moves(moves: Sequence[Move], **_: Any) -> None:
+    now = time.time_ns()
+    traced = [(saga, entries) for saga, entries in moves if _is_traced(saga.pk)]
+    if (moved := _moved.get()) is not None:
+        moved.update(saga.pk for saga, _ in traced)
+    _make(_of_move(saga, entries, now) for saga, entries in traced)
+
+
+def _trace_steps(ended: Sequence[tuple[Errand, Next]], **_: Any) -> None:
+    now, monotonic = time.time_ns(), time.monotonic()
+    _make(
+        _of_step(errand, follows, now - int((monotonic - errand.began) * 1e9), now)
+        for errand, follows in ended
+        if _is_traced(errand.call.saga_id)
+    )
+
+
+def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> SpanMade:
+    """The whole if it has ended, else the dispatch that was decided, else the decision to wait."""
+    dispatch, happened = context_of(saga.pk, dispatch_id(saga.pk, saga.token)), [_happened(entry) for entry in entries]
+    attributes: Attributes = {
+        "saga.definition": saga.definition,
+        "saga.phase": str(saga.phase),
+        "saga.token": saga.token,
+    }
+    if saga.phase in ENDED:
+        began = _ns(saga.created_at)
+        own_id = whole_id(saga.pk)
+        return SpanMade(saga.pk, saga.definition, began, now, own_id=own_id, attributes=attributes, happened=happened)
+    if sent := next((entry for entry in entries if entry.kind in (Kind.SENT, Kind.STARTED)), None):
+        name = f"send {sent.detail.get('what', 'forward')}"
+        links = [context_of(saga.pk, dispatch_id(saga.pk, saga.token - 1))] if saga.token > 1 else []
+        parent, own_id = whole_id(saga.pk), dispatch.span_id
+        return SpanMade(saga.pk, name, now, now, parent, own_id, attributes, links, happened, kind=SpanKind.PRODUCER)
+    return SpanMade(saga.pk, "wait", now, now, dispatch.span_id, attributes=attributes, happened=happened)
+
+
+def _of_step(errand: Errand, follows: Next, began: int, ended: int) -> SpanMade:
+    call, task = errand.call, errand.message.task
+    attributes: Attributes = {
+        "saga.step": call.step,
+        "saga.operation": operations().get(task, ""),
+        "saga.outcome": outcome_of(follows),
+        "saga.repeated": isinstance(follows, GoesOn | Diverted) and follows.repeated,
+        "messaging.message.id": errand.message.id,
+    }
+    error = type(follows).__name__ if isinstance(follows, Exception) else ""  # what it says may be a secret
+    parent = dispatch_id(call.saga_id, call.token)
+    return SpanMade(
+        call.saga_id, task, began, ended, parent, attributes=attributes, error=error, kind=SpanKind.CONSUMER
+    )
+
+
+def _of_request(saga_id: UUID, request: HttpRequest, response: HttpResponse, began: int) -> SpanMade:
+    attributes: Attributes = {
+        "http.request.method": request.method or "",
+        "url.path": request.path,
+        "http.response.status_code": response.status_code,
+    }
+    name = f"{request.method} {request.resolver_match.route if request.resolver_match else request.path}"
+    ended, links = time.time_ns(), _callers(request)
+    return SpanMade(
+        saga_id, name, began, ended, whole_id(saga_id), attributes=attributes, links=links, kind=SpanKind.SERVER
+    )
+
+
+def _callers(request: HttpRequest) -> list[SpanContext]:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    context = trace.get_current_span(TraceContextTextMapPropagator().extract(headers)).get_span_context()
+    return [context] if context.is_valid else []
+
+
+def _happened(entry: SagaLogEntry) -> Happened:
+    told = {"saga.step": entry.step, "saga.code": entry.detail.get("code") or entry.detail.get("class")}
+    return Happened(entry.kind, _ns(entry.at), {name: str(value) for name, value in told.items() if value})
+
+
+def _is_traced(saga_id: UUID) -> bool:
+    return is_traced(saga_id, settings.TRACES_SHARE)
+
+
+def _make(made: Iterator[SpanMade]) -> None:
+    if _spans is not None:
+        for each in made:
+            _spans.make(each)
+
+
+def _ns(at: datetime) -> int:
+    return int(at.timestamp() * 1e9)
