@@ -1,7 +1,13 @@
-"""The process as a Django app: commands that cross services, and checks of the whole."""
+"""The process as a Django app: commands that cross services, the audit that does, and checks of the whole."""
 
 from django.apps import AppConfig
 
 
 class ConfigApp(AppConfig):
     name = "config"
+
+    def ready(self) -> None:
+        from config.audit import auditor
+        from orchestration.auditing import registry
+
+        registry.register(auditor)

@@ -65,6 +65,7 @@ SETTINGS: Mapping[str, Setting] = {
     "PRESUMED_LOST_SECONDS": Setting(values_of.seconds, 10.0),
     "BACKLOG_LIMIT": Setting(values_of.limit, 0),
     "SETTLE_AFTER_SECONDS": Setting(values_of.seconds, 60.0),
+    "AUDIT_PERIOD_SECONDS": Setting(values_of.limit, 3600),
     "KEY_MARGIN_SECONDS": Setting(values_of.seconds, 3600.0),
     "FAULT_POINTS": Setting(values_of.flag, False),
 }

@@ -1,7 +1,7 @@
 """Writes of the inventory service."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -58,12 +58,18 @@ def reserve_stock(requests: Sequence[ReserveStock]) -> list[Refusal | None]:
 
 def release_stock(requests: Sequence[ReleaseStock]) -> list[None]:
     """Give back what these sagas still hold, exactly."""
-    held = Reservation.objects.filter(saga_id__in=[request.saga_id for request in requests], released_at=None)
+    release_holds({request.saga_id for request in requests})
+    return [None for _ in requests]
+
+
+def release_holds(saga_ids: Collection[UUID]) -> bool:
+    """Give back what these sagas still hold; say whether they held anything."""
+    held = Reservation.objects.filter(saga_id__in=saga_ids, released_at=None)
     moves = [Move(each.stock_id, each.quantity, each.saga_id) for each in held.order_by("stock_id", "saga_id")]
     _change_reserved(_summed(moves), -1)
     held.update(released_at=Now())
     _record(Movement.Kind.RELEASED, moves)
-    return [None for _ in requests]
+    return bool(moves)
 
 
 def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:

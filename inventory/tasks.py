@@ -1,6 +1,6 @@
 """The inventory service's commands as tasks."""
 
-from inventory import selectors, services
+from inventory import repairs, selectors, services
 from inventory.models import Ledger
 from orchestration.contracts import inventory
 from orchestration.participant.participant import Participant, register
@@ -13,6 +13,8 @@ participant = register(
         commands={
             inventory.reserve_stock: Together(services.reserve_stock),
             inventory.release_stock: Together(services.release_stock),
+            inventory.release_leftover_hold: repairs.release_leftover_hold,
+            inventory.recount_reserved: repairs.recount_reserved,
         },
         queries={inventory.available_units: selectors.available_units},
     )

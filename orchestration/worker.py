@@ -8,6 +8,7 @@ from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
 from orchestration import recovery
+from orchestration.auditing import loop, registry
 from orchestration.participant import settling
 from orchestration.participant.participant import participants
 from orchestration.telemetry import shared_counts
@@ -27,6 +28,13 @@ def start_recovery(sender: Any, **_: Any) -> None:
     """Start it in every worker that consumes the orchestrator's queue."""
     if _consumes(sender, ORCHESTRATOR):
         _start("recovery", recovery.run_forever, _stopped)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def start_audits(sender: Any, **_: Any) -> None:
+    """Start them in every worker that consumes the orchestrator's queue, unless there are to be none."""
+    if _consumes(sender, ORCHESTRATOR) and settings.AUDIT_PERIOD and registry.is_registered():
+        _start("audits", loop.run_forever, _stopped)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

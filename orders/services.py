@@ -3,9 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from orchestration.contracts.orders import PlaceOrder
+from orchestration.contracts.orders import ConfirmNoOrder, PlaceOrder
+from orchestration.participant.refusals import Refusal
 from orchestration.statements import insert_all
 from orders.models import Order, OrderLine, Product
+
+
+class OrderStands(Refusal):
+    """There is an order: what was held for it is not left over."""
+
+    code = "order_stands"
 
 
 def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
@@ -40,6 +47,15 @@ def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
     insert_all(orders, "orders")
     insert_all(lines, "orders")
     return [None for _ in requests]
+
+
+def confirm_no_order(request: ConfirmNoOrder) -> None:
+    """Change nothing; the answer is what counts.
+
+    :raises OrderStands: when the saga has placed its order.
+    """
+    if order := Order.objects.filter(saga_id=request.repaired_saga_id).first():
+        raise OrderStands(order=str(order.pk))
 
 
 def publish_products(*, products: Iterable[Product]) -> None:

@@ -7,5 +7,12 @@ from orders import services
 from orders.models import Ledger
 
 participant = register(
-    Participant(service="orders", ledger=Ledger, commands={orders.place_order: Together(services.place_order)})
+    Participant(
+        service="orders",
+        ledger=Ledger,
+        commands={
+            orders.place_order: Together(services.place_order),
+            orders.confirm_no_order: services.confirm_no_order,
+        },
+    )
 )

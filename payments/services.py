@@ -24,7 +24,7 @@ from payments.gateways.port import AuthorisationRequest, GatewayPayment, Payment
 from payments.models import Payment
 
 NOTHING_HELD = "nothing_held"
-_REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
+REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
 class AuthorisationLapsed(Exception):
@@ -114,7 +114,7 @@ def refund_payment(request: RefundPayment, keys: Keys) -> Reversal:
         payment = _known_payment(request, keys) or _occupy(request, keys)
     except PaymentRefused:
         return Reversal(payment=None)
-    return Reversal(_reverse(payment, request.total_minor, keys.own))
+    return Reversal(reverse(payment, request.total_minor, keys.own))
 
 
 def find_refunded_payment(request: RefundPayment, keys: Keys) -> Reversal | None:
@@ -123,7 +123,7 @@ def find_refunded_payment(request: RefundPayment, keys: Keys) -> Reversal | None
         payment = _known_payment(request, keys)
     except PaymentRefused:
         return Reversal(payment=None)
-    return Reversal(payment) if payment and payment.status in _REVERSED else None
+    return Reversal(payment) if payment and payment.status in REVERSED else None
 
 
 def told_refunded_payment(request: RefundPayment, facts: ReversalTold) -> Reversal:
@@ -131,13 +131,13 @@ def told_refunded_payment(request: RefundPayment, facts: ReversalTold) -> Revers
 
     :raises Malformed: when the facts do not make a reversal, or not one of the payment that we have written down.
     """
-    ours = _authorisation_id(request.saga_id)
+    ours = authorisation_id_of(request.saga_id)
     if facts.status == NOTHING_HELD:
         if ours:
             raise Malformed(f"status cannot be {NOTHING_HELD}: {ours} was held")
         return Reversal(payment=None)
-    if facts.status not in _REVERSED:
-        raise Malformed(f"status is not one of {', '.join(sorted(_REVERSED))}, {NOTHING_HELD}")
+    if facts.status not in REVERSED:
+        raise Malformed(f"status is not one of {', '.join(sorted(REVERSED))}, {NOTHING_HELD}")
     refunded = facts.status == PaymentStatus.REFUNDED
     authorisation_id = _agreed(facts.authorisation_id, ours)
     for name in ("capture_id", "refund_id"):
@@ -149,22 +149,28 @@ def told_refunded_payment(request: RefundPayment, facts: ReversalTold) -> Revers
 
 def record_refunded_payment(request: RefundPayment, reversal: Reversal) -> None:
     """Write down the reversal, also of a hold that was never written down; nothing when no money was ever held."""
-    if reversal.payment is None:
-        return
-    outcome = {
-        "status": reversal.payment.status,
-        "capture_id": reversal.payment.capture_id,
-        "refund_id": reversal.payment.refund_id,
-    }
+    if reversal.payment is not None:
+        asked = Payment(
+            saga_id=request.saga_id,
+            order_id=request.order_id,
+            amount_minor=request.total_minor,
+            currency=request.currency,
+        )
+        write_down(asked, reversal.payment)
+
+
+def write_down(asked: Payment, payment: GatewayPayment) -> None:
+    """Have the saga's payment say what the gateway says of it now; one never written down is, as it was `asked` for."""
+    outcome = {"status": payment.status, "capture_id": payment.capture_id, "refund_id": payment.refund_id}
     Payment.objects.update_or_create(
-        saga_id=request.saga_id,
+        saga_id=asked.saga_id,
         defaults={**outcome, "changed_at": Now()},
         create_defaults={
             **outcome,
-            "order_id": request.order_id,
-            "amount_minor": request.total_minor,
-            "currency": request.currency,
-            "authorisation_id": reversal.payment.authorisation_id,
+            "order_id": asked.order_id,
+            "amount_minor": asked.amount_minor,
+            "currency": asked.currency,
+            "authorisation_id": payment.authorisation_id,
         },
     )
 
@@ -213,12 +219,13 @@ def _authorisation(request: AuthorisePayment | RefundPayment) -> AuthorisationRe
 
 def _known_payment(request: RefundPayment, keys: Keys) -> GatewayPayment | None:
     """The payment by its id if we wrote it down, else by the key it was asked for with."""
-    if authorisation_id := _authorisation_id(request.saga_id):
+    if authorisation_id := authorisation_id_of(request.saga_id):
         return gateway().look_up(authorisation_id)
     return gateway().find(key=keys.action, reference=str(request.order_id))
 
 
-def _authorisation_id(saga_id: UUID) -> str | None:
+def authorisation_id_of(saga_id: UUID) -> str | None:
+    """The authorisation as we wrote it down."""
     return Payment.objects.filter(saga_id=saga_id).values_list("authorisation_id", flat=True).first()
 
 
@@ -230,7 +237,8 @@ def _agreed(told: str, ours: str | None) -> str:
     return ours or told
 
 
-def _reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
+def reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
+    """Let the money go or give it back, whichever the payment needs; nothing when it was reversed already."""
     if payment.status == PaymentStatus.AUTHORISED:
         return gateway().void(payment.authorisation_id, key=key)
     if payment.status == PaymentStatus.CAPTURED:

@@ -5,7 +5,7 @@ from orchestration.participant.breakers import breaker_for
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
-from payments import selectors, services
+from payments import repairs, selectors, services
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
 from payments.models import Ledger
@@ -41,6 +41,13 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.CaptureTold, services.told_captured_payment),
+            ),
+            contracts.reverse_leftover_payment: Outside(
+                call=repairs.reverse_leftover_payment,
+                find=repairs.find_reversed_leftover_payment,
+                record=repairs.record_reversed_leftover_payment,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
             ),
         },
         queries={contracts.money_held: selectors.money_held},

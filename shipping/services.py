@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models.functions import Now
 
@@ -107,7 +108,7 @@ def told_cancelled_shipment(request: CancelShipment, facts: CancellationTold) ->
 
     :raises Malformed: when the facts do not make a cancellation, or not one of the parcel that we have written down.
     """
-    ours = _tracking_number(request)
+    ours = tracking_number_of(request.saga_id)
     if facts.status == NOTHING_BOOKED:
         if ours:
             raise Malformed(f"status cannot be {NOTHING_BOOKED}: {ours} was booked")
@@ -123,15 +124,19 @@ def told_cancelled_shipment(request: CancelShipment, facts: CancellationTold) ->
 
 def record_cancelled_shipment(request: CancelShipment, cancellation: Cancellation) -> None:
     """Write down the cancellation, also of a booking never written down; nothing when there never was one."""
-    if cancellation.booking is None:
-        return
+    if cancellation.booking is not None:
+        write_down(request.saga_id, request.order_id, cancellation.booking)
+
+
+def write_down(saga_id: UUID, order_id: UUID, booking: Booking) -> None:
+    """Have the saga's shipment say what the carrier says of it now, also when it was never written down."""
     Shipment.objects.update_or_create(
-        saga_id=request.saga_id,
-        defaults={"status": cancellation.booking.status, "changed_at": Now()},
+        saga_id=saga_id,
+        defaults={"status": booking.status, "changed_at": Now()},
         create_defaults={
-            "order_id": request.order_id,
-            "status": cancellation.booking.status,
-            "tracking_number": cancellation.booking.tracking_number,
+            "order_id": order_id,
+            "status": booking.status,
+            "tracking_number": booking.tracking_number,
         },
     )
 
@@ -142,13 +147,14 @@ def _parcel(request: ScheduleShipment | CancelShipment) -> Parcel:
 
 def _known_booking(request: CancelShipment, keys: Keys) -> Booking | None:
     """The booking by its number if we wrote it down, else by the key it was asked for with."""
-    if tracking_number := _tracking_number(request):
+    if tracking_number := tracking_number_of(request.saga_id):
         return carrier().look_up(tracking_number)
     return carrier().find(key=keys.action, reference=str(request.order_id))
 
 
-def _tracking_number(request: CancelShipment) -> str | None:
-    return Shipment.objects.filter(saga_id=request.saga_id).values_list("tracking_number", flat=True).first()
+def tracking_number_of(saga_id: UUID) -> str | None:
+    """The parcel's number as we wrote it down."""
+    return Shipment.objects.filter(saga_id=saga_id).values_list("tracking_number", flat=True).first()
 
 
 def _occupy(request: CancelShipment, keys: Keys) -> Booking:

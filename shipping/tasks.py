@@ -5,7 +5,7 @@ from orchestration.participant.breakers import breaker_for
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
-from shipping import services
+from shipping import repairs, services
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import OUTAGES
 from shipping.models import Ledger
@@ -33,6 +33,13 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.CancellationTold, services.told_cancelled_shipment),
+            ),
+            contracts.cancel_leftover_parcel: Outside(
+                call=repairs.cancel_leftover_parcel,
+                find=repairs.find_cancelled_leftover_parcel,
+                record=repairs.record_cancelled_leftover_parcel,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
             ),
         },
     )

@@ -1,13 +1,16 @@
 """All books side by side, each database read from one snapshot of its own."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
 from uuid import UUID
 
-from config.audit import carrier, gateway, ledgers, orders, payments, saga_logs, sagas, shipments, stock
+from config.audit import carrier, gateway, ledgers, orders, payments, repairs, saga_logs, sagas, shipments, stock
 from config.audit.ledgers import Remembered
+from config.audit.repairs import Repairs
 from config.audit.sagas import SagaFacts
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import snapshot
 from inventory.models import Ledger as InventoryLedger
 from orchestration.models import ALIAS
@@ -26,6 +29,7 @@ class ServiceBooks:
 
     ledgers: ledgers.Ledgers
     stocks: list[stock.StockFacts]
+    """Every SKU; none when the books are not whole."""
     holdings: Mapping[UUID, stock.Holding]
     orders: Mapping[UUID, orders.OrderFacts]
     payments: Mapping[UUID, payments.PaymentFacts]
@@ -56,15 +60,18 @@ class Books:
     accounts: gateway.Accounts | None
     """None when the gateway is not the sandbox; the same for `parcels` and the carrier."""
     parcels: carrier.Parcels | None
+    repairs: Repairs = field(default_factory=Repairs)
+    are_whole: bool = True
+    """Whether these are all sagas, so that sums over them mean something."""
 
     def saga(self, saga_id: UUID | None) -> SagaFacts | None:
         """A saga, also one that began meanwhile."""
         return (self.sagas.get(saga_id) or self.newer.get(saga_id)) if saga_id else None
 
     def has_ended(self, saga_id: UUID | None) -> bool:
-        """Whether the saga had ended before the other books were read."""
+        """Whether the saga had ended before the other books were read, and no repair is at work on it."""
         saga = self.sagas.get(saga_id) if saga_id else None
-        return saga is not None and saga.has_ended
+        return saga is not None and saga.has_ended and saga_id not in self.repairs.under_way
 
     def is_unfinished(self, saga_id: UUID | None) -> bool:
         """Whether there is such a saga and it may still change its books."""
@@ -72,10 +79,10 @@ class Books:
 
     def ended_checkouts(self) -> Iterator[SagaFacts]:
         """Checkouts that had ended before the other books were read."""
-        return (saga for saga in self.sagas.values() if saga.has_ended and saga.is_checkout)
+        return (saga for saga in self.sagas.values() if saga.is_checkout and self.has_ended(saga.id))
 
 
-def read() -> Books:
+def read(chosen: Selection = EVERYTHING) -> Books:
     """Read every database, one after the other.
 
     Orchestration comes first, and again at the end for sagas that were not there then; the outside comes after the
@@ -83,40 +90,48 @@ def read() -> Books:
 
     :raises Unreadable: when a database is away or lacks a table.
     """
+    began_at = datetime.now(UTC)
     with snapshot(ALIAS):
-        known = sagas.read()
-        logs = saga_logs.read(known)
-    services = _read_services()
-    accounts, parcels = _read_gateway(), _read_carrier()
+        known = sagas.read(chosen)
+        logs = saga_logs.read(known, chosen)
+    services = _read_services(chosen)
+    accounts, parcels = _read_gateway(chosen), _read_carrier(chosen)
     mentioned = {saga_id for _, saga_ids in services.mentions() for saga_id in saga_ids if saga_id not in known}
     outside = {saga_id for saga_id in chain(accounts or (), parcels or ()) if saga_id and saga_id not in known}
     with snapshot(ALIAS):
         newer = sagas.read_only(mentioned | outside)
-    return Books(known, newer, logs, services, accounts, parcels)
+        made = repairs.read(since=began_at)
+    return Books(known, newer, logs, services, accounts, parcels, made, chosen.is_everything)
 
 
-def _read_services() -> ServiceBooks:
+def _read_services(chosen: Selection) -> ServiceBooks:
     with snapshot("orders"):
-        placed, order_rows = ledgers.read(OrdersLedger), orders.read()
+        placed, order_rows = ledgers.read(OrdersLedger, chosen), orders.read(chosen)
     with snapshot("inventory"):
-        reserved, stocks, holdings = ledgers.read(InventoryLedger), stock.read(), stock.read_holdings()
+        reserved, holdings = ledgers.read(InventoryLedger, chosen), stock.read_holdings(chosen)
+        stocks = stock.read() if chosen.is_everything else []
     with snapshot("payments"):
-        paid, payment_rows = ledgers.read(PaymentsLedger), payments.read()
+        paid, payment_rows = ledgers.read(PaymentsLedger, chosen), payments.read(chosen)
     with snapshot("shipping"):
-        shipped, shipment_rows = ledgers.read(ShippingLedger), shipments.read()
+        shipped, shipment_rows = ledgers.read(ShippingLedger, chosen), shipments.read(chosen)
     remembered = placed | reserved | paid | shipped
     return ServiceBooks(remembered, stocks, holdings, order_rows, payment_rows, shipment_rows)
 
 
-def _read_gateway() -> gateway.Accounts | None:
-    if not isinstance(chosen_gateway(), SandboxGateway):
+def has_sandbox_gateway() -> bool:
+    """Whether the gateway's own books can be read."""
+    return isinstance(chosen_gateway(), SandboxGateway)
+
+
+def _read_gateway(chosen: Selection) -> gateway.Accounts | None:
+    if not has_sandbox_gateway():
         return None
     with snapshot("gateway"):
-        return gateway.read()
+        return gateway.read(chosen)
 
 
-def _read_carrier() -> carrier.Parcels | None:
+def _read_carrier(chosen: Selection) -> carrier.Parcels | None:
     if not isinstance(chosen_carrier(), SandboxCarrier):
         return None
     with snapshot("carrier"):
-        return carrier.read()
+        return carrier.read(chosen)

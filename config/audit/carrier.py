@@ -1,17 +1,18 @@
 """The sandbox carrier's own books (A4), read apart from what shipping believes."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from heapq import merge
+from itertools import chain, groupby
 from operator import attrgetter
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef
 
 from config.audit import keys
 from config.audit.findings import Findings
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from shipping.carriers.sandbox.models import Kind, LateArrival, Operation
 
@@ -37,10 +38,10 @@ Parcels = Mapping[UUID | None, list[Parcel]]
 """By the saga that the booking's key names; None: by none."""
 
 
-def read() -> Parcels:
-    """Every booking, also those refused and those still on their way."""
+def read(chosen: Selection = EVERYTHING) -> Parcels:
+    """The bookings, also those refused and those still on their way."""
     found: dict[UUID | None, list[Parcel]] = defaultdict(list)
-    for parcel in (*_arrived(), *_on_their_way()):
+    for parcel in chain(_arrived(chosen), _on_their_way(chosen)):
         found[keys.saga_of(parcel.keys[0])].append(parcel)
     return dict(found)
 
@@ -59,20 +60,28 @@ def parcel_of(operations: Iterable[Operation]) -> Parcel:
 
 def check(parcels: Parcels, findings: Findings) -> None:
     """A4, inside the carrier's books: one booking an order."""
-    booked = Counter(parcel.reference for of_saga in parcels.values() for parcel in of_saga if not parcel.refused)
-    for reference, count in booked.items():
+    booked: dict[str, list[str]] = defaultdict(list)
+    for parcel in chain.from_iterable(parcels.values()):
+        if not parcel.refused:
+            booked[parcel.reference].append(parcel.keys[0])
+    for reference, made_under in booked.items():
         findings.look_at("A4")
-        if count > 1:
-            findings.violated("A4", f"The carrier made {count} bookings for one order.", order=reference)
+        if len(made_under) > 1:
+            told = f"The carrier made {len(made_under)} bookings for one order."
+            findings.violated("A4", told, order=reference, key=made_under[0], other_key=made_under[1])
 
 
-def _arrived() -> Iterable[Parcel]:
-    rows = Operation.objects.annotate(parcel=Coalesce("booking_id", "id")).order_by("parcel")
-    for _, operations in groupby(rows.iterator(BATCH), key=attrgetter("parcel")):
+def _arrived(chosen: Selection) -> Iterable[Parcel]:
+    first = Operation.objects.filter(chosen.keys(), booking=None).annotate(parcel=F("id")).order_by("parcel")
+    later = Operation.objects.filter(chosen.keys("booking__key"), booking__isnull=False)
+    later = later.annotate(parcel=F("booking_id")).order_by("parcel")
+    of_parcel = attrgetter("parcel")
+    rows = merge(first.iterator(BATCH), later.iterator(BATCH), key=of_parcel)
+    for _, operations in groupby(rows, key=of_parcel):
         yield parcel_of(operations)
 
 
-def _on_their_way() -> Iterable[Parcel]:
+def _on_their_way(chosen: Selection) -> Iterable[Parcel]:
     taken = Exists(Operation.objects.filter(key=OuterRef("key")))
-    for late in LateArrival.objects.exclude(taken).iterator(BATCH):
+    for late in LateArrival.objects.filter(chosen.keys()).exclude(taken).iterator(BATCH):
         yield Parcel("", (late.key,), late.reference)

@@ -30,17 +30,22 @@ def check(books: Books, findings: Findings) -> None:
         findings.look_at("A6")
         found = {step.name: books.services.row(step.name, saga.id) for step in definition.steps}
         rows = {step: row for step, row in found.items() if row is not None}
-        for fault in _faults(saga, definition, rows, books.logs[saga.id]):
+        for fault in _faults(saga, definition, rows):
             findings.violated("A6", fault, saga=saga.id)
+        if saga.phase is Phase.COMPENSATED:
+            for step, fault in _unsettled(definition, rows):
+                findings.violated("A6", fault, saga=saga.id, step=step)
+        if saga.id not in books.repairs.repaired:  # a repair comes when it comes
+            for fault in _faults_of_order(definition, rows, books.logs[saga.id]):
+                findings.violated("A6", fault, saga=saga.id)
 
 
-def _faults(saga: SagaFacts, definition: Saga, rows: Rows, log: LogFacts) -> Iterator[str]:
+def _faults(saga: SagaFacts, definition: Saga, rows: Rows) -> Iterator[str]:
     pivot = rows.get(definition.pivot.name)
     if pivot is not None and pivot.status == Status.DONE:
         yield from _faults_after_pivot(definition, rows)
     if saga.phase is Phase.COMPENSATED:
         yield from _faults_of_compensated(definition, rows)
-    yield from _faults_of_order(definition, rows, log)
 
 
 def _faults_after_pivot(definition: Saga, rows: Rows) -> Iterator[str]:
@@ -50,11 +55,15 @@ def _faults_after_pivot(definition: Saga, rows: Rows) -> Iterator[str]:
             yield f"{step.name} is {row.status} although {definition.pivot.name} is done."
 
 
-def _faults_of_compensated(definition: Saga, rows: Rows) -> Iterator[str]:
+def _unsettled(definition: Saga, rows: Rows) -> Iterator[tuple[str, str]]:
+    """Steps that are not as compensation leaves them, and how they are."""
     for step in definition.compensable:
         status = rows[step.name].status if step.name in rows else "not even barred"
         if status not in SETTLED:
-            yield f"{step.name} is {status} although the saga is compensated."
+            yield step.name, f"{step.name} is {status} although the saga is compensated."
+
+
+def _faults_of_compensated(definition: Saga, rows: Rows) -> Iterator[str]:
     pivot = rows.get(definition.pivot.name)
     refused = any(row.status == Status.REFUSED for row in rows.values())
     if not refused and (pivot is None or pivot.status != Status.BARRED):

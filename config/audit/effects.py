@@ -1,6 +1,6 @@
 """What a step has brought about, against what its ledger row says (A4)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from uuid import UUID
 
@@ -16,12 +16,21 @@ class Effect(StrEnum):
     MIXED = "an effect that was partly reversed"
 
 
-def check(step: str, rows: Mapping[UUID, Remembered], effects: Mapping[UUID, Effect], findings: Findings) -> None:
-    """A4 inside one service: the ledger row and the effect were written together, so they tell the same."""
+def check(
+    step: str,
+    rows: Mapping[UUID, Remembered],
+    effects: Mapping[UUID, Effect],
+    repaired: Collection[UUID],
+    findings: Findings,
+) -> None:
+    """A4 inside one service: the ledger row and the effect were written together, so they tell the same.
+
+    A repair may also have reversed an effect that the row of a `repaired` saga never knew of.
+    """
     for saga_id in rows.keys() | effects.keys():
         findings.look_at("A4")
         row, effect = rows.get(saga_id), effects.get(saga_id, Effect.NONE)
-        if effect not in _expected(row):
+        if effect not in _expected(row) and not (effect is Effect.REVERSED and saga_id in repaired):
             told = f"is {row.status}" if row else "does not exist"
             findings.violated("A4", f"{step} has {effect}, and its ledger row {told}.", saga=saga_id, step=step)
 

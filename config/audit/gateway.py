@@ -1,18 +1,19 @@
 """The sandbox gateway's own books (A4, Q5), read apart from what payments believes."""
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from heapq import merge
+from itertools import chain, groupby
 from operator import attrgetter
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef
 
 from config.audit import keys
 from config.audit.findings import Findings
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from payments.gateways.port import PaymentStatus
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation
@@ -59,10 +60,10 @@ Accounts = Mapping[UUID | None, list[Account]]
 """By the saga that the authorisation's key names; None: by none."""
 
 
-def read() -> Accounts:
-    """Every authorisation, also those declined and those still on their way."""
+def read(chosen: Selection = EVERYTHING) -> Accounts:
+    """The authorisations, also those declined and those still on their way."""
     found: dict[UUID | None, list[Account]] = defaultdict(list)
-    for account in (*_arrived(), *_on_their_way()):
+    for account in chain(_arrived(chosen), _on_their_way(chosen)):
         found[keys.saga_of(account.keys[0])].append(account)
     return dict(found)
 
@@ -91,11 +92,15 @@ def account_of(operations: Iterable[Operation]) -> Account:
 def check(accounts: Accounts, findings: Findings) -> None:
     """A4 and Q5, inside the gateway's books: one hold an order; no more taken than held, or given back than taken."""
     everything = [account for of_saga in accounts.values() for account in of_saga]
-    held = Counter(account.reference for account in everything if not account.declined)
-    for reference, count in held.items():
+    held: dict[str, list[str]] = defaultdict(list)
+    for account in everything:
+        if not account.declined:
+            held[account.reference].append(account.keys[0])
+    for reference, made_under in held.items():
         findings.look_at("A4")
-        if count > 1:
-            findings.violated("A4", f"The gateway made {count} authorisations for one order.", order=reference)
+        if len(made_under) > 1:
+            told = f"The gateway made {len(made_under)} authorisations for one order."
+            findings.violated("A4", told, order=reference, key=made_under[0], other_key=made_under[1])
     for account in everything:
         findings.look_at("Q5")
         if not 0 <= account.refunded_minor <= account.captured_minor <= account.amount_minor:
@@ -108,13 +113,17 @@ def check(accounts: Accounts, findings: Findings) -> None:
             )
 
 
-def _arrived() -> Iterable[Account]:
-    rows = Operation.objects.annotate(payment=Coalesce("authorisation_id", "id")).order_by("payment", "created_at")
-    for _, operations in groupby(rows.iterator(BATCH), key=attrgetter("payment")):
+def _arrived(chosen: Selection) -> Iterable[Account]:
+    first = Operation.objects.filter(chosen.keys(), authorisation=None).annotate(payment=F("id")).order_by("payment")
+    later = Operation.objects.filter(chosen.keys("authorisation__key"), authorisation__isnull=False)
+    later = later.annotate(payment=F("authorisation_id")).order_by("payment", "created_at")
+    of_payment = attrgetter("payment")
+    rows = merge(first.iterator(BATCH), later.iterator(BATCH), key=of_payment)
+    for _, operations in groupby(rows, key=of_payment):
         yield account_of(operations)
 
 
-def _on_their_way() -> Iterable[Account]:
+def _on_their_way(chosen: Selection) -> Iterable[Account]:
     taken = Exists(Operation.objects.filter(key=OuterRef("key")))
-    for late in LateArrival.objects.exclude(taken).iterator(BATCH):
+    for late in LateArrival.objects.filter(chosen.keys()).exclude(taken).iterator(BATCH):
         yield Account("", (late.key,), late.reference, late.currency, late.amount_minor, False, arrived=False)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from config.audit.findings import Findings
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orchestration.participant.ledger import LEGAL_NEXT, LedgerRow, Status
 
@@ -38,10 +39,11 @@ Ledgers = Mapping[str, Mapping[UUID, Remembered]]
 """Rows by step, then by saga."""
 
 
-def read(model: type[LedgerRow]) -> dict[str, dict[UUID, Remembered]]:
+def read(model: type[LedgerRow], chosen: Selection = EVERYTHING) -> dict[str, dict[UUID, Remembered]]:
     """One service's ledger."""
     columns = ("saga_id", "step", "status", "history", "changed_at")
-    rows = model._default_manager.using(model._meta.app_label).values_list(*columns)
+    chosen_rows = model._default_manager.using(model._meta.app_label).filter(chosen.sagas())
+    rows = chosen_rows.values_list(*columns)
     found: dict[str, dict[UUID, Remembered]] = defaultdict(dict)
     for saga_id, step, status, history, changed_at in rows.iterator(BATCH):
         shared = _without_time(status, tuple(history))

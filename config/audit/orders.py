@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import F, Sum
 
 from config.audit.effects import Effect
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orders.models import Order
 
@@ -39,8 +40,9 @@ class OrderFacts:
         return Effect.LIVE
 
 
-def read() -> dict[UUID, OrderFacts]:
-    """Every order, by saga."""
+def read(chosen: Selection = EVERYTHING) -> dict[UUID, OrderFacts]:
+    """Orders, by saga."""
     lines_minor = Sum(F("lines__quantity") * F("lines__unit_price_minor"))
-    rows = Order.objects.order_by("id").annotate(lines_minor=lines_minor).values_list(*COLUMNS, "lines_minor")
+    placed = Order.objects.filter(chosen.sagas()).order_by("id").annotate(lines_minor=lines_minor)
+    rows = placed.values_list(*COLUMNS, "lines_minor")
     return {saga_id: OrderFacts(*row) for saga_id, *row in rows.iterator(BATCH)}

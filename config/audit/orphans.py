@@ -33,10 +33,12 @@ def check_keys(
 ) -> None:
     """Q6, of what the gateway or the carrier (`who`) has made, by saga."""
     for saga_id, things in made:
+        known = {"saga": saga_id} if saga_id else {}
         for thing in things:
             findings.look_at("Q6", len(thing.keys))
             for key, fault in _key_faults(saga_id, thing, books):
-                findings.violated("Q6", f"The {who} holds a key {fault}.", key=key, order=thing.reference)
+                told = f"The {who} holds a key {fault}."
+                findings.violated("Q6", told, key=key, made_under=thing.keys[0], order=thing.reference, **known)
 
 
 def _check_steps(books: Books, findings: Findings) -> None:
@@ -55,6 +57,8 @@ def _key_faults(saga_id: UUID | None, thing: Account | Parcel, books: Books) -> 
             yield text, "that is not one of ours"
         elif saga is None:
             yield text, "of a saga that there is not"
+        elif books.repairs.saga_of.get(key.saga_id) == saga_id:
+            continue  # put right by another saga, under its own key
         elif key.saga_id != saga_id:
             yield text, "of another saga than the one it was made for"
         elif books.has_ended(saga_id) and not _is_remembered(key, books):

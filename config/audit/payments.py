@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from config.audit.effects import Effect
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from payments.gateways.port import PaymentStatus
 from payments.models import Payment
@@ -48,9 +49,9 @@ class PaymentFacts:
         return self.status in TAKEN
 
 
-def read() -> dict[UUID, PaymentFacts]:
-    """Every payment, by saga."""
-    rows = Payment.objects.values_list(*COLUMNS).iterator(BATCH)
+def read(chosen: Selection = EVERYTHING) -> dict[UUID, PaymentFacts]:
+    """Payments, by saga."""
+    rows = Payment.objects.filter(chosen.sagas()).values_list(*COLUMNS).iterator(BATCH)
     return {
         saga_id: PaymentFacts(order_id, sys.intern(status), sys.intern(currency), *row)
         for saga_id, order_id, status, currency, *row in rows

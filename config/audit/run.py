@@ -1,6 +1,8 @@
 """An audit: all books read, every invariant held against them."""
 
 from collections import Counter
+from collections.abc import Collection
+from uuid import UUID
 
 from config.audit import books as reading
 from config.audit import carrier, compensations, effects, gateway, ledgers, money, orphans, outcomes, owners, stock
@@ -21,8 +23,15 @@ def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
 
     :raises Unreadable: when a database is away or lacks a table.
     """
-    books, findings = reading.read(), Findings()
-    _check_each_service(books.services, findings)
+    findings = Findings()
+    check_all(reading.read(), allowed, findings)
+    findings.violations.sort(key=lambda violation: violation.invariant)
+    return findings
+
+
+def check_all(books: Books, allowed: Unfinished, findings: Findings) -> None:
+    """Hold every invariant against these books."""
+    _check_each_service(books.services, books.repairs.repaired, findings)
     _check_sagas(books, findings)
     outcomes.check_ends(books, allowed, findings)
     outcomes.check(books, findings)
@@ -30,15 +39,17 @@ def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
     orphans.check_rows(books, findings)
     _check_gateway(books, findings)
     _check_carrier(books, findings)
-    findings.violations.sort(key=lambda violation: violation.invariant)
-    return findings
 
 
-def _check_each_service(services: ServiceBooks, findings: Findings) -> None:
+def _check_each_service(services: ServiceBooks, repaired: Collection[UUID], findings: Findings) -> None:
     stock.check(services.stocks, findings)
     stock.check_holdings(services.holdings, findings)
     ledgers.check(services.ledgers, findings)
-    captures = {saga_id: Effect.LIVE for saga_id, payment in services.payments.items() if payment.was_captured}
+    captures = {
+        saga_id: Effect.REVERSED if payment.is_reversed and saga_id in repaired else Effect.LIVE
+        for saga_id, payment in services.payments.items()
+        if payment.was_captured
+    }
     for action, effect in (
         (reserve_stock, {saga_id: row.effect for saga_id, row in services.holdings.items()}),
         (authorise_payment, {saga_id: row.effect for saga_id, row in services.payments.items()}),
@@ -46,7 +57,7 @@ def _check_each_service(services: ServiceBooks, findings: Findings) -> None:
         (place_order, {saga_id: row.effect for saga_id, row in services.orders.items()}),
         (capture_payment, captures),
     ):
-        effects.check(action.step, services.ledgers.get(action.step, {}), effect, findings)
+        effects.check(action.step, services.ledgers.get(action.step, {}), effect, repaired, findings)
 
 
 def _check_sagas(books: Books, findings: Findings) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from config.audit.sagas import SagaFacts
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orchestration.models import ALIAS, SagaLogEntry
 from orchestration.states import Kind, Phase
@@ -50,10 +51,11 @@ IN_ORDER = LogFacts()
 EMPTY = LogFacts(faults=("The saga has no log.",))
 
 
-def read(sagas: Mapping[UUID, SagaFacts]) -> dict[UUID, LogFacts]:
-    """Every saga's log, read through once."""
+def read(sagas: Mapping[UUID, SagaFacts], chosen: Selection = EVERYTHING) -> dict[UUID, LogFacts]:
+    """These sagas' logs, read through once."""
     columns = ("saga_id", *LogEntry._fields)
-    rows = SagaLogEntry.objects.using(ALIAS).order_by("saga_id", "sequence").values_list(*columns).iterator(BATCH)
+    entries = SagaLogEntry.objects.using(ALIAS).filter(chosen.sagas()).order_by("saga_id", "sequence")
+    rows = entries.values_list(*columns).iterator(BATCH)
     found = {
         saga_id: facts_of(sagas[saga_id], [LogEntry(*row[1:]) for row in group])
         for saga_id, group in groupby(rows, key=itemgetter(0))

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.models import ALIAS, SagaInstance
@@ -62,9 +63,10 @@ class SagaFacts:
         return self.definition is not None and self.definition.request is CheckoutRequested
 
 
-def read() -> dict[UUID, SagaFacts]:
-    """Every saga."""
-    return _by_id(SagaInstance.objects.using(ALIAS).values_list(*COLUMNS).iterator(BATCH))
+def read(chosen: Selection = EVERYTHING) -> dict[UUID, SagaFacts]:
+    """The sagas."""
+    found = SagaInstance.objects.using(ALIAS).filter(chosen.sagas("pk"))
+    return _by_id(found.values_list(*COLUMNS).iterator(BATCH))
 
 
 def read_only(ids: Collection[UUID]) -> dict[UUID, SagaFacts]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from config.audit.effects import Effect
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from shipping.carriers.port import BookingStatus
 from shipping.models import Shipment
@@ -27,7 +28,8 @@ class ShipmentFacts:
         return Effect.LIVE if self.is_live else Effect.REVERSED
 
 
-def read() -> dict[UUID, ShipmentFacts]:
-    """Every shipment, by saga."""
-    rows = Shipment.objects.values_list("saga_id", "order_id", "status", "tracking_number").iterator(BATCH)
+def read(chosen: Selection = EVERYTHING) -> dict[UUID, ShipmentFacts]:
+    """Shipments, by saga."""
+    booked = Shipment.objects.filter(chosen.sagas())
+    rows = booked.values_list("saga_id", "order_id", "status", "tracking_number").iterator(BATCH)
     return {saga_id: ShipmentFacts(order_id, sys.intern(status), number) for saga_id, order_id, status, number in rows}

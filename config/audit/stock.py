@@ -13,6 +13,7 @@ from django.db.models import Case, Count, Sum, Value, When
 
 from config.audit.effects import Effect
 from config.audit.findings import Findings
+from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from inventory.models import Movement, Reservation, Stock
 
@@ -66,9 +67,9 @@ def read() -> list[StockFacts]:
     return [StockFacts(*row, promised_by_sku.get(row[0], 0), moved[row[0]]) for row in rows]
 
 
-def read_holdings() -> dict[UUID, Holding]:
+def read_holdings(chosen: Selection = EVERYTHING) -> dict[UUID, Holding]:
     """What each saga holds: its reservations and its movements, side by side."""
-    lines = merge(_reservations(), _movements(), key=itemgetter(0))
+    lines = merge(_reservations(chosen), _movements(chosen), key=itemgetter(0))
     return {saga_id: holding_of(group) for saga_id, group in groupby(lines, key=itemgetter(0))}
 
 
@@ -102,15 +103,15 @@ def check_holdings(holdings: Mapping[UUID, Holding], findings: Findings) -> None
             findings.violated("A4", fault, saga=saga_id)
 
 
-def _reservations() -> Iterator[Line]:
+def _reservations(chosen: Selection) -> Iterator[Line]:
     what = Case(When(released_at=None, then=Value(LIVE)), default=Value(RELEASED))
-    rows = Reservation.objects.order_by("saga_id").annotate(what=what)
+    rows = Reservation.objects.filter(chosen.sagas()).order_by("saga_id").annotate(what=what)
     for saga_id, sku, what_, quantity in rows.values_list("saga_id", "stock_id", "what", "quantity").iterator(BATCH):
         yield saga_id, sku, what_, 1, quantity
 
 
-def _movements() -> Iterator[Line]:
-    rows = Movement.objects.filter(saga_id__isnull=False).values_list("saga_id", "stock_id", "kind")
+def _movements(chosen: Selection) -> Iterator[Line]:
+    rows = Movement.objects.filter(chosen.sagas(), saga_id__isnull=False).values_list("saga_id", "stock_id", "kind")
     counted = rows.annotate(Count("id"), Sum("quantity")).order_by("saga_id")
     yield from counted.iterator(BATCH)
 

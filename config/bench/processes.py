@@ -70,7 +70,10 @@ def running(
 
     :raises NotReady: with the end of what they printed.
     """
-    changes = [f"{name}={value}" for name, value in {"SHOP_LOG_LEVEL": "WARNING", **environment}.items()]
+    changes = [
+        f"{name}={value}"
+        for name, value in {"SHOP_LOG_LEVEL": "WARNING", "SHOP_AUDIT_PERIOD_SECONDS": "0", **environment}.items()
+    ]
     with tempfile.TemporaryFile() as log:
         processes = [
             subprocess.Popen(["env", *changes, *command], cwd=PROJECT, stdout=log, stderr=log) for command in commands

@@ -13,6 +13,8 @@ SETTLE_AFTER = timedelta(seconds=VALUES["SETTLE_AFTER_SECONDS"])  # a call outsi
 SETTLE_PERIOD = SETTLE_AFTER  # what the other side did not know yet is asked after this often
 KEY_MARGIN = timedelta(seconds=VALUES["KEY_MARGIN_SECONDS"])  # a key's last hour: nothing is called under it again
 
+AUDIT_PERIOD = timedelta(seconds=VALUES["AUDIT_PERIOD_SECONDS"])  # how often all books are compared; zero: never
+
 REDIS_URL = VALUES["REDIS_URL"]
 BREAKER_FAIL_MAX = VALUES["BREAKER_FAIL_MAX"]
 BREAKER_RESET = timedelta(seconds=VALUES["BREAKER_RESET_SECONDS"])

@@ -23,5 +23,25 @@ class ReleaseStock:
 reserve_stock = Action("inventory.reserve_stock", request=ReserveStock)
 release_stock = Compensation("inventory.release_stock", request=ReleaseStock, undoes=reserve_stock)
 
+
+@dataclass(frozen=True)
+class ReleaseLeftoverHold:
+    """Release what the compensated saga `repaired_saga_id` still holds."""
+
+    saga_id: UUID
+    repaired_saga_id: UUID
+
+
+@dataclass(frozen=True)
+class RecountReserved:
+    """Make `reserved` of a SKU what its live reservations add up to."""
+
+    saga_id: UUID
+    sku: str
+
+
+release_leftover_hold = Action("inventory.release_leftover_hold", request=ReleaseLeftoverHold)
+recount_reserved = Action("inventory.recount_reserved", request=RecountReserved)
+
 available_units = Query("inventory.available_units")
 """(skus: iterable of str) -> dict of SKU to units a buyer may have now; unknown SKUs are absent."""

@@ -39,3 +39,14 @@ class PlaceOrder:
 
 
 place_order = Action("orders.place_order", request=PlaceOrder)
+
+
+@dataclass(frozen=True)
+class ConfirmNoOrder:
+    """Say that there is no order of the saga `repaired_saga_id`: what it left behind belongs to nobody."""
+
+    saga_id: UUID
+    repaired_saga_id: UUID
+
+
+confirm_no_order = Action("orders.confirm_no_order", request=ConfirmNoOrder)

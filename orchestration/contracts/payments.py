@@ -44,9 +44,30 @@ class PaymentCaptured:
     capture_id: str
 
 
+@dataclass(frozen=True)
+class ReverseLeftoverPayment:
+    """Void or refund what the compensated saga `repaired_saga_id` still holds or has taken for its order."""
+
+    saga_id: UUID
+    repaired_saga_id: UUID
+    repaired_order_id: UUID
+    total_minor: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class LeftoverPaymentReversed:
+    """`payment_status` as it is now: voided or refunded; None when there never was a payment."""
+
+    payment_status: str | None
+
+
 authorise_payment = Action("payments.authorise_payment", request=AuthorisePayment, answer=PaymentAuthorised)
 refund_payment = Compensation("payments.refund_payment", request=RefundPayment, undoes=authorise_payment)
 capture_payment = Action("payments.capture_payment", request=CapturePayment, answer=PaymentCaptured)
+reverse_leftover_payment = Action(
+    "payments.reverse_leftover_payment", request=ReverseLeftoverPayment, answer=LeftoverPaymentReversed
+)
 
 money_held = Query("payments.money_held")
 """(saga ids: collection of UUID) -> dict of (currency, "authorised" or "captured") to minor units held for them."""

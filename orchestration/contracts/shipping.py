@@ -28,5 +28,24 @@ class CancelShipment:
     shipping_address: Address
 
 
+@dataclass(frozen=True)
+class CancelLeftoverParcel:
+    """Cancel the parcel that the compensated saga `repaired_saga_id` has booked for its order."""
+
+    saga_id: UUID
+    repaired_saga_id: UUID
+    repaired_order_id: UUID
+
+
+@dataclass(frozen=True)
+class LeftoverParcelCancelled:
+    """`booking_status` as it is now: cancelled; None when there never was a parcel."""
+
+    booking_status: str | None
+
+
 schedule_shipment = Action("shipping.schedule_shipment", request=ScheduleShipment, answer=ShipmentScheduled)
 cancel_shipment = Compensation("shipping.cancel_shipment", request=CancelShipment, undoes=schedule_shipment)
+cancel_leftover_parcel = Action(
+    "shipping.cancel_leftover_parcel", request=CancelLeftoverParcel, answer=LeftoverParcelCancelled
+)

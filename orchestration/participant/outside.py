@@ -4,15 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
+from orchestration.contracts.command import Action, Compensation
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.together import Work
 
 
 class OutcomeUnknown(Exception):
     """The other side forgot the key before it gave a definite answer: a person must look."""
+
+
+def key_of(saga_id: UUID, command: Action | Compensation) -> str:
+    """The idempotency key of a saga's command: (saga, step, operation), never the attempt."""
+    return f"{saga_id}:{command.step}:{'action' if isinstance(command, Action) else 'compensation'}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from orchestration.contracts.command import Action, Compensation
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
-from orchestration.participant.outside import Keys, OutcomeUnknown, Outside
+from orchestration.participant.outside import Keys, OutcomeUnknown, Outside, key_of
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change, Row, Rows
@@ -226,9 +226,8 @@ def _found(asking: Asking) -> Any:
 
 
 def _keys(command: Action | Compensation, call: Call, *, forgotten: bool = False) -> Keys:
-    step = f"{call.saga_id}:{command.step}"
-    own = "action" if isinstance(command, Action) else "compensation"
-    return Keys(own=f"{step}:{own}", action=f"{step}:action", forgotten=forgotten)
+    action = command if isinstance(command, Action) else command.undoes
+    return Keys(key_of(call.saga_id, command), key_of(call.saga_id, action), forgotten)
 
 
 def _is_forgotten(rows: Rows, work: Outside, since: datetime) -> bool:

@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 
 from orchestration.saga import Saga
+from orchestration.sagas.cancel_leftover_parcel import cancel_leftover_parcel
 from orchestration.sagas.checkout import checkout
+from orchestration.sagas.recount_reserved import recount_reserved
+from orchestration.sagas.release_leftover_hold import release_leftover_hold
+from orchestration.sagas.reverse_leftover_payment import reverse_leftover_payment
 
-definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout,)}
+REPAIRS = (release_leftover_hold, reverse_leftover_payment, cancel_leftover_parcel, recount_reserved)
+"""What an audit proposes and a person applies."""
+
+definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout, *REPAIRS)}
 
 
 class UnknownDefinition(LookupError):

@@ -130,6 +130,7 @@ def environment() -> dict[str, str]:
         "SHOP_SANDBOX_TIMEOUT_SECONDS": "0.3",
         "SHOP_PRESUMED_LOST_SECONDS": str(settings.PRESUMED_LOST_AFTER.total_seconds()),
         "SHOP_RECOVERY_PERIOD_SECONDS": "0.2",
+        "SHOP_AUDIT_PERIOD_SECONDS": "0",
     }
 
 

@@ -10,6 +10,7 @@ from django.db import connections
 import shipping.models
 from config.audit import Unfinished, sagas, violations
 from config.audit.sagas import SagaFacts
+from config.audit.selection import Selection
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 
@@ -37,9 +38,9 @@ def test_sagas_that_go_on_while_the_books_are_read_are_fine(
     halfway = shop.place()
     read = sagas.read
 
-    def read_and_let_go_on() -> dict[UUID, SagaFacts]:
+    def read_and_let_go_on(chosen: Selection) -> dict[UUID, SagaFacts]:
         with ThreadPoolExecutor(1) as other:
-            seen = read()
+            seen = read(chosen)
             other.submit(go_on).result()
         return seen
 

@@ -52,6 +52,9 @@ def finishing() -> UUID:
     return happens(happens(running(), CancelRequested()), PivotFoundDone())
 
 
+NONE_OF_ANY = dict.fromkeys(sagas.definitions, 0)
+
+
 def problems() -> dict[str, list[UUID]]:
     return dict(preflight.inspect().problems)
 
@@ -66,11 +69,11 @@ def test_sagas_in_every_phase_can_be_carried_on_by_the_code_that_started_them():
     found = preflight.inspect()
 
     assert found.problems == {}
-    assert found.looked_at == {"checkout.v1": 4}
+    assert found.looked_at == NONE_OF_ANY | {"checkout.v1": 4}
 
 
 def test_a_definition_that_nobody_uses_is_told():
-    assert preflight.inspect().looked_at == {"checkout.v1": 0}
+    assert preflight.inspect().looked_at == NONE_OF_ANY
 
 
 def test_ended_sagas_are_of_no_concern(monkeypatch):
@@ -173,4 +176,4 @@ def test_the_command_says_how_many_sagas_it_looked_at(capsys):
 
     call_command("saga", "preflight", "--format", "json")
 
-    assert json.loads(capsys.readouterr().out) == {"unfinished": {"checkout.v1": 1}, "problems": []}
+    assert json.loads(capsys.readouterr().out) == {"unfinished": NONE_OF_ANY | {"checkout.v1": 1}, "problems": []}

@@ -1,0 +1,88 @@
+"""The audit a portion at a time, as orchestration's loop asks for it."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+from config.audit import books as reading
+from config.audit import totals as sums
+from config.audit.books import Books
+from config.audit.findings import Findings, Violation
+from config.audit.outcomes import Unfinished
+from config.audit.run import check_all
+from config.audit.selection import Between, Those
+from config.audit.snapshots import Unreadable
+from orchestration.auditing.values import Again, CannotAudit, Part, Portion, Sighting
+from orchestration.models import ALIAS, SagaInstance
+
+PORTION = 10_000
+"""Sagas that are held in memory at a time, with everything that names them."""
+
+AT_WORK = Unfinished(running=True)
+
+
+def totals(*, at: datetime) -> Part:
+    """What only sums over everything can show."""
+    findings = Findings()
+    with _told():
+        sums.check(at, findings)
+    return _part(findings, None)
+
+
+def portion(low: UUID | None, high: UUID | None) -> Portion:
+    """So many sagas with ids from `low` on and below `high`, and whatever names them."""
+    findings = Findings()
+    with _told():
+        next_id = _id_after(low, high)
+        books = reading.read(Between(low, next_id or high))
+    check_all(books, AT_WORK, findings)
+    part = _part(findings, books)
+    return Portion(part.sightings, part.checked, part.not_made, part.sagas, part.not_judged, next_id)
+
+
+def again(wanted: Again) -> Part:
+    """These sagas, wherever they are."""
+    findings = Findings()
+    with _told():
+        books = reading.read(Those(wanted.saga_ids, wanted.keys))
+    check_all(books, AT_WORK, findings)
+    return _part(findings, books)
+
+
+def sightings(violations: Collection[Violation], books: Books) -> Iterator[Sighting]:
+    """The violations, each with how its saga has ended."""
+    for violation in violations:
+        saga_id = _uuid(violation.ids.get("saga", ""))
+        ended = books.sagas[saga_id] if saga_id and books.has_ended(saga_id) else None
+        yield Sighting(violation.invariant, violation.message, dict(violation.ids), ended.phase if ended else "")
+
+
+def _part(findings: Findings, books: Books | None) -> Part:
+    if books is None:
+        seen = [Sighting(each.invariant, each.message, dict(each.ids)) for each in findings.violations]
+        return Part(seen, findings.checked, findings.not_made)
+    unfinished = frozenset(saga_id for saga_id in books.sagas if books.is_unfinished(saga_id))
+    found = list(sightings(findings.violations, books))
+    return Part(found, findings.checked, findings.not_made, len(books.sagas), unfinished)
+
+
+def _id_after(low: UUID | None, high: UUID | None) -> UUID | None:
+    """The first id that a portion from `low` on has no room for; None when it reaches `high`."""
+    within = SagaInstance.objects.using(ALIAS).filter(Between(low, high).sagas("pk")).order_by("pk")
+    return within.values_list("pk", flat=True)[PORTION : PORTION + 1].first()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        raise CannotAudit(str(error)) from error

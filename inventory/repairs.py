@@ -1,0 +1,63 @@
+"""Writes of the inventory service that put right what an audit has found."""
+
+from collections import Counter
+
+from django.db.models import F, Sum
+
+from inventory.models import Ledger, Movement, Reservation, Stock
+from inventory.services import UnknownSku, release_holds
+from orchestration.contracts.inventory import RecountReserved, ReleaseLeftoverHold, reserve_stock
+from orchestration.participant.refusals import Refusal
+from orchestration.participant.repairing import mark_reversed
+
+
+class NothingLeft(Refusal):
+    """The saga holds nothing any more."""
+
+    code = "nothing_left"
+
+
+class NothingToRecount(Refusal):
+    """What is reserved is what live reservations add up to."""
+
+    code = "nothing_to_recount"
+
+
+class MovementsDisagree(Refusal):
+    """Movements and live reservations tell different stories: a person must count."""
+
+    code = "movements_disagree"
+
+
+def release_leftover_hold(request: ReleaseLeftoverHold) -> None:
+    """Give back what the repaired saga still holds, and have its ledger row say so.
+
+    :raises NothingLeft: when it holds nothing and its ledger row says so already.
+    """
+    said_otherwise = mark_reversed(Ledger, request.repaired_saga_id, reserve_stock)
+    if not release_holds([request.repaired_saga_id]) and not said_otherwise:
+        raise NothingLeft(saga=str(request.repaired_saga_id))
+
+
+def recount_reserved(request: RecountReserved) -> None:
+    """Set what is reserved of the SKU to what live reservations add up to, and leave `on_hand` alone.
+
+    :raises UnknownSku: when the SKU has no stock row.
+    :raises NothingToRecount: when it is so already.
+    :raises MovementsDisagree: when the movements leave another number.
+    """
+    stock = Stock.objects.select_for_update().filter(sku=request.sku).first()
+    if stock is None:
+        raise UnknownSku(sku=request.sku)
+    live = Reservation.objects.filter(stock=stock, released_at=None).aggregate(units=Sum("quantity"))["units"] or 0
+    if stock.reserved == live:
+        raise NothingToRecount(sku=stock.sku, reserved=live)
+    if (left := _left_by_movements(stock)) != live:
+        raise MovementsDisagree(sku=stock.sku, reservations=live, movements=left)
+    Stock.objects.filter(sku=stock.sku).update(reserved=live, version=F("version") + 1)
+
+
+def _left_by_movements(stock: Stock) -> int:
+    sums = Movement.objects.filter(stock=stock).values_list("kind").annotate(Sum("quantity")).order_by()
+    moved: Counter[str] = Counter(dict(sums))
+    return moved[Movement.Kind.RESERVED] - moved[Movement.Kind.RELEASED] - moved[Movement.Kind.CONSUMED]

@@ -1,0 +1,80 @@
+"""Audit runs: at most one under way, on whichever host; one whose process died is ended by the next."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from orchestration.auditing.models import AuditRun
+from orchestration.models import ALIAS
+
+LEASE = timedelta(minutes=15)
+"""A run is taken for dead when no portion of it has ended for so long: one statement may take ten minutes."""
+
+DIED = "its process died"
+
+
+class AnotherIsRunning(Exception):
+    """Another audit is under way."""
+
+
+class Overtaken(Exception):
+    """The run was taken for dead, and ended by another."""
+
+
+def last() -> AuditRun | None:
+    """The run that was started last."""
+    return AuditRun.objects.using(ALIAS).first()
+
+
+def before(run: AuditRun) -> AuditRun | None:
+    """The run before this one that had begun to look at sagas: its places to go on from are good."""
+    return AuditRun.objects.using(ALIAS).filter(pk__lt=run.pk, recent_to__isnull=False).first()
+
+
+def is_due(period: timedelta, *, now: datetime) -> bool:
+    """Whether the last run was started so long ago, or died."""
+    run = last()
+    return run is None or run.started_at + period <= now or (run.is_running and run.alive_until < now)
+
+
+def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun | None:
+    """Begin a run; None when another has been started within `every`. Of several processes, one begins.
+
+    :raises AnotherIsRunning: when one is under way.
+    """
+    runs = AuditRun.objects.using(ALIAS)
+    runs.filter(is_running=True, alive_until__lt=now).update(is_running=False, ended_at=now, error=DIED)
+    try:
+        with transaction.atomic(using=ALIAS):
+            run = runs.create(started_at=now, alive_until=now + LEASE)
+            earlier = runs.exclude(pk=run.pk).first()
+            if earlier and earlier.error != DIED and earlier.started_at + every > now:
+                transaction.set_rollback(True, using=ALIAS)
+                return None
+            return run
+    except IntegrityError:
+        raise AnotherIsRunning(AnotherIsRunning.__doc__) from None
+
+
+def save_progress(run: AuditRun, *, now: datetime) -> None:
+    """Write down how far the run has come, and that it lives.
+
+    :raises Overtaken: when it was taken for dead.
+    """
+    run.alive_until = now + LEASE
+    _save(run, "alive_until", "checked", "not_made", "sagas", "recent_to", "rotated_to", "unfinished")
+
+
+def end(run: AuditRun, *, ok: bool | None, error: str = "", now: datetime) -> None:
+    """Write down how the run has ended; `ok` None: it did not come to its end.
+
+    :raises Overtaken: when it was taken for dead.
+    """
+    run.ok, run.error, run.ended_at = ok, error, now
+    _save(run, "ok", "error", "ended_at", is_running=False)
+
+
+def _save(run: AuditRun, *columns: str, **more: bool) -> None:
+    changed = {column: getattr(run, column) for column in columns} | more
+    if not AuditRun.objects.using(ALIAS).filter(pk=run.pk, is_running=True).update(**changed):
+        raise Overtaken(Overtaken.__doc__)

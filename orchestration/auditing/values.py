@@ -1,0 +1,88 @@
+"""What audits and findings are made of: values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+CUSTOMER = "audit"
+"""Whose sagas repairs are; customers' ids are numbers."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A violation as one audit saw it; `ids` says what it is about, by what these are ids of.
+
+    `phase` is that of its saga if that had ended before anything else was read, so that nothing of it is under way.
+    """
+
+    invariant: str
+    message: str
+    ids: Mapping[str, str] = field(default_factory=dict)
+    phase: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what it is about cannot have been changing while it was read."""
+        return bool(self.phase)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one portion of an audit came to; memory is bounded because portions are."""
+
+    sightings: Sequence[Sighting] = ()
+    checked: Mapping[str, int] = field(default_factory=dict)
+    not_made: Sequence[str] = ()
+    sagas: int = 0
+    not_judged: frozenset[UUID] = frozenset()
+    """Sagas that may still change, so that what is not seen of them need not be gone."""
+
+
+@dataclass(frozen=True)
+class Portion(Part):
+    """Sagas looked at by their ids: `next_id` is the first one that was not; None when there are no more."""
+
+    next_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """What is to be looked at by name: sagas, and what the outside calls by keys that are none of ours."""
+
+    saga_ids: frozenset[UUID] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A saga that would put a finding right: its definition's name, and what it is to be asked with."""
+
+    kind: str
+    parameters: Mapping[str, Any]
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """The lowest id that a saga started then can have: ids are UUIDv7, which begin with the milliseconds (RFC 9562)."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+class Auditor(Protocol):
+    """Who reads all books, a portion at a time. The process registers one (`auditor.register`).
+
+    Each method may raise `CannotAudit`.
+    """
+
+    def totals(self, *, at: datetime) -> Part:
+        """What only sums over everything can show."""
+
+    def portion(self, low: UUID | None, high: UUID | None) -> Portion:
+        """So many sagas with ids from `low` on and below `high` (None: without bound), and whatever names them."""
+
+    def again(self, wanted: Again) -> Part:
+        """These, wherever they are."""
+
+
+class CannotAudit(Exception):
+    """A database did not let itself be read; the message names it."""
