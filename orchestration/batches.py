@@ -64,7 +64,7 @@ class Turns:
     database connections: the next message is often close behind.
     """
 
-    PATIENCE = 0.25  # seconds
+    PATIENCE = 0.02  # seconds
     STAYS = 0.5  # seconds
 
     def __init__(self, spawn: Callable[[Thunk], None], at_a_time: int, *, stay: bool = True) -> None:
