@@ -18,7 +18,10 @@ _is_full = False
 
 
 def is_full() -> bool:
-    """Whether `settings.BACKLOG_LIMIT` unfinished sagas are there; 0 is no limit. The count stops at the limit."""
+    """Whether `settings.BACKLOG_LIMIT` unfinished sagas are there, paused ones not counted; 0 is no limit.
+
+    The count stops at the limit.
+    """
     global _looked_at, _is_full
     if not settings.BACKLOG_LIMIT:
         return False
@@ -36,4 +39,4 @@ def look_again() -> None:
 
 
 def _count_up_to(limit: int) -> int:
-    return SagaInstance.objects.using(ALIAS).exclude(phase__in=_ENDS)[:limit].count()
+    return SagaInstance.objects.using(ALIAS).exclude(phase__in=_ENDS).filter(paused=False)[:limit].count()

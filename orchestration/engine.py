@@ -3,41 +3,26 @@
 import logging
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError
 
 from orchestration import dispatch, signals, store
-from orchestration.contracts.codec import encode
+from orchestration.changes import Origin, columns_after, log_entries, new_instance, with_columns
 from orchestration.dispatch import Broker, BrokerAway
-from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.models import SagaInstance
 from orchestration.saga import Saga
 from orchestration.sagas import UnknownDefinition, definition_of
-from orchestration.snapshot import columns_of, state_of
-from orchestration.states import (
-    ENDED,
-    LEADS_TO,
-    CancelRequested,
-    Command,
-    Decision,
-    Entry,
-    Event,
-    Forward,
-    Kind,
-    Phase,
-    Resumed,
-    State,
-)
+from orchestration.snapshot import state_of
+from orchestration.states import CancelRequested, Command, Entry, Event, Forward, Kind, Resumed
 from orchestration.store import Change, KeyInProgress, Store
 from orchestration.transitions import Contradiction, TooLate, decide
 
-__all__ = ["KeyInProgress"]
+__all__ = ["KeyInProgress", "Origin"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +31,10 @@ NOTHING: Mapping[str, Any] = {}
 
 class NoSuchSaga(LookupError):
     """There is no saga of this id."""
+
+
+class ChangedMeanwhile(Exception):
+    """The saga is not as it was looked at: somebody, or something, was faster."""
 
 
 class KeyReused(Exception):
@@ -65,21 +54,16 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Who asks for a saga: unique per customer and key; `request_hash` tells a repetition from a reuse of the key."""
-
-    customer_id: str
-    idempotency_key: str
-    request_hash: str
-
-
-@dataclass(frozen=True)
 class Happening:
-    """An event that happens to a saga; `known` is what its message carried."""
+    """An event that happens to a saga; `known` is what its message carried.
+
+    With `version` it happens only to the saga as it was then.
+    """
 
     saga_id: UUID
     event: Event
     known: Mapping[str, Any] = field(default_factory=dict)
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,8 +93,8 @@ class Engine:
         """
         if not isinstance(request, saga.request):
             raise RequestUnlike(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
-        instance = _new_instance(saga, request, saga_id, origin, now)
-        entries = _entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
+        instance = new_instance(saga, request, saga_id, origin, now)
+        entries = log_entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
         try:
             self.store.insert(instance, entries, then=lambda: self._send(instance, Forward(0)))
         except IntegrityError as error:
@@ -118,18 +102,28 @@ class Engine:
         signals.tell_moved([(instance, entries)])
         return Started(saga_id, created=True)
 
-    def apply(self, saga_id: UUID, event: Event, *, now: datetime, known: Mapping[str, Any] = NOTHING) -> SagaInstance:
+    def apply(
+        self,
+        saga_id: UUID,
+        event: Event,
+        *,
+        now: datetime,
+        known: Mapping[str, Any] = NOTHING,
+        version: int | None = None,
+    ) -> SagaInstance:
         """Let an event happen to a saga: one compare-and-set and its log entries, in one transaction.
 
         `known` is what the event's message carried: the request's facts and what steps have answered.
-        When somebody else was faster the row is read and decided on again. Events that change nothing leave no trace.
+        When somebody else was faster the row is read and decided on again, unless the event is only for that `version`.
+        Events that change nothing leave no trace.
 
         :raises NoSuchSaga: when there is none.
+        :raises ChangedMeanwhile: when it is not of that version any more.
         :raises UnknownDefinition: when this code lacks the saga's definition.
-        :raises TooLate: when a cancel comes after the pivot.
+        :raises TooLate: when somebody wants it undone after the pivot.
         :raises Contradiction: when the event cannot be true if the protocol holds.
         """
-        [outcome] = self.apply_all([Happening(saga_id, event, known)], now=now)
+        [outcome] = self.apply_all([Happening(saga_id, event, known, version)], now=now)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -171,6 +165,8 @@ class Engine:
         """What follows; the saga itself when nothing does."""
         if instance is None:
             return NoSuchSaga(f"there is no saga {happening.saga_id}")
+        if happening.version not in (None, instance.version):
+            return ChangedMeanwhile(ChangedMeanwhile.__doc__)
         try:
             saga = self.definition_of(instance.definition)
             decision = decide(saga, state_of(instance), happening.event, jitter=random.random())
@@ -179,9 +175,9 @@ class Engine:
         if decision is None:
             return instance
         answers = {name: fact for name, fact in happening.known.items() if name not in instance.request}
-        changed = _changed(instance, decision, answers, now)
-        entries = _entries(instance, decision.entries, first=instance.log_length + 1, now=now)
-        return _Move(Change(instance, changed, entries), _with(instance, changed), decision.command)
+        columns = columns_after(instance, decision, answers, now)
+        entries = log_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
+        return _Move(Change(instance, columns, entries), with_columns(instance, columns), decision.command)
 
     def _taken(
         self, happenings: Sequence[Happening], moves: Mapping[UUID, tuple[int, _Move]]
@@ -227,74 +223,3 @@ apply = default.apply
 apply_all = default.apply_all
 cancel_saga = default.cancel_saga
 resume_saga = default.resume_saga
-
-
-def _new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: datetime) -> SagaInstance:
-    deadline_at = now + saga.deadline
-    return SagaInstance(
-        id=saga_id,
-        definition=saga.name,
-        customer_id=origin.customer_id,
-        idempotency_key=origin.idempotency_key,
-        request_hash=origin.request_hash,
-        order_id=getattr(request, "order_id", None),
-        request=encode(request),
-        dispatched_at=now,
-        due_at=min(now + settings.PRESUMED_LOST_AFTER, deadline_at),
-        deadline_at=deadline_at,
-        created_at=now,
-        changed_at=now,
-        **columns_of(State()),
-    )
-
-
-def _changed(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The row's columns as the decision has them."""
-    return columns_of(decision.state) | {
-        "version": instance.version + 1,
-        "answers": instance.answers | answers,
-        "log_length": instance.log_length + len(decision.entries),
-        "due_at": _due_at(instance, decision, now),
-        "dispatched_at": now if decision.command else instance.dispatched_at,
-        "changed_at": now,
-        "ended_at": now if decision.state.phase in ENDED else None,
-    }
-
-
-def _with(instance: SagaInstance, changed: Mapping[str, Any]) -> SagaInstance:
-    decided = copy(instance)
-    for name, value in changed.items():
-        setattr(decided, name, value)
-    return decided
-
-
-def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> datetime | None:
-    state, due = decision.state, decision.due
-    if state.phase in ENDED or (due is None and decision.command is None and state.parked):
-        return None
-    if decision.command:
-        extra = due if isinstance(due, timedelta) else timedelta(0)
-        due = settings.PRESUMED_LOST_AFTER + extra
-    at = due if isinstance(due, datetime) else now + (due or timedelta(0))
-    return min(at, instance.deadline_at) if state.phase is Phase.RUNNING else at
-
-
-def _entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first: int, now: datetime) -> list[SagaLogEntry]:
-    """The log entries to be; `instance` is as it was before them, and each changes its phase or token from then on."""
-    phase, token, written = instance.phase, instance.token, []
-    for sequence, entry in enumerate(entries, start=first):
-        phase = LEADS_TO.get(entry.kind, phase)
-        token += entry.kind is Kind.SENT
-        written.append(
-            SagaLogEntry(
-                saga=instance,
-                sequence=sequence,
-                kind=entry.kind.value,
-                step=entry.step,
-                phase=phase,
-                token=token,
-                detail=dict(entry.detail),
-                at=entry.at or now,
-            )
-        )
-    return written

@@ -5,9 +5,21 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.auditing.models import AuditFinding, AuditRun
+from orchestration.operations.models import Batch, BatchMember, OperatorLogEntry
+from orchestration.operations.values import Action
 from orchestration.states import ENDED, Kind, Phase
 
-__all__ = ("ALIAS", "AuditFinding", "AuditRun", "Marker", "SagaInstance", "SagaLogEntry")
+__all__ = (
+    "ALIAS",
+    "AuditFinding",
+    "AuditRun",
+    "Batch",
+    "BatchMember",
+    "Marker",
+    "OperatorLogEntry",
+    "SagaInstance",
+    "SagaLogEntry",
+)
 
 ALIAS = "orchestration"
 _ENDS = [phase for phase in Phase if phase in ENDED]  # in one order, or every run would ask for a migration
@@ -30,13 +42,15 @@ class SagaInstance(models.Model):
     """The fencing token: how often something was dispatched."""
     in_flight = models.BooleanField(default=True)
     progress = models.JSONField(default=dict)
-    """What `states.State` holds beside the columns: done, undone, held, parked, failures."""
+    """What `states.State` holds beside the columns: done, undone, held, parked, settled, failures."""
     answers = models.JSONField(default=dict)
     """Facts that steps have answered, by field name."""
     failure = models.JSONField(null=True)
     log_length = models.PositiveIntegerField(default=1)
 
     parked = models.BooleanField(default=False)
+    paused = models.BooleanField(default=False, db_default=False)  # code that knows no pause starts sagas, too
+    """Nothing is sent until somebody unpauses it."""
     dispatched_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     """When recovery looks at it again; null when it has ended or waits for a person."""
@@ -47,6 +61,7 @@ class SagaInstance(models.Model):
 
     class Meta:
         verbose_name = "saga"
+        permissions = tuple((f"{action}_saga", f"Can {action} a saga") for action in Action)
         constraints = (
             models.UniqueConstraint(
                 fields=("customer_id", "idempotency_key"), name="saga_one_per_customer_and_idempotency_key"
@@ -58,8 +73,12 @@ class SagaInstance(models.Model):
                 name="saga_ended_is_never_due",
             ),
             models.CheckConstraint(
-                condition=Q(parked=True) | Q(due_at__isnull=False) | Q(phase__in=_ENDS),
-                name="saga_unfinished_is_due_or_parked",
+                condition=Q(parked=True) | Q(paused=True) | Q(due_at__isnull=False) | Q(phase__in=_ENDS),
+                name="saga_unfinished_is_due_parked_or_paused",
+            ),
+            models.CheckConstraint(
+                condition=Q(paused=False) | Q(due_at__isnull=True) & ~Q(phase__in=_ENDS),
+                name="saga_paused_is_unfinished_and_never_due",
             ),
         )
         indexes = (

@@ -14,12 +14,12 @@ from orchestration.contracts.codec import Malformed, decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.itinerary import bar_task
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.owing import next_position, owed
 from orchestration.reports import READERS
 from orchestration.saga import IMPLICIT, Saga, Step
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
 from orchestration.snapshot import state_of
 from orchestration.states import BEFORE_DECISION, ENDED, Phase, State
-from orchestration.transitions import next_position, owed
 
 CHUNK = 1_000
 """Sagas read at a time."""

@@ -5,6 +5,8 @@ from typing import Any
 from orchestration.models import SagaInstance
 from orchestration.states import Phase, State
 
+_SETS = ("done", "undone", "held", "parked", "settled")
+
 
 def state_of(instance: SagaInstance) -> State:
     """The state in the row."""
@@ -17,6 +19,8 @@ def state_of(instance: SagaInstance) -> State:
         undone=frozenset(progress.get("undone", ())),
         held=frozenset(progress.get("held", ())),
         parked=frozenset(progress.get("parked", ())),
+        settled=frozenset(progress.get("settled", ())),
+        paused=instance.paused,
         failures=progress.get("failures", {}),
         failure=instance.failure,
     )
@@ -24,7 +28,7 @@ def state_of(instance: SagaInstance) -> State:
 
 def columns_of(state: State) -> dict[str, Any]:
     """The row's columns that hold the state."""
-    sets = {name: sorted(getattr(state, name)) for name in ("done", "undone", "held", "parked")}
+    sets = {name: sorted(getattr(state, name)) for name in _SETS}
     progress = {name: steps for name, steps in sets.items() if steps}
     if state.failures:
         progress["failures"] = dict(state.failures)  # type: ignore[assignment]
@@ -34,5 +38,6 @@ def columns_of(state: State) -> dict[str, Any]:
         "in_flight": state.in_flight,
         "progress": progress,
         "parked": bool(state.parked),
+        "paused": state.paused,
         "failure": state.failure,
     }

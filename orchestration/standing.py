@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from orchestration.models import SagaInstance
+from orchestration.owing import owed
 from orchestration.saga import Saga, Step
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
 from orchestration.snapshot import state_of
 from orchestration.states import ENDED, Phase, State
-from orchestration.transitions import owed
 
-UNFINISHED, PARKED = "unfinished", "parked"
-STATUSES = (UNFINISHED, PARKED, *(phase.value for phase in Phase))
-"""What sagas can be sifted by: a phase, any phase but the ends, or parked in whatever phase."""
+UNFINISHED, PARKED, PAUSED = "unfinished", "parked", "paused"
+STATUSES = (UNFINISHED, PARKED, PAUSED, *(phase.value for phase in Phase))
+"""What sagas can be sifted by: a phase, any phase but the ends, or parked or paused in whatever phase."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def has_status(status: str) -> Q:
             return unfinished
         case "parked":
             return unfinished & Q(parked=True)
+        case "paused":
+            return Q(paused=True)
         case _:
             return Q(phase=status)
 

@@ -42,6 +42,13 @@ class Kind(StrEnum):
     UNDONE = "undone"
     PARKED = "parked"
     RESUMED = "resumed"
+    """An operator had it try again, also what was parked."""
+    RETRIED = "retried"
+    """An operator had it try again without waiting."""
+    PAUSED = "paused"
+    UNPAUSED = "unpaused"
+    SETTLED = "settled"
+    """A person says, with evidence, that the step was settled outside: it is not tried any more."""
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
@@ -77,6 +84,10 @@ class State:
     held: frozenset[str] = frozenset()
     """Compensations that failed and wait, so that they do not hold up the others."""
     parked: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    """Steps after the pivot that count as done because a person says so, whatever their service answers."""
+    paused: bool = False
+    """Nothing is sent until somebody unpauses it; what is under way still reports."""
     failures: Mapping[str, int] = field(default_factory=dict)
     failure: Mapping[str, Any] | None = None
     """Why the saga gave up: code, detail, and under "refused" the step that refused, if one did."""
@@ -177,11 +188,6 @@ class DeadlinePassed:
 
 
 @dataclass(frozen=True)
-class CancelRequested:
-    pass
-
-
-@dataclass(frozen=True)
 class Due:
     """The wait is over; with `lost`, what was sent at `token` is known to have been lost."""
 
@@ -190,12 +196,64 @@ class Due:
 
 
 @dataclass(frozen=True)
-class Resumed:
-    """An operator says: try again now."""
+class CancelRequested:
+    """Its customer does not want it any more, or an operator says so for them (`by`)."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CompensationRequested:
+    """An operator says: bring it back to where it began, parked steps too."""
 
     by: str
     reason: str
 
+
+@dataclass(frozen=True)
+class Resumed:
+    """An operator says: try again now, also what is parked."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Retried:
+    """An operator says: do not wait any longer."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """An operator says: send nothing."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unpaused:
+    """An operator says: go on."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StepSettled:
+    """A person has settled the step outside, and its ledger row says so already."""
+
+    step: str
+    by: str
+    reason: str
+    evidence: str
+
+
+Intervention = CancelRequested | CompensationRequested | Resumed | Retried | Paused | Unpaused | StepSettled
 
 Event = (
     StepRefused
@@ -205,7 +263,6 @@ Event = (
     | PivotFoundDone
     | StepsUndone
     | DeadlinePassed
-    | CancelRequested
     | Due
-    | Resumed
+    | Intervention
 )

@@ -1,19 +1,29 @@
 """What follows from what: a saga's state and an event make a new state, log entries and a command. Pure."""
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
+from orchestration.interventions import TooLate, said_by_a_person
+from orchestration.owing import (
+    after,
+    command_owed,
+    compensate,
+    compensated,
+    completed,
+    give_up,
+    learn,
+    next_position,
+    next_try,
+    owed,
+    send,
+    sendable,
+)
 from orchestration.saga import Retry, Saga, brisk
 from orchestration.states import (
     BEFORE_DECISION,
     ENDED,
     LOST,
     UNDOING,
-    Bar,
-    CancelRequested,
     ChainCompleted,
-    Command,
     DeadlinePassed,
     Decision,
     Due,
@@ -25,22 +35,18 @@ from orchestration.states import (
     Phase,
     PivotBarred,
     PivotFoundDone,
-    Resumed,
     State,
     StepFailed,
     StepRefused,
     StepsUndone,
-    Trail,
     Undo,
 )
+
+__all__ = ("Contradiction", "TooLate", "decide")
 
 
 class Contradiction(Exception):
     """A report that the protocol rules out: an invariant is broken, or a participant lies."""
-
-
-class TooLate(Exception):
-    """The order is placed: there is no way back."""
 
 
 def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision | None:
@@ -48,8 +54,13 @@ def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision
 
     :param jitter: uniform in [0, 1), for the wait before a retry.
     :raises Contradiction: when the event cannot be true if the protocol holds.
-    :raises TooLate: when a cancel comes after the pivot.
+    :raises TooLate: when somebody wants it undone after the pivot.
     """
+    decision = _decided(saga, state, event, jitter)
+    return _withheld(state, decision) if decision and decision.state.paused else decision
+
+
+def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision | None:
     match event:
         case StepRefused():
             return _refused(saga, state, event, jitter)
@@ -63,24 +74,22 @@ def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision
             return _pivot_found_done(saga, state)
         case StepsUndone():
             return _undone(saga, state, event, jitter)
-        case DeadlinePassed() | CancelRequested():
-            return _asked_to_give_up(state, event)
+        case DeadlinePassed():
+            return _deadline_passed(state)
         case Due():
             return _due(saga, state, event)
-        case Resumed():
-            return _resumed(saga, state, event)
+        case _:
+            return said_by_a_person(saga, state, event, jitter)
 
 
-def next_position(saga: Saga, state: State) -> int:
-    """The first step whose answer we do not hold; earlier ones need not be asked again."""
-    return next((i for i, step in enumerate(saga.steps) if step.name not in state.done), len(saga.steps))
-
-
-def owed(saga: Saga, state: State) -> tuple[str, ...]:
-    """Compensations still to be made, last step first."""
-    refused = (state.failure or {}).get("refused")
-    names = [step.name for step in reversed(saga.compensable)]
-    return tuple(name for name in names if name not in state.undone and name != refused)
+def _withheld(old: State, decision: Decision) -> Decision:
+    """What is learned is kept; nothing is sent, and nobody looks again by themselves. An end ends the pause, too."""
+    if decision.state.phase in ENDED:
+        return replace(decision, state=replace(decision.state, paused=False))
+    if decision.command is None:
+        return replace(decision, due=None)
+    entries = tuple(entry for entry in decision.entries if entry.kind is not Kind.SENT)
+    return Decision(replace(decision.state, token=old.token, in_flight=False), entries)
 
 
 def _refused(saga: Saga, state: State, event: StepRefused, jitter: float) -> Decision | None:
@@ -90,21 +99,32 @@ def _refused(saga: Saga, state: State, event: StepRefused, jitter: float) -> Dec
         return None
     if state.phase not in BEFORE_DECISION:
         raise Contradiction(f"{event.step} is refused although the saga is {state.phase}")
-    state, entries = _learn(state, event.done)
+    state, entries = learn(state, event.done)
     entries += (Entry(Kind.REFUSED, event.step, event.refusal),)
     failure = state.failure or {"code": event.refusal["code"], "detail": event.refusal.get("detail", "")}
-    return _compensate(saga, replace(state, failure={**failure, "refused": event.step}), entries)
+    return compensate(saga, replace(state, failure={**failure, "refused": event.step}), entries)
 
 
 def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: float) -> Decision | None:
-    """A refusal is final and so is the pivot: only a person can help."""
+    """A refusal is final and so is the pivot: only a person can help, or has helped."""
+    if event.step in state.settled:
+        return _past_what_is_settled(saga, state, event)
     if state.phase in ENDED | UNDOING:
         raise Contradiction(f"{event.step} is refused although the saga is {state.phase}")
     if event.step in state.parked:
         return None
-    state, entries = _learn(state, event.done)
+    state, entries = learn(state, event.done)
     failed = StepFailed(event.step, Operation.ACTION, state.token, event.refusal, hopeless=True)
-    return _prepend(entries, _failed_after_pivot(saga, state, failed, jitter))
+    return after(entries, _failed_after_pivot(saga, state, failed, jitter))
+
+
+def _past_what_is_settled(saga: Saga, state: State, event: StepRefused) -> Decision | None:
+    """The chain ended there: what comes behind is still owed."""
+    if not state.in_flight:
+        return None
+    state, entries = learn(state, event.done)
+    position = next_position(saga, state)
+    return completed(state, entries) if position == len(saga.steps) else send(state, Forward(position), entries)
 
 
 def _failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision | None:
@@ -116,11 +136,11 @@ def _failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decis
         case Operation.BAR:
             return _wait_or_retry(state, event, brisk, jitter)
         case Operation.ACTION:
-            state, entries = _learn(state, event.done)
+            state, entries = learn(state, event.done)
             # A chain reaches a step behind the pivot only through the pivot.
             pivot_done = state.phase is Phase.FINISHING or saga.position_of(event.step) > saga.pivot_position
             follow = _failed_after_pivot if pivot_done else _failed_before_pivot
-            return _prepend(entries, follow(saga, state, event, jitter))
+            return after(entries, follow(saga, state, event, jitter))
 
 
 def _failed_before_pivot(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
@@ -130,7 +150,7 @@ def _failed_before_pivot(saga: Saga, state: State, event: StepFailed, jitter: fl
     if not (exhausted or event.hopeless):
         return _wait_or_retry(state, event, retry, jitter)
     entry = Entry(Kind.FAILED, event.step, event.error)
-    return _prepend((entry,), _give_up(state, code="step_failed", detail=f"{event.step} failed."))
+    return after((entry,), give_up(state, code="step_failed", detail=f"{event.step} failed."))
 
 
 def _failed_after_pivot(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
@@ -138,13 +158,13 @@ def _failed_after_pivot(saga: Saga, state: State, event: StepFailed, jitter: flo
     if state.phase is not Phase.FINISHING:
         state = replace(state, phase=Phase.FINISHING, failures={}, failure=None)
         entries = (Entry(Kind.PIVOT_DONE, saga.pivot.name),)
-    return _prepend(entries, _retry_or_park(saga, state, event, jitter))
+    return after(entries, _retry_or_park(saga, state, event, jitter))
 
 
 def _compensation_failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
     decision = _retry_or_park(saga, replace(state, held=state.held | {event.step}), event, jitter)
-    others = _sendable(saga, decision.state)
-    return _send(decision.state, Undo(others), decision.entries) if others else decision
+    others = sendable(saga, decision.state)
+    return send(decision.state, Undo(others), decision.entries) if others else decision
 
 
 def _retry_or_park(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
@@ -153,7 +173,7 @@ def _retry_or_park(saga: Saga, state: State, event: StepFailed, jitter: float) -
     if not event.hopeless and decision.state.failures.get(event.step, 0) < retry.park_after:
         return decision
     parked = replace(decision.state, parked=state.parked | {event.step})
-    due = _next_try(saga, parked, jitter) if state.phase is Phase.COMPENSATING else None
+    due = next_try(saga, parked, jitter) if state.phase is Phase.COMPENSATING else None
     return Decision(parked, (*decision.entries, Entry(Kind.PARKED, event.step, event.error)), due=due)
 
 
@@ -172,11 +192,10 @@ def _completed(saga: Saga, state: State, event: ChainCompleted) -> Decision | No
         return None
     if state.phase in UNDOING:
         raise Contradiction(f"the chain is completed although the saga is {state.phase}")
-    state, entries = _learn(state, event.done)
+    state, entries = learn(state, event.done)
     if missing := [step.name for step in saga.steps if step.name not in state.done]:
         raise Contradiction(f"the chain is completed without {', '.join(missing)}")
-    ended = replace(state, phase=Phase.COMPLETED, in_flight=False, failure=None, parked=frozenset())
-    return Decision(ended, (*entries, Entry(Kind.COMPLETED)))
+    return completed(state, entries)
 
 
 def _pivot_barred(saga: Saga, state: State) -> Decision | None:
@@ -184,7 +203,7 @@ def _pivot_barred(saga: Saga, state: State) -> Decision | None:
         return None
     if state.phase is not Phase.BARRING:
         raise Contradiction(f"the pivot is barred although the saga is {state.phase}")
-    return _compensate(saga, state, (Entry(Kind.PIVOT_BARRED, saga.pivot.name),))
+    return compensate(saga, state, (Entry(Kind.PIVOT_BARRED, saga.pivot.name),))
 
 
 def _pivot_found_done(saga: Saga, state: State) -> Decision | None:
@@ -193,7 +212,7 @@ def _pivot_found_done(saga: Saga, state: State) -> Decision | None:
     if state.phase is not Phase.BARRING:
         raise Contradiction(f"the pivot is done although the saga is {state.phase}")
     committed = replace(state, phase=Phase.FINISHING, failures={}, failure=None)
-    return _send(committed, Forward(next_position(saga, committed)), (Entry(Kind.PIVOT_DONE, saga.pivot.name),))
+    return send(committed, Forward(next_position(saga, committed)), (Entry(Kind.PIVOT_DONE, saga.pivot.name),))
 
 
 def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Decision | None:
@@ -206,94 +225,27 @@ def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Deci
     entries = tuple(Entry(Kind.UNDONE, step, at=at) for step, at in news)
     state = replace(state, undone=state.undone | steps, held=state.held - steps, parked=state.parked - steps)
     if not owed(saga, state):
-        return _compensated(state, entries)
+        return compensated(state, entries)
     if not news:
         return None
-    return Decision(replace(state, in_flight=False), entries, due=_next_try(saga, state, jitter))
+    return Decision(replace(state, in_flight=False), entries, due=next_try(saga, state, jitter))
 
 
-def _next_try(saga: Saga, state: State, jitter: float) -> timedelta | None:
-    """How long the compensations still owed wait; None when all of them are parked."""
-    waiting = [step for step in owed(saga, state) if step not in state.parked]
-    return min((saga.by_name[step].retry.delay(state.failures.get(step, 1), jitter) for step in waiting), default=None)
-
-
-def _asked_to_give_up(state: State, event: DeadlinePassed | CancelRequested) -> Decision | None:
-    cancelled = isinstance(event, CancelRequested)
-    if cancelled and state.phase in (Phase.FINISHING, Phase.COMPLETED):
-        raise TooLate(TooLate.__doc__)
-    if state.phase is not Phase.RUNNING:
+def _deadline_passed(state: State) -> Decision | None:
+    if state.phase is not Phase.RUNNING or state.paused:
         return None
-    if cancelled:
-        return _give_up(state, code="cancelled", detail="It was cancelled.")
-    return _give_up(state, code="deadline_passed", detail="It was not done in time.")
-
-
-def _give_up(state: State, *, code: str, detail: str) -> Decision:
-    barring = replace(state, phase=Phase.BARRING, failures={}, failure={"code": code, "detail": detail})
-    return _send(barring, Bar(), (Entry(Kind.GAVE_UP, detail={"code": code}),))
+    return give_up(state, code="deadline_passed", detail="It was not done in time.")
 
 
 def _due(saga: Saga, state: State, event: Due) -> Decision | None:
+    if state.paused:
+        return None
     state = replace(state, held=frozenset())
-    command = _what_is_owed(saga, state)
+    command = command_owed(saga, state)
     if command is None or event.token not in (None, state.token):
         return None
     lost = state.failures.get(LOST, 0) + 1 if event.lost else 0
     if not lost:
-        return _send(state, command)
-    decision = _send(replace(state, failures={**state.failures, LOST: lost}), command, lost=True)
+        return send(state, command)
+    decision = send(replace(state, failures={**state.failures, LOST: lost}), command, lost=True)
     return replace(decision, due=brisk.delay(lost, 1.0))
-
-
-def _resumed(saga: Saga, state: State, event: Resumed) -> Decision | None:
-    fresh = replace(state, parked=frozenset(), held=frozenset(), failures={})
-    command = _what_is_owed(saga, fresh)
-    if command is None:
-        return None
-    return _send(fresh, command, (Entry(Kind.RESUMED, detail={"by": event.by, "reason": event.reason}),))
-
-
-def _what_is_owed(saga: Saga, state: State) -> Command | None:
-    match state.phase:
-        case Phase.RUNNING:
-            return Forward(next_position(saga, state))
-        case Phase.FINISHING:
-            return None if state.parked else Forward(next_position(saga, state))
-        case Phase.BARRING:
-            return Bar()
-        case Phase.COMPENSATING:
-            return Undo(steps) if (steps := _sendable(saga, state)) else None
-        case _:
-            return None
-
-
-def _sendable(saga: Saga, state: State) -> tuple[str, ...]:
-    return tuple(step for step in owed(saga, state) if step not in state.held | state.parked)
-
-
-def _compensate(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
-    undoing = replace(state, phase=Phase.COMPENSATING, failures={}, held=frozenset(), parked=frozenset())
-    if steps := owed(saga, undoing):
-        return _send(undoing, Undo(steps), entries)
-    return _compensated(undoing, entries)
-
-
-def _compensated(state: State, entries: tuple[Entry, ...]) -> Decision:
-    ended = replace(state, phase=Phase.COMPENSATED, in_flight=False)
-    return Decision(ended, (*entries, Entry(Kind.COMPENSATED)))
-
-
-def _send(state: State, command: Command, entries: tuple[Entry, ...] = (), **detail: Any) -> Decision:
-    entry = Entry(Kind.SENT, detail={"what": type(command).__name__.lower(), **detail})
-    return Decision(replace(state, token=state.token + 1, in_flight=True), (*entries, entry), command)
-
-
-def _learn(state: State, done: Trail) -> tuple[State, tuple[Entry, ...]]:
-    news = [(step, at) for step, at in done if step not in state.done]
-    learned = replace(state, done=state.done | {step for step, _ in news})
-    return learned, tuple(Entry(Kind.DONE, step, at=at) for step, at in news)
-
-
-def _prepend(entries: tuple[Entry, ...], decision: Decision) -> Decision:
-    return replace(decision, entries=entries + decision.entries)

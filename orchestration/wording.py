@@ -32,3 +32,15 @@ def error(detail: Mapping[str, Any] | None) -> str:
         return NOTHING
     said = (detail.get("class") or detail.get("code"), detail.get("message") or detail.get("detail"))
     return ": ".join(str(part) for part in said if part) or NOTHING
+
+
+_MINOR_DIGITS = {**dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)} | dict.fromkeys(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+)
+"""ISO 4217, where it is not two."""
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount in the currency's own unit, such as "12.50 EUR"."""
+    digits = _MINOR_DIGITS.get(currency, 2)
+    return f"{amount_minor / 10**digits:,.{digits}f} {currency}"

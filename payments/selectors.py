@@ -5,8 +5,11 @@ from uuid import UUID
 
 from django.db.models import Sum
 
+from orchestration.participant.money import Money
 from payments.gateways.port import PaymentStatus
 from payments.models import Payment
+
+_TAKEN = frozenset({PaymentStatus.CAPTURED, PaymentStatus.REFUNDED})
 
 
 def payments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Payment]:
@@ -22,3 +25,19 @@ def money_held(saga_ids: Collection[UUID]) -> dict[tuple[str, str], int]:
     )
     sums = held.values_list("currency", "status").annotate(Sum("amount_minor")).order_by()
     return {(currency, status): amount_minor for currency, status, amount_minor in sums}
+
+
+def money_of_sagas(saga_ids: Collection[UUID]) -> dict[UUID, Money]:
+    """Return how the money of those of these sagas stands that have any."""
+    return {saga_id: _money(payment) for saga_id, payment in payments_by_saga(saga_ids).items()}
+
+
+def _money(payment: Payment) -> Money:
+    return Money(
+        authorised_minor=payment.amount_minor,
+        captured_minor=payment.amount_minor if payment.status in _TAKEN else 0,
+        voided_minor=payment.amount_minor if payment.status == PaymentStatus.VOIDED else 0,
+        refunded_minor=payment.amount_minor if payment.status == PaymentStatus.REFUNDED else 0,
+        currency=payment.currency,
+        reference=payment.authorisation_id,
+    )

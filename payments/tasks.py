@@ -2,6 +2,7 @@
 
 from orchestration.contracts import payments as contracts
 from orchestration.participant.breakers import breaker_for
+from orchestration.participant.money import MoneyReader
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
@@ -51,5 +52,8 @@ participant = register(
             ),
         },
         queries={contracts.money_held: selectors.money_held},
+        money=MoneyReader(
+            of_sagas=selectors.money_of_sagas, holds=contracts.authorise_payment, takes=contracts.capture_payment
+        ),
     )
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.contracts.command import Action, Compensation, Query
 from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.money import MoneyReader
 from orchestration.participant.outside import Outside
 from orchestration.participant.rows import LedgerTable, Rows
 from orchestration.participant.together import Work
@@ -30,6 +31,8 @@ class Participant:
     ledger: type[LedgerRow]
     commands: Mapping[Command, Work | Outside]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
+    money: MoneyReader | None = None
+    """How a saga's money is read, if this service moves any."""
     kept_in: Rows | None = None
     """Where the ledger is kept, if not in the database of that alias: in memory, for simulations."""
 

@@ -1,9 +1,8 @@
 """An open ledger row concluded on the word of a person who has the other side's statement in hand."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from enum import StrEnum
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -13,12 +12,28 @@ from orchestration.boundaries import Boundary, Point
 from orchestration.contracts.codec import Malformed, decode
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.outcomes import change_to, outcome_told
-from orchestration.participant.outside import Told
-from orchestration.participant.participant import Participant
+from orchestration.participant.outside import Outside, Told
+from orchestration.participant.participant import Command, Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change
 from orchestration.participant.settling import commands_outside
+from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.participant.together import told_each
+
+T = TypeVar("T")
+
+__all__ = (
+    "Grounds",
+    "NoSuchRow",
+    "NotResolved",
+    "Outcome",
+    "Resolved",
+    "Statement",
+    "attempted",
+    "recorded",
+    "resolve",
+    "wanted",
+)
 
 
 class NoSuchRow(LookupError):
@@ -35,33 +50,7 @@ class ResolvedNotDone(Refusal):
     code = "resolved_not_done"
 
 
-class Outcome(StrEnum):
-    """What a person can say became of a call outside."""
-
-    DONE = "done"
-    NOT_DONE = "not-done"
-    UNDONE = "undone"
-
-
 _SAID_OF = {Outcome.DONE: Status.STARTED, Outcome.NOT_DONE: Status.STARTED, Outcome.UNDONE: Status.UNDOING}
-
-
-@dataclass(frozen=True)
-class Grounds:
-    """Who says it, why, and what shows it: kept in the ledger row."""
-
-    by: str
-    reason: str
-    evidence: str
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What a person says became of a call outside; `facts` are the texts that its command wants to be `Told`."""
-
-    outcome: Outcome
-    grounds: Grounds
-    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,16 +77,29 @@ def resolve(
     :raises NoSuchRow: when the service remembers nothing of the step.
     :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
     """
-    made: list[Resolved] = []
+    return attempted(
+        participant,
+        saga_id,
+        lambda: _conclude(participant, _locked(participant, saga_id, step), statement),
+        rehearsed=rehearsed,
+    )
 
-    def work() -> None:
-        made[:] = [_conclude(participant, _locked(participant, saga_id, step), statement)]
+
+def attempted(participant: Participant, saga_id: UUID, work: Callable[[], T], *, rehearsed: bool) -> T:
+    """Do it in one transaction of the service; with `rehearsed` take it back again.
+
+    :raises NotResolved: when the service's database does not hold what it would become.
+    """
+    made: list[T] = []
+
+    def do() -> None:
+        made[:] = [work()]
         if rehearsed:
             participant.rows.flush()  # what the database will not hold is to be found out
             raise _Rehearsed
 
     try:
-        participant.rows.transaction(Point(Boundary.CONCLUDE, "resolve", [saga_id]), work)
+        participant.rows.transaction(Point(Boundary.CONCLUDE, "resolve", [saga_id]), do)
     except _Rehearsed:
         pass
     except IntegrityError as error:
@@ -111,6 +113,18 @@ def wanted(told: Told) -> str:
     other = [each.name for each in fields(told.facts) if each.default is not MISSING]
     may = f", and may have {', '.join(other)}" if other else ""
     return f"{', '.join(needed)}{may}: {' '.join((told.facts.__doc__ or '').split())}"
+
+
+def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, str]) -> Any:
+    """Write the service's own rows as the facts have it; gives what the command answers."""
+    if work.told is None:
+        raise NotResolved(f"{command.name} takes nobody's word")
+    request: Any = decode(command.request, call.known)
+    try:
+        reply = work.told.reply(request, _read(work.told, facts))
+    except Malformed as error:
+        raise NotResolved(f"{error}. {command.name} wants {wanted(work.told)}") from error
+    return told_each(work.record, [(request, reply)])[0]
 
 
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
@@ -138,24 +152,12 @@ def _change(participant: Participant, row: LedgerRow, statement: Statement) -> C
         if statement.facts:
             raise NotResolved(f"what was not done has no facts, such as {', '.join(statement.facts)}")
         return change_to(call, outcome_told(ResolvedNotDone(**asdict(statement.grounds))))
-    answer = _record(participant, row, call, statement)
+    answer = recorded(*commands_outside(participant)[row.status, row.step], call, statement.facts)
     note = {f"{row.step}_resolved": asdict(statement.grounds)}  # by that name no step answers anything
     if statement.outcome is Outcome.UNDONE:
         return Change(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
     change = change_to(call, outcome_told(answer))
     return replace(change, answer={**(change.answer or {}), **note})
-
-
-def _record(participant: Participant, row: LedgerRow, call: Call, statement: Statement) -> Any:
-    command, work = commands_outside(participant)[row.status, row.step]
-    if work.told is None:
-        raise NotResolved(f"{command.name} takes nobody's word")
-    request: Any = decode(command.request, call.known)
-    try:
-        reply = work.told.reply(request, _read(work.told, statement.facts))
-    except Malformed as error:
-        raise NotResolved(f"{error}. {command.name} wants {wanted(work.told)}") from error
-    return told_each(work.record, [(request, reply)])[0]
 
 
 def _read(told: Told, typed: Mapping[str, str]) -> Any:

@@ -17,6 +17,7 @@ from orchestration.states import (
     Forward,
     Kind,
     Operation,
+    Paused,
     Phase,
     PivotBarred,
     PivotFoundDone,
@@ -26,6 +27,7 @@ from orchestration.states import (
     StepRefused,
     StepsUndone,
     Trail,
+    Unpaused,
 )
 from orchestration.transitions import decide
 
@@ -111,6 +113,8 @@ trip = Saga(
 NO = {"code": "none_left", "detail": "There are none left.", "facts": {}}
 BROKE = {"class": "Timeout", "message": "no answer"}
 RESUMED = Resumed(by="ada", reason="the hotel answers again")
+PAUSED = Paused(by="ada", reason="the hotel is on fire")
+UNPAUSED = Unpaused(by="ada", reason="the fire is out")
 SAGAS = (trip, checkout)
 """What holds for the one made up here must hold for the one we ship."""
 

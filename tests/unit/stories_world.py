@@ -23,12 +23,13 @@ from orchestration.states import (
     State,
     StepFailed,
     StepRefused,
+    StepSettled,
     StepsUndone,
     Trail,
     Undo,
 )
 from orchestration.transitions import TooLate, decide
-from tests.unit.stories import BROKE, HALF, NO, NOON, RESUMED
+from tests.unit.stories import BROKE, HALF, NO, NOON, RESUMED, UNPAUSED
 from tests.unit.stories_invariants import Ledger, check
 
 FAIR_ROUNDS = 200
@@ -144,6 +145,19 @@ class World:
             case Operation.BAR:
                 self._bar(message, luck)
 
+    def settle(self, which: int) -> None:
+        """A person settles a parked step outside: first the ledger row says so, then the saga hears of it."""
+        if not self.state.parked:
+            return
+        step = sorted(self.state.parked)[which % len(self.state.parked)]
+        if self.state.phase is Phase.COMPENSATING:
+            self._bar_or_undo(step)
+        elif self.saga.position_of(step) <= self.saga.pivot_position:
+            return
+        elif self.ledgers[step] is Ledger.NONE:
+            self.ledgers[step] = Ledger.DONE
+        self.happens(StepSettled(step, "ada", "by hand", "statement 7"))
+
     def ends_when_treated_fairly(self) -> None:
         """See that the saga ends once everything sent arrives, works, and recovery and operators do their part."""
         for _ in range(FAIR_ROUNDS):
@@ -156,8 +170,8 @@ class World:
             elif self.is_due:
                 self.happens(Due(lost=self.state.in_flight))
             else:
-                assert self.state.parked, f"nobody will ever look at {self.state}"
-                self.happens(RESUMED)
+                assert self.state.parked or self.state.paused, f"nobody will ever look at {self.state}"
+                self.happens(UNPAUSED if self.state.paused else RESUMED)
         raise AssertionError(f"it does not end: {self.state}, {self.ledgers}")
 
     def _decision(self, event: Event) -> Decision | None:
@@ -197,10 +211,13 @@ class World:
 
     def _undo(self, message: Message, luck: Luck) -> None:
         step = message.steps[0]
+        self._bar_or_undo(step)
+        self._go_on(message, luck, StepsUndone(message.onwards.trail))
+
+    def _bar_or_undo(self, step: str) -> None:
         undone = {Ledger.NONE: Ledger.BARRED, Ledger.DONE: Ledger.UNDONE}
         self.ledgers[step] = undone.get(self.ledgers[step], self.ledgers[step])
         assert self.ledgers[self.saga.pivot.name] is not Ledger.DONE, "a compensation met a done pivot"
-        self._go_on(message, luck, StepsUndone(message.onwards.trail))
 
     def _bar(self, message: Message, luck: Luck) -> None:
         pivot = message.steps[0]

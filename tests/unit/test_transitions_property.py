@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.saga import Retry, Saga
-from orchestration.states import CancelRequested, DeadlinePassed, Due, Event
-from tests.unit.stories import RESUMED
+from orchestration.states import CancelRequested, CompensationRequested, DeadlinePassed, Due, Event, Retried
+from tests.unit.stories import PAUSED, RESUMED, UNPAUSED
 from tests.unit.stories_world import Luck, Reading, World, saga_of
 
 Drivers = dict[int, Reading]
@@ -83,16 +83,35 @@ class Commit:
             world.commit(reading, dispatched=self.dispatched)
 
 
-Move = Deliver | Lose | Hear | Think | Commit
+@dataclass(frozen=True)
+class Settle:
+    """A person settles a parked step outside."""
+
+    which: int
+
+    def make(self, world: World, drivers: Drivers) -> None:
+        world.settle(self.which)
+
+
+Move = Deliver | Lose | Hear | Think | Commit | Settle
 
 WHICH = st.integers(0, 7)
 DRIVER = st.sampled_from([None, None, 0, 1])
 LUCK = st.sampled_from([*Luck, *[Luck.GOOD] * 8])
-OWN = st.sampled_from([DeadlinePassed(), CancelRequested(), *[Due(), Due(lost=True), RESUMED] * 3])
+RETRIED, TAKEN_BACK = Retried("ada", "it answers again"), CompensationRequested("ada", "a fraud")
+OWN = st.sampled_from(
+    [
+        *(DeadlinePassed(), CancelRequested(), TAKEN_BACK, PAUSED, PAUSED, UNPAUSED, UNPAUSED),
+        *([Due(), Due(lost=True), RESUMED, RETRIED] * 3),
+    ]
+)
 DELIVER = st.builds(Deliver, WHICH, LUCK, st.booleans())
 HEAR = st.builds(Hear, DRIVER, WHICH, st.booleans())
 RARER = st.one_of(
-    st.builds(Think, DRIVER, OWN), st.builds(Commit, st.integers(0, 1), st.booleans()), st.builds(Lose, WHICH)
+    st.builds(Think, DRIVER, OWN),
+    st.builds(Commit, st.integers(0, 1), st.booleans()),
+    st.builds(Lose, WHICH),
+    st.builds(Settle, WHICH),
 )
 MOVES = st.integers(0, 60).flatmap(
     lambda length: st.lists(st.one_of(DELIVER, DELIVER, HEAR, HEAR, RARER), min_size=length, max_size=length)

@@ -17,6 +17,7 @@ from orchestration.states import (
     Due,
     Event,
     Operation,
+    Paused,
     PivotFoundDone,
     StepFailed,
     StepRefused,
@@ -92,6 +93,11 @@ class Situations:
         self.fail(saga_id, "capture_payment", hopeless=True)
         return saga_id
 
+    def paused(self) -> UUID:
+        saga_id = self.failing()
+        self.report(saga_id, Paused("ada", "the gateway is being moved"))
+        return saga_id
+
     def completed(self) -> UUID:
         saga_id = self.running()
         self.report(saga_id, ChainCompleted(_trail()))
@@ -108,7 +114,7 @@ class Situations:
             *(self.running(), self.barring(), self.finishing(), self.completed(), self.compensated()),
             *(self.failing(step) for step in STEPS),
             *(self.compensating(step) for step in COMPENSABLE),
-            *(self.parked_compensation(), self.parked_after_pivot()),
+            *(self.parked_compensation(), self.parked_after_pivot(), self.paused()),
         ]
 
     def act(self, saga_id: UUID, *steps: str) -> None:

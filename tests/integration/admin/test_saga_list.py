@@ -73,6 +73,7 @@ def test_the_status_filter_finds_the_sagas_of_that_status(
     belongs = {
         "unfinished": lambda saga: saga.phase not in ENDED,
         "parked": lambda saga: saga.parked,
+        "paused": lambda saga: saga.paused,
     }.get(status, lambda saga: saga.phase == status)
     expected = {saga.pk for saga in SagaInstance.objects.all() if belongs(saga)}
     assert expected

@@ -1,0 +1,1 @@
+"""What operators do to sagas: looked at before, done once, written down, and followed up."""

@@ -1,0 +1,99 @@
+"""What a decision will send, said for people: in which order, to which queue, and what it leaves out. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from orchestration.itinerary import Stop, itinerary
+from orchestration.operations.values import Skipped
+from orchestration.owing import command_owed, next_position, owed
+from orchestration.saga import Saga
+from orchestration.states import ENDED, Bar, Command, Decision, Forward, Operation, Phase, State, Undo
+
+QueueOf = Callable[[str], str | None]
+"""The queue of a task."""
+
+
+def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | None:
+    """What is sent: at once, the next moment when it was just unpaused, or once somebody unpauses it."""
+    state = decision.state
+    if decision.command is not None:
+        return decision.command
+    if state.paused and old.paused and state.phase is not old.phase:
+        return command_owed(saga, state)
+    if old.paused and not state.paused and decision.due is not None and not old.in_flight:
+        return command_owed(saga, replace(state, held=frozenset()))
+    return None
+
+
+def will(saga: Saga, old: State, decision: Decision, queue_of: QueueOf) -> Iterator[str]:
+    """Say what happens, one sentence for each message's stop, then what may follow."""
+    command, state = command_to_come(saga, old, decision), decision.state
+    yield from _about_the_pause(old, state)
+    if command is not None:
+        for stop in itinerary(saga, command)[0]:
+            yield _sent(stop, queue_of(stop.task))
+    if isinstance(command, Bar):
+        yield from _after_the_bar(saga, state)
+    if state.phase in ENDED:
+        yield f"The saga ends: it is {state.phase}."
+
+
+def skipped(saga: Saga, old: State, decision: Decision) -> Iterator[Skipped]:
+    """Say which steps are left alone, and why."""
+    command, state = command_to_come(saga, old, decision), decision.state
+    if state.paused and not old.paused:
+        return
+    if isinstance(command, Forward):
+        for step in saga.steps[: command.position]:
+            yield Skipped(step.name, "It is done.")
+    if state.phase is Phase.COMPENSATING:
+        yield from _left_out_of_compensating(saga, state, command)
+    elif state.parked:
+        for name in sorted(state.parked):
+            yield Skipped(name, "It stays parked.")
+
+
+def _left_out_of_compensating(saga: Saga, state: State, command: Command | None) -> Iterator[Skipped]:
+    sent = command.steps if isinstance(command, Undo) else ()
+    refused = (state.failure or {}).get("refused")
+    for step in reversed(saga.compensable):
+        if step.name in sent:
+            continue
+        if step.name == refused:
+            yield Skipped(step.name, "It was refused: it changed nothing.")
+        elif step.name in state.undone:
+            yield Skipped(step.name, "It is undone already.")
+        elif step.name in state.parked:
+            yield Skipped(step.name, "It stays parked.")
+        else:
+            yield Skipped(step.name, "It is under way, or waits for its next try.")
+
+
+def _after_the_bar(saga: Saga, state: State) -> Iterator[str]:
+    pivot = saga.pivot.name
+    compensations = ", ".join(name for name in owed(saga, state))
+    if compensations:
+        yield f"If {pivot} is barred, these are compensated, in this order: {compensations}."
+    rest = ", ".join(step.name for step in saga.steps[max(next_position(saga, state), saga.pivot_position + 1) :])
+    yield f"If {pivot} was done before, there is no way back: the saga goes on" + (f" with {rest}." if rest else ".")
+
+
+def _sent(stop: Stop, queue: str | None) -> str:
+    to = f"queue {queue}" if queue else "no queue: this code has no such task"
+    match stop.operation:
+        case Operation.ACTION:
+            return f"{stop.step} is carried out, by {to}; if it is done already, it repeats its answer."
+        case Operation.COMPENSATION:
+            return f"{stop.step} is compensated, by {to}; where nothing was done, it is barred."
+        case Operation.BAR:
+            return f"{stop.step} is barred, by {to}."
+
+
+def _about_the_pause(old: State, state: State) -> Iterator[str]:
+    if state.paused and not old.paused:
+        under_way = " What was sent before may still be under way, and is heard." if old.in_flight else ""
+        yield f"Nothing is sent any more until it is unpaused.{under_way}"
+    elif state.paused:
+        yield "The saga is paused: what follows is sent when it is unpaused."
+    elif old.paused and old.in_flight:
+        yield "What was sent before the pause may still be under way: it is sent again once it is known to be lost."

@@ -1,0 +1,160 @@
+"""An operator's action carried out: one compare-and-set, and what was asked and came of it in the same transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration import engine, selectors
+from orchestration.engine import ChangedMeanwhile, NoSuchSaga
+from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
+from orchestration.operations import ledgers
+from orchestration.operations.judging import event_of, foreseen, why_nothing
+from orchestration.operations.ledgers import NotResolved
+from orchestration.operations.values import Action, Ask, Code, WhyNot
+from orchestration.sagas import UnknownDefinition, definition_of
+from orchestration.snapshot import state_of
+from orchestration.transitions import TooLate
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """The saga before and after; what else was done; why nothing was, if so."""
+
+    before: SagaInstance
+    after: SagaInstance
+    detail: str = ""
+    why_not: WhyNot | None = None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What was done to a ledger before the saga hears of it."""
+
+    detail: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None, batch: Batch | None = None) -> OperatorLogEntry:
+    """Do it, and write down who did it, why, and what came of it at once: `code` says whether anything was changed.
+
+    With `expected_version` (a preview's) only if the saga is still as it was then: of two operators who saw the same,
+    one is too late. A ledger row that was resolved or settled stays so even if the process dies before the saga hears
+    of it: a resume does the rest.
+
+    :raises NoSuchSaga: when there is none.
+    """
+    instance = _found(saga_id)
+    try:
+        prepared = _prepare(instance, ask, expected_version)
+    except _Refused as refused:
+        return _write_down(ask, _Taken(instance, instance, why_not=refused.why), batch)
+    with transaction.atomic(using=ALIAS):
+        return _write_down(ask, _let_happen(saga_id, ask, prepared, expected_version), batch)
+
+
+class _Refused(Exception):
+    """It cannot be done."""
+
+    def __init__(self, why: WhyNot) -> None:
+        self.why = why
+
+
+def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None) -> _Prepared | None:
+    """Do what is to be done to a ledger; None when the action is on the saga only."""
+    if expected_version not in (None, instance.version):
+        raise _Refused(WhyNot(Code.CHANGED_MEANWHILE, ChangedMeanwhile.__doc__ or ""))
+    try:
+        saga = definition_of(instance.definition)
+    except UnknownDefinition as error:
+        raise _Refused(WhyNot(Code.UNKNOWN_DEFINITION, str(error))) from error
+    judged = foreseen(saga, state_of(instance), ask)
+    if isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP):
+        raise _Refused(judged)
+    if ask.action not in ledgers.ON_LEDGERS:
+        return None
+    try:
+        concluded = ledgers.conclude(instance, saga, ask)
+    except NotResolved as error:
+        raise _Refused(WhyNot(Code.NOT_RESOLVED, str(error))) from error
+    return _Prepared(concluded.sentence, concluded.facts)
+
+
+def _let_happen(saga_id: UUID, ask: Ask, prepared: _Prepared | None, expected_version: int | None) -> _Taken:
+    """Let the saga hear of it, as it is by now: without `expected_version`, or once a ledger has changed."""
+    done = prepared or _Prepared()
+    while True:
+        before = _found(saga_id)
+        version = before.version if prepared is not None or expected_version is None else expected_version
+        try:
+            after = engine.apply(saga_id, event_of(ask), now=datetime.now(UTC), known=done.facts, version=version)
+        except ChangedMeanwhile as error:
+            if version == expected_version and prepared is None:
+                return _Taken(before, before, why_not=WhyNot(Code.CHANGED_MEANWHILE, str(error)))
+            continue
+        except TooLate as error:
+            return _Taken(before, before, done.detail, WhyNot(Code.TOO_LATE, str(error)))
+        if after.version == before.version and prepared is None:
+            return _Taken(before, before, why_not=why_nothing(state_of(before), ask))
+        return _Taken(before, after, done.detail)
+
+
+def _write_down(ask: Ask, taken: _Taken, batch: Batch | None) -> OperatorLogEntry:
+    return OperatorLogEntry.objects.using(ALIAS).create(batch=batch, **_columns_of(ask, taken))
+
+
+def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
+    code = Code.TAKEN if taken.why_not is None else taken.why_not.code
+    sentences = [taken.detail, taken.why_not.sentence if taken.why_not else ""]
+    statement = ask.statement and {"outcome": ask.statement.outcome.value, "facts": dict(ask.statement.facts)}
+    return {
+        "saga_id": taken.before.pk,
+        "action": ask.action.value,
+        "by": ask.actor.name,
+        "user_id": ask.actor.user_id,
+        "via": ask.actor.via.value,
+        "step": ask.step,
+        "statement": statement or None,
+        "reason": ask.reason,
+        "evidence": ask.evidence,
+        "code": code.value,
+        "detail": " ".join(filter(None, sentences)),
+        "before": _told(taken.before),
+        "after": _told(taken.after),
+        **_observed_at_once(taken, code),
+    }
+
+
+def _observed_at_once(taken: _Taken, code: Code) -> dict[str, Any]:
+    """Where nothing was changed there is nothing to wait for."""
+    if code is Code.TAKEN:
+        return {}
+    said = taken.why_not.sentence if taken.why_not else ""
+    return {"observed": "nothing_changed", "observed_detail": said, "observed_at": datetime.now(UTC)}
+
+
+def _told(instance: SagaInstance) -> dict[str, Any]:
+    """The saga as the log keeps it: where it stands, and nothing of what it knows."""
+    return {
+        "phase": instance.phase,
+        "version": instance.version,
+        "token": instance.token,
+        "in_flight": instance.in_flight,
+        "parked": instance.progress.get("parked", []),
+        "paused": instance.paused,
+        "done": instance.progress.get("done", []),
+        "undone": instance.progress.get("undone", []),
+        "failure": (instance.failure or {}).get("code", ""),
+        "due_at": instance.due_at and instance.due_at.isoformat(),
+        "log_length": instance.log_length,
+    }
+
+
+def _found(saga_id: UUID) -> SagaInstance:
+    instance = selectors.saga(saga_id)
+    if instance is None:
+        raise NoSuchSaga(f"there is no saga {saga_id}")
+    return instance

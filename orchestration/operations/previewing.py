@@ -1,0 +1,99 @@
+"""What an operator's action would do to a saga: looked at, nothing changed."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from orchestration import routes, selectors
+from orchestration.engine import NoSuchSaga
+from orchestration.models import SagaInstance
+from orchestration.operations import ledgers, outlook
+from orchestration.operations.judging import foreseen
+from orchestration.operations.ledgers import Concluded, NotResolved
+from orchestration.operations.moneys import Purse, effects, left_alone
+from orchestration.operations.values import Action, Ask, Code, Preview, WhyNot
+from orchestration.participant.participant import participant_of
+from orchestration.saga import Saga
+from orchestration.sagas import UnknownDefinition, definition_of
+from orchestration.snapshot import state_of
+from orchestration.states import Decision
+
+
+def preview(saga_id: UUID, ask: Ask) -> Preview:
+    """Say what the action would do to the saga as it is now.
+
+    :raises NoSuchSaga: when there is none.
+    :raises django.db.Error: when a service whose books are needed does not answer.
+    """
+    instance = selectors.saga(saga_id)
+    if instance is None:
+        raise NoSuchSaga(f"there is no saga {saga_id}")
+    try:
+        saga = definition_of(instance.definition)
+    except UnknownDefinition as error:
+        return _impossible(instance, WhyNot(Code.UNKNOWN_DEFINITION, str(error)))
+    return _of(instance, saga, ask)
+
+
+def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
+    judged = foreseen(saga, state_of(instance), ask)
+    if isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP):
+        return _impossible(instance, judged)
+    wanted = ledgers.facts_wanted(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else ""
+    try:
+        concluded = _rehearsed(instance, saga, ask)
+    except NotResolved as error:
+        return _impossible(instance, WhyNot(Code.NOT_RESOLVED, str(error)), wanted)
+    decision = None if isinstance(judged, WhyNot) else judged
+    return Preview(
+        saga_id=instance.pk,
+        possible=True,
+        code=Code.TAKEN,
+        why_not="",
+        will=tuple(_will(instance, saga, ask, decision, concluded)),
+        skipped=tuple(outlook.skipped(saga, state_of(instance), decision)) if decision else (),
+        money=tuple(_money(instance, saga, ask, decision)),
+        version=instance.version,
+        facts_wanted=wanted,
+    )
+
+
+def _rehearsed(instance: SagaInstance, saga: Saga, ask: Ask) -> Concluded | None:
+    if ask.action not in ledgers.ON_LEDGERS:
+        return None
+    return ledgers.conclude(instance, saga, ask, rehearsed=True)
+
+
+def _will(
+    instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | None, concluded: Concluded | None
+) -> Iterator[str]:
+    if concluded is not None:
+        yield f"{ask.step} is {concluded.row.was} in its service's ledger; it becomes {concluded.row.status}."
+    if ask.action is Action.SETTLE:
+        yield f"{ask.step} counts as settled outside: nothing is called for it any more."
+    if decision is not None:
+        yield from outlook.will(saga, state_of(instance), decision, routes.queue_of)
+
+
+def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | None) -> Iterator[str]:
+    for service in dict.fromkeys(step.action.service for step in saga.steps):
+        reader = participant_of(service).money
+        if reader is None:
+            continue
+        money = reader.of_sagas([instance.pk]).get(instance.pk)
+        purse = Purse(reader, money, instance.request | instance.answers)
+        if ask.action is Action.SETTLE and saga.by_name[ask.step].action.service == service:
+            yield left_alone(purse)
+        if decision is not None:
+            state = state_of(instance)
+            yield from effects(saga, state, outlook.command_to_come(saga, state, decision), purse)
+
+
+def _impossible(instance: SagaInstance, why: WhyNot, wanted: str = "") -> Preview:
+    return Preview(
+        saga_id=instance.pk,
+        possible=False,
+        code=why.code,
+        why_not=why.sentence,
+        version=instance.version,
+        facts_wanted=wanted,
+    )

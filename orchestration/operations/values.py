@@ -1,0 +1,142 @@
+"""Words of operators' actions: who asks for what, what would come of it, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from orchestration.participant.statement import Statement
+
+
+class Action(StrEnum):
+    """What an operator can do to a saga."""
+
+    RESUME = "resume"
+    """Try again what is owed, also what is parked."""
+    RETRY = "retry"
+    """Try again what waits, without waiting; what is parked stays parked."""
+    CANCEL = "cancel"
+    """Call it off, as its customer would."""
+    COMPENSATE = "compensate"
+    """Bring it back to where it began, from wherever that is still possible."""
+    PAUSE = "pause"
+    """Send nothing until it is unpaused; what is under way still reports."""
+    UNPAUSE = "unpause"
+    RESOLVE = "resolve"
+    """Say what became of a call outside that nobody knows the outcome of."""
+    SETTLE = "settle"
+    """Say that a parked step was settled outside: it is not tried any more."""
+
+
+PERMISSIONS: Mapping[Action, str] = {action: f"orchestration.{action}_saga" for action in Action}
+MOVES_MONEY = frozenset({Action.CANCEL, Action.COMPENSATE, Action.RESOLVE, Action.SETTLE})
+"""What brings money back that was held or taken, or says that it was: on many sagas at once only with a second person.
+
+Resuming and retrying ask for nothing that the customer's order has not asked for already.
+"""
+NEEDS_EVIDENCE = frozenset({Action.RESOLVE, Action.SETTLE})
+NEEDS_STEP = NEEDS_EVIDENCE
+
+
+class Via(StrEnum):
+    """Where an operator spoke."""
+
+    ADMIN = "admin"
+    API = "api"
+    COMMAND = "command"
+
+
+class Code(StrEnum):
+    """What came of it at once."""
+
+    TAKEN = "taken"
+    """It was done: the saga, or a service's ledger, is not as it was before."""
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    TOO_LATE = "too_late"
+    ENDED = "ended"
+    GIVING_UP = "giving_up"
+    PARKED = "parked"
+    PAUSED = "paused"
+    NOT_PAUSED = "not_paused"
+    NOT_PARKED = "not_parked"
+    NO_SUCH_STEP = "no_such_step"
+    NOT_RESOLVED = "not_resolved"
+    """The step's ledger row, or the service's own rows, cannot be made so."""
+    UNKNOWN_DEFINITION = "unknown_definition"
+
+
+class NotAsked(ValueError):
+    """Something is missing without which nobody may act; the message says what."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. `user_id` is None for somebody at a command line, whom nobody has asked for a password."""
+
+    name: str
+    user_id: int | None
+    via: Via
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an operator wants done to a saga.
+
+    `step` is for resolve and settle, with a `statement` of the outcome and the facts that the service is to be told
+    (what it names as grounds is not used: they are this ask's), and the `evidence` for it.
+
+    :raises NotAsked: when a reason is missing, or what the action needs beside it.
+    """
+
+    action: Action
+    actor: Actor
+    reason: str
+    step: str = ""
+    statement: Statement | None = None
+    evidence: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.actor.name.strip():
+            raise NotAsked("nobody has said who they are")
+        if not self.reason.strip():
+            raise NotAsked(f"{self.action} needs a reason")
+        if self.action in NEEDS_STEP and not self.step:
+            raise NotAsked(f"{self.action} needs a step")
+        if self.action in NEEDS_EVIDENCE and not self.evidence.strip():
+            raise NotAsked(f"{self.action} needs evidence")
+        if self.action is Action.RESOLVE and self.statement is None:
+            raise NotAsked("resolve needs the outcome")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A step that the action does not touch, and why."""
+
+    step: str
+    why: str
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why an action cannot be taken: for programs, and as a sentence."""
+
+    code: Code
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would come of an action on the saga as it is at `version`; when not `possible`, only why not."""
+
+    saga_id: UUID
+    possible: bool
+    code: str
+    why_not: str
+    will: tuple[str, ...] = ()
+    """What happens, as sentences, in that order."""
+    skipped: tuple[Skipped, ...] = ()
+    money: tuple[str, ...] = ()
+    """What it does to the customer's money, as sentences; empty: nothing."""
+    version: int = 0
+    facts_wanted: str = field(default="", kw_only=True)
+    """For resolve and settle: what the service wants to be told."""

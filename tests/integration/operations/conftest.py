@@ -1,0 +1,53 @@
+"""Sagas to act on, and somebody who does."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from orchestration.models import OperatorLogEntry
+from orchestration.operations.performing import perform
+from orchestration.operations.previewing import preview
+from orchestration.operations.values import Action, Actor, Ask, Preview, Via
+from payments import services as payments
+from payments.gateways.sandbox.gateway import SandboxGateway
+from shipping import services as shipping
+from shipping.carriers.sandbox.carrier import SandboxCarrier
+from tests.integration.admin.conftest import post, situations
+from tests.integration.admin.situations import Situations
+from tests.integration.admin.unknown import Unknown
+
+__all__ = ("post", "situations")
+
+ADA, BOB = Actor("ada", 1, Via.ADMIN), Actor("bob", 2, Via.ADMIN)
+WHY, EVIDENCE = "the gateway answers again", "statement 7, line 12"
+
+
+def asked(action: Action, *, by: Actor = ADA, **more: Any) -> Ask:
+    return Ask(action, by, **{"reason": WHY, **more})
+
+
+@pytest.fixture
+def unknown(situations: Situations, monkeypatch: pytest.MonkeyPatch) -> Unknown:
+    monkeypatch.setattr(payments, "gateway", lambda: SandboxGateway(sleep=lambda seconds: None))
+    monkeypatch.setattr(shipping, "carrier", lambda: SandboxCarrier(sleep=lambda seconds: None))
+    return Unknown(situations)
+
+
+@pytest.fixture
+def act() -> Callable[..., OperatorLogEntry]:
+    """Do it now, whatever was seen before."""
+
+    def act(saga_id: UUID, action: Action, *, expected_version: int | None = None, **more: Any) -> OperatorLogEntry:
+        return perform(saga_id, asked(action, **more), expected_version=expected_version)
+
+    return act
+
+
+@pytest.fixture
+def look() -> Callable[..., Preview]:
+    def look(saga_id: UUID, action: Action, **more: Any) -> Preview:
+        return preview(saga_id, asked(action, **more))
+
+    return look
