@@ -68,6 +68,7 @@ SETTINGS: Mapping[str, Setting] = {
     "AUDIT_PERIOD_SECONDS": Setting(values_of.limit, 3600),
     "KEY_MARGIN_SECONDS": Setting(values_of.seconds, 3600.0),
     "FAULT_POINTS": Setting(values_of.flag, False),
+    "ADMIN_THEME": Setting(values_of.one_of("unfold", "stock"), "unfold"),
 }
 """Every variable we know, without the prefix."""
 

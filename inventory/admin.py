@@ -3,23 +3,23 @@
 from django.contrib import admin
 
 from inventory.models import Ledger, Movement, Reservation, Stock
-from orchestration.participant.admin import LedgerAdmin, ReadOnly
+from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly
 
 
 @admin.register(Stock)
-class StockAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class StockAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("sku", "on_hand", "reserved", "available", "version")
     search_fields = ("sku",)
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ReservationAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("stock_id", "quantity", "saga_id", "order_id", "reserved_at", "released_at")
     search_fields = ("=saga_id", "=order_id")
 
 
 @admin.register(Movement)
-class MovementAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class MovementAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("stock_id", "kind", "quantity", "saga_id", "moved_at")
     list_filter = ("kind",)
     search_fields = ("=stock__sku", "=saga_id")

@@ -2,24 +2,24 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, ReadOnly
+from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly, TabularInline
 from orders.models import Ledger, Order, OrderLine, Product
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_display = ("sku", "name", "price_minor", "currency", "active")
     list_filter = ("active", "currency")
     search_fields = ("sku", "name")
 
 
-class OrderLineInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class OrderLineInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
     model = OrderLine
     fields = ("position", "sku", "quantity", "unit_price_minor")
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("id", "customer_id", "status", "total_minor", "currency", "placed_at")
     list_filter = ("status", "currency")
     search_fields = ("=id", "=saga_id", "=customer_id", "=idempotency_key")

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, ReadOnly
+from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly
 from payments.models import Ledger, Payment
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("order_id", "status", "amount_minor", "currency", "created_at", "changed_at")
     list_filter = ("status", "currency")
     search_fields = ("=order_id", "=saga_id", "authorisation_id", "capture_id", "refund_id")

@@ -1,5 +1,6 @@
 """Settings, one file per subject; every value comes from here or from `config/env.py`."""
 
+from config.settings.admin import *
 from config.settings.apps import *
 from config.settings.broker import *
 from config.settings.databases import *

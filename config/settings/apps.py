@@ -29,6 +29,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 
+if VALUES["ADMIN_THEME"] == "unfold":  # before the admin, whose templates it replaces
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("django.contrib.admin"), "unfold")
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

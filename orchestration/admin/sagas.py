@@ -15,6 +15,7 @@ from orchestration.admin.page import facts, page_of, result_urls
 from orchestration.case import case_about
 from orchestration.finding import known_by, newest_sagas
 from orchestration.models import SagaInstance
+from orchestration.participant.admin import ModelAdmin
 from orchestration.standing import standing_of
 
 
@@ -33,7 +34,7 @@ CREATED, CHANGED, DISPATCHED, DUE, DEADLINE, ENDED = (
 
 
 @admin.register(SagaInstance)
-class SagaAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SagaAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_display = ("id", "phase", "is_parked", "step", "attempts", "last_error", "age", "definition")
     list_filter = (filters.StatusFilter, filters.DefinitionFilter, filters.StepFilter)
     list_per_page = 50

@@ -1,9 +1,18 @@
-"""What services show in the admin, and nobody may touch there."""
+"""The admin's look, Unfold's where that is installed and Django's own elsewhere, and what services show alike in it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.apps import apps
 from django.http import HttpRequest
+
+IS_UNFOLD = apps.is_installed("unfold")
+
+if IS_UNFOLD and not TYPE_CHECKING:
+    from unfold.admin import ModelAdmin, TabularInline
+else:
+    from django.contrib.admin import ModelAdmin, TabularInline
+
+__all__ = ("IS_UNFOLD", "LedgerAdmin", "ModelAdmin", "ReadOnly", "TabularInline")
 
 
 class ReadOnly:
@@ -19,7 +28,7 @@ class ReadOnly:
         return False
 
 
-class LedgerAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class LedgerAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     """A service's ledger, alike in all of them."""
 
     list_display = ("saga_id", "step", "status", "token", "created_at", "changed_at")

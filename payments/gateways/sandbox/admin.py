@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import ReadOnly
+from orchestration.participant.admin import ModelAdmin, ReadOnly
 from payments.gateways.sandbox.models import Operation
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class OperationAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("public_id", "kind", "reference", "amount_minor", "currency", "decline_code", "created_at")
     list_filter = ("kind", "decline_code")
     search_fields = ("id", "key", "reference", "authorisation__id")

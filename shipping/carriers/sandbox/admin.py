@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import ReadOnly
+from orchestration.participant.admin import ModelAdmin, ReadOnly
 from shipping.carriers.sandbox.models import Operation
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class OperationAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("tracking_number", "kind", "reference", "refused", "created_at")
     list_filter = ("kind", "refused")
     search_fields = ("id", "key", "reference", "booking__id")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(databases=[ALIAS])  # the list reads no servi
 def row_of(operator: Operator, saga_id: UUID) -> str:
     """The text of a saga's line in the list, without markup."""
     page = operator.client.get(SAGAS).content.decode()
-    (row,) = (row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if str(saga_id) in row)
+    (row,) = (row for row in re.findall(r"<tr\b.*?</tr>", page, re.DOTALL) if str(saga_id) in row)
     return " ".join(re.sub(r"<[^>]*>", " ", row).split())
 
 

@@ -1,0 +1,42 @@
+"""The admin in Unfold's look and in Django's own: every page of it opens in both."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from config import env
+from tests.integration.admin.situations import STEPS, Situations
+from tests.support.admin_pages import opened
+from tests.support.processes import ROOT, environment
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+
+@pytest.fixture
+def rows(situations: Situations, admin_client: Client) -> None:
+    """Something to look at in the tables of most apps."""
+    situations.act(situations.running(), *STEPS)
+    Group.objects.create(name="operators")
+
+
+def test_every_page_opens_in_unfolds_look(rows: None) -> None:
+    assert set(opened("admin").values()) == {200}
+
+
+def test_every_page_opens_in_djangos_own_look(rows: None) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "tests.support.admin_pages", "admin"]
+    told = {**os.environ, **environment(), "SHOP_ADMIN_THEME": "stock"}
+    ended = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    statuses = json.loads(ended.stdout)
+    assert set(statuses.values()) == {200}
+    assert statuses.keys() == opened("admin").keys()
+
+
+def test_the_look_is_as_it_is_set(rows: None, admin_client: Client) -> None:
+    assert "unfold/css/styles.css" in admin_client.get("/admin/").content.decode()

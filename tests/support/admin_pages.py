@@ -1,0 +1,42 @@
+"""Every page of the admin that takes no word of its own, opened once; as a program in whatever look is set."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+
+def opened(username: str) -> dict[str, int]:
+    """By address the status of each page, for a superuser; a page that breaks raises."""
+    from django.contrib.auth.models import User
+
+    client, user = Client(SERVER_NAME="localhost"), User.objects.get(username=username)
+    client.force_login(user)
+    request = RequestFactory().get("/")
+    request.user = user
+    return {url: client.get(url).status_code for url in _addresses(request)}
+
+
+def _addresses(request: HttpRequest) -> Iterator[str]:
+    yield reverse("admin:index")
+    yield reverse("admin:password_change")
+    for model, options in admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield reverse(f"{name}_changelist")
+        if options.has_add_permission(request):
+            yield reverse(f"{name}_add")
+        if (row := options.get_queryset(request).first()) is not None:
+            yield reverse(f"{name}_change", args=[row.pk])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+
+    django.setup()
+    print(json.dumps(opened(sys.argv[1])))
