@@ -53,6 +53,8 @@ SETTINGS: Mapping[str, Setting] = {
     "LOG_FORMAT": Setting(values_of.one_of("line", "json"), "line"),
     "TRACES": Setting(values_of.traces, ""),
     "TRACES_SHARE": Setting(values_of.share, 1.0),
+    "PUBLIC_URL": Setting(values_of.address, ""),
+    "FLOWER_URL": Setting(values_of.address, ""),
     "PAYMENT_GATEWAY": Setting(values_of.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
     "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
     "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),

@@ -74,6 +74,11 @@ def url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def address(text: str) -> str:
+    """Where a site is reached: http or https, without a slash at the end."""
+    return url("http", "https")(text).rstrip("/")
+
+
 def fernet_keys(text: str) -> list[str]:
     """Keys for sealing, at least one: the first seals, all open."""
     keys = words(text)

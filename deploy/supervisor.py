@@ -10,6 +10,7 @@ from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
 
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]
+FLOWER_CONFIG = "deploy/flower/config.py"
 
 ROLES: dict[str, tuple[str, ...]] = {
     **{service: (service,) for service in SERVICES},
@@ -35,18 +36,18 @@ def programs(*, queue_prefix: str, threads: int, run_directory: Path) -> list[Pr
         Program("web", (str(BIN / "gunicorn"), "config.wsgi", "-c", "python:deploy.webserver")),
         *(worker(role, queue_prefix=queue_prefix, threads=threads) for role in ROLES),
         Program("beat", (*celery, "beat", "-s", str(run_directory / "beat-schedule"), "--pidfile=")),
-        Program("flower", (*celery, "flower", "--read_only=True", "--enable_events=True")),
+        Program("flower", (*celery, "flower", f"--conf={FLOWER_CONFIG}")),
     ]
 
 
 def worker(role: str, *, queue_prefix: str, threads: int) -> Program:
-    """Give the worker of a role; -E is what Flower lives on."""
+    """Give the worker of a role. Events, which Flower lives on, cost: it turns them on itself, if it is to."""
     queues = ",".join(queue_prefix + queue for queue in ROLES[role])
     return Program(
         role,
         (
             *(str(BIN / "celery"), "-A", "config", "worker", "-n", f"{role}@%h", "-Q", queues),
-            *("-P", "threads", "-c", str(threads), "-E", "--without-gossip", "--without-mingle"),
+            *("-P", "threads", "-c", str(threads), "--without-gossip", "--without-mingle"),
         ),
     )
 

@@ -41,6 +41,7 @@ def supervise(queue_prefix: str) -> NoReturn:
     supervised = supervisor.programs(queue_prefix=queue_prefix, threads=threads, run_directory=RUN_DIRECTORY)
     command = supervisor.write(supervised, run_directory=RUN_DIRECTORY)
     _protect_flower()
+    _say_where()
     print(f"web on {os.environ.get('WEB_BIND', '127.0.0.1:8000')}; logs in {RUN_DIRECTORY}", flush=True)
     os.execv(command[0], command)
 
@@ -50,6 +51,14 @@ def _protect_flower() -> None:
     if not os.environ.get("FLOWER_BASIC_AUTH"):
         os.environ["FLOWER_BASIC_AUTH"] = f"operator:{secrets.token_urlsafe(12)}"
         print(f"Flower login {os.environ['FLOWER_BASIC_AUTH']} (choose one with FLOWER_BASIC_AUTH)")
+
+
+def _say_where() -> None:
+    """For the links between the saga pages and Flower's."""
+    web = os.environ.get("WEB_BIND", "127.0.0.1:8000")
+    flower = f"{os.environ['FLOWER_ADDRESS']}:{os.environ.get('FLOWER_PORT', '5555')}"
+    for name, bound in (("SHOP_PUBLIC_URL", web), ("SHOP_FLOWER_URL", flower)):
+        os.environ.setdefault(name, f"http://{bound.replace('0.0.0.0', 'localhost')}")
 
 
 if __name__ == "__main__":

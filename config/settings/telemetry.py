@@ -7,3 +7,6 @@ METRICS_NETWORKS = VALUES["METRICS_NETWORKS"]  # whoever asks directly from thes
 
 TRACES = VALUES["TRACES"]  # empty: nothing is traced, and OpenTelemetry is not imported
 TRACES_SHARE = VALUES["TRACES_SHARE"]
+
+PUBLIC_URL = VALUES["PUBLIC_URL"]  # where a browser reaches this shop, for links from elsewhere; empty: unknown
+FLOWER_URL = VALUES["FLOWER_URL"]  # where a browser reaches Flower; empty: nothing links to it

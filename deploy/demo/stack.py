@@ -48,8 +48,8 @@ class Stack:
         self._supervisor: subprocess.Popen[bytes] | None = None
         self.environment = _environment(run_directory)
         self.flower_login = self.environment["FLOWER_BASIC_AUTH"]
-        self.web_url = f"http://{self.environment['WEB_BIND']}"
-        self.flower_url = f"http://{LOOPBACK}:{self.environment['FLOWER_PORT']}"
+        self.web_url = self.environment["SHOP_PUBLIC_URL"]
+        self.flower_url = self.environment["SHOP_FLOWER_URL"]
 
     def start_servers(self) -> None:
         """Have PostgreSQL, a broker and Redis, without databases or queues of an earlier demonstration."""
@@ -151,6 +151,7 @@ class Stack:
 def _environment(run_directory: Path) -> dict[str, str]:
     """Give the settings of a demonstration: those of the environment, with names and secrets of its own."""
     checkout = hashlib.sha256(str(run_directory).encode()).hexdigest()[:6]
+    web, flower = _port(8000), _port(5555)
     return {
         **{name: value for name, value in os.environ.items() if not name.endswith("_DATABASE_URL")},
         "SHOP_DEBUG": "false",
@@ -158,9 +159,11 @@ def _environment(run_directory: Path) -> dict[str, str]:
         "SHOP_SEALING_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "SHOP_DATABASE_PREFIX": f"shop_demo_{checkout}_",
         "SHOP_QUEUE_PREFIX": f"demo-{checkout}-",
-        "WEB_BIND": f"{LOOPBACK}:{_port(8000)}",
+        "WEB_BIND": f"{LOOPBACK}:{web}",
+        "SHOP_PUBLIC_URL": f"http://{LOOPBACK}:{web}",
         "FLOWER_ADDRESS": LOOPBACK,
-        "FLOWER_PORT": str(_port(5555)),
+        "FLOWER_PORT": str(flower),
+        "SHOP_FLOWER_URL": f"http://{LOOPBACK}:{flower}",
         "FLOWER_BASIC_AUTH": f"demo:{secrets.token_urlsafe(9)}",
     }
 

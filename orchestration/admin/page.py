@@ -16,6 +16,7 @@ from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
 from orchestration.selectors import StepProgress
+from orchestration.telemetry import flower_links
 
 Urls = Mapping[str, str]
 """Where the results of failed tasks are shown, by task id."""
@@ -78,6 +79,8 @@ def page_of(case: Case, urls: Urls, *, now: datetime) -> dict[str, Any]:
             for service, rows in case.ledgers.items()
         },
         "log": [_log_line(entry, urls) for entry in case.log],
+        "flower_saga": flower_links.saga_url(case.instance.pk),
+        "flower_task": flower_links.task_url(""),
     }
 
 

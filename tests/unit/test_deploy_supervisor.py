@@ -32,7 +32,8 @@ def test_the_configuration_survives_blanks_and_percent_signs_in_paths() -> None:
         assert section["autorestart"] == "true"
 
 
-def test_flower_cannot_change_anything() -> None:
+def test_flower_runs_as_the_shop_has_it() -> None:
     programs = supervisor.programs(queue_prefix="", threads=2, run_directory=Path("/tmp"))
     flower = next(program for program in programs if program.name == "flower")
-    assert "--read_only=True" in flower.command
+    assert "--conf=deploy/flower/config.py" in flower.command
+    assert (supervisor.PROJECT / supervisor.FLOWER_CONFIG).is_file()

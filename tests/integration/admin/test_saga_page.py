@@ -179,3 +179,15 @@ def test_nothing_is_loaded_from_elsewhere(operator: Operator, situations: Situat
         loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", response.content.decode())
         assert loaded
         assert [url for url in loaded if re.match(r"(https?:)?//", url)] == []
+
+
+@committed
+def test_a_saga_and_its_failed_tasks_lead_to_flower_where_that_is_known(
+    operator: Operator, situations: Situations, settings: Any
+) -> None:
+    saga_id = situations.parked_after_pivot()
+    assert "Flower" not in operator.page(saga_id).content.decode()
+    settings.FLOWER_URL = "https://flower.example"
+    page = operator.page(saga_id).content.decode()
+    assert f'href="https://flower.example/saga/{saga_id}"' in page
+    assert f'href="https://flower.example/task/{TASK_ID}"' in page
