@@ -12,8 +12,9 @@ from django.conf import settings
 from orchestration.contracts.codec import encode
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.saga import Saga
-from orchestration.snapshot import columns_of
+from orchestration.snapshot import columns_of, trouble_of
 from orchestration.states import ENDED, LEADS_TO, Decision, Entry, Kind, Phase, State
+from orchestration.trouble import Trouble
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ def new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: d
         deadline_at=deadline_at,
         created_at=now,
         changed_at=now,
-        **columns_of(State()),
+        **columns_of(State(), Trouble()),
     )
 
 
 def columns_after(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The row's columns as the decision has them; `answers` are facts that are news."""
-    return columns_of(decision.state) | {
+    trouble = trouble_of(instance).after(decision.entries, decision.state)
+    return columns_of(decision.state, trouble) | {
         "version": instance.version + 1,
         "answers": instance.answers | answers,
         "log_length": instance.log_length + len(decision.entries),

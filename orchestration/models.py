@@ -23,6 +23,9 @@ __all__ = (
 
 ALIAS = "orchestration"
 _ENDS = [phase for phase in Phase if phase in ENDED]  # in one order, or every run would ask for a migration
+UNFINISHED = ~Q(phase__in=_ENDS)
+OFF_THE_STRAIGHT_WAY = Q(phase__in=[Phase.BARRING, Phase.COMPENSATING, Phase.FINISHING, Phase.COMPENSATED])
+"""Phases that a saga of which nothing goes wrong is never in. Conditions of indexes: said alike, they are used."""
 
 
 class SagaInstance(models.Model):
@@ -42,7 +45,8 @@ class SagaInstance(models.Model):
     """The fencing token: how often something was dispatched."""
     in_flight = models.BooleanField(default=True)
     progress = models.JSONField(default=dict)
-    """What `states.State` holds beside the columns: done, undone, held, parked, settled, failures."""
+    """What `states.State` and `trouble.Trouble` hold beside the columns: done, undone, held, parked, settled, failures,
+    errors, waiting."""
     answers = models.JSONField(default=dict)
     """Facts that steps have answered, by field name."""
     failure = models.JSONField(null=True)
@@ -51,6 +55,14 @@ class SagaInstance(models.Model):
     parked = models.BooleanField(default=False)
     paused = models.BooleanField(default=False, db_default=False)  # code that knows no pause starts sagas, too
     """Nothing is sent until somebody unpauses it."""
+    failing_step = models.TextField(default="", db_default="")
+    """The step that failed or waits, parked ones first; empty when none does."""
+    failed_tries = models.PositiveIntegerField(default=0, db_default=0)
+    """How often in a row that step has failed; waiting for a breaker is no attempt."""
+    last_error = models.TextField(default="", db_default="")
+    """How its last try ended, else why the saga was refused or given up; it stays when all is well again."""
+    waits = models.BooleanField(default=False, db_default=False)
+    """Whether it waits for a breaker to close, or for the broker to be back."""
     dispatched_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     """When recovery looks at it again; null when it has ended or waits for a person."""
@@ -86,7 +98,15 @@ class SagaInstance(models.Model):
             models.Index(fields=("order_id",), name="saga_by_order"),
             models.Index(fields=("idempotency_key",), name="saga_by_idempotency_key"),
             models.Index(fields=("-created_at",), name="saga_newest_first"),
-            models.Index(fields=("phase", "-created_at"), name="saga_unfinished", condition=~Q(phase__in=_ENDS)),
+            models.Index(fields=("definition", "-created_at"), name="saga_by_definition"),
+            models.Index(fields=("-created_at",), name="saga_unfinished", condition=UNFINISHED),
+            models.Index(fields=("phase", "-created_at"), name="saga_off_the_way", condition=OFF_THE_STRAIGHT_WAY),
+            models.Index(fields=("-created_at",), name="saga_parked", condition=Q(parked=True)),
+            models.Index(fields=("-created_at",), name="saga_paused", condition=Q(paused=True)),
+            models.Index(fields=("-created_at",), name="saga_waiting", condition=Q(waits=True)),
+            models.Index(fields=("failing_step", "-created_at"), name="saga_failing", condition=~Q(failing_step="")),
+            models.Index(fields=("last_error", "-created_at"), name="saga_by_last_error", condition=~Q(last_error="")),
+            models.Index(fields=("-ended_at",), name="saga_ended", condition=Q(ended_at__isnull=False)),
         )
 
     def __str__(self) -> str:

@@ -1,9 +1,11 @@
-"""A saga row as the pure state that decisions are made from, and back."""
+"""A saga row as the pure state that decisions are made from, with what goes wrong beside it, and back."""
 
+from dataclasses import replace
 from typing import Any
 
 from orchestration.models import SagaInstance
 from orchestration.states import Phase, State
+from orchestration.trouble import Trouble
 
 _SETS = ("done", "undone", "held", "parked", "settled")
 
@@ -26,8 +28,14 @@ def state_of(instance: SagaInstance) -> State:
     )
 
 
-def columns_of(state: State) -> dict[str, Any]:
-    """The row's columns that hold the state."""
+def trouble_of(instance: SagaInstance) -> Trouble:
+    """What goes wrong with it, as the row says."""
+    progress = instance.progress
+    return Trouble(progress.get("errors", {}), frozenset(progress.get("waiting", ())), instance.last_error)
+
+
+def columns_of(state: State, trouble: Trouble) -> dict[str, Any]:
+    """The row's columns that hold both."""
     sets = {name: sorted(getattr(state, name)) for name in _SETS}
     progress = {name: steps for name, steps in sets.items() if steps}
     if state.failures:
@@ -36,8 +44,13 @@ def columns_of(state: State) -> dict[str, Any]:
         "phase": state.phase.value,
         "token": state.token,
         "in_flight": state.in_flight,
-        "progress": progress,
+        "progress": progress | trouble.progress(),
         "parked": bool(state.parked),
         "paused": state.paused,
         "failure": state.failure,
-    }
+    } | trouble.columns(state)
+
+
+def undelivered(instance: SagaInstance) -> dict[str, Any]:
+    """The row's columns when what it was to be sent did not reach the broker."""
+    return columns_of(replace(state_of(instance), in_flight=False), trouble_of(instance).without_broker())

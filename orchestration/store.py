@@ -16,6 +16,7 @@ from orchestration import markers
 from orchestration.boundaries import Boundary, Point
 from orchestration.committing import commit_at_once, committing
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.snapshot import undelivered
 from orchestration.statements import as_rows, quoted, rows_of
 from orchestration.states import Phase
 
@@ -104,7 +105,7 @@ def compare_and_set(changes: Sequence[Change], *, about: str, then: Taken | None
 
 def mark_undelivered(instance: SagaInstance, after: timedelta) -> None:
     """Have recovery send again after so long, instead of looking for a message that never left."""
-    _row(instance).update(in_flight=False, due_at=Now() + after)
+    _row(instance).update(**undelivered(instance), due_at=Now() + after)
 
 
 def is_any_due(now: datetime) -> bool:

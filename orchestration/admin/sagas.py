@@ -107,7 +107,7 @@ class SagaAdmin(ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="last error")
     def last_error(self, instance: SagaInstance) -> str:
         """The class of the newest failed try; without one, why the saga gave up."""
-        return str(getattr(instance, "last_error", None) or (instance.failure or {}).get("code", wording.NOTHING))
+        return instance.last_error or wording.NOTHING
 
     @admin.display(description="failure")
     def failure_shown(self, instance: SagaInstance) -> str:

@@ -14,8 +14,8 @@ from orchestration.standing import standing_of
 
 
 def saga(instance: SagaInstance) -> dict[str, Any]:
-    """One saga of a list; `instance` comes from `newest_sagas`."""
-    return {**_row(instance), "last_error": getattr(instance, "last_error", None)}
+    """One saga of a list."""
+    return {**_row(instance), "last_error": instance.last_error or None}
 
 
 def case(found: Case) -> dict[str, Any]:

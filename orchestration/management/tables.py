@@ -71,7 +71,7 @@ def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     return (
         *(saga.pk, saga.definition, saga.phase, ", ".join(standing.parked)),
         *(standing.step, standing.attempts, wording.span(now - saga.created_at)),
-        *(getattr(saga, "last_error", None) or "", (saga.failure or {}).get("code", "")),
+        *(saga.last_error, (saga.failure or {}).get("code", "")),
     )
 
 

@@ -13,6 +13,7 @@ from django.db import IntegrityError
 from orchestration import boundaries, markers
 from orchestration.boundaries import Boundary, Point
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.snapshot import undelivered
 from orchestration.states import ENDED, Phase
 from orchestration.store import Change, Taken, Then
 
@@ -59,7 +60,9 @@ class MemoryStore:
 
     def mark_undelivered(self, instance: SagaInstance, after: timedelta) -> None:
         if kept := self._unchanged(instance):
-            kept.in_flight, kept.due_at = False, self._clock() + after
+            for name, value in undelivered(instance).items():
+                setattr(kept, name, value)
+            kept.due_at = self._clock() + after
 
     def is_any_due(self, now: datetime) -> bool:
         return any(True for _ in self._due(now))
