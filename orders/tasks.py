@@ -1,9 +1,10 @@
 """The orders service's commands as tasks."""
 
 from orchestration.contracts import orders
+from orchestration.participant.finder import Finder
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
-from orders import services
+from orders import selectors, services
 from orders.models import Ledger
 
 participant = register(
@@ -14,5 +15,6 @@ participant = register(
             orders.place_order: Together(services.place_order),
             orders.confirm_no_order: services.confirm_no_order,
         },
+        finders=(Finder("customer's e-mail", selectors.found_by_email),),
     )
 )

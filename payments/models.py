@@ -23,6 +23,10 @@ class Payment(models.Model):
     changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = (
+            models.Index(fields=("capture_id",), name="payment_by_capture", condition=Q(capture_id__isnull=False)),
+            models.Index(fields=("refund_id",), name="payment_by_refund", condition=Q(refund_id__isnull=False)),
+        )
         constraints = (
             models.UniqueConstraint(fields=("saga_id",), name="payment_one_per_saga"),
             models.UniqueConstraint(fields=("authorisation_id",), name="payment_authorisation_belongs_to_one_saga"),

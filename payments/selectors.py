@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
+from orchestration.participant.finder import Found
 from orchestration.participant.money import Money
 from payments.gateways.port import PaymentStatus
 from payments.models import Payment
@@ -16,6 +17,12 @@ def payments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Pay
     """Return the payment of each of these sagas that has one, or of every saga."""
     payments = Payment.objects.all() if saga_ids is None else Payment.objects.filter(saga_id__in=saga_ids)
     return {payment.saga_id: payment for payment in payments}
+
+
+def found_by_reference(reference: str) -> Found:
+    """Return the saga whose authorisation, capture or refund the gateway calls so."""
+    called_so = Q(authorisation_id=reference) | Q(capture_id=reference) | Q(refund_id=reference)
+    return Found(frozenset(Payment.objects.filter(called_so).values_list("saga_id", flat=True)))
 
 
 def money_held(saga_ids: Collection[UUID]) -> dict[tuple[str, str], int]:

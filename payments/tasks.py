@@ -2,6 +2,7 @@
 
 from orchestration.contracts import payments as contracts
 from orchestration.participant.breakers import breaker_for
+from orchestration.participant.finder import Finder
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
@@ -55,5 +56,6 @@ participant = register(
         money=MoneyReader(
             of_sagas=selectors.money_of_sagas, holds=contracts.authorise_payment, takes=contracts.capture_payment
         ),
+        finders=(Finder("gateway reference", selectors.found_by_reference),),
     )
 )

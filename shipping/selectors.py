@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from orchestration.participant.finder import Found
 from shipping.models import Shipment
 
 
@@ -10,3 +11,9 @@ def shipments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Sh
     """Return the shipment of each of these sagas that has one, or of every saga."""
     shipments = Shipment.objects.all() if saga_ids is None else Shipment.objects.filter(saga_id__in=saga_ids)
     return {shipment.saga_id: shipment for shipment in shipments}
+
+
+def found_by_tracking_number(tracking_number: str) -> Found:
+    """Return the saga whose parcel it is."""
+    parcels = Shipment.objects.filter(tracking_number=tracking_number)
+    return Found(frozenset(parcels.values_list("saga_id", flat=True)))

@@ -2,10 +2,11 @@
 
 from orchestration.contracts import shipping as contracts
 from orchestration.participant.breakers import breaker_for
+from orchestration.participant.finder import Finder
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
-from shipping import repairs, services
+from shipping import repairs, selectors, services
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import OUTAGES
 from shipping.models import Ledger
@@ -42,5 +43,6 @@ participant = register(
                 key_lifetime=_key_lifetime,
             ),
         },
+        finders=(Finder("tracking number", selectors.found_by_tracking_number),),
     )
 )

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from orchestration.contracts.command import Action, Compensation, Query
+from orchestration.participant.finder import Finder
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.outside import Outside
@@ -33,6 +34,8 @@ class Participant:
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
     money: MoneyReader | None = None
     """How a saga's money is read, if this service moves any."""
+    finders: tuple[Finder, ...] = ()
+    """By what else than ids its sagas are found."""
     kept_in: Rows | None = None
     """Where the ledger is kept, if not in the database of that alias: in memory, for simulations."""
 

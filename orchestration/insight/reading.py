@@ -1,0 +1,49 @@
+"""Reads that survive their source being down: what it says, or why it does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from amqp.exceptions import AMQPError
+from celery import current_app
+from django.db import Error
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+T = TypeVar("T")
+
+CONNECTED_WITHIN = 2  # seconds
+AWAY = (Error, AMQPError, OperationalError, OSError, RedisError, PoolTimeout)
+"""What a source that is down raises."""
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """The source did not answer; `why` names it."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+def read(source: str, question: Callable[[], T]) -> T | Unavailable:
+    """Ask a source, or say that it is down."""
+    try:
+        return question()
+    except AWAY as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        return Unavailable(f"{source} does not answer: {said}")
+
+
+def at_the_broker(question: Callable[[Connection], T]) -> T | Unavailable:
+    """Ask the broker, over a connection of its own."""
+
+    def ask() -> T:
+        with current_app.connection_for_read(connect_timeout=CONNECTED_WITHIN) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
+            return question(connection)
+
+    return read("RabbitMQ", ask)

@@ -1,0 +1,158 @@
+"""Which sagas are found, and that none of it reads the whole table."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.db.models import QuerySet
+
+from orchestration.insight import paging
+from orchestration.insight.filtering import Wanted, matching
+from orchestration.insight.paging import BadCursor, count_of, estimate_of, page_of, preset_counts, presets
+from orchestration.insight.status import Status
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.sagas import definitions
+from tests.integration.admin.situations import STEPS, Situations
+from tests.integration.insight.generated import generate_sagas
+
+pytestmark = pytest.mark.django_db(databases=[ALIAS])
+
+HOUR = timedelta(hours=1)
+
+
+def wanted(**asked: object) -> list[object]:
+    return [saga.pk for saga in matching(Wanted(**asked), now=datetime.now(UTC))]  # type: ignore[arg-type]
+
+
+def test_each_part_of_a_filter_narrows_it(situations: Situations) -> None:
+    old = situations.running(age=HOUR)
+    failing, often = situations.failing(), situations.failing(tries=3)
+    refused = situations.compensating()
+
+    assert wanted() == [refused, often, failing, old]
+    assert wanted(statuses=frozenset({Status.RETRYING})) == [often, failing]
+    assert wanted(statuses=frozenset({Status.RETRYING, Status.COMPENSATING})) == [refused, often, failing]
+    assert wanted(steps=frozenset({"authorise_payment"})) == [refused, often, failing]
+    assert wanted(errors=frozenset({"GatewayTimeout"})) == [often, failing]
+    assert wanted(errors=frozenset({"cannot_deliver"})) == [refused]
+    assert wanted(failed_tries_from=2) == [often]
+    assert wanted(stuck_for=timedelta(minutes=30)) == [old]
+    assert wanted(created_until=datetime.now(UTC) - HOUR / 2) == [old]
+    assert wanted(created_from=datetime.now(UTC) - HOUR / 2) == [refused, often, failing]
+    assert wanted(definitions=frozenset({"another"})) == []
+    assert wanted(customer_id="customer-1", ids=frozenset({old, uuid4()})) == [old]
+
+
+def test_a_filter_survives_being_written_down() -> None:
+    asked = Wanted(
+        statuses=frozenset({Status.PARKED}),
+        steps=frozenset({"authorise_payment"}),
+        errors=frozenset({"GatewayTimeout"}),
+        definitions=frozenset({"checkout.v1"}),
+        failed_tries_from=2,
+        stuck_for=timedelta(minutes=5),
+        created_from=datetime(2026, 1, 1, tzinfo=UTC),
+        created_until=datetime(2026, 1, 2, tzinfo=UTC),
+        customer_id="7",
+        ids=frozenset({uuid4()}),
+    )
+    assert Wanted.from_json(asked.as_json()) == asked
+    assert Wanted.from_json({}) == Wanted()
+    assert asked.in_words() == (
+        "parked, at authorise_payment, GatewayTimeout, checkout.v1, failed 2 times or more, not moved for 5 min, "
+        "created from 2026-01-01 00:00:00.000, created before 2026-01-02 00:00:00.000, of customer 7, 1 by id"
+    )
+    assert Wanted().in_words() == "every saga"
+
+
+@pytest.mark.parametrize(
+    "kept", [{"statuses": ["lost"]}, {"ids": ["x"]}, {"colour": "red"}, {"steps": "x"}, {"created_from": "2026-01-01"}]
+)
+def test_what_is_no_filter_is_not_read_as_one(kept: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="not a filter of sagas"):
+        Wanted.from_json(kept)
+
+
+def test_pages_follow_each_other_and_miss_nobody(situations: Situations) -> None:
+    at = datetime.now(UTC)
+    ids = [situations.shop.place(now=at - HOUR * (number // 3)) for number in range(8)]
+    everything, cursor, seen = matching(Wanted(), now=at), "", []
+    for _ in range(4):
+        page = page_of(everything, after=cursor, size=2)
+        seen += [saga.pk for saga in page.sagas]
+        cursor = page.next
+
+    assert cursor == ""
+    assert seen == [saga.pk for saga in everything]
+    assert set(seen) == set(ids)
+
+
+@pytest.mark.parametrize("cursor", ["x", "2026-01-01~x", "2026-01-01T00:00:00~" + str(uuid4())])
+def test_a_place_that_is_none_is_refused(cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        page_of(matching(Wanted(), now=datetime.now(UTC)), after=cursor)
+
+
+def test_counting_ends_where_nobody_needs_it_more_exactly(situations: Situations, monkeypatch) -> None:
+    for _ in range(3):
+        situations.running()
+    monkeypatch.setattr(paging, "COUNTED_TO", 2)
+    everything = matching(Wanted(), now=datetime.now(UTC))
+
+    assert str(count_of(everything)) == "2+"
+    assert str(count_of(everything.filter(phase="completed"))) == "0"
+    assert estimate_of(everything).number >= 2
+
+
+def filters(now: datetime) -> Iterator[tuple[str, Wanted]]:
+    """Everything an operator can ask for, each part by itself and some together."""
+    yield from presets(now=now).items()
+    yield from ((status, Wanted(statuses=frozenset({status}))) for status in Status)
+    yield from ((step, Wanted(steps=frozenset({step}))) for step in STEPS)
+    yield "error", Wanted(errors=frozenset({"Gateway3"}))
+    yield "tries", Wanted(failed_tries_from=50)
+    yield "rare definition", Wanted(definitions=frozenset({"checkout.v0"}))
+    yield "usual definition", Wanted(definitions=frozenset(definitions))
+    yield "customer", Wanted(customer_id="customer-7")
+    yield "created", Wanted(created_from=now - 2 * HOUR, created_until=now - HOUR)
+    yield "ids", Wanted(ids=frozenset({uuid4(), uuid4()}))
+    yield (
+        "incident",
+        Wanted(
+            statuses=frozenset({Status.PARKED, Status.RETRYING}),
+            steps=frozenset({"authorise_payment"}),
+            errors=frozenset({"Gateway3"}),
+            definitions=frozenset(definitions),
+        ),
+    )
+
+
+def test_no_filter_and_no_count_reads_the_whole_table() -> None:
+    generate_sagas(20_000)
+    now = datetime.now(UTC)
+    plans = {}
+    for name, asked in filters(now):
+        sagas = matching(asked, now=now)
+        plans[f"page of {name}"] = sagas[:51].explain()
+        plans[f"count of {name}"] = _counted(sagas).explain()
+    plans["a page far behind"] = _behind(matching(Wanted(), now=now)).explain()
+
+    read_whole = {name: plan for name, plan in plans.items() if "Seq Scan on orchestration_sagainstance" in plan}
+    assert read_whole.keys() <= {"count of completed", "count of usual definition"}  # nearly all: they soon end
+    assert {name: str(count) for name, count in preset_counts(now=now).items()} == {
+        "parked": "100",
+        "retrying": "200",
+        "stuck": "588",
+        "compensating": "200",
+        "today": str(preset_counts(now=now)["today"]),
+    }
+
+
+def _counted(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
+    return sagas.order_by()[: paging.COUNTED_TO + 1]
+
+
+def _behind(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
+    last = sagas[15_000]
+    return sagas.filter(paging._behind(paging._cursor(last)))[:51]
