@@ -28,6 +28,7 @@ _BY_PHASE = ("definition", "phase")
 UNFINISHED = Gauge("saga_unfinished", "Sagas that have not ended.", _BY_PHASE)
 OLDEST = Gauge("saga_oldest_unfinished_seconds", "Age of the oldest saga that has not ended; 0 without any.", _BY_PHASE)
 PARKED = Gauge("saga_parked", "Sagas of which a step waits for a person.", _BY_PHASE)
+PAUSED = Gauge("saga_paused", "Sagas that go on when somebody unpauses them.", _BY_PHASE)
 RETRYING = Gauge(
     "saga_retrying", "Sagas that wait for the time of their next try, or for a breaker to close.", _BY_PHASE
 )
@@ -53,7 +54,7 @@ SOURCE_UP = Gauge("saga_metrics_source_up", "Whether a source of these metrics h
 GAUGES: Mapping[str, Gauge] = {
     each.name: each
     for each in (
-        *(UNFINISHED, OLDEST, PARKED, RETRYING, BLOCKED, OVERDUE),
+        *(UNFINISHED, OLDEST, PARKED, PAUSED, RETRYING, BLOCKED, OVERDUE),
         *(LIMBO, QUEUED, CONSUMERS, DEAD_LETTERS, BREAKER, SOURCE_UP),
     )
 }

@@ -42,6 +42,7 @@ def sagas() -> list[Metric]:
     return [
         gauges.UNFINISHED.family(each("count")),
         gauges.PARKED.family(each("parked_ones")),
+        gauges.PAUSED.family(each("paused_ones")),
         gauges.RETRYING.family(each("retrying")),
         gauges.BLOCKED.family(((name,), row.get("held_back", 0)) for name, row in blocked),
         gauges.OLDEST.family((key, _age(row.get("oldest"), now)) for key, row in every.items()),
@@ -107,7 +108,8 @@ def _unfinished_by_phase() -> Any:
         .annotate(
             count=Count("pk"),
             parked_ones=Count("pk", filter=Q(parked=True)),
-            retrying=Count("pk", filter=Q(in_flight=False, parked=False)),
+            paused_ones=Count("pk", filter=Q(paused=True)),
+            retrying=Count("pk", filter=Q(in_flight=False, parked=False, paused=False)),
             held_back=Count("pk", filter=_HELD_BACK),
             oldest=Min("created_at"),
             due=Min("due_at", filter=Q(in_flight=False)),
