@@ -13,6 +13,7 @@ handler404 = "orchestration.api.handlers.not_found"
 handler500 = "orchestration.api.handlers.server_error"
 
 urlpatterns = [
+    path("admin/operations/", include("orchestration.admin.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("readyz", readyz),

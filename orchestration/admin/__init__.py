@@ -1,4 +1,4 @@
-"""Sagas in the admin, to look at only."""
+"""What operators see and do in the admin."""
 
 from orchestration.admin.sagas import SagaAdmin
 

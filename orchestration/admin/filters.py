@@ -1,61 +1,83 @@
-"""What the list of sagas can be sifted by; choices come from the code, so that no table is read for them."""
+"""The form that a list of sagas is sifted by, to and from what is `Wanted`."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django import forms
+from django.http import QueryDict
 
-from orchestration.models import SagaInstance
+from orchestration.insight.filtering import Wanted
+from orchestration.insight.searching import searched_by
+from orchestration.insight.status import Status
 from orchestration.sagas import definitions
-from orchestration.standing import STATUSES, has_status, known_steps, stands_at
+from orchestration.standing import known_steps
+
+_MINUTE = timedelta(minutes=1)
+_ANY = ("", "any")
 
 
-class SagaFilter(SimpleListFilter):
-    """A filter whose choices are words; a word that is none of them finds nothing."""
+class Filter(forms.Form):
+    """Everything that sagas are sifted by; a word that none is called by makes the form invalid."""
 
-    def words(self) -> Iterable[str]:
-        raise NotImplementedError
+    q = forms.CharField(required=False, label="Search")
+    status = forms.MultipleChoiceField(
+        required=False, choices=[(status.value, status.value.replace("_", " ")) for status in Status]
+    )
+    step = forms.ChoiceField(required=False, label="Current step")
+    error = forms.CharField(required=False, label="Error class")
+    attempts = forms.IntegerField(required=False, min_value=1, label="Failed tries, at least")
+    stuck = forms.FloatField(required=False, min_value=0, label="Not moved for, minutes")
+    definition = forms.ChoiceField(required=False)
+    created_from = forms.DateTimeField(required=False, label="Created from (UTC)")
+    created_until = forms.DateTimeField(required=False, label="Created before (UTC)")
+    customer = forms.CharField(required=False)
 
-    def condition(self, word: str) -> Q:
-        raise NotImplementedError
+    def __init__(self, given: QueryDict | Mapping[str, Any]) -> None:
+        super().__init__(given, auto_id="filter_%s")
+        self.fields["step"].choices = [_ANY, *((step, step) for step in known_steps())]  # type: ignore[attr-defined]
+        self.fields["definition"].choices = [_ANY, *((name, name) for name in definitions)]  # type: ignore[attr-defined]
+        for name in ("created_from", "created_until"):
+            self.fields[name].widget = forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S")
+        self.fields["q"].widget = forms.TextInput(
+            {"type": "search", "placeholder": ", ".join(searched_by()), "size": 60}
+        )
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(word, word) for word in self.words()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
-        word = self.value()
-        if word is None:
-            return queryset
-        return queryset.filter(self.condition(word)) if word in self.words() else queryset.none()
-
-
-class StatusFilter(SagaFilter):
-    title = parameter_name = "status"
-
-    def words(self) -> Iterable[str]:
-        return STATUSES
-
-    def condition(self, word: str) -> Q:
-        return has_status(word)
-
-
-class DefinitionFilter(SagaFilter):
-    title = parameter_name = "definition"
-
-    def words(self) -> Iterable[str]:
-        return definitions
-
-    def condition(self, word: str) -> Q:
-        return Q(definition=word)
+    def wanted(self) -> Wanted:
+        """What a valid form asks for, but for the search."""
+        said = self.cleaned_data
+        return Wanted(
+            statuses=frozenset(map(Status, said["status"])),
+            steps=_alone(said["step"]),
+            errors=_alone(said["error"]),
+            definitions=_alone(said["definition"]),
+            failed_tries_from=said["attempts"] or 0,
+            stuck_for=None if said["stuck"] is None else said["stuck"] * _MINUTE,
+            created_from=said["created_from"],
+            created_until=said["created_until"],
+            customer_id=said["customer"],
+        )
 
 
-class StepFilter(SagaFilter):
-    title = parameter_name = "step"
+def parameters_of(wanted: Wanted) -> dict[str, Any]:
+    """The address's parameters that ask for it; of several steps, errors or definitions the first."""
+    said = {
+        "status": sorted(status.value for status in wanted.statuses),
+        "step": sorted(wanted.steps)[:1],
+        "error": sorted(wanted.errors)[:1],
+        "definition": sorted(wanted.definitions)[:1],
+        "attempts": wanted.failed_tries_from,
+        "stuck": "" if wanted.stuck_for is None else f"{wanted.stuck_for / _MINUTE:g}",
+        "created_from": _typed(wanted.created_from),
+        "created_until": _typed(wanted.created_until),
+        "customer": wanted.customer_id,
+    }
+    return {name: value for name, value in said.items() if value}
 
-    def words(self) -> Iterable[str]:
-        return known_steps()
 
-    def condition(self, word: str) -> Q:
-        return stands_at(word)
+def _typed(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
+
+
+def _alone(word: str) -> frozenset[str]:
+    return frozenset({word}) if word else frozenset()

@@ -1,18 +1,22 @@
-"""What the page of one saga shows below the row itself."""
+"""What the page of one saga shows."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest
 from django.urls import reverse
 from django_celery_results.models import TaskResult
 
 from orchestration import wording
+from orchestration.admin.buttons import buttons_for
+from orchestration.admin.rows import rows_of
 from orchestration.case import Case
-from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.insight.status import attempt_of, status_of, step_of
+from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
 from orchestration.selectors import StepProgress
@@ -39,6 +43,11 @@ class StepShown:
     since: str
     age: str
     attempts: int
+    took: str
+    """From its ledger row's first write to its last."""
+    said: Pairs
+    """Its answer or refusal, the other side's references among it."""
+    request: str
     last_error: ErrorShown
 
 
@@ -69,17 +78,27 @@ class LedgerRowShown:
     """What a call outside was asked with, if one was."""
 
 
-def page_of(case: Case, urls: Urls, *, now: datetime) -> dict[str, Any]:
-    """The template's context."""
-    definition = case.instance.definition
+def page_of(case: Case, entries: list[OperatorLogEntry], request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+    """The template's context; `entries` are of the operator log."""
+    instance, definition = case.instance, case.instance.definition
+    urls = result_urls(case.log, request.user)
     return {
-        "steps": None if case.steps is None else [_step(step, urls, now) for step in case.steps],
+        "instance": instance,
+        "status": status_of(instance).value,
+        "attempt": _attempt(instance, now),
+        "buttons": buttons_for(case, request.user),
+        "steps": None if case.steps is None else [_step(step, case, urls, now) for step in case.steps],
         "ledgers": {
             service: None if rows is None else [_ledger_row(row, definition) for row in rows]
             for service, rows in case.ledgers.items()
         },
+        "tables": rows_of(instance.pk, request),
+        "entries": entries,
         "log": [_log_line(entry, urls) for entry in case.log],
-        "flower_saga": flower_links.saga_url(case.instance.pk),
+        "failure": wording.error(instance.failure) if instance.failure else "",
+        "asked": facts(instance, instance.request),
+        "answered": facts(instance, instance.answers),
+        "flower_saga": flower_links.saga_url(instance.pk),
         "flower_task": flower_links.task_url(""),
     }
 
@@ -98,7 +117,14 @@ def facts(instance: SagaInstance, known: Any) -> str:
     return _text(redacted(known, definition=instance.definition))
 
 
-def _step(step: StepProgress, urls: Urls, now: datetime) -> StepShown:
+def _attempt(instance: SagaInstance, now: datetime) -> str:
+    attempt = attempt_of(instance)
+    return " ".join(filter(None, [step_of(instance), attempt.said(now) if attempt else ""]))
+
+
+def _step(step: StepProgress, case: Case, urls: Urls, now: datetime) -> StepShown:
+    row = next((row for row in case.ledgers.get(step.service) or () if row.step == step.name), None)
+    kept = _ledger_row(row, case.instance.definition) if row else None
     return StepShown(
         name=step.name,
         service=step.service,
@@ -106,8 +132,16 @@ def _step(step: StepProgress, urls: Urls, now: datetime) -> StepShown:
         since=wording.moment(step.since),
         age=wording.span(now.astimezone(UTC) - step.since) if step.since else wording.NOTHING,
         attempts=step.attempts,
+        took=_took(row.changed_at - row.created_at) if row else wording.NOTHING,
+        said=kept.said if kept else [],
+        request=kept.request if kept else "",
         last_error=_error(step.last_error, urls),
     )
+
+
+def _took(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    return wording.span(length) if seconds >= 10 else f"{seconds * 1000:,.0f} ms"
 
 
 def _error(detail: Mapping[str, Any] | None, urls: Urls) -> ErrorShown:

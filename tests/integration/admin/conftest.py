@@ -26,7 +26,7 @@ class Operator:
 
     def listed(self, **query: str) -> list[UUID]:
         """The sagas on the first page of the list."""
-        return [saga.pk for saga in self.client.get(SAGAS, query).context["cl"].result_list]
+        return [row.pk for row in self.client.get(SAGAS, query).context["rows"]]
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""What somebody may do to a saga as it stands: the buttons on its page."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from orchestration.case import Case
+from orchestration.models import SagaInstance
+from orchestration.operations.judging import foreseen
+from orchestration.operations.permissions import allowed
+from orchestration.operations.values import Action, Actor, Ask, Via, WhyNot
+from orchestration.participant.participant import participants
+from orchestration.participant.settling import commands_outside
+from orchestration.saga import Saga
+from orchestration.sagas import UnknownDefinition, definition_of
+from orchestration.snapshot import state_of
+from orchestration.states import State
+
+LABELS: Mapping[Action, str] = {
+    Action.RESUME: "Resume",
+    Action.RETRY: "Retry now",
+    Action.CANCEL: "Cancel the order, with compensation",
+    Action.COMPENSATE: "Compensate",
+    Action.PAUSE: "Pause",
+    Action.UNPAUSE: "Unpause",
+    Action.RESOLVE: "Say what became of it",
+    Action.SETTLE: "Give up the step, without compensation",
+}
+MEANINGS: Mapping[Action, str] = {
+    Action.RESUME: "Try again what is owed, also what is parked.",
+    Action.RETRY: "Try again what waits, without waiting any longer. What is parked stays parked.",
+    Action.CANCEL: "Call the order off, as its customer would: everything that was done for it is taken back.",
+    Action.COMPENSATE: "Bring everything back to where it began: holds are released, money goes back.",
+    Action.PAUSE: "Send nothing until somebody unpauses it. What is under way still reports.",
+    Action.UNPAUSE: "Let it go on.",
+    Action.RESOLVE: "Say what became of a call to the gateway or carrier of which nobody knows the outcome.",
+    Action.SETTLE: "The step was settled outside this system: nothing is taken back or called for it any more.",
+}
+_LOOK = Actor("nobody", None, Via.ADMIN)
+
+
+@dataclass(frozen=True)
+class Button:
+    action: Action
+    step: str
+    label: str
+    meaning: str
+    url: str
+
+
+def buttons_for(case: Case, user: Any) -> list[Button]:
+    """What this user may do, and what would come to anything as the saga stands."""
+    try:
+        saga = definition_of(case.instance.definition)
+    except UnknownDefinition:
+        return []
+    return [
+        _button(case.instance, action, step)
+        for action, step in _possible(case, saga, state_of(case.instance))
+        if allowed(user, action)
+    ]
+
+
+def action_url(instance: SagaInstance, action: Action, step: str = "") -> str:
+    """Where the action is looked at before it is taken."""
+    url = reverse("operations:act", args=[instance.pk, action.value])
+    return f"{url}?{urlencode({'step': step})}" if step else url
+
+
+def _button(instance: SagaInstance, action: Action, step: str) -> Button:
+    label = f"{LABELS[action]}: {step}" if step else LABELS[action]
+    return Button(action, step, label, MEANINGS[action], action_url(instance, action, step))
+
+
+def _possible(case: Case, saga: Saga, state: State) -> Iterator[tuple[Action, str]]:
+    for action in (Action.RESUME, Action.RETRY, Action.UNPAUSE, Action.PAUSE, Action.COMPENSATE, Action.CANCEL):
+        if not isinstance(foreseen(saga, state, Ask(action, _LOOK, "looking")), WhyNot):
+            yield action, ""
+    yield from ((Action.RESOLVE, step) for step in _open_steps(case))
+    for step in sorted(state.parked):
+        settle = Ask(Action.SETTLE, _LOOK, "looking", step=step, evidence="looking")
+        if not isinstance(foreseen(saga, state, settle), WhyNot):
+            yield Action.SETTLE, step
+
+
+def _open_steps(case: Case) -> Iterator[str]:
+    """Steps with a call outside whose outcome nobody knows."""
+    for service, rows in case.ledgers.items():
+        calls = commands_outside(participants()[service])
+        yield from (row.step for row in rows or () if (row.status, row.step) in calls)

@@ -1,0 +1,23 @@
+// Parts of a page that ask for themselves anew do not while nobody looks, and do at once when somebody looks again.
+(function () {
+  "use strict";
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (document.visibilityState === "hidden" && event.target.hasAttribute("data-polled")) {
+      event.preventDefault();
+    }
+  });
+  document.addEventListener("visibilitychange", function () {
+    if (document.visibilityState === "visible") {
+      document.body.dispatchEvent(new CustomEvent("looked-at"));
+    }
+  });
+  document.addEventListener("change", function (event) {
+    if (!event.target.matches("[data-checks-all]")) {
+      return;
+    }
+    var form = event.target.form || event.target.closest("form");
+    form.querySelectorAll("input[type=checkbox][name=saga]").forEach(function (box) {
+      box.checked = event.target.checked;
+    });
+  });
+})();

@@ -1,0 +1,61 @@
+"""How operators' pages write statuses, moments and spans."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from orchestration import wording
+from orchestration.participant.admin import IS_UNFOLD
+
+register = template.Library()
+
+
+@register.simple_tag
+def is_unfold() -> bool:
+    """Whether the frame is Unfold's, which has a sidebar and htmx of its own."""
+    return IS_UNFOLD
+
+
+@register.filter
+def chip(word: str) -> SafeString:
+    """A status as its word on its colour."""
+    return format_html('<span class="ops-chip ops-is-{}">{}</span>', word, str(word).replace("_", " "))
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """A time in UTC, to the millisecond."""
+    return wording.moment(at)
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """How long ago it was."""
+    return wording.span(datetime.now(UTC) - at) if at else wording.NOTHING
+
+
+@register.filter
+def span(length: timedelta | float | None) -> str:
+    """A length of time, of a number of seconds below ten with its milliseconds."""
+    if length is None:
+        return wording.NOTHING
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else wording.span(timedelta(seconds=seconds))
+
+
+@register.filter
+def spaced(word: Any) -> str:
+    """A name as words."""
+    return str(word).replace("_", " ")
+
+
+@register.filter
+def query(parameters: Any) -> str:
+    """Names and values as the end of an address."""
+    return urlencode(parameters, doseq=True)
