@@ -1,10 +1,7 @@
 """`manage.py saga list|show|resume|resolve|settle|preflight`: look at sagas, and help them on."""
 
-import getpass
 import json
 import logging
-import os
-import socket
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +17,7 @@ from orchestration import dispatch, preflight
 from orchestration.case import case_of
 from orchestration.finding import newest_sagas
 from orchestration.management import preflighting, resolving, resuming, settling, shown, tables
+from orchestration.management.arguments import add_format, add_word, whole_number, words
 from orchestration.management.resuming import Outcome, Resumption, Word
 from orchestration.standing import STATUSES, has_status, known_steps, stands_at
 
@@ -39,7 +37,7 @@ class Command(BaseCommand):
         _add_resume(commands.add_parser("resume", help="have sagas try again now what they owe"))
         _add_resolve(commands.add_parser("resolve", help="settle an unknown outcome on a person's word"))
         _add_settle(commands.add_parser("settle", help=settling.HELP))
-        _add_format(commands.add_parser("preflight", help=preflighting.HELP))
+        add_format(commands.add_parser("preflight", help=preflighting.HELP))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         run = {
@@ -125,32 +123,18 @@ def saga_id(text: str) -> UUID:
         raise ArgumentTypeError(f"{text!r} is not a saga's id") from None
 
 
-def whole_number(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number above zero."""
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)
-
-
-def words(text: str) -> str:
-    """:raises ArgumentTypeError: when it says nothing."""
-    if not text.strip():
-        raise ArgumentTypeError("it says nothing")
-    return text.strip()
-
-
 def _add_list(parser: ArgumentParser) -> None:
     parser.add_argument("--status", choices=STATUSES, action="append", default=[], help="may be given several times")
     parser.add_argument("--definition", metavar="NAME", help="such as checkout.v1")
     parser.add_argument("--step", choices=known_steps(), help="the step whose answer is owed next")
     parser.add_argument("--customer", metavar="ID")
     parser.add_argument("--limit", type=whole_number, default=50, metavar="N", help="at most so many (default: 50)")
-    _add_format(parser)
+    add_format(parser)
 
 
 def _add_show(parser: ArgumentParser) -> None:
     parser.add_argument("id", type=saga_id, metavar="ID")
-    _add_format(parser)
+    add_format(parser)
 
 
 def _add_resume(parser: ArgumentParser) -> None:
@@ -159,11 +143,11 @@ def _add_resume(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--stuck", action="store_true", help="run rounds of recovery for what is due, in place of the workers' loops"
     )
-    _add_word(parser)
+    add_word(parser)
     parser.add_argument(
         "--patience", type=whole_number, default=30, metavar="SECONDS", help="how long --stuck goes on (default: 30)"
     )
-    _add_format(parser)
+    add_format(parser)
 
 
 def _add_resolve(parser: ArgumentParser) -> None:
@@ -171,30 +155,13 @@ def _add_resolve(parser: ArgumentParser) -> None:
     parser.add_argument("id", type=saga_id, metavar="ID")
     resolving.add_arguments(parser)
     parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
-    _add_word(parser)
-    _add_format(parser)
+    add_word(parser)
+    add_format(parser)
 
 
 def _add_settle(parser: ArgumentParser) -> None:
     settling.add_arguments(parser)
-    _add_format(parser)
-
-
-def _add_word(parser: ArgumentParser) -> None:
-    parser.add_argument("--reason", type=words, required=True, help="why, for the saga log")
-    parser.add_argument("--by", type=words, default=_operator(), metavar="NAME", help="who (default: %(default)s)")
-
-
-def _add_format(parser: ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-
-
-def _operator() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    add_format(parser)
 
 
 def _wanted(options: dict[str, Any]) -> Q:
