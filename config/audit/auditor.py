@@ -1,6 +1,6 @@
 """The audit a portion at a time, as orchestration's loop asks for it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
@@ -27,7 +27,7 @@ def totals(*, at: datetime) -> Part:
     findings = Findings()
     with _told():
         sums.check(at, findings)
-    return _part(findings, None)
+    return Part([_sighting(each) for each in findings.violations], findings.checked, findings.not_made)
 
 
 def portion(low: UUID | None, high: UUID | None) -> Portion:
@@ -37,7 +37,7 @@ def portion(low: UUID | None, high: UUID | None) -> Portion:
         next_id = _id_after(low, high)
         books = reading.read(Between(low, next_id or high))
     check_all(books, AT_WORK, findings)
-    part = _part(findings, books)
+    part = part_of(findings, books)
     return Portion(part.sightings, part.checked, part.not_made, part.sagas, part.not_judged, next_id)
 
 
@@ -47,24 +47,20 @@ def again(wanted: Again) -> Part:
     with _told():
         books = reading.read(Those(wanted.saga_ids, wanted.keys))
     check_all(books, AT_WORK, findings)
-    return _part(findings, books)
+    return part_of(findings, books)
 
 
-def sightings(violations: Collection[Violation], books: Books) -> Iterator[Sighting]:
-    """The violations, each with how its saga has ended."""
-    for violation in violations:
-        saga_id = _uuid(violation.ids.get("saga", ""))
-        ended = books.sagas[saga_id] if saga_id and books.has_ended(saga_id) else None
-        yield Sighting(violation.invariant, violation.message, dict(violation.ids), ended.phase if ended else "")
-
-
-def _part(findings: Findings, books: Books | None) -> Part:
-    if books is None:
-        seen = [Sighting(each.invariant, each.message, dict(each.ids)) for each in findings.violations]
-        return Part(seen, findings.checked, findings.not_made)
+def part_of(findings: Findings, books: Books) -> Part:
+    """What was found in these books, each violation with how its saga has ended."""
     unfinished = frozenset(saga_id for saga_id in books.sagas if books.is_unfinished(saga_id))
-    found = list(sightings(findings.violations, books))
+    found = [_sighting(each, books) for each in findings.violations]
     return Part(found, findings.checked, findings.not_made, len(books.sagas), unfinished)
+
+
+def _sighting(violation: Violation, books: Books | None = None) -> Sighting:
+    saga_id = _uuid(violation.ids.get("saga", ""))
+    ended = books.sagas[saga_id] if books and saga_id and books.has_ended(saga_id) else None
+    return Sighting(violation.invariant, violation.message, dict(violation.ids), ended.phase if ended else "")
 
 
 def _id_after(low: UUID | None, high: UUID | None) -> UUID | None:

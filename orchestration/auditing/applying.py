@@ -63,6 +63,19 @@ def proposal(finding_id: int) -> tuple[AuditFinding, Repair]:
     return finding, Repair(finding.repair, finding.repair_parameters)
 
 
+def preview(finding_id: int) -> tuple[AuditFinding, Repair]:
+    """What `apply` would do now, having looked again; nothing is started.
+
+    :raises NoSuchFinding: when there is none.
+    :raises NotApplicable: when there is nothing to apply, or the drift is not there any more.
+    :raises CannotAudit: when it cannot be looked at again.
+    """
+    finding, repair = proposal(finding_id)
+    if not _is_applied(finding):
+        _look_again(finding)
+    return finding, repair
+
+
 def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
     """Start the proposed repair, once: a second click or a second operator meets the saga of the first.
 
@@ -73,9 +86,7 @@ def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
     :raises NotApplicable: when there is nothing to apply, or the drift is not there any more.
     :raises CannotAudit: when it cannot be looked at again.
     """
-    finding, repair = proposal(finding_id)
-    if not _is_applied(finding):
-        _look_again(finding)
+    finding, repair = preview(finding_id)
     saga_id, started = _claim(finding.pk, word, now)
     _start(repair, saga_id, now)  # also when somebody else has claimed it: that process may have died since
     return Applied(find(finding_id), saga_id, started)

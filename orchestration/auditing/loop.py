@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import Error, close_old_connections
 
-from orchestration.auditing import registry, runs
-from orchestration.auditing.models import AuditFinding, AuditRun
-from orchestration.auditing.reading import open_findings
-from orchestration.auditing.running import Stopped, Walk, utc_now
+from orchestration.auditing import registry, runs, writing
+from orchestration.auditing.models import AuditRun
+from orchestration.auditing.running import Stopped, Walk
 from orchestration.auditing.values import CannotAudit
+from orchestration.auditing.writing import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -50,25 +50,11 @@ def run_once(
     """
     auditor = registry.auditor()
     try:
-        run = runs.start(now=clock(), every=every)
-    except runs.AnotherIsRunning:
+        with writing.one_run(every=every, clock=clock) as run:
+            Walk(run, auditor, clock, stopped).go()
+    except (runs.AnotherIsRunning, runs.TooSoon):
         return None
-    if run is None:
-        return None
-    try:
-        Walk(run, auditor, clock, stopped).go()
     except (CannotAudit, Stopped, Error) as error:
-        logger.warning("audit %s did not come to its end: %s", run.pk, error)
-        runs.end(run, ok=None, error=str(error), now=clock())
-        return run
-    _conclude(run, clock())
+        logger.warning("an audit did not come to its end: %s", error)
+        return runs.last()
     return run
-
-
-def _conclude(run: AuditRun, now: datetime) -> None:
-    there = open_findings().filter(accepted_at=None)
-    runs.end(run, ok=not there.exists(), now=now)
-    new: list[AuditFinding] = list(there.filter(opened_at__gte=run.started_at)[:100])
-    for finding in new:
-        logger.error("audit: %s %s %s", finding.invariant, finding.message, finding.ids)
-    logger.info("audit %s looked at %s sagas: %s", run.pk, run.sagas, "ok" if run.ok else "findings are open")

@@ -1,15 +1,15 @@
 """One run of the audit: sums, what is open, what is new, and some of what is old, a portion at a time."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from orchestration.auditing import runs, taking_down
+from orchestration.auditing import runs, taking_down, writing
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.naming import Named, named
 from orchestration.auditing.values import Auditor, Part, Portion, first_id_at
+from orchestration.auditing.writing import Clock, utc_now
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import ENDED
 
@@ -22,15 +22,9 @@ ROTATING_FOR = timedelta(seconds=60)
 UNFINISHED_LIMIT = 2_000
 """Sagas that one run remembers for the next; those beyond are looked at when their turn comes."""
 
-Clock = Callable[[], datetime]
-
 
 class Stopped(Exception):
     """The process ends; the next run goes on where this one was."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -41,7 +35,6 @@ class Walk:
     auditor: Auditor
     clock: Clock = utc_now
     stopped: Callable[[], bool] = lambda: False
-    _checked: Counter[str] = field(default_factory=Counter)
     _not_judged: set[UUID] = field(default_factory=set)
 
     def go(self) -> None:
@@ -89,13 +82,8 @@ class Walk:
                 return
 
     def _take(self, part: Part) -> None:
-        taking_down.take_down(self.run, part.sightings, now=self.clock())
-        self._checked.update(part.checked)
         self._not_judged |= part.not_judged
-        self.run.checked = dict(self._checked)
-        self.run.not_made = list(dict.fromkeys([*self.run.not_made, *part.not_made]))
-        self.run.sagas += part.sagas
-        runs.save_progress(self.run, now=self.clock())
+        writing.take(self.run, part, clock=self.clock)
         if self.stopped():
             raise Stopped(Stopped.__doc__)
 

@@ -17,6 +17,10 @@ class AnotherIsRunning(Exception):
     """Another audit is under way."""
 
 
+class TooSoon(Exception):
+    """Another audit was started a while ago, and its period is not over."""
+
+
 class Overtaken(Exception):
     """The run was taken for dead, and ended by another."""
 
@@ -37,10 +41,11 @@ def is_due(period: timedelta, *, now: datetime) -> bool:
     return run is None or run.started_at + period <= now or (run.is_running and run.alive_until < now)
 
 
-def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun | None:
-    """Begin a run; None when another has been started within `every`. Of several processes, one begins.
+def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun:
+    """Begin a run; one whose process died is ended. Of several processes, one begins.
 
     :raises AnotherIsRunning: when one is under way.
+    :raises TooSoon: when another, that has not died, was started within `every`.
     """
     runs = AuditRun.objects.using(ALIAS)
     runs.filter(is_running=True, alive_until__lt=now).update(is_running=False, ended_at=now, error=DIED)
@@ -49,11 +54,10 @@ def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun | None:
             run = runs.create(started_at=now, alive_until=now + LEASE)
             earlier = runs.exclude(pk=run.pk).first()
             if earlier and earlier.error != DIED and earlier.started_at + every > now:
-                transaction.set_rollback(True, using=ALIAS)
-                return None
-            return run
+                raise TooSoon(TooSoon.__doc__)
     except IntegrityError:
         raise AnotherIsRunning(AnotherIsRunning.__doc__) from None
+    return run
 
 
 def save_progress(run: AuditRun, *, now: datetime) -> None:

@@ -1,55 +1,49 @@
-"""`manage.py audit`: whether all books agree."""
+"""`manage.py audit`: whether all books agree, and what is done about it where they do not."""
 
 import json
 import sys
 from argparse import ArgumentParser
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
-from config.audit import Findings, Unfinished, Unreadable, audit
-from config.audit.findings import INVARIANTS
+from config.management import auditing, findings
+from orchestration.management import tables
+
+VIOLATED = 4
+"""The exit code when an invariant does not hold."""
 
 
 class Command(BaseCommand):
     help = (
         "Hold every invariant against the five databases and the sandbox's own books, each read from one snapshot. "
-        "Exit code 1 if one is violated. What must hold when all is quiet is held against sagas that have ended; "
-        "one that has not is itself a violation (Q1)."
+        "Exit code 4 if one is violated. What must hold when all is quiet is held against sagas that have ended; "
+        "one that has not is itself a violation (Q1). With a COMMAND: what audits have found, and what to do about it; "
+        "exit code 3: nothing matched, 4: the repair did not repair, 5: refused, nothing was changed, 6: timed out."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--format", choices=("table", "json"), default="table")
-        parser.add_argument("--running", action="store_true", help="sagas are at work: that one has not ended is fine")
-        parser.add_argument(
-            "--allow-parked", nargs="*", type=UUID, metavar="SAGA", help="these sagas, or all, may be parked"
-        )
+        auditing.add_arguments(parser)
+        findings.add_commands(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        these = options["allow_parked"]
-        allowed = Unfinished(running=options["running"], parked=these == [], these=these or ())
+    def handle(self, *args: Any, command: str | None, **options: Any) -> None:
         try:
-            findings = audit(allowed)
-        except Unreadable as error:
-            raise CommandError(str(error)) from None
+            if command is None:
+                self._audit(options)
+            else:
+                self._tell(options, *findings.run(command, options))
+        except Error as error:
+            raise CommandError(f"a database does not answer: {error}") from error
+
+    def _audit(self, options: dict[str, Any]) -> None:
+        found = auditing.audit(options)
+        self.stdout.writelines(f"{line}\n" for line in auditing.told(found, options["format"]))
+        if not found.ok:
+            sys.exit(VIOLATED)
+
+    def _tell(self, options: dict[str, Any], value: Any, as_tables: list[Any]) -> None:
         if options["format"] == "json":
-            self.stdout.write(json.dumps(findings.as_json(), indent=2))
+            self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
         else:
-            self.stdout.writelines(f"{line}\n" for line in _as_table(findings))
-        if not findings.ok:
-            sys.exit(1)
-
-
-def _as_table(findings: Findings) -> Iterator[str]:
-    broken = Counter(violation.invariant for violation in findings.violations)
-    for invariant, rule in INVARIANTS.items():
-        verdict = f"{broken[invariant]} VIOLATED" if broken[invariant] else "ok"
-        yield f"{invariant}  {verdict:14} {findings.checked[invariant]:9} checked  {rule}"
-    yield from (f"not made: {reason}" for reason in findings.not_made)
-    for violation in findings.violations:
-        ids = " ".join(f"{name}={value}" for name, value in violation.ids.items())
-        yield f"{violation.invariant}  {violation.message}  {ids}"
-    yield f"{broken.total()} violations" if broken else "the books agree"
+            tables.show(as_tables, self.stdout)

@@ -24,7 +24,7 @@ def printed(*arguments: str) -> str:
 
 def printed_before_failing(*arguments: str) -> str:
     out = StringIO()
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="4"):
         call_command("audit", *arguments, stdout=out)
     return out.getvalue()
 

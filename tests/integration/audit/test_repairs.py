@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.models import F
 from django.db.models.functions import Now
 
-from config.audit import repairs, violations
+from config.audit import violations
 from inventory.models import Reservation, Stock
 from orchestration import engine
 from orchestration.auditing import loop
@@ -30,6 +30,8 @@ from tests.integration.audit.courier import Courier
 from tests.integration.audit.test_outcome_violations import write_an_order
 from tests.support.shop import Shop
 
+pytestmark = pytest.mark.usefixtures("one_clock")
+
 WORD = Word("ada", "seen on the dashboard")
 
 DRIFTS: list[tuple[Callable[[UUID], object], str]] = [
@@ -39,12 +41,6 @@ DRIFTS: list[tuple[Callable[[UUID], object], str]] = [
     (drift.book_again, "cancel_leftover_parcel.v1"),
 ]
 drifts = pytest.mark.parametrize(("make", "kind"), DRIFTS, ids=lambda value: getattr(value, "__name__", value))
-
-
-@pytest.fixture(autouse=True)
-def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repairs end in this process: an audit need not wait until other clocks have passed their end."""
-    monkeypatch.setattr(repairs, "CLOCKS_AGREE_WITHIN", timedelta(0))
 
 
 def found(kind: str) -> list[int]:

@@ -1,0 +1,107 @@
+"""`manage.py audit` itself: all books compared here and now."""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+
+from config.audit import Findings, Unfinished, Unreadable
+from config.audit import books as reading
+from config.audit.auditor import part_of
+from config.audit.books import Books
+from config.audit.findings import INVARIANTS
+from config.audit.run import check_all
+from config.audit.selection import EVERYTHING, Between, Selection
+from orchestration.auditing import writing
+from orchestration.auditing.runs import AnotherIsRunning
+from orchestration.auditing.values import first_id_at
+
+REFUSED = 5
+"""The exit code of what the state of things does not allow."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What an audit can be told."""
+    parser.add_argument("--format", choices=("table", "json", "jsonl"), default="table")
+    parser.add_argument("--running", action="store_true", help="sagas are at work: that one has not ended is fine")
+    parser.add_argument(
+        "--allow-parked", nargs="*", type=UUID, metavar="SAGA", help="these sagas, or all, may be parked"
+    )
+    parser.add_argument(
+        "--since", type=moment, metavar="WHEN", help="only sagas started since then, such as 2026-07-14T12:00; no sums"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write findings, as the periodic audit does; implies --running"
+    )
+
+
+def audit(options: dict[str, Any]) -> Findings:
+    """Read the books and hold every invariant against them; write the findings if told to.
+
+    :raises CommandError: when a database cannot be read, or another audit is under way that writes.
+    """
+    these = options["allow_parked"]
+    running = options["running"] or options["write"]
+    allowed = Unfinished(running=running, parked=these == [], these=these or ())
+    chosen = Between(first_id_at(options["since"])) if options["since"] else EVERYTHING
+    try:
+        return _write(allowed, chosen) if options["write"] else _compare(allowed, chosen)[0]
+    except Unreadable as error:
+        raise CommandError(str(error)) from None
+    except AnotherIsRunning as error:
+        raise CommandError(str(error), returncode=REFUSED) from None
+
+
+def told(findings: Findings, how: str) -> Iterator[str]:
+    """What is printed, line by line."""
+    if how == "json":
+        yield json.dumps(findings.as_json(), indent=2)
+    elif how == "jsonl":
+        yield from (json.dumps(violation.as_json()) for violation in findings.violations)
+    else:
+        yield from _as_table(findings)
+
+
+def moment(text: str) -> datetime:
+    """:raises ArgumentTypeError: when it is no time; one without a zone is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-07-14T12:00") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _compare(allowed: Unfinished, chosen: Selection) -> tuple[Findings, Books]:
+    books, findings = reading.read(chosen), Findings()
+    check_all(books, allowed, findings)
+    findings.violations.sort(key=lambda violation: violation.invariant)
+    if not chosen.is_everything:
+        findings.not_made.append("A1, A2 and the sums of Q4, which need every saga: only newer ones were looked at")
+    return findings, books
+
+
+def _write(allowed: Unfinished, chosen: Selection) -> Findings:
+    with writing.one_run() as run:
+        findings, books = _compare(allowed, chosen)
+        part = part_of(findings, books)
+        writing.take(run, part)
+        if chosen.is_everything:
+            writing.close_unseen(run, part.not_judged)
+    return findings
+
+
+def _as_table(findings: Findings) -> Iterator[str]:
+    broken = Counter(violation.invariant for violation in findings.violations)
+    for invariant, rule in INVARIANTS.items():
+        verdict = f"{broken[invariant]} VIOLATED" if broken[invariant] else "ok"
+        yield f"{invariant}  {verdict:14} {findings.checked[invariant]:9} checked  {rule}"
+    yield from (f"not made: {reason}" for reason in findings.not_made)
+    for violation in findings.violations:
+        ids = " ".join(f"{name}={value}" for name, value in violation.ids.items())
+        yield f"{violation.invariant}  {violation.message}  {ids}"
+    yield f"{broken.total()} violations" if broken else "the books agree"

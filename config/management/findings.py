@@ -1,0 +1,149 @@
+"""`manage.py audit findings|apply|accept`: what audits have found, and a person's word about it."""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.table import Table
+
+from orchestration import selectors
+from orchestration.auditing import applying, reading
+from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
+from orchestration.auditing.models import AuditFinding
+from orchestration.auditing.values import CannotAudit, Repair
+from orchestration.management.arguments import add_format, add_word, whole_number
+from orchestration.states import ENDED, Phase
+
+ERROR, NOTHING_MATCHED, SOME_FAILED, REFUSED, TIMED_OUT = 1, 3, 4, 5, 6
+"""Exit codes."""
+
+LOOK_EVERY_S = 0.2
+
+Told = tuple[Any, list[Table]]
+"""For programs, and for people."""
+
+
+def add_commands(parser: ArgumentParser) -> None:
+    """The subcommands."""
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    listed = commands.add_parser("findings", help="what audits see now")
+    listed.add_argument("--all", action="store_true", help="also those that are gone")
+    listed.add_argument("--limit", type=whole_number, default=50, metavar="N", help="at most so many (default: 50)")
+    add_format(listed)
+    applied = commands.add_parser("apply", help="start the saga that a finding proposes")
+    applied.add_argument("id", type=whole_number, metavar="FINDING")
+    applied.add_argument("--dry-run", action="store_true", help="look again, say what would be started, start nothing")
+    applied.add_argument("--wait", type=whole_number, metavar="SECONDS", help="until the saga has ended, or so long")
+    accepted = commands.add_parser("accept", help="have a finding on record as one that may stay")
+    accepted.add_argument("id", type=whole_number, metavar="FINDING")
+    for each in (applied, accepted):
+        add_word(each)
+        add_format(each)
+
+
+def run(command: str, options: dict[str, Any]) -> Told:
+    """Carry out a subcommand.
+
+    :raises CommandError: with the exit code.
+    """
+    by_name: dict[str, Callable[[dict[str, Any]], Told]] = {"findings": _list, "apply": _apply, "accept": _accept}
+    try:
+        return by_name[command](options)
+    except NoSuchFinding as error:
+        raise CommandError(str(error), returncode=NOTHING_MATCHED) from None
+    except NotApplicable as error:
+        raise CommandError(f"nothing was changed: {error}", returncode=REFUSED) from None
+    except CannotAudit as error:
+        raise CommandError(f"nothing was changed: {error}", returncode=ERROR) from None
+
+
+def _list(options: dict[str, Any]) -> Told:
+    found = list((reading.findings() if options["all"] else reading.open_findings())[: options["limit"]])
+    if not found:
+        raise CommandError("no finding matches", returncode=NOTHING_MATCHED)
+    return [_as_json(each) for each in found], [_as_table(found)]
+
+
+def _apply(options: dict[str, Any]) -> Told:
+    if options["dry_run"]:
+        finding, repair = applying.preview(options["id"])
+        return {**_as_json(finding), "would_start": _proposed(repair)}, [_would(repair)]
+    word = Word(by=options["by"], reason=options["reason"])
+    applied = applying.apply(options["id"], word, now=datetime.now(UTC))
+    if options["wait"]:
+        _wait(applied, options["wait"])
+    return {**_as_json(applied.finding), "started": applied.started}, [_as_table([applied.finding])]
+
+
+def _accept(options: dict[str, Any]) -> Told:
+    word = Word(by=options["by"], reason=options["reason"])
+    finding = applying.accept(options["id"], word, now=datetime.now(UTC))
+    return _as_json(finding), [_as_table([finding])]
+
+
+def _wait(applied: applying.Applied, seconds: int) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        saga = selectors.saga(applied.saga_id)
+        if saga and saga.phase in ENDED:
+            if saga.phase == Phase.COMPENSATED:
+                why = (saga.failure or {}).get("detail", "")
+                raise CommandError(f"saga {saga.pk} did not repair it. {why}", returncode=SOME_FAILED)
+            return
+        time.sleep(LOOK_EVERY_S)
+    raise CommandError(f"saga {applied.saga_id} has not ended within {seconds} s", returncode=TIMED_OUT)
+
+
+def _as_json(finding: AuditFinding) -> dict[str, Any]:
+    return {
+        "id": finding.pk,
+        "invariant": finding.invariant,
+        "message": finding.message,
+        "ids": finding.ids,
+        "first_seen_at": finding.first_seen_at.isoformat(),
+        "last_seen_at": finding.last_seen_at.isoformat(),
+        "gone_at": finding.gone_at and finding.gone_at.isoformat(),
+        "accepted_by": finding.accepted_by,
+        "accepted_reason": finding.accepted_reason,
+        "advice": finding.advice,
+        "repair": _proposed(Repair(finding.repair, finding.repair_parameters)) if finding.repair else None,
+        "repair_saga_id": finding.repair_saga_id and str(finding.repair_saga_id),
+        "applied_by": finding.applied_by,
+        "applied_reason": finding.applied_reason,
+        "outcome": finding.outcome,
+    }
+
+
+def _proposed(repair: Repair) -> dict[str, Any]:
+    return {"saga": repair.kind, "parameters": dict(repair.parameters)}
+
+
+def _would(repair: Repair) -> Table:
+    table = Table("would start", "with")
+    table.add_row(repair.kind, _words(repair.parameters.items()))
+    return table
+
+
+def _as_table(found: list[AuditFinding]) -> Table:
+    table = Table("id", "invariant", "finding", "about", "seen", "state", "what to do")
+    for each in found:
+        seen = f"{each.first_seen_at:%Y-%m-%d %H:%M} to {each.last_seen_at:%Y-%m-%d %H:%M}"
+        ids = _words(each.ids.items())
+        table.add_row(str(each.pk), each.invariant, each.message, ids, seen, ", ".join(_state(each)), each.advice)
+    return table
+
+
+def _state(finding: AuditFinding) -> Iterator[str]:
+    yield "gone" if finding.gone_at else "open"
+    if finding.accepted_at:
+        yield f"accepted by {finding.accepted_by}: {finding.accepted_reason}"
+    if finding.applied_at:
+        became = finding.outcome.replace("_", " ") or "not looked at since"
+        yield f"repair {finding.repair_saga_id} applied by {finding.applied_by}: {became}"
+
+
+def _words(pairs: Any) -> str:
+    return " ".join(f"{name}={value}" for name, value in pairs)
