@@ -59,8 +59,11 @@ def part_of(findings: Findings, books: Books) -> Part:
 
 def _sighting(violation: Violation, books: Books | None = None) -> Sighting:
     saga_id = _uuid(violation.ids.get("saga", ""))
-    ended = books.sagas[saga_id] if books and saga_id and books.has_ended(saga_id) else None
-    return Sighting(violation.invariant, violation.message, dict(violation.ids), ended.phase if ended else "")
+    ids = dict(violation.ids)
+    if books is None or saga_id is None or not books.has_ended(saga_id):
+        return Sighting(violation.invariant, violation.message, ids)
+    settled = bool(books.logs[saga_id].settled)
+    return Sighting(violation.invariant, violation.message, ids, books.sagas[saga_id].phase, settled)
 
 
 def _id_after(low: UUID | None, high: UUID | None) -> UUID | None:

@@ -45,6 +45,8 @@ class LogFacts:
     undone: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
     """Steps whose compensation once failed."""
+    settled: frozenset[str] = frozenset()
+    """Steps that a person has settled outside: what the books do not say of them is known."""
 
 
 IN_ORDER = LogFacts()
@@ -69,6 +71,7 @@ def facts_of(saga: SagaFacts, entries: list[LogEntry]) -> LogFacts:
         faults=tuple(_faults(saga, entries)),
         undone=tuple(entry.step for entry in entries if entry.kind == Kind.UNDONE),
         held=frozenset(e.step for e in entries if e.kind in HOLDS and e.phase == Phase.COMPENSATING),
+        settled=frozenset(entry.step for entry in entries if entry.kind == Kind.SETTLED),
     )
     return IN_ORDER if facts == IN_ORDER else facts
 

@@ -41,17 +41,24 @@ ADVICE: Mapping[str, str] = {
 }
 """By invariant, what a person has to do where no saga can."""
 
+SETTLED_OUTSIDE = (
+    "A step of this saga was settled outside, as its log says: compare with the evidence there, and accept the finding."
+)
+
 
 def propose(sighting: Sighting, beside: Iterable[Sighting] = ()) -> Repair | None:
     """The saga that would put it right; `beside` is what else was seen. None: only a person can.
 
-    Nothing is taken away from a saga that has an order, however it has ended.
+    Nothing is taken away from a saga that has an order, however it has ended, and nothing is given back again that a
+    person has settled outside.
     """
     ids = sighting.ids
     if sighting.invariant in ABOUT_PROMISES and "sku" in ids:
         return _recount(ids["sku"], [sighting, *beside])
     saga = LEFTOVERS.get(ids.get("step", ""))
     if saga is None or sighting.invariant not in ABOUT_LEFTOVERS or sighting.phase != Phase.COMPENSATED:
+        return None
+    if sighting.was_settled_outside:
         return None
     if any(_is_an_order(each) and each.ids.get("saga") == ids["saga"] for each in beside):
         return None
@@ -62,6 +69,8 @@ def advice(sighting: Sighting, repair: Repair | None) -> str:
     """What a person has to do about it."""
     if repair is not None:
         return f"Apply the proposed repair, the saga {repair.kind}."
+    if sighting.was_settled_outside:
+        return SETTLED_OUTSIDE
     return ADVICE.get(sighting.invariant, "")
 
 

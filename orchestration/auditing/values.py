@@ -21,6 +21,8 @@ class Sighting:
     message: str
     ids: Mapping[str, str] = field(default_factory=dict)
     phase: str = ""
+    was_settled_outside: bool = False
+    """Whether a person has settled a step of its saga outside, so that books may differ with good reason."""
 
     @property
     def is_settled(self) -> bool:

@@ -15,9 +15,10 @@ from inventory.models import Reservation, Stock
 from orchestration.auditing import loop, running, runs
 from orchestration.auditing.applying import Word, accept
 from orchestration.auditing.models import AuditFinding, AuditRun
+from orchestration.auditing.proposing import SETTLED_OUTSIDE
 from orchestration.auditing.reading import last_run, open_findings, standing
 from orchestration.auditing.running import Stopped
-from orchestration.models import ALIAS
+from orchestration.models import ALIAS, SagaLogEntry
 from payments.gateways.sandbox.models import Operation
 from tests.integration.audit import drift
 from tests.integration.audit.courier import Courier
@@ -108,6 +109,17 @@ def test_an_accepted_finding_raises_no_alarm_and_stays_on_record(compensated: UU
     assert {(each.accepted_by, each.accepted_reason) for each in open_findings()} == {(WORD.by, WORD.reason)}
     told = standing(now=datetime.now(UTC))
     assert (told.ok, told.open, told.accepted) == (True, 0, len(opened()))
+
+
+def test_what_a_person_has_settled_outside_is_not_given_back_again(compensated: UUID) -> None:
+    """The refund was paid by bank transfer: the gateway still has the money, and the saga's log says why."""
+    drift.take_money(compensated)
+    SagaLogEntry.objects.using(ALIAS).filter(saga_id=compensated, step="authorise_payment", kind="undone").update(
+        kind="settled"
+    )
+    audit()
+    finding = open_findings().get(invariant="Q3")
+    assert (finding.repair, finding.advice) == ("", SETTLED_OUTSIDE)
 
 
 def test_an_old_saga_is_found_in_its_turn_and_then_looked_at_by_every_run(
