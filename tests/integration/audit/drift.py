@@ -1,6 +1,9 @@
 """Drift made for real: what a database restored from an old copy, or a call nobody asked for, leaves behind."""
 
+from datetime import timedelta
 from uuid import UUID
+
+from django.db.models import F
 
 import inventory.models
 import payments.models
@@ -43,6 +46,12 @@ def forget_to_cancel(saga_id: UUID) -> None:
     carrier.Operation.objects.filter(kind="cancel").delete()
     Shipment.objects.filter(saga_id=saga_id).update(status="booked")
     as_done(shipping.models.Ledger, saga_id, "schedule_shipment", "started", "done")
+
+
+def let_an_hour_pass() -> None:
+    """Everything that the ledgers remember is an hour old."""
+    for ledger in (inventory.models.Ledger, payments.models.Ledger, shipping.models.Ledger):
+        ledger.objects.update(changed_at=F("changed_at") - timedelta(hours=1))
 
 
 def as_done(ledger: type, saga_id: UUID, step: str, *history: str) -> None:

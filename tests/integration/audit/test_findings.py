@@ -211,6 +211,12 @@ def test_one_process_at_a_time_audits(completed: UUID) -> None:
     assert AuditRun.objects.using(ALIAS).count() == 1
 
 
+def test_whoever_comes_after_another_waits_for_the_period_to_be_over(completed: UUID) -> None:
+    assert loop.run_once(every=timedelta(hours=1)) is not None
+    assert loop.run_once(every=timedelta(hours=1)) is None
+    assert AuditRun.objects.using(ALIAS).count() == 1
+
+
 def test_no_audit_is_due_before_its_period_is_over(completed: UUID) -> None:
     now = datetime.now(UTC)
     assert runs.is_due(timedelta(hours=1), now=now)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,11 +11,12 @@ import pytest
 from django.db import connections
 from django.db.models import F
 from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
 
 from config.audit import violations
 from inventory.models import Reservation, Stock
 from orchestration import engine
-from orchestration.auditing import loop
+from orchestration.auditing import applying, loop
 from orchestration.auditing.applying import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
 from orchestration.auditing.models import AuditFinding
 from orchestration.auditing.reading import open_findings
@@ -63,6 +65,7 @@ def outcomes() -> set[str]:
 def test_drift_of_a_compensated_saga_is_put_right(
     compensated: UUID, courier: Courier, make: Callable[[UUID], object], kind: str
 ) -> None:
+    drift.let_an_hour_pass()
     make(compensated)
     first, *_ = found(kind)
     repair = applied(first)
@@ -94,6 +97,8 @@ def test_what_is_reserved_for_nobody_is_recounted(completed: UUID, courier: Cour
     Stock.objects.update(reserved=F("reserved") + 3)
     a1, a2 = found("recount_reserved.v1")
     repair = applied(a1)
+    loop.run_once()
+    assert outcomes() == {""}, "the repair is under way"
     assert applied(a2).saga_id == repair.saga_id, "one drift, one saga"
     assert courier.settle(repair.saga_id) == "completed"
     assert Stock.objects.get().reserved == 2
@@ -125,21 +130,29 @@ def test_a_second_click_changes_nothing(
     assert _repairs() == 1
 
 
-def test_two_operators_at_once_start_one_saga(compensated: UUID) -> None:
+def test_two_operators_at_once_start_one_saga(compensated: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On two findings with the same repair; whoever makes an id waits for another who does, in vain."""
     drift.hold_again(compensated)
     both = found("release_leftover_hold.v1")
     assert len(both) == 2
-    start = threading.Barrier(4)
+    start, meeting = threading.Barrier(3), threading.Barrier(2)
+    monkeypatch.setattr(applying, "_look_again", lambda finding: start.wait(10))
+
+    def meet_and_make_id() -> UUID:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(0.5)
+        return uuid7()
+
+    monkeypatch.setattr(applying, "uuid7", meet_and_make_id)
 
     def click(finding_id: int) -> Applied:
-        start.wait(10)
         try:
             return applied(finding_id)
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(4) as pool:
-        made = [each.result() for each in [pool.submit(click, each) for each in (*both, *both)]]
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(click, (*both, both[0])))
     assert len({each.saga_id for each in made}) == 1
     assert [each.started for each in made].count(True) == 1
     assert _repairs() == 1
