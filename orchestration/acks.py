@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from celery.events.dispatcher import EventDispatcher
 from celery.worker.request import Request
 
 from orchestration.boundaries import Boundary, cross
@@ -41,3 +42,8 @@ class GoneOn:
         eventer = self.begun_by.eventer
         if eventer and eventer.enabled:
             eventer.send(event, uuid=self.id, **fields)
+
+
+def are_told(eventer: EventDispatcher | None) -> bool:
+    """Whether it sends what becomes of tasks: without `-E` it is there all the same, for what becomes of workers."""
+    return bool(eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups))

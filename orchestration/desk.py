@@ -26,7 +26,7 @@ from django.db import close_old_connections
 from kombu.exceptions import DecodeError
 
 from orchestration import boundaries, canvas, wire
-from orchestration.acks import GoneOn, SagaRequest
+from orchestration.acks import GoneOn, SagaRequest, are_told
 from orchestration.batches import ALONE, Batches, Room, Thunk, Turns, afterwards
 from orchestration.canvas import Received
 from orchestration.endings import Ending, Opening
@@ -138,8 +138,7 @@ class _Desk:
         self._batches.put(messages)
 
     def _is_watched(self) -> bool:
-        eventer = self._consumer.event_dispatcher
-        return bool(eventer and eventer.enabled)
+        return are_told(self._consumer.event_dispatcher)
 
     def _send_and_settle(self, endings: Sequence[Ending]) -> None:
         """Send what follows; then, and only then, the messages are done with."""
