@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pybreaker import CircuitBreaker, CircuitBreakerStorage
 from redis import Redis
 
-from orchestration.participant.breaker_record import Record, State
+from orchestration.participant.breaker_record import Record, Seen, State
 
 
 class BreakerOpen(Exception):
@@ -80,6 +80,13 @@ class Breaker:
         """This will look which state it is in."""
         now = self.clock()
         return self._record.look(now).state(now)
+
+    def look_closely(self) -> Seen:
+        """This will look at what Redis has, now and whatever was seen before.
+
+        :raises RedisError: when Redis cannot be reached; its calls go on as if it were closed.
+        """
+        return self._record.keys.look(self.clock())
 
     def force_open(self, *, until: datetime | None = None) -> None:
         """This will open it until `until` (aware; unless given, for `reset_after`), whatever calls under way report.

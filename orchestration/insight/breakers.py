@@ -1,0 +1,94 @@
+"""The circuit breakers as operators see them, and opening or closing one by hand."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.insight.reading import Unavailable, read
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker_record import Seen, State
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import Command, participants
+
+logger = logging.getLogger(__name__)
+
+
+class NoSuchBreaker(LookupError):
+    """This process has no breaker of that name."""
+
+
+@dataclass(frozen=True)
+class BreakerNow:
+    """`next_probe` is when a call is let through to see, None while closed; in the past: as soon as somebody calls."""
+
+    name: str
+    service: str
+    state: State
+    failures: int
+    next_probe: datetime | None
+
+
+def breakers(*, now: datetime) -> tuple[BreakerNow, ...] | Unavailable:
+    """Every breaker, by name, as Redis has it: not as one that cannot be asked, which counts as closed."""
+
+    def ask() -> tuple[BreakerNow, ...]:
+        return tuple(_looked_at(service, breaker, now) for service, breaker in _breakers())
+
+    return read("Redis", ask)
+
+
+def breaker_of(service: str, command: Command) -> Breaker | None:
+    """The breaker around a command's call outside, if it makes one."""
+    work = participants()[service].commands.get(command) if service in participants() else None
+    return work.breaker if isinstance(work, Outside) else None
+
+
+def look(service: str, breaker: Breaker, *, now: datetime) -> BreakerNow | Unavailable:
+    """One breaker, as Redis has it."""
+    return read("Redis", lambda: _looked_at(service, breaker, now))
+
+
+def open_breaker(name: str, *, until: datetime | None, by: str, reason: str) -> None:
+    """Have nobody call the other side until then (None: for as long as it stays open by itself).
+
+    :raises NoSuchBreaker: when there is none of that name.
+    :raises redis.exceptions.RedisError: when Redis is away; nothing is opened then.
+    """
+    _named(name).force_open(until=until)
+    logger.warning("breaker %s is opened until %s by %s: %s", name, until or "it probes", by, reason)
+
+
+def close_breaker(name: str, *, by: str, reason: str) -> None:
+    """Have everybody call the other side again, and forget its failures. Processes notice within a second.
+
+    :raises NoSuchBreaker: when there is none of that name.
+    :raises redis.exceptions.RedisError: when Redis is away.
+    """
+    _named(name).close()
+    logger.warning("breaker %s is closed by %s: %s", name, by, reason)
+
+
+def _looked_at(service: str, breaker: Breaker, now: datetime) -> BreakerNow:
+    seen = breaker.look_closely()
+    return BreakerNow(breaker.name, service, seen.state(now), seen.failures, _next_probe(seen, now))
+
+
+def _next_probe(seen: Seen, now: datetime) -> datetime | None:
+    return None if seen.state(now) == "closed" else seen.refused_until(now) or seen.open_until
+
+
+def _breakers() -> list[tuple[str, Breaker]]:
+    found = {
+        work.breaker.name: (service, work.breaker)
+        for service, participant in participants().items()
+        for work in participant.commands.values()
+        if isinstance(work, Outside)
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def _named(name: str) -> Breaker:
+    for _, breaker in _breakers():
+        if breaker.name == name:
+            return breaker
+    raise NoSuchBreaker(f"no breaker is called {name!r}")

@@ -1,0 +1,202 @@
+"""The why line, held against the real cause."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from orchestration import dispatch, engine, store
+from orchestration.contracts.payments import authorise_payment
+from orchestration.insight.facts import Cause, Why
+from orchestration.insight.why import why
+from orchestration.models import SagaInstance
+from orchestration.participant.breaker_record import Keys, connect
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import participant_of
+from orchestration.participant.rows import Call
+from orchestration.states import Paused
+from payments.gateways.port import GatewayDown
+from payments.tasks import participant as payments
+from tests.support.broker import channel, declare_queues, talking_to
+from tests.support.tables import missing_table
+from tests.support.waiting import wait_for
+
+NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
+BREAKER = cast(Outside, payments.commands[authorise_payment]).breaker
+
+
+def said(saga_id: UUID) -> Why:
+    found = why(saga_id)
+    assert found is not None
+    return found
+
+
+def becomes(saga_id: UUID, cause: Cause) -> Why:
+    """Wait until that is why it does not move."""
+    wait_for(lambda: said(saga_id).cause is cause, what=f"{cause}, not {said(saga_id)}")
+    return said(saga_id)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent reaches nobody."""
+    monkeypatch.setattr(dispatch, "send", lambda instance, command: None)
+
+
+@contextmanager
+def locked(alias: str, *statements: str) -> Iterator[None]:
+    """Hold locks in a session of one's own."""
+    at = connections[alias].get_connection_params()
+    server = {name: at[name] for name in ("host", "port", "user", "password", "dbname") if at.get(name)}
+    with psycopg.connect(**server) as session:
+        for statement in statements:
+            session.execute(statement)
+        yield
+        session.rollback()
+
+
+def test_a_queue_that_nobody_consumes(shop, workforce, clean_slate):
+    workforce.send_the_shared_home()
+    saga_id = shop.place()
+
+    found = said(saga_id)
+    assert found.cause is Cause.NO_CONSUMER
+    assert found.sentence == f"Queue {settings.TOPOLOGY.name('inventory')} has no consumer."
+    assert found.evidence == ("1 messages wait in it",)
+    assert found.unread == ()
+
+
+def test_a_queue_that_is_gone(shop, workforce, clean_slate):
+    workforce.send_the_shared_home()
+    saga_id = shop.place()
+    try:
+        with channel() as opened:
+            opened.queue_delete(settings.TOPOLOGY.name("inventory"))
+        assert said(saga_id).cause is Cause.QUEUE_MISSING
+    finally:
+        declare_queues()
+
+
+def test_a_message_in_the_dead_letter_queue(shop, workforce, clean_slate):
+    workforce.send_the_shared_home()
+    saga_id, other = shop.place(), shop.place()
+    with channel() as opened:
+        message = opened.basic_get(settings.TOPOLOGY.name("inventory"))
+        opened.basic_reject(message.delivery_tag, requeue=False)
+
+    assert becomes(saga_id, Cause.DEAD_LETTER).sentence.endswith("(rejected).")
+    assert said(other).cause is Cause.NO_CONSUMER
+
+
+def test_a_breaker_that_tripped(shop, start_worker):
+    start_worker()  # one that others share would remember for a second that it was open
+    for _ in range(BREAKER.fail_max):
+        with pytest.raises(GatewayDown), BREAKER.calling():
+            raise GatewayDown
+    saga_id = shop.place()
+    shop.reaches(saga_id, "waiting authorise_payment")
+
+    found = becomes(saga_id, Cause.BREAKER_OPEN)
+    assert found.sentence.startswith(f"authorise_payment waits: breaker {BREAKER.name} is open, next probe in ")
+    assert found.evidence == ("5 failures in a row",)
+    engine.cancel_saga(saga_id, now=datetime.now(UTC))
+    shop.ended(saga_id)
+
+
+def test_a_step_that_failed_and_waits(shop, shared_worker):
+    saga_id = shop.place(payment_method="tok_fail_2")
+
+    assert becomes(saga_id, Cause.RETRY).sentence.startswith("authorise_payment failed (GatewayBroken")
+    engine.resume_saga(saga_id, by="ada", reason="it need not wait", now=datetime.now(UTC))
+    shop.ended(saga_id)
+
+
+def test_a_row_that_another_saga_has_locked(shop, shared_worker):
+    other = shop.place()
+    shop.ended(other)
+    SagaInstance.objects.filter(pk=other).update(
+        phase="running", ended_at=None, due_at=datetime(2100, 1, 1, tzinfo=UTC)
+    )
+    stock = f"SELECT 1 FROM inventory_stock WHERE sku = '{shop.sku}' FOR UPDATE"
+    its_row = f"SELECT 1 FROM inventory_ledger WHERE saga_id = '{other}' FOR UPDATE"
+    with locked("inventory", its_row, stock):
+        saga_id = shop.place()
+        found = becomes(saga_id, Cause.LOCKED)
+
+    assert found.sentence.startswith(f"It waits for a lock on stock {shop.sku} held by saga {other} since ")
+    assert "idle in transaction" in found.evidence[0]
+    shop.ended(saga_id)
+    SagaInstance.objects.filter(pk=other).update(phase="completed", ended_at=datetime.now(UTC), due_at=None)
+
+
+def test_a_call_that_has_no_answer_yet(shop, shared_worker, held):
+    saga_id = shop.place()
+    asked = Call(saga_id, "reserve_stock", 1)
+    participant_of("inventory").rows.claim([asked], "done")
+    participant_of("payments").rows.claim([Call(saga_id, "authorise_payment", 1)], "started", keep_request=True)
+
+    found = said(saga_id)
+    assert found.cause is Cause.CALLED_OUTSIDE
+    assert found.sentence.startswith("Waiting for payments since ")
+    SagaInstance.objects.filter(pk=saga_id).update(paused=True, due_at=None)
+
+
+def test_a_step_that_is_being_carried_out(shop, shared_worker, held):
+    saga_id = shop.place()
+    assert said(saga_id).sentence.startswith("reserve_stock is being carried out by inventory since ")
+
+
+def test_a_pause(shop, workforce, clean_slate, held):
+    saga_id = shop.place()
+    engine.apply(saga_id, Paused("ada", "the gateway is being moved"), now=datetime.now(UTC))
+
+    assert said(saga_id).sentence == "Paused by ada: the gateway is being moved."
+    assert said(saga_id).needs_a_person
+
+
+def test_code_that_lacks_the_definition(shop, workforce, clean_slate, held):
+    saga_id = shop.place()
+    SagaInstance.objects.filter(pk=saga_id).update(definition="checkout.v0")
+    assert said(saga_id).sentence == "This process lacks the saga definition checkout.v0."
+
+
+def test_no_orchestrator(shop, workforce, clean_slate, held):
+    workforce.send_the_shared_home()
+    saga_id = shop.place()
+    store.mark_undelivered(shop.saga(saga_id), timedelta(minutes=-1))
+    assert said(saga_id).sentence == "It is due since 1 min and nobody looks: no orchestrator runs."
+
+
+def test_a_broker_that_is_away(shop, workforce, clean_slate, held):
+    saga_id = shop.place()
+    store.mark_undelivered(shop.saga(saga_id), timedelta(minutes=1))
+    with talking_to(NOWHERE):
+        found = said(saga_id)
+
+    assert found.sentence == "The broker is away."
+    [unread] = found.unread
+    assert unread.startswith("RabbitMQ does not answer: ")
+
+
+def test_whatever_is_down_is_named_and_the_rest_is_said(shop, workforce, clean_slate, held, monkeypatch):
+    saga_id = shop.place()
+    participant_of("inventory").rows.claim([Call(saga_id, "reserve_stock", 1)], "done")
+    silent = Keys(BREAKER.name, lambda: connect("redis://127.0.0.1:1/0"))
+    with monkeypatch.context() as patched, talking_to(NOWHERE), missing_table("payments", "payments_ledger"):
+        patched.setattr(BREAKER._record, "keys", silent)
+        found = said(saga_id)
+
+    assert found.sentence == "authorise_payment waits: the database of payments does not answer."
+    assert [source.partition(" does not answer")[0] for source in found.unread] == [
+        *("RabbitMQ", "Redis", "the database of payments")
+    ]
+
+
+def test_a_saga_that_is_not_there():
+    assert why(UUID(int=1)) is None

@@ -1,0 +1,288 @@
+"""The why line, decided: which cause comes first, and what it says."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from orchestration.insight.blocking import Blocked
+from orchestration.insight.breakers import BreakerNow
+from orchestration.insight.causes import decide
+from orchestration.insight.dead_letters import DeadLetter
+from orchestration.insight.facts import UNTIL_A_PERSON, Cause, Facts, Told
+from orchestration.insight.queues import QueueNow
+from orchestration.insight.reading import Unavailable
+from orchestration.insight.status import Status
+from orchestration.insight.stops import Whereabouts
+from orchestration.states import Operation
+from payments.models import Ledger
+
+NOW = datetime(2026, 1, 1, 14, 2, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+PAY = Whereabouts("payments.authorise_payment", "authorise_payment", Operation.ACTION, "payments", None, None)
+TIMEOUT = {"class": "GatewayTimeout", "message": "no answer within 1 s"}
+OTHER_SAGA = UUID(int=7)
+AWAY = Unavailable("RabbitMQ does not answer: refused")
+
+SENT = Facts(
+    now=NOW,
+    status=Status.RUNNING,
+    definition="checkout.v1",
+    phase="running",
+    in_flight=True,
+    dispatched_at=NOW - 14 * SECOND,
+    due_at=NOW + 46 * SECOND,
+    deadline_at=NOW + 600 * SECOND,
+    ended_at=None,
+    failed_tries=0,
+    failing_step="",
+    recovery_period=SECOND,
+    where=PAY,
+    queue=QueueNow("payments", 0, 1),
+    reports=QueueNow("orchestrator", 0, 1),
+    breaker=BreakerNow("payments.gateway", "payments", "closed", 0, None),
+)
+FAILED = replace(
+    SENT,
+    status=Status.RETRYING,
+    in_flight=False,
+    failed_tries=6,
+    failing_step="authorise_payment",
+    due_at=NOW + 11 * SECOND,
+    failed=Told("authorise_payment", NOW, TIMEOUT),
+)
+OPEN = BreakerNow("payments.gateway", "payments", "open", 5, NOW + 8 * SECOND)
+LETTER = DeadLetter(
+    *("1", "payments.authorise_payment", "id", None, "authorise_payment", 1, "payments", "rejected"),
+    *(NOW - 60 * SECOND, "", 10),
+)
+LOCK = Blocked("inventory", 7, NOW - 3 * SECOND, "stock MUG-01", "MUG-01", 8, "active", NOW - 9 * SECOND, OTHER_SAGA)
+STARTED = Ledger(step="authorise_payment", status="started", changed_at=NOW - 14 * SECOND)
+
+
+def parked(step: str = "authorise_payment", **detail: str) -> Facts:
+    told = Told(step, NOW, detail)
+    return replace(SENT, status=Status.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(told,))
+
+
+def paused(**detail: str) -> Facts:
+    return replace(SENT, status=Status.PAUSED, due_at=None, paused=Told("", NOW, detail))
+
+
+@pytest.mark.parametrize(
+    ("facts", "cause", "sentence", "then"),
+    [
+        (
+            replace(SENT, phase="completed", ended_at=NOW - 90 * SECOND),
+            Cause.ENDED,
+            "It is completed since 1 min 30 s.",
+            "Nothing is owed.",
+        ),
+        (
+            replace(SENT, knows_definition=False),
+            Cause.LACKS_DEFINITION,
+            "This process lacks the saga definition checkout.v1.",
+            "Only code that has it can carry the saga on.",
+        ),
+        (
+            paused(by="ada", reason="the gateway is being moved"),
+            Cause.PAUSED,
+            "Paused by ada: the gateway is being moved.",
+            UNTIL_A_PERSON,
+        ),
+        (paused(), Cause.PAUSED, "Paused by nobody knows whom.", UNTIL_A_PERSON),
+        (
+            parked(**TIMEOUT),
+            Cause.PARKED,
+            "Parked: carrying out authorise_payment failed 60 times, last GatewayTimeout: no answer within 1 s: "
+            "a person is needed.",
+            UNTIL_A_PERSON,
+        ),
+        (
+            parked("capture_payment", code="card_declined", detail="The card was declined."),
+            Cause.PARKED,
+            "capture_payment is refused (card_declined: The card was declined.): a person is needed.",
+            UNTIL_A_PERSON,
+        ),
+        (
+            parked(**{"class": "OutcomeUnknown"}),
+            Cause.PARKED,
+            "Nobody can find out what became of authorise_payment any more: a person is needed.",
+            UNTIL_A_PERSON,
+        ),
+        (
+            replace(parked(**TIMEOUT), phase="compensating", due_at=NOW + 9 * SECOND, failed_tries=1),
+            Cause.PARKED,
+            "Parked: compensating authorise_payment failed, last GatewayTimeout: no answer within 1 s: "
+            "a person is needed.",
+            "The other compensations go on. Recovery looks at it at 14:02:09.",
+        ),
+        (
+            replace(SENT, letters=(LETTER,)),
+            Cause.DEAD_LETTER,
+            "Its message payments.authorise_payment is in the dead-letter queue since 1 min (rejected).",
+            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+        ),
+        (
+            replace(FAILED, due_at=NOW - 40 * SECOND),
+            Cause.NOBODY_LOOKS,
+            "It is due since 40 s and nobody looks: recovery does not keep up, or does not run.",
+            "It goes on when recovery runs.",
+        ),
+        (
+            replace(FAILED, due_at=NOW - 40 * SECOND, reports=QueueNow("orchestrator", 3, 0)),
+            Cause.NOBODY_LOOKS,
+            "It is due since 40 s and nobody looks: no orchestrator runs.",
+            "It goes on when recovery runs.",
+        ),
+        (
+            replace(FAILED, status=Status.WAITING, failing_step="", reports=AWAY),
+            Cause.BROKER_AWAY,
+            "The broker is away.",
+            "Recovery looks at it at 14:02:11.",
+        ),
+        (
+            replace(FAILED, status=Status.WAITING, breaker=OPEN),
+            Cause.BREAKER_OPEN,
+            "authorise_payment waits: breaker payments.gateway is open, next probe in 8 s.",
+            "Recovery looks at it at 14:02:11.",
+        ),
+        (
+            replace(FAILED, status=Status.WAITING, breaker=Unavailable("Redis does not answer: gone")),
+            Cause.BREAKER_OPEN,
+            "authorise_payment waits: its breaker was open.",
+            "Recovery looks at it at 14:02:11.",
+        ),
+        (
+            FAILED,
+            Cause.RETRY,
+            "authorise_payment failed (GatewayTimeout: no answer within 1 s): retry 6 at 14:02:11.",
+            "Recovery looks at it at 14:02:11.",
+        ),
+        (
+            replace(FAILED, due_at=FAILED.deadline_at),
+            Cause.RETRY,
+            "authorise_payment failed (GatewayTimeout: no answer within 1 s): retry 6 at 14:12:00.",
+            "Recovery looks at it at 14:12:00, and gives it up: its deadline is then.",
+        ),
+        (
+            replace(FAILED, failing_step="", due_at=NOW),
+            Cause.DUE,
+            "Nothing of it is under way; it is due.",
+            "Recovery looks at it now.",
+        ),
+        (
+            replace(SENT, database=Unavailable("the database of payments does not answer")),
+            Cause.DATABASE_DOWN,
+            "authorise_payment waits: the database of payments does not answer.",
+            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+        ),
+        (
+            replace(SENT, blocked=(LOCK,)),
+            Cause.LOCKED,
+            f"It waits for a lock on stock MUG-01 held by saga {OTHER_SAGA} since 3 s.",
+            "It goes on when that transaction ends; a wait that is too long is given up, and tried again.",
+        ),
+        (
+            replace(SENT, queue=QueueNow("payments", None)),
+            Cause.QUEUE_MISSING,
+            "Queue payments is not there.",
+            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+        ),
+        (
+            replace(SENT, queue=QueueNow("payments", 3, 0)),
+            Cause.NO_CONSUMER,
+            "Queue payments has no consumer.",
+            "It goes on when a worker consumes that queue.",
+        ),
+        (
+            replace(SENT, where=replace(PAY, row=STARTED)),
+            Cause.CALLED_OUTSIDE,
+            "Waiting for payments since 14 s: the call of authorise_payment has no answer yet.",
+            "Workers ask what became of it; recovery looks from 14:02:46 on whether its message is lost, "
+            "and then sends it again.",
+        ),
+        (
+            replace(SENT, queue=QueueNow("payments", 40, 2)),
+            Cause.IN_QUEUE,
+            "Waiting in queue payments since 14 s.",
+            "It goes on when its turn comes.",
+        ),
+        (
+            replace(SENT, where=replace(PAY, arrived_at=NOW - 3 * SECOND)),
+            Cause.UNDER_WAY,
+            "authorise_payment is being carried out by payments since 3 s.",
+            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+        ),
+        (
+            replace(SENT, where=replace(PAY, step="", service="")),
+            Cause.UNDER_WAY,
+            "Every step has answered; the report is on its way since 14 s.",
+            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+        ),
+    ],
+)
+def test_each_cause_is_said_in_one_sentence(facts: Facts, cause: Cause, sentence: str, then: str) -> None:
+    why = decide(facts)
+    assert (why.sentence, why.next, why.cause) == (sentence, then, cause)
+    assert why.needs_a_person == (then == UNTIL_A_PERSON)
+
+
+EVERYTHING = replace(
+    SENT,
+    ended_at=NOW,
+    knows_definition=False,
+    letters=(LETTER,),
+    breaker=OPEN,
+    database=Unavailable("the database of payments does not answer"),
+    blocked=(LOCK,),
+    queue=QueueNow("payments", None),
+    where=replace(PAY, row=STARTED),
+)
+REMOVED: tuple[tuple[Cause, dict[str, Any]], ...] = (
+    (Cause.ENDED, {"ended_at": None}),
+    (Cause.LACKS_DEFINITION, {"knows_definition": True}),
+    (Cause.DEAD_LETTER, {"letters": ()}),
+    (Cause.BREAKER_OPEN, {"breaker": None}),
+    (Cause.DATABASE_DOWN, {"database": None}),
+    (Cause.LOCKED, {"blocked": ()}),
+    (Cause.QUEUE_MISSING, {"queue": QueueNow("payments", 3, 0)}),
+    (Cause.NO_CONSUMER, {"queue": QueueNow("payments", 3, 1)}),
+    (Cause.CALLED_OUTSIDE, {"where": PAY}),
+    (Cause.IN_QUEUE, {"queue": QueueNow("payments", 0, 1)}),
+    (Cause.UNDER_WAY, {}),
+)
+
+
+def test_of_several_causes_the_one_that_must_go_first_is_said() -> None:
+    facts, said = EVERYTHING, []
+    for _, without in REMOVED:
+        said.append(decide(facts).cause)
+        facts = replace(facts, **without)
+
+    assert said == [cause for cause, _ in REMOVED]
+
+
+@pytest.mark.parametrize("unknown", ["queue", "reports", "breaker", "letters", "blocked"])
+def test_a_source_that_is_silent_is_no_cause(unknown: str) -> None:
+    assert decide(replace(SENT, **{unknown: AWAY})).cause is Cause.UNDER_WAY  # type: ignore[arg-type]
+
+
+def test_a_call_without_an_answer_is_evidence_for_who_waits_to_try_again() -> None:
+    [evidence] = decide(replace(FAILED, where=replace(PAY, row=STARTED))).evidence
+    assert evidence == "the outcome of a call of authorise_payment is unknown since 14 s: workers ask about it"
+
+
+def test_a_holder_whose_saga_is_unknown_is_named_by_its_session() -> None:
+    why = decide(replace(SENT, blocked=(replace(LOCK, holder_saga=None, row="", names=""),)))
+    assert why.sentence == "It waits for a lock held by session 8 since 3 s."
+    assert why.evidence == ("session 8 of inventory is active, its transaction began 9 s ago",)
+
+
+def test_a_time_on_another_day_is_said_with_its_date() -> None:
+    assert (
+        "retry 6 at 2026-01-02 00:00:01."
+        in decide(replace(FAILED, due_at=datetime(2026, 1, 2, 0, 0, 1, tzinfo=UTC))).sentence
+    )
