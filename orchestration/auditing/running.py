@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import close_old_connections
+
 from orchestration.auditing import runs, taking_down, writing
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.naming import Named, named
@@ -84,6 +86,7 @@ class Walk:
     def _take(self, part: Part) -> None:
         self._not_judged |= part.not_judged
         writing.take(self.run, part, clock=self.clock)
+        close_old_connections()  # others in this process wait for the pool's
         if self.stopped():
             raise Stopped(Stopped.__doc__)
 

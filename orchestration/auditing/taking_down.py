@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from orchestration.auditing.models import AuditFinding, AuditRun
@@ -37,12 +38,7 @@ def take_down(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) ->
         beside[_subject(each)].append(each)
     seen = list({fingerprint(each): each for each in sightings}.items())
     for start in range(0, len(seen), AT_A_TIME):
-        some = dict(seen[start : start + AT_A_TIME])
-        known = {each.fingerprint: each for each in _there().filter(fingerprint__in=some)}
-        _write_new(run, {mark: each for mark, each in some.items() if mark not in known}, beside, now)
-        for mark, finding in known.items():
-            _see_again(run, finding, some[mark], beside[_subject(some[mark])], now)
-        AuditFinding.objects.using(ALIAS).bulk_update(known.values(), _SEEN_AGAIN)
+        _take_some(run, dict(seen[start : start + AT_A_TIME]), beside, now)
 
 
 def close(run: AuditRun, looked_for: Collection[int], not_judged: Collection[UUID], *, now: datetime) -> int:
@@ -58,6 +54,17 @@ _SEEN_AGAIN = ["message", "last_seen_at", "last_run", "opened_at", "repair", "re
 
 def _there() -> QuerySet[AuditFinding]:
     return AuditFinding.objects.using(ALIAS).filter(gone_at=None)
+
+
+def _take_some(run: AuditRun, some: dict[str, Sighting], beside: dict[str, list[Sighting]], now: datetime) -> None:
+    """The findings are locked, in the order in which a person's word locks them: it must not be written over."""
+    with transaction.atomic(using=ALIAS):
+        there = _there().filter(fingerprint__in=some).order_by("pk").select_for_update()
+        known = {each.fingerprint: each for each in there}
+        _write_new(run, {mark: each for mark, each in some.items() if mark not in known}, beside, now)
+        for mark, finding in known.items():
+            _see_again(run, finding, some[mark], beside[_subject(some[mark])], now)
+        AuditFinding.objects.using(ALIAS).bulk_update(known.values(), _SEEN_AGAIN)
 
 
 def _subject(sighting: Sighting) -> str:
