@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.operations.models import Batch, BatchMember, OperatorLogEntry
 from orchestration.operations.values import Action
+from orchestration.purging.models import PurgedSaga
 from orchestration.states import ENDED, Kind, Phase
 
 __all__ = (
@@ -17,6 +18,7 @@ __all__ = (
     "BatchMember",
     "Marker",
     "OperatorLogEntry",
+    "PurgedSaga",
     "SagaInstance",
     "SagaLogEntry",
 )

@@ -61,6 +61,8 @@ class Books:
     """None when the gateway is not the sandbox; the same for `parcels` and the carrier."""
     parcels: carrier.Parcels | None
     repairs: Repairs = field(default_factory=Repairs)
+    purged: frozenset[UUID] = frozenset()
+    """Sagas that others mention and that were purged, and those purged while the books were read."""
     are_whole: bool = True
     """Whether these are all sagas, so that sums over them mean something."""
 
@@ -101,7 +103,8 @@ def read(chosen: Selection = EVERYTHING) -> Books:
     with snapshot(ALIAS):
         newer = sagas.read_only(mentioned | outside)
         made = repairs.read(since=began_at)
-    return Books(known, newer, logs, services, accounts, parcels, made, chosen.is_everything)
+        gone = sagas.read_purged(mentioned | outside, since=began_at)
+    return Books(known, newer, logs, services, accounts, parcels, made, gone, chosen.is_everything)
 
 
 def _read_services(chosen: Selection) -> ServiceBooks:

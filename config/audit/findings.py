@@ -1,8 +1,9 @@
 """What an audit found: how much it looked at, what is violated, and what it could not check."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 INVARIANTS: Mapping[str, str] = {
     "A1": "reserved is between 0 and on hand, and is the sum of live reservations",
@@ -19,6 +20,8 @@ INVARIANTS: Mapping[str, str] = {
     "Q5": "an order's total is the sum of its lines and what was captured",
     "Q6": "every row, and every key at gateway and carrier, has its saga",
 }
+NEED_THE_SAGA = frozenset({"A4", "A5", "A6", "Q2", "Q3", "Q6"})
+"""Held against what a purge removes."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class Findings:
     def violated(self, invariant: str, message: str, **ids: object) -> None:
         """Note a violation."""
         self.violations.append(Violation(invariant, message, {name: str(value) for name, value in ids.items()}))
+
+    def leave_out(self, purged: Collection[UUID]) -> None:
+        """Forget what is said of purged sagas only because their rows, log or ledger rows are gone."""
+        ids = set(map(str, purged))
+        self.violations = [
+            each for each in self.violations if each.invariant not in NEED_THE_SAGA or each.ids.get("saga") not in ids
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """The findings as the command prints them."""

@@ -39,6 +39,7 @@ def check_all(books: Books, allowed: Unfinished, findings: Findings) -> None:
     orphans.check_rows(books, findings)
     _check_gateway(books, findings)
     _check_carrier(books, findings)
+    findings.leave_out(books.purged)
 
 
 def _check_each_service(services: ServiceBooks, repaired: Collection[UUID], findings: Findings) -> None:

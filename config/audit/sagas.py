@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -11,10 +12,12 @@ from uuid import UUID
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orchestration.contracts.orders import CheckoutRequested
-from orchestration.models import ALIAS, SagaInstance
+from orchestration.models import ALIAS, PurgedSaga, SagaInstance
 from orchestration.saga import Saga
 from orchestration.sagas import definitions
 from orchestration.states import ENDED, Phase
+
+CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
 
 COLUMNS = (
     "id",
@@ -76,6 +79,16 @@ def read_only(ids: Collection[UUID]) -> dict[UUID, SagaFacts]:
     while batch := list(islice(remaining, BATCH)):
         found |= _by_id(SagaInstance.objects.using(ALIAS).filter(pk__in=batch).values_list(*COLUMNS))
     return found
+
+
+def read_purged(ids: Collection[UUID], *, since: datetime) -> frozenset[UUID]:
+    """Those of these sagas that were purged, and all that were `since`."""
+    purged = PurgedSaga.objects.using(ALIAS)
+    found = set(purged.filter(purged_at__gte=since - CLOCKS_AGREE_WITHIN).values_list("id", flat=True))
+    remaining = iter(ids)
+    while batch := list(islice(remaining, BATCH)):
+        found.update(purged.filter(pk__in=batch).values_list("id", flat=True))
+    return frozenset(found)
 
 
 def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, SagaFacts]:

@@ -17,7 +17,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     description="Chosen by the client, one per purchase, the same for every attempt at it. Keys are the customer's own "
-    "and never expire.",
+    "and are kept for 30 days after the checkout has ended, or longer.",
 )
 PREFER = OpenApiParameter(
     "Prefer",

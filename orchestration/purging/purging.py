@@ -1,0 +1,126 @@
+"""The purge itself: in chunks, each a short transaction, so that it can be stopped anywhere and run beside the shop."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.models import ALIAS, PurgedSaga, SagaInstance, SagaLogEntry
+from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.participant import participants
+from orchestration.purging.rule import FINAL, purgeable
+
+CHUNK = 200
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many rows went, or would go."""
+
+    sagas: int = 0
+    log_entries: int = 0
+    ledger_rows: int = 0
+
+    def __add__(self, other: "Removed") -> "Removed":
+        return Removed(
+            self.sagas + other.sagas, self.log_entries + other.log_entries, self.ledger_rows + other.ledger_rows
+        )
+
+
+def purge_sagas(until: datetime, *, limit: int | None = None) -> Iterator[Removed]:
+    """Remove sagas that ended before `until`, with their logs, chunk by chunk; at most `limit`.
+
+    Whoever else does so at the same time takes other chunks.
+    """
+    left = limit
+    while left is None or left > 0:
+        removed = _purge_chunk(until, CHUNK if left is None else min(CHUNK, left))
+        if not removed.sagas:
+            return
+        left = None if left is None else left - removed.sagas
+        yield removed
+
+
+def purge_ledgers(until: datetime) -> Iterator[Removed]:
+    """Remove what services remember of purged sagas that ended before `until`, chunk by chunk.
+
+    Somebody must have seen that no message of theirs is left (`rule.why_ledger_rows_stay`). Deleting twice is harmless.
+
+    :raises django.db.Error: when a service's database is away; what is left goes the next time.
+    """
+    after = UUID(int=0)
+    while chunk := _with_ledger_rows(until, after):
+        rows = sum(_forget(service, until, chunk) for service in participants())
+        _note_forgotten(chunk)
+        after = chunk[-1]
+        yield Removed(ledger_rows=rows)
+
+
+def foreseen(until: datetime, *, limit: int | None = None) -> Removed:
+    """What a purge would remove now."""
+    total, after = Removed(), UUID(int=0)
+    while chunk := _with_ledger_rows(until, after):
+        total, after = total + Removed(ledger_rows=_remembered(until, chunk)), chunk[-1]
+    sagas: list[UUID] = []
+    for saga_id in purgeable(until)[:limit].values_list("pk", flat=True).iterator(chunk_size=CHUNK):
+        sagas.append(saga_id)
+        if len(sagas) == CHUNK:
+            total, sagas = total + _foreseen(until, sagas), []
+    return total + _foreseen(until, sagas)
+
+
+def _purge_chunk(until: datetime, size: int) -> Removed:
+    with transaction.atomic(using=ALIAS):
+        chunk = list(purgeable(until).select_for_update(skip_locked=True, of=("self",))[:size])
+        ids = [saga.pk for saga in chunk]
+        PurgedSaga.objects.using(ALIAS).bulk_create(
+            [
+                PurgedSaga(id=saga.pk, definition=saga.definition, phase=saga.phase, ended_at=saga.ended_at)
+                for saga in chunk
+                if saga.ended_at
+            ]
+        )
+        log_entries, _ = SagaLogEntry.objects.using(ALIAS).filter(saga_id__in=ids).delete()
+        SagaInstance.objects.using(ALIAS).filter(pk__in=ids).delete()
+    return Removed(len(chunk), log_entries)
+
+
+def _with_ledger_rows(until: datetime, after: UUID) -> list[UUID]:
+    purged = PurgedSaga.objects.using(ALIAS).filter(has_ledger_rows=True, ended_at__lt=until, pk__gt=after)
+    return list(purged.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+
+
+def _forget(service: str, until: datetime, saga_ids: Sequence[UUID]) -> int:
+    rows = _ledger(service)._default_manager.using(service).filter(saga_id__in=saga_ids)
+    deleted, _ = rows.filter(status__in=FINAL, changed_at__lt=until).delete()
+    return deleted
+
+
+def _note_forgotten(saga_ids: Sequence[UUID]) -> None:
+    remembered: set[UUID] = set()
+    for service in participants():
+        rows = _ledger(service)._default_manager.using(service).filter(saga_id__in=saga_ids)
+        remembered.update(rows.values_list("saga_id", flat=True))
+    gone = [saga_id for saga_id in saga_ids if saga_id not in remembered]
+    PurgedSaga.objects.using(ALIAS).filter(pk__in=gone).update(has_ledger_rows=False)
+
+
+def _foreseen(until: datetime, saga_ids: Sequence[UUID]) -> Removed:
+    log_entries = SagaLogEntry.objects.using(ALIAS).filter(saga_id__in=saga_ids).count()
+    return Removed(len(saga_ids), log_entries, _remembered(until, saga_ids))
+
+
+def _remembered(until: datetime, saga_ids: Sequence[UUID]) -> int:
+    return sum(
+        _ledger(service)
+        ._default_manager.using(service)
+        .filter(saga_id__in=saga_ids, status__in=FINAL, changed_at__lt=until)
+        .count()
+        for service in participants()
+    )
+
+
+def _ledger(service: str) -> type[LedgerRow]:
+    return participants()[service].ledger
