@@ -81,12 +81,16 @@ class Topology:
         """The names of queues that the broker does not have."""
         return [name for name, depth in self._looked_at(connection) if depth is None]
 
+    def differing(self, connection: Connection) -> dict[str, str]:
+        """Queues that the broker has with other properties than these, by name, and what it says about them."""
+        return {queue.name: said for queue in self._all() if (said := _difference(queue, connection))}
+
     def depths(self, connection: Connection) -> dict[str, Depth]:
         """What is in each queue that the broker has, that of dead letters included, by name."""
         return {name: depth for name, depth in self._looked_at(connection) if depth is not None}
 
     def _looked_at(self, connection: Connection) -> Iterable[tuple[str, Depth | None]]:
-        for queue in (*self.queues, self.dead_letter_queue):
+        for queue in self._all():
             with connection.channel() as channel:
                 try:
                     declared: Any = queue.bind(channel).queue_declare(passive=True)
@@ -94,6 +98,9 @@ class Topology:
                     yield queue.name, None
                 else:
                     yield queue.name, Depth(declared.message_count, declared.consumer_count)
+
+    def _all(self) -> tuple[Queue, ...]:
+        return (*self.queues, self.dead_letter_queue)
 
     def _queue(self, name: str) -> Queue:
         return Queue(
@@ -107,6 +114,21 @@ class Topology:
                 "x-dead-letter-exchange": self.dead_letter_exchange.name,
             },
         )
+
+
+def _difference(queue: Queue, connection: Connection) -> str:
+    """What the broker refuses to call the same; empty also when it has no such queue, which is not made."""
+    channel: Any
+    with connection.channel() as channel:
+        try:
+            queue.bind(channel).queue_declare(passive=True)
+        except connection.channel_errors:
+            return ""
+        try:
+            queue.bind(channel).queue_declare()
+        except connection.channel_errors as error:
+            return " ".join(str(error).split())
+    return ""
 
 
 def compensations_queue(service: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from orchestration import recovery
+from orchestration import recovery, roll_call
 from orchestration.auditing import loop, registry
 from orchestration.participant import settling
 from orchestration.participant.participant import participants
@@ -21,6 +21,12 @@ _stopped = threading.Event()
 def start_handing_over_counts(**_: Any) -> None:
     """Start it before a pool forks."""
     shared_counts.start()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def answer_roll_calls(**_: Any) -> None:
+    """Say what it consumes and what time it has, whenever somebody asks."""
+    roll_call.register()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

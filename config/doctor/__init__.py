@@ -1,0 +1,1 @@
+"""Everything that somebody who was woken up would look at first."""

@@ -1,0 +1,95 @@
+"""Whether every database is there, has all migrations, agrees about the time, and has connections to give."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from django.conf import settings
+from django.db import Error, connections
+
+from config.doctor.lines import Line, fail, ok, warn
+from config.env import ALIASES
+from config.readiness import CHECKS
+
+SKEW_BORNE = timedelta(seconds=1)
+"""Leases and markers allow for seconds; the audit allows a second between two services."""
+ALMOST_ALL = 0.8
+
+Server = tuple[str, str]
+"""Host and port."""
+
+
+def look() -> Iterator[Line]:
+    """A line for each database, and one for each server's connections."""
+    answering = []
+    for alias in ALIASES:
+        line = _of_database(alias)
+        yield line
+        if line.verdict == "ok":
+            answering.append(alias)
+    yield from _clocks(answering)
+    for server, aliases in _by_server(answering).items():
+        yield _connections_of(server, aliases)
+
+
+def _of_database(alias: str) -> Line:
+    what = f"database {alias}"
+    if why := CHECKS[alias]():
+        seen, _, told = why.partition("; ")
+        return fail(what, seen, told or "bring it up: orders wait for it, and go on by themselves when it is back")
+    return ok(what, "answers, and lacks no migration")
+
+
+def _clocks(aliases: list[str]) -> Iterator[Line]:
+    for alias in aliases:
+        ahead = _ahead(alias)
+        if abs(ahead) > SKEW_BORNE:
+            seconds = ahead.total_seconds()
+            yield fail(f"clock of database {alias}", f"{seconds:+.1f} s beside this host's", "set the clocks (NTP)")
+    if aliases:
+        yield ok("clocks of databases", f"compared {len(aliases)} with this host's")
+
+
+def _ahead(alias: str) -> timedelta:
+    """How much the server's clock is before ours; zero when it may be the time between question and answer."""
+    asked_at = datetime.now(UTC)
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [said] = cursor.fetchone()
+    if said < asked_at:
+        return said - asked_at  # type: ignore[no-any-return]
+    return max(timedelta(0), said - datetime.now(UTC))
+
+
+def _by_server(aliases: list[str]) -> dict[Server, list[str]]:
+    servers: dict[Server, list[str]] = defaultdict(list)
+    for alias in aliases:
+        at = connections[alias].settings_dict
+        servers[str(at["HOST"]), str(at["PORT"])].append(alias)
+    return servers
+
+
+def _connections_of(server: Server, aliases: list[str]) -> Line:
+    what, pool = f"connections to {':'.join(server)}", settings.DATABASES[aliases[0]]["OPTIONS"]["pool"]["max_size"]
+    try:
+        used, most = _used(aliases[0])
+    except Error as error:
+        return fail(what, f"cannot be counted: {error}", "see the server's log")
+    each = pool * len(aliases)
+    seen = f"{used} of {most} are used; a process may hold {each} ({pool} for each of {len(aliases)} databases)"
+    if used >= ALMOST_ALL * most:
+        return fail(what, seen, "raise max_connections, or lower SHOP_DATABASE_POOL_SIZE: processes will wait or fail")
+    if each * 2 > most:
+        return warn(what, seen, f"two processes could use it up: raise max_connections to {ceil(each * 8 / 100) * 100}")
+    return ok(what, seen)
+
+
+def _used(alias: str) -> tuple[int, int]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
+            " current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+        )
+        used, most = cursor.fetchone()
+    return used, most

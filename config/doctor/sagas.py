@@ -1,0 +1,80 @@
+"""Whether sagas move: recovery runs, few are parked or stuck; and what the last audit found."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Min
+
+from config.doctor.lines import Line, fail, ok, warn
+from orchestration import preflight, wording
+from orchestration.auditing import reading
+from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
+from orchestration.insight.paging import Count, count_of
+from orchestration.insight.reading import Unavailable, read
+from orchestration.insight.status import Status
+from orchestration.models import ALIAS, SagaInstance
+
+LATE = 30
+"""So many periods of recovery a due saga may wait: it goes through them in batches."""
+
+
+def look() -> Iterator[Line]:
+    """Lines about sagas; one, when their database does not answer."""
+    found = read("the database of orchestration", lambda: list(_look(datetime.now(UTC))))
+    if isinstance(found, Unavailable):
+        yield fail("sagas", found.why, "see the database orchestration")
+    else:
+        yield from found
+
+
+def _look(now: datetime) -> Iterator[Line]:
+    yield _recovery(now)
+    yield _parked(count_of(matching(Wanted(statuses=frozenset({Status.PARKED})), now=now)))
+    yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now)))
+    yield _definitions()
+    yield _audit(now)
+
+
+def _recovery(now: datetime) -> Line:
+    due = SagaInstance.objects.using(ALIAS).filter(due_at__lte=now).aggregate(oldest=Min("due_at"))["oldest"]
+    late = now - due if due else timedelta(0)
+    if late > LATE * settings.RECOVERY_PERIOD:
+        seen = f"a saga is due since {wording.span(late)}"
+        return fail("recovery", seen, "start a worker with -Q orchestrator; until then: manage.py saga resume --stuck")
+    return ok("recovery", f"the oldest due saga waits {wording.span(late)}" if due else "no saga waits for it")
+
+
+def _parked(count: Count) -> Line:
+    if count.number:
+        return warn("parked sagas", f"{count}", "manage.py saga list --status parked; then manage.py saga why ID")
+    return ok("parked sagas", "none")
+
+
+def _stuck(count: Count) -> Line:
+    after = wording.span(STUCK_AFTER)
+    if count.number:
+        do = "manage.py saga list --stuck-longer-than 5m; then manage.py saga why ID"
+        return warn("stuck sagas", f"{count} have not moved for {after}", do)
+    return ok("stuck sagas", f"all have moved within {after}")
+
+
+def _definitions() -> Line:
+    problems = preflight.inspect().problems
+    if problems:
+        return fail("definitions", "; ".join(problems), "deploy the code that has them; see manage.py saga preflight")
+    return ok("definitions", "this code can carry on every saga that is under way")
+
+
+def _audit(now: datetime) -> Line:
+    audits = reading.standing(now=now)
+    if audits.error:
+        return warn("audit", f"the last did not come to its end: {audits.error}", "manage.py audit --running")
+    if audits.open:
+        return fail("audit", f"{audits.open} findings are open", "manage.py audit findings")
+    if audits.ok is None or audits.ended_at is None:
+        return warn("audit", "none has come to its end yet", "manage.py audit --running")
+    seen = f"the last ended {wording.span(now - audits.ended_at)} ago"
+    if audits.is_late:
+        return warn("audit", f"{seen}; another should have", "see the log of the workers with -Q orchestrator")
+    return ok("audit", seen + (f", {audits.accepted} findings are accepted" if audits.accepted else ""))

@@ -1,0 +1,36 @@
+"""Whether the settings go together, and are those of a shop and not of a desk."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core import checks
+
+from config.doctor.lines import Line, fail, ok, warn
+
+
+def look() -> Iterator[Line]:
+    """One line for each thing that is wrong, or one that nothing is."""
+    found = [*_errors(), *_of_a_desk()]
+    yield from found or [ok("settings", "they go together")]
+
+
+def _errors() -> Iterator[Line]:
+    for message in checks.run_checks():
+        say = fail if message.level >= checks.ERROR else warn
+        yield say("settings", f"{message.id}: {message.msg}", message.hint or "see manage.py check")
+
+
+def _of_a_desk() -> Iterator[Line]:
+    if settings.DEBUG:
+        yield warn("settings", "SHOP_DEBUG is true: development keys, and errors are shown to everybody", "unset it")
+    if settings.FAULT_POINTS:
+        yield fail("settings", "SHOP_FAULT_POINTS is true: tests may kill this process", "unset it")
+    if not settings.BROKER_HAS_CONFIRMS:
+        yield warn(
+            "settings",
+            "SHOP_BROKER_URL is not RabbitMQ: messages are not confirmed, and there are no dead letters",
+            "use RabbitMQ where orders are real",
+        )
+    for name, chosen in (("SHOP_PAYMENT_GATEWAY", settings.PAYMENT_GATEWAY), ("SHOP_CARRIER", settings.CARRIER)):
+        if ".sandbox." in f"{chosen}":
+            yield warn("settings", f"{name} is the sandbox: nothing real is paid or sent", "name the real one")

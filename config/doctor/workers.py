@@ -1,0 +1,24 @@
+"""Whether workers answer, and have the time that this host has."""
+
+from collections.abc import Iterator
+
+from config.doctor.databases import SKEW_BORNE
+from config.doctor.lines import Line, fail, ok
+from orchestration.insight.reading import Unavailable, read
+from orchestration.roll_call import present
+
+
+def look() -> Iterator[Line]:
+    """A line for the workers, and one for each whose clock differs."""
+    found = read("the broker", present)
+    if isinstance(found, Unavailable):
+        yield fail("workers", f"cannot be asked: {found.why}", "see the broker")
+        return
+    if not found:
+        yield fail("workers", "none answers", "start them (make up); see their logs if they should be running")
+        return
+    yield ok("workers", f"{len(found)} answer: {', '.join(worker.name for worker in found)}")
+    for worker in found:
+        if abs(worker.ahead) > SKEW_BORNE:
+            seen = f"{worker.ahead.total_seconds():+.1f} s beside this host's"
+            yield fail(f"clock of {worker.name}", seen, "set the clocks (NTP)")

@@ -1,0 +1,156 @@
+"""`manage.py doctor`: all is well, or a line says what is not and what to do; and one source down hides no other."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from config import env
+from config.doctor import broker, databases, workers
+from config.readiness import CHECKS
+from orchestration.insight.reading import Unavailable
+from orchestration.models import SagaInstance
+from orchestration.roll_call import Present, present
+from orchestration.topology import Depth
+from tests.integration.admin.situations import Situations
+from tests.support.processes import Worker
+from tests.support.workforce import Workforce
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+Lines = dict[str, tuple[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def queues(workforce: Workforce) -> None:
+    """They are declared."""
+
+
+@pytest.fixture
+def examined(capsys: pytest.CaptureFixture[str]) -> Callable[[], Lines]:
+    """Verdict and what was seen, by what was looked at; the exit code says whether any of it failed."""
+
+    def examine() -> Lines:
+        capsys.readouterr()
+        code = 0
+        try:
+            call_command("doctor", "--format", "json")
+        except CommandError as error:
+            code = error.returncode
+        lines = json.loads(capsys.readouterr().out)
+        assert code == int("fail" in [line["verdict"] for line in lines])
+        return {line["what"]: (line["verdict"], line["seen"]) for line in lines}
+
+    return examine
+
+
+@pytest.fixture
+def somebody_works(monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, Depth]:
+    """Every queue has a consumer, a worker answers, and nothing is armed for tests."""
+    settings.FAULT_POINTS = False
+    depths = {queue.name: Depth(0, 1) for queue in settings.TOPOLOGY.queues}
+    depths[settings.TOPOLOGY.dead_letter_queue.name] = Depth(0, 0)
+    monkeypatch.setattr(broker, "at_the_broker", lambda question: (depths, {}))
+    monkeypatch.setattr(workers, "present", lambda: [Present("one@here", ("payments",), timedelta(0))])
+    return depths
+
+
+def test_a_healthy_shop_has_nothing_that_fails(examined: Callable[[], Lines], somebody_works: dict[str, Depth]) -> None:
+    lines = examined()
+    assert [what for what, (verdict, _) in lines.items() if verdict == "fail"] == []
+    for what in ("database orders", "clocks of databases", "broker", "queues", "dead letters", "Redis", "workers"):
+        assert lines[what][0] == "ok"
+
+
+def test_a_worker_answers_with_its_queues_and_its_time(shared_worker: Worker) -> None:
+    answered = {worker.name: worker for worker in present()}[shared_worker.name]
+    assert set(shared_worker.queues) <= set(answered.queues)
+    assert abs(answered.ahead) < timedelta(seconds=1)
+
+
+def test_nobody_at_work_is_said_with_what_to_do(examined: Callable[[], Lines], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "present", list)
+    monkeypatch.setattr(broker, "at_the_broker", lambda question: ({"payments": Depth(7, 0)}, {}))
+    lines = examined()
+    assert lines["queue payments"] == ("fail", "nobody consumes it; 7 messages wait")
+    assert lines["workers"] == ("fail", "none answers")
+
+
+def test_clocks_that_differ_fail(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Present("late@there", ("payments",), -timedelta(seconds=9))
+    monkeypatch.setattr(workers, "present", lambda: [late])
+    monkeypatch.setattr(databases, "_ahead", lambda alias: timedelta(seconds=5 if alias == "orders" else 0))
+    lines = examined()
+    assert lines["clock of late@there"] == ("fail", "-9.0 s beside this host's")
+    assert lines["clock of database orders"] == ("fail", "+5.0 s beside this host's")
+
+
+def test_a_source_that_is_down_hides_no_other(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "at_the_broker", lambda question: Unavailable("RabbitMQ does not answer: refused"))
+    monkeypatch.setitem(CHECKS, "redis", lambda: "Redis does not answer")  # type: ignore[arg-type]
+    monkeypatch.setitem(CHECKS, "payments", lambda: "database payments is away")  # type: ignore[arg-type]
+    lines = examined()
+    assert lines["broker"][0] == lines["database payments"][0] == "fail"
+    assert lines["Redis"][0] == "warn"
+    assert lines["recovery"][0] == lines["database orders"][0] == "ok"
+
+
+def test_dead_letters_deep_queues_and_wrong_queues_are_told(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = settings.TOPOLOGY.name("payments")
+    somebody_works[settings.TOPOLOGY.dead_letter_queue.name] = Depth(2, 0)
+    somebody_works[name] = Depth(20_000, 1)
+    del somebody_works[settings.TOPOLOGY.name("orders")]
+    lines = examined()
+    assert lines["dead letters"][0] == lines[f"queue {name}"][0] == "warn"
+    assert lines[f"queue {settings.TOPOLOGY.name('orders')}"] == ("fail", "the broker has none")
+
+
+def test_a_queue_with_other_properties_is_found_and_left_as_it_is(settings: Any) -> None:
+    topology = settings.TOPOLOGY
+    name = topology.name("payments")
+    channel: Any
+    with current_app.connection_for_write() as connection:
+        assert topology.differing(connection) == {}
+        with connection.channel() as channel:
+            channel.queue_delete(name)
+            channel.queue_declare(name, durable=True, auto_delete=False)
+        try:
+            assert list(topology.differing(connection)) == [name]
+        finally:
+            with connection.channel() as channel:
+                channel.queue_delete(name)
+            topology.declare(connection)
+
+
+def test_late_recovery_parked_and_stuck_sagas_are_told(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth], situations: Situations, settings: Any
+) -> None:
+    situations.parked_after_pivot()
+    failing = situations.failing()
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    SagaInstance.objects.filter(pk=failing).update(
+        due_at=an_hour_ago, created_at=an_hour_ago, changed_at=an_hour_ago, definition="gone.v1"
+    )
+    lines = examined()
+    assert lines["recovery"][0] == lines["definitions"][0] == "fail"
+    assert lines["parked sagas"] == ("warn", "1")
+    assert lines["stuck sagas"][0] == "warn"
+
+
+def test_connections_that_run_out_fail(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "_used", lambda alias: (90, 97))
+    [line] = [seen for what, seen in examined().items() if what.startswith("connections to")]
+    assert line[0] == "fail"
