@@ -1,11 +1,14 @@
 """The breakers of this process, one for each outside party, made from the settings."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from django.conf import settings
 
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_record import connect
+from orchestration.participant.outside import Outside
+from orchestration.participant.participant import participants
 
 
 @cache
@@ -18,3 +21,10 @@ def breaker_for(name: str, *, counts: tuple[type[Exception], ...]) -> Breaker:
         fail_max=settings.BREAKER_FAIL_MAX,
         reset_after=settings.BREAKER_RESET,
     )
+
+
+def in_use() -> Mapping[str, Breaker]:
+    """Every breaker that a command of a service is called through, by name."""
+    works = (work for participant in participants().values() for work in participant.commands.values())
+    found = {work.breaker.name: work.breaker for work in works if isinstance(work, Outside)}
+    return dict(sorted(found.items()))

@@ -11,9 +11,8 @@ from prometheus_client.metrics_core import Metric
 
 from orchestration.contracts.payments import money_held
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.participant.breaker import Breaker
-from orchestration.participant.outside import Outside
-from orchestration.participant.participant import ask, participants
+from orchestration.participant.breakers import in_use
+from orchestration.participant.participant import ask
 from orchestration.sagas import definitions
 from orchestration.states import ENDED, Phase
 from orchestration.telemetry import gauges, shared_counts
@@ -73,7 +72,7 @@ def queues() -> list[Metric]:
 
 def breakers() -> list[Metric]:
     """Which state each breaker is in; Redis being away, closed."""
-    states = {breaker.name: breaker.state() for breaker in _breakers()}
+    states = {name: breaker.state() for name, breaker in in_use().items()}
     return [
         gauges.BREAKER.family(
             ((name, state), float(state == now))
@@ -116,11 +115,6 @@ def _unfinished_by_phase() -> Any:
         )
         .order_by()
     )
-
-
-def _breakers() -> set[Breaker]:
-    works = (work for participant in participants().values() for work in participant.commands.values())
-    return {work.breaker for work in works if isinstance(work, Outside)}
 
 
 def _age(since: datetime | None, now: datetime) -> float:

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestration.models import SagaInstance
 from orchestration.participant import breaker_record
+from orchestration.participant.breakers import in_use
 from orchestration.telemetry import shared_counts, sources
 from orchestration.telemetry.counted import COUNTED
 from orchestration.telemetry.gauges import GAUGES
@@ -96,7 +97,7 @@ def test_queues_breakers_and_dead_letters_are_there(shop, settings, breaker_of_p
 
 @pytest.fixture
 def breaker_of_payments():
-    return next(each for each in sources._breakers() if "payments" in each.name)
+    return next(each for name, each in in_use().items() if "payments" in name)
 
 
 def test_sources_that_are_away_are_named_and_the_others_are_there(shop, settings, monkeypatch):
