@@ -1,20 +1,48 @@
-"""Arguments that several commands share: who asks and why, and how the answer is to look."""
+"""Arguments that several commands share: who asks and why, how the answer is to look, how many and how fast."""
 
 import getpass
 import os
+import re
 import socket
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from orchestration.management.saying import FORMATS, TABLE
+
+_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
+_SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
 
 
-def add_word(parser: ArgumentParser) -> None:
+def add_word(parser: ArgumentParser, *, required: bool = True) -> None:
     """Ask for a reason, and for a name if it is not the one at hand."""
-    parser.add_argument("--reason", type=words, required=True, help="why, for the record")
-    parser.add_argument("--by", type=words, default=_operator(), metavar="NAME", help="who (default: %(default)s)")
+    parser.add_argument("--reason", type=words, required=required, help="why, for the record")
+    parser.add_argument("--by", type=words, default=operator(), metavar="NAME", help="who (default: %(default)s)")
 
 
 def add_format(parser: ArgumentParser) -> None:
     """Offer a table for people, JSON for programs."""
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument("--format", choices=FORMATS, default=TABLE, help="jsonl: one line of JSON each")
+
+
+def add_limit(parser: ArgumentParser, default: int | None) -> None:
+    """Have no more than so many."""
+    said = f" (default: {default})" if default else " (default: all)"
+    parser.add_argument("--limit", type=whole_number, default=default, metavar="N", help=f"at most so many{said}")
+
+
+def add_consent(parser: ArgumentParser) -> None:
+    """Let a change be looked at first, and ask before it is made."""
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask at")
+
+
+def saga_id(text: str) -> UUID:
+    """:raises ArgumentTypeError: when it is not a UUID."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a saga's id") from None
 
 
 def whole_number(text: str) -> int:
@@ -24,6 +52,44 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def number_from_zero(text: str) -> int:
+    """:raises ArgumentTypeError: when it is not a whole number."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """:raises ArgumentTypeError: when it is not a number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a number above zero")
+    return value
+
+
+def span(text: str) -> timedelta:
+    """A length of time such as 90s, 15m, 2h or 30d.
+
+    :raises ArgumentTypeError: when it is none.
+    """
+    found = _SPAN.fullmatch(text.strip())
+    if not found:
+        raise ArgumentTypeError(f"{text!r} is not a span such as 90s, 15m, 2h or 30d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def moment(text: str) -> datetime:
+    """:raises ArgumentTypeError: when it is no time; one without a zone is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-07-14T12:00") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def words(text: str) -> str:
     """:raises ArgumentTypeError: when it says nothing."""
     if not text.strip():
@@ -31,7 +97,16 @@ def words(text: str) -> str:
     return text.strip()
 
 
-def _operator() -> str:
+def fact(text: str) -> tuple[str, str]:
+    """:raises ArgumentTypeError: when it is not NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals):
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name.strip(), value
+
+
+def operator() -> str:
+    """Who sits here, as far as the operating system knows."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name

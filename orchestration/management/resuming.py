@@ -1,18 +1,14 @@
 """An operator's word to sagas: try again what is owed."""
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.conf import settings
-
-from orchestration import engine, recovery, selectors
-from orchestration.models import ALIAS, SagaInstance
+from orchestration import engine, selectors
+from orchestration.models import SagaInstance
 from orchestration.sagas import UnknownDefinition
-from orchestration.standing import PARKED, has_status
 from orchestration.states import ENDED
 
 
@@ -22,8 +18,6 @@ class Outcome(StrEnum):
     """It is written down, but the broker is away; recovery sends it when the broker is back."""
     ENDED = "ended"
     """Nothing is owed any more."""
-    NOT_PARKED = "not_parked"
-    """Somebody else has resumed it."""
     UNKNOWN = "unknown"
     """There is no such saga."""
     FAILED = "failed"
@@ -46,51 +40,10 @@ class Resumption:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Rounds:
-    """What rounds of recovery came to: how often a saga was looked at, and how many are due still."""
-
-    rounds: int
-    looked_at: int
-    due: int
-
-
 def resume(saga_ids: Iterable[UUID], word: Word) -> Iterator[Resumption]:
     """Resume each saga; one that cannot be does not stop the others."""
     for saga_id in saga_ids:
         yield _resume(saga_id, word)
-
-
-def resume_parked(word: Word) -> Iterator[Resumption]:
-    """Resume every saga that is parked now. Doing it again, or from two hosts, finds them not parked any more."""
-    parked = SagaInstance.objects.using(ALIAS).filter(has_status(PARKED)).order_by("created_at", "pk")
-    for saga_id in list(parked.values_list("pk", flat=True)):
-        instance = selectors.saga(saga_id)
-        if instance and instance.parked:
-            yield _resume(saga_id, word)
-        else:
-            yield Resumption(saga_id, Outcome.NOT_PARKED)
-
-
-def due_sagas() -> int:
-    """How many sagas wait for recovery to look at them."""
-    return SagaInstance.objects.using(ALIAS).filter(due_at__lte=datetime.now(UTC)).count()
-
-
-def recover(patience: timedelta) -> Rounds:
-    """Run rounds of recovery until nothing is due, for as long as `patience`; at least one.
-
-    More than one is needed where a message may be lost: a marker must come back first (`markers`).
-    """
-    until = time.monotonic() + patience.total_seconds()
-    rounds = looked_at = 0
-    while True:
-        looked_at += recovery.run_once()
-        rounds += 1
-        due = due_sagas()
-        if not due or time.monotonic() >= until:
-            return Rounds(rounds, looked_at, due)
-        time.sleep(settings.RECOVERY_PERIOD.total_seconds())
 
 
 def _resume(saga_id: UUID, word: Word) -> Resumption:

@@ -1,11 +1,9 @@
 """Sagas as JSON-ready values, as `manage.py saga --format json` prints them. Times are ISO 8601, in UTC."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.case import Case
-from orchestration.management.resuming import Resumption, Rounds
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -38,16 +36,6 @@ def case(found: Case) -> dict[str, Any]:
         },
         "log": [_log_entry(entry) for entry in found.log],
     }
-
-
-def resumption(made: Resumption) -> dict[str, Any]:
-    """What became of one saga that was to be resumed."""
-    return {"id": str(made.saga_id), "outcome": made.outcome, "detail": made.detail}
-
-
-def rounds(made: Rounds) -> dict[str, Any]:
-    """What rounds of recovery came to."""
-    return asdict(made)
 
 
 def _row(instance: SagaInstance) -> dict[str, Any]:

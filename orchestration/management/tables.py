@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import IO, Any, cast
 
@@ -13,7 +12,6 @@ from rich.text import Text
 
 from orchestration import wording
 from orchestration.case import Case
-from orchestration.management.resuming import Resumption, Rounds
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -45,17 +43,6 @@ def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
     yield _table("ledgers", ledger, _ledger_rows(case))
     log = ("#", "at", "kind", "step", "phase after", "token", "detail")
     yield _table("log", log, (_log_entry(entry) for entry in case.log))
-
-
-def of_resumptions(resumptions: Iterable[Resumption]) -> Table:
-    """One line a saga that was to be resumed."""
-    rows = ((str(each.saga_id), each.outcome, each.detail) for each in resumptions)
-    return _table(None, ("id", "outcome", "detail"), rows)
-
-
-def of_rounds(rounds: Rounds) -> Table:
-    """What rounds of recovery came to."""
-    return _table(None, ("rounds", "sagas looked at", "still due"), [astuple(rounds)])
 
 
 def _table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:

@@ -205,7 +205,7 @@ def lock_ledger(field: Field, chance: random.Random) -> str:
 
 def two_operators(field: Field, chance: random.Random) -> str:
     """The same command on two hosts at the same time."""
-    command = ("saga", "resume", chance.choice(["--stuck", "--parked"]), "--reason", "chaos")
+    command = ("saga", "resume", chance.choice(["--stuck", "--parked"]), "--reason", "chaos", "--yes")
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: field.servers.manage(*command, check=False), range(2)))
     return f"{command[2]} ended with {[each.returncode for each in done]}"

@@ -137,7 +137,7 @@ def _calm_down(field_: Field, report: Report) -> None:
             break
         if all(parked for *_, parked in unfinished):
             report.resumed += len(unfinished)
-            servers.manage("saga", "resume", "--parked", "--reason", "chaos is over", check=False)
+            servers.manage("saga", "resume", "--parked", "--reason", "chaos is over", "--yes", check=False)
         time.sleep(0.5)
     report.seconds_to_quiet = time.monotonic() - began
 

@@ -33,7 +33,7 @@ from tests.support.threads import at_once
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
 WHO, WHY, EVIDENCE = "ada", "the gateway forgot the key", "statement 7, line 12"
-WORD = ("--by", WHO, "--reason", WHY, "--evidence", EVIDENCE)
+WORD = ("--by", WHO, "--reason", WHY, "--evidence", EVIDENCE, "--yes")
 GROUNDS = {"by": WHO, "reason": WHY, "evidence": EVIDENCE}
 
 Saga = Callable[..., Any]
@@ -330,7 +330,7 @@ def test_settle_asks_now_and_counts(saga: Saga, unknown: Unknown) -> None:
     known, not_known = unknown.authorisation("tok_timeout_after"), unknown.authorisation()
     PaymentsLedger.objects.update(changed_at=datetime.now(UTC) - timedelta(minutes=2))
 
-    rounds = saga("settle")
+    rounds = saga("ask-outside")
 
     assert rounds == {
         "payments": {"settled": 1, "unknown": 1, "failed": 0},
@@ -338,4 +338,4 @@ def test_settle_asks_now_and_counts(saga: Saga, unknown: Unknown) -> None:
     }
     assert row(PaymentsLedger, known, "authorise_payment").status == Status.DONE
     assert row(PaymentsLedger, not_known, "authorise_payment").status == Status.STARTED
-    assert saga("settle", "--service", "shipping") == {"shipping": {"settled": 0, "unknown": 0, "failed": 0}}
+    assert saga("ask-outside", "--service", "shipping") == {"shipping": {"settled": 0, "unknown": 0, "failed": 0}}

@@ -2,13 +2,28 @@
 
 from typing import Any
 
+from django.core.management.base import CommandError
 from rich.table import Table
 
+from orchestration import preflight
+from orchestration.management.arguments import add_format
+from orchestration.management.exits import Exit
+from orchestration.management.saying import Voice
+from orchestration.management.subcommand import Options, Subcommand
 from orchestration.preflight import Inspection
 
-HELP = "before this code's workers start: can it carry on every unfinished saga? Exit code 1 if not"
 SHOWN = 5
 """So many ids of a problem are in the table; all of them are in the JSON."""
+
+
+def inspect(_: Options, voice: Voice) -> None:
+    """:raises CommandError: when this code could not carry on some saga."""
+    found = preflight.inspect()
+    voice.say(shown(found), as_tables(found))
+    if found.problems:
+        concerned = {saga_id for ids in found.problems.values() for saga_id in ids}
+        told = f"{len(concerned)} unfinished sagas cannot be carried on by this code"
+        raise CommandError(told, returncode=Exit.ERROR)
 
 
 def shown(found: Inspection) -> dict[str, Any]:
@@ -31,3 +46,7 @@ def as_tables(found: Inspection) -> list[Table]:
         more = ["…"] if len(ids) > SHOWN else []
         problems.add_row(problem, str(len(ids)), "\n".join([*map(str, ids[:SHOWN]), *more]))
     return [counted, problems] if found.problems else [counted]
+
+
+HELP = "before this code's workers start: can it carry on every unfinished saga? Exit code 1 if not"
+SUBCOMMANDS = (Subcommand("preflight", HELP, add_format, inspect),)

@@ -1,0 +1,61 @@
+"""Which sagas an operator's action is for, looked at again when the turn of each has come."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.core.management.base import CommandError
+
+from orchestration.management.exits import Exit
+from orchestration.management.saying import Voice
+from orchestration.management.sifting import Sieve, sieve_of
+from orchestration.management.subcommand import Options
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operations.values import MOVES_MONEY, Action
+
+BY_MANY = (
+    "{action} moves money: on one saga at a time here, on many only as a batch that a second person approves "
+    "(in the admin, or POST /api/v1/saga-batches)"
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Sagas in the order they are acted on, the oldest first, and ids that were named and do not exist."""
+
+    ids: list[UUID]
+    unknown: list[UUID]
+    sieve: Sieve
+
+    def __len__(self) -> int:
+        return len(self.ids) + len(self.unknown)
+
+    def version_of(self, saga_id: UUID) -> int | None:
+        """The version of the saga if it still is what was asked for."""
+        wanted = self.sieve.condition(now=datetime.now(UTC))
+        found = SagaInstance.objects.using(ALIAS).filter(wanted, pk=saga_id)
+        return found.values_list("version", flat=True).first()
+
+
+def choose(action: Action, options: Options, voice: Voice) -> Chosen:
+    """Find the sagas that are meant.
+
+    :raises CommandError: when nobody said which, when there is none, or when there are more than the action is for.
+    """
+    sieve = sieve_of(options).looked_up(voice)
+    if not sieve.asks_for_something:
+        raise CommandError("say which sagas: by id, or by a filter", returncode=Exit.USAGE)
+    chosen = _chosen(sieve, options)
+    if not chosen.ids:
+        raise CommandError("no such saga" if chosen.unknown else "no saga matches", returncode=Exit.NOTHING_MATCHED)
+    if len(chosen) > 1 and action in MOVES_MONEY:
+        raise CommandError(BY_MANY.format(action=action), returncode=Exit.REFUSED)
+    return chosen
+
+
+def _chosen(sieve: Sieve, options: Options) -> Chosen:
+    found = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=datetime.now(UTC)))
+    ids = list(found.order_by("created_at", "pk").values_list("pk", flat=True)[: options["limit"]])
+    named = sieve.wanted.ids
+    there = SagaInstance.objects.using(ALIAS).filter(pk__in=named).values_list("pk", flat=True)
+    return Chosen(ids, sorted(named - set(there)), sieve)

@@ -1,0 +1,206 @@
+"""`manage.py saga resume|retry|compensate|cancel|pause|unpause|settle`: an operator's actions."""
+
+import logging
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import asdict, astuple
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.table import Table
+
+from orchestration import dispatch
+from orchestration.management.arguments import (
+    add_consent,
+    add_format,
+    add_limit,
+    add_word,
+    fact,
+    number,
+    whole_number,
+    words,
+)
+from orchestration.management.choosing import Chosen, choose
+from orchestration.management.consent import refuse_without_consent
+from orchestration.management.doing import Done, do, judge, judge_previews, previews
+from orchestration.management.exits import Exit
+from orchestration.management.recovering import due_sagas, recover
+from orchestration.management.saying import JSONL, Voice
+from orchestration.management.sifting import add_filters
+from orchestration.management.subcommand import Options, Subcommand
+from orchestration.operations.values import Action, Actor, Ask, Preview, Via
+from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.standing import known_steps
+
+logger = logging.getLogger(__name__)
+
+HELPS = {
+    Action.RESUME: "have sagas try again now what they owe, also what is parked; --stuck is for cron",
+    Action.RETRY: "have sagas try again now what they wait to try; what is parked stays parked",
+    Action.COMPENSATE: "undo what was done, from wherever that is still possible",
+    Action.CANCEL: "call a saga off, as its customer would",
+    Action.PAUSE: "send nothing until they are unpaused; what is under way still reports",
+    Action.UNPAUSE: "have paused sagas go on",
+    Action.SETTLE: "say that a parked step was settled outside, by hand: it is not tried any more",
+}
+SENDS = frozenset({Action.RESUME, Action.RETRY})
+"""Nothing but sending comes of these, so without a broker nothing does."""
+
+
+def act(action: Action, options: Options, voice: Voice) -> None:
+    """Preview the action, or carry it out and say what came of it.
+
+    :raises CommandError: with the exit code, unless everything was done.
+    """
+    if action in SENDS and not options["dry_run"] and not dispatch.broker_is_ready():
+        raise CommandError(
+            "the broker does not answer: nothing can be sent, and nothing was changed", returncode=Exit.ERROR
+        )
+    ask, chosen = ask_for(action, options), choose(action, options, voice)
+    if options["dry_run"]:
+        looked_at = list(previews(chosen, ask))
+        voice.say([_previewed(each) for each in looked_at], [_preview_table(looked_at)])
+        judge_previews(looked_at)
+        return
+    _ask_for_consent(chosen, ask, options, voice)
+    done = list(_carried_out(chosen, ask, options, voice))
+    if voice.form != JSONL:
+        voice.say([each.as_json() for each in done], [_done_table(done)])
+    judge(done)
+
+
+def ask_for(action: Action, options: Options) -> Ask:
+    """What is asked, by somebody at a command line."""
+    actor, reason = Actor(options["by"], None, Via.COMMAND), options["reason"]
+    if action is not Action.SETTLE:
+        return Ask(action, actor, reason)
+    grounds = Grounds(actor.name, reason, options["evidence"])
+    statement = Statement(Outcome.DONE, grounds, dict(options["facts"]))
+    return Ask(action, actor, reason, options["of_step"], statement, options["evidence"])
+
+
+def resume(options: Options, voice: Voice) -> None:
+    """Run rounds of recovery with --stuck; else carry out the action."""
+    if not options["stuck"]:
+        act(Action.RESUME, options, voice)
+        return
+    if options["ids"] or options["status"]:
+        raise CommandError("--stuck is for all that are due: name no sagas beside it", returncode=Exit.USAGE)
+    if not dispatch.broker_is_ready():
+        raise CommandError("the broker does not answer: nothing can be sent", returncode=Exit.ERROR)
+    if not due_sagas():
+        raise CommandError("no saga is due", returncode=Exit.NOTHING_MATCHED)
+    logger.info("%s has recovery run: %s", options["by"], options["reason"])
+    rounds = recover(timedelta(seconds=options["patience"]))
+    table = Table("rounds", "sagas looked at", "still due", box=None, pad_edge=False)
+    table.add_row(*map(str, astuple(rounds)))
+    voice.say(asdict(rounds), [table])
+    if rounds.due:
+        told = f"{rounds.due} sagas are still due: whether their messages are lost is not known yet"
+        raise CommandError(told, returncode=Exit.TIMED_OUT)
+
+
+def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> None:
+    if not options["yes"] and len(chosen) == 1:
+        for each in previews(chosen, ask):
+            for sentence in (each.why_not, *each.will, *each.money):
+                voice.note(sentence)
+    which = chosen.sieve.in_words()
+    refuse_without_consent(f"{ask.action.capitalize()} {len(chosen)} sagas ({which})?", options, voice)
+
+
+def _carried_out(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> Iterator[Done]:
+    done = do(chosen, ask, per_second=options["rate"])
+    with voice.counting(ask.action.value, len(chosen)) as bar:
+        for each in done:
+            if voice.form == JSONL:
+                voice.line(each.as_json())
+            bar.advance()
+            yield each
+
+
+def _previewed(found: Preview) -> dict[str, Any]:
+    return {**asdict(found), "saga_id": str(found.saga_id)}
+
+
+def _preview_table(found: list[Preview]) -> Table:
+    table = Table("id", "possible", "what would happen", "money", "left alone", box=None, pad_edge=False)
+    for each in found:
+        skipped = [f"{skipped.step}: {skipped.why}" for skipped in each.skipped]
+        would = [each.why_not] if not each.possible else each.will
+        table.add_row(
+            str(each.saga_id),
+            "yes" if each.possible else "no",
+            "\n".join(would),
+            "\n".join(each.money),
+            "\n".join(skipped),
+        )
+    return table
+
+
+def _done_table(done: list[Done]) -> Table:
+    table = Table("id", "outcome", "phase", "observed", "detail", box=None, pad_edge=False)
+    for each in done:
+        told = each.as_json()
+        detail = " ".join(filter(None, [told["detail"], told["observed_detail"]]))
+        table.add_row(told["id"], told["code"], told["phase"] or "", told["observed"] or "", detail)
+    return table
+
+
+def _add_act(parser: ArgumentParser) -> None:
+    add_filters(parser)
+    add_word(parser)
+    add_limit(parser, None)
+    parser.add_argument(
+        "--rate", type=number, metavar="N", help="at most so many a second (default: as fast as it goes)"
+    )
+    add_consent(parser)
+    add_format(parser)
+
+
+def _add_resume(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--parked", action="append_const", dest="status", const="parked", default=[], help="the same as --status parked"
+    )
+    parser.add_argument(
+        "--stuck", action="store_true", help="run rounds of recovery for what is due, in place of the workers' loops"
+    )
+    parser.add_argument(
+        "--patience", type=whole_number, default=30, metavar="SECONDS", help="how long --stuck goes on (default: 30)"
+    )
+    _add_act(parser)
+
+
+def _add_settle(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--of-step",
+        choices=known_steps(),
+        required=True,
+        metavar="STEP",
+        help="the parked step; " + ", ".join(known_steps()),
+    )
+    parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
+    parser.add_argument(
+        "--fact",
+        type=fact,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="facts",
+        help="what its service asks",
+    )
+    _add_act(parser)
+
+
+_ARGUMENTS = {Action.RESUME: _add_resume, Action.SETTLE: _add_settle}
+SUBCOMMANDS = tuple(
+    Subcommand(
+        action.value,
+        told,
+        _ARGUMENTS.get(action, _add_act),
+        resume if action is Action.RESUME else partial(act, action),
+    )
+    for action, told in HELPS.items()
+)

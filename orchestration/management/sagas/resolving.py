@@ -1,0 +1,38 @@
+"""`manage.py saga resolve`: a person with a statement in hand settles what gateway or carrier cannot be asked."""
+
+from argparse import ArgumentParser
+
+from orchestration.management import resolving
+from orchestration.management.arguments import add_format, add_word, saga_id, words
+from orchestration.management.consent import refuse_without_consent
+from orchestration.management.saying import Voice
+from orchestration.management.subcommand import Options, Subcommand
+
+
+def resolve(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when nothing was changed."""
+    if not options["dry_run"]:
+        question = f"Say of saga {options['id']} that {options['step']} is {options['outcome']}? That is final."
+        refuse_without_consent(question, options, voice)
+    made = resolving.resolve(dict(options))
+    voice.say(resolving.shown(made), [resolving.as_table(made)])
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=saga_id, metavar="ID")
+    resolving.add_arguments(parser)
+    parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
+    add_word(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask at")
+    add_format(parser)
+
+
+SUBCOMMANDS = (
+    Subcommand(
+        "resolve",
+        "settle an unknown outcome on a person's word",
+        _add_arguments,
+        resolve,
+        description=resolving.description,
+    ),
+)
