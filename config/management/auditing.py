@@ -1,10 +1,9 @@
 """`manage.py audit` itself: all books compared here and now."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +19,13 @@ from config.audit.selection import EVERYTHING, Between, Selection
 from orchestration.auditing import writing
 from orchestration.auditing.runs import AnotherIsRunning
 from orchestration.auditing.values import first_id_at
-
-REFUSED = 5
-"""The exit code of what the state of things does not allow."""
+from orchestration.management.arguments import add_format, moment
+from orchestration.management.exits import Exit
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What an audit can be told."""
-    parser.add_argument("--format", choices=("table", "json", "jsonl"), default="table")
+    add_format(parser)
     parser.add_argument("--running", action="store_true", help="sagas are at work: that one has not ended is fine")
     parser.add_argument(
         "--allow-parked", nargs="*", type=UUID, metavar="SAGA", help="these sagas, or all, may be parked"
@@ -54,7 +52,7 @@ def audit(options: dict[str, Any]) -> Findings:
     except Unreadable as error:
         raise CommandError(str(error)) from None
     except AnotherIsRunning as error:
-        raise CommandError(str(error), returncode=REFUSED) from None
+        raise CommandError(str(error), returncode=Exit.REFUSED) from None
 
 
 def told(findings: Findings, how: str) -> Iterator[str]:
@@ -65,15 +63,6 @@ def told(findings: Findings, how: str) -> Iterator[str]:
         yield from (json.dumps(violation.as_json()) for violation in findings.violations)
     else:
         yield from _as_table(findings)
-
-
-def moment(text: str) -> datetime:
-    """:raises ArgumentTypeError: when it is no time; one without a zone is UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-07-14T12:00") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _compare(allowed: Unfinished, chosen: Selection) -> tuple[Findings, Books]:

@@ -15,10 +15,8 @@ from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
 from orchestration.auditing.models import AuditFinding
 from orchestration.auditing.values import CannotAudit, Repair
 from orchestration.management.arguments import add_format, add_word, whole_number
+from orchestration.management.exits import Exit
 from orchestration.states import ENDED, Phase
-
-ERROR, NOTHING_MATCHED, SOME_FAILED, REFUSED, TIMED_OUT = 1, 3, 4, 5, 6
-"""Exit codes."""
 
 LOOK_EVERY_S = 0.2
 
@@ -53,17 +51,17 @@ def run(command: str, options: dict[str, Any]) -> Told:
     try:
         return by_name[command](options)
     except NoSuchFinding as error:
-        raise CommandError(str(error), returncode=NOTHING_MATCHED) from None
+        raise CommandError(str(error), returncode=Exit.NOTHING_MATCHED) from None
     except NotApplicable as error:
-        raise CommandError(f"nothing was changed: {error}", returncode=REFUSED) from None
+        raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from None
     except CannotAudit as error:
-        raise CommandError(f"nothing was changed: {error}", returncode=ERROR) from None
+        raise CommandError(f"nothing was changed: {error}", returncode=Exit.ERROR) from None
 
 
 def _list(options: dict[str, Any]) -> Told:
     found = list((reading.findings() if options["all"] else reading.open_findings())[: options["limit"]])
     if not found:
-        raise CommandError("no finding matches", returncode=NOTHING_MATCHED)
+        raise CommandError("no finding matches", returncode=Exit.NOTHING_MATCHED)
     return [_as_json(each) for each in found], [_as_table(found)]
 
 
@@ -91,10 +89,10 @@ def _wait(applied: applying.Applied, seconds: int) -> None:
         if saga and saga.phase in ENDED:
             if saga.phase == Phase.COMPENSATED:
                 why = (saga.failure or {}).get("detail", "")
-                raise CommandError(f"saga {saga.pk} did not repair it. {why}", returncode=SOME_FAILED)
+                raise CommandError(f"saga {saga.pk} did not repair it. {why}", returncode=Exit.SOME_FAILED)
             return
         time.sleep(LOOK_EVERY_S)
-    raise CommandError(f"saga {applied.saga_id} has not ended within {seconds} s", returncode=TIMED_OUT)
+    raise CommandError(f"saga {applied.saga_id} has not ended within {seconds} s", returncode=Exit.TIMED_OUT)
 
 
 def _as_json(finding: AuditFinding) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`manage.py audit`: whether all books agree, and what is done about it where they do not."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -9,10 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from config.management import auditing, findings
-from orchestration.management import tables
-
-VIOLATED = 4
-"""The exit code when an invariant does not hold."""
+from orchestration.management.exits import Exit
+from orchestration.management.saying import Voice
 
 
 class Command(BaseCommand):
@@ -32,7 +29,7 @@ class Command(BaseCommand):
             if command is None:
                 self._audit(options)
             else:
-                self._tell(options, *findings.run(command, options))
+                Voice(self.stdout, self.stderr, options["format"]).say(*findings.run(command, options))
         except Error as error:
             raise CommandError(f"a database does not answer: {error}") from error
 
@@ -40,10 +37,4 @@ class Command(BaseCommand):
         found = auditing.audit(options)
         self.stdout.writelines(f"{line}\n" for line in auditing.told(found, options["format"]))
         if not found.ok:
-            sys.exit(VIOLATED)
-
-    def _tell(self, options: dict[str, Any], value: Any, as_tables: list[Any]) -> None:
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
-        else:
-            tables.show(as_tables, self.stdout)
+            sys.exit(Exit.SOME_FAILED)
