@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from celery.events.dispatcher import EventDispatcher
 from celery.worker.request import Request
 
 from orchestration.boundaries import Boundary, cross
@@ -44,6 +43,6 @@ class GoneOn:
             eventer.send(event, uuid=self.id, **fields)
 
 
-def are_told(eventer: EventDispatcher | None) -> bool:
+def are_told(eventer: Any) -> bool:
     """Whether it sends what becomes of tasks: without `-E` it is there all the same, for what becomes of workers."""
     return bool(eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups))

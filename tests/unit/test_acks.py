@@ -1,6 +1,7 @@
 """Whether anybody hears what becomes of tasks."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from celery.worker.consumer.events import Events
@@ -10,7 +11,7 @@ from orchestration.acks import are_told
 
 @pytest.mark.parametrize("watched", [True, False], ids=["with -E", "without"])
 def test_events_of_tasks_are_sent_by_workers_that_were_told_to(watched: bool):
-    step = Events(SimpleNamespace(), task_events=watched)
+    step: Any = Events(SimpleNamespace(), task_events=watched)
 
     assert are_told(SimpleNamespace(enabled=step.send_events, groups=step.groups)) is watched
 
