@@ -75,7 +75,11 @@ class SagaInstance(models.Model):
 
     class Meta:
         verbose_name = "saga"
-        permissions = tuple((f"{action}_saga", f"Can {action} a saga") for action in Action)
+        permissions = (
+            *((f"{action}_saga", f"Can {action} a saga") for action in Action),
+            ("operate_breakers", "Can open and close breakers"),
+            ("handle_dead_letters", "Can send dead letters again, and discard them"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("customer_id", "idempotency_key"), name="saga_one_per_customer_and_idempotency_key"

@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 
+VIEW_SAGAS = "orchestration.view_sagainstance"
+
 
 def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)  # type: ignore[union-attr]
@@ -31,6 +33,9 @@ UNFOLD = {
                 "items": [
                     {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index")},
                     _model("Sagas", "account_tree", "orchestration", "sagainstance"),
+                    _page("Dead letters", "drafts", "operations:dead-letters", VIEW_SAGAS),
+                    _page("Breakers", "electrical_services", "operations:breakers", VIEW_SAGAS),
+                    _page("Audit findings", "fact_check", "operations:findings", "orchestration.view_auditfinding"),
                 ],
             },
             {

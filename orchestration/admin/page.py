@@ -16,6 +16,7 @@ from orchestration.admin.buttons import buttons_for
 from orchestration.admin.rows import rows_of
 from orchestration.case import Case
 from orchestration.insight.status import attempt_of, status_of, step_of
+from orchestration.insight.why import why_of
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -86,6 +87,7 @@ def page_of(case: Case, entries: list[OperatorLogEntry], request: HttpRequest, *
         "instance": instance,
         "status": status_of(instance).value,
         "attempt": _attempt(instance, now),
+        "why": why_of(case, now=now),
         "buttons": buttons_for(case, request.user),
         "steps": None if case.steps is None else [_step(step, case, urls, now) for step in case.steps],
         "ledgers": {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -64,4 +65,6 @@ def _cell(row: Model, name: str, options: Any) -> str:
     field, _, value = lookup_field(name, row, options)
     if value is None or value == "":
         return wording.NOTHING
+    if isinstance(value, datetime):
+        return wording.moment(value)
     return str(display_for_field(value, field, "")) if field else str(value)

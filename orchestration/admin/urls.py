@@ -2,13 +2,24 @@
 
 from django.urls import path
 
-from orchestration.admin import acting, entries
+from orchestration.admin import acting, entries, findings, machinery, tiles
 
 app_name = "operations"
 
 urlpatterns = [
+    path("tiles/<slug:name>/", tiles.tile, name="tile"),
     path("sagas/<uuid:saga_id>/<slug:name>/", acting.act, name="act"),
     path("log/<int:entry_id>/", entries.entry, name="entry"),
     path("log/<int:entry_id>/observed/", entries.observed, name="observed"),
     path("log/<int:entry_id>/standing/", entries.standing, name="standing"),
+    path("breakers/", machinery.breakers, name="breakers"),
+    path("breakers/<str:name>/open/", machinery.open_breaker, name="breaker-open"),
+    path("breakers/<str:name>/close/", machinery.close_breaker, name="breaker-close"),
+    path("dead-letters/", machinery.dead_letters, name="dead-letters"),
+    path("dead-letters/<slug:letter_id>/send/", machinery.send_again, name="letter-send"),
+    path("dead-letters/<slug:letter_id>/discard/", machinery.discard, name="letter-discard"),
+    path("findings/", findings.findings, name="findings"),
+    path("findings/<int:finding_id>/", findings.finding, name="finding"),
+    path("findings/<int:finding_id>/apply/", findings.apply, name="finding-apply"),
+    path("findings/<int:finding_id>/accept/", findings.accept, name="finding-accept"),
 ]

@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.apps import apps
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from orchestration import wording
-from orchestration.participant.admin import IS_UNFOLD
 
 register = template.Library()
 
@@ -17,7 +17,15 @@ register = template.Library()
 @register.simple_tag
 def is_unfold() -> bool:
     """Whether the frame is Unfold's, which has a sidebar and htmx of its own."""
-    return IS_UNFOLD
+    return apps.is_installed("unfold")
+
+
+@register.simple_tag
+def tiles() -> list[tuple[str, Any]]:
+    """The dashboard's tiles, by name."""
+    from orchestration.admin.tiles import TILES  # the admin's classes render templates when they are made
+
+    return list(TILES.items())
 
 
 @register.filter

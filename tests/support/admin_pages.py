@@ -23,8 +23,14 @@ def opened(username: str) -> dict[str, int]:
 
 
 def _addresses(request: HttpRequest) -> Iterator[str]:
+    from orchestration.admin.tiles import TILES
+
     yield reverse("admin:index")
     yield reverse("admin:password_change")
+    for name in ("breakers", "dead-letters", "findings"):
+        yield reverse(f"operations:{name}")
+    for name in TILES:
+        yield reverse("operations:tile", args=[name])
     for model, options in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield reverse(f"{name}_changelist")

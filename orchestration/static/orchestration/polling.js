@@ -11,6 +11,19 @@
       document.body.dispatchEvent(new CustomEvent("looked-at"));
     }
   });
+  ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach(function (kind) {
+    document.addEventListener(kind, function (event) {
+      if (!event.target.hasAttribute("data-polled")) {
+        return;
+      }
+      var status = event.detail.xhr && event.detail.xhr.status;
+      var told = document.createElement("p");
+      told.className = "ops-down";
+      told.setAttribute("role", "alert");
+      told.textContent = "It cannot be loaded: " + (status ? "the server answered " + status : "the server does not answer") + ".";
+      event.target.replaceChildren(told);
+    });
+  });
   document.addEventListener("change", function (event) {
     if (!event.target.matches("[data-checks-all]")) {
       return;

@@ -32,12 +32,14 @@ def row_of(operator: Operator, saga_id: UUID) -> str:
 def test_a_failing_saga_shows_step_next_try_and_last_error(operator: Operator, situations: Situations) -> None:
     saga_id = situations.failing("authorise_payment", tries=3)
     row = row_of(operator, saga_id)
-    assert re.match(rf"{saga_id} retrying authorise_payment attempt 4, next (in \d+ s|now) GatewayTimeout ", row)
+    assert re.match(
+        rf"{saga_id} order \S+ retrying authorise_payment attempt 4, next (in \d+ s|now) GatewayTimeout ", row
+    )
 
 
 def test_a_parked_saga_says_so(operator: Operator, situations: Situations) -> None:
     saga_id = situations.parked_after_pivot()
-    assert row_of(operator, saga_id).startswith(f"{saga_id} parked capture_payment GatewayTimeout ")
+    assert re.match(rf"{saga_id} order \S+ parked capture_payment GatewayTimeout ", row_of(operator, saga_id))
 
 
 def test_a_saga_without_a_failed_try_says_why_it_gave_up(operator: Operator, situations: Situations) -> None:

@@ -1,0 +1,92 @@
+"""What audits found: each finding with the repair that is proposed, which a person applies or does without."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from orchestration.admin.machinery import Word as Said
+from orchestration.admin.shell import actor_of, for_operators, page
+from orchestration.auditing import applying, reading
+from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
+from orchestration.auditing.values import CannotAudit, Repair
+
+VIEW, APPLY, ACCEPT = (f"orchestration.{name}" for name in ("view_auditfinding", "apply_repair", "accept_finding"))
+LISTED = 200
+
+
+@for_operators(VIEW)
+def findings(request: HttpRequest) -> HttpResponse:
+    """What is open, how audits stand, and with `?gone` also what is gone."""
+    found = reading.findings() if "gone" in request.GET else reading.open_findings()
+    standing = reading.standing(now=datetime.now(UTC))
+    return page(request, "operations/findings.html", "Audit findings", findings=found[:LISTED], standing=standing)
+
+
+@for_operators(VIEW)
+def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
+    """One finding, and what its repair would be asked with."""
+    repair, why_not = _proposal(finding_id)
+    user: Any = request.user
+    return page(
+        request,
+        "operations/finding.html",
+        f"Finding {finding_id}",
+        finding=applying.find(finding_id),
+        repair=repair,
+        why_not=why_not,
+        may_apply=user.has_perm(APPLY),
+        may_accept=user.has_perm(ACCEPT),
+    )
+
+
+@require_POST
+@for_operators(APPLY)
+def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
+    """Start the proposed repair, once."""
+
+    def act(word: Word) -> str:
+        applied = applying.apply(finding_id, word, now=datetime.now(UTC))
+        started = "is started" if applied.started else "had been started before"
+        return f"Its repair {started}: saga {applied.saga_id}."
+
+    return _done(request, finding_id, act)
+
+
+@require_POST
+@for_operators(ACCEPT)
+def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
+    """Have it on record as one that may stay."""
+
+    def act(word: Word) -> str:
+        found = applying.accept(finding_id, word, now=datetime.now(UTC))
+        return f"It is accepted, by {found.accepted_by}: {found.accepted_reason}"
+
+    return _done(request, finding_id, act)
+
+
+def _proposal(finding_id: int) -> tuple[Repair | None, str]:
+    try:
+        return applying.proposal(finding_id)[1], ""
+    except NoSuchFinding as error:
+        raise Http404(str(error)) from error
+    except NotApplicable as error:
+        return None, str(error)
+
+
+def _done(request: HttpRequest, finding_id: int, act: Callable[[Word], str]) -> HttpResponse:
+    said = Said(request.POST)
+    if not said.is_valid():
+        messages.error(request, "Nothing was done: a reason is needed.")
+    else:
+        try:
+            messages.success(request, act(Word(actor_of(request).name, said.cleaned_data["reason"])))
+        except NoSuchFinding as error:
+            raise Http404(str(error)) from error
+        except (NotApplicable, CannotAudit) as error:
+            messages.error(request, f"Nothing was done: {error}")
+    return HttpResponseRedirect(reverse("operations:finding", args=[finding_id]))

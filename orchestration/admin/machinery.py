@@ -1,0 +1,115 @@
+"""Breakers and dead letters: looked at, and acted on with a reason."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+from redis.exceptions import RedisError
+
+from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, page
+from orchestration.insight import breakers as insight_breakers
+from orchestration.insight import dead_letters as insight_letters
+from orchestration.insight.breakers import NoSuchBreaker
+from orchestration.insight.dead_letters import DeadLetter, NoSuchLetter
+from orchestration.insight.reading import Unavailable
+from orchestration.operations.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
+
+
+class Word(forms.Form):
+    """What somebody says who acts on a part of the machinery."""
+
+    reason = forms.CharField()
+    minutes = forms.FloatField(required=False, min_value=0)
+
+
+@for_operators(VIEW_SAGAS)
+def breakers(request: HttpRequest) -> HttpResponse:
+    """Every breaker as it is now."""
+    found = insight_breakers.breakers(now=datetime.now(UTC))
+    may = request.user.has_perm(OPERATE_BREAKERS)  # type: ignore[union-attr]
+    return page(request, "operations/breakers.html", "Breakers", breakers=found, may=may, **_down(found))
+
+
+@require_POST
+@for_operators(OPERATE_BREAKERS)
+def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
+    """Have nobody call the other side for some minutes."""
+
+    def act(word: Word, by: str) -> str:
+        minutes = word.cleaned_data["minutes"]
+        until = datetime.now(UTC) + timedelta(minutes=minutes) if minutes else None
+        insight_breakers.open_breaker(name, until=until, by=by, reason=word.cleaned_data["reason"])
+        return f"{name} is open."
+
+    return _done(request, "operations:breakers", act)
+
+
+@require_POST
+@for_operators(OPERATE_BREAKERS)
+def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
+    """Have everybody call the other side again."""
+
+    def act(word: Word, by: str) -> str:
+        insight_breakers.close_breaker(name, by=by, reason=word.cleaned_data["reason"])
+        return f"{name} is closed."
+
+    return _done(request, "operations:breakers", act)
+
+
+@for_operators(VIEW_SAGAS)
+def dead_letters(request: HttpRequest) -> HttpResponse:
+    """Messages that nobody could carry out."""
+    heap = insight_letters.dead_letters()
+    may = request.user.has_perm(HANDLE_DEAD_LETTERS)  # type: ignore[union-attr]
+    return page(request, "operations/dead_letters.html", "Dead letters", heap=heap, may=may, **_down(heap))
+
+
+@require_POST
+@for_operators(HANDLE_DEAD_LETTERS)
+def send_again(request: HttpRequest, letter_id: str) -> HttpResponse:
+    """Put one back into the queue where it died."""
+    return _with_letter(request, letter_id, insight_letters.send_again, "is sent again to")
+
+
+@require_POST
+@for_operators(HANDLE_DEAD_LETTERS)
+def discard(request: HttpRequest, letter_id: str) -> HttpResponse:
+    """Throw one away."""
+    return _with_letter(request, letter_id, insight_letters.discard, "is discarded; it had died in")
+
+
+def _with_letter(
+    request: HttpRequest, letter_id: str, do: Callable[..., DeadLetter | Unavailable], came_of_it: str
+) -> HttpResponse:
+    def act(word: Word, by: str) -> str:
+        letter = do(letter_id, by=by, reason=word.cleaned_data["reason"])
+        if isinstance(letter, Unavailable):
+            raise NotDone(letter.why)
+        return f"{letter.task or 'The message'} {came_of_it} {letter.queue or 'an unknown queue'}."
+
+    return _done(request, "operations:dead-letters", act)
+
+
+class NotDone(Exception):
+    """Nothing was done; the message says why."""
+
+
+def _done(request: HttpRequest, route: str, act: Callable[[Word, str], str]) -> HttpResponse:
+    """Do it if a reason is given, say what came of it, and show the page again."""
+    word = Word(request.POST)
+    if not word.is_valid():
+        messages.error(request, "Nothing was done: a reason is needed.")
+        return HttpResponseRedirect(reverse(route))
+    try:
+        messages.success(request, act(word, actor_of(request).name))
+    except (NotDone, NoSuchBreaker, NoSuchLetter, RedisError) as error:
+        messages.error(request, f"Nothing was done: {error}")
+    return HttpResponseRedirect(reverse(route))
+
+
+def _down(found: object) -> dict[str, str]:
+    return {"down": found.why} if isinstance(found, Unavailable) else {}

@@ -1,0 +1,100 @@
+"""The dashboard's tiles: each reads one source, asks for itself anew, and says so when its source is down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+
+from orchestration.admin.filters import parameters_of
+from orchestration.admin.shell import VIEW_SAGAS, for_operators, fragment
+from orchestration.auditing import reading as audits
+from orchestration.insight import breakers, paging, queues
+from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
+from orchestration.insight.reading import Unavailable, read
+from orchestration.insight.status import attempt_of, status_of, step_of
+
+STUCK_LISTED = 8
+BOOKS = "the database of orchestration"
+
+Found = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One part of the dashboard; `look` gives what its template shows, or why its source says nothing."""
+
+    title: str
+    every_seconds: int
+    look: Callable[[datetime], Found | Unavailable]
+    is_wide: bool = False
+
+
+@for_operators(VIEW_SAGAS)
+def tile(request: HttpRequest, name: str) -> HttpResponse:
+    """What a tile shows now."""
+    if name not in TILES:
+        raise Http404(f"there is no tile {name}")
+    shown = TILES[name].look(datetime.now(UTC))
+    found = {"down": shown.why} if isinstance(shown, Unavailable) else shown
+    return fragment(request, "operations/tile.html", name=name, body=f"operations/tiles/{name}.html", **found)
+
+
+def _lists(now: datetime) -> Found | Unavailable:
+    def ask() -> Found:
+        counts = paging.preset_counts(now=now)
+        return {
+            "lists": [(name, parameters_of(preset), counts[name]) for name, preset in paging.presets(now=now).items()]
+        }
+
+    return read(BOOKS, ask)
+
+
+def _stuck(now: datetime) -> Found | Unavailable:
+    def ask() -> Found:
+        wanted = Wanted(stuck_for=STUCK_AFTER)
+        oldest = matching(wanted, now=now).reverse()[:STUCK_LISTED]
+        return {"query": parameters_of(wanted), "sagas": [_stuck_one(saga, now) for saga in oldest]}
+
+    return read(BOOKS, ask)
+
+
+def _stuck_one(saga: Any, now: datetime) -> Found:
+    attempt = attempt_of(saga)
+    return {
+        "pk": saga.pk,
+        "status": status_of(saga).value,
+        "step": step_of(saga),
+        "attempt": attempt.said(now) if attempt else "",
+        "moved_at": saga.changed_at,
+        "error": saga.last_error,
+    }
+
+
+def _breakers(now: datetime) -> Found | Unavailable:
+    found = breakers.breakers(now=now)
+    return found if isinstance(found, Unavailable) else {"breakers": found}
+
+
+def _queues(now: datetime) -> Found | Unavailable:
+    found = queues.every_queue()
+    if isinstance(found, Unavailable):
+        return found
+    dead = settings.TOPOLOGY.dead_letter_queue.name
+    return {"queues": [queue for name, queue in found.items() if name != dead], "dead": found[dead]}
+
+
+def _audits(now: datetime) -> Found | Unavailable:
+    return read(BOOKS, lambda: {"standing": audits.standing(now=now)})
+
+
+TILES: Mapping[str, Tile] = {
+    "lists": Tile("Sagas", 5, _lists),
+    "stuck": Tile("Stuck", 5, _stuck, is_wide=True),
+    "breakers": Tile("Breakers", 5, _breakers),
+    "queues": Tile("Queues", 5, _queues),
+    "audits": Tile("Audit", 30, _audits),
+}
+"""By name, in the order in which they are shown."""

@@ -1,0 +1,171 @@
+"""Breakers, dead letters, findings and the dashboard's tiles: who may act, why a reason is needed, and what is down."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError
+from django.test import Client
+
+from config import env
+from orchestration.admin import tiles
+from orchestration.insight import breakers as insight_breakers
+from orchestration.insight import paging
+from orchestration.models import AuditFinding
+from orchestration.participant.breaker_record import Keys, connect
+from tests.integration.admin.conftest import Operator
+from tests.integration.admin.situations import Situations
+from tests.support.broker import channel, dead_letters, talking_to
+
+pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
+
+AT = "/admin/operations"
+WHY = {"reason": "the gateway is down for an hour"}
+
+
+@pytest.fixture
+def breaker() -> Any:
+    """One of this process, closed again afterwards."""
+    _, found = insight_breakers._breakers()[0]
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def dead_letter(workforce: Any) -> Any:
+    """One message that nobody could carry out, about no saga."""
+    queue = settings.TOPOLOGY.dead_letter_queue.name
+    with channel() as opened:
+        death = [{"queue": settings.TOPOLOGY.name("payments"), "reason": "rejected"}]
+        message = opened.prepare_message(b"not JSON", headers={"task": "payments.no_such", "x-death": death})
+        opened.basic_publish(message, routing_key=queue)
+    yield queue
+    with channel() as opened:
+        opened.queue_purge(queue)
+        opened.queue_purge(settings.TOPOLOGY.name("payments"))
+
+
+@pytest.fixture
+def finding() -> AuditFinding:
+    now = datetime.now(UTC)
+    seen = {"first_seen_at": now, "opened_at": now, "last_seen_at": now}
+    return AuditFinding.objects.create(
+        fingerprint="a", invariant="A1", message="MUG-01 has reserved 3, live are 2", advice="Count it.", **seen
+    )
+
+
+def said(client: Client, url: str) -> str:
+    """What a page says, without markup."""
+    return " ".join(re.sub(r"<[^>]*>", " ", client.get(url).content.decode()).split())
+
+
+def messages_of(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("breakers/payments.gateway/open/", "breakers/payments.gateway/close/"),
+        *("dead-letters/0123/send/", "dead-letters/0123/discard/"),
+        *("findings/1/apply/", "findings/1/accept/"),
+    ],
+)
+def test_nobody_acts_on_the_machinery_without_its_permission(path: str, hire: Callable[..., Operator]) -> None:
+    client = hire("view_sagainstance", "view_auditfinding").client
+    assert client.post(f"{AT}/{path}", WHY).status_code == 403
+    assert Client().post(f"{AT}/{path}", WHY)["Location"].startswith("/admin/login/")
+
+
+def test_a_breaker_is_opened_and_closed_for_a_reason(hire: Callable[..., Operator], breaker: Any) -> None:
+    client = hire("view_sagainstance", "operate_breakers").client
+    opened = client.post(f"{AT}/breakers/{breaker.name}/open/", WHY | {"minutes": "60"}, follow=True)
+    assert messages_of(opened) == [f"{breaker.name} is open."]
+    assert f"{breaker.name} open" in said(client, f"{AT}/tiles/breakers/")
+    closed = client.post(f"{AT}/breakers/{breaker.name}/close/", WHY, follow=True)
+    assert messages_of(closed) == [f"{breaker.name} is closed."]
+    assert f"{breaker.name} closed" in said(client, f"{AT}/tiles/breakers/")
+
+
+def test_nothing_is_done_to_a_breaker_without_a_reason(hire: Callable[..., Operator], breaker: Any) -> None:
+    client = hire("view_sagainstance", "operate_breakers").client
+    answer = client.post(f"{AT}/breakers/{breaker.name}/open/", follow=True)
+    assert messages_of(answer) == ["Nothing was done: a reason is needed."]
+    assert breaker.look_closely().open_until is None
+
+
+@pytest.mark.parametrize("word", ["discard", "send"])
+def test_a_dead_letter_is_looked_at_and_done_with(word: str, hire: Callable[..., Operator], dead_letter: str) -> None:
+    client = hire("view_sagainstance", "handle_dead_letters").client
+    (letter,) = client.get(f"{AT}/dead-letters/").context["heap"].letters
+    assert "payments.no_such rejected" in said(client, f"{AT}/dead-letters/")
+    assert messages_of(client.post(f"{AT}/dead-letters/{letter.id}/{word}/", follow=True)) == [
+        "Nothing was done: a reason is needed."
+    ]
+    assert dead_letters() == 1
+    client.post(f"{AT}/dead-letters/{letter.id}/{word}/", WHY)
+    assert dead_letters() == 0
+    late = client.post(f"{AT}/dead-letters/{letter.id}/{word}/", WHY, follow=True)
+    assert messages_of(late)[-1].startswith("Nothing was done: ")
+
+
+def test_a_finding_is_accepted_by_the_first_word(hire: Callable[..., Operator], finding: AuditFinding) -> None:
+    client = hire("view_sagainstance", "view_auditfinding", "accept_finding").client
+    assert "MUG-01 has reserved 3" in said(client, f"{AT}/findings/")
+    assert "There is none to apply: no saga can put it right. Count it." in said(client, f"{AT}/findings/{finding.pk}/")
+    for reason in ("counted by hand", "another"):
+        client.post(f"{AT}/findings/{finding.pk}/accept/", {"reason": reason})
+    finding.refresh_from_db()
+    assert (finding.accepted_by, finding.accepted_reason) == ("operator", "counted by hand")
+    assert "0 open findings, 1 accepted" in said(client, f"{AT}/tiles/audits/")
+
+
+def test_a_finding_that_is_not_there_is_not_found(hire: Callable[..., Operator]) -> None:
+    client = hire("view_auditfinding", "accept_finding", "apply_repair").client
+    answers = [
+        client.get(f"{AT}/findings/1/"),
+        *(client.post(f"{AT}/findings/1/{w}/", WHY) for w in ("apply", "accept")),
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+
+
+@pytest.mark.parametrize("name", tiles.TILES)
+def test_a_tile_is_for_operators_only(name: str, hire: Callable[..., Operator]) -> None:
+    assert hire().client.get(f"{AT}/tiles/{name}/").status_code == 403
+
+
+def test_the_stuck_tile_leads_to_what_does_not_move(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.parked_after_pivot()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    type(situations.shop.saga(saga_id)).objects.update(changed_at=long_ago, created_at=long_ago)
+    tile = operator.client.get(f"{AT}/tiles/stuck/").content.decode()
+    assert f"/admin/orchestration/sagainstance/{saga_id}/change/" in tile
+
+
+def test_a_tile_whose_database_is_away_says_so(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_: Any) -> None:
+        raise DatabaseError("connection refused")
+
+    monkeypatch.setattr(paging, "preset_counts", away)
+    expected = "the database of orchestration does not answer: connection refused"
+    assert said(operator.client, f"{AT}/tiles/lists/") == expected
+
+
+def down_at(operator: Operator, source: str) -> set[str]:
+    """Tiles that say that the source does not answer."""
+    return {name for name in tiles.TILES if f"{source} does not answer" in said(operator.client, f"{AT}/tiles/{name}/")}
+
+
+def test_without_redis_only_the_breakers_are_unknown(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _, breaker in insight_breakers._breakers():
+        silent = Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0"))
+        monkeypatch.setattr(breaker._record, "keys", silent)
+    assert down_at(operator, "Redis") == {"breakers"}
+
+
+def test_without_the_broker_only_the_queues_are_unknown(operator: Operator) -> None:
+    with talking_to("amqp://guest:guest@127.0.0.1:1//"):
+        assert down_at(operator, "RabbitMQ") == {"queues"}

@@ -1,0 +1,35 @@
+"""A browser for tests: Debian's Chromium, driven by Playwright, which downloads nothing."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+SHOTS = os.environ.get("SCREENSHOTS", "")
+"""The folder that screenshots go to; without one none is taken."""
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Chromium without a window.
+
+    :raises pytest.fail: when it is not installed.
+    """
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.fail("the browser tests need Chromium: apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep what the page shows, whole, as a picture of that name; a no-op unless somebody wants pictures."""
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
