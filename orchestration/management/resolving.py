@@ -10,20 +10,26 @@ from rich.table import Table
 
 from orchestration import selectors
 from orchestration.management import resuming
-from orchestration.management.resuming import Resumption, Word
 from orchestration.models import SagaInstance
-from orchestration.participant import resolving
+from orchestration.operations import ledgers
+from orchestration.operations.ledgers import NotConcluded
+from orchestration.operations.performing import carry_out
+from orchestration.operations.values import Action, Actor, Ask, Code, Via, WhyNot
 from orchestration.participant.ledger import Status
-from orchestration.participant.participant import participant_of, participants
-from orchestration.participant.resolving import Grounds, NoSuchRow, NotResolved, Outcome, Resolved, Statement
-from orchestration.participant.settling import commands_outside
+from orchestration.participant.participant import participants
+from orchestration.participant.resolving import Resolved
+from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.redaction import redacted
-from orchestration.saga import Saga
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.standing import known_steps
 
 ERROR, NOTHING_MATCHED, REFUSED = 1, 3, 5
 """Exit codes."""
+_CODES = {
+    Code.UNKNOWN_DEFINITION: ERROR,
+    Code.NO_SUCH_STEP: NOTHING_MATCHED,
+    Code.NO_SUCH_ROW: NOTHING_MATCHED,
+}
 
 HELP = """
 Settle a step whose outcome nobody knows (its ledger row is started or undoing), and have the saga go on.
@@ -42,12 +48,12 @@ After the pivot not-done cannot be said, for the step is owed: do it by hand, th
 
 @dataclass(frozen=True)
 class Resolution:
-    """What became of the row, and of the saga that was to go on; None when it was only rehearsed."""
+    """What became of the row, and of the saga that was to go on; empty when it was only rehearsed."""
 
     instance: SagaInstance
     step: str
     resolved: Resolved
-    resumption: Resumption | None
+    saga: str = ""
 
 
 def description() -> str:
@@ -73,20 +79,12 @@ def resolve(options: dict[str, Any]) -> Resolution:
     instance = selectors.saga(options["id"])
     if instance is None:
         raise CommandError(f"there is no saga {options['id']}", returncode=NOTHING_MATCHED)
-    saga, statement = _definition_of(instance), _statement(options)
-    step, rehearsed = options["step"], options["dry_run"]
-    if step not in saga.by_name:
-        raise CommandError(f"{saga.name} has no step {step}", returncode=NOTHING_MATCHED)
-    if statement.outcome is Outcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
-        raise CommandError(f"{step} is owed after the pivot: do it by hand, then say done", returncode=REFUSED)
-    participant = participant_of(saga.by_name[step].action.service)
-    try:
-        resolved = resolving.resolve(participant, instance.pk, step, statement, rehearsed=rehearsed)
-    except NoSuchRow as error:
-        raise CommandError(str(error), returncode=NOTHING_MATCHED) from error
-    except NotResolved as error:
-        raise CommandError(str(error), returncode=REFUSED) from error
-    return Resolution(instance, step, resolved, None if rehearsed else _resume(instance, step, statement))
+    if options["dry_run"]:
+        return Resolution(instance, options["step"], _rehearsed(instance, _ask(options)))
+    made = carry_out(instance.pk, _ask(options))
+    if made.row is None:
+        raise _refused(WhyNot(Code(made.entry.code), made.entry.detail))
+    return Resolution(instance, options["step"], made.row, resuming.outcome_of(instance.pk).outcome)
 
 
 def shown(made: Resolution) -> dict[str, Any]:
@@ -99,45 +97,53 @@ def shown(made: Resolution) -> dict[str, Any]:
         "status": resolved.status,
         "answer": redacted(resolved.answer, definition=definition),
         "refusal": resolved.refusal,
-        "saga": made.resumption.outcome if made.resumption else None,
-        "dry_run": made.resumption is None,
+        "saga": made.saga or None,
+        "dry_run": not made.saga,
     }
 
 
 def as_table(made: Resolution) -> Table:
     """The resolution as a table."""
     table = Table("id", "step", "was", "is", "saga", box=None, pad_edge=False)
-    saga = made.resumption.outcome if made.resumption else "nothing was changed: --dry-run"
+    saga = made.saga or "nothing was changed: --dry-run"
     table.add_row(str(made.instance.pk), made.step, made.resolved.was, made.resolved.status, saga)
     return table
 
 
 def _facts_wanted() -> Iterator[str]:
     for participant in participants().values():
-        for (status, step), (_, work) in commands_outside(participant).items():
+        for (status, step), wanted in ledgers.facts_told(participant).items():
             said = Outcome.DONE if status == Status.STARTED else Outcome.UNDONE
-            if work.told is not None:
-                yield f"  {step} {said} wants {resolving.wanted(work.told)}"
+            yield f"  {step} {said} wants {wanted}"
 
 
-def _definition_of(instance: SagaInstance) -> Saga:
+def _rehearsed(instance: SagaInstance, ask: Ask) -> Resolved:
     try:
-        return definition_of(instance.definition)
+        saga = definition_of(instance.definition)
     except UnknownDefinition as error:
-        raise CommandError(str(error), returncode=ERROR) from error
+        raise _refused(WhyNot(Code.UNKNOWN_DEFINITION, str(error))) from error
+    if ask.step not in saga.by_name:
+        raise _refused(WhyNot(Code.NO_SUCH_STEP, f"{saga.name} has no step {ask.step}."))
+    try:
+        return ledgers.conclude(instance, saga, ask, rehearsed=True).row
+    except NotConcluded as error:
+        raise _refused(error.why) from error
 
 
-def _statement(options: dict[str, Any]) -> Statement:
-    grounds = Grounds(by=options["by"], reason=options["reason"], evidence=options["evidence"])
-    return Statement(Outcome(options["outcome"]), grounds, dict(options["facts"]))
+def _refused(why: WhyNot) -> CommandError:
+    return CommandError(why.sentence, returncode=_CODES.get(why.code, REFUSED))
 
 
-def _resume(instance: SagaInstance, step: str, statement: Statement) -> Resumption:
-    """Have it go on, and log why: to the saga a resolution is nothing but a try that finds a definite row."""
-    grounds = statement.grounds
-    reason = f"{step} resolved as {statement.outcome}: {grounds.reason}; evidence: {grounds.evidence}"
-    [resumption] = resuming.resume([instance.pk], Word(by=grounds.by, reason=reason))
-    return resumption
+def _ask(options: dict[str, Any]) -> Ask:
+    outcome, facts = Outcome(options["outcome"]), dict(options["facts"])
+    return Ask(
+        Action.RESOLVE,
+        Actor(options["by"], None, Via.COMMAND),
+        options["reason"],
+        step=options["step"],
+        statement=Statement(outcome, Grounds(options["by"], options["reason"], options["evidence"]), facts),
+        evidence=options["evidence"],
+    )
 
 
 def _fact(text: str) -> tuple[str, str]:

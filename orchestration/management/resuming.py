@@ -53,6 +53,17 @@ def _resume(saga_id: UUID, word: Word) -> Resumption:
         return Resumption(saga_id, Outcome.UNKNOWN, str(error))
     except UnknownDefinition as error:
         return Resumption(saga_id, Outcome.FAILED, str(error))
+    return _resumption(instance)
+
+
+def outcome_of(saga_id: UUID) -> Resumption:
+    """What has become of a saga that was to be resumed."""
+    instance = selectors.saga(saga_id)
+    return _resumption(instance) if instance else Resumption(saga_id, Outcome.UNKNOWN)
+
+
+def _resumption(instance: SagaInstance) -> Resumption:
+    saga_id = UUID(str(instance.pk))
     if instance.phase in ENDED:
         return Resumption(saga_id, Outcome.ENDED, instance.phase)
     return Resumption(saga_id, Outcome.RESUMED if _was_sent(instance) else Outcome.NOT_SENT, instance.phase)

@@ -10,7 +10,7 @@ from orchestration.contracts.command import Action as StepAction
 from orchestration.contracts.command import Compensation, field_types
 from orchestration.models import SagaInstance
 from orchestration.operations.judging import undoes
-from orchestration.operations.values import Action, Ask
+from orchestration.operations.values import Action, Ask, Code, WhyNot
 from orchestration.participant import resolving, settled_outside
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant, participant_of
@@ -18,11 +18,19 @@ from orchestration.participant.resolving import NoSuchRow, NotResolved, Resolved
 from orchestration.participant.rows import Call
 from orchestration.participant.settled_outside import Settlement
 from orchestration.participant.settling import commands_outside
-from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.participant.statement import Grounds, Outcome
 from orchestration.saga import Saga
 from orchestration.snapshot import state_of
 
 ON_LEDGERS = frozenset({Action.RESOLVE, Action.SETTLE})
+
+
+class NotConcluded(Exception):
+    """The ledger row stays as it is."""
+
+    def __init__(self, why: WhyNot) -> None:
+        super().__init__(why.sentence)
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -40,14 +48,16 @@ class Concluded:
 def conclude(instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False) -> Concluded:
     """Conclude the step's ledger row as the person says; with `rehearsed` see that it could be, and change nothing.
 
-    :raises NotResolved: when it cannot be so.
+    :raises NotConcluded: when it cannot be so.
     """
     try:
         if ask.action is Action.SETTLE:
             return _settle(instance, saga, ask, rehearsed)
         return _resolve(instance, saga, ask, rehearsed)
     except NoSuchRow as error:
-        raise NotResolved(str(error)) from error
+        raise NotConcluded(WhyNot(Code.NO_SUCH_ROW, str(error))) from error
+    except NotResolved as error:
+        raise NotConcluded(WhyNot(Code.NOT_RESOLVED, str(error))) from error
 
 
 def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
@@ -145,6 +155,3 @@ def _grounds(ask: Ask) -> Grounds:
 
 def _id(instance: SagaInstance) -> UUID:
     return UUID(str(instance.pk))
-
-
-__all__ = ("ON_LEDGERS", "Concluded", "NotResolved", "Statement", "conclude", "facts_told", "facts_wanted")

@@ -1,7 +1,6 @@
 """An operator's action carried out: one compare-and-set, and what was asked and came of it in the same transaction."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,8 +12,9 @@ from orchestration.engine import ChangedMeanwhile, NoSuchSaga
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
 from orchestration.operations import ledgers
 from orchestration.operations.judging import event_of, foreseen, why_nothing
-from orchestration.operations.ledgers import NotResolved
+from orchestration.operations.ledgers import Concluded, NotConcluded
 from orchestration.operations.values import Action, Ask, Code, WhyNot
+from orchestration.participant.resolving import Resolved
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import state_of
 from orchestration.transitions import TooLate
@@ -31,11 +31,11 @@ class _Taken:
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """What was done to a ledger before the saga hears of it."""
+class Performed:
+    """The entry in the operator log, and what became of the step's ledger row where the action was on one."""
 
-    detail: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    entry: OperatorLogEntry
+    row: Resolved | None = None
 
 
 def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None, batch: Batch | None = None) -> OperatorLogEntry:
@@ -47,59 +47,55 @@ def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None, batch: Bat
 
     :raises NoSuchSaga: when there is none.
     """
+    return carry_out(saga_id, ask, expected_version=expected_version, batch=batch).entry
+
+
+def carry_out(saga_id: UUID, ask: Ask, *, expected_version: int | None = None, batch: Batch | None = None) -> Performed:
+    """Do the same as `perform`, and tell what became of the ledger row."""
     instance = _found(saga_id)
     try:
-        prepared = _prepare(instance, ask, expected_version)
-    except _Refused as refused:
-        return _write_down(ask, _Taken(instance, instance, why_not=refused.why), batch)
+        concluded = _prepare(instance, ask, expected_version)
+    except NotConcluded as error:
+        return Performed(_write_down(ask, _Taken(instance, instance, why_not=error.why), batch))
     with transaction.atomic(using=ALIAS):
-        return _write_down(ask, _let_happen(saga_id, ask, prepared, expected_version), batch)
+        entry = _write_down(ask, _let_happen(saga_id, ask, concluded, expected_version), batch)
+    return Performed(entry, concluded.row if concluded else None)
 
 
-class _Refused(Exception):
-    """It cannot be done."""
+def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None) -> Concluded | None:
+    """Do what is to be done to a ledger; None when the action is on the saga only.
 
-    def __init__(self, why: WhyNot) -> None:
-        self.why = why
-
-
-def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None) -> _Prepared | None:
-    """Do what is to be done to a ledger; None when the action is on the saga only."""
+    :raises NotConcluded: when it cannot be done, as the saga is now.
+    """
     if expected_version not in (None, instance.version):
-        raise _Refused(WhyNot(Code.CHANGED_MEANWHILE, ChangedMeanwhile.__doc__ or ""))
+        raise NotConcluded(WhyNot(Code.CHANGED_MEANWHILE, ChangedMeanwhile.__doc__ or ""))
     try:
         saga = definition_of(instance.definition)
     except UnknownDefinition as error:
-        raise _Refused(WhyNot(Code.UNKNOWN_DEFINITION, str(error))) from error
+        raise NotConcluded(WhyNot(Code.UNKNOWN_DEFINITION, str(error))) from error
     judged = foreseen(saga, state_of(instance), ask)
     if isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP):
-        raise _Refused(judged)
-    if ask.action not in ledgers.ON_LEDGERS:
-        return None
-    try:
-        concluded = ledgers.conclude(instance, saga, ask)
-    except NotResolved as error:
-        raise _Refused(WhyNot(Code.NOT_RESOLVED, str(error))) from error
-    return _Prepared(concluded.sentence, concluded.facts)
+        raise NotConcluded(judged)
+    return ledgers.conclude(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else None
 
 
-def _let_happen(saga_id: UUID, ask: Ask, prepared: _Prepared | None, expected_version: int | None) -> _Taken:
+def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_version: int | None) -> _Taken:
     """Let the saga hear of it, as it is by now: without `expected_version`, or once a ledger has changed."""
-    done = prepared or _Prepared()
+    detail, facts = (concluded.sentence, concluded.facts) if concluded else ("", {})
     while True:
         before = _found(saga_id)
-        version = before.version if prepared is not None or expected_version is None else expected_version
+        version = before.version if concluded or expected_version is None else expected_version
         try:
-            after = engine.apply(saga_id, event_of(ask), now=datetime.now(UTC), known=done.facts, version=version)
+            after = engine.apply(saga_id, event_of(ask), now=datetime.now(UTC), known=facts, version=version)
         except ChangedMeanwhile as error:
-            if version == expected_version and prepared is None:
-                return _Taken(before, before, why_not=WhyNot(Code.CHANGED_MEANWHILE, str(error)))
-            continue
+            if concluded or expected_version is None:
+                continue
+            return _Taken(before, before, why_not=WhyNot(Code.CHANGED_MEANWHILE, str(error)))
         except TooLate as error:
-            return _Taken(before, before, done.detail, WhyNot(Code.TOO_LATE, str(error)))
-        if after.version == before.version and prepared is None:
+            return _Taken(before, before, detail, WhyNot(Code.TOO_LATE, str(error)))
+        if after.version == before.version and concluded is None:
             return _Taken(before, before, why_not=why_nothing(state_of(before), ask))
-        return _Taken(before, after, done.detail)
+        return _Taken(before, after, detail)
 
 
 def _write_down(ask: Ask, taken: _Taken, batch: Batch | None) -> OperatorLogEntry:

@@ -8,7 +8,7 @@ from orchestration.engine import NoSuchSaga
 from orchestration.models import SagaInstance
 from orchestration.operations import ledgers, outlook
 from orchestration.operations.judging import foreseen
-from orchestration.operations.ledgers import Concluded, NotResolved
+from orchestration.operations.ledgers import Concluded, NotConcluded
 from orchestration.operations.moneys import Purse, effects, left_alone
 from orchestration.operations.values import Action, Ask, Code, Preview, WhyNot
 from orchestration.participant.participant import participant_of
@@ -41,8 +41,8 @@ def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
     wanted = ledgers.facts_wanted(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else ""
     try:
         concluded = _rehearsed(instance, saga, ask)
-    except NotResolved as error:
-        return _impossible(instance, WhyNot(Code.NOT_RESOLVED, str(error)), wanted)
+    except NotConcluded as error:
+        return _impossible(instance, error.why, wanted)
     decision = None if isinstance(judged, WhyNot) else judged
     return Preview(
         saga_id=instance.pk,

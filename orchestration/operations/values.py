@@ -60,6 +60,8 @@ class Code(StrEnum):
     NOT_PAUSED = "not_paused"
     NOT_PARKED = "not_parked"
     NO_SUCH_STEP = "no_such_step"
+    NO_SUCH_ROW = "no_such_row"
+    """The step's service remembers nothing of it."""
     NOT_RESOLVED = "not_resolved"
     """The step's ledger row, or the service's own rows, cannot be made so."""
     UNKNOWN_DEFINITION = "unknown_definition"
