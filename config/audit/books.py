@@ -6,11 +6,24 @@ from datetime import UTC, datetime
 from itertools import chain
 from uuid import UUID
 
-from config.audit import carrier, gateway, ledgers, orders, payments, repairs, saga_logs, sagas, shipments, stock
+from config.audit import (
+    carrier,
+    gateway,
+    ledgers,
+    orders,
+    payments,
+    repairs,
+    saga_logs,
+    sagas,
+    settled,
+    shipments,
+    stock,
+)
 from config.audit.ledgers import Remembered
 from config.audit.repairs import Repairs
 from config.audit.sagas import SagaFacts
 from config.audit.selection import EVERYTHING, Selection
+from config.audit.settled import Evidence
 from config.audit.snapshots import snapshot
 from inventory.models import Ledger as InventoryLedger
 from orchestration.models import ALIAS
@@ -63,6 +76,7 @@ class Books:
     repairs: Repairs = field(default_factory=Repairs)
     purged: frozenset[UUID] = frozenset()
     """Sagas that others mention and that were purged, and those purged while the books were read."""
+    settled: Evidence = field(default_factory=dict)
     are_whole: bool = True
     """Whether these are all sagas, so that sums over them mean something."""
 
@@ -96,6 +110,7 @@ def read(chosen: Selection = EVERYTHING) -> Books:
     with snapshot(ALIAS):
         known = sagas.read(chosen)
         logs = saga_logs.read(known, chosen)
+        evidence = settled.read(chosen)
     services = _read_services(chosen)
     accounts, parcels = _read_gateway(chosen), _read_carrier(chosen)
     mentioned = {saga_id for _, saga_ids in services.mentions() for saga_id in saga_ids if saga_id not in known}
@@ -104,7 +119,7 @@ def read(chosen: Selection = EVERYTHING) -> Books:
         newer = sagas.read_only(mentioned | outside)
         made = repairs.read(since=began_at)
         gone = sagas.read_purged(mentioned | outside, since=began_at)
-    return Books(known, newer, logs, services, accounts, parcels, made, gone, chosen.is_everything)
+    return Books(known, newer, logs, services, accounts, parcels, made, gone, evidence, chosen.is_everything)
 
 
 def _read_services(chosen: Selection) -> ServiceBooks:

@@ -44,6 +44,8 @@ class Findings:
     checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
     """How many things each invariant was held against."""
     violations: list[Violation] = field(default_factory=list)
+    accepted: list[tuple[Violation, str]] = field(default_factory=list)
+    """What is violated because a person settled a step outside, and their evidence."""
     not_made: list[str] = field(default_factory=list)
     """Checks that could not be made, and why."""
 
@@ -72,5 +74,6 @@ class Findings:
             "ok": self.ok,
             "checked": self.checked,
             "violations": [violation.as_json() for violation in self.violations],
+            "accepted": [{**violation.as_json(), "evidence": evidence} for violation, evidence in self.accepted],
             "not_made": self.not_made,
         }

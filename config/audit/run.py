@@ -5,7 +5,19 @@ from collections.abc import Collection
 from uuid import UUID
 
 from config.audit import books as reading
-from config.audit import carrier, compensations, effects, gateway, ledgers, money, orphans, outcomes, owners, stock
+from config.audit import (
+    carrier,
+    compensations,
+    effects,
+    gateway,
+    ledgers,
+    money,
+    orphans,
+    outcomes,
+    owners,
+    settled,
+    stock,
+)
 from config.audit.books import Books, ServiceBooks
 from config.audit.effects import Effect
 from config.audit.findings import Findings
@@ -40,6 +52,7 @@ def check_all(books: Books, allowed: Unfinished, findings: Findings) -> None:
     _check_gateway(books, findings)
     _check_carrier(books, findings)
     findings.leave_out(books.purged)
+    settled.accept(books.settled, findings)
 
 
 def _check_each_service(services: ServiceBooks, repaired: Collection[UUID], findings: Findings) -> None:

@@ -93,4 +93,6 @@ def _as_table(findings: Findings) -> Iterator[str]:
     for violation in findings.violations:
         ids = " ".join(f"{name}={value}" for name, value in violation.ids.items())
         yield f"{violation.invariant}  {violation.message}  {ids}"
+    for violation, evidence in findings.accepted:
+        yield f"accepted: {violation.invariant}  {violation.message}  ({evidence})"
     yield f"{broken.total()} violations" if broken else "the books agree"
