@@ -7,7 +7,7 @@ PY := $(BIN)/python
 JOBS ?= 3
 DOTENV := if [ -f .env ]; then set -a; . ./.env; set +a; fi
 
-.PHONY: help venv demo test lint up shell bench bench-peers sweep soak chaos storm mutants stop clean
+.PHONY: help venv demo test lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean
 
 help:
 	@echo 'make demo   start everything on this machine, place a few hundred orders, show what happened'
@@ -17,6 +17,7 @@ help:
 	@echo 'make shell  a Python shell with the models'
 	@echo 'make bench  orders a second, latency, CPU an order: ARGS="--variants base,hot --rounds 3", "--scaling 1,2,4"'
 	@echo 'make bench-peers  the same beside Restate, DBOS and a plain Celery chain, which it installs apart'
+	@echo 'make screenshots  make the pictures of docs/operations.md again, by the browser tests'
 	@echo 'make sweep  kill, double and cut off real workers at every boundary that an order crosses'
 	@echo 'make soak   a million simulated sagas through chance: SAGAS=1000000 SEED=1'
 	@echo 'make chaos  random faults on a whole shop of real processes: MINUTES=5 SEED=1'
@@ -41,6 +42,9 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+screenshots: $(VENV)/.dev
+	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && mkdir -p docs/images && SCREENSHOTS=docs/images exec $(PY) -m pytest tests/acceptance/test_operators_browser.py $(ARGS)
+
 sweep: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && SWEEP=all exec $(PY) -m pytest tests/faults $(ARGS)
 
@@ -56,7 +60,7 @@ storm: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.mutants $(ARGS)
 
-test lint bench-peers sweep soak storm mutants: export SHOP_DEBUG = true
+test lint screenshots bench-peers sweep soak storm mutants: export SHOP_DEBUG = true
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,0 +1,150 @@
+"""An operator at a browser: finds what does not move, reads why, looks before acting, acts, and sees what comes of it.
+
+With SCREENSHOTS=folder what is seen is kept as pictures (`make screenshots`).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from orchestration import dispatch
+from orchestration.insight import breakers
+from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.participant.breaker_record import Keys, connect
+from tests.integration.admin.situations import STEPS, Post, Situations
+from tests.support.browser import browser, shoot
+
+SAGAS = "/admin/orchestration/sagainstance/"
+UNLABELLED = """() => [...document.querySelectorAll('#content :is(input, select, textarea), button')]
+    .filter(each => each.type !== 'hidden' && each.checkVisibility())
+    .filter(each => !each.labels?.length && !each.ariaLabel && !each.innerText?.trim() && !each.title)
+    .map(each => each.outerHTML)"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[BrowserContext]:
+    """One for all tests of this module: starting one takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patched, browser() as opened:
+        patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread, and awaits nothing
+        yield opened.new_context(viewport={"width": 1360, "height": 850})
+
+
+@pytest.fixture
+def page(chromium: BrowserContext, live_server) -> Iterator[Page]:
+    """A tab that may talk to nobody but the shop."""
+
+    def only_here(route: Route) -> None:
+        elsewhere.append(route.request.url)
+        route.abort()
+
+    elsewhere: list[str] = []
+    tab = chromium.new_page()
+    tab.set_default_timeout(20_000)
+    tab.route(lambda url: not url.startswith((live_server.url, "data:")), only_here)
+    yield tab
+    tab.close()
+    chromium.clear_cookies()
+    assert elsewhere == []
+
+
+@pytest.fixture
+def parked(workforce, monkeypatch) -> UUID:
+    """A saga whose payment is to be captured, and that waits for a person since half an hour."""
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "send", Post().send)
+        situations = Situations()
+        saga_id = situations.parked_after_pivot()
+        situations.act(saga_id, *STEPS[:-1])
+    now = datetime.now(UTC)
+    times = {"changed_at": now - timedelta(minutes=30), "created_at": now - timedelta(minutes=31)}
+    answers = {row.step: row.answer for rows in _ledgers(saga_id).values() for row in rows or ()}
+    SagaInstance.objects.filter(pk=saga_id).update(**times, answers={**answers["authorise_payment"]})
+    return saga_id
+
+
+def _ledgers(saga_id: UUID):
+    from orchestration import selectors
+
+    instance = selectors.saga(saga_id)
+    assert instance
+    return selectors.ledger_rows(instance)
+
+
+def log_in(page: Page, live_server, name: str = "ada") -> None:
+    """As somebody who may do everything; the dashboard is what they see."""
+    User.objects.create_superuser(name, password="correct horse")
+    page.goto(f"{live_server.url}/admin/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_an_operator_finds_what_is_stuck_and_has_it_go_on(page, live_server, parked, shared_worker):
+    log_in(page, live_server)
+    page.get_by_role("region", name="Stuck").get_by_role("link", name=str(parked)).click()
+    why = page.get_by_role("region", name="Why")
+    expect(why).to_contain_text("capture_payment")
+    expect(why).to_contain_text("a person")
+    shoot(page, "saga-parked")
+
+    page.get_by_role("link", name="Resume").click()
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text("capture_payment is carried out")
+    expect(preview).to_contain_text("1.00 GBP is taken from what is on hold")
+    page.get_by_role("button", name="Do it: resume").click()
+    assert not OperatorLogEntry.objects.exists()  # without a reason the form is not even sent
+    page.get_by_label("Reason").fill("the gateway is back")
+    page.get_by_role("button", name="Do it: resume").click()
+
+    expect(page.get_by_role("status").get_by_text("completed", exact=True)).to_be_visible()
+    assert SagaInstance.objects.get(pk=parked).phase == "completed"
+    entry = OperatorLogEntry.objects.get()
+    assert (entry.by, entry.reason, entry.code) == ("ada", "the gateway is back", "taken")
+
+
+def test_a_tile_whose_source_is_down_says_so_beside_the_others(page, live_server, parked, monkeypatch):
+    for _, breaker in breakers._breakers():
+        monkeypatch.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
+    log_in(page, live_server)
+    expect(page.get_by_role("region", name="Breakers")).to_contain_text("Redis does not answer")
+    expect(page.get_by_role("region", name="Stuck")).to_contain_text(str(parked))
+    expect(page.get_by_role("region", name="Queues")).to_contain_text("orchestrator")
+
+
+def test_tiles_are_not_asked_for_while_nobody_looks(page, live_server, workforce):
+    page.clock.install()
+    page.add_init_script("Object.defineProperty(document, 'visibilityState', {get: () => window.looking || 'visible'})")
+    log_in(page, live_server)
+    expect(page.get_by_role("region", name="Stuck")).to_contain_text("Every saga has moved lately")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("window.looking = 'hidden'")
+    page.clock.run_for(60_000)
+    assert asked == []
+    page.evaluate("window.looking = 'visible'")
+    with page.expect_request("**/tiles/stuck/"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    with page.expect_request("**/tiles/stuck/"):
+        page.clock.run_for(10_000)
+
+
+def test_everything_can_be_named_and_reached_by_keyboard(page, live_server, parked):
+    log_in(page, live_server)
+    for path in ("/admin/", SAGAS, f"{SAGAS}{parked}/change/", "/admin/operations/breakers/",
+                 f"/admin/operations/sagas/{parked}/settle/?step=capture_payment"):  # fmt: skip
+        page.goto(live_server.url + path)
+        assert page.evaluate(UNLABELLED) == [], path
+    page.goto(f"{live_server.url}{SAGAS}{parked}/change/")
+    page.get_by_role("link", name="Resume").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Pause")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_label("Reason").focus()
+    page.keyboard.type("we look into it")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("paused")
