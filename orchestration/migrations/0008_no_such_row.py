@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orchestration', '0006_purged_sagas'),
+        ('orchestration', '0007_machinery_permissions'),
     ]
 
     operations = [
