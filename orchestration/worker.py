@@ -9,6 +9,7 @@ from django.conf import settings
 
 from orchestration import recovery, roll_call
 from orchestration.auditing import loop, registry
+from orchestration.operations import observing
 from orchestration.participant import settling
 from orchestration.participant.participant import participants
 from orchestration.telemetry import shared_counts
@@ -34,6 +35,13 @@ def start_recovery(sender: Any, **_: Any) -> None:
     """Start it in every worker that consumes the orchestrator's queue."""
     if _consumes(sender, ORCHESTRATOR):
         _start("recovery", recovery.run_forever, _stopped)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def start_following_operators(sender: Any, **_: Any) -> None:
+    """Start it in every worker that consumes the orchestrator's queue."""
+    if _consumes(sender, ORCHESTRATOR):
+        _start("observing of operators' actions", observing.run_forever, _stopped)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

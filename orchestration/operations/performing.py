@@ -13,11 +13,15 @@ from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
 from orchestration.operations import ledgers
 from orchestration.operations.judging import event_of, foreseen, why_nothing
 from orchestration.operations.ledgers import Concluded, NotConcluded
+from orchestration.operations.observations import Observed
+from orchestration.operations.observing import observe
 from orchestration.operations.values import Action, Ask, Code, WhyNot
 from orchestration.participant.resolving import Resolved
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import state_of
 from orchestration.transitions import TooLate
+
+__all__ = ("Performed", "carry_out", "observe", "perform")
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def _observed_at_once(taken: _Taken, code: Code) -> dict[str, Any]:
     if code is Code.TAKEN:
         return {}
     said = taken.why_not.sentence if taken.why_not else ""
-    return {"observed": "nothing_changed", "observed_detail": said, "observed_at": datetime.now(UTC)}
+    return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": said, "observed_at": datetime.now(UTC)}
 
 
 def _told(instance: SagaInstance) -> dict[str, Any]:
