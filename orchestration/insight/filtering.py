@@ -31,6 +31,8 @@ class Wanted:
     steps: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     definitions: frozenset[str] = frozenset()
+    failing: bool = False
+    """A step of it fails, or waits for a breaker; what is paused is left out."""
     failed_tries_from: int = 0
     stuck_for: timedelta | None = None
     created_from: datetime | None = None
@@ -72,6 +74,8 @@ def condition(wanted: Wanted, *, now: datetime) -> Q:
         found &= ~Q(last_error="") & Q(last_error__in=sorted(wanted.errors))
     if wanted.definitions:
         found &= Q(definition__in=sorted(wanted.definitions))
+    if wanted.failing:
+        found &= UNFINISHED & ~Q(failing_step="") & Q(paused=False)
     if wanted.failed_tries_from:
         found &= ~Q(failing_step="") & Q(failed_tries__gte=wanted.failed_tries_from)
     if wanted.stuck_for is not None:
@@ -105,6 +109,8 @@ def _words(wanted: Wanted) -> Any:
         yield " or ".join(sorted(wanted.errors))
     if wanted.definitions:
         yield " or ".join(sorted(wanted.definitions))
+    if wanted.failing:
+        yield "failing"
     if wanted.failed_tries_from:
         yield f"failed {wanted.failed_tries_from} times or more"
     if wanted.stuck_for is not None:
@@ -148,6 +154,7 @@ _READ: Mapping[str, Any] = {
     "steps": _texts,
     "errors": _texts,
     "definitions": _texts,
+    "failing": bool,
     "failed_tries_from": int,
     "stuck_for": lambda value: timedelta(seconds=value),
     "created_from": _time,

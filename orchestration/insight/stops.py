@@ -12,7 +12,7 @@ from orchestration.states import Operation, State
 
 Ledgers = Mapping[str, list[LedgerRow] | None]
 
-_BEHIND = {
+BEHIND = {
     Operation.ACTION: frozenset({Status.DONE}),
     Operation.COMPENSATION: frozenset({Status.UNDONE, Status.BARRED, Status.REFUSED}),
     Operation.BAR: frozenset({Status.BARRED, Status.DONE, Status.REFUSED}),
@@ -44,7 +44,7 @@ def whereabouts(saga: Saga, state: State, ledgers: Ledgers) -> Whereabouts | Non
     for stop in stops:
         service = saga.by_name[stop.step].action.service
         row = next((row for row in ledgers.get(service) or () if row.step == stop.step), None)
-        if row is None or row.status not in _BEHIND[stop.operation]:
+        if row is None or row.status not in BEHIND[stop.operation]:
             return Whereabouts(stop.task, stop.step, stop.operation, service, before, row)
         before = row.changed_at
     return Whereabouts(report, "", stops[-1].operation if stops else Operation.ACTION, "", before, None)

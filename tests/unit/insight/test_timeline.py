@@ -1,0 +1,159 @@
+"""The picture of a saga, read as what it is: XML."""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from itertools import pairwise
+from xml.etree.ElementTree import Element, fromstring
+
+import pytest
+
+from orchestration.case import Case
+from orchestration.insight.bars import Look, bars_of
+from orchestration.insight.timeline import timeline_svg
+from orchestration.states import Kind
+from tests.unit.insight.cases import (
+    BEGAN,
+    COMPENSATED,
+    COMPLETED,
+    EVERY,
+    RETRYING,
+    RUNNING,
+    at,
+    case_of,
+    line,
+    parked,
+)
+
+SVG = "{http://www.w3.org/2000/svg}"
+every_case = pytest.mark.parametrize(("case", "now"), EVERY.values(), ids=EVERY)
+
+
+def picture(case: Case, now: datetime) -> Element:
+    return fromstring(timeline_svg(case, now))
+
+
+def rects(svg: Element) -> list[Element]:
+    return [rect for rect in svg.iter(f"{SVG}rect") if rect.get("class", "").startswith("bar ")]
+
+
+def shown(case: Case, now: datetime, step: str) -> list[tuple[str, float, float]]:
+    """The bars of a step: what they say, from when to when, in seconds after the saga began."""
+
+    def seconds(moment: datetime) -> float:
+        return round((moment - BEGAN).total_seconds(), 3)
+
+    return [(bar.look.value, seconds(bar.start), seconds(bar.end)) for bar in bars_of(case, now) if bar.step == step]
+
+
+@every_case
+def test_bars_of_a_lane_follow_each_other_and_do_not_overlap(case: Case, now: datetime) -> None:
+    lanes = defaultdict(list)
+    for rect in rects(picture(case, now)):
+        lanes[rect.get("data-step"), rect.get("y")].append((float(rect.get("x", "")), float(rect.get("width", ""))))
+    for lane in lanes.values():
+        assert all(width > 0 for _, width in lane)
+        assert all(x + width <= behind + 0.11 for (x, width), (behind, _) in pairwise(sorted(lane)))
+
+
+@every_case
+def test_time_runs_to_the_right_and_the_same_moment_has_one_place(case: Case, now: datetime) -> None:
+    places: dict[datetime, set[float]] = defaultdict(set)
+    for rect in rects(picture(case, now)):
+        x, width = float(rect.get("x", "")), float(rect.get("width", ""))
+        places[datetime.fromisoformat(rect.get("data-start", ""))].add(x)
+        places[datetime.fromisoformat(rect.get("data-end", ""))].add(x + width)
+    ordered = [places[moment] for moment in sorted(places)]
+    assert all(max(each) - min(each) < 0.11 for each in ordered)
+    assert all(max(sooner) < min(later) for sooner, later in pairwise(ordered))
+
+
+@every_case
+def test_everything_fits_into_the_picture(case: Case, now: datetime) -> None:
+    svg = picture(case, now)
+    _, _, width, height = map(float, svg.get("viewBox", "").split())
+    for rect in rects(svg):
+        assert float(rect.get("x", "")) + float(rect.get("width", "")) <= width
+        assert float(rect.get("y", "")) + float(rect.get("height", "")) <= height
+
+
+@every_case
+def test_who_does_not_see_it_is_told_all_of_it(case: Case, now: datetime) -> None:
+    svg = picture(case, now)
+    ids = {element.get("id"): element.text for element in (*svg.iter(f"{SVG}title"), *svg.iter(f"{SVG}desc"))}
+    named = svg.get("aria-labelledby", "").split()
+
+    assert svg.get("role") == "img"
+    assert len(named) == 2
+    assert all(ids[name] for name in named)
+    assert all(rect.findtext(f"{SVG}title") for rect in rects(svg))
+    assert svg.find(f".//{SVG}script") is None
+
+
+def test_an_order_that_went_well_after_a_failed_try() -> None:
+    assert shown(COMPLETED, at(60), "authorise_payment") == [
+        *(("failed", 0.031, 1.05), ("waiting", 1.05, 3.4), ("done", 3.4, 3.62)),
+    ]
+    assert shown(COMPLETED, at(60), "capture_payment") == [("done", 3.84, 4.02)]
+
+
+def test_a_refusal_and_what_was_compensated() -> None:
+    assert shown(COMPENSATED, at(60), "schedule_shipment") == [("refused", 0.21, 0.4)]
+    assert shown(COMPENSATED, at(60), "reserve_stock") == [("done", 0, 0.03), ("compensated", 1.5, 1.6)]
+    assert shown(COMPENSATED, at(60), "authorise_payment") == [
+        *(("done", 0.03, 0.21), ("compensation failed", 0.4, 1.5)),
+        *(("waiting", 1.5, 4.1), ("compensated", 4.1, 4.4)),
+    ]
+
+
+def test_what_is_parked_is_so_until_now() -> None:
+    *_, last_try, parked_bar = shown(parked(tries=2), at(4000), "capture_payment")
+    assert (last_try[0], parked_bar) == ("failed", ("parked", last_try[2], 4000))
+
+
+def test_what_is_parked_is_so_until_somebody_resumes_it() -> None:
+    resumed = [
+        *(line(0, Kind.STARTED), line(1, Kind.FAILED, "capture_payment"), line(1, Kind.PARKED, "capture_payment")),
+        *(line(9, Kind.RESUMED), line(9, Kind.SENT), line(10, Kind.DONE, "capture_payment")),
+    ]
+    case = case_of(resumed, phase="completed", ended_at=at(10), in_flight=False)
+    assert shown(case, at(60), "capture_payment") == [("failed", 0, 1), ("parked", 1, 9), ("done", 9, 10)]
+
+
+def test_what_is_under_way_is_read_off_the_ledgers() -> None:
+    assert shown(RUNNING, at(33), "authorise_payment") == [("waiting", 0.5, 30.7), ("done", 30.7, 31.2)]
+    assert shown(RUNNING, at(33), "schedule_shipment") == [("under way", 31.2, 33)]
+
+
+def test_a_wait_is_shown_to_its_planned_end_and_now_is_within_it() -> None:
+    svg = picture(RETRYING, at(3))
+    [line_] = [group for group in svg.iter(f"{SVG}g") if group.get("class") == "now-line"]
+    now = float(line_[1].get("x1", ""))
+    [wait] = [rect for rect in rects(svg) if rect.get("class") == "bar waiting"]
+
+    assert shown(RETRYING, at(3), "authorise_payment")[-1] == ("waiting", 1.5, 6)
+    assert float(wait.get("x", "")) < now < float(wait.get("x", "")) + float(wait.get("width", ""))
+
+
+@pytest.mark.parametrize(
+    ("case", "lines"), [(COMPLETED, {"pivot-line"}), (COMPENSATED, set()), (RUNNING, {"now-line"})]
+)
+def test_there_is_a_pivot_line_when_it_is_done_and_a_now_line_until_the_end(case: Case, lines: set[str]) -> None:
+    svg = picture(case, at(60))
+    assert {group.get("class") for group in svg.iter(f"{SVG}g")} == lines
+    assert svg.find(f"{SVG}line[@class='pivot-lane']") is not None
+
+
+def test_what_others_wrote_is_text_and_nothing_else() -> None:
+    message = "</svg><script>alert(1)</script> & \x01"
+    case = case_of([line(0, Kind.STARTED), line(1, Kind.FAILED, "reserve_stock", message=message)], due_at=at(9))
+    svg = picture(case, at(2))
+
+    assert svg.find(f".//{SVG}script") is None
+    assert rects(svg)[0].findtext(f"{SVG}title", "").endswith("</svg><script>alert(1)</script> & ")
+
+
+def test_a_try_of_no_length_can_still_be_seen() -> None:
+    case = case_of([line(0, Kind.STARTED), line(0, Kind.FAILED, "reserve_stock")], in_flight=False, due_at=at(9))
+    failed, waiting = bars_of(case, at(2))
+    assert (failed.look, failed.end - failed.start) == (Look.FAILED, timedelta(milliseconds=1))
+    assert waiting.start == failed.end
