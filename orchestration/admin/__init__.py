@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from orchestration.admin.sagas import SagaAdmin
+from orchestration.admin import sagas, tables
 
-__all__ = ["SagaAdmin"]
+__all__ = ["sagas", "tables"]
 
 admin.site.index_title = "Dashboard"

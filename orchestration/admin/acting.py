@@ -39,7 +39,7 @@ class Said(forms.Form):
     evidence = forms.CharField(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
 
     def __init__(self, action: Action, said: QueryDict | None, step: str) -> None:
-        super().__init__(said, auto_id="said_%s", initial={"step": step})
+        super().__init__(said, auto_id="said_%s", label_suffix="", initial={"step": step})
         if action is not Action.RESOLVE:
             del self.fields["outcome"]
         if action not in NEEDS_EVIDENCE:

@@ -1,5 +1,6 @@
 """One entry of the operator log: what was asked, and what was seen to come of it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -7,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, fragment, page
 from orchestration.insight.status import status_of
 from orchestration.models import ALIAS, OperatorLogEntry
+from orchestration.operations.observing import observe
 from orchestration.selectors import saga
 
 
@@ -22,19 +24,24 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 @for_operators(VIEW_SAGAS)
 def observed(request: HttpRequest, entry_id: int) -> HttpResponse:
     """The part that is asked for again until something was observed."""
-    return fragment(request, "operations/observed.html", entry=_found(entry_id))
+    return fragment(request, "operations/observed.html", entry=_looked_after(entry_id))
 
 
 @for_operators(VIEW_SAGAS)
 def standing(request: HttpRequest, entry_id: int) -> HttpResponse:
     """How the saga stands by now, asked for again until something was observed."""
-    found = _found(entry_id)
+    found = _looked_after(entry_id)
     return fragment(request, "operations/standing.html", entry=found, **_standing(found))
 
 
 def _standing(found: OperatorLogEntry) -> dict[str, object]:
     instance = saga(found.saga_id)
     return {"instance": instance, "status": status_of(instance).value if instance else ""}
+
+
+def _looked_after(entry_id: int) -> OperatorLogEntry:
+    """The entry with what came of it by now, or with why that is open."""
+    return observe(_found(entry_id), patience=timedelta(0))
 
 
 def _said(value: Any) -> str:

@@ -22,19 +22,22 @@ class Filter(forms.Form):
 
     q = forms.CharField(required=False, label="Search")
     status = forms.MultipleChoiceField(
-        required=False, choices=[(status.value, status.value.replace("_", " ")) for status in Status]
+        required=False,
+        choices=[(status.value, status.value.replace("_", " ")) for status in Status],
+        widget=forms.CheckboxSelectMultiple,
     )
     step = forms.ChoiceField(required=False, label="Current step")
     error = forms.CharField(required=False, label="Error class")
     attempts = forms.IntegerField(required=False, min_value=1, label="Failed tries, at least")
     stuck = forms.FloatField(required=False, min_value=0, label="Not moved for, minutes")
+    failing = forms.BooleanField(required=False, label="Only what is failing")
     definition = forms.ChoiceField(required=False)
     created_from = forms.DateTimeField(required=False, label="Created from (UTC)")
     created_until = forms.DateTimeField(required=False, label="Created before (UTC)")
     customer = forms.CharField(required=False)
 
     def __init__(self, given: QueryDict | Mapping[str, Any]) -> None:
-        super().__init__(given, auto_id="filter_%s")
+        super().__init__(given, auto_id="filter_%s", label_suffix="")
         self.fields["step"].choices = [_ANY, *((step, step) for step in known_steps())]  # type: ignore[attr-defined]
         self.fields["definition"].choices = [_ANY, *((name, name) for name in definitions)]  # type: ignore[attr-defined]
         for name in ("created_from", "created_until"):
@@ -53,6 +56,7 @@ class Filter(forms.Form):
             definitions=_alone(said["definition"]),
             failed_tries_from=said["attempts"] or 0,
             stuck_for=None if said["stuck"] is None else said["stuck"] * _MINUTE,
+            failing=said["failing"],
             created_from=said["created_from"],
             created_until=said["created_until"],
             customer_id=said["customer"],
@@ -68,6 +72,7 @@ def parameters_of(wanted: Wanted) -> dict[str, Any]:
         "definition": sorted(wanted.definitions)[:1],
         "attempts": wanted.failed_tries_from,
         "stuck": "" if wanted.stuck_for is None else f"{wanted.stuck_for / _MINUTE:g}",
+        "failing": "on" if wanted.failing else "",
         "created_from": _typed(wanted.created_from),
         "created_until": _typed(wanted.created_until),
         "customer": wanted.customer_id,

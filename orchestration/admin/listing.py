@@ -50,7 +50,7 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
     """The template's context; a filter that cannot be read finds nothing."""
     form = Filter(given)
     wanted = form.wanted() if form.is_valid() else None
-    context = {"form": form, "tabs": _tabs(wanted, now), "actions": _actions(user), "rows": [], "unread": ()}
+    context = {"form": form, "tabs": _tabs(wanted, now), "actions": actions_on_many(user), "rows": [], "unread": ()}
     if wanted is None:
         return context
     found = _found(form.cleaned_data["q"])
@@ -99,6 +99,6 @@ def _tabs(open_one: Wanted | None, now: datetime) -> list[Tab]:
     ]
 
 
-def _actions(user: Any) -> list[Action]:
+def actions_on_many(user: Any) -> list[Action]:
     """What this user may do to many sagas."""
     return [action for action in Action if action not in NEEDS_STEP and allowed(user, action)]

@@ -9,13 +9,16 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import mark_safe
 from django_celery_results.models import TaskResult
 
 from orchestration import wording
 from orchestration.admin.buttons import buttons_for
 from orchestration.admin.rows import rows_of
 from orchestration.case import Case
+from orchestration.insight.money import money_of
 from orchestration.insight.status import attempt_of, status_of, step_of
+from orchestration.insight.timeline import timeline_svg
 from orchestration.insight.why import why_of
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
@@ -88,6 +91,8 @@ def page_of(case: Case, entries: list[OperatorLogEntry], request: HttpRequest, *
         "status": status_of(instance).value,
         "attempt": _attempt(instance, now),
         "why": why_of(case, now=now),
+        "money": money_of(case),
+        "timeline": mark_safe(timeline_svg(case, now)),
         "buttons": buttons_for(case, request.user),
         "steps": None if case.steps is None else [_step(step, case, urls, now) for step in case.steps],
         "ledgers": {

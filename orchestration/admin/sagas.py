@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from orchestration.admin.listing import list_of
 from orchestration.admin.page import page_of
-from orchestration.admin.shell import VIEW_SAGAS, page, see
-from orchestration.case import case_about
+from orchestration.admin.shell import VIEW_SAGAS, for_operators, page, see
+from orchestration.case import case_about, case_of
+from orchestration.insight.timeline import timeline_svg
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance
 from orchestration.participant.admin import ModelAdmin, ReadOnly
 from orchestration.selectors import saga
@@ -39,6 +40,15 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
         entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=instance.pk)
         shown = page_of(case_about(instance), list(entries), request, now=datetime.now(UTC))
         return page(request, "operations/saga.html", f"Saga {instance.pk}", **shown)
+
+
+@for_operators(VIEW_SAGAS)
+def timeline(request: HttpRequest, saga_id: UUID) -> HttpResponse:
+    """The picture of what happened, at an address of its own."""
+    case = case_of(saga_id)
+    if case is None:
+        raise Http404(f"there is no saga {saga_id}")
+    return HttpResponse(timeline_svg(case, datetime.now(UTC)), content_type="image/svg+xml")
 
 
 def _is_id(text: str) -> bool:

@@ -11,12 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from orchestration.admin.filters import parameters_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, fragment
 from orchestration.auditing import reading as audits
-from orchestration.insight import breakers, paging, queues
+from orchestration.insight import breakers, incidents, paging, queues, stats, workers
+from orchestration.insight.bottleneck import Seen, bottleneck
 from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
 from orchestration.insight.reading import Unavailable, read
 from orchestration.insight.status import attempt_of, status_of, step_of
 
-STUCK_LISTED = 8
+STUCK_LISTED = INCIDENTS_LISTED = 8
 BOOKS = "the database of orchestration"
 
 Found = Mapping[str, Any]
@@ -40,6 +41,20 @@ def tile(request: HttpRequest, name: str) -> HttpResponse:
     shown = TILES[name].look(datetime.now(UTC))
     found = {"down": shown.why} if isinstance(shown, Unavailable) else shown
     return fragment(request, "operations/tile.html", name=name, body=f"operations/tiles/{name}.html", **found)
+
+
+def _flow(now: datetime) -> Found | Unavailable:
+    found = stats.stats(now=now)
+    return found if isinstance(found, Unavailable) else {"stats": found}
+
+
+def _steps(now: datetime) -> Found | Unavailable:
+    found = stats.stats(now=now)
+    seen = Seen(queues.queues(), breakers.breakers(now=now), found)
+    unread = [each.why for each in (seen.queues, seen.breakers) if isinstance(each, Unavailable)]
+    if isinstance(found, Unavailable):
+        return found
+    return {"stats": found, "bottleneck": bottleneck(seen), "unread": unread}
 
 
 def _lists(now: datetime) -> Found | Unavailable:
@@ -86,14 +101,31 @@ def _queues(now: datetime) -> Found | Unavailable:
     return {"queues": [queue for name, queue in found.items() if name != dead], "dead": found[dead]}
 
 
+def _workers(_: datetime) -> Found | Unavailable:
+    found = workers.workers()
+    return found if isinstance(found, Unavailable) else {"workers": found}
+
+
+def _incidents(_: datetime) -> Found | Unavailable:
+    def ask() -> Found:
+        found = incidents.incidents()
+        return {"incidents": found[:INCIDENTS_LISTED], "is_more": len(found) > INCIDENTS_LISTED}
+
+    return read(BOOKS, ask)
+
+
 def _audits(now: datetime) -> Found | Unavailable:
     return read(BOOKS, lambda: {"standing": audits.standing(now=now)})
 
 
 TILES: Mapping[str, Tile] = {
+    "flow": Tile("Now", 5, _flow),
     "lists": Tile("Sagas", 5, _lists),
+    "steps": Tile("Where the time goes", 10, _steps, is_wide=True),
     "stuck": Tile("Stuck", 5, _stuck, is_wide=True),
+    "incidents": Tile("Incidents", 10, _incidents, is_wide=True),
     "breakers": Tile("Breakers", 5, _breakers),
+    "workers": Tile("Workers", 10, _workers),
     "queues": Tile("Queues", 5, _queues),
     "audits": Tile("Audit", 30, _audits),
 }

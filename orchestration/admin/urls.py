@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from orchestration.admin import acting, entries, findings, machinery, tiles
+from orchestration.admin import acting, entries, findings, incidents, machinery, sagas, tiles
 
 app_name = "operations"
 
 urlpatterns = [
     path("tiles/<slug:name>/", tiles.tile, name="tile"),
+    path("sagas/<uuid:saga_id>/timeline.svg", sagas.timeline, name="timeline"),
+    path("incidents/", incidents.incidents, name="incidents"),
     path("sagas/<uuid:saga_id>/<slug:name>/", acting.act, name="act"),
     path("log/<int:entry_id>/", entries.entry, name="entry"),
     path("log/<int:entry_id>/observed/", entries.observed, name="observed"),

@@ -58,6 +58,12 @@ def span(length: timedelta | float | None) -> str:
 
 
 @register.filter
+def percent(share: float | None) -> str:
+    """A share from 0 to 1."""
+    return wording.NOTHING if share is None else f"{share:.1%}"
+
+
+@register.filter
 def spaced(word: Any) -> str:
     """A name as words."""
     return str(word).replace("_", " ")

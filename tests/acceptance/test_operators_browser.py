@@ -100,10 +100,11 @@ def test_an_operator_finds_what_is_stuck_and_has_it_go_on(page, live_server, par
     page.get_by_label("Reason").fill("the gateway is back")
     page.get_by_role("button", name="Do it: resume").click()
 
-    expect(page.get_by_role("status").get_by_text("completed", exact=True)).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Observed: completed")
+    shoot(page, "observed")
     assert SagaInstance.objects.get(pk=parked).phase == "completed"
     entry = OperatorLogEntry.objects.get()
-    assert (entry.by, entry.reason, entry.code) == ("ada", "the gateway is back", "taken")
+    assert (entry.by, entry.code, entry.observed) == ("ada", "taken", "completed")
 
 
 def test_a_tile_whose_source_is_down_says_so_beside_the_others(page, live_server, parked, monkeypatch):
@@ -147,4 +148,4 @@ def test_everything_can_be_named_and_reached_by_keyboard(page, live_server, park
     page.keyboard.type("we look into it")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("paused")
+    expect(page.get_by_role("status")).to_contain_text("Observed: paused")

@@ -19,7 +19,7 @@ def opened(username: str) -> dict[str, int]:
     client.force_login(user)
     request = RequestFactory().get("/")
     request.user = user
-    return {url: client.get(url).status_code for url in _addresses(request)}
+    return {url: client.get(url, follow=True).status_code for url in _addresses(request)}
 
 
 def _addresses(request: HttpRequest) -> Iterator[str]:
@@ -27,7 +27,7 @@ def _addresses(request: HttpRequest) -> Iterator[str]:
 
     yield reverse("admin:index")
     yield reverse("admin:password_change")
-    for name in ("breakers", "dead-letters", "findings"):
+    for name in ("incidents", "breakers", "dead-letters", "findings"):
         yield reverse(f"operations:{name}")
     for name in TILES:
         yield reverse("operations:tile", args=[name])

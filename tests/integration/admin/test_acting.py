@@ -98,7 +98,13 @@ def test_an_action_is_taken_once_and_leads_to_its_entry(ada: Client, situations:
     assert len(post.sent) == 1
     page = ada.get(answer["Location"]).content.decode()
     assert "nothing observed yet" in page
-    assert f"/admin/operations/log/{entry.pk}/standing/" in page  # which is asked for until something is
+    asked_for = f"/admin/operations/log/{entry.pk}/standing/"
+    assert asked_for in page
+    assert "Still waiting: " in ada.get(asked_for).content.decode()
+    situations.fail(saga_id, "capture_payment", hopeless=True)
+    then = ada.get(asked_for).content.decode()
+    assert "Observed: parked again" in then
+    assert asked_for not in then  # it is not asked for any more
 
 
 @committed

@@ -159,13 +159,13 @@ def down_at(operator: Operator, source: str) -> set[str]:
     return {name for name in tiles.TILES if f"{source} does not answer" in said(operator.client, f"{AT}/tiles/{name}/")}
 
 
-def test_without_redis_only_the_breakers_are_unknown(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_only_what_is_about_breakers_says_so(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     for _, breaker in insight_breakers._breakers():
         silent = Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0"))
         monkeypatch.setattr(breaker._record, "keys", silent)
-    assert down_at(operator, "Redis") == {"breakers"}
+    assert down_at(operator, "Redis") == {"breakers", "steps"}
 
 
-def test_without_the_broker_only_the_queues_are_unknown(operator: Operator) -> None:
+def test_without_the_broker_only_what_is_about_queues_says_so(operator: Operator) -> None:
     with talking_to("amqp://guest:guest@127.0.0.1:1//"):
-        assert down_at(operator, "RabbitMQ") == {"queues"}
+        assert down_at(operator, "RabbitMQ") == {"queues", "steps", "workers"}

@@ -159,3 +159,12 @@ def test_the_list_asks_its_thirteen_questions_however_long_it_is(operator: Opera
     assert not [
         query for query in asked.captured_queries if re.match(r"SELECT COUNT\(\*\) AS \S+ FROM \"orch", query["sql"])
     ]
+
+
+def test_an_incident_leads_to_the_sagas_it_counts(operator: Operator, situations: Situations) -> None:
+    situations.every()
+    situations.failing("schedule_shipment")
+    lines = operator.client.get("/admin/operations/incidents/").context["lines"]
+    assert lines[0]["incident"].count == 2
+    for line in lines:
+        assert len(operator.client.get(SAGAS, line["query"]).context["rows"]) == line["incident"].count

@@ -3,12 +3,14 @@
 import html
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_celery_results.models import TaskResult
 
@@ -191,3 +193,45 @@ def test_a_saga_and_its_failed_tasks_lead_to_flower_where_that_is_known(
     page = operator.page(saga_id).content.decode()
     assert f'href="https://flower.example/saga/{saga_id}"' in page
     assert f'href="https://flower.example/task/{TASK_ID}"' in page
+
+
+@committed
+def test_the_page_says_why_how_the_money_stands_and_what_happened(operator: Operator, situations: Situations) -> None:
+    saga_id = situations.parked_after_pivot()
+    situations.act(saga_id, *STEPS[:-1])
+    response = operator.page(saga_id)
+    page = " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
+    assert "a person is needed" in page
+    assert "Nothing happens until a person acts." in page
+    assert "Money 1.00 GBP authorised; out of pocket now: 0.00 GBP" in page
+    timeline = operator.client.get(f"/admin/operations/sagas/{saga_id}/timeline.svg")
+    assert timeline["Content-Type"] == "image/svg+xml"
+    assert "capture_payment" in timeline.content.decode()
+    assert operator.client.get(f"/admin/operations/sagas/{uuid4()}/timeline.svg").status_code == 404
+
+
+@committed
+def test_the_rows_of_services_are_for_those_who_may_see_them(
+    hire: Callable[..., Operator], situations: Situations
+) -> None:
+    saga_id = situations.running()
+    situations.act(saga_id, *STEPS)
+    tables = hire("view_sagainstance", "view_payment").page(saga_id).context["tables"]
+    assert [(table.service, table.title, len(table.lines)) for table in tables] == [("payments", "payments", 1)]
+
+
+@committed
+@pytest.mark.parametrize("tries", [1, 6])
+def test_the_page_asks_each_database_no_more_for_a_longer_story(
+    tries: int, admin_client: Client, situations: Situations
+) -> None:
+    saga_id = situations.failing("capture_payment", tries=tries)
+    situations.act(saga_id, *STEPS[:-1])
+    asked = {alias: CaptureQueriesContext(connections[alias]) for alias in env.ALIASES}
+    with ExitStack() as opened:
+        for each in asked.values():
+            opened.enter_context(each)
+        admin_client.get(f"{SAGAS}{saga_id}/change/")
+    assert {alias: len(each) for alias, each in asked.items()} == {
+        **{"orchestration": 6, "inventory": 3, "payments": 3, "shipping": 2, "orders": 2, "gateway": 0, "carrier": 0}
+    }

@@ -1,0 +1,41 @@
+"""What operators did and what audits ran, as tables to look at only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from orchestration.models import AuditFinding, AuditRun, OperatorLogEntry
+from orchestration.participant.admin import ModelAdmin, ReadOnly
+
+
+@admin.register(OperatorLogEntry)
+class OperatorLogAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("at", "by", "via", "action", "step", "saga_id", "code", "observed", "reason")
+    list_filter = ("action", "code", "via", "observed")
+    search_fields = ("=saga_id", "=by")
+    ordering = ("-id",)
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponseRedirect(reverse("operations:entry", args=[object_id]))
+
+
+@admin.register(AuditRun)
+class AuditRunAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("id", "started_at", "ended_at", "ok", "sagas", "error")
+    list_filter = ("ok",)
+    ordering = ("-id",)
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    """Findings have pages of their own."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("operations:findings"))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponseRedirect(reverse("operations:finding", args=[object_id]))

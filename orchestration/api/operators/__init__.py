@@ -1,1 +1,0 @@
-"""What staff see of sagas and do to them, over HTTP."""
