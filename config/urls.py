@@ -20,5 +20,6 @@ urlpatterns = [
     path("metrics", metrics),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include("orchestration.api.operators.urls")),
     path("api/v1/", include("orders.api.urls")),
 ]

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from django.core.management.base import CommandError
 from rich.table import Table
 
+from orchestration import shown
 from orchestration.finding import newest_sagas
 from orchestration.insight.paging import count_of
-from orchestration.management import shown, tables
+from orchestration.management import tables
 from orchestration.management.arguments import add_format, add_limit
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from django.core.management.base import CommandError
 
+from orchestration import shown
 from orchestration.case import case_of
-from orchestration.management import shown, tables
+from orchestration.management import tables
 from orchestration.management.arguments import add_format, saga_id
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice

@@ -221,7 +221,8 @@ def test_resume_parked_resumes_each_parked_saga_once(saga: Saga, situations: Sit
 @committed
 def test_resume_stuck_does_the_work_of_a_recovery_loop(saga: Saga, situations: Situations, post: Post) -> None:
     late = overdue(situations, 2)
-    situations.failing()  # its time has not come
+    later = datetime.now(UTC) + timedelta(hours=1)
+    SagaInstance.objects.filter(pk=situations.failing()).update(due_at=later)
     post.sent.clear()
     assert saga("resume", "--stuck", *WHY) == {"rounds": 1, "looked_at": 2, "due": 0}
     assert dict(post.sent) == dict.fromkeys(late, Forward(1))

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client
 from knox.models import AuthToken
 
@@ -83,6 +84,26 @@ def ada(new_shopper: Callable[[str], Shopper]) -> Shopper:
 @pytest.fixture
 def grace(new_shopper: Callable[[str], Shopper]) -> Shopper:
     return new_shopper("grace")
+
+
+@pytest.fixture
+def hire(db: None) -> Callable[..., Shopper]:
+    """Make somebody of the staff, with some permissions."""
+
+    def hire(name: str, *permissions: str) -> Shopper:
+        user = get_user_model().objects.create_user(username=name, is_staff=True)
+        codenames = [each.removeprefix("orchestration.") for each in permissions]
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        return Shopper(str(user.pk), AuthToken.objects.create(user)[1], Client(raise_request_exception=False))
+
+    return hire
+
+
+@pytest.fixture
+def boss(hire: Callable[..., Shopper]) -> Shopper:
+    """Somebody of the staff who may do everything."""
+    every = Permission.objects.filter(content_type__app_label="orchestration").values_list("codename", flat=True)
+    return hire("boss", *every)
 
 
 @pytest.fixture

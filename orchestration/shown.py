@@ -1,10 +1,14 @@
-"""Sagas as JSON-ready values, as `manage.py saga --format json` prints them. Times are ISO 8601, in UTC."""
+"""Sagas as JSON-ready values, as `manage.py saga` prints them and staff get them over HTTP. Times are UTC."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.case import Case
-from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.insight.facts import Why
+from orchestration.insight.status import status_of
+from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.operations.values import Preview
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
 from orchestration.selectors import StepProgress
@@ -38,11 +42,53 @@ def case(found: Case) -> dict[str, Any]:
     }
 
 
+def log_entry(entry: OperatorLogEntry) -> dict[str, Any]:
+    """What an operator did, and what came of it; `observed` is null while nobody knows."""
+    return {
+        "id": entry.pk,
+        "saga_id": str(entry.saga_id),
+        "action": entry.action,
+        "step": entry.step or None,
+        "by": entry.by,
+        "via": entry.via,
+        "at": _time(entry.at),
+        "reason": entry.reason,
+        "evidence": entry.evidence or None,
+        "code": entry.code,
+        "detail": entry.detail,
+        "before": entry.before,
+        "after": entry.after,
+        "observed": entry.observed or None,
+        "observed_detail": entry.observed_detail,
+        "observed_at": _time(entry.observed_at),
+        "batch_id": str(entry.batch_id) if entry.batch_id else None,
+    }
+
+
+def preview(found: Preview) -> dict[str, Any]:
+    """What an action would do."""
+    return {**asdict(found), "saga_id": str(found.saga_id), "skipped": [asdict(each) for each in found.skipped]}
+
+
+def why(found: Why) -> dict[str, Any]:
+    """Why a saga does not move, and what happens next."""
+    return {
+        "sentence": found.sentence,
+        "cause": found.cause.value,
+        "next": found.next,
+        "needs_a_person": found.needs_a_person,
+        "step": found.step or None,
+        "evidence": list(found.evidence),
+        "unread": list(found.unread),
+    }
+
+
 def _row(instance: SagaInstance) -> dict[str, Any]:
     standing = standing_of(instance)
     return {
         "id": str(instance.pk),
         "definition": instance.definition,
+        "status": status_of(instance).value,
         "phase": instance.phase,
         "parked": list(standing.parked),
         "step": standing.step or None,

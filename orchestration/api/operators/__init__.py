@@ -1,0 +1,1 @@
+"""What staff see of sagas and do to them, over HTTP."""

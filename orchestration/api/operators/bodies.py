@@ -1,0 +1,81 @@
+"""What staff send, read strictly."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from orchestration.api.bodies import read_json
+from orchestration.api.fields import Strict, Text, WholeNumber
+from orchestration.api.problems import FieldError, ValidationFailed
+from orchestration.operations.values import NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.participant.statement import Grounds, Outcome, Statement
+
+LONGEST_REASON = 1_000  # characters
+LONGEST_VERSION = 2**31 - 1
+
+
+class Word(Strict):
+    """Why; and whether it is only looked at."""
+
+    reason = Text(max_length=LONGEST_REASON, help_text="For the record.")
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and change nothing.")
+
+
+class Asked(Word):
+    """An action on a saga."""
+
+    action = serializers.ChoiceField([action.value for action in Action])
+    step = Text(max_length=200, required=False, help_text="For resolve and settle.")
+    outcome = serializers.ChoiceField([each.value for each in Outcome], required=False, help_text="For resolve.")
+    facts = serializers.DictField(
+        child=Text(max_length=LONGEST_REASON),
+        required=False,
+        help_text="What the service asks, for resolve and settle.",
+    )
+    evidence = Text(max_length=LONGEST_REASON, required=False, help_text="For resolve and settle: what shows it.")
+
+
+class ActionAsked(Asked):
+    """An action on one saga, as somebody saw it."""
+
+    expected_version = WholeNumber(
+        min_value=0,
+        max_value=LONGEST_VERSION,
+        required=False,
+        help_text="Act only if the saga is still at this `version`; an `If-Match` header says the same.",
+    )
+
+
+class Opening(Word):
+    """For how long a breaker is to be open."""
+
+    seconds = WholeNumber(min_value=1, max_value=86_400, help_text="A day at the most.")
+
+
+def read(request: Request, serializer: type[Strict]) -> dict[str, Any]:
+    """Read the body.
+
+    :raises ValidationFailed: naming the members at fault; and as `read_json` does.
+    """
+    body = serializer(data=read_json(request).value)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
+    """What is asked for.
+
+    :raises ValidationFailed: when what the action needs is missing.
+    """
+    action, reason, evidence = Action(said["action"]), said["reason"], said.get("evidence", "")
+    statement = None
+    if action in NEEDS_EVIDENCE:
+        if action is Action.RESOLVE and "outcome" not in said:
+            raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
+        outcome = Outcome(said.get("outcome", Outcome.DONE))
+        statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts", {}))
+    try:
+        return Ask(action, actor, reason, said.get("step", ""), statement, evidence)
+    except NotAsked as error:
+        raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error

@@ -1,0 +1,136 @@
+"""What the operators' resources answer, for the OpenAPI document: `orchestration.shown` makes it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from orchestration.insight.status import Status
+from orchestration.operations.values import Action, Code
+
+STATUSES = [(status.value, status.value) for status in Status]
+
+
+class SagaListed(serializers.Serializer[Any]):
+    """A saga of a list."""
+
+    id = serializers.UUIDField()
+    definition = serializers.CharField()
+    status = serializers.ChoiceField(STATUSES)
+    phase = serializers.CharField()
+    parked = serializers.ListField(child=serializers.CharField(), help_text="Steps that wait for a person.")
+    step = serializers.CharField(allow_null=True, help_text="Whose answer is owed next.")
+    attempts = serializers.IntegerField()
+    failure_code = serializers.CharField(allow_null=True)
+    order_id = serializers.UUIDField(allow_null=True)
+    customer_id = serializers.CharField()
+    idempotency_key = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    deadline_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class SagaRow(SagaListed):
+    """A saga of a list, with how its last try ended."""
+
+    last_error = serializers.CharField(allow_null=True)
+
+
+class SagaPage(serializers.Serializer[Any]):
+    results = SagaRow(many=True)
+    next = serializers.CharField(allow_null=True, help_text="The address of the next page.")
+    unread = serializers.ListField(
+        child=serializers.CharField(), help_text="Services that could not be asked about `search`."
+    )
+
+
+class Counted(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    is_more = serializers.BooleanField(help_text="There are more than were counted.")
+
+
+class SagaWhole(SagaListed):
+    """A saga with all that is known of it."""
+
+    version = serializers.IntegerField()
+    token = serializers.IntegerField()
+    in_flight = serializers.BooleanField()
+    failure = serializers.JSONField(allow_null=True)
+    dispatched_at = serializers.DateTimeField(allow_null=True)
+    request = serializers.JSONField()
+    answers = serializers.JSONField()
+    steps = serializers.ListField(child=serializers.JSONField(), allow_null=True)
+    ledgers = serializers.DictField(child=serializers.JSONField(allow_null=True))
+    log = serializers.ListField(child=serializers.JSONField())
+
+
+class WhyShown(serializers.Serializer[Any]):
+    """Why a saga does not move."""
+
+    sentence = serializers.CharField()
+    cause = serializers.CharField()
+    next = serializers.CharField(help_text="What happens by itself.")
+    needs_a_person = serializers.BooleanField()
+    step = serializers.CharField(allow_null=True)
+    evidence = serializers.ListField(child=serializers.CharField())
+    unread = serializers.ListField(child=serializers.CharField(), help_text="Sources that could not be asked.")
+
+
+class SkippedShown(serializers.Serializer[Any]):
+    step = serializers.CharField()
+    why = serializers.CharField()
+
+
+class PreviewShown(serializers.Serializer[Any]):
+    """What an action would do."""
+
+    saga_id = serializers.UUIDField()
+    possible = serializers.BooleanField()
+    code = serializers.ChoiceField([code.value for code in Code])
+    why_not = serializers.CharField(allow_blank=True)
+    will = serializers.ListField(child=serializers.CharField())
+    skipped = SkippedShown(many=True)
+    money = serializers.ListField(child=serializers.CharField())
+    version = serializers.IntegerField()
+    facts_wanted = serializers.CharField(allow_blank=True)
+
+
+class LogEntryShown(serializers.Serializer[Any]):
+    """What an operator did, and what came of it."""
+
+    id = serializers.IntegerField()
+    saga_id = serializers.UUIDField()
+    action = serializers.ChoiceField([action.value for action in Action])
+    step = serializers.CharField(allow_null=True)
+    by = serializers.CharField()
+    via = serializers.CharField()
+    at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    evidence = serializers.CharField(allow_null=True)
+    code = serializers.ChoiceField([code.value for code in Code])
+    detail = serializers.CharField(allow_blank=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
+    observed = serializers.CharField(allow_null=True, help_text="What came of it; null while nobody knows.")
+    observed_detail = serializers.CharField(allow_blank=True)
+    observed_at = serializers.DateTimeField(allow_null=True)
+    batch_id = serializers.UUIDField(allow_null=True)
+
+
+class LogPage(serializers.Serializer[Any]):
+    results = LogEntryShown(many=True)
+
+
+class BreakerShown(serializers.Serializer[Any]):
+    """A circuit breaker."""
+
+    name = serializers.CharField()
+    service = serializers.CharField()
+    state = serializers.ChoiceField(["closed", "open", "half-open"])
+    failures = serializers.IntegerField(help_text="In a row.")
+    next_probe = serializers.DateTimeField(allow_null=True, help_text="When a call is let through to see.")
+
+
+class BreakerPage(serializers.Serializer[Any]):
+    results = BreakerShown(many=True)

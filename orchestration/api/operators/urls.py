@@ -1,0 +1,19 @@
+"""Paths below /api/v1/ that are for staff."""
+
+from django.urls import path
+
+from orchestration.api.operators.actions import Actions
+from orchestration.api.operators.breakers import Breakers, Close, Open
+from orchestration.api.operators.sagas import Count, OneSaga, OperatorLog, Sagas, WhyOfSaga
+
+urlpatterns = [
+    path("sagas", Sagas.as_view(), name="sagas"),
+    path("sagas/count", Count.as_view(), name="saga-count"),
+    path("sagas/<uuid:saga_id>", OneSaga.as_view(), name="saga"),
+    path("sagas/<uuid:saga_id>/why", WhyOfSaga.as_view(), name="saga-why"),
+    path("sagas/<uuid:saga_id>/operator-log", OperatorLog.as_view(), name="saga-operator-log"),
+    path("sagas/<uuid:saga_id>/actions", Actions.as_view(), name="saga-actions"),
+    path("breakers", Breakers.as_view(), name="breakers"),
+    path("breakers/<str:name>/open", Open.as_view(), name="breaker-opening"),
+    path("breakers/<str:name>/close", Close.as_view(), name="breaker-closing"),
+]

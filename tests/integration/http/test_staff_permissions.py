@@ -1,0 +1,117 @@
+"""Who may do what of the operators' resources: everybody, at each of them; and who may not changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from orchestration.api.operators.staff import VIEW_SAGAS
+from orchestration.api.operators.urls import urlpatterns
+from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.operations.permissions import OPERATE_BREAKERS
+from orchestration.operations.values import PERMISSIONS, Action
+from orchestration.participant import breakers
+from tests.integration.admin.situations import Post, Situations
+from tests.integration.http.conftest import BASE, EVERY_DATABASE, Shopper
+
+pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)
+
+GATEWAY = next(name for name in breakers.in_use() if "gateway" in name)
+
+
+@dataclass(frozen=True)
+class Door:
+    """A resource and method, whose permission opens it."""
+
+    route: str
+    path: str
+    permission: str
+    body: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        return f"{'POST' if self.body else 'GET'} {self.route} {(self.body or {}).get('action', '')}".strip()
+
+
+def _act(action: Action) -> Door:
+    more = {"step": "capture_payment", "evidence": "x", "outcome": "done"}
+    said = {"action": action.value, "reason": "why", **(more if action in (Action.RESOLVE, Action.SETTLE) else {})}
+    return Door("saga-actions", "/sagas/{saga}/actions", PERMISSIONS[action], said)
+
+
+DOORS = (
+    Door("sagas", "/sagas", VIEW_SAGAS),
+    Door("saga-count", "/sagas/count", VIEW_SAGAS),
+    Door("saga", "/sagas/{saga}", VIEW_SAGAS),
+    Door("saga-why", "/sagas/{saga}/why", VIEW_SAGAS),
+    Door("saga-operator-log", "/sagas/{saga}/operator-log", VIEW_SAGAS),
+    *(_act(action) for action in Action),
+    Door("breakers", "/breakers", VIEW_SAGAS),
+    Door("breaker-opening", f"/breakers/{GATEWAY}/open", OPERATE_BREAKERS, {"reason": "why", "seconds": 60}),
+    Door("breaker-closing", f"/breakers/{GATEWAY}/close", OPERATE_BREAKERS, {"reason": "why"}),
+)
+EVERY_PERMISSION = sorted({door.permission for door in DOORS})
+
+
+@pytest.fixture
+def saga_id(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """A saga that is parked, so that every action is thinkable."""
+    monkeypatch.setattr("orchestration.dispatch.send", Post().send)
+    return Situations().parked_after_pivot()
+
+
+@pytest.fixture(autouse=True)
+def closed_breakers() -> Any:
+    yield
+    breakers.in_use()[GATEWAY].close()
+
+
+def knock(client: Client, door: Door, saga_id: UUID, headers: dict[str, str]) -> int:
+    path = BASE + door.path.format(saga=saga_id)
+    if door.body is None:
+        return int(client.get(path, headers=headers).status_code)
+    return int(client.post(path, data=door.body, content_type="application/json", headers=headers).status_code)
+
+
+def everything(saga_id: UUID) -> tuple[object, ...]:
+    saga = SagaInstance.objects.values().get(pk=saga_id)
+    return saga, OperatorLogEntry.objects.count(), {name: each.state() for name, each in breakers.in_use().items()}
+
+
+def test_every_resource_has_a_door_here() -> None:
+    assert {door.route for door in DOORS} == {route.name for route in urlpatterns}
+
+
+@pytest.mark.parametrize("door", DOORS, ids=str)
+def test_without_a_token_it_is_401(door: Door, saga_id: UUID) -> None:
+    before = everything(saga_id)
+    assert knock(Client(), door, saga_id, {}) == 401
+    assert everything(saga_id) == before
+
+
+@pytest.mark.parametrize("door", DOORS, ids=str)
+def test_a_customer_and_staff_without_the_permission_are_refused_and_nothing_changes(
+    door: Door, saga_id: UUID, ada: Shopper, hire: Callable[..., Shopper]
+) -> None:
+    others = [permission for permission in EVERY_PERMISSION if permission != door.permission]
+    before = everything(saga_id)
+    for who in (ada, hire("nobody"), hire("almost", *others)):
+        assert knock(who.client, door, saga_id, {"Authorization": f"Token {who.token}"}) == 403
+    assert everything(saga_id) == before
+
+
+@pytest.mark.django_db(transaction=True, databases=EVERY_DATABASE)  # services act
+@pytest.mark.parametrize("door", DOORS, ids=str)
+def test_staff_with_that_permission_alone_are_heard(door: Door, saga_id: UUID, hire: Callable[..., Shopper]) -> None:
+    who = hire("operator", door.permission)
+    assert knock(who.client, door, saga_id, {"Authorization": f"Token {who.token}"}) in (200, 409)
+
+
+def test_a_customer_with_a_permission_is_no_staff(saga_id: UUID, hire: Callable[..., Shopper]) -> None:
+    who = hire("former", *EVERY_PERMISSION)
+    get_user_model().objects.filter(username="former").update(is_staff=False)
+    for door in DOORS:
+        assert knock(who.client, door, saga_id, {"Authorization": f"Token {who.token}"}) == 403
