@@ -1,4 +1,4 @@
-"""The loops that run beside a worker's consumer and end with its process."""
+"""What runs in a worker beside its tasks: loops that end with its process, and word of the sagas that have ended."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from orchestration import recovery, roll_call
+from orchestration import announcing, recovery, roll_call
 from orchestration.auditing import loop, registry
 from orchestration.operations import observing
 from orchestration.participant import settling
@@ -28,6 +28,12 @@ def start_handing_over_counts(**_: Any) -> None:
 def answer_roll_calls(**_: Any) -> None:
     """Say what it consumes and what time it has, whenever somebody asks."""
     roll_call.register()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def announce_ends(**_: Any) -> None:
+    """Before a pool forks, so that its processes do it, too."""
+    announcing.announce_ends()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -1,6 +1,6 @@
 """`/checkouts`, `/checkouts/{checkout_id}` and its cancellation."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -9,9 +9,11 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from uuid_utils.compat import uuid7
 
 from orchestration.api.bodies import read_json
 from orchestration.api.idempotency import idempotency_key
+from orchestration.api.listening import Expected, ends
 from orchestration.api.preferences import preferred_wait
 from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problems, response_header
 from orchestration.api.waiting import wait_for
@@ -20,6 +22,7 @@ from orders.api.customers import customer_id
 from orders.api.placing import Accepted, Attempt, accept
 from orders.api.progress import cancel, checkout_of, decided
 from orders.api.representations import AcceptedCheckout, CheckoutState
+from orders.api.shown import as_accepted, as_state
 
 RETRY_AFTER_S = 1
 
@@ -63,12 +66,20 @@ class Checkouts(APIView):
     )
     def post(self, request: Request) -> Response:
         attempt = Attempt(
+            checkout_id=uuid7(),
             customer_id=customer_id(request),
             idempotency_key=idempotency_key(request),
             body=read_json(request),
         )
-        accepted = accept(attempt, now=datetime.now(UTC))
-        return _outcome(request, accepted)
+        wait = preferred_wait(request)
+        if not wait:
+            return _accepted(accept(attempt, now=datetime.now(UTC)))
+        with ends().expected(attempt.checkout_id) as end:  # before it begins, or its end could be missed
+            accepted = accept(attempt, now=datetime.now(UTC))
+            if accepted.id == attempt.checkout_id:
+                return _outcome(attempt, accepted, wait, end)
+        with ends().expected(accepted.id) as end:
+            return _outcome(attempt, accepted, wait, end)
 
 
 class OneCheckout(APIView):
@@ -84,7 +95,7 @@ class OneCheckout(APIView):
     )
     def get(self, request: Request, checkout_id: UUID) -> Response:
         """:raises NoSuchCheckout: also when it is another customer's."""
-        return Response(CheckoutState(checkout_of(customer_id(request), checkout_id)).data)
+        return Response(as_state(checkout_of(customer_id(request), checkout_id)))
 
 
 class Cancellation(APIView):
@@ -105,14 +116,28 @@ class Cancellation(APIView):
     def post(self, request: Request, checkout_id: UUID) -> Response:
         """:raises TooLate: when the order is placed already."""
         cancel(customer_id(request), checkout_id, now=datetime.now(UTC))
-        return Response(CheckoutState(checkout_of(customer_id(request), checkout_id)).data, HTTPStatus.ACCEPTED)
+        return Response(as_state(checkout_of(customer_id(request), checkout_id)), HTTPStatus.ACCEPTED)
 
 
-def _outcome(request: Request, accepted: Accepted) -> Response:
-    headers = {"Location": reverse("checkout", args=[accepted.id])}
-    if wait := preferred_wait(request):
-        headers["Preference-Applied"] = f"wait={wait.seconds}"
-        if outcome := wait_for(lambda: decided(customer_id(request), accepted.id), wait):
-            return Response(CheckoutState(outcome).data, headers=headers)
-    headers["Retry-After"] = str(RETRY_AFTER_S)
-    return Response(AcceptedCheckout(accepted).data, HTTPStatus.ACCEPTED, headers=headers)
+def _outcome(attempt: Attempt, accepted: Accepted, wait: timedelta, end: Expected) -> Response:
+    """The checkout when it is decided in time, else as it was accepted."""
+    applied = {"Preference-Applied": f"wait={wait.seconds}"}
+    outcome = wait_for(
+        lambda: decided(attempt.customer_id, accepted.id),
+        wait,
+        pauses=end.pauses(),
+        pause=end.pause,
+        at_once=accepted.id != attempt.checkout_id,  # a new one is not decided yet
+    )
+    if outcome is None:
+        return _accepted(accepted, **applied)
+    return Response(as_state(outcome), headers={"Location": _location(accepted), **applied})
+
+
+def _accepted(accepted: Accepted, **headers: str) -> Response:
+    headers |= {"Location": _location(accepted), "Retry-After": str(RETRY_AFTER_S)}
+    return Response(as_accepted(accepted), HTTPStatus.ACCEPTED, headers=headers)
+
+
+def _location(accepted: Accepted) -> str:
+    return reverse("checkout", args=[accepted.id])

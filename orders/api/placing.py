@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from rest_framework.exceptions import ValidationError
 from uuid_utils.compat import uuid7
 
 from orchestration import backlog, engine, selectors
@@ -40,8 +41,9 @@ class TooBusy(Problem):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request to check out; several with the same key are one purchase."""
+    """One request to check out; several with the same key are one purchase, under the first one's `checkout_id`."""
 
+    checkout_id: UUID
     customer_id: str
     idempotency_key: str
     body: JsonBody
@@ -74,11 +76,20 @@ class Accepted:
 def accept(attempt: Attempt, *, now: datetime) -> Accepted:
     """Start the saga of this purchase, or find it when it was started before.
 
+    Most attempts are the first, so it is only when that one fails that an earlier one is looked for.
+
     :raises Problem: when the cart cannot be bought, or the key stands for something else.
     """
-    while True:
-        if accepted := _accepted_before(attempt) or _start(attempt, now):
+    try:
+        return _start(attempt, now)
+    except (Problem, ValidationError, _StartedBefore):
+        if accepted := _accepted_before(attempt):
             return accepted
+        raise
+
+
+class _StartedBefore(Exception):
+    """The saga of this purchase stands already."""
 
 
 def _accepted_before(attempt: Attempt) -> Accepted | None:
@@ -90,19 +101,20 @@ def _accepted_before(attempt: Attempt) -> Accepted | None:
     return Accepted(instance.id, decode(CheckoutRequested, instance.request))
 
 
-def _start(attempt: Attempt, now: datetime) -> Accepted | None:
-    """None when somebody else has just started it."""
+def _start(attempt: Attempt, now: datetime) -> Accepted:
     if backlog.is_full():
         raise TooBusy(headers={"Retry-After": str(BUSY_FOR_S)})
     request = _priced_request(attempt, now)
     origin = engine.Origin(attempt.customer_id, attempt.idempotency_key, attempt.body.sha256)
     try:
-        started = engine.start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=now)
+        started = engine.start_saga(checkout, request, saga_id=attempt.checkout_id, origin=origin, now=now)
     except engine.KeyReused as error:
         raise idempotency.KeyReused from error
     except engine.KeyInProgress as error:
         raise idempotency.KeyInProgress(headers={"Retry-After": "1"}) from error
-    return Accepted(started.saga_id, request) if started.created else None
+    if not started.created:
+        raise _StartedBefore
+    return Accepted(started.saga_id, request)
 
 
 def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:

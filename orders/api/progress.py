@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.db import Error
 
-from orchestration import engine, selectors, transitions
+from orchestration import engine, readings, selectors, transitions
 from orchestration.api.problems import Problem
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested, place_order
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.readings import Reading
 from orchestration.selectors import StepProgress
 from orchestration.states import Phase
 from orders.api.representations import Amount, amount
@@ -64,18 +65,18 @@ def checkout_of(customer_id: str, checkout_id: UUID) -> Checkout:
 
     :raises NoSuchCheckout: also when it is somebody else's.
     """
-    instance = _instance(customer_id, checkout_id)
-    return _shown(instance, status_of(instance))
+    reading = _reading(customer_id, checkout_id)
+    return _shown(reading, status_of(reading.instance))
 
 
 def decided(customer_id: str, checkout_id: UUID) -> Checkout | None:
     """The checkout, once its outcome is known."""
-    instance = _instance(customer_id, checkout_id)
+    reading = _reading(customer_id, checkout_id)
     try:
-        status = status_of(instance)
+        status = status_of(reading.instance)
     except Error:  # nobody can say it yet; the checkout is accepted all the same
         return None
-    return _shown(instance, status) if status in FINAL else None
+    return _shown(reading, status) if status in FINAL else None
 
 
 def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
@@ -84,7 +85,7 @@ def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
     :raises NoSuchCheckout: also when it is somebody else's.
     :raises TooLate: when the order is placed.
     """
-    instance = _instance(customer_id, checkout_id)
+    instance = _reading(customer_id, checkout_id).instance
     with suppress(Error):  # where orders cannot say, the bar will find out
         if selectors.pivot_is_done(instance):
             raise TooLate
@@ -110,17 +111,18 @@ def status_of(instance: SagaInstance) -> str:
             return "processing"
 
 
-def _instance(customer_id: str, checkout_id: UUID) -> SagaInstance:
-    instance = selectors.saga_of_customer(customer_id, checkout_id)
-    if instance is None:
+def _reading(customer_id: str, checkout_id: UUID) -> Reading:
+    reading = readings.read(checkout_id)
+    if reading is None or reading.instance.customer_id != customer_id:
         raise NoSuchCheckout
-    return instance
+    return reading
 
 
-def _shown(instance: SagaInstance, status: str) -> Checkout:
+def _shown(reading: Reading, status: str) -> Checkout:
+    instance = reading.instance
     request = decode(CheckoutRequested, instance.request)
-    log = selectors.log_of(instance.id)
-    steps = selectors.progress(instance, log)
+    log = selectors.log_of(instance.id) if reading.log is None else reading.log
+    steps = selectors.progress(instance, log, reading.ledgers)
     return Checkout(
         id=instance.id,
         order_id=request.order_id,

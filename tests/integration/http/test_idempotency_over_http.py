@@ -124,3 +124,19 @@ def test_request_whose_first_copy_is_not_committed_yet_is_in_progress(ada: Shopp
     assert (response.status_code, response.json()["code"]) == (409, "idempotency_key_in_progress")
     assert response["Retry-After"] == "1"
     assert ada.check_out(two_mugs, key="k-1").status_code == 202
+
+
+@pytest.mark.django_db(transaction=True, databases=EVERY_DATABASE)
+def test_accepted_key_is_known_also_while_another_copy_is_under_way(ada: Shopper, two_mugs: Cart) -> None:
+    first = ada.check_out(two_mugs, key="k-1").json()
+    with transaction.atomic(using="orchestration"), connections["orchestration"].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{ada.id}\nk-1"])
+        (response,) = in_threads([lambda: ada.check_out(two_mugs, key="k-1")])
+    assert (response.status_code, response.json()) == (202, first)
+
+
+def test_price_that_was_never_accepted_is_told_although_others_were(ada: Shopper, two_mugs: Cart) -> None:
+    ada.check_out(two_mugs, key="k-1")
+    two_mugs["lines"][0]["sku"] = "NIL"
+    assert ada.check_out(two_mugs, key="k-2").json()["code"] == "validation_failed"
+    assert ada.check_out(two_mugs, key="k-1").json()["code"] == "idempotency_key_reused"

@@ -1,0 +1,66 @@
+"""Sagas with what shows how they went, read at once for all threads that ask at the same moment."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import Error
+
+from orchestration.asking import AskedTogether
+from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.participant import participants
+from orchestration.statements import find_all
+from orchestration.states import ENDED
+
+SHOWN = ("saga_id", "step", "status", "changed_at")
+"""Of a ledger row; the others would have to be read when asked for."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A saga's row; of one that has ended, its log and its rows of each ledger, too (None: its database is down)."""
+
+    instance: SagaInstance
+    log: Sequence[SagaLogEntry] | None = None
+    ledgers: Mapping[str, list[LedgerRow] | None] | None = None
+
+
+def read(saga_id: UUID) -> Reading | None:
+    """The saga as it is now, if there is one; not for use within a transaction."""
+    return _together.ask([saga_id]).get(saga_id)
+
+
+def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
+    found = find_all(SagaInstance, ALIAS, "id = ANY(%s)", list(saga_ids))
+    instances = {instance.pk: instance for instance in found}
+    ended = [saga_id for saga_id, instance in instances.items() if instance.phase in ENDED]
+    readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
+    if not ended:
+        return readings
+    logs, ledgers = _logs(ended), {service: _ledger(service, ended) for service in participants()}
+    for saga_id in ended:
+        rows = {service: None if ledger is None else ledger[saga_id] for service, ledger in ledgers.items()}
+        readings[saga_id] = Reading(instances[saga_id], logs[saga_id], rows)
+    return readings
+
+
+def _logs(saga_ids: list[UUID]) -> dict[UUID, list[SagaLogEntry]]:
+    logs = defaultdict[UUID, list[SagaLogEntry]](list)
+    for entry in find_all(SagaLogEntry, ALIAS, "saga_id = ANY(%s) ORDER BY saga_id, sequence", saga_ids):
+        logs[entry.saga_id].append(entry)
+    return logs
+
+
+def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[LedgerRow]] | None:
+    rows = defaultdict[UUID, list[LedgerRow]](list)
+    try:
+        for row in find_all(participants()[service].ledger, service, "saga_id = ANY(%s)", saga_ids, columns=SHOWN):
+            rows[row.saga_id].append(row)
+    except Error:
+        return None
+    return rows
+
+
+_together = AskedTogether(_read_all)

@@ -1,0 +1,40 @@
+"""Checkouts as plain values, as `AcceptedCheckout` and `CheckoutState` describe them.
+
+Those would make their fields anew for each checkout, which takes ten times as long.
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from orders.api.placing import Accepted
+from orders.api.progress import Checkout
+
+
+def as_accepted(accepted: Accepted | Checkout) -> dict[str, Any]:
+    """What `AcceptedCheckout` describes."""
+    return {
+        "id": str(accepted.id),
+        "order_id": str(accepted.order_id),
+        "status": accepted.status,
+        "total": accepted.total,
+        "created_at": _time(accepted.created_at),
+    }
+
+
+def as_state(checkout: Checkout) -> dict[str, Any]:
+    """What `CheckoutState` describes."""
+    return {
+        **as_accepted(checkout),
+        "steps": [
+            {"name": step.name, "status": step.status, "since": _time(step.since), "attempts": step.attempts}
+            for step in checkout.steps
+        ],
+        "failure": asdict(checkout.failure) if checkout.failure else None,
+        "decided_at": _time(checkout.decided_at),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    """As REST framework writes one."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None

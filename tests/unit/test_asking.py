@@ -1,0 +1,63 @@
+"""Threads that ask at the same time are answered at once."""
+
+import threading
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from orchestration.asking import AskedTogether
+from tests.support.waiting import wait_for
+
+
+class Slow:
+    """A reader that lets nobody go before it is told to, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[set[int]] = []
+        self.go_on = threading.Event()
+
+    def __call__(self, keys: Collection[int]) -> dict[int, str]:
+        self.asked.append(set(keys))
+        assert self.go_on.wait(10)
+        if 13 in keys:
+            raise LookupError("unlucky")
+        return {key: str(key) for key in keys if key > 0}
+
+
+def test_what_comes_while_one_is_asked_is_asked_together() -> None:
+    slow = Slow()
+    together = AskedTogether(slow)
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(together.ask, [1])
+        wait_for(lambda: slow.asked)
+        others = [pool.submit(together.ask, keys) for keys in ([2], [2, 3], [-1], [4])]
+        wait_for(lambda: len(together._waiting) == 4)
+        slow.go_on.set()
+        assert first.result() == {1: "1"}
+        assert [other.result() for other in others] == [{2: "2"}, {2: "2", 3: "3"}, {}, {4: "4"}]
+    assert slow.asked == [{1}, {2, 3, -1, 4}]
+
+
+def test_what_is_asked_again_is_read_again() -> None:
+    slow = Slow()
+    slow.go_on.set()
+    together = AskedTogether(slow)
+    together.ask([1])
+    together.ask([1])
+    assert slow.asked == [{1}, {1}]
+
+
+def test_what_goes_wrong_is_told_to_those_it_was_asked_for_and_the_next_are_answered() -> None:
+    slow = Slow()
+    together = AskedTogether(slow)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(together.ask, [13])
+        wait_for(lambda: slow.asked)
+        second = pool.submit(together.ask, [1])
+        wait_for(lambda: together._waiting)
+        slow.go_on.set()
+        with pytest.raises(LookupError):
+            first.result()
+        assert second.result() == {1: "1"}
+    assert together.ask([2]) == {2: "2"}
