@@ -1,6 +1,8 @@
 """How gunicorn serves the shop: few processes, enough threads for requests that wait for an answer."""
 
+import gc
 import os
+from typing import Any
 
 from config.settings.logs import LOGGING
 
@@ -18,3 +20,9 @@ limit_request_fields = 50
 accesslog = None
 errorlog = "-"
 logconfig_dict = {**LOGGING, "loggers": {"gunicorn.error": {"level": "INFO", "propagate": True}}}
+
+
+def post_worker_init(worker: Any) -> None:
+    """Have the garbage collector leave alone what is loaded by now, and stays: it takes 0.1 s each time."""
+    gc.collect()
+    gc.freeze()

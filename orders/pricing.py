@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from orchestration.contracts.values import Line
-from orders.models import Product
-from orders.selectors import products_by_sku
+from orders.selectors import prices_by_sku
 
 
 class CartError(Exception):
@@ -50,6 +49,16 @@ class Total:
     currency: str
 
 
+class Priced(Protocol):
+    """What a price is read from."""
+
+    @property
+    def price_minor(self) -> int: ...
+
+    @property
+    def currency(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class PricedCart:
     """The cart's lines in the order they were given, each with its price, and their sum."""
@@ -65,14 +74,14 @@ def price_cart(lines: Sequence[tuple[str, int]], *, expected_total: Total | None
     :raises CurrencyMismatch: naming every line priced in another currency than the first.
     :raises PriceChanged: when `expected_total` is given and is not the total.
     """
-    cart = price_from(products_by_sku(sku for sku, _ in lines), lines)
+    cart = price_from(prices_by_sku(sku for sku, _ in lines), lines)
     if expected_total is not None and expected_total != cart.total:
         raise PriceChanged(expected=expected_total, actual=cart.total)
     return cart
 
 
-def price_from(catalogue: Mapping[str, Product], lines: Sequence[tuple[str, int]]) -> PricedCart:
-    """Price `lines` from `catalogue`, products by SKU; raises as `price_cart` does."""
+def price_from(catalogue: Mapping[str, Priced], lines: Sequence[tuple[str, int]]) -> PricedCart:
+    """Price `lines` from `catalogue`, prices by SKU; raises as `price_cart` does."""
     if unknown := [index for index, (sku, _) in enumerate(lines) if sku not in catalogue]:
         raise UnknownProduct(*unknown)
     currencies = [catalogue[sku].currency for sku, _ in lines]

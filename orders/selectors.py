@@ -1,13 +1,28 @@
 """Reads of the orders service."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from orchestration.participant.finder import Found
+from orchestration.statements import execute
 from orders.models import Order, Product
+
+
+class Price(NamedTuple):
+    """What one unit of a product costs."""
+
+    price_minor: int
+    currency: str
+
+
+def prices_by_sku(skus: Iterable[str]) -> dict[str, Price]:
+    """Prices of active products by SKU; SKUs that are not sold are absent."""
+    selected = "SELECT sku, price_minor, currency FROM orders_product WHERE active AND sku = ANY(%s)"
+    return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(set(skus)))}
 
 
 def products_by_sku(skus: Iterable[str]) -> dict[str, Product]:
