@@ -5,17 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
 from django.db import Error
 
 from orchestration.asking import AskedTogether
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
-from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.participant import participants
-from orchestration.statements import find_all
+from orchestration.selectors import Logged, Seen
+from orchestration.statements import execute, find_all
 from orchestration.states import ENDED
-
-SHOWN = ("saga_id", "step", "status", "changed_at")
-"""Of a ledger row; the others would have to be read when asked for."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +21,8 @@ class Reading:
     """A saga's row; of one that has ended, its log and its rows of each ledger, too (None: its database is down)."""
 
     instance: SagaInstance
-    log: Sequence[SagaLogEntry] | None = None
-    ledgers: Mapping[str, list[LedgerRow] | None] | None = None
+    log: Sequence[Logged] | None = None
+    ledgers: Mapping[str, Sequence[Seen] | None] | None = None
 
 
 def read(saga_id: UUID) -> Reading | None:
@@ -46,18 +44,24 @@ def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
     return readings
 
 
-def _logs(saga_ids: list[UUID]) -> dict[UUID, list[SagaLogEntry]]:
-    logs = defaultdict[UUID, list[SagaLogEntry]](list)
-    for entry in find_all(SagaLogEntry, ALIAS, "saga_id = ANY(%s) ORDER BY saga_id, sequence", saga_ids):
-        logs[entry.saga_id].append(entry)
+def _logs(saga_ids: list[UUID]) -> dict[UUID, list[Logged]]:
+    selected = (
+        f'SELECT saga_id, kind, step, phase, detail, at FROM "{SagaLogEntry._meta.db_table}" '
+        "WHERE saga_id = ANY(%s) ORDER BY saga_id, sequence"
+    )
+    logs = defaultdict[UUID, list[Logged]](list)
+    for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, saga_ids):
+        logs[saga_id].append(Logged(kind, step, phase, orjson.loads(detail), at))
     return logs
 
 
-def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[LedgerRow]] | None:
-    rows = defaultdict[UUID, list[LedgerRow]](list)
+def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None:
+    table = participants()[service].ledger._meta.db_table
+    selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s)'
+    rows = defaultdict[UUID, list[Seen]](list)
     try:
-        for row in find_all(participants()[service].ledger, service, "saga_id = ANY(%s)", saga_ids, columns=SHOWN):
-            rows[row.saga_id].append(row)
+        for saga_id, *row in execute(service, selected, saga_ids):
+            rows[saga_id].append(Seen(*row))
     except Error:
         return None
     return rows

@@ -1,9 +1,9 @@
 """Reads: sagas, and how far each step of one has come."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import Error
@@ -32,6 +32,28 @@ class StepProgress:
     last_error: dict[str, Any] | None
 
 
+class Logged(NamedTuple):
+    """What shows of a line of a saga's log."""
+
+    kind: str
+    step: str
+    phase: str
+    detail: dict[str, Any]
+    at: datetime
+
+
+class Seen(NamedTuple):
+    """What shows of a row of a ledger."""
+
+    step: str
+    status: str
+    changed_at: datetime
+
+
+Remembered = Sequence[LedgerRow] | Sequence[Seen]
+"""One ledger's rows of one saga."""
+
+
 def saga(saga_id: UUID) -> SagaInstance | None:
     """One saga, if there is one."""
     return SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
@@ -42,11 +64,6 @@ def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
     return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
 
 
-def saga_of_customer(customer_id: str, saga_id: UUID) -> SagaInstance | None:
-    """A saga, if it is this customer's."""
-    return SagaInstance.objects.using(ALIAS).filter(pk=saga_id, customer_id=customer_id).first()
-
-
 def log_of(saga_id: UUID) -> list[SagaLogEntry]:
     """The saga's log, oldest first."""
     return list(SagaLogEntry.objects.using(ALIAS).filter(saga_id=saga_id).order_by("sequence"))
@@ -54,8 +71,8 @@ def log_of(saga_id: UUID) -> list[SagaLogEntry]:
 
 def progress(
     instance: SagaInstance,
-    log: Iterable[SagaLogEntry] | None = None,
-    ledgers: Mapping[str, list[LedgerRow] | None] | None = None,
+    log: Iterable[SagaLogEntry | Logged] | None = None,
+    ledgers: Mapping[str, Remembered | None] | None = None,
 ) -> list[StepProgress]:
     """How far each step of the saga has come, as the services' ledgers say it now."""
     definition = definition_of(instance.definition)
@@ -101,7 +118,7 @@ def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
         return None
 
 
-def _last_errors(log: Iterable[SagaLogEntry]) -> dict[str, dict[str, Any]]:
+def _last_errors(log: Iterable[SagaLogEntry | Logged]) -> dict[str, dict[str, Any]]:
     return {entry.step: entry.detail for entry in log if entry.kind in (Kind.FAILED, Kind.WAITING)}
 
 
@@ -109,7 +126,7 @@ def _progress(
     instance: SagaInstance,
     step: str,
     service: str,
-    rows: list[LedgerRow] | None,
+    rows: Remembered | None,
     error: dict[str, Any] | None,
 ) -> StepProgress:
     row = next((row for row in rows or () if row.step == step), None)

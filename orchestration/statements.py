@@ -40,12 +40,12 @@ def flush(alias: str) -> None:
         trips.flush()
 
 
-def find_all(model: type[M], alias: str, where: str, *parameters: Any, columns: tuple[str, ...] = ()) -> list[M]:
-    """The rows of a model for which `where`, in SQL, is true: whole, or with only these columns loaded.
+def find_all(model: type[M], alias: str, where: str, *parameters: Any) -> list[M]:
+    """The rows of a model for which `where`, in SQL, is true.
 
     Like `filter`, for where every request passes: the ORM takes longer to write a statement than the server to run it.
     """
-    attributes, statement, json = _selection(model, columns)
+    attributes, statement, json = _selection(model)
     rows = execute(alias, f"{statement} WHERE {where}", *parameters)
     if json:
         rows = [_decoded(row, json) for row in rows]
@@ -71,9 +71,9 @@ def insert_all(rows: Sequence[Model], alias: str) -> None:
 
 
 @cache
-def _selection(model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[str, ...], str, frozenset[int]]:
+def _selection(model: type[Model]) -> tuple[tuple[str, ...], str, frozenset[int]]:
     """Attributes, a SELECT of their columns, and which of those are JSON, which Django has psycopg leave as text."""
-    fields = [field for field in model._meta.concrete_fields if not columns or field.column in columns]
+    fields = model._meta.concrete_fields
     statement = f'SELECT {quoted(str(field.column) for field in fields)} FROM "{model._meta.db_table}"'
     json = frozenset(index for index, field in enumerate(fields) if isinstance(field, JSONField))
     return tuple(field.attname for field in fields), statement, json

@@ -1,12 +1,13 @@
 """Reads of the orders service."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from orchestration.asking import AskedTogether
 from orchestration.participant.finder import Found
 from orchestration.statements import execute
 from orders.models import Order, Product
@@ -20,9 +21,8 @@ class Price(NamedTuple):
 
 
 def prices_by_sku(skus: Iterable[str]) -> dict[str, Price]:
-    """Prices of active products by SKU; SKUs that are not sold are absent."""
-    selected = "SELECT sku, price_minor, currency FROM orders_product WHERE active AND sku = ANY(%s)"
-    return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(set(skus)))}
+    """Prices of active products by SKU; SKUs that are not sold are absent. Not for use within a transaction."""
+    return _prices.ask(skus)
 
 
 def products_by_sku(skus: Iterable[str]) -> dict[str, Product]:
@@ -51,3 +51,11 @@ def found_by_email(email: str) -> Found:
         return Found()
     customers = User.objects.filter(email__iexact=email).values_list("pk", flat=True)
     return Found(customer_ids=frozenset(map(str, customers)))
+
+
+def _read_prices(skus: Collection[str]) -> dict[str, Price]:
+    selected = "SELECT sku, price_minor, currency FROM orders_product WHERE active AND sku = ANY(%s)"
+    return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(skus))}
+
+
+_prices = AskedTogether(_read_prices)

@@ -1,7 +1,10 @@
 """Who is asking: a token of which only the hash is stored."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from functools import cache
 from hmac import compare_digest
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -12,8 +15,12 @@ from knox.models import AuthToken
 from knox.settings import CONSTANTS
 from rest_framework.exceptions import AuthenticationFailed
 
+from orchestration.asking import AskedTogether
 from orchestration.models import ALIAS
 from orchestration.statements import execute
+
+Row = tuple[Any, ...]
+"""A token's columns, then its customer's."""
 
 
 class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
@@ -32,7 +39,8 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
 def _lasting(token: str) -> tuple[AbstractBaseUser, AuthToken] | None:
     """The customer and this token of theirs, unless there is anything to say against it."""
     digest = hash_token(token)
-    for row in execute(ALIAS, _look_up(), token[: CONSTANTS.TOKEN_KEY_LENGTH]):
+    key = token[: CONSTANTS.TOKEN_KEY_LENGTH]
+    for row in _rows.ask([key]).get(key, ()):
         found = AuthToken.from_db(ALIAS, _attributes(AuthToken), row[: len(_attributes(AuthToken))])
         if not compare_digest(digest, found.digest):
             continue
@@ -54,5 +62,16 @@ def _look_up() -> str:
     columns += [f'customer."{field.column}"' for field in user.concrete_fields]
     return (
         f'SELECT {", ".join(columns)} FROM "{token.db_table}" AS token JOIN "{user.db_table}" AS customer '
-        f'ON customer."{user.pk.column}" = token.user_id WHERE token.token_key = %s'
+        f'ON customer."{user.pk.column}" = token.user_id WHERE token.token_key = ANY(%s)'
     )
+
+
+def _read(keys: Collection[str]) -> dict[str, list[Row]]:
+    rows = defaultdict[str, list[Row]](list)
+    position = _attributes(AuthToken).index("token_key")
+    for row in execute(ALIAS, _look_up(), list(keys)):
+        rows[row[position]].append(row)
+    return rows
+
+
+_rows = AskedTogether(_read)

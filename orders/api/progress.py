@@ -16,7 +16,7 @@ from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested, place_order
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.readings import Reading
-from orchestration.selectors import StepProgress
+from orchestration.selectors import Logged, StepProgress
 from orchestration.states import Phase
 from orders.api.representations import Amount, amount
 
@@ -139,7 +139,7 @@ def _failure(recorded: Mapping[str, Any]) -> Failure:
     return Failure(recorded["code"], recorded.get("detail", ""))
 
 
-def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry]) -> datetime | None:
+def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]) -> datetime | None:
     """When the order was placed, or when it was certain that it would not be."""
     if status == "confirmed":
         return next(step.since for step in steps if step.name == place_order.step)

@@ -48,16 +48,22 @@ def test_what_is_asked_again_is_read_again() -> None:
     assert slow.asked == [{1}, {1}]
 
 
-def test_what_goes_wrong_is_told_to_those_it_was_asked_for_and_the_next_are_answered() -> None:
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_question_that_cannot_be_answered_spoils_no_other(bad: int) -> None:
     slow = Slow()
     together = AskedTogether(slow)
+    questions = [[1], [2], [3]]
+    questions[bad] = [13]
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(together.ask, [13])
+        first = pool.submit(together.ask, questions[0])
         wait_for(lambda: slow.asked)
-        second = pool.submit(together.ask, [1])
-        wait_for(lambda: together._waiting)
+        asked = [first, *(pool.submit(together.ask, question) for question in questions[1:])]
+        wait_for(lambda: len(together._waiting) == 2)
         slow.go_on.set()
-        with pytest.raises(LookupError):
-            first.result()
-        assert second.result() == {1: "1"}
+        for number, (question, answer) in enumerate(zip(questions, asked, strict=True)):
+            if number == bad:
+                with pytest.raises(LookupError):
+                    answer.result()
+            else:
+                assert answer.result() == {question[0]: str(question[0])}
     assert together.ask([2]) == {2: "2"}
