@@ -22,13 +22,13 @@ from celery.exceptions import Reject
 from celery.worker import state
 from celery.worker.strategy import default
 from django.conf import settings
-from django.db import close_old_connections
 from kombu.exceptions import DecodeError
 
 from orchestration import boundaries, canvas, wire
 from orchestration.acks import GoneOn, SagaRequest, are_told
 from orchestration.batches import ALONE, Batches, Room, Thunk, Turns, afterwards
 from orchestration.canvas import Received
+from orchestration.connecting import let_connections_go
 from orchestration.endings import Ending, Opening
 from orchestration.letters import Letter, Unroutable, post
 from orchestration.routes import queue_of
@@ -142,7 +142,7 @@ class _Desk:
 
     def _send_and_settle(self, endings: Sequence[Ending]) -> None:
         """Send what follows; then, and only then, the messages are done with."""
-        close_old_connections()  # the broker may take its time
+        let_connections_go()  # the broker may take its time
         requests = [ending.message.delivery.begun_by for ending in endings]
         try:
             settled = self._posted(endings)
@@ -294,4 +294,4 @@ def _without_connections_after(thunk: Thunk) -> None:
     try:
         thunk()
     finally:
-        close_old_connections()
+        let_connections_go()

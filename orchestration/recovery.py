@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from django.conf import settings
-from django.db import close_old_connections
 from kombu.exceptions import OperationalError
 
 from orchestration import engine, markers
+from orchestration.connecting import let_connections_go
 from orchestration.engine import Engine
 from orchestration.markers import queues_of, route_of
 from orchestration.models import SagaInstance
@@ -92,7 +92,7 @@ run_once = _recovery.run_once
 def run_forever(stopped: threading.Event) -> None:
     """Run a round every `RECOVERY_PERIOD` until `stopped`; outages of database or broker are waited out."""
     while not stopped.wait(settings.RECOVERY_PERIOD.total_seconds()):
-        close_old_connections()
+        let_connections_go()
         try:
             run_once()
         except Exception:  # the loop outlives whatever a round ran into
