@@ -119,6 +119,14 @@ def test_end_that_is_announced_before_the_waiter_waits_is_not_missed(
     assert saga.looks == 1
 
 
+def test_end_that_is_announced_before_anybody_listens_is_not_missed(hear: Hear, saga: Saga) -> None:
+    ends = hear()
+    with ends.expected(SAGA) as end, ThreadPoolExecutor(1) as pool:
+        saga.has_ended = True
+        wait_until(lambda: ends.hears)
+        assert pool.submit(saga.wait, end).result(LONG_S / 3) == "ended"
+
+
 def test_all_who_wait_for_one_saga_are_woken(hear: Hear, announcer: Announcer, saga: Saga) -> None:
     ends = listening_to(hear())
     with ends.expected(SAGA) as one, ends.expected(SAGA) as other, ThreadPoolExecutor(2) as pool:
