@@ -58,7 +58,7 @@ def log_entry(entry: OperatorLogEntry) -> dict[str, Any]:
         "detail": entry.detail,
         "before": entry.before,
         "after": entry.after,
-        "observed": entry.observed or None,
+        "observed": entry.observed if entry.observed_at else None,
         "observed_detail": entry.observed_detail,
         "observed_at": _time(entry.observed_at),
         "batch_id": str(entry.batch_id) if entry.batch_id else None,

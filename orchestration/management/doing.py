@@ -44,7 +44,7 @@ class Done:
             "detail": entry.detail if entry else "",
             "phase": entry.after["phase"] if entry else None,
             "log_entry": entry.pk if entry else None,
-            "observed": entry.observed or None if entry else None,
+            "observed": entry.observed if entry and entry.observed_at else None,
             "observed_detail": entry.observed_detail if entry else "",
         }
 

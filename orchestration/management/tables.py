@@ -12,6 +12,7 @@ from rich.text import Text
 
 from orchestration import wording
 from orchestration.case import Case
+from orchestration.insight.status import attempt_of, status_of, step_of
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -33,6 +34,12 @@ def of_sagas(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
     """One line a saga."""
     columns = ("id", "definition", "phase", "parked", "step", "attempts", "age", "last error", "failure")
     return _table(None, columns, (_saga(saga, now) for saga in sagas))
+
+
+def of_moving(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
+    """One short line a saga, for a terminal of any width."""
+    columns = ("id", "status", "step", "attempt", "age")
+    return _table(None, columns, (_moving(saga, now) for saga in sagas))
 
 
 def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
@@ -60,6 +67,12 @@ def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
         *(standing.step, standing.attempts, wording.span(now - saga.created_at)),
         *(saga.last_error, (saga.failure or {}).get("code", "")),
     )
+
+
+def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
+    attempt = attempt_of(saga)
+    said = attempt.said(now) if attempt else ""
+    return saga.pk, status_of(saga).value, step_of(saga), said, wording.span(now - saga.created_at)
 
 
 def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:

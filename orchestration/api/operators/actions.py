@@ -14,9 +14,11 @@ from orchestration.api.operators import bodies, representations
 from orchestration.api.operators.bodies import ActionAsked
 from orchestration.api.operators.sagas import TAGS, NoSuchSaga
 from orchestration.api.operators.staff import ANY_ACTION, StaffView, actor_of, refuse_unless_allowed
+from orchestration.api.preferences import preferred_wait
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
-from orchestration.api.schema import CHALLENGE, problems, response_header
+from orchestration.api.schema import CHALLENGE, PREFER, problems, response_header
 from orchestration.models import ALIAS, OperatorLogEntry
+from orchestration.operations.observing import observe
 from orchestration.operations.performing import perform
 from orchestration.operations.previewing import preview
 from orchestration.operations.values import Action, Code
@@ -55,7 +57,7 @@ class Actions(StaffView):
         summary="Resume, retry, compensate, cancel, pause, unpause, resolve or settle",
         description="Each action wants a permission of its own. With `dry_run` the answer says what would happen, also "
         "to the money. Without, it is the entry in the operator log, whose `code` is `taken`.",
-        parameters=[IF_MATCH, CHALLENGE, response_header("ETag", "The saga's version.", 200)],
+        parameters=[IF_MATCH, PREFER, CHALLENGE, response_header("ETag", "The saga's version.", 200)],
         request={"application/json": ActionAsked},
         responses={
             200: OpenApiResponse(
@@ -91,6 +93,8 @@ class Actions(StaffView):
                 looked_at = preview(saga_id, ask)
                 return Response(shown.preview(looked_at), headers={"ETag": f'"{looked_at.version}"'})
             entry = perform(saga_id, ask, expected_version=expected)
+            if entry.was_taken and (wait := preferred_wait(request)):
+                entry = observe(entry, wait)
         except engine.NoSuchSaga as error:
             raise NoSuchSaga from error
         return _answer(entry)
@@ -98,7 +102,8 @@ class Actions(StaffView):
 
 def _answer(entry: OperatorLogEntry) -> Response:
     if entry.code == Code.TAKEN:
-        entry.refresh_from_db(using=ALIAS)  # the database says when it was
+        if not entry.observed:
+            entry.refresh_from_db(using=ALIAS)  # the database says when it was
         return Response(shown.log_entry(entry), headers={"ETag": f'"{entry.after["version"]}"'})
     if entry.code == Code.CHANGED_MEANWHILE:
         raise ChangedMeanwhile(log_entry=entry.pk)

@@ -134,3 +134,49 @@ class BreakerShown(serializers.Serializer[Any]):
 
 class BreakerPage(serializers.Serializer[Any]):
     results = BreakerShown(many=True)
+
+
+class DurationsShown(serializers.Serializer[Any]):
+    """Percentiles in seconds."""
+
+    count = serializers.IntegerField()
+    p50 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+
+
+class StepStatsShown(serializers.Serializer[Any]):
+    step = serializers.CharField()
+    durations = DurationsShown()
+    share = serializers.FloatField(help_text="Of all time spent, from 0 to 1.")
+
+
+class StatsShown(serializers.Serializer[Any]):
+    window_s = serializers.FloatField()
+    in_flight = Counted()
+    started_per_minute = serializers.FloatField()
+    ended_per_minute = serializers.FloatField()
+    success = serializers.FloatField(allow_null=True, help_text="The share of those ended that completed.")
+    end_to_end = DurationsShown()
+    steps = StepStatsShown(many=True)
+
+
+class QueueShown(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    messages = serializers.IntegerField(allow_null=True, help_text="Null: there is no such queue.")
+    consumers = serializers.IntegerField()
+
+
+class BottleneckShown(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    rule = serializers.CharField(help_text="How that was found.")
+
+
+class FiguresShown(serializers.Serializer[Any]):
+    """The shop's figures; null is what could not be read, or does not stand out."""
+
+    stats = StatsShown(allow_null=True)
+    presets = serializers.DictField(child=Counted())
+    queues = QueueShown(many=True)
+    bottleneck = BottleneckShown(allow_null=True)
+    unread = serializers.ListField(child=serializers.CharField())

@@ -4,6 +4,7 @@ from django.urls import path
 
 from orchestration.api.operators.actions import Actions
 from orchestration.api.operators.breakers import Breakers, Close, Open
+from orchestration.api.operators.pictures import Stats, Timeline
 from orchestration.api.operators.sagas import Count, OneSaga, OperatorLog, Sagas, WhyOfSaga
 
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("sagas/<uuid:saga_id>/why", WhyOfSaga.as_view(), name="saga-why"),
     path("sagas/<uuid:saga_id>/operator-log", OperatorLog.as_view(), name="saga-operator-log"),
     path("sagas/<uuid:saga_id>/actions", Actions.as_view(), name="saga-actions"),
+    path("sagas/<uuid:saga_id>/timeline", Timeline.as_view(), name="saga-timeline"),
+    path("stats", Stats.as_view(), name="stats"),
     path("breakers", Breakers.as_view(), name="breakers"),
     path("breakers/<str:name>/open", Open.as_view(), name="breaker-opening"),
     path("breakers/<str:name>/close", Close.as_view(), name="breaker-closing"),

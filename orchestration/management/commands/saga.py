@@ -7,13 +7,26 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from orchestration.management.exits import IN_WORDS, Exit
-from orchestration.management.sagas import acting, asking_outside, listing, preflighting, purging, resolving, showing
+from orchestration.management.sagas import (
+    acting,
+    asking_outside,
+    listing,
+    measuring,
+    preflighting,
+    purging,
+    resolving,
+    showing,
+    watching,
+)
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import add_all, run
 
 SUBCOMMANDS = tuple(
     each
-    for module in (listing, showing, acting, resolving, asking_outside, preflighting, purging)
+    for module in (
+        *(listing, showing, measuring, watching),
+        *(acting, resolving, asking_outside, preflighting, purging),
+    )
     for each in module.SUBCOMMANDS
 )
 

@@ -30,6 +30,7 @@ from orchestration.management.recovering import due_sagas, recover
 from orchestration.management.saying import JSONL, Voice
 from orchestration.management.sifting import add_filters
 from orchestration.management.subcommand import Options, Subcommand
+from orchestration.management.waiting import judge_outcomes, seen_through
 from orchestration.operations.values import Action, Actor, Ask, Preview, Via
 from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.standing import known_steps
@@ -69,6 +70,8 @@ def act(action: Action, options: Options, voice: Voice) -> None:
     if voice.form != JSONL:
         voice.say([each.as_json() for each in done], [_done_table(done)])
     judge(done)
+    if options["wait"]:
+        judge_outcomes([each.entry for each in done if each.entry])
 
 
 def ask_for(action: Action, options: Options) -> Ask:
@@ -114,6 +117,8 @@ def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -
 def _carried_out(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> Iterator[Done]:
     done = do(chosen, ask, per_second=options["rate"])
     with voice.counting(ask.action.value, len(chosen)) as bar:
+        if options["wait"]:
+            done = seen_through(list(done), timedelta(seconds=options["wait"]))
         for each in done:
             if voice.form == JSONL:
                 voice.line(each.as_json())
@@ -155,6 +160,12 @@ def _add_act(parser: ArgumentParser) -> None:
     add_limit(parser, None)
     parser.add_argument(
         "--rate", type=number, metavar="N", help="at most so many a second (default: as fast as it goes)"
+    )
+    parser.add_argument(
+        "--wait",
+        type=whole_number,
+        metavar="SECONDS",
+        help="until it is seen what came of it, or so long (exit code 6)",
     )
     add_consent(parser)
     add_format(parser)

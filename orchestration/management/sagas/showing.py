@@ -1,12 +1,16 @@
-"""`manage.py saga show`: one saga whole."""
+"""`manage.py saga show|why|timeline`: one saga whole, in one sentence, and drawn."""
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
+from pathlib import Path
 
 from django.core.management.base import CommandError
+from rich.table import Table
 
 from orchestration import shown
-from orchestration.case import case_of
+from orchestration.case import Case, case_of
+from orchestration.insight.timeline import timeline_svg
+from orchestration.insight.why import why_of
 from orchestration.management import tables
 from orchestration.management.arguments import add_format, saga_id
 from orchestration.management.exits import Exit
@@ -16,17 +20,55 @@ from orchestration.management.subcommand import Options, Subcommand
 
 def show_saga(options: Options, voice: Voice) -> None:
     """:raises CommandError: when there is none."""
-    case = case_of(options["id"])
-    if case is None:
-        raise CommandError(f"there is no saga {options['id']}", returncode=Exit.NOTHING_MATCHED)
+    case = _found(options)
     voice.say(shown.case(case), tables.of_case(case, now=datetime.now(UTC)))
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
+def say_why(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when there is none."""
+    found = why_of(_found(options), now=datetime.now(UTC))
+    table = Table("", "", box=None, pad_edge=False, show_header=False)
+    table.add_row("why", found.sentence)
+    table.add_row("next", found.next)
+    for each in found.evidence:
+        table.add_row("seen", each)
+    voice.say(shown.why(found), [table])
+    for source in found.unread:
+        voice.note(f"not asked: {source}")
+
+
+def draw(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when there is none, or the file cannot be written."""
+    drawn = timeline_svg(_found(options), datetime.now(UTC))
+    if options["to"] is None:
+        voice.out.write(drawn)
+        return
+    try:
+        options["to"].write_text(drawn)
+    except OSError as error:
+        raise CommandError(str(error), returncode=Exit.ERROR) from error
+    voice.note(f"{options['to']} is written")
+
+
+def _found(options: Options) -> Case:
+    case = case_of(options["id"])
+    if case is None:
+        raise CommandError(f"there is no saga {options['id']}", returncode=Exit.NOTHING_MATCHED)
+    return case
+
+
+def _add_one(parser: ArgumentParser) -> None:
     parser.add_argument("id", type=saga_id, metavar="ID")
     add_format(parser)
 
 
+def _add_timeline(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=saga_id, metavar="ID")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="where to (default: stdout)")
+
+
 SUBCOMMANDS = (
-    Subcommand("show", "one saga: its row, steps, log, and what the services remember", _add_arguments, show_saga),
+    Subcommand("show", "one saga: its row, steps, log, and what the services remember", _add_one, show_saga),
+    Subcommand("why", "why it does not move, in one sentence, and what happens next by itself", _add_one, say_why),
+    Subcommand("timeline", "what happened to it when, as SVG", _add_timeline, draw),
 )

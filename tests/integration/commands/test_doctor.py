@@ -15,10 +15,9 @@ from config.doctor import broker, databases, workers
 from config.readiness import CHECKS
 from orchestration.insight.reading import Unavailable
 from orchestration.models import SagaInstance
-from orchestration.roll_call import Present, present
+from orchestration.roll_call import Present
 from orchestration.topology import Depth
 from tests.integration.admin.situations import Situations
-from tests.support.processes import Worker
 from tests.support.workforce import Workforce
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -65,12 +64,6 @@ def test_a_healthy_shop_has_nothing_that_fails(examined: Callable[[], Lines], so
     assert [what for what, (verdict, _) in lines.items() if verdict == "fail"] == []
     for what in ("database orders", "clocks of databases", "broker", "queues", "dead letters", "Redis", "workers"):
         assert lines[what][0] == "ok"
-
-
-def test_a_worker_answers_with_its_queues_and_its_time(shared_worker: Worker) -> None:
-    answered = {worker.name: worker for worker in present()}[shared_worker.name]
-    assert set(shared_worker.queues) <= set(answered.queues)
-    assert abs(answered.ahead) < timedelta(seconds=1)
 
 
 def test_nobody_at_work_is_said_with_what_to_do(examined: Callable[[], Lines], monkeypatch: pytest.MonkeyPatch) -> None:

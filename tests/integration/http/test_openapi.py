@@ -35,6 +35,8 @@ FOR_STAFF = {
     "count_sagas",
     "get_saga",
     "why_saga",
+    "draw_saga",
+    "get_stats",
     "list_operator_log",
     "act_on_saga",
     "list_breakers",

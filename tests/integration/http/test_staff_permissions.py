@@ -49,6 +49,8 @@ DOORS = (
     Door("saga-why", "/sagas/{saga}/why", VIEW_SAGAS),
     Door("saga-operator-log", "/sagas/{saga}/operator-log", VIEW_SAGAS),
     *(_act(action) for action in Action),
+    Door("saga-timeline", "/sagas/{saga}/timeline", VIEW_SAGAS),
+    Door("stats", "/stats", VIEW_SAGAS),
     Door("breakers", "/breakers", VIEW_SAGAS),
     Door("breaker-opening", f"/breakers/{GATEWAY}/open", OPERATE_BREAKERS, {"reason": "why", "seconds": 60}),
     Door("breaker-closing", f"/breakers/{GATEWAY}/close", OPERATE_BREAKERS, {"reason": "why"}),
