@@ -1,6 +1,7 @@
 """Commands of operators beside real workers: what came of an action is waited for; cron may run twice at once."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from django.core.management.base import CommandError
 from orchestration import dispatch
 from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
 from tests.integration.admin.situations import Post, Situations
-from tests.support.processes import Worker
+from tests.support.processes import Worker, environment
 from tests.support.shop import Shop
 
 ROOT = Path(__file__).parents[2]
