@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration import announcing, recovery, roll_call
 from orchestration.auditing import loop, registry
-from orchestration.operations import observing
+from orchestration.operations import bulk_loop, observing
 from orchestration.participant import settling
 from orchestration.participant.participant import participants
 from orchestration.telemetry import shared_counts
@@ -44,10 +44,11 @@ def start_recovery(sender: Any, **_: Any) -> None:
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
-def start_following_operators(sender: Any, **_: Any) -> None:
-    """Start it in every worker that consumes the orchestrator's queue."""
+def start_serving_operators(sender: Any, **_: Any) -> None:
+    """Start what does it in every worker that consumes the orchestrator's queue."""
     if _consumes(sender, ORCHESTRATOR):
         _start("observing of operators' actions", observing.run_forever, _stopped)
+        _start("batches of operators' actions", bulk_loop.run_forever, _stopped)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -6,9 +6,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.operations.values import Action, Code, Via
+from orchestration.operations.values import MOVES_MONEY, Action, Code, Via
 
 _ACTIONS = [(action.value, action.value) for action in Action]
+_MOVES_MONEY = [action.value for action in Action if action in MOVES_MONEY]  # in one order
 
 
 class BatchState(models.TextChoices):
@@ -73,6 +74,12 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(approved_by="") | Q(user_id__isnull=False) & ~Q(approved_user_id=F("user_id")),
                 name="batch_is_approved_by_a_second_person",
+            ),
+            models.CheckConstraint(
+                condition=~Q(action__in=_MOVES_MONEY)
+                | Q(state__in=("asked", "stopped"))
+                | Q(approved_user_id__isnull=False),
+                name="batch_that_moves_money_is_approved",
             ),
             models.CheckConstraint(condition=Q(per_second__gt=0), name="batch_has_a_rate"),
         )

@@ -1,5 +1,6 @@
 """An operator's action carried out: one compare-and-set, and what was asked and came of it in the same transaction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +43,11 @@ class Performed:
     row: Resolved | None = None
 
 
-def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None, batch: Batch | None = None) -> OperatorLogEntry:
+Alongside = Callable[[OperatorLogEntry], None]
+"""Done in the same transaction as the action and its entry; what it raises takes both back."""
+
+
+def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None) -> OperatorLogEntry:
     """Do it, and write down who did it, why, and what came of it at once: `code` says whether anything was changed.
 
     With `expected_version` (a preview's) only if the saga is still as it was then: of two operators who saw the same,
@@ -51,18 +56,33 @@ def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None, batch: Bat
 
     :raises NoSuchSaga: when there is none.
     """
-    return carry_out(saga_id, ask, expected_version=expected_version, batch=batch).entry
+    return carry_out(saga_id, ask, expected_version=expected_version).entry
 
 
-def carry_out(saga_id: UUID, ask: Ask, *, expected_version: int | None = None, batch: Batch | None = None) -> Performed:
-    """Do the same as `perform`, and tell what became of the ledger row."""
-    instance = _found(saga_id)
+def carry_out(
+    saga_id: UUID,
+    ask: Ask,
+    *,
+    expected_version: int | None = None,
+    batch: Batch | None = None,
+    alongside: Alongside | None = None,
+) -> Performed:
+    """Do the same as `perform`, as a member of the batch if there is one, and tell what became of the ledger row."""
+    instance, concluded = _found(saga_id), None
+    refused: WhyNot | None = None
     try:
         concluded = _prepare(instance, ask, expected_version)
     except NotConcluded as error:
-        return Performed(_write_down(ask, _Taken(instance, instance, why_not=error.why), batch))
+        refused = error.why
     with transaction.atomic(using=ALIAS):
-        entry = _write_down(ask, _let_happen(saga_id, ask, concluded, expected_version), batch)
+        taken = (
+            _Taken(instance, instance, why_not=refused)
+            if refused
+            else _let_happen(saga_id, ask, concluded, expected_version)
+        )
+        entry = OperatorLogEntry.objects.using(ALIAS).create(batch=batch, **_columns_of(ask, taken))
+        if alongside is not None:
+            alongside(entry)
     return Performed(entry, concluded.row if concluded else None)
 
 
@@ -100,10 +120,6 @@ def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_v
         if after.version == before.version and concluded is None:
             return _Taken(before, before, why_not=why_nothing(state_of(before), ask))
         return _Taken(before, after, detail)
-
-
-def _write_down(ask: Ask, taken: _Taken, batch: Batch | None) -> OperatorLogEntry:
-    return OperatorLogEntry.objects.using(ALIAS).create(batch=batch, **_columns_of(ask, taken))
 
 
 def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:

@@ -1,0 +1,223 @@
+"""One action on many sagas: asked for, approved, stopped, and looked at. `bulk_loop` carries it out."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+
+from orchestration import wording
+from orchestration.insight.filtering import Wanted, matching
+from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
+from orchestration.operations.judging import foreseen
+from orchestration.operations.models import BatchState
+from orchestration.operations.observations import FAILURES
+from orchestration.operations.pacing import Pace, Tally
+from orchestration.operations.previewing import preview
+from orchestration.operations.values import MOVES_MONEY, Action, Actor, Ask, Code, Preview, Via, WhyNot
+from orchestration.participant.participant import participants
+from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.sagas import UnknownDefinition, definition_of
+from orchestration.snapshot import state_of
+
+MEMBERS_LIMIT = 10_000
+"""So many sagas at most in one batch; narrow the filter, or make several."""
+EXAMPLES = 5
+USUAL_PACE = Pace()
+
+FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP, Code.UNKNOWN_DEFINITION})
+"""What was tried in vain; other refusals are of sagas that need it no more."""
+UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
+_OBSERVED_FAILED = [each.value for each in FAILURES]
+
+
+class NotABatch(ValueError):
+    """It cannot be asked for; the message says why."""
+
+
+class NotApproved(Exception):
+    """The batch stays as it is; the message says why."""
+
+
+@dataclass(frozen=True)
+class BatchPreview:
+    """What a batch would do: to how many sagas, to how many of them it can do something, and why not to the others.
+
+    `money` is what is on hold and taken for those sagas, by currency; `examples` are whole previews of the first.
+    """
+
+    chosen: int
+    is_too_many: bool
+    possible: int
+    why_not: Mapping[str, int]
+    money: tuple[str, ...]
+    examples: tuple[Preview, ...]
+    needs_second_person: bool
+
+
+def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
+    """Say what the action would do to the sagas that meet the filter now. Ledgers are asked for the examples only."""
+    found = list(_chosen(wanted)[: MEMBERS_LIMIT + 1])
+    sagas = found[:MEMBERS_LIMIT]
+    judged = [(UUID(str(instance.pk)), _why_not(instance, ask)) for instance in sagas]
+    possible = [saga_id for saga_id, why in judged if not why]
+    return BatchPreview(
+        chosen=len(sagas),
+        is_too_many=len(found) > MEMBERS_LIMIT,
+        possible=len(possible),
+        why_not=Counter(why for _, why in judged if why),
+        money=tuple(_money_of(possible)),
+        examples=tuple(preview(saga_id, ask) for saga_id in possible[:EXAMPLES]),
+        needs_second_person=ask.action in MOVES_MONEY,
+    )
+
+
+def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE) -> Batch:
+    """Choose the sagas that meet the filter now, the oldest first, and have the action done to each of them.
+
+    A batch that moves money waits for a second person; another one begins at once.
+
+    :raises NotABatch: when no saga meets the filter, or more than `MEMBERS_LIMIT`; when it moves money and is asked for
+        by somebody whom nobody knows, so that a second person could be the same one.
+    """
+    if ask.action in MOVES_MONEY and ask.actor.user_id is None:
+        raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, ask for it as one")
+    chosen = list(_chosen(wanted).values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
+    if not chosen:
+        raise NotABatch(f"no saga is {wanted.in_words()}")
+    if len(chosen) > MEMBERS_LIMIT:
+        raise NotABatch(f"more than {MEMBERS_LIMIT} sagas are {wanted.in_words()}: ask for fewer")
+    batch = _batch_of(wanted, ask, pace, len(chosen))
+    members = [BatchMember(batch=batch, position=place, saga_id=saga_id) for place, saga_id in enumerate(chosen)]
+    with transaction.atomic(using=ALIAS):
+        batch.save(using=ALIAS, force_insert=True)
+        BatchMember.objects.using(ALIAS).bulk_create(members)
+    return batch
+
+
+def approve(batch: Batch, actor: Actor) -> Batch:
+    """Be the second person; the caller sees to it that they may (`permissions.may_approve`).
+
+    :raises NotApproved: when it is the first person again, or somebody without an account; when it waits for nobody.
+    """
+    if actor.user_id is None:
+        raise NotApproved("somebody without an account is no second person")
+    if actor.user_id == batch.user_id:
+        raise NotApproved(f"{batch.by} has asked for it: another person must approve it")
+    now = datetime.now(UTC)
+    approval = {"approved_by": actor.name, "approved_user_id": actor.user_id, "approved_at": now, "next_at": now}
+    if not _row(batch, BatchState.ASKED).update(state=BatchState.APPROVED, **approval):
+        raise NotApproved(f"it is {_now(batch).state}: it waits for nobody")
+    return _now(batch)
+
+
+def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
+    """Begin no further member. Those that are done stay done; asking again changes nothing."""
+    stopped = {"stopped_by": actor.name, "stopped_why": why or "Somebody stopped it.", "ended_at": datetime.now(UTC)}
+    _row(batch, BatchState.ASKED, *UNDER_WAY).update(state=BatchState.STOPPED, **stopped)
+    return _now(batch)
+
+
+def tally_of(batch: Batch) -> Tally:
+    """What became of its members."""
+    done = Q(state=BatchMember.State.DONE)
+    to_do = Q(state__in=(BatchMember.State.WAITING, BatchMember.State.TAKEN_UP))
+    taken, failed_at_once = Q(entry__code=Code.TAKEN), Q(entry__code__in=[each.value for each in FAILED_CODES])
+    is_open = done & taken & Q(entry__observed="")
+    failed = done & (failed_at_once | taken & Q(entry__observed__in=_OBSERVED_FAILED))
+    worked = done & taken & ~Q(entry__observed="") & ~Q(entry__observed__in=_OBSERVED_FAILED)
+    counts = members_of(batch).aggregate(
+        to_do=Count("pk", filter=to_do),
+        passed_over=Count("pk", filter=Q(state=BatchMember.State.PASSED_OVER)),
+        refused=Count("pk", filter=done & ~taken & ~failed_at_once),
+        under_way=Count("pk", filter=is_open),
+        worked=Count("pk", filter=worked),
+        failed=Count("pk", filter=failed),
+        canary_open=Count("pk", filter=Q(position__lt=batch.canary) & (to_do | is_open)),
+    )
+    return Tally(**counts)
+
+
+def failures_of(batch: Batch) -> QuerySet[BatchMember]:
+    """Members that failed, with their entries, in their order."""
+    failed = Q(entry__code__in=[each.value for each in FAILED_CODES]) | Q(entry__observed__in=_OBSERVED_FAILED)
+    return members_of(batch).filter(failed, state=BatchMember.State.DONE).select_related("entry").order_by("position")
+
+
+def members_of(batch: Batch) -> QuerySet[BatchMember]:
+    """All of its members."""
+    return BatchMember.objects.using(ALIAS).filter(batch_id=batch.pk)
+
+
+def pace_of(batch: Batch) -> Pace:
+    """How it goes."""
+    return Pace(batch.canary, batch.per_second, batch.stop_above_percent)
+
+
+def ask_of(batch: Batch) -> Ask:
+    """What is asked of each of its members."""
+    told = batch.statement and Statement(Outcome(batch.statement["outcome"]), _NOBODYS, batch.statement["facts"])
+    actor = Actor(batch.by, batch.user_id, Via(batch.via))
+    return Ask(Action(batch.action), actor, batch.reason, batch.step, told or None, batch.evidence)
+
+
+_NOBODYS = Grounds("", "", "")
+"""An ask's own grounds are used."""
+
+
+def _chosen(wanted: Wanted) -> QuerySet[SagaInstance]:
+    return matching(wanted, now=datetime.now(UTC)).order_by("created_at", "pk")
+
+
+def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, chosen: int) -> Batch:
+    waits = ask.action in MOVES_MONEY
+    said = ask.statement
+    return Batch(
+        action=ask.action.value,
+        wanted=wanted.as_json(),
+        wanted_in_words=wanted.in_words(),
+        step=ask.step,
+        statement=said and {"outcome": said.outcome.value, "facts": dict(said.facts)},
+        reason=ask.reason,
+        evidence=ask.evidence,
+        by=ask.actor.name,
+        user_id=ask.actor.user_id,
+        via=ask.actor.via.value,
+        state=BatchState.ASKED if waits else BatchState.APPROVED,
+        next_at=None if waits else datetime.now(UTC),
+        canary=pace.canary,
+        per_second=pace.per_second,
+        stop_above_percent=pace.stop_above_percent,
+        members_chosen=chosen,
+    )
+
+
+def _why_not(instance: SagaInstance, ask: Ask) -> str:
+    try:
+        judged = foreseen(definition_of(instance.definition), state_of(instance), ask)
+    except UnknownDefinition as error:
+        return str(error)
+    return judged.sentence if isinstance(judged, WhyNot) and ask.action is not Action.RESOLVE else ""
+
+
+def _money_of(saga_ids: list[UUID]) -> Iterable[str]:
+    held, taken = Counter[str](), Counter[str]()
+    for participant in participants().values():
+        if participant.money is not None:
+            for money in participant.money.of_sagas(saga_ids).values():
+                held[money.currency] += money.held_minor
+                taken[money.currency] += money.kept_minor
+    for currency in sorted(held.keys() | taken.keys()):
+        on_hold, kept = wording.money(held[currency], currency), wording.money(taken[currency], currency)
+        yield f"{on_hold} on hold, {kept} taken and not given back."
+
+
+def _row(batch: Batch, *states: BatchState) -> QuerySet[Batch]:
+    return Batch.objects.using(ALIAS).filter(pk=batch.pk, state__in=states)
+
+
+def _now(batch: Batch) -> Batch:
+    return Batch.objects.using(ALIAS).get(pk=batch.pk)

@@ -1,0 +1,164 @@
+"""The loop that carries out batches: any orchestrator worker runs it, and any number may run at once.
+
+A member is taken up under the batch's lock, which also keeps the rate, for a while: should its worker die, another
+takes it up. It is done in one transaction with what it does to its saga, so that it is never done twice.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import close_old_connections, transaction
+from django.db.models import Q, QuerySet
+
+from orchestration.engine import NoSuchSaga
+from orchestration.insight.filtering import Wanted, condition
+from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry, SagaInstance
+from orchestration.operations.bulk import UNDER_WAY, ask_of, members_of, pace_of, tally_of
+from orchestration.operations.models import BatchState
+from orchestration.operations.pacing import Verdict, verdict
+from orchestration.operations.performing import carry_out
+from orchestration.operations.values import Code
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=1)
+"""After so long a member that was taken up is somebody else's."""
+CATCHES_UP = timedelta(seconds=1)
+"""What was not done in the last second may be done in this one."""
+AT_A_TIME = 50
+"""Members of one batch in a row, before it is the others' turn."""
+TRIES = 5
+"""A saga that changes each time it is looked at is left for later after so many."""
+BETWEEN_ROUNDS = timedelta(milliseconds=100)
+"""While a batch is under way."""
+
+State = BatchMember.State
+
+
+class _DoneAlready(Exception):
+    """Another worker has done the member: take back what was done again."""
+
+
+class _Changed(Exception):
+    """The saga is not as it was when it was held against the filter."""
+
+
+def run_forever(stopped: threading.Event) -> None:
+    """Run rounds until `stopped`; outages are waited out."""
+    period: timedelta = settings.RECOVERY_PERIOD
+    wait = period
+    while not stopped.wait(wait.total_seconds()):
+        close_old_connections()
+        wait = period
+        try:
+            wait = min(period, BETWEEN_ROUNDS) if run_once(stopped=stopped.is_set) else period
+        except Exception:  # the loop outlives whatever a round ran into
+            logger.exception("a round of batches failed; the next one comes")
+
+
+def run_once(*, stopped: Callable[[], bool] = lambda: False) -> bool:
+    """Judge every batch that is under way, and do its members whose turn has come; say whether there was one."""
+    under_way = list(Batch.objects.using(ALIAS).filter(state__in=UNDER_WAY).order_by("asked_at"))
+    for batch in under_way:
+        if _goes_on(batch):
+            for _ in range(AT_A_TIME):
+                if stopped() or (member := take_up(batch.pk)) is None:
+                    break
+                do_member(member)
+    return bool(under_way)
+
+
+def take_up(batch_id: UUID) -> BatchMember | None:
+    """Take the next member whose turn has come; None when none has, or another worker is choosing one."""
+    now = datetime.now(UTC)
+    with transaction.atomic(using=ALIAS):
+        due = Batch.objects.using(ALIAS).filter(pk=batch_id, state__in=UNDER_WAY, next_at__lte=now)
+        batch = due.select_for_update(skip_locked=True).first()
+        member = _next_member(batch, now) if batch else None
+        if batch is None or member is None:
+            return None
+        _row(member).update(state=State.TAKEN_UP, leased_until=now + LEASE)
+        earliest = max(batch.next_at or now, now - CATCHES_UP)
+        next_at = earliest + timedelta(seconds=1 / batch.per_second)
+        due.update(state=BatchState.RUNNING, started_at=batch.started_at or now, next_at=next_at)
+    member.batch = batch
+    return member
+
+
+def do_member(member: BatchMember) -> None:
+    """Do what the batch asks to the member's saga, if that still meets the filter. One's error stops no other."""
+    try:
+        for _ in range(TRIES):
+            if _do(member):
+                return
+    except NoSuchSaga:
+        _pass_over(member, "The saga has been purged.")
+    except _DoneAlready:
+        logger.info("%s has been done by another worker", member)
+    except Exception:  # it is taken up again when its lease has ended
+        logger.exception("%s of batch %s failed, it will be tried again", member, member.batch_id)
+
+
+def _goes_on(batch: Batch) -> bool:
+    tally = tally_of(batch)
+    row = Batch.objects.using(ALIAS).filter(pk=batch.pk, state__in=UNDER_WAY)
+    match verdict(pace_of(batch), tally):
+        case Verdict.STOP:
+            why = f"{tally.failed} of {tally.failed + tally.worked} failed, more than {batch.stop_above_percent:g} %."
+            row.update(state=BatchState.STOPPED, stopped_why=why, ended_at=datetime.now(UTC))
+            logger.warning("batch %s stops by itself: %s", batch.pk, why)
+            return False
+        case Verdict.FINISH:
+            row.update(state=BatchState.FINISHED, ended_at=datetime.now(UTC))
+            return False
+        case _:
+            return True
+
+
+def _next_member(batch: Batch, now: datetime) -> BatchMember | None:
+    """The first that waits, or whose worker has died; behind the canary none before that is through."""
+    to_do = Q(state=State.WAITING) | Q(state=State.TAKEN_UP, leased_until__lte=now)
+    member = members_of(batch).filter(to_do).order_by("position").first()
+    if member is None or member.position < batch.canary:
+        return member
+    through = Q(state=State.PASSED_OVER) | Q(state=State.DONE, entry__observed_at__isnull=False)
+    return None if members_of(batch).filter(position__lt=batch.canary).exclude(through).exists() else member
+
+
+def _do(member: BatchMember) -> bool:
+    """Say whether it is done with; not when its saga changed while it was looked at."""
+    version = _version_of(member)
+    if version is None:
+        _pass_over(member, f"It is not {member.batch.wanted_in_words} any more.")
+        return True
+
+    def note(entry: OperatorLogEntry) -> None:
+        if entry.code == Code.CHANGED_MEANWHILE:
+            raise _Changed
+        if not _row(member).filter(state=State.TAKEN_UP).update(state=State.DONE, entry=entry):
+            raise _DoneAlready
+
+    try:
+        carry_out(member.saga_id, ask_of(member.batch), expected_version=version, batch=member.batch, alongside=note)
+    except _Changed:
+        return False
+    return True
+
+
+def _version_of(member: BatchMember) -> int | None:
+    """The saga's version, if it still meets the filter."""
+    still = condition(Wanted.from_json(member.batch.wanted), now=datetime.now(UTC))
+    found = SagaInstance.objects.using(ALIAS).filter(still, pk=member.saga_id)
+    return found.values_list("version", flat=True).first()
+
+
+def _pass_over(member: BatchMember, why: str) -> None:
+    _row(member).filter(state=State.TAKEN_UP).update(state=State.PASSED_OVER, detail=why)
+
+
+def _row(member: BatchMember) -> QuerySet[BatchMember]:
+    return BatchMember.objects.using(ALIAS).filter(pk=member.pk)
