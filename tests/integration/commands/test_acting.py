@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from config import env
-from orchestration.management import consent, doing
 from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.operations import performing
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends, Run
 
@@ -23,7 +23,7 @@ def answering(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at a terminal."""
     terminal: Any = io.StringIO(text)
     terminal.isatty = lambda: True
-    monkeypatch.setattr(consent.sys, "stdin", terminal)
+    monkeypatch.setattr("sys.stdin", terminal)
 
 
 def test_a_filter_chooses_and_the_log_keeps_who_and_why(run: Run, situations: Situations) -> None:
@@ -95,13 +95,13 @@ def test_who_changed_since_the_choice_is_passed_over(
     run: Run, ends: Ends, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = situations.failing(), situations.failing()
-    performed: Callable[..., Any] = doing.perform
+    performed: Callable[..., Any] = performing.perform
 
     def and_meanwhile(saga_id: Any, *args: Any, **kwargs: Any) -> Any:
         SagaInstance.objects.filter(pk=other).update(failing_step="")
         return performed(saga_id, *args, **kwargs)
 
-    monkeypatch.setattr(doing, "perform", and_meanwhile)
+    monkeypatch.setattr("orchestration.management.doing.perform", and_meanwhile)
     assert ends("saga", "pause", "--status", "retrying", *DO) == 4
     assert [entry.saga_id for entry in OperatorLogEntry.objects.all()] == [one]
 
@@ -110,7 +110,7 @@ def test_a_limit_takes_the_oldest_and_a_rate_is_kept(
     run: Run, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(doing.time, "sleep", slept.append)
+    monkeypatch.setattr("time.sleep", slept.append)
     made = [situations.failing() for _ in range(3)]
     done = run("saga", "pause", "--status", "retrying", "--limit", 2, "--rate", 0.001, *DO)
     assert [each["id"] for each in done] == [str(saga_id) for saga_id in made[:2]]

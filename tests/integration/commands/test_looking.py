@@ -14,7 +14,6 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from config import env
-from orchestration.management.sagas import watching
 from orchestration.models import SagaInstance
 from orchestration.states import ChainCompleted
 from tests.integration.admin.situations import Situations, _trail
@@ -72,7 +71,7 @@ def test_watching_tells_each_move_once_and_ends_with_the_last(
 ) -> None:
     saga_id = situations.running()
     ends = iter([lambda: None, lambda: situations.report(saga_id, ChainCompleted(_trail()))])
-    monkeypatch.setattr(watching.time, "sleep", lambda _: next(ends)())
+    monkeypatch.setattr("time.sleep", lambda _: next(ends)())
     call_command("saga", "watch", "--status", "running")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["status"] for line in lines] == ["running", "completed"]
@@ -88,7 +87,7 @@ def test_watching_ends_when_the_time_is_over_or_somebody_stops_it(
     def stop(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watching.time, "sleep", stop)
+    monkeypatch.setattr("time.sleep", stop)
     assert ends("saga", "watch") == 0
 
 

@@ -1,0 +1,85 @@
+"""The runbook's commands are commands: each parses, and does what it can be made to do without an effect."""
+
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand, CommandParser
+
+from config import env
+from orchestration.management.exits import Exit
+from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.participant import breakers
+from tests.integration.admin.situations import Situations
+from tests.integration.commands.conftest import Ends
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+BOOK = Path(__file__).parents[3] / "docs" / "operations.md"
+LINES = re.findall(r"^manage\.py (.+?)(?:\s+#.*)?$", BOOK.read_text(), re.MULTILINE)
+CHANGES = {
+    "resume",
+    "retry",
+    "compensate",
+    "cancel",
+    "pause",
+    "unpause",
+    "resolve",
+    "settle",
+    "purge",
+    "open",
+    "close",
+    "apply",
+}
+GATEWAY = next(name for name in breakers.in_use() if "gateway" in name)
+SITUATIONS = 11
+
+
+def words(line: str, saga_id: UUID) -> list[str]:
+    stands_for = {"ID": str(saga_id), "BREAKER": GATEWAY, "FINDING": "17", "NAME": GATEWAY}
+    return [stands_for.get(word, word) for word in shlex.split(line)]
+
+
+def parser_of(name: str) -> CommandParser:
+    command: BaseCommand = load_command_class(get_commands()[name], name)
+    return command.create_parser("manage.py", name)
+
+
+def sections() -> Iterator[str]:
+    runbook = BOOK.read_text().split("\n## Runbook\n")[1].split("\n## ")[0]
+    yield from runbook.split("\n### ")[1:]
+
+
+def test_each_situation_says_what_is_seen_what_is_done_and_what_is_not() -> None:
+    found = list(sections())
+    assert [section.split(".")[0] for section in found] == [str(number + 1) for number in range(SITUATIONS)]
+    for section in found:
+        for part in ("**Seen**:", "**Do**:", "**Not**:", "\nmanage.py "):
+            assert part in section, section
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_each_command_parses(line: str) -> None:
+    name, *arguments = words(line, UUID(int=1))
+    parser_of(name).parse_args(arguments)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.split()[0] in ("saga", "breakers")])
+def test_each_command_ends_as_it_should_and_without_a_yes_changes_nothing(
+    line: str, ends: Ends, situations: Situations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody is there to be asked
+    saga_id = situations.failing()
+    before = list(SagaInstance.objects.values())
+    arguments = words(line, saga_id)
+    if CHANGES & set(arguments[:2]) and "--stuck" not in arguments and "--dry-run" not in arguments:
+        assert ends(*arguments) in (Exit.USAGE, Exit.NOTHING_MATCHED)
+        arguments.append("--dry-run")
+    assert ends(*arguments) in (Exit.OK, Exit.NOTHING_MATCHED, Exit.REFUSED, Exit.TIMED_OUT)
+    assert list(SagaInstance.objects.values()) == before
+    assert not OperatorLogEntry.objects.exists()
