@@ -34,6 +34,7 @@ UNFOLD = {
                     {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index")},
                     _model("Sagas", "account_tree", "orchestration", "sagainstance"),
                     _page("Incidents", "crisis_alert", "operations:incidents", VIEW_SAGAS),
+                    _page("Batches", "checklist", "operations:batches", VIEW_SAGAS),
                     _page("Dead letters", "drafts", "operations:dead-letters", VIEW_SAGAS),
                     _page("Breakers", "electrical_services", "operations:breakers", VIEW_SAGAS),
                     _page("Audit findings", "fact_check", "operations:findings", "orchestration.view_auditfinding"),

@@ -2,13 +2,20 @@
 
 from django.urls import path
 
-from orchestration.admin import acting, entries, findings, incidents, machinery, sagas, tiles
+from orchestration.admin import acting, bulk, entries, findings, incidents, machinery, sagas, tiles
 
 app_name = "operations"
 
 urlpatterns = [
     path("tiles/<slug:name>/", tiles.tile, name="tile"),
     path("sagas/<uuid:saga_id>/timeline.svg", sagas.timeline, name="timeline"),
+    path("batches/", bulk.batches, name="batches"),
+    path("batches/new/", bulk.new, name="batch-new"),
+    path("batches/new/<slug:name>/", bulk.new, name="batch-ask"),
+    path("batches/<uuid:batch_id>/", bulk.batch, name="batch"),
+    path("batches/<uuid:batch_id>/progress/", bulk.progress, name="batch-progress"),
+    path("batches/<uuid:batch_id>/approve/", bulk.approve, name="batch-approve"),
+    path("batches/<uuid:batch_id>/stop/", bulk.stop, name="batch-stop"),
     path("incidents/", incidents.incidents, name="incidents"),
     path("sagas/<uuid:saga_id>/<slug:name>/", acting.act, name="act"),
     path("log/<int:entry_id>/", entries.entry, name="entry"),

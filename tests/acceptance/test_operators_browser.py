@@ -15,9 +15,11 @@ from orchestration import dispatch
 from orchestration.insight import breakers
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.participant.breaker_record import Keys, connect
+from payments.models import Payment
 from tests.integration.admin.situations import STEPS, Post, Situations
 from tests.support.browser import browser, shoot
 
+PATIENCE_MS = 30_000
 SAGAS = "/admin/orchestration/sagainstance/"
 UNLABELLED = """() => [...document.querySelectorAll('#content :is(input, select, textarea), button')]
     .filter(each => each.type !== 'hidden' && each.checkVisibility())
@@ -30,6 +32,7 @@ def chromium() -> Iterator[BrowserContext]:
     """One for all tests of this module: starting one takes longer than most of them."""
     with pytest.MonkeyPatch.context() as patched, browser() as opened:
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread, and awaits nothing
+        expect.set_options(timeout=PATIENCE_MS)
         yield opened.new_context(viewport={"width": 1360, "height": 850})
 
 
@@ -43,7 +46,7 @@ def page(chromium: BrowserContext, live_server) -> Iterator[Page]:
 
     elsewhere: list[str] = []
     tab = chromium.new_page()
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(PATIENCE_MS)
     tab.route(lambda url: not url.startswith((live_server.url, "data:")), only_here)
     yield tab
     tab.close()
@@ -61,17 +64,21 @@ def parked(workforce, monkeypatch) -> UUID:
         situations.act(saga_id, *STEPS[:-1])
     now = datetime.now(UTC)
     times = {"changed_at": now - timedelta(minutes=30), "created_at": now - timedelta(minutes=31)}
-    answers = {row.step: row.answer for rows in _ledgers(saga_id).values() for row in rows or ()}
-    SagaInstance.objects.filter(pk=saga_id).update(**times, answers={**answers["authorise_payment"]})
+    answers = {"authorisation_id": Payment.objects.get(saga_id=saga_id).authorisation_id}
+    SagaInstance.objects.filter(pk=saga_id).update(**times, answers=answers)
     return saga_id
 
 
-def _ledgers(saga_id: UUID):
-    from orchestration import selectors
-
-    instance = selectors.saga(saga_id)
-    assert instance
-    return selectors.ledger_rows(instance)
+@pytest.fixture
+def unrefunded(workforce, monkeypatch) -> list[UUID]:
+    """Sagas that the carrier refused, and whose money could not be given back."""
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "send", Post().send)
+        situations = Situations()
+        sagas = [situations.parked_compensation() for _ in range(3)]
+        for saga_id in sagas:
+            situations.act(saga_id, *STEPS[:2])
+    return sagas
 
 
 def log_in(page: Page, live_server, name: str = "ada") -> None:
@@ -85,7 +92,10 @@ def log_in(page: Page, live_server, name: str = "ada") -> None:
 
 def test_an_operator_finds_what_is_stuck_and_has_it_go_on(page, live_server, parked, shared_worker):
     log_in(page, live_server)
-    page.get_by_role("region", name="Stuck").get_by_role("link", name=str(parked)).click()
+    stuck = page.get_by_role("region", name="Stuck").get_by_role("link", name=str(parked))
+    expect(stuck).to_be_visible()
+    shoot(page, "dashboard")
+    stuck.click()
     why = page.get_by_role("region", name="Why")
     expect(why).to_contain_text("capture_payment")
     expect(why).to_contain_text("a person")
@@ -107,6 +117,34 @@ def test_an_operator_finds_what_is_stuck_and_has_it_go_on(page, live_server, par
     assert (entry.by, entry.code, entry.observed) == ("ada", "taken", "completed")
 
 
+def test_two_people_have_many_sagas_compensated(page, live_server, unrefunded, shared_worker):
+    log_in(page, live_server)
+    page.get_by_role("region", name="Incidents").get_by_role("link", name="Incidents").click()
+    page.get_by_role("row", name="authorise_payment GatewayTimeout").get_by_role("link", name="compensate").click()
+    preview = page.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text("3 possible")
+    expect(preview).to_contain_text("3.00 GBP on hold")
+    shoot(page, "bulk-preview")
+    page.get_by_label("Reason").fill("the gateway is back")
+    page.get_by_role("button", name="Ask a second person: compensate 3 sagas").click()
+    expect(page.get_by_role("status")).to_contain_text("asked")
+    assert page.get_by_role("button", name="Approve").count() == 0
+    batch = page.url
+
+    page.context.clear_cookies()
+    log_in(page, live_server, "bob")
+    page.goto(batch)
+    page.get_by_role("button", name="Approve: compensate 3 sagas").click()
+    expect(page.get_by_role("status")).to_contain_text("finished 3 of 3 done")
+    phases = SagaInstance.objects.filter(pk__in=unrefunded).values_list("phase", flat=True)
+    assert set(phases) == {"compensated"}
+    page.goto(f"{live_server.url}{SAGAS}{unrefunded[0]}/change/")
+    expect(page.get_by_role("region", name="Why")).to_contain_text("compensated")
+    shoot(page, "saga-compensated")
+    page.goto(f"{live_server.url}{SAGAS}")
+    shoot(page, "saga-list")
+
+
 def test_a_tile_whose_source_is_down_says_so_beside_the_others(page, live_server, parked, monkeypatch):
     for _, breaker in breakers._breakers():
         monkeypatch.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
@@ -122,7 +160,7 @@ def test_tiles_are_not_asked_for_while_nobody_looks(page, live_server, workforce
     log_in(page, live_server)
     expect(page.get_by_role("region", name="Stuck")).to_contain_text("Every saga has moved lately")
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: asked.append(request.url) if "/tiles/" in request.url else None)
     page.evaluate("window.looking = 'hidden'")
     page.clock.run_for(60_000)
     assert asked == []
@@ -144,7 +182,10 @@ def test_everything_can_be_named_and_reached_by_keyboard(page, live_server, park
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Pause")).to_be_focused()
     page.keyboard.press("Enter")
-    page.get_by_label("Reason").focus()
+    reason = page.get_by_label("Reason")
+    expect(reason).to_be_visible()
+    page.wait_for_load_state()
+    reason.focus()
     page.keyboard.type("we look into it")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

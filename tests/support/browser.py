@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+HIGHEST = 1300
+"""So many pixels of a page are in a picture, or it would be too large for a document."""
 SHOTS = os.environ.get("SCREENSHOTS", "")
 """The folder that screenshots go to; without one none is taken."""
 
@@ -30,6 +32,8 @@ def browser() -> Iterator[Browser]:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Keep what the page shows, whole, as a picture of that name; a no-op unless somebody wants pictures."""
+    """Keep what the page shows from its top on as a picture of that name; a no-op unless somebody wants pictures."""
     if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+        wide, high = page.evaluate("[innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]")
+        top = FloatRect(x=0, y=0, width=wide, height=min(high, HIGHEST))
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True, clip=top)
