@@ -23,7 +23,7 @@ from orchestration.insight.why import why_of
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
-from orchestration.selectors import StepProgress
+from orchestration.selectors import WAITING, StepProgress
 from orchestration.telemetry import flower_links
 
 Urls = Mapping[str, str]
@@ -135,7 +135,7 @@ def _step(step: StepProgress, case: Case, urls: Urls, now: datetime) -> StepShow
     return StepShown(
         name=step.name,
         service=step.service,
-        status=step.status,
+        status=_status(step, case.instance),
         since=wording.moment(step.since),
         age=wording.span(now.astimezone(UTC) - step.since) if step.since else wording.NOTHING,
         attempts=step.attempts,
@@ -144,6 +144,11 @@ def _step(step: StepProgress, case: Case, urls: Urls, now: datetime) -> StepShow
         request=kept.request if kept else "",
         last_error=_error(step.last_error, urls),
     )
+
+
+def _status(step: StepProgress, instance: SagaInstance) -> str:
+    """Its ledger row's; of a saga that has ended nothing waits any more."""
+    return "never_sent" if instance.ended_at and step.status == WAITING else step.status
 
 
 def _took(length: timedelta) -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-HIGHEST = 1300
+HIGHEST = 1100
 """So many pixels of a page are in a picture, or it would be too large for a document."""
 SHOTS = os.environ.get("SCREENSHOTS", "")
 """The folder that screenshots go to; without one none is taken."""
