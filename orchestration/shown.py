@@ -7,12 +7,16 @@ from typing import Any
 from orchestration.case import Case
 from orchestration.insight.facts import Why
 from orchestration.insight.status import status_of
-from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.operations.bulk import BatchPreview, failures_of, tally_of
 from orchestration.operations.values import Preview
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
 from orchestration.selectors import StepProgress
 from orchestration.standing import standing_of
+
+MOST_FAILURES = 100
+"""So many failures of a batch are shown."""
 
 
 def saga(instance: SagaInstance) -> dict[str, Any]:
@@ -70,6 +74,36 @@ def preview(found: Preview) -> dict[str, Any]:
     return {**asdict(found), "saga_id": str(found.saga_id), "skipped": [asdict(each) for each in found.skipped]}
 
 
+def batch(found: Batch) -> dict[str, Any]:
+    """A batch, and what became of its members so far."""
+    return {
+        "id": str(found.pk),
+        "action": found.action,
+        "sagas": found.wanted_in_words,
+        "step": found.step or None,
+        "state": found.state,
+        "by": found.by,
+        "reason": found.reason,
+        "evidence": found.evidence or None,
+        "approved_by": found.approved_by or None,
+        "stopped_by": found.stopped_by or None,
+        "stopped_why": found.stopped_why or None,
+        "canary": found.canary,
+        "per_second": found.per_second,
+        "stop_above_percent": found.stop_above_percent,
+        "chosen": found.members_chosen,
+        "tally": asdict(tally_of(found)),
+        "started_at": _time(found.started_at),
+        "ended_at": _time(found.ended_at),
+        "failures": [_failure(member) for member in failures_of(found)[:MOST_FAILURES]],
+    }
+
+
+def batch_preview(found: BatchPreview) -> dict[str, Any]:
+    """What a batch would do."""
+    return {**asdict(found), "why_not": dict(found.why_not), "examples": [preview(each) for each in found.examples]}
+
+
 def why(found: Why) -> dict[str, Any]:
     """Why a saga does not move, and what happens next."""
     return {
@@ -102,6 +136,17 @@ def _row(instance: SagaInstance) -> dict[str, Any]:
         "due_at": _time(instance.due_at),
         "deadline_at": _time(instance.deadline_at),
         "ended_at": _time(instance.ended_at),
+    }
+
+
+def _failure(member: BatchMember) -> dict[str, Any]:
+    entry = member.entry
+    return {
+        "saga_id": str(member.saga_id),
+        "log_entry": entry.pk if entry else None,
+        "code": entry.code if entry else "",
+        "observed": entry.observed or None if entry else None,
+        "detail": (entry.observed_detail or entry.detail) if entry else member.detail,
     }
 
 

@@ -7,6 +7,8 @@ from orchestration.operations.values import PERMISSIONS, Action
 APPROVE_BATCH = "orchestration.approve_batch"
 """To be the second person of a batch that moves money, beside the permission of its action."""
 
+STOP_BATCH = "orchestration.stop_batch"
+
 OPERATE_BREAKERS = "orchestration.operate_breakers"
 HANDLE_DEAD_LETTERS = "orchestration.handle_dead_letters"
 

@@ -6,13 +6,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from orchestration.api.bodies import read_json
-from orchestration.api.fields import Strict, Text, WholeNumber
+from orchestration.api.fields import Id, Number, Strict, Text, WholeNumber
+from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
+from orchestration.api.operators.representations import STATUSES
 from orchestration.api.problems import FieldError, ValidationFailed
+from orchestration.operations.bulk import USUAL_PACE
 from orchestration.operations.values import NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
 
 LONGEST_REASON = 1_000  # characters
 LONGEST_VERSION = 2**31 - 1
+MOST_IN_A_CANARY = 1_000
 
 
 class Word(Strict):
@@ -79,3 +83,40 @@ def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
         return Ask(action, actor, reason, said.get("step", ""), statement, evidence)
     except NotAsked as error:
         raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error
+
+
+class Which(Strict):
+    """The sagas that are meant, at least one of these; as in `GET /sagas`."""
+
+    status = serializers.ListField(child=serializers.ChoiceField(STATUSES), required=False)
+    step = serializers.ListField(child=Text(max_length=LONGEST), required=False)
+    error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
+    definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)
+    attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
+    stuck_longer_than = WholeNumber(min_value=1, max_value=LONGEST_STUCK_S, required=False, help_text="Seconds.")
+    created_from = serializers.DateTimeField(required=False)
+    created_until = serializers.DateTimeField(required=False)
+    customer = Text(max_length=LONGEST, required=False)
+    ids = serializers.ListField(child=Id(), max_length=1_000, required=False)
+
+
+class BatchAsked(Asked):
+    """An action on many sagas: a few first, then the others at a rate."""
+
+    sagas = Which()
+    canary = WholeNumber(
+        min_value=0, max_value=MOST_IN_A_CANARY, default=USUAL_PACE.canary, help_text="So many go first."
+    )
+    per_second = Number(min_value=0.01, max_value=1_000, default=USUAL_PACE.per_second)
+    stop_above_percent = Number(
+        min_value=0,
+        max_value=100,
+        default=USUAL_PACE.stop_above_percent,
+        help_text="It stops by itself when more than this share of those that came to something failed.",
+    )
+
+
+class Stopping(Strict):
+    """Why a batch is stopped."""
+
+    reason = Text(max_length=LONGEST_REASON)

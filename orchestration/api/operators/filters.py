@@ -90,6 +90,7 @@ def wanted(query: Mapping[str, Any]) -> Wanted:
         created_from=query.get("created_from"),
         created_until=query.get("created_until"),
         customer_id=query.get("customer", ""),
+        ids=frozenset(query.get("ids", ())),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from orchestration.insight.status import Status
+from orchestration.operations.models import BatchState
 from orchestration.operations.values import Action, Code
 
 STATUSES = [(status.value, status.value) for status in Status]
@@ -180,3 +181,63 @@ class FiguresShown(serializers.Serializer[Any]):
     queues = QueueShown(many=True)
     bottleneck = BottleneckShown(allow_null=True)
     unread = serializers.ListField(child=serializers.CharField())
+
+
+class TallyShown(serializers.Serializer[Any]):
+    """Members by what became of them."""
+
+    to_do = serializers.IntegerField()
+    passed_over = serializers.IntegerField(help_text="Not what was asked for any more when their turn came.")
+    refused = serializers.IntegerField()
+    under_way = serializers.IntegerField()
+    worked = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    canary_open = serializers.IntegerField()
+
+
+class FailureShown(serializers.Serializer[Any]):
+    saga_id = serializers.UUIDField()
+    log_entry = serializers.IntegerField(allow_null=True)
+    code = serializers.CharField(allow_blank=True)
+    observed = serializers.CharField(allow_null=True)
+    detail = serializers.CharField(allow_blank=True)
+
+
+class BatchShown(serializers.Serializer[Any]):
+    """An action on many sagas, and how far it has come."""
+
+    id = serializers.UUIDField()
+    action = serializers.ChoiceField([action.value for action in Action])
+    sagas = serializers.CharField(help_text="Which, in words.")
+    step = serializers.CharField(allow_null=True)
+    state = serializers.ChoiceField(BatchState.choices)
+    by = serializers.CharField()
+    reason = serializers.CharField()
+    evidence = serializers.CharField(allow_null=True)
+    approved_by = serializers.CharField(allow_null=True)
+    stopped_by = serializers.CharField(allow_null=True)
+    stopped_why = serializers.CharField(allow_null=True)
+    canary = serializers.IntegerField()
+    per_second = serializers.FloatField()
+    stop_above_percent = serializers.FloatField()
+    chosen = serializers.IntegerField()
+    tally = TallyShown()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    failures = FailureShown(many=True, help_text="The first hundred.")
+
+
+class BatchPage(serializers.Serializer[Any]):
+    results = BatchShown(many=True)
+
+
+class BatchPreviewShown(serializers.Serializer[Any]):
+    """What a batch would do."""
+
+    chosen = serializers.IntegerField()
+    is_too_many = serializers.BooleanField()
+    possible = serializers.IntegerField()
+    why_not = serializers.DictField(child=serializers.IntegerField(), help_text="How many, by the reason.")
+    money = serializers.ListField(child=serializers.CharField())
+    examples = PreviewShown(many=True)
+    needs_second_person = serializers.BooleanField()

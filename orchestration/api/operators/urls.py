@@ -3,6 +3,7 @@
 from django.urls import path
 
 from orchestration.api.operators.actions import Actions
+from orchestration.api.operators.batches import Approval, Batches, OneBatch, Stop
 from orchestration.api.operators.breakers import Breakers, Close, Open
 from orchestration.api.operators.pictures import Stats, Timeline
 from orchestration.api.operators.sagas import Count, OneSaga, OperatorLog, Sagas, WhyOfSaga
@@ -15,6 +16,10 @@ urlpatterns = [
     path("sagas/<uuid:saga_id>/operator-log", OperatorLog.as_view(), name="saga-operator-log"),
     path("sagas/<uuid:saga_id>/actions", Actions.as_view(), name="saga-actions"),
     path("sagas/<uuid:saga_id>/timeline", Timeline.as_view(), name="saga-timeline"),
+    path("saga-batches", Batches.as_view(), name="saga-batches"),
+    path("saga-batches/<uuid:batch_id>", OneBatch.as_view(), name="saga-batch"),
+    path("saga-batches/<uuid:batch_id>/approve", Approval.as_view(), name="saga-batch-approval"),
+    path("saga-batches/<uuid:batch_id>/stop", Stop.as_view(), name="saga-batch-stop"),
     path("stats", Stats.as_view(), name="stats"),
     path("breakers", Breakers.as_view(), name="breakers"),
     path("breakers/<str:name>/open", Open.as_view(), name="breaker-opening"),

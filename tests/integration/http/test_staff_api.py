@@ -1,5 +1,6 @@
 """What staff see of sagas over HTTP, and do to them."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -143,3 +144,38 @@ def test_breakers_are_listed_opened_and_closed(boss: Shopper) -> None:
         breakers.in_use()[name].close()
     missing = boss.post("/breakers/no.such/close", data={"reason": "x"}, content_type="application/json")
     assert missing.status_code == 404
+
+
+def test_a_batch_that_moves_money_waits_for_a_second_person(
+    boss: Shopper, situations: Situations, hire: Callable[..., Shopper]
+) -> None:
+    sagas = [situations.failing(), situations.failing()]
+    body = {"action": "cancel", "reason": "the carrier is gone", "sagas": {"status": ["retrying"]}, "canary": 1}
+
+    def post(who: Shopper, path: str, said: Any) -> Any:
+        return who.post(path, data=said, content_type="application/json")
+
+    looked_at = post(boss, "/saga-batches", {**body, "dry_run": True}).json()
+    assert (looked_at["chosen"], looked_at["possible"], looked_at["needs_second_person"]) == (2, 2, True)
+    batch = post(boss, "/saga-batches", body).json()
+    assert (batch["state"], batch["chosen"], batch["tally"]["to_do"]) == ("asked", len(sagas), 2)
+    own = post(boss, f"/saga-batches/{batch['id']}/approve", {})
+    assert (own.status_code, own.json()["code"]) == (409, "batch_refused")
+    second = hire("second", "approve_batch", "cancel_saga", "view_sagainstance")
+    approved = post(second, f"/saga-batches/{batch['id']}/approve", {}).json()
+    assert (approved["state"], approved["approved_by"]) == ("approved", "second")
+    stopped = post(boss, f"/saga-batches/{batch['id']}/stop", {"reason": "not now"}).json()
+    assert (stopped["state"], stopped["stopped_by"], stopped["stopped_why"]) == ("stopped", "boss", "not now")
+    assert [each["id"] for each in boss.get("/saga-batches").json()["results"]] == [batch["id"]]
+    assert boss.get(f"/saga-batches/{batch['id']}").json()["state"] == "stopped"
+    assert boss.get(f"/saga-batches/{uuid4()}").status_code == 404
+
+
+def test_a_batch_of_every_saga_or_of_none_is_refused(boss: Shopper) -> None:
+    def ask(**sagas: Any) -> Any:
+        said = {"action": "resume", "reason": "x", "sagas": sagas}
+        return boss.post("/saga-batches", data=said, content_type="application/json")
+
+    assert pointers(ask()) == [("/sagas", "empty")]
+    assert ask(status=["parked"]).json()["code"] == "batch_refused"
+    assert pointers(ask(status=["no_such"])) == [("/sagas/status/0", "invalid_choice")]

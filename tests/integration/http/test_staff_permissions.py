@@ -11,9 +11,11 @@ from django.test import Client
 
 from orchestration.api.operators.staff import VIEW_SAGAS
 from orchestration.api.operators.urls import urlpatterns
-from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operations.permissions import OPERATE_BREAKERS
-from orchestration.operations.values import PERMISSIONS, Action
+from orchestration.insight.filtering import Wanted
+from orchestration.models import Batch, OperatorLogEntry, SagaInstance
+from orchestration.operations.bulk import ask_for_batch
+from orchestration.operations.permissions import APPROVE_BATCH, OPERATE_BREAKERS, STOP_BATCH
+from orchestration.operations.values import PERMISSIONS, Action, Actor, Ask, Via
 from orchestration.participant import breakers
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.http.conftest import BASE, EVERY_DATABASE, Shopper
@@ -33,7 +35,7 @@ class Door:
     body: dict[str, Any] | None = None
 
     def __str__(self) -> str:
-        return f"{'POST' if self.body else 'GET'} {self.route} {(self.body or {}).get('action', '')}".strip()
+        return f"{'GET' if self.body is None else 'POST'} {self.route} {(self.body or {}).get('action', '')}".strip()
 
 
 def _act(action: Action) -> Door:
@@ -50,6 +52,19 @@ DOORS = (
     Door("saga-operator-log", "/sagas/{saga}/operator-log", VIEW_SAGAS),
     *(_act(action) for action in Action),
     Door("saga-timeline", "/sagas/{saga}/timeline", VIEW_SAGAS),
+    *(
+        Door(
+            "saga-batches",
+            "/saga-batches",
+            PERMISSIONS[action],
+            {**(_act(action).body or {}), "sagas": {"status": ["parked"]}},
+        )
+        for action in Action
+    ),
+    Door("saga-batches", "/saga-batches", VIEW_SAGAS),
+    Door("saga-batch", "/saga-batches/{batch}", VIEW_SAGAS),
+    Door("saga-batch-approval", "/saga-batches/{batch}/approve", APPROVE_BATCH, {}),
+    Door("saga-batch-stop", "/saga-batches/{batch}/stop", STOP_BATCH, {"reason": "why"}),
     Door("stats", "/stats", VIEW_SAGAS),
     Door("breakers", "/breakers", VIEW_SAGAS),
     Door("breaker-opening", f"/breakers/{GATEWAY}/open", OPERATE_BREAKERS, {"reason": "why", "seconds": 60}),
@@ -62,7 +77,10 @@ EVERY_PERMISSION = sorted({door.permission for door in DOORS})
 def saga_id(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
     """A saga that is parked, so that every action is thinkable."""
     monkeypatch.setattr("orchestration.dispatch.send", Post().send)
-    return Situations().parked_after_pivot()
+    saga_id = Situations().parked_after_pivot()
+    asker = Actor("asker", 0, Via.API)
+    ask_for_batch(Wanted(ids=frozenset({saga_id})), Ask(Action.CANCEL, asker, "why"))
+    return saga_id
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +90,7 @@ def closed_breakers() -> Any:
 
 
 def knock(client: Client, door: Door, saga_id: UUID, headers: dict[str, str]) -> int:
-    path = BASE + door.path.format(saga=saga_id)
+    path = BASE + door.path.format(saga=saga_id, batch=Batch.objects.get().pk)
     if door.body is None:
         return int(client.get(path, headers=headers).status_code)
     return int(client.post(path, data=door.body, content_type="application/json", headers=headers).status_code)
@@ -80,7 +98,12 @@ def knock(client: Client, door: Door, saga_id: UUID, headers: dict[str, str]) ->
 
 def everything(saga_id: UUID) -> tuple[object, ...]:
     saga = SagaInstance.objects.values().get(pk=saga_id)
-    return saga, OperatorLogEntry.objects.count(), {name: each.state() for name, each in breakers.in_use().items()}
+    return (
+        saga,
+        OperatorLogEntry.objects.count(),
+        list(Batch.objects.values()),
+        {name: each.state() for name, each in breakers.in_use().items()},
+    )
 
 
 def test_every_resource_has_a_door_here() -> None:
@@ -108,7 +131,8 @@ def test_a_customer_and_staff_without_the_permission_are_refused_and_nothing_cha
 @pytest.mark.django_db(transaction=True, databases=EVERY_DATABASE)  # services act
 @pytest.mark.parametrize("door", DOORS, ids=str)
 def test_staff_with_that_permission_alone_are_heard(door: Door, saga_id: UUID, hire: Callable[..., Shopper]) -> None:
-    who = hire("operator", door.permission)
+    together = (PERMISSIONS[Action.CANCEL],) if door.permission == APPROVE_BATCH else ()
+    who = hire("operator", door.permission, *together)
     assert knock(who.client, door, saga_id, {"Authorization": f"Token {who.token}"}) in (200, 409)
 
 
