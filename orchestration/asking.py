@@ -4,12 +4,16 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
+from orchestration.lending import give_connections_back
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
 class AskedTogether(Generic[K, V]):
     """Reads values by key for whoever asks, in the thread of one of them, who reads for all that wait by then.
+
+    `read` is to hold one database connection at a time at the most, and none in the end (`lending.lent`).
 
     An answer is as fresh as if each had asked alone: nothing is read before it was asked for, and nothing is kept. When
     reading for several fails, each reads alone, so that nobody suffers from another's question.
@@ -22,7 +26,11 @@ class AskedTogether(Generic[K, V]):
         self._is_asking = False
 
     def ask(self, keys: Iterable[K]) -> dict[K, V]:
-        """Give the values of those keys that have one; raises what `read` raises for them."""
+        """Give the values of those keys that have one; raises what `read` raises for them.
+
+        Who waits here holds no database connection: the one who reads for all may need it.
+        """
+        give_connections_back()
         question: _Question[K, V] = _Question(frozenset(keys))
         with self._lock:
             self._waiting.append(question)

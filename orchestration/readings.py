@@ -9,6 +9,7 @@ import orjson
 from django.db import Error
 
 from orchestration.asking import AskedTogether
+from orchestration.lending import lent
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.participant import participants
 from orchestration.selectors import Logged, Seen
@@ -31,7 +32,8 @@ def read(saga_id: UUID) -> Reading | None:
 
 
 def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
-    found = find_all(SagaInstance, ALIAS, "id = ANY(%s)", list(saga_ids))
+    with lent(ALIAS):
+        found = find_all(SagaInstance, ALIAS, "id = ANY(%s)", list(saga_ids))
     instances = {instance.pk: instance for instance in found}
     ended = [saga_id for saga_id, instance in instances.items() if instance.phase in ENDED]
     readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
@@ -50,8 +52,9 @@ def _logs(saga_ids: list[UUID]) -> dict[UUID, list[Logged]]:
         "WHERE saga_id = ANY(%s) ORDER BY saga_id, sequence"
     )
     logs = defaultdict[UUID, list[Logged]](list)
-    for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, saga_ids):
-        logs[saga_id].append(Logged(kind, step, phase, orjson.loads(detail), at))
+    with lent(ALIAS):
+        for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, saga_ids):
+            logs[saga_id].append(Logged(kind, step, phase, orjson.loads(detail), at))
     return logs
 
 
@@ -60,8 +63,9 @@ def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None
     selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s)'
     rows = defaultdict[UUID, list[Seen]](list)
     try:
-        for saga_id, *row in execute(service, selected, saga_ids):
-            rows[saga_id].append(Seen(*row))
+        with lent(service):
+            for saga_id, *row in execute(service, selected, saga_ids):
+                rows[saga_id].append(Seen(*row))
     except Error:
         return None
     return rows

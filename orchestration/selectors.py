@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import Error
 
+from orchestration.lending import lent
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.participant import participants
@@ -99,7 +100,8 @@ def pivot_is_done(instance: SagaInstance) -> bool:
         return phase in (Phase.FINISHING, Phase.COMPLETED)
     pivot = definition_of(instance.definition).pivot
     ledger = participants()[pivot.action.service].ledger._default_manager.using(pivot.action.service)
-    return ledger.filter(saga_id=instance.pk, step=pivot.name, status=Status.DONE).exists()
+    with lent(pivot.action.service):
+        return ledger.filter(saga_id=instance.pk, step=pivot.name, status=Status.DONE).exists()
 
 
 def _services(definition: Saga) -> list[str]:
@@ -113,7 +115,8 @@ def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow
 def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
     try:
         ledger = participants()[service].ledger
-        return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
+        with lent(service):
+            return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
     except Error:
         return None
 

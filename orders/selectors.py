@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from orchestration.asking import AskedTogether
+from orchestration.lending import lent
 from orchestration.participant.finder import Found
 from orchestration.statements import execute
 from orders.models import Order, Product
@@ -55,7 +56,8 @@ def found_by_email(email: str) -> Found:
 
 def _read_prices(skus: Collection[str]) -> dict[str, Price]:
     selected = "SELECT sku, price_minor, currency FROM orders_product WHERE active AND sku = ANY(%s)"
-    return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(skus))}
+    with lent("orders"):
+        return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(skus))}
 
 
 _prices = AskedTogether(_read_prices)

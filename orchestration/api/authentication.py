@@ -16,6 +16,7 @@ from knox.settings import CONSTANTS
 from rest_framework.exceptions import AuthenticationFailed
 
 from orchestration.asking import AskedTogether
+from orchestration.lending import lent
 from orchestration.models import ALIAS
 from orchestration.statements import execute
 
@@ -69,8 +70,9 @@ def _look_up() -> str:
 def _read(keys: Collection[str]) -> dict[str, list[Row]]:
     rows = defaultdict[str, list[Row]](list)
     position = _attributes(AuthToken).index("token_key")
-    for row in execute(ALIAS, _look_up(), list(keys)):
-        rows[row[position]].append(row)
+    with lent(ALIAS):
+        for row in execute(ALIAS, _look_up(), list(keys)):
+            rows[row[position]].append(row)
     return rows
 
 

@@ -17,7 +17,8 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from orchestration.announcing import channel, unpacked
-from orchestration.api.waiting import give_connections_back, growing_pauses
+from orchestration.api.waiting import growing_pauses
+from orchestration.lending import give_connections_back
 from orchestration.participant.breaker_record import connect
 
 logger = logging.getLogger(__name__)

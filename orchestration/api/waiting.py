@@ -5,19 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
-from django.db import connections
+from orchestration.lending import give_connections_back
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.1
 
 T = TypeVar("T")
-
-
-def give_connections_back() -> None:
-    """Give this thread's database connections back to their pools."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 def sleep_without_connections(seconds: float) -> None:
