@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from config import env
+from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import STEPS, Situations
 from tests.support.admin_pages import opened
 from tests.support.processes import ROOT, environment
@@ -39,4 +40,6 @@ def test_every_page_opens_in_djangos_own_look(rows: None) -> None:
 
 
 def test_the_look_is_as_it_is_set(rows: None, admin_client: Client) -> None:
-    assert "unfold/css/styles.css" in admin_client.get("/admin/").content.decode()
+    page = admin_client.get("/admin/").content.decode()
+    assert "unfold/css/styles.css" in page
+    assert page.count(f'href="{SAGAS}"') == 1  # in the sidebar: the list of tables is for Django's own look
