@@ -3,6 +3,7 @@
 With SCREENSHOTS=folder what is seen is kept as pictures (`make screenshots`).
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -181,6 +182,9 @@ def test_tiles_are_not_asked_for_while_nobody_looks(page, live_server, workforce
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     with page.expect_request("**/tiles/stuck/"):
         page.clock.run_for(10_000)
+    page.context.clear_cookies()
+    page.clock.run_for(10_000)
+    expect(page).to_have_url(re.compile("/admin/login/"))  # the page's own address: no tile shows a login
 
 
 def test_everything_can_be_named_and_reached_by_keyboard(page, live_server, parked):

@@ -11,6 +11,14 @@
       document.body.dispatchEvent(new CustomEvent("looked-at"));
     }
   });
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var asked = new URL(event.detail.pathInfo.requestPath, window.location);
+    var answered = new URL(event.detail.xhr.responseURL || asked, window.location);
+    if (event.target.hasAttribute("data-polled") && answered.pathname !== asked.pathname) {
+      event.detail.shouldSwap = false; // led elsewhere: whoever looks has to log in again
+      window.location.reload();
+    }
+  });
   ["htmx:responseError", "htmx:sendError", "htmx:timeout"].forEach(function (kind) {
     document.addEventListener(kind, function (event) {
       if (!event.target.hasAttribute("data-polled")) {
