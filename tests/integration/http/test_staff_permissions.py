@@ -141,3 +141,14 @@ def test_a_customer_with_a_permission_is_no_staff(saga_id: UUID, hire: Callable[
     get_user_model().objects.filter(username="former").update(is_staff=False)
     for door in DOORS:
         assert knock(who.client, door, saga_id, {"Authorization": f"Token {who.token}"}) == 403
+
+
+@pytest.mark.parametrize("path", ["", "/why", "/timeline", "/operator-log"])
+def test_who_may_not_look_may_not_ask_for_the_headers_only(
+    path: str, saga_id: UUID, ada: Shopper, boss: Shopper, hire: Callable[..., Shopper]
+) -> None:
+    def head(who: Shopper) -> int:
+        address = f"{BASE}/sagas/{saga_id}{path}"
+        return int(who.client.head(address, headers={"Authorization": f"Token {who.token}"}).status_code)
+
+    assert [head(who) for who in (ada, hire("nobody"), boss)] == [403, 403, 200]
