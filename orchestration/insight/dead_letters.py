@@ -168,7 +168,7 @@ def _death(message: Any) -> Mapping[str, Any]:
 def _kwargs(message: Any) -> Mapping[str, Any]:
     try:
         _, kwargs, _ = json.loads(message.body)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {}
     return kwargs if isinstance(kwargs, dict) else {}
 
