@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 NOTHING = "–"  # noqa: RUF001  an en dash is meant
+_FILLERS = "\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}"
+"""Letters that are blank."""
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def says_something(text: str) -> bool:
+    """Whether there is a letter or a digit in it that can be seen."""
+    return any(letter.isalnum() and letter not in _FILLERS for letter in text)
 
 
 def moment(at: datetime | None) -> str:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, page
+from orchestration.admin.words import Words
 from orchestration.engine import NoSuchSaga
 from orchestration.insight.status import status_of
 from orchestration.models import SagaInstance
@@ -35,8 +36,8 @@ class Said(forms.Form):
     looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
     outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="What became of the call")
     facts = forms.CharField(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
-    reason = forms.CharField(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
-    evidence = forms.CharField(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
+    reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
+    evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
 
     def __init__(self, action: Action, said: QueryDict | None, step: str) -> None:
         super().__init__(said, auto_id="said_%s", label_suffix="", initial={"step": step})

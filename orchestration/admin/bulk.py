@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
+from orchestration.admin.words import Words, complaints
 from orchestration.insight.filtering import Wanted
 from orchestration.insight.searching import search
 from orchestration.models import ALIAS, Batch
@@ -32,14 +33,22 @@ STOP = "orchestration.stop_batch"
 OPEN = (BatchState.ASKED, BatchState.APPROVED, BatchState.RUNNING)
 
 
+class NotStopped(Exception):
+    """It goes on; the message says why."""
+
+
 class Order(forms.Form):
     """How a batch is to go, and why; `wanted` and `chosen` are what was looked at."""
 
     wanted = forms.JSONField(widget=forms.HiddenInput)
     chosen = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
-    canary = forms.IntegerField(min_value=0, initial=USUAL_PACE.canary, label="So many first, as a canary")
-    per_second = forms.FloatField(min_value=0.01, initial=USUAL_PACE.per_second, label="Then so many a second")
+    reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
+    canary = forms.IntegerField(
+        min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="So many first, as a canary"
+    )
+    per_second = forms.FloatField(
+        min_value=0.01, max_value=1_000, initial=USUAL_PACE.per_second, label="Then so many a second"
+    )
     stop_above_percent = forms.FloatField(
         min_value=0, max_value=100, initial=USUAL_PACE.stop_above_percent, label="Stop by itself above so many % failed"
     )
@@ -47,6 +56,12 @@ class Order(forms.Form):
     def pace(self) -> Pace:
         said = self.cleaned_data
         return Pace(said["canary"], said["per_second"], said["stop_above_percent"])
+
+
+class Stopping(forms.Form):
+    """Why a batch is stopped, if somebody says."""
+
+    why = Words(required=False)
 
 
 @for_operators(VIEW_SAGAS)
@@ -111,8 +126,14 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Begin no further member."""
     see(request, STOP)
-    found, why = _found(batch_id), request.POST.get("why", "")
-    return _done(request, found, lambda: bulk.stop(found, actor_of(request), why), "It is stopped.")
+    found, said = _found(batch_id), Stopping(request.POST)
+
+    def act() -> None:
+        if not said.is_valid():
+            raise NotStopped(complaints(said))
+        bulk.stop(found, actor_of(request), said.cleaned_data["why"])
+
+    return _done(request, found, act, "It is stopped.")
 
 
 def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order) -> HttpResponse:
@@ -187,7 +208,7 @@ def _done(request: HttpRequest, found: Batch, act: Callable[[], object], said: s
     try:
         act()
         messages.success(request, said)
-    except NotApproved as error:
+    except (NotApproved, NotStopped) as error:
         messages.error(request, f"Nothing was done: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[found.pk]))
 

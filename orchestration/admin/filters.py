@@ -14,6 +14,7 @@ from orchestration.sagas import definitions
 from orchestration.standing import known_steps
 
 _MINUTE = timedelta(minutes=1)
+LONGEST_STUCK_MINUTES = 1_000_000_000
 _ANY = ("", "any")
 
 
@@ -29,7 +30,9 @@ class Filter(forms.Form):
     step = forms.ChoiceField(required=False, label="Current step")
     error = forms.CharField(required=False, label="Error class")
     attempts = forms.IntegerField(required=False, min_value=1, label="Failed tries, at least")
-    stuck = forms.FloatField(required=False, min_value=0, label="Not moved for, minutes")
+    stuck = forms.FloatField(
+        required=False, min_value=0, max_value=LONGEST_STUCK_MINUTES, label="Not moved for, minutes"
+    )
     failing = forms.BooleanField(required=False, label="Only what is failing")
     definition = forms.ChoiceField(required=False)
     created_from = forms.DateTimeField(required=False, label="Created from (UTC)")

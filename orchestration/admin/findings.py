@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from orchestration.admin.machinery import Word as Said
 from orchestration.admin.shell import actor_of, for_operators, page
+from orchestration.admin.words import complaints
 from orchestration.auditing import applying, reading
 from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
 from orchestration.auditing.values import CannotAudit, Repair
@@ -81,7 +82,7 @@ def _proposal(finding_id: int) -> tuple[Repair | None, str]:
 def _done(request: HttpRequest, finding_id: int, act: Callable[[Word], str]) -> HttpResponse:
     said = Said(request.POST)
     if not said.is_valid():
-        messages.error(request, "Nothing was done: a reason is needed.")
+        messages.error(request, f"Nothing was done: {complaints(said)}")
     else:
         try:
             messages.success(request, act(Word(actor_of(request).name, said.cleaned_data["reason"])))

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, page
+from orchestration.admin.words import Words, complaints
 from orchestration.insight import breakers as insight_breakers
 from orchestration.insight import dead_letters as insight_letters
 from orchestration.insight.breakers import NoSuchBreaker
@@ -18,12 +19,16 @@ from orchestration.insight.dead_letters import DeadLetter, NoSuchLetter
 from orchestration.insight.reading import Unavailable
 from orchestration.operations.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
 
+A_DAY_IN_MINUTES = 1_440
+
 
 class Word(forms.Form):
     """What somebody says who acts on a part of the machinery."""
 
-    reason = forms.CharField()
-    minutes = forms.FloatField(required=False, min_value=0)
+    reason = Words(error_messages={"required": "a reason is needed."})
+    minutes = forms.FloatField(
+        required=False, min_value=0, max_value=A_DAY_IN_MINUTES, error_messages={"max_value": "a day is the most."}
+    )
 
 
 @for_operators(VIEW_SAGAS)
@@ -102,7 +107,7 @@ def _done(request: HttpRequest, route: str, act: Callable[[Word, str], str]) -> 
     """Do it if a reason is given, say what came of it, and show the page again."""
     word = Word(request.POST)
     if not word.is_valid():
-        messages.error(request, "Nothing was done: a reason is needed.")
+        messages.error(request, f"Nothing was done: {complaints(word)}")
         return HttpResponseRedirect(reverse(route))
     try:
         messages.success(request, act(word, actor_of(request).name))

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import NoReverseMatch, reverse
 
 from orchestration.models import AuditFinding, AuditRun, OperatorLogEntry
 from orchestration.participant.admin import ModelAdmin, ReadOnly
@@ -20,7 +20,7 @@ class OperatorLogAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        return HttpResponseRedirect(reverse("operations:entry", args=[object_id]))
+        return _page_of("operations:entry", object_id)
 
 
 @admin.register(AuditRun)
@@ -38,4 +38,12 @@ class AuditFindingAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
         return HttpResponseRedirect(reverse("operations:findings"))
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        return HttpResponseRedirect(reverse("operations:finding", args=[object_id]))
+        return _page_of("operations:finding", object_id)
+
+
+def _page_of(route: str, object_id: str) -> HttpResponse:
+    """:raises Http404: when it is no id."""
+    try:
+        return HttpResponseRedirect(reverse(route, args=[object_id]))
+    except NoReverseMatch as error:
+        raise Http404(f"{object_id} is no id") from error

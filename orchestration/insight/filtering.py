@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -50,7 +50,7 @@ class Wanted:
         """:raises ValueError: when it is not what `as_json` gives."""
         try:
             return cls(**{name: _READ[name](value) for name, value in kept.items()})
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"not a filter of sagas: {error}") from error
 
     def in_words(self) -> str:
@@ -79,7 +79,8 @@ def condition(wanted: Wanted, *, now: datetime) -> Q:
     if wanted.failed_tries_from:
         found &= ~Q(failing_step="") & Q(failed_tries__gte=wanted.failed_tries_from)
     if wanted.stuck_for is not None:
-        found &= UNFINISHED & Q(changed_at__lte=now - wanted.stuck_for, created_at__lte=now - wanted.stuck_for)
+        then = _before(now, wanted.stuck_for)
+        found &= UNFINISHED & Q(changed_at__lte=then, created_at__lte=then)
     return found & _whose_and_when(wanted)
 
 
@@ -94,6 +95,14 @@ def _whose_and_when(wanted: Wanted) -> Q:
     if wanted.ids:
         found &= Q(pk__in=wanted.ids)
     return found
+
+
+def _before(now: datetime, span: timedelta) -> datetime:
+    """The first moment of the calendar when `span` reaches beyond it."""
+    try:
+        return now - span
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _any(conditions: Any) -> Q:
@@ -139,14 +148,23 @@ def _plain(value: Any) -> Any:
 def _texts(value: Any) -> frozenset[str]:
     if isinstance(value, str):
         raise TypeError("a list is wanted")
-    return frozenset(map(str, value))
+    return frozenset(map(_text, value))
+
+
+def _text(value: Any) -> str:
+    """A text that PostgreSQL can hold."""
+    text = str(value)
+    if "\0" in text:
+        raise ValueError("a NUL is no letter")
+    text.encode()
+    return text
 
 
 def _time(value: Any) -> datetime:
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError(f"{value} names no time zone")
-    return at
+    return at.astimezone(UTC)
 
 
 _READ: Mapping[str, Any] = {
@@ -159,6 +177,6 @@ _READ: Mapping[str, Any] = {
     "stuck_for": lambda value: timedelta(seconds=value),
     "created_from": _time,
     "created_until": _time,
-    "customer_id": str,
+    "customer_id": _text,
     "ids": lambda value: frozenset(map(UUID, value)),
 }

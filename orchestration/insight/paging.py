@@ -87,7 +87,8 @@ def _behind(cursor: str) -> Q:
     try:
         at_text, _, id_text = cursor.partition("~")
         at, saga_id = datetime.fromisoformat(at_text), UUID(id_text)
-    except ValueError as error:
+        at.astimezone(UTC)  # which a time at the edge of the calendar has none of
+    except (ValueError, OverflowError) as error:
         raise BadCursor(BadCursor.__doc__) from error
     if at.tzinfo is None:
         raise BadCursor(BadCursor.__doc__)

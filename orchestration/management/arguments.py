@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from orchestration.management.saying import FORMATS, TABLE
+from orchestration.operations.values import LONGEST_WORDS
+from orchestration.wording import says_something
 
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
@@ -91,9 +93,11 @@ def moment(text: str) -> datetime:
 
 
 def words(text: str) -> str:
-    """:raises ArgumentTypeError: when it says nothing."""
-    if not text.strip():
+    """:raises ArgumentTypeError: when it says nothing, or too much."""
+    if not says_something(text):
         raise ArgumentTypeError("it says nothing")
+    if len(text.strip()) > LONGEST_WORDS:
+        raise ArgumentTypeError(f"it has more than {LONGEST_WORDS} characters")
     return text.strip()
 
 

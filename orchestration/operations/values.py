@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from orchestration.participant.statement import Statement
+from orchestration.wording import says_something
 
 
 class Action(StrEnum):
@@ -34,6 +35,8 @@ MOVES_MONEY = frozenset({Action.CANCEL, Action.COMPENSATE, Action.RESOLVE, Actio
 
 Resuming and retrying ask for nothing that the customer's order has not asked for already.
 """
+LONGEST_WORDS = 1_000
+"""So many characters at most of a reason, or of evidence."""
 NEEDS_EVIDENCE = frozenset({Action.RESOLVE, Action.SETTLE})
 NEEDS_STEP = NEEDS_EVIDENCE
 
@@ -98,14 +101,16 @@ class Ask:
     evidence: str = ""
 
     def __post_init__(self) -> None:
-        if not self.actor.name.strip():
+        if not says_something(self.actor.name):
             raise NotAsked("nobody has said who they are")
-        if not self.reason.strip():
+        if not says_something(self.reason):
             raise NotAsked(f"{self.action} needs a reason")
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
-        if self.action in NEEDS_EVIDENCE and not self.evidence.strip():
+        if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
             raise NotAsked(f"{self.action} needs evidence")
+        if max(len(self.reason), len(self.evidence)) > LONGEST_WORDS:
+            raise NotAsked(f"reason and evidence have {LONGEST_WORDS} characters at most")
         if self.action is Action.RESOLVE and self.statement is None:
             raise NotAsked("resolve needs the outcome")
 

@@ -11,18 +11,42 @@ from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_T
 from orchestration.api.operators.representations import STATUSES
 from orchestration.api.problems import FieldError, ValidationFailed
 from orchestration.operations.bulk import USUAL_PACE
-from orchestration.operations.values import NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.operations.values import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.wording import says_something
 
-LONGEST_REASON = 1_000  # characters
 LONGEST_VERSION = 2**31 - 1
 MOST_IN_A_CANARY = 1_000
+
+
+class Words(Text):
+    """What somebody says for the record: a letter or a digit at the least."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=LONGEST_WORDS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        said = super().to_internal_value(data)
+        if not says_something(said):
+            self.fail("blank")
+        return said
+
+
+class Facts(serializers.DictField):
+    """Texts by name; REST framework's own would take any name."""
+
+    child = Text(max_length=LONGEST_WORDS)
+    name = Text(max_length=LONGEST)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        facts: dict[str, str] = super().to_internal_value(data)
+        return {self.name.run_validation(name): fact for name, fact in facts.items()}
 
 
 class Word(Strict):
     """Why; and whether it is only looked at."""
 
-    reason = Text(max_length=LONGEST_REASON, help_text="For the record.")
+    reason = Words(help_text="For the record.")
     dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and change nothing.")
 
 
@@ -32,12 +56,8 @@ class Asked(Word):
     action = serializers.ChoiceField([action.value for action in Action])
     step = Text(max_length=200, required=False, help_text="For resolve and settle.")
     outcome = serializers.ChoiceField([each.value for each in Outcome], required=False, help_text="For resolve.")
-    facts = serializers.DictField(
-        child=Text(max_length=LONGEST_REASON),
-        required=False,
-        help_text="What the service asks, for resolve and settle.",
-    )
-    evidence = Text(max_length=LONGEST_REASON, required=False, help_text="For resolve and settle: what shows it.")
+    facts = Facts(required=False, help_text="What the service asks, for resolve and settle.")
+    evidence = Words(required=False, help_text="For resolve and settle: what shows it.")
 
 
 class ActionAsked(Asked):
@@ -119,4 +139,4 @@ class BatchAsked(Asked):
 class Stopping(Strict):
     """Why a batch is stopped."""
 
-    reason = Text(max_length=LONGEST_REASON)
+    reason = Words()

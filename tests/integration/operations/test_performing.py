@@ -10,9 +10,9 @@ from orchestration import recovery
 from orchestration.engine import NoSuchSaga
 from orchestration.models import OperatorLogEntry
 from orchestration.operations.performing import perform
-from orchestration.operations.values import Action, Code, NotAsked
+from orchestration.operations.values import LONGEST_WORDS, Action, Code, NotAsked
 from orchestration.states import Bar, Forward, Undo
-from tests.integration.operations.conftest import ADA, BOB, WHY, asked
+from tests.integration.operations.conftest import ADA, BOB, EVIDENCE, WHY, asked
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -52,6 +52,13 @@ def test_two_operators_who_saw_nothing_are_both_heard(situations):
     assert [entry.code for entry in entries] == [Code.TAKEN, Code.TAKEN]
     versions = sorted((entry.before["version"], entry.after["version"]) for entry in entries)
     assert versions[0][1] == versions[1][0]
+
+
+@pytest.mark.parametrize("said", ["", " ", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}", "x" * (LONGEST_WORDS + 1)])
+@pytest.mark.parametrize("field", ["reason", "evidence"])
+def test_nobody_is_asked_for_what_they_do_not_say(field, said):
+    with pytest.raises(NotAsked):
+        asked(Action.SETTLE, **{"step": "capture_payment", "evidence": EVIDENCE, field: said})
 
 
 def test_what_is_rolled_back_is_not_written_down(situations, act, monkeypatch):
