@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestration.case import Case
+from orchestration.insight.breakers import BreakerNow
 from orchestration.insight.facts import Why
 from orchestration.insight.status import status_of
 from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance, SagaLogEntry
@@ -72,6 +73,17 @@ def log_entry(entry: OperatorLogEntry) -> dict[str, Any]:
 def preview(found: Preview) -> dict[str, Any]:
     """What an action would do."""
     return {**asdict(found), "saga_id": str(found.saga_id), "skipped": [asdict(each) for each in found.skipped]}
+
+
+def breaker(found: BreakerNow) -> dict[str, Any]:
+    """A circuit breaker."""
+    return {
+        "name": found.name,
+        "service": found.service,
+        "state": found.state,
+        "failures": found.failures,
+        "next_probe": _time(found.next_probe),
+    }
 
 
 def batch(found: Batch) -> dict[str, Any]:

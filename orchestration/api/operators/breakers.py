@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestration import shown
 from orchestration.api.operators import bodies, representations
 from orchestration.api.operators.bodies import Opening, Word
 from orchestration.api.operators.sagas import TAGS
@@ -59,7 +60,7 @@ class Breakers(StaffView):
     )
     def get(self, request: Request) -> Response:
         """:raises RedisAway: when it does not answer."""
-        return Response({"results": [_shown(each) for each in _breakers()]})
+        return Response({"results": [shown.breaker(each) for each in _breakers()]})
 
 
 class Open(StaffView):
@@ -113,7 +114,7 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
     named = [each for each in _breakers() if each.name == name]
     if not named:
         raise NotFound
-    return Response(_shown(named[0]))
+    return Response(shown.breaker(named[0]))
 
 
 def _breakers() -> tuple[BreakerNow, ...]:
@@ -121,13 +122,3 @@ def _breakers() -> tuple[BreakerNow, ...]:
     if isinstance(found, Unavailable):
         raise RedisAway(headers={"Retry-After": "5"})
     return found
-
-
-def _shown(breaker: BreakerNow) -> dict[str, Any]:
-    return {
-        "name": breaker.name,
-        "service": breaker.service,
-        "state": breaker.state,
-        "failures": breaker.failures,
-        "next_probe": breaker.next_probe.isoformat() if breaker.next_probe else None,
-    }

@@ -1,25 +1,23 @@
 """`manage.py breakers list|open|close`: the circuit breakers around gateway and carrier."""
 
-import logging
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from redis.exceptions import RedisError
 from rich.table import Table
 
-from orchestration import wording
+from orchestration import shown, wording
+from orchestration.insight.breakers import BreakerNow, breakers, close_breaker, open_breaker
+from orchestration.insight.reading import Unavailable
 from orchestration.management.arguments import add_consent, add_format, add_word, span
 from orchestration.management.consent import refuse_without_consent
 from orchestration.management.exits import IN_WORDS, Exit
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
-from orchestration.participant import breakers
-from orchestration.participant.breaker import Breaker
-
-logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -37,41 +35,42 @@ class Command(BaseCommand):
 
 
 def _list(_: Options, voice: Voice) -> None:
-    _say(list(breakers.in_use().values()), voice)
+    _say(_looked_at(), voice)
 
 
 def _open(options: Options, voice: Voice) -> None:
     until = datetime.now(UTC) + options["for"]
     question = f"Make no call through {options['breaker']} before {wording.moment(until)}?"
-    _change(options, voice, question, lambda breaker: breaker.force_open(until=until))
+    _change(options, voice, question, partial(open_breaker, until=until))
 
 
 def _close(options: Options, voice: Voice) -> None:
-    _change(options, voice, f"Have every call through {options['breaker']} made?", lambda breaker: breaker.close())
+    _change(options, voice, f"Have every call through {options['breaker']} made?", close_breaker)
 
 
-def _change(options: Options, voice: Voice, question: str, change: Callable[[Breaker], None]) -> None:
-    breaker = breakers.in_use().get(options["breaker"])
-    if breaker is None:
-        named = ", ".join(breakers.in_use())
-        raise CommandError(f"there is no breaker {options['breaker']}, only {named}", returncode=Exit.NOTHING_MATCHED)
+def _change(options: Options, voice: Voice, question: str, change: Callable[..., None]) -> None:
+    name = options["breaker"]
+    if name not in (named := [each.name for each in _looked_at()]):
+        told = f"there is no breaker {name}, only {', '.join(named)}"
+        raise CommandError(told, returncode=Exit.NOTHING_MATCHED)
     if not options["dry_run"]:
         refuse_without_consent(question, options, voice)
-        change(breaker)
-        logger.warning("%s has changed breaker %s (%s): %s", options["by"], breaker.name, question, options["reason"])
-    _say([breaker], voice)
+        change(name, by=options["by"], reason=options["reason"])
+    _say([each for each in _looked_at() if each.name == name], voice)
 
 
-def _say(found: list[Breaker], voice: Voice) -> None:
-    table = Table("breaker", "state", "no call before", box=None, pad_edge=False)
-    for breaker in found:
-        table.add_row(breaker.name, breaker.state(), wording.moment(breaker.open_until()))
-    voice.say([_shown(breaker) for breaker in found], [table])
+def _looked_at() -> tuple[BreakerNow, ...]:
+    found = breakers(now=datetime.now(UTC))
+    if isinstance(found, Unavailable):
+        raise CommandError(f"{found}: every breaker counts as closed", returncode=Exit.ERROR)
+    return found
 
 
-def _shown(breaker: Breaker) -> dict[str, Any]:
-    until = breaker.open_until()
-    return {"name": breaker.name, "state": breaker.state(), "open_until": until.isoformat() if until else None}
+def _say(found: Sequence[BreakerNow], voice: Voice) -> None:
+    table = Table("breaker", "state", "failures in a row", "next probe", box=None, pad_edge=False)
+    for each in found:
+        table.add_row(each.name, each.state, str(each.failures), wording.moment(each.next_probe))
+    voice.say([shown.breaker(each) for each in found], [table])
 
 
 def _add_change(parser: ArgumentParser) -> None:
@@ -87,7 +86,7 @@ def _add_open(parser: ArgumentParser) -> None:
 
 
 SUBCOMMANDS = (
-    Subcommand("list", "every breaker and its state; closed while Redis is away", add_format, _list),
+    Subcommand("list", "every breaker and its state", add_format, _list),
     Subcommand("open", "make no calls for a while: orders wait, and it is no attempt", _add_open, _open),
     Subcommand("close", "have calls made again at once, instead of a probe first", _add_change, _close),
 )

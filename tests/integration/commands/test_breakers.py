@@ -30,11 +30,11 @@ def test_every_breaker_is_listed_with_its_state(run: Run, gateway: str) -> None:
 def test_it_is_opened_for_a_while_and_closed(run: Run, gateway: str, caplog: pytest.LogCaptureFixture) -> None:
     [opened] = run("breakers", "open", gateway, "--for", "10m", *WHY, "--by", "ada")
     assert opened["state"] == "open"
-    assert opened["open_until"]
+    assert opened["next_probe"]
     assert "ada" in caplog.text
     assert "the gateway is being changed" in caplog.text
     [closed] = run("breakers", "close", gateway, *WHY)
-    assert (closed["state"], closed["open_until"]) == ("closed", None)
+    assert (closed["state"], closed["next_probe"]) == ("closed", None)
 
 
 def test_a_dry_run_opens_nothing(run: Run, gateway: str) -> None:
