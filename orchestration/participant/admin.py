@@ -35,3 +35,5 @@ class LedgerAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("step", "status")
     search_fields = ("=saga_id",)
     ordering = ("-id",)
+    exclude = ("request",)
+    """It holds secrets, sealed: a saga's page shows the rest of it."""

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db.models import Model
+from django.test import Client
 
 from config import env
 from orchestration import selectors
@@ -66,6 +67,14 @@ def resumed(saga_id: UUID) -> str:
     """Why, as the log has it."""
     [why] = [entry.detail["reason"] for entry in selectors.log_of(saga_id) if entry.kind == "resumed"]
     return why
+
+
+def test_the_admin_shows_no_secret_of_an_open_row_not_even_sealed(admin_client: Client, unknown: Unknown) -> None:
+    asked = row(PaymentsLedger, unknown.authorisation(), "authorise_payment")
+    page = admin_client.get(f"/admin/payments/ledger/{asked.pk}/change/").content.decode()
+    assert "authorise_payment" in page
+    assert asked.request["payment_method"] not in page
+    assert "payment_method" not in page
 
 
 def refused(saga: Saga, *arguments: object, code: int = 5) -> str:
