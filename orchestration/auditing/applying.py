@@ -1,6 +1,7 @@
 """A person's word about a finding: apply the proposed repair, or accept what is found as it is."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,8 +88,9 @@ def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
     :raises CannotAudit: when it cannot be looked at again.
     """
     finding, repair = preview(finding_id)
+    request = _request(repair)
     saga_id, started = _claim(finding.pk, word, now)
-    _start(repair, saga_id, now)  # also when somebody else has claimed it: that process may have died since
+    _start(repair, request, saga_id, now)  # also when somebody else has claimed it: that process may have died since
     return Applied(find(finding_id), saga_id, started)
 
 
@@ -159,13 +161,21 @@ def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
         return mine.repair_saga_id, earlier is None
 
 
-def _start(repair: Repair, saga_id: UUID, now: datetime) -> None:
-    """Start the repair's saga; one that stands already is left as it is."""
+def _request(repair: Repair) -> Any:
+    """What the repair's saga is asked for.
+
+    :raises NotApplicable: when the saga that it is about is not there any more.
+    """
+    return decode(definition_of(repair.kind).request, _known(repair.parameters))
+
+
+def _start(repair: Repair, request: Any, saga_id: UUID, now: datetime) -> None:
+    """Start the repair's saga; one that stands already, or that somebody starts at this moment, is left as it is."""
     saga = definition_of(repair.kind)
-    request: Any = decode(saga.request, _known(repair.parameters))
     key = str(saga_id)
     origin = engine.Origin(CUSTOMER, idempotency_key=key, request_hash=repair.kind)
-    engine.start_saga(saga, request, saga_id=saga_id, origin=origin, now=now)
+    with suppress(engine.KeyInProgress):
+        engine.start_saga(saga, request, saga_id=saga_id, origin=origin, now=now)
 
 
 def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
@@ -145,17 +146,41 @@ def test_two_operators_at_once_start_one_saga(compensated: UUID, monkeypatch: py
 
     monkeypatch.setattr(applying, "uuid7", meet_and_make_id)
 
-    def click(finding_id: int) -> Applied:
-        try:
-            return applied(finding_id)
-        finally:
-            connections.close_all()
-
     with ThreadPoolExecutor(3) as pool:
-        made = list(pool.map(click, (*both, both[0])))
+        made = list(pool.map(_in_a_thread, (*both, both[0])))
     assert len({each.saga_id for each in made}) == 1
     assert [each.started for each in made].count(True) == 1
     assert _repairs() == 1
+
+
+def test_whoever_clicks_while_another_starts_it_changes_nothing(
+    compensated: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drift.hold_again(compensated)
+    first, second = found("release_leftover_hold.v1")
+    start = engine.start_saga
+    met: list[Applied] = []
+
+    def slowly(*said: Any, **more: Any) -> Any:
+        with transaction.atomic(using=ALIAS):  # its key is held until the end
+            started = start(*said, **more)
+            if not met:
+                with monkeypatch.context() as patched, ThreadPoolExecutor(1) as pool:
+                    patched.setattr(engine, "start_saga", start)
+                    met.append(pool.submit(_in_a_thread, second).result())
+        return started
+
+    monkeypatch.setattr(engine, "start_saga", slowly)
+    repair = applied(first)
+    assert (met[0].saga_id, met[0].started) == (repair.saga_id, False)
+    assert _repairs() == 1
+
+
+def _in_a_thread(finding_id: int) -> Applied:
+    try:
+        return applied(finding_id)
+    finally:
+        connections.close_all()
 
 
 def test_a_word_that_was_written_down_by_a_process_that_died_is_carried_out_by_the_next(
@@ -170,6 +195,18 @@ def test_a_word_that_was_written_down_by_a_process_that_died_is_carried_out_by_t
     assert _repairs() == 0
     assert courier.settle(applied(finding_id).saga_id) == "completed"
     assert violations() == []
+
+
+def test_nobody_is_said_to_have_applied_what_cannot_be_asked_for(
+    compensated: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drift.hold_money_again(compensated)
+    finding_id, *_ = found("reverse_leftover_payment.v1")
+    monkeypatch.setattr(applying, "_look_again", lambda finding: None)
+    monkeypatch.setattr("orchestration.selectors.saga", lambda saga_id: None)
+    with pytest.raises(NotApplicable, match="not there any more"):
+        applied(finding_id)
+    assert AuditFinding.objects.get(pk=finding_id).applied_at is None
 
 
 def test_drift_that_is_not_there_any_more_is_not_repaired(compensated: UUID) -> None:
