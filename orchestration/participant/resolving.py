@@ -119,7 +119,10 @@ def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, st
     """Write the service's own rows as the facts have it; gives what the command answers."""
     if work.told is None:
         raise NotResolved(f"{command.name} takes nobody's word")
-    request: Any = decode(command.request, call.known)
+    try:
+        request: Any = decode(command.request, call.known)
+    except Malformed as error:
+        raise NotResolved(f"the saga does not know what {command.name} is about: {error}") from error
     try:
         reply = work.told.reply(request, _read(work.told, facts))
     except Malformed as error:

@@ -97,6 +97,16 @@ def test_facts_that_do_not_fit_change_nothing(unknown, situations, act, look):
     assert situations.shop.saga(saga_id).parked
 
 
+def test_a_step_that_the_saga_knows_too_little_of_is_not_settled_by_facts(situations, act):
+    saga_id = situations.parked_after_pivot()
+
+    entry = settle(act, saga_id, "capture_payment", statement=told(status="captured"))
+
+    assert entry.code == Code.NOT_RESOLVED
+    assert "authorisation_id is missing" in entry.detail
+    assert not PaymentsLedger.objects.exists()
+
+
 def test_late_compensation_of_what_was_settled_calls_nobody(unknown, situations, act, monkeypatch):
     saga_id = unknown.refund()
     settle(act, saga_id)
