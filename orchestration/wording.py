@@ -15,6 +15,11 @@ def says_something(text: str) -> bool:
     return any(letter.isalnum() and letter not in _FILLERS for letter in text)
 
 
+def legible(text: str) -> str:
+    """Without the characters that XML has no place for, and that a terminal would obey."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
+
+
 def moment(at: datetime | None) -> str:
     """A time in UTC, to the millisecond."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] if at else NOTHING

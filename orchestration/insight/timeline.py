@@ -114,7 +114,7 @@ def _root(case: Case, bars: Sequence[Bar], *, width: float, height: float) -> El
     said = status_of(case.instance).value.replace("_", " ")
     SubElement(svg, "title", id=f"{saga_id}-title").text = f"Timeline of saga {saga_id}, {said}"
     SubElement(svg, "desc", id=f"{saga_id}-desc").text = (
-        _legible("; ".join(bar.title for bar in bars)) or "Nothing yet."
+        wording.legible("; ".join(bar.title for bar in bars)) or "Nothing yet."
     )
     SubElement(svg, "style").text = _STANDALONE
     return svg
@@ -194,7 +194,7 @@ def _bar(svg: Element, bar: Bar, scale: Scale, top: float, case: Case) -> None:
             **_paint(bar.look, case),
         },
     )
-    SubElement(rect, "title").text = _legible(bar.title)
+    SubElement(rect, "title").text = wording.legible(bar.title)
 
 
 def _paint(look: Look, case: Case) -> dict[str, str]:
@@ -249,10 +249,5 @@ def _text(
 ) -> Element:
     attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": f"{size}"}
     text = SubElement(parent, "text", attributes | {"fill-opacity": f"{opacity}"})
-    text.text = _legible(said)
+    text.text = wording.legible(said)
     return text
-
-
-def _legible(said: str) -> str:
-    """Without the characters that XML has no place for."""
-    return "".join(letter for letter in said if letter.isprintable() or letter in "\n\t")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from orchestration import wording
 from orchestration.management import tables
 
 TABLE, JSON, JSONL = FORMATS = ("table", "json", "jsonl")
@@ -54,7 +55,7 @@ class Voice:
 
     def note(self, text: str) -> None:
         """Tell a person something that is no data."""
-        self.err.write(text)
+        self.err.write(wording.legible(text))
 
     @contextmanager
     def counting(self, what: str, total: int | None = None) -> Iterator[Bar]:

@@ -22,10 +22,17 @@ from orchestration.standing import standing_of
 WIDTH_OF_A_FILE = 1_000  # columns; nothing is folded where no terminal limits it
 
 
+class Plain(Console):
+    """Takes strings for what they say: a gateway's error is no markup, and moves no cursor."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(wording.legible(text), **options)
+
+
 def show(tables: Iterable[Table], out: OutputWrapper) -> None:
     """Print the tables, as wide as the terminal if there is one."""
     width = None if out.isatty() else WIDTH_OF_A_FILE
-    console = Console(file=cast(IO[str], out), width=width, highlight=False)
+    console = Plain(file=cast(IO[str], out), width=width, highlight=False, markup=False)
     for table in tables:
         console.print(table)
 
@@ -56,7 +63,7 @@ def _table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[ob
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
     table.columns[0].no_wrap = True
     for row in rows:
-        table.add_row(*(Text(str(cell), overflow="fold") for cell in row))
+        table.add_row(*(Text(wording.legible(str(cell)), overflow="fold") for cell in row))
     return table
 
 
