@@ -10,7 +10,7 @@ from uuid import UUID
 from orchestration.contracts.command import Action
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.ledger import LedgerRow
-from orchestration.participant.outside import Keys, Outside
+from orchestration.participant.outside import Keys, OutcomeUnknown, Outside
 from orchestration.participant.participant import Command, Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.saga import Saga, Step
@@ -44,6 +44,8 @@ class Script:
     """How often a step outside does its work and says nothing."""
     deaf: dict[str, int] = field(default_factory=dict)
     """How often a step outside does nothing and says nothing."""
+    forgotten: dict[str, int] = field(default_factory=dict)
+    """How often a step outside finds that its key is forgotten, so that a person must look."""
     late: dict[str, timedelta] = field(default_factory=dict)
     """How long the first call of a step outside is on its way, after its caller has given up."""
 
@@ -139,6 +141,7 @@ class _OtherSide:
 
     def call(self, request: Any, keys: Keys) -> Any:
         self.book.let_arrive()
+        self._see_that_the_key_is_known(request)
         self._do(request, keys.own)
         return request
 
@@ -154,6 +157,7 @@ class _OtherSide:
     def reverse(self, request: Any, keys: Keys) -> Any:
         """Undo what was done under the action's key; where nothing is known, occupy the key first."""
         self.book.let_arrive()
+        self._see_that_the_key_is_known(request)
         if keys.action not in self.book.done:
             try:
                 self._do(request, keys.action)
@@ -166,6 +170,12 @@ class _OtherSide:
         self.book.let_arrive()
         settled = keys.action in self.book.reversed or keys.action in self.book.refused
         return request if settled else None
+
+    def _see_that_the_key_is_known(self, request: Any) -> None:
+        times = self.scripts[request.saga_id].forgotten
+        if times.get(self.action.step, 0) > 0:
+            times[self.action.step] -= 1
+            raise OutcomeUnknown(OutcomeUnknown.__doc__)
 
     def _do(self, request: Any, key: str) -> None:
         step, script = self.action.step, self.scripts[request.saga_id]

@@ -36,6 +36,10 @@ def _of_saga(world: World, saga: SagaInstance) -> Iterator[str]:
 def _of_step(world: World, saga: SagaInstance, position: int, step: Step) -> Iterator[str]:
     service = world.services[step.action.service]
     effect = service.effect(saga.pk, step.name)
+    if (saga.pk, step.name) in world.settled:
+        if effect.done > 1 or effect.reversed > effect.done:
+            yield f"{step.name}, settled outside, was done {effect.done} times and reversed {effect.reversed} times"
+        return
     if saga.phase == Phase.COMPLETED and effect != Effect(done=1):
         yield f"{step.name} was done {effect.done} times and reversed {effect.reversed} times"
     if saga.phase == Phase.COMPENSATED:

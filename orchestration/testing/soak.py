@@ -10,6 +10,7 @@ from typing import Any
 from orchestration import boundaries
 from orchestration.boundaries import COMMITS, Point
 from orchestration.saga import Saga
+from orchestration.testing import operators
 from orchestration.testing.fakes import Fake, Script
 from orchestration.testing.faults import FITTING, Crash, Fate, Kind, lost_reply
 from orchestration.testing.judge import violations
@@ -184,6 +185,19 @@ def _resume(world: World, dice: Dice) -> None:
         world.resume(dice.chance.choice(unfinished).pk)
 
 
+def _say(world: World, dice: Dice) -> None:
+    if unfinished := world.store.unfinished():
+        word = dice.chance.choice(operators.WORDS)
+        dice.say(word.__name__)
+        operators.say(world, dice.chance.choice(unfinished).pk, word)
+
+
+def _settle(world: World, dice: Dice) -> None:
+    if parked := [saga for saga in world.store.unfinished() if saga.parked]:
+        dice.say("settled outside")
+        operators.settle_outside(world, dice.chance.choice(parked).pk, dice.chance.randrange(len(world.saga.steps)))
+
+
 _DOINGS, _WEIGHTS = zip(
     (_deliver, 70),
     (_recover, 8),
@@ -192,6 +206,8 @@ _DOINGS, _WEIGHTS = zip(
     (_turn_database, 1),
     (_cancel, 1),
     (_resume, 0.7),
+    (_say, 1),
+    (_settle, 1),
     (_turn_broker, 0.6),
     (_wipe, 0.4),
     strict=True,
@@ -205,7 +221,7 @@ def _script(world: World, dice: Dice) -> Script:
     script = Script()
     if chance.random() < 0.25:
         script.refuses = chance.choice(names[: world.saga.pivot_position + 1])
-    for table in (script.silent, script.deaf):
+    for table in (script.silent, script.deaf, script.forgotten):
         if outside and chance.random() < 0.2:
             table[chance.choice(outside)] = chance.randint(1, 3)
     if outside and chance.random() < 0.2:

@@ -33,7 +33,7 @@ from orchestration.participant.performing import (
 from orchestration.participant.transactions import TRIES
 from orchestration.recovery import Recovery
 from orchestration.saga import Saga
-from orchestration.states import CancelRequested
+from orchestration.states import CancelRequested, Unpaused
 from orchestration.testing.clock import Clock
 from orchestration.testing.fakes import Fake, Script, services_for
 from orchestration.testing.faults import Crash, Disturbance
@@ -65,6 +65,8 @@ class World:
         self.engine = Engine(self.store, self.network, self._definition_of)
         self.recovery = Recovery(self.engine, self)
         self.contradictions: list[str] = []
+        self.settled: set[tuple[UUID, str]] = set()
+        """Sagas and steps that somebody has settled outside."""
         self._makings: dict[str, Making] = {}
         for service in self.services.values():
             self._makings |= performances(service.participant)
@@ -221,7 +223,9 @@ class World:
 
     def _resume_parked(self) -> None:
         for saga in self.store.unfinished():
-            if saga.due_at is None:
+            if saga.paused:
+                self.engine.apply(saga.pk, Unpaused("the simulation", "it is over"), now=self.clock())
+            elif saga.due_at is None:
                 self.resume(saga.pk)
 
     def _is_anything_on_its_way(self) -> bool:

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from orchestration import boundaries
 from orchestration.boundaries import Boundary, Point
 from orchestration.sagas.checkout import checkout
+from orchestration.testing import operators
 from orchestration.testing.fakes import Script
 from orchestration.testing.faults import FITTING, Crash, Fate, Kind, lost_reply
 from orchestration.testing.judge import violations
@@ -64,10 +65,15 @@ class Checkouts(RuleBasedStateMachine):
         self.world = World(checkout, REQUEST, FAKES, self.disturbance)
         boundaries.arm(self.disturbance)
 
-    @rule(refuses=st.sampled_from(REFUSABLE), silent=st.sampled_from(OUTSIDE), late=st.sampled_from(OUTSIDE))
-    def place(self, refuses: str, silent: str, late: str) -> None:
+    @rule(
+        refuses=st.sampled_from(REFUSABLE),
+        silent=st.sampled_from(OUTSIDE),
+        late=st.sampled_from(OUTSIDE),
+        forgotten=st.sampled_from(OUTSIDE),
+    )
+    def place(self, refuses: str, silent: str, late: str, forgotten: str) -> None:
         delays = {late: timedelta(seconds=60)} if late else {}
-        self.world.place(Script(refuses=refuses, silent={silent: 1}, late=delays))
+        self.world.place(Script(refuses=refuses, silent={silent: 1}, forgotten={forgotten: 1}, late=delays))
 
     @rule(boundary_and_kind=st.sampled_from(FAULTS))
     def plan_a_fault(self, boundary_and_kind: tuple[Boundary, Kind]) -> None:
@@ -112,6 +118,18 @@ class Checkouts(RuleBasedStateMachine):
     def resume(self, which: int) -> None:
         unfinished = self.world.store.unfinished()
         self.world.resume(unfinished[which % len(unfinished)].pk)
+
+    @precondition(lambda self: self.world.store.sagas)
+    @rule(which=CHOICE, word=st.sampled_from(operators.WORDS))
+    def say(self, which: int, word) -> None:
+        sagas = list(self.world.store.sagas)
+        operators.say(self.world, sagas[which % len(sagas)], word)
+
+    @precondition(lambda self: any(saga.parked for saga in self.world.store.unfinished()))
+    @rule(which=CHOICE)
+    def settle_outside(self, which: int) -> None:
+        parked = [saga.pk for saga in self.world.store.unfinished() if saga.parked]
+        operators.settle_outside(self.world, parked[which % len(parked)], which)
 
     @rule(service=st.sampled_from(["inventory", "payments", "shipping", "orders"]))
     def turn_database(self, service: str) -> None:

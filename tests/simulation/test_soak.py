@@ -2,6 +2,7 @@
 
 from orchestration.sagas.checkout import checkout
 from orchestration.testing.memory_rows import Effect, MemoryRows
+from orchestration.testing.operators import WORDS
 from orchestration.testing.soak import Soaked, soak_one
 from orchestration.testing.sweeping import simulated
 from tests.simulation.checkout import FAKES, REQUEST
@@ -21,6 +22,8 @@ def test_thousands_of_sagas_survive_chance():
     assert sum(found.ends.values()) == 12 * WORLDS
     assert set(found.ends) == {"completed", "compensated"}
     assert len(found.happened) >= 12  # kinds of mishaps
+    assert found.happened["settled outside"] > 10
+    assert min(found.happened[word.__name__] for word in WORDS) > 10
 
 
 def test_a_world_is_lived_again_from_its_seed():

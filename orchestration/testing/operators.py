@@ -1,0 +1,64 @@
+"""Operators in a simulated deployment: they pause and unpause sagas, hurry them, and settle what is parked outside."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import OperationalError as DatabaseError
+
+from orchestration.participant.resolving import NotResolved
+from orchestration.participant.rows import Call
+from orchestration.participant.settled_outside import Settlement, settle
+from orchestration.participant.statement import Grounds
+from orchestration.snapshot import state_of
+from orchestration.states import (
+    CompensationRequested,
+    Event,
+    Paused,
+    Phase,
+    Resumed,
+    Retried,
+    StepSettled,
+    Unpaused,
+)
+from orchestration.testing.faults import Crash
+from orchestration.testing.world import World
+from orchestration.transitions import TooLate
+
+WHO, WHY = "the simulation", "somebody said so"
+
+WORDS: tuple[Callable[[str, str], Event], ...] = (Paused, Unpaused, Retried, Resumed, CompensationRequested)
+"""What operators say to a saga as a whole."""
+
+
+def say(world: World, saga_id: UUID, word: Callable[[str, str], Event]) -> None:
+    """Let the saga hear it; the process may be killed in it, and too late is an answer."""
+    try:
+        world.engine.apply(saga_id, word(WHO, WHY), now=world.clock())
+    except (Crash, DatabaseError, TooLate):
+        return
+
+
+def settle_outside(world: World, saga_id: UUID, which: int) -> None:
+    """Settle one of the steps that are parked, if one is: first its ledger row says so, then the saga hears of it."""
+    instance = world.store.find([saga_id])[saga_id]
+    parked = sorted(state_of(instance).parked)
+    if not parked:
+        return
+    step = world.saga.by_name[parked[which % len(parked)]]
+    undoes = instance.phase == Phase.COMPENSATING
+    command = step.compensation if undoes else step.action
+    if command is None or (not undoes and world.saga.position_of(step.name) <= world.saga.pivot_position):
+        return
+    world.settled.add((saga_id, step.name))
+    known = instance.request | instance.answers | {"saga_id": str(saga_id)}
+    call = Call(saga_id, step.name, instance.token, known)
+    try:
+        settle(
+            world.services[step.action.service].participant,
+            call,
+            Settlement(command, Grounds(WHO, WHY, "a statement")),
+            still=lambda: step.name in state_of(world.store.find([saga_id])[saga_id]).parked,
+        )
+        world.engine.apply(saga_id, StepSettled(step.name, WHO, WHY, "a statement"), now=world.clock())
+    except (Crash, DatabaseError, NotResolved):
+        return
