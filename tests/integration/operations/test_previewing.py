@@ -1,0 +1,163 @@
+"""What a preview says is what is sent then, and it changes nothing."""
+
+import re
+
+import pytest
+
+from config import env
+from inventory.models import Ledger as InventoryLedger
+from orchestration import recovery
+from orchestration.itinerary import itinerary
+from orchestration.models import OperatorLogEntry
+from orchestration.operations.values import Action
+from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.sagas.checkout import checkout
+from orchestration.states import CancelRequested, Operation, StepRefused
+from payments.models import Ledger, Payment
+from tests.integration.admin.situations import STEPS
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+SAID = {Operation.ACTION: "carried out", Operation.COMPENSATION: "compensated", Operation.BAR: "barred"}
+SENDS = [
+    ("running", Action.RESUME),
+    ("failing", Action.RETRY),
+    ("failing", Action.RESUME),
+    ("barring", Action.RETRY),
+    ("compensating", Action.RETRY),
+    ("parked_compensation", Action.RESUME),
+    ("parked_compensation", Action.RETRY),
+    ("parked_compensation", Action.COMPENSATE),
+    ("parked_after_pivot", Action.RESUME),
+    ("running", Action.CANCEL),
+    ("failing", Action.COMPENSATE),
+    ("paused", Action.UNPAUSE),
+]
+
+
+def shown(sentences) -> list[tuple[str, str]]:
+    """Steps and what is done to them, as the preview's sentences say."""
+    found = (re.match(r"(\w+) is (carried out|compensated|barred), by queue", each) for each in sentences)
+    return [(each[1], each[2]) for each in found if each]
+
+
+@pytest.mark.parametrize(("make", "action"), SENDS)
+def test_what_is_shown_is_what_is_sent(situations, act, look, post, make, action):
+    saga_id = getattr(situations, make)()
+    seen = look(saga_id, action)
+    before = len(post.sent)
+    assert OperatorLogEntry.objects.count() == 0
+    assert situations.shop.saga(saga_id).version == seen.version, "looking changes nothing"
+
+    assert act(saga_id, action, expected_version=seen.version).was_taken
+    recovery.run_once()
+
+    [(_, command)] = post.sent[before:]
+    assert shown(seen.will) == [(stop.step, SAID[stop.operation]) for stop in itinerary(checkout, command)[0]]
+
+
+def test_queues_are_named(situations, look):
+    seen = look(situations.compensating(), Action.RETRY)
+
+    assert "payments.compensations" in seen.will[0]
+
+
+def test_what_is_left_alone_is_told_with_its_reason(situations, look):
+    told = {each.step: each.why for each in look(situations.parked_compensation(), Action.RETRY).skipped}
+
+    assert told == {
+        "schedule_shipment": "It was refused: it changed nothing.",
+        "authorise_payment": "It stays parked.",
+    }
+
+
+def test_pausing_sends_nothing_and_says_so(situations, act, look, post):
+    saga_id = situations.running()
+    seen = look(saga_id, Action.PAUSE)
+    before = len(post.sent)
+    act(saga_id, Action.PAUSE)
+
+    assert seen.will == (
+        "Nothing is sent any more until it is unpaused. What was sent before may still be under way, and is heard.",
+    )
+    assert (seen.skipped, seen.money) == ((), ())
+    assert post.sent[before:] == []
+
+
+def test_cancelled_while_paused_says_when_it_is_sent(situations, look):
+    seen = look(situations.paused(), Action.CANCEL)
+
+    assert seen.will[0] == "The saga is paused: what follows is sent when it is unpaused."
+    assert shown(seen.will) == [("place_order", "barred")]
+
+
+def test_cancel_says_what_may_follow(situations, look):
+    seen = look(situations.running(), Action.CANCEL)
+
+    assert "these are compensated, in this order: schedule_shipment, authorise_payment, reserve_stock." in seen.will[1]
+    assert (
+        seen.will[2] == "If place_order was done before, there is no way back: the saga goes on with capture_payment."
+    )
+
+
+@pytest.mark.parametrize(
+    ("done", "action", "money"),
+    [
+        ((), Action.RESUME, ("1.00 GBP is put on hold.", "1.00 GBP is taken from what is on hold.")),
+        (STEPS[:2], Action.RESUME, ("1.00 GBP is taken from what is on hold.",)),
+        (STEPS[:2], Action.CANCEL, ("If place_order is barred: 1.00 GBP on hold is let go (REFERENCE).",)),
+        (
+            (),
+            Action.CANCEL,
+            ("If place_order is barred: should 1.00 GBP be on hold without our having heard of it, it is let go.",),
+        ),
+    ],
+)
+def test_money_is_told_in_words_and_amounts(situations, look, done, action, money):
+    saga_id = situations.running()
+    situations.act(saga_id, *done)
+    reference = getattr(Payment.objects.first(), "authorisation_id", "")
+
+    assert look(saga_id, action).money == tuple(each.replace("REFERENCE", reference) for each in money)
+
+
+def test_captured_money_is_told_to_be_refunded(situations, look):
+    saga_id = situations.running()
+    situations.act(saga_id, "reserve_stock", "authorise_payment")
+    situations.report(saga_id, StepRefused("schedule_shipment", {"code": "cannot_deliver", "detail": "Not there."}))
+    Payment.objects.update(status="captured", capture_id="C1")
+
+    [told] = look(saga_id, Action.RETRY).money
+    assert told.startswith("1.00 GBP that was taken is refunded")
+
+
+def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):
+    saga_id = unknown.authorisation()
+    said = Statement(Outcome.DONE, Grounds("", "", ""), {"authorisation_id": "A7"})
+    seen = look(saga_id, Action.RESOLVE, step="authorise_payment", statement=said, evidence="statement 7")
+
+    assert seen.possible
+    assert seen.will[0] == "authorise_payment is started in its service's ledger; it becomes done."
+    assert "authorisation_id" in seen.facts_wanted
+    assert Ledger.objects.get().status == "started"
+    assert not Payment.objects.exists()
+
+
+def test_previews_of_every_situation_and_action_are_made(situations, look):
+    for saga_id in situations.every():
+        for action in Action:
+            more = {"step": "reserve_stock", "evidence": "it"} if action is Action.SETTLE else {}
+            if action is not Action.RESOLVE:
+                seen = look(saga_id, action, **more)
+                assert seen.possible == bool(seen.will)
+                assert seen.possible != bool(seen.why_not)
+    assert not InventoryLedger.objects.exists()
+    assert not OperatorLogEntry.objects.exists()
+
+
+def test_version_is_the_one_that_was_looked_at(situations, act, look):
+    saga_id = situations.running()
+    seen = look(saga_id, Action.CANCEL)
+    situations.report(saga_id, CancelRequested())
+
+    assert act(saga_id, Action.COMPENSATE, expected_version=seen.version).code == "changed_meanwhile"
