@@ -15,6 +15,11 @@ def says_something(text: str) -> bool:
     return any(letter.isalnum() and letter not in _FILLERS for letter in text)
 
 
+def can_be_stored(text: str) -> bool:
+    """Whether PostgreSQL can hold it: no NUL, and no surrogate (bytes of a command line that are no UTF-8)."""
+    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def legible(text: str) -> str:
     """Without the characters that XML has no place for, and that a terminal would obey."""
     return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -152,11 +152,9 @@ def _texts(value: Any) -> frozenset[str]:
 
 
 def _text(value: Any) -> str:
-    """A text that PostgreSQL can hold."""
     text = str(value)
-    if "\0" in text:
-        raise ValueError("a NUL is no letter")
-    text.encode()
+    if not wording.can_be_stored(text):
+        raise ValueError("no text of a saga has such letters")
     return text
 
 

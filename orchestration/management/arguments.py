@@ -10,7 +10,7 @@ from uuid import UUID
 
 from orchestration.management.saying import FORMATS, TABLE
 from orchestration.operations.values import LONGEST_WORDS
-from orchestration.wording import says_something
+from orchestration.wording import can_be_stored, says_something
 
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
@@ -94,6 +94,8 @@ def moment(text: str) -> datetime:
 
 def words(text: str) -> str:
     """:raises ArgumentTypeError: when it says nothing, or too much."""
+    if not can_be_stored(text):
+        raise ArgumentTypeError("it is not UTF-8")
     if not says_something(text):
         raise ArgumentTypeError("it says nothing")
     if len(text.strip()) > LONGEST_WORDS:
@@ -104,7 +106,7 @@ def words(text: str) -> str:
 def fact(text: str) -> tuple[str, str]:
     """:raises ArgumentTypeError: when it is not NAME=VALUE."""
     name, equals, value = text.partition("=")
-    if not (name.strip() and equals):
+    if not (name.strip() and equals and can_be_stored(text)):
         raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name.strip(), value
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from orchestration.participant.statement import Statement
-from orchestration.wording import says_something
+from orchestration.wording import can_be_stored, says_something
 
 
 class Action(StrEnum):
@@ -109,6 +109,8 @@ class Ask:
             raise NotAsked(f"{self.action} needs a step")
         if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
             raise NotAsked(f"{self.action} needs evidence")
+        if not all(map(can_be_stored, (self.actor.name, self.reason, self.step, self.evidence))):
+            raise NotAsked("some of it cannot be written down")
         if max(len(self.reason), len(self.evidence)) > LONGEST_WORDS:
             raise NotAsked(f"reason and evidence have {LONGEST_WORDS} characters at most")
         if self.action is Action.RESOLVE and self.statement is None:

@@ -1,6 +1,7 @@
 """`manage.py saga retry|compensate|cancel|pause|unpause|settle`: on whom, with whose word, and the exit code."""
 
 import io
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -8,8 +9,10 @@ from uuid import uuid4
 import pytest
 
 from config import env
+from orchestration.management.arguments import words
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.operations import performing
+from orchestration.operations.values import LONGEST_WORDS
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends, Run
 
@@ -116,3 +119,9 @@ def test_a_limit_takes_the_oldest_and_a_rate_is_kept(
     assert [each["id"] for each in done] == [str(saga_id) for saga_id in made[:2]]
     assert slept[0] == 0
     assert 900 < slept[1] <= 1000
+
+
+@pytest.mark.parametrize("said", [" ", "\N{ZERO WIDTH SPACE}", "x" * (LONGEST_WORDS + 1), "a\udcff"])
+def test_what_cannot_be_read_is_no_reason(said: str) -> None:
+    with pytest.raises(ArgumentTypeError):
+        words(said)

@@ -54,7 +54,9 @@ def test_two_operators_who_saw_nothing_are_both_heard(situations):
     assert versions[0][1] == versions[1][0]
 
 
-@pytest.mark.parametrize("said", ["", " ", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}", "x" * (LONGEST_WORDS + 1)])
+@pytest.mark.parametrize(
+    "said", ["", " ", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}", "a\0", "a\udcff", "x" * (LONGEST_WORDS + 1)]
+)
 @pytest.mark.parametrize("field", ["reason", "evidence"])
 def test_nobody_is_asked_for_what_they_do_not_say(field, said):
     with pytest.raises(NotAsked):
