@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -272,20 +273,25 @@ def test_what_takes_its_time_is_done_side_by_side_in_so_many_lanes():
     assert most == 3
 
 
-def test_who_brings_what_turns_out_slow_leaves_it_to_others():
+def test_who_brings_what_turns_out_slow_leaves_it_to_others(monkeypatch):
+    clock = threading.local()
+    monkeypatch.setattr("orchestration.lanes.time", SimpleNamespace(monotonic=lambda: getattr(clock, "now", 0.0)))
     threads: list[int] = []
     done = threading.Semaphore(0)
 
-    def do(seconds: float) -> None:
-        time.sleep(seconds)
+    def do(seconds: float) -> float:
+        clock.now = getattr(clock, "now", 0.0) + seconds
         threads.append(threading.get_ident())
-        done.release()
+        return seconds
+
+    def tell(results: list[float]) -> None:
+        done.release(len(results))
 
     with ThreadPoolExecutor(4) as pool:
-        lanes = Lanes(do, nobody, pool.submit, lanes=4)
+        lanes = Lanes(do, tell, pool.submit, lanes=4)
         lanes.put([0])
         assert done.acquire(timeout=10)
-        lanes.put([0, 0.02, 0.02, 0.02])
+        lanes.put([0, 1, 1, 1])
         for _ in range(4):
             assert done.acquire(timeout=10)
 
