@@ -142,9 +142,11 @@ def tally_of(batch: Batch) -> Tally:
 
 
 def failures_of(batch: Batch) -> QuerySet[BatchMember]:
-    """Members that failed, with their entries, in their order."""
+    """Members that failed, with their entries, and those that broke and are tried again, in their order."""
     failed = Q(entry__code__in=[each.value for each in FAILED_CODES]) | Q(entry__observed__in=_OBSERVED_FAILED)
-    return members_of(batch).filter(failed, state=BatchMember.State.DONE).select_related("entry").order_by("position")
+    broke = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
+    found = members_of(batch).filter(Q(state=BatchMember.State.DONE) & failed | broke)
+    return found.select_related("entry").order_by("position")
 
 
 def members_of(batch: Batch) -> QuerySet[BatchMember]:

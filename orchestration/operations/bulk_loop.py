@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import close_old_connections, transaction
 from django.db.models import Q, QuerySet
 
+from orchestration import wording
 from orchestration.engine import NoSuchSaga
 from orchestration.insight.filtering import Wanted, condition
 from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry, SagaInstance
@@ -99,8 +100,10 @@ def do_member(member: BatchMember) -> None:
         _pass_over(member, "The saga has been purged.")
     except _DoneAlready:
         logger.info("%s has been done by another worker", member)
-    except Exception:  # it is taken up again when its lease has ended
+    except Exception as error:  # it is taken up again when its lease has ended
         logger.exception("%s of batch %s failed, it will be tried again", member, member.batch_id)
+        broke = wording.legible(f"{type(error).__name__}: {error}")
+        _row(member).filter(state=State.TAKEN_UP).update(detail=f"It is tried again, it broke: {broke}")
 
 
 def _goes_on(batch: Batch) -> bool:
@@ -139,7 +142,7 @@ def _do(member: BatchMember) -> bool:
     def note(entry: OperatorLogEntry) -> None:
         if entry.code == Code.CHANGED_MEANWHILE:
             raise _Changed
-        if not _row(member).filter(state=State.TAKEN_UP).update(state=State.DONE, entry=entry):
+        if not _row(member).filter(state=State.TAKEN_UP).update(state=State.DONE, entry=entry, detail=""):
             raise _DoneAlready
 
     try:

@@ -233,6 +233,24 @@ def test_one_that_cannot_be_done_stops_no_other(parked, situations):
     assert (tally_of(batch).refused, tally_of(batch).under_way) == (1, 1)
 
 
+def test_one_that_breaks_is_a_failure_until_it_is_done(parked, monkeypatch, admin_client):
+    [saga_id] = parked(1)
+    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    page = f"/admin/operations/batches/{batch.pk}/"
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk_loop, "LEASE", timedelta(0))
+        patched.setattr(bulk_loop, "carry_out", lambda *_, **__: {}["poison"])
+        run_once()
+    broken = "It is tried again, it broke: KeyError: 'poison'"
+    assert [(member.saga_id, member.detail) for member in bulk.failures_of(batch)] == [(saga_id, broken)]
+    assert "KeyError" in admin_client.get(page).content.decode()
+
+    BatchMember.objects.update(leased_until=datetime.now(UTC))
+    run_once()
+    assert resumed() == [saga_id]
+    assert list(bulk.failures_of(batch)) == []
+
+
 def test_the_loop_ends_when_told(parked):
     parked(1)
     ask_for_batch(PARKED, asked(Action.RESUME), FAST)
