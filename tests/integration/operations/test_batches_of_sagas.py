@@ -71,7 +71,7 @@ def test_the_canary_goes_first_and_the_others_follow_once_it_worked(parked, comp
     assert not run_once()
 
 
-def test_it_stops_by_itself_when_the_canary_fails(parked, situations):
+def test_it_stops_by_itself_when_the_canary_fails_and_says_why(parked, situations, admin_client):
     sagas = parked(4)
     batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
     run_once()
@@ -84,6 +84,8 @@ def test_it_stops_by_itself_when_the_canary_fails(parked, situations):
     assert (now(batch).state, now(batch).stopped_why) == ("stopped", "2 of 2 failed, more than 50 %.")
     assert resumed() == sagas[:2]
     assert [member.entry.observed for member in bulk.failures_of(batch)] == ["failed_again"] * 2
+    page = admin_client.get(f"/admin/operations/batches/{batch.pk}/").content.decode()
+    assert f"Stopped by itself: {now(batch).stopped_why}" in page
 
 
 def test_the_stop_button_ends_it(parked):
