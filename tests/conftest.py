@@ -70,6 +70,17 @@ def workforce(django_db_setup: None) -> Iterator[Workforce]:
     delete_queues()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pools_are_emptied(django_db_blocker: Any) -> Iterator[None]:
+    """Keep no connections between modules: several processes share the server's hundred."""
+    yield
+    with django_db_blocker.unblock():
+        for connection in connections.all(initialized_only=True):
+            if connection.vendor == "postgresql":
+                connection.close()
+                cast(Any, connection).close_pool()
+
+
 @pytest.fixture
 def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
     """Afterwards no message and no open breaker is left for the next test."""
