@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from deploy import supervisor
 from deploy.demo.shopping import Shopping
 from deploy.demo.stack import Kill, Stack
 
@@ -59,3 +60,6 @@ def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
     say(f"API docs  {stack.web_url}/api/v1/docs    header  Authorization: Token {seeded['token']}")
     say(f"admin     {stack.web_url}/admin/         {seeded['admin_user']} / {seeded['admin_password']}")
     say(f"Flower    {stack.flower_url}             {stack.flower_login.replace(':', ' / ')}")
+    exports = stack.write_environment().relative_to(supervisor.PROJECT)
+    say(f"metrics   {stack.web_url}/metrics")
+    say(f"shell     . {exports} && {sys.executable} manage.py doctor")

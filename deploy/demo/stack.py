@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -45,6 +46,7 @@ class Stack:
         self.run_directory = run_directory
         self._register = Register(run_directory)
         self._log = run_directory / "supervisord.log"
+        self._exports = run_directory / "environment"
         self._supervisor: subprocess.Popen[bytes] | None = None
         self.environment = _environment(run_directory)
         self.flower_login = self.environment["FLOWER_BASIC_AUTH"]
@@ -89,6 +91,17 @@ class Stack:
             what="start of every process",
         )
 
+    def write_environment(self) -> Path:
+        """Write what a shell needs to run `manage.py` on this demonstration, for its owner only; `stop` removes it."""
+        exports = [
+            f"export {name}={shlex.quote(value)}\n"
+            for name, value in self.environment.items()
+            if os.environ.get(name) != value
+        ]
+        self._exports.touch(mode=0o600)
+        self._exports.write_text("".join(exports))
+        return self._exports
+
     def kill_worker(self, role: str) -> Kill:
         """Kill a worker with SIGKILL and wait until the supervisor has started another."""
         pids = self._pids(role)
@@ -102,6 +115,7 @@ class Stack:
 
     def stop(self) -> None:
         """End everything this demonstration started and remove what it made elsewhere."""
+        self._exports.unlink(missing_ok=True)
         if self._supervisor is not None:
             self._stop_supervisor(self._supervisor)
         try:

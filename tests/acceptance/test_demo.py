@@ -39,6 +39,8 @@ def test_the_demonstration_ends_well_by_itself(checkout: Path) -> None:
     assert re.search(r"carrier timeout\s+confirmed", done.stdout)
     assert re.search(r"SIGKILL: the payments worker, pid (\d+); the supervisor started pid (?!\1)", done.stdout)
     assert "the books agree" in done.stdout
+    assert ". .run/demo/environment && " in done.stdout
+    assert not (checkout / ".run" / "demo" / "environment").exists()
     assert _processes_of(checkout) == []
 
 
