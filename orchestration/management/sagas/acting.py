@@ -149,7 +149,7 @@ def _done_table(done: list[Done]) -> Table:
     table = Table("id", "outcome", "phase", "observed", "detail", box=None, pad_edge=False)
     for each in done:
         told = each.as_json()
-        detail = " ".join(filter(None, [told["detail"], told["observed_detail"]]))
+        detail = " ".join(dict.fromkeys(filter(None, [told["detail"], told["observed_detail"]])))
         table.add_row(told["id"], told["code"], told["phase"] or "", told["observed"] or "", detail)
     return table
 

@@ -40,7 +40,7 @@ def as_tables(found: Inspection) -> list[Table]:
     """The inspection as tables; without problems only the first."""
     counted = Table("definition", "unfinished sagas", box=None, pad_edge=False)
     for definition, count in sorted(found.looked_at.items()):
-        counted.add_row(definition, str(count) if count else "none: once it is drained everywhere it may be removed")
+        counted.add_row(definition, str(count) if count else "none")
     problems = Table("problem", "sagas", "ids", box=None, pad_edge=False)
     for problem, ids in found.problems.items():
         more = ["…"] if len(ids) > SHOWN else []

@@ -62,6 +62,13 @@ def test_each_kind_of_end_has_its_code(ends: Ends, situations: Situations) -> No
     assert ends("saga", "pause", failing, *DO) == 5
 
 
+def test_why_nothing_was_changed_is_said_once_in_the_table(
+    ends: Ends, situations: Situations, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends("saga", "cancel", situations.completed(), *DO) == 5
+    assert capsys.readouterr().out.count("there is no way back") == 1
+
+
 def test_without_a_terminal_a_yes_is_needed(ends: Ends, situations: Situations) -> None:
     assert ends("saga", "pause", situations.failing(), *WHY) == 2
     assert not OperatorLogEntry.objects.exists()
