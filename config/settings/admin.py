@@ -24,6 +24,7 @@ def _model(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
 UNFOLD = {
     "SITE_TITLE": "Shop checkout",
     "SITE_HEADER": "Shop checkout",
+    "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": False,
