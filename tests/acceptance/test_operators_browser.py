@@ -97,6 +97,7 @@ def log_in(page: Page, live_server, name: str = "ada") -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{live_server.url}/admin/")
 
 
 def test_an_operator_finds_what_is_stuck_and_has_it_go_on(page, live_server, parked, at_work):
