@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 # Processes that share the tests out; most tests wait most of the time.
-JOBS ?= 3
+JOBS ?= 2
 DOTENV := if [ -f .env ]; then set -a; . ./.env; set +a; fi
 
 .PHONY: help venv demo test lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean

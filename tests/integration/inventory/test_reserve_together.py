@@ -85,10 +85,12 @@ def test_crossing_carts_do_not_deadlock() -> None:
     def forth() -> None:
         for _ in range(10):
             reserve(("CUP", 1), ("MUG", 1), ("PAN", 1))
+            connections["inventory"].close()  # others wait for the pool's
 
     def back() -> None:
         for _ in range(10):
             reserve(("PAN", 1), ("MUG", 1), ("CUP", 1))
+            connections["inventory"].close()
 
     assert at_once([forth, back] * 8) == {"done": 16}
     assert books_agree()
@@ -105,6 +107,7 @@ def test_reserving_and_releasing_at_once_keeps_the_books() -> None:
                 continue
             with transaction.atomic(using="inventory"):
                 services.release_stock([ReleaseStock(request.saga_id, request.order_id)])
+            connections["inventory"].close()
 
     assert at_once([there_and_back] * 12) == {"done": 12}
     assert books_agree()

@@ -16,7 +16,7 @@ from tests.support.broker import talking_to
 
 
 @pytest.fixture(autouse=True)
-def queues(monkeypatch):
+def queues(monkeypatch, workforce):
     """Queues of this run, and no line that another test has opened."""
     broker.declare_queues()
     broker.purge_queues()
@@ -25,7 +25,7 @@ def queues(monkeypatch):
     for lines in letters._idle.values():
         while not lines.empty():
             lines.get().close()
-    broker.delete_queues()
+    broker.purge_queues()
 
 
 def letter(number: int, queue: str = "inventory") -> Letter:

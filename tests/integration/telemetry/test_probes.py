@@ -8,8 +8,13 @@ from django.test import Client
 from config import probes, readiness
 from orchestration.participant.breaker_record import connect
 from orchestration.topology import Topology
+from tests.support.broker import declare_queues
 
-pytestmark = pytest.mark.usefixtures("workforce")
+
+@pytest.fixture(autouse=True)
+def queues(workforce: object) -> None:
+    """Also when another test of this process has deleted some."""
+    declare_queues()
 
 
 def ready(path: str = "/readyz", **sent: Any):
