@@ -142,7 +142,11 @@ def _summed(moves: Iterable[Move]) -> dict[str, int]:
 
 
 def _change_reserved(units: Mapping[str, int], sign: int, versions: Mapping[str, int] | None = None) -> int:
-    """Change what is promised of each SKU, if its version is still that one; return how many rows were changed."""
+    """Change what is promised of each SKU, if its version is still that one; return how many rows were changed.
+
+    The rows are locked in SKU order first: an UPDATE alone locks them as they lie in the table, and two that meet
+    would deadlock.
+    """
     if not units:
         return 0
     change = sign * each_own(units, by="sku", kind=BigIntegerField())
@@ -150,7 +154,8 @@ def _change_reserved(units: Mapping[str, int], sign: int, versions: Mapping[str,
     if versions is not None:
         stock = stock.filter(version=each_own(versions, by="sku", kind=BigIntegerField()))
         stock = stock.filter(reserved__lte=F("on_hand") - change)
-    return _change(stock, reserved=F("reserved") + change)
+    locked = stock.select_for_update().order_by("sku").values("sku")
+    return _change(Stock.objects.filter(sku__in=locked), reserved=F("reserved") + change)
 
 
 def _change(stock: QuerySet[Stock], **changes: Any) -> int:

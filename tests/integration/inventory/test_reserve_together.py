@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from threading import Barrier
@@ -22,6 +21,7 @@ from orchestration.boundaries import Boundary, Point
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
 from orchestration.participant import transactions
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 
@@ -86,12 +86,10 @@ def test_crossing_carts_do_not_deadlock() -> None:
     def forth() -> None:
         for _ in range(10):
             reserve(("CUP", 1), ("MUG", 1), ("PAN", 1))
-            connections["inventory"].close()  # others wait for the pool's
 
     def back() -> None:
         for _ in range(10):
             reserve(("PAN", 1), ("MUG", 1), ("CUP", 1))
-            connections["inventory"].close()
 
     assert at_once([forth, back] * 8) == {"done": 16}
     assert books_agree()
@@ -101,13 +99,6 @@ def test_reserving_and_releasing_at_once_keeps_the_books() -> None:
     receive_stock(units_by_sku={"CUP": 5, "MUG": 5})
 
     def there_and_back() -> None:
-        for _ in range(5):  # as the kit does what meets a deadlock
-            with suppress(OperationalError):
-                tried()
-                return
-        tried()
-
-    def tried() -> None:
         for _ in range(10):
             try:
                 request = reserve(("MUG", 1), ("CUP", 1))
@@ -115,11 +106,43 @@ def test_reserving_and_releasing_at_once_keeps_the_books() -> None:
                 continue
             with transaction.atomic(using="inventory"):
                 services.release_stock([ReleaseStock(request.saga_id, request.order_id)])
-            connections["inventory"].close()
 
     assert at_once([there_and_back] * 12) == {"done": 12}
     assert books_agree()
     assert Stock.objects.filter(reserved=0).count() == 2
+
+
+@pytest.mark.parametrize("last_first", [True, False])
+def test_stock_is_locked_in_sku_order_wherever_its_rows_lie(last_first: bool) -> None:
+    for sku in sorted(("CUP", "MUG"), reverse=last_first):
+        receive_stock(units_by_sku={sku: 10})
+    held = reserve(("CUP", 1), ("MUG", 1))
+
+    def release() -> None:
+        with transaction.atomic(using="inventory"):
+            services.release_stock([ReleaseStock(held.saga_id, held.order_id)])
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with transaction.atomic(using="inventory"):
+            Stock.objects.select_for_update().get(sku="CUP")
+            releasing = elsewhere.submit(_and_let_go, release)
+            wait_for(_somebody_waits_for_us, seconds=10)
+            Stock.objects.select_for_update(nowait=True).get(sku="MUG")  # whoever waits does not hold it
+        releasing.result(timeout=10)
+    assert books_agree()
+
+
+def _somebody_waits_for_us() -> bool:
+    with connections["inventory"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+        return bool(cursor.fetchone()[0])
+
+
+def _and_let_go(job: Callable[[], None]) -> None:
+    try:
+        job()
+    finally:
+        connections.close_all()
 
 
 def request_for(sku: str, quantity: int) -> ReserveStock:
@@ -189,16 +212,13 @@ def race(monkeypatch: pytest.MonkeyPatch) -> Race:
 def touch(**changes: int) -> None:
     """Change the mugs from a connection of one's own."""
     with ThreadPoolExecutor(1) as elsewhere:
-        elsewhere.submit(_touch, changes).result()
+        elsewhere.submit(_and_let_go, partial(_touch, changes)).result()
 
 
 def _touch(changes: Mapping[str, int]) -> None:
-    try:
-        with transaction.atomic(using="inventory"), connections["inventory"].cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = 200")  # the next who gets this connection has the usual one
-            Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
-    finally:
-        connections.close_all()
+    with transaction.atomic(using="inventory"), connections["inventory"].cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = 200")  # the next who gets this connection has the usual one
+        Stock.objects.filter(sku="MUG").update(version=F("version") + 1, **changes)
 
 
 def test_a_version_that_always_moved_still_ends_in_a_reservation(race: Race) -> None:
