@@ -28,8 +28,8 @@ from orchestration import boundaries, canvas, wire
 from orchestration.acks import GoneOn, SagaRequest, are_told
 from orchestration.batches import ALONE, Batches, Room, Thunk, Turns, afterwards
 from orchestration.canvas import Received
-from orchestration.connecting import let_connections_go
 from orchestration.endings import Ending, Opening
+from orchestration.lending import let_connections_go
 from orchestration.letters import Letter, Unroutable, post
 from orchestration.routes import queue_of
 from orchestration.telemetry import subject

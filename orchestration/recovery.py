@@ -17,10 +17,10 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from orchestration import engine, markers
-from orchestration.connecting import let_connections_go
 from orchestration.engine import Engine
 from orchestration.markers import queues_of, route_of
 from orchestration.models import SagaInstance
+from orchestration.rounds import round_after_round
 from orchestration.sagas import UnknownDefinition
 from orchestration.states import DeadlinePassed, Due, Phase
 from orchestration.telemetry.subject import about
@@ -91,9 +91,4 @@ run_once = _recovery.run_once
 
 def run_forever(stopped: threading.Event) -> None:
     """Run a round every `RECOVERY_PERIOD` until `stopped`; outages of database or broker are waited out."""
-    while not stopped.wait(settings.RECOVERY_PERIOD.total_seconds()):
-        let_connections_go()
-        try:
-            run_once()
-        except Exception:  # the loop outlives whatever a round ran into
-            logger.exception("a round of recovery failed; the next one comes")
+    round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="recovery")

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import Error, close_old_connections
+from django.db import Error
 
 from orchestration.auditing import registry, runs, writing
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.running import Stopped, Walk
 from orchestration.auditing.values import CannotAudit
 from orchestration.auditing.writing import utc_now
+from orchestration.rounds import round_after_round
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +28,12 @@ def run_forever(stopped: threading.Event) -> None:
     """Audit every `AUDIT_PERIOD` until `stopped`, unless another process does; outages are waited out."""
     period: timedelta = settings.AUDIT_PERIOD
     stopped.wait(min(period, FIRST_AFTER).total_seconds())
-    while not stopped.wait(min(period, LOOK_EVERY).total_seconds()):
-        close_old_connections()
-        try:
-            if runs.is_due(period, now=utc_now()):
-                run_once(stopped=stopped.is_set, every=period)
-        except Exception:  # the loop outlives whatever a run ran into
-            logger.exception("an audit failed; the next one comes")
-        finally:
-            close_old_connections()
+
+    def audit_if_due() -> None:
+        if runs.is_due(period, now=utc_now()):
+            run_once(stopped=stopped.is_set, every=period)
+
+    round_after_round(stopped, audit_if_due, every=min(period, LOOK_EVERY), of="audits")
 
 
 def run_once(

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import close_old_connections
-
 from orchestration.auditing import runs, taking_down, writing
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.naming import Named, named
 from orchestration.auditing.values import Auditor, Part, Portion, first_id_at
 from orchestration.auditing.writing import Clock, utc_now
+from orchestration.lending import give_connections_back
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import ENDED
 
@@ -86,7 +85,7 @@ class Walk:
     def _take(self, part: Part) -> None:
         self._not_judged |= part.not_judged
         writing.take(self.run, part, clock=self.clock)
-        close_old_connections()  # others in this process wait for the pool's
+        give_connections_back()  # others in this process wait for the pool's
         if self.stopped():
             raise Stopped(Stopped.__doc__)
 

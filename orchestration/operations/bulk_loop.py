@@ -8,10 +8,11 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from orchestration import wording
@@ -23,6 +24,7 @@ from orchestration.operations.models import BatchState
 from orchestration.operations.pacing import Verdict, verdict
 from orchestration.operations.performing import carry_out
 from orchestration.operations.values import Code
+from orchestration.rounds import round_after_round
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +53,8 @@ class _Changed(Exception):
 def run_forever(stopped: threading.Event) -> None:
     """Run rounds until `stopped`; outages are waited out."""
     period: timedelta = settings.RECOVERY_PERIOD
-    wait = period
-    while not stopped.wait(wait.total_seconds()):
-        close_old_connections()
-        wait = period
-        try:
-            wait = min(period, BETWEEN_ROUNDS) if run_once(stopped=stopped.is_set) else period
-        except Exception:  # the loop outlives whatever a round ran into
-            logger.exception("a round of batches failed; the next one comes")
+    once = partial(run_once, stopped=stopped.is_set)
+    round_after_round(stopped, once, every=period, of="batches", busy=min(period, BETWEEN_ROUNDS))
 
 
 def run_once(*, stopped: Callable[[], bool] = lambda: False) -> bool:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import close_old_connections
 
 from orchestration.insight.why import why
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operations.observations import Line, Now, Observation, Observed, came_of
 from orchestration.operations.values import Action
+from orchestration.rounds import round_after_round
 from orchestration.states import Kind, Phase
 
 logger = logging.getLogger(__name__)
@@ -59,12 +59,7 @@ def run_once(*, now: datetime | None = None) -> int:
 
 def run_forever(stopped: threading.Event) -> None:
     """Run a round every `RECOVERY_PERIOD` until `stopped`; outages are waited out."""
-    while not stopped.wait(settings.RECOVERY_PERIOD.total_seconds()):
-        close_old_connections()
-        try:
-            run_once()
-        except Exception:  # the loop outlives whatever a round ran into
-            logger.exception("a round of observing failed; the next one comes")
+    round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="observing")
 
 
 def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:

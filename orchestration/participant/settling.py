@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 from django.db.models import Q
 from redis import Redis
 from redis.exceptions import RedisError
@@ -24,6 +23,7 @@ from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Command, Participant
 from orchestration.participant.rows import Call
+from orchestration.rounds import round_after_round
 from orchestration.telemetry.subject import about
 
 logger = logging.getLogger(__name__)
@@ -91,14 +91,12 @@ def run_forever(participant: Participant, stopped: threading.Event) -> None:
     """Run a round every `SETTLE_PERIOD`, if nobody else does, until `stopped`; outages are waited out."""
     lasts = settings.SETTLE_PERIOD * 0.9  # or it would outlast the wait of the very process that had it
     turn = Turn(settings.TOPOLOGY.name(f"{participant.service}.settling"), connect(settings.REDIS_URL), lasts)
-    while not stopped.wait(settings.SETTLE_PERIOD.total_seconds()):
-        try:
-            if turn.take():
-                _tell(participant, settle_open_rows(participant, before_each_batch=turn.keep))
-        except Exception:  # the loop outlives whatever a round ran into
-            logger.exception("a round of settling %s failed; the next one comes", participant.service)
-        finally:
-            connections.close_all()  # this thread needs none until then
+
+    def settle_in_turn() -> None:
+        if turn.take():
+            _tell(participant, settle_open_rows(participant, before_each_batch=turn.keep))
+
+    round_after_round(stopped, settle_in_turn, every=settings.SETTLE_PERIOD, of=f"settling {participant.service}")
 
 
 def _open_rows(participant: Participant, until: datetime) -> Iterator[list[LedgerRow]]:
