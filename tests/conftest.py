@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from config import env
 from orchestration.models import OperatorLogEntry
-from orchestration.participant.outside import Outside
-from payments.tasks import participant as payments
-from shipping.tasks import participant as shipping
+from orchestration.participant.breakers import in_use
 from tests.support.broker import declare_queues, delete_queues, purge_queues
 from tests.support.processes import Worker
 from tests.support.shop import Shop
@@ -132,9 +130,8 @@ def audited(workforce: Workforce, clean_slate: None) -> Iterator[None]:
 
 def close_breakers() -> None:
     """Have gateway and carrier called again, whatever they did before."""
-    for participant in (payments, shipping):
-        for work in participant.commands.values():
-            cast(Outside, work).breaker.close()
+    for breaker in in_use().values():
+        breaker.close()
 
 
 def _delete_rows(case: Any) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from orchestration.insight.reading import Unavailable, read
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_record import Seen, State
+from orchestration.participant.breakers import in_use, in_use_by_service
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Command, participants
 
@@ -32,7 +33,7 @@ def breakers(*, now: datetime) -> tuple[BreakerNow, ...] | Unavailable:
     """Every breaker, by name, as Redis has it: not as one that cannot be asked, which counts as closed."""
 
     def ask() -> tuple[BreakerNow, ...]:
-        return tuple(_looked_at(service, breaker, now) for service, breaker in _breakers())
+        return tuple(_looked_at(service, breaker, now) for service, breaker in in_use_by_service().values())
 
     return read("Redis", ask)
 
@@ -77,18 +78,8 @@ def _next_probe(seen: Seen, now: datetime) -> datetime | None:
     return None if seen.state(now) == "closed" else seen.refused_until(now) or seen.open_until
 
 
-def _breakers() -> list[tuple[str, Breaker]]:
-    found = {
-        work.breaker.name: (service, work.breaker)
-        for service, participant in participants().items()
-        for work in participant.commands.values()
-        if isinstance(work, Outside)
-    }
-    return [found[name] for name in sorted(found)]
-
-
 def _named(name: str) -> Breaker:
-    for _, breaker in _breakers():
-        if breaker.name == name:
-            return breaker
-    raise NoSuchBreaker(f"no breaker is called {name!r}")
+    try:
+        return in_use()[name]
+    except KeyError:
+        raise NoSuchBreaker(f"no breaker is called {name!r}") from None

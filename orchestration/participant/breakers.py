@@ -25,6 +25,15 @@ def breaker_for(name: str, *, counts: tuple[type[Exception], ...]) -> Breaker:
 
 def in_use() -> Mapping[str, Breaker]:
     """Every breaker that a command of a service is called through, by name."""
-    works = (work for participant in participants().values() for work in participant.commands.values())
-    found = {work.breaker.name: work.breaker for work in works if isinstance(work, Outside)}
+    return {name: breaker for name, (_, breaker) in in_use_by_service().items()}
+
+
+def in_use_by_service() -> Mapping[str, tuple[str, Breaker]]:
+    """The same, each with the service whose calls it is around."""
+    found = {
+        work.breaker.name: (service, work.breaker)
+        for service, participant in participants().items()
+        for work in participant.commands.values()
+        if isinstance(work, Outside)
+    }
     return dict(sorted(found.items()))

@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from orchestration import dispatch
-from orchestration.insight import breakers
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.participant.breaker_record import Keys, connect
+from orchestration.participant.breakers import in_use
 from payments.models import Payment
 from tests.integration.admin.situations import STEPS, Post, Situations
 from tests.support.browser import browser, shoot
@@ -160,7 +160,7 @@ def test_two_people_have_many_sagas_compensated(page, live_server, unrefunded, s
 
 
 def test_a_tile_whose_source_is_down_says_so_beside_the_others(page, live_server, parked, monkeypatch):
-    for _, breaker in breakers._breakers():
+    for breaker in in_use().values():
         monkeypatch.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
     log_in(page, live_server)
     expect(page.get_by_role("region", name="Breakers")).to_contain_text("Redis does not answer")

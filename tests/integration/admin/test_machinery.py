@@ -12,10 +12,10 @@ from django.test import Client
 
 from config import env
 from orchestration.admin import tiles
-from orchestration.insight import breakers as insight_breakers
 from orchestration.insight import paging
 from orchestration.models import AuditFinding
 from orchestration.participant.breaker_record import Keys, connect
+from orchestration.participant.breakers import in_use
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
 from tests.support.broker import channel, dead_letters, talking_to
@@ -29,7 +29,7 @@ WHY = {"reason": "the gateway is down for an hour"}
 @pytest.fixture
 def breaker() -> Any:
     """One of this process, closed again afterwards."""
-    _, found = insight_breakers._breakers()[0]
+    found = next(iter(in_use().values()))
     yield found
     found.close()
 
@@ -160,7 +160,7 @@ def down_at(operator: Operator, source: str) -> set[str]:
 
 
 def test_without_redis_only_what_is_about_breakers_says_so(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _, breaker in insight_breakers._breakers():
+    for breaker in in_use().values():
         silent = Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0"))
         monkeypatch.setattr(breaker._record, "keys", silent)
     assert down_at(operator, "Redis") == {"breakers", "steps"}
