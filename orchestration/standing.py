@@ -12,10 +12,6 @@ from orchestration.sagas import UnknownDefinition, definition_of, definitions
 from orchestration.snapshot import state_of
 from orchestration.states import ENDED, Phase, State
 
-UNFINISHED, PARKED, PAUSED = "unfinished", "parked", "paused"
-STATUSES = (UNFINISHED, PARKED, PAUSED, *(phase.value for phase in Phase))
-"""What sagas can be sifted by: a phase, any phase but the ends, or parked or paused in whatever phase."""
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -39,20 +35,6 @@ def standing_of(instance: SagaInstance) -> Standing:
 def known_steps() -> list[str]:
     """Every step of every definition, in their order."""
     return list(dict.fromkeys(step.name for saga in definitions.values() for step in saga.steps))
-
-
-def has_status(status: str) -> Q:
-    """Matches sagas of one of `STATUSES`."""
-    unfinished = ~Q(phase__in=list(ENDED))
-    match status:
-        case "unfinished":
-            return unfinished
-        case "parked":
-            return unfinished & Q(parked=True)
-        case "paused":
-            return Q(paused=True)
-        case _:
-            return Q(phase=status)
 
 
 def stands_at(step: str) -> Q:

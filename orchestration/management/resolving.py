@@ -1,16 +1,18 @@
 """`manage.py saga resolve`: a person with a statement in hand settles what gateway or carrier cannot be asked."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from django.core.management.base import CommandError
 from rich.table import Table
 
 from orchestration import selectors
-from orchestration.management import resuming
-from orchestration.models import SagaInstance
+from orchestration.management.arguments import fact
+from orchestration.management.exits import Exit
+from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.operations import ledgers
 from orchestration.operations.ledgers import NotConcluded
 from orchestration.operations.performing import carry_out
@@ -22,13 +24,12 @@ from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.redaction import redacted
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.standing import known_steps
+from orchestration.states import ENDED
 
-ERROR, NOTHING_MATCHED, REFUSED = 1, 3, 5
-"""Exit codes."""
-_CODES = {
-    Code.UNKNOWN_DEFINITION: ERROR,
-    Code.NO_SUCH_STEP: NOTHING_MATCHED,
-    Code.NO_SUCH_ROW: NOTHING_MATCHED,
+_EXITS = {
+    Code.UNKNOWN_DEFINITION: Exit.ERROR,
+    Code.NO_SUCH_STEP: Exit.NOTHING_MATCHED,
+    Code.NO_SUCH_ROW: Exit.NOTHING_MATCHED,
 }
 
 HELP = """
@@ -44,6 +45,18 @@ released at the gateway or carrier by hand. Said done of what was not, a later s
 is parked.
 After the pivot not-done cannot be said, for the step is owed: do it by hand, then say done.
 """
+
+
+class Becomes(StrEnum):
+    """What has become of the saga that was to go on."""
+
+    RESUMED = "resumed"
+    NOT_SENT = "not_sent"
+    """It is written down, but the broker is away; recovery sends it when the broker is back."""
+    ENDED = "ended"
+    """Nothing is owed any more."""
+    UNKNOWN = "unknown"
+    """There is no such saga any more."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The arguments that only this command has."""
     parser.add_argument("step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
     parser.add_argument("--outcome", choices=[each.value for each in Outcome], required=True)
-    parser.add_argument("--fact", type=_fact, action="append", default=[], metavar="NAME=VALUE", dest="facts")
-    parser.add_argument("--dry-run", action="store_true", help="say what would become of it, and change nothing")
+    parser.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts")
 
 
 def resolve(options: dict[str, Any]) -> Resolution:
@@ -78,13 +90,13 @@ def resolve(options: dict[str, Any]) -> Resolution:
     """
     instance = selectors.saga(options["id"])
     if instance is None:
-        raise CommandError(f"there is no saga {options['id']}", returncode=NOTHING_MATCHED)
+        raise CommandError(f"there is no saga {options['id']}", returncode=Exit.NOTHING_MATCHED)
     if options["dry_run"]:
         return Resolution(instance, options["step"], _rehearsed(instance, _ask(options)))
     made = carry_out(instance.pk, _ask(options))
     if made.row is None:
         raise _refused(WhyNot(Code(made.entry.code), made.entry.detail))
-    return Resolution(instance, options["step"], made.row, resuming.outcome_of(instance.pk).outcome)
+    return Resolution(instance, options["step"], made.row, _becomes(made.entry))
 
 
 def shown(made: Resolution) -> dict[str, Any]:
@@ -130,8 +142,18 @@ def _rehearsed(instance: SagaInstance, ask: Ask) -> Resolved:
         raise _refused(error.why) from error
 
 
+def _becomes(entry: OperatorLogEntry) -> Becomes:
+    instance = selectors.saga(entry.saga_id)
+    if instance is None:
+        return Becomes.UNKNOWN
+    if instance.phase in ENDED:
+        return Becomes.ENDED
+    was_sent = instance.in_flight or instance.version != entry.after["version"]
+    return Becomes.RESUMED if was_sent else Becomes.NOT_SENT
+
+
 def _refused(why: WhyNot) -> CommandError:
-    return CommandError(why.sentence, returncode=_CODES.get(why.code, REFUSED))
+    return CommandError(why.sentence, returncode=_EXITS.get(why.code, Exit.REFUSED))
 
 
 def _ask(options: dict[str, Any]) -> Ask:
@@ -144,10 +166,3 @@ def _ask(options: dict[str, Any]) -> Ask:
         statement=Statement(outcome, Grounds(options["by"], options["reason"], options["evidence"]), facts),
         evidence=options["evidence"],
     )
-
-
-def _fact(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name.strip() and equals):
-        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name.strip(), value

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 
 from orchestration.management import resolving
-from orchestration.management.arguments import add_format, add_word, saga_id, words
+from orchestration.management.arguments import add_consent, add_format, add_word, saga_id, words
 from orchestration.management.consent import refuse_without_consent
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand
@@ -23,7 +23,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     resolving.add_arguments(parser)
     parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
     add_word(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask at")
+    add_consent(parser)
     add_format(parser)
 
 
