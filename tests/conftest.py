@@ -81,7 +81,8 @@ def pools_are_emptied(django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture
 def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
-    """Afterwards no message and no open breaker is left for the next test."""
+    """No message is left of tests that have no worker; afterwards no message and no open breaker for the next test."""
+    purge_queues()
     yield
     try:
         workforce.wait_until_quiet()
