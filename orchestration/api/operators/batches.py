@@ -27,13 +27,10 @@ LISTED = 50
 CHANGED: dict[Any, Any] = {
     200: representations.BatchShown,
     **problems(
-        HTTPStatus.BAD_REQUEST,
+        *bodies.UNREADABLE,
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
         conflict="batch_refused: the detail says why.",
     ),
 }

@@ -1,5 +1,6 @@
 """What staff send, read strictly."""
 
+from http import HTTPStatus
 from typing import Any
 
 from rest_framework import serializers
@@ -14,6 +15,14 @@ from orchestration.operations.bulk import USUAL_PACE
 from orchestration.operations.values import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.wording import says_something
+
+UNREADABLE = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+"""What `read` answers to a body it cannot take."""
 
 LONGEST_VERSION = 2**31 - 1
 MOST_IN_A_CANARY = 1_000

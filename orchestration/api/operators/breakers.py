@@ -24,12 +24,9 @@ from orchestration.operations.permissions import OPERATE_BREAKERS
 CHANGED: dict[Any, Any] = {
     200: representations.BreakerShown,
     **problems(
-        HTTPStatus.BAD_REQUEST,
+        *bodies.UNREADABLE,
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
     ),
 }
 
