@@ -19,7 +19,8 @@ _ANEW = frozenset(
 
 @dataclass(frozen=True)
 class Trouble:
-    """`errors` has what the last try of each failing step ended with: a class, else a code.
+    """`errors` has what the last try of each failing step ended with: a class, else a code; that a breaker is open is
+    no news beside the error that opened it.
 
     `waiting` are the steps for which waiting is no attempt: a breaker is open, or (`BROKER`) the broker is away.
     `last` is the newest error, else why the saga was refused or given up; it stays when nothing is failing any more.
@@ -69,8 +70,10 @@ class Trouble:
 
     def _failing(self, entry: Entry) -> "Trouble":
         others, error = self.waiting - {entry.step}, _code(entry)
-        waiting = others | {entry.step} if entry.kind is Kind.WAITING else others
-        return Trouble({**self.errors, entry.step: error}, waiting, error)
+        if entry.kind is Kind.WAITING:
+            error = self.errors.get(entry.step, error)
+            return Trouble({**self.errors, entry.step: error}, others | {entry.step}, error)
+        return Trouble({**self.errors, entry.step: error}, others, error)
 
 
 def _code(entry: Entry) -> str:

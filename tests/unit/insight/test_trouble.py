@@ -26,14 +26,14 @@ def test_a_failed_try_is_remembered_by_step() -> None:
     assert after(failed("pay")) == Trouble({"pay": "GatewayTimeout"}, last="GatewayTimeout")
 
 
-def test_a_step_that_waits_has_been_tried_no_more_often() -> None:
+def test_a_step_that_waits_has_been_tried_no_more_often_and_shows_what_it_failed_by() -> None:
     state = State(failures={"pay": 2})
     trouble = after(failed("pay"), waiting("pay"), state=state)
     assert trouble.waiting == {"pay"}
     assert trouble.columns(state) == {
         "failing_step": "pay",
         "failed_tries": 2,
-        "last_error": "BreakerOpen",
+        "last_error": "GatewayTimeout",
         "waits": True,
     }
 
