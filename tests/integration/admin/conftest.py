@@ -9,9 +9,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from orchestration import dispatch
-from tests.integration.admin.situations import Post, Situations
-
 SAGAS = "/admin/orchestration/sagainstance/"
 
 
@@ -45,17 +42,3 @@ def hire(db: None) -> Callable[..., Operator]:
 def operator(hire: Callable[..., Operator]) -> Operator:
     """Somebody who may look at sagas and at failed tasks, and do nothing else."""
     return hire("view_sagainstance", "view_taskresult")
-
-
-@pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Post:
-    """Stands where the broker is."""
-    post = Post()
-    monkeypatch.setattr(dispatch, "send", post.send)
-    monkeypatch.setattr(dispatch, "broker_is_ready", post.is_ready)
-    return post
-
-
-@pytest.fixture
-def situations(db: None, post: Post) -> Situations:
-    return Situations()

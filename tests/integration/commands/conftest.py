@@ -8,25 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from orchestration import dispatch
-from tests.integration.admin.situations import Post, Situations
-
 Run = Callable[..., Any]
 Ends = Callable[..., int]
-
-
-@pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Post:
-    """Stands where the broker is."""
-    post = Post()
-    monkeypatch.setattr(dispatch, "send", post.send)
-    monkeypatch.setattr(dispatch, "broker_is_ready", post.is_ready)
-    return post
-
-
-@pytest.fixture
-def situations(db: None, post: Post) -> Situations:
-    return Situations()
 
 
 @pytest.fixture

@@ -8,16 +8,10 @@ import pytest
 
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.participant import breakers
-from tests.integration.admin.situations import Post, Situations
+from tests.integration.admin.situations import Situations
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper, pointers
 
 pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)
-
-
-@pytest.fixture
-def situations(db: None, monkeypatch: pytest.MonkeyPatch) -> Situations:
-    monkeypatch.setattr("orchestration.dispatch.send", Post().send)
-    return Situations()
 
 
 def ids(response: Any) -> list[UUID]:
