@@ -14,11 +14,8 @@ from payments import services as payments
 from payments.gateways.sandbox.gateway import SandboxGateway
 from shipping import services as shipping
 from shipping.carriers.sandbox.carrier import SandboxCarrier
-from tests.integration.admin.conftest import post, situations
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
-
-__all__ = ("post", "situations")
 
 ADA, BOB = Actor("ada", 1, Via.ADMIN), Actor("bob", 2, Via.ADMIN)
 WHY, EVIDENCE = "the gateway answers again", "statement 7, line 12"
