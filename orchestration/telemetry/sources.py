@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 from prometheus_client.metrics_core import Metric
 
+from orchestration.auditing import reading as auditing
 from orchestration.contracts.payments import money_held
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.participant.breakers import in_use
@@ -82,6 +83,16 @@ def breakers() -> list[Metric]:
     ]
 
 
+def audit() -> list[Metric]:
+    """What audits see, and whether they run. Before the first has come to its end nothing is said of its result."""
+    standing = auditing.standing(now=datetime.now(UTC))
+    return [
+        gauges.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
+        gauges.AUDIT_LATE.family([((), float(standing.is_late))]),
+        gauges.FINDINGS.family([(("false",), standing.open), (("true",), standing.accepted)]),
+    ]
+
+
 def counted() -> list[Metric]:
     """What processes have counted."""
     return list(families(shared_counts.everybodys()))
@@ -92,6 +103,7 @@ SOURCES: Mapping[str, Callable[[], list[Metric]]] = {
     "money": money,
     "queues": queues,
     "breakers": breakers,
+    "audit": audit,
     "counts": counted,
 }
 

@@ -9,7 +9,7 @@ from django.db import connections
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from orchestration.models import SagaInstance
+from orchestration.models import AuditFinding, AuditRun, SagaInstance
 from orchestration.participant import breaker_record
 from orchestration.participant.breakers import in_use
 from orchestration.telemetry import shared_counts, sources
@@ -105,10 +105,28 @@ def test_sources_that_are_away_are_named_and_the_others_are_there(shop, settings
     monkeypatch.setattr(shared_counts, "_redis", lambda: away)
     found = scraped()
     assert found["saga_metrics_source_up"] == {
-        ("sagas",): 1, ("money",): 1, ("queues",): 1, ("breakers",): 1, ("counts",): 0,
+        ("sagas",): 1, ("money",): 1, ("queues",): 1, ("breakers",): 1, ("audit",): 1, ("counts",): 0,
     }  # fmt: skip
     assert "saga_unfinished" in found
     assert "saga_started_total" not in found
+
+
+def test_what_audits_see_and_how_the_last_one_ended_is_told(db):
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    AuditRun.objects.create(started_at=long_ago, alive_until=long_ago, ended_at=long_ago, is_running=False, ok=False)
+    seen = {"invariant": "Q2", "first_seen_at": long_ago, "opened_at": long_ago, "last_seen_at": long_ago}
+    accepted = {"accepted_by": "ada", "accepted_at": long_ago, "accepted_reason": "an old import"}
+    for number, more in enumerate([{}, {}, accepted]):
+        AuditFinding.objects.create(fingerprint=f"x{number}", message="no order", **seen, **more)
+    found = scraped()
+    assert (found["saga_audit_ok"], found["saga_audit_late"]) == ({(): 0}, {(): 1})
+    assert found["saga_audit_findings"] == {("false",): 2, ("true",): 1}
+
+
+def test_before_the_first_audit_has_ended_its_result_is_not_told(db):
+    found = scraped()
+    assert "saga_audit_ok" not in found
+    assert found["saga_audit_late"] == {(): 0}
 
 
 def test_a_queue_that_is_missing_has_no_sample(settings):
