@@ -83,6 +83,7 @@ class Movement(models.Model):
                 condition=Q(kind__in=("received", "reserved", "released", "consumed")), name="movement_kind_is_known"
             ),
         )
+        indexes = (models.Index(fields=("saga_id",), name="movement_by_saga", condition=Q(saga_id__isnull=False)),)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quantity} of {self.stock_id}"

@@ -3,13 +3,14 @@
 A `reserved` below zero or above `on_hand` the database itself refuses, as the last test shows.
 """
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from config.audit.selection import Those
 from inventory.models import Movement, Reservation, Stock
 from tests.integration.audit.conftest import Found
 
@@ -62,3 +63,10 @@ def test_units_given_back_by_half_are_found(completed: UUID, found: Found) -> No
 def test_the_database_refuses_to_oversell(completed: UUID, change: dict[str, object], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         Stock.objects.update(**change)
+
+
+def test_the_movements_of_a_few_sagas_are_found_by_an_index(db: None) -> None:
+    asked = Movement.objects.filter(Those(frozenset({uuid4()})).sagas(), saga_id__isnull=False)
+    with transaction.atomic(using="inventory"), connections["inventory"].cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "movement_by_saga" in asked.explain()
