@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.probes import healthz, readyz
@@ -13,6 +14,7 @@ handler404 = "orchestration.api.handlers.not_found"
 handler500 = "orchestration.api.handlers.server_error"
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/operations/", include("orchestration.admin.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz),

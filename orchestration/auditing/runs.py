@@ -10,6 +10,9 @@ from orchestration.models import ALIAS
 LEASE = timedelta(minutes=15)
 """A run is taken for dead when no portion of it has ended for so long: one statement may take ten minutes."""
 
+KEPT = timedelta(days=90)
+"""Runs that began longer ago are forgotten when another has come to its end; what they found is kept."""
+
 DIED = "its process died"
 
 
@@ -76,6 +79,8 @@ def end(run: AuditRun, *, ok: bool | None, error: str = "", now: datetime) -> No
     """
     run.ok, run.error, run.ended_at = ok, error, now
     _save(run, "ok", "error", "ended_at", is_running=False)
+    if ok is not None:
+        AuditRun.objects.using(ALIAS).filter(pk__lt=run.pk, started_at__lt=now - KEPT).delete()
 
 
 def _save(run: AuditRun, *columns: str, **more: bool) -> None:

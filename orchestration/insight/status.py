@@ -1,5 +1,6 @@
 """What a saga is doing, in one word and read off its row alone, in Python as in SQL."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,9 @@ class Status(StrEnum):
     COMPENSATED = "compensated"
 
 
+STILL_TO_END = "unfinished"
+"""Stands for every status but the last two, where somebody says which are wanted."""
+WORDS_FOR_STATUSES = (STILL_TO_END, *(status.value for status in Status))
 _BY_PHASE = {
     Phase.RUNNING: Status.RUNNING,
     Phase.FINISHING: Status.RUNNING,
@@ -68,6 +72,13 @@ def status_of(instance: SagaInstance) -> Status:
     if instance.waits:
         return Status.WAITING
     return Status.RETRYING if instance.failing_step else _BY_PHASE[phase]
+
+
+def statuses_meant(words: Collection[str]) -> frozenset[Status]:
+    """The statuses that `WORDS_FOR_STATUSES` stand for."""
+    named = frozenset(Status(word) for word in words if word != STILL_TO_END)
+    unfinished = frozenset(Status) - {Status.COMPLETED, Status.COMPENSATED}
+    return named | unfinished if STILL_TO_END in words else named
 
 
 def has_status(status: Status) -> Q:

@@ -9,15 +9,12 @@ from django.db.models import Q
 
 from orchestration.insight.filtering import Wanted, condition
 from orchestration.insight.searching import search, searched_by
-from orchestration.insight.status import Status
+from orchestration.insight.status import WORDS_FOR_STATUSES, statuses_meant
 from orchestration.management.arguments import moment, number_from_zero, saga_id, span, words
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options
 from orchestration.sagas import definitions
 from orchestration.standing import known_steps
-
-UNFINISHED = "unfinished"
-ENDS = frozenset({Status.COMPLETED, Status.COMPENSATED})
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     if with_ids:
         parser.add_argument("ids", type=saga_id, nargs="*", metavar="ID")
     which = parser.add_argument_group("which sagas (each narrows; the same one again widens)")
-    statuses = [UNFINISHED, *(status.value for status in Status)]
+    statuses = [*WORDS_FOR_STATUSES]
     which.add_argument("--status", choices=statuses, action="append", default=[], metavar="STATUS", help=_or(statuses))
     which.add_argument(
         "--step", choices=known_steps(), action="append", default=[], metavar="STEP", help="that fails, or is owed next"
@@ -67,6 +64,7 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     which.add_argument(
         "--attempts", type=number_from_zero, default=0, metavar="N", help="its failing step has failed N times or more"
     )
+    which.add_argument("--failing", action="store_true", help="a step fails or waits for a breaker; paused ones do not")
     which.add_argument(
         "--stuck-longer-than", type=span, metavar="SPAN", help="nothing has moved for 90s, 15m, 2h, 30d…"
     )
@@ -85,10 +83,11 @@ def sieve_of(options: Options) -> Sieve:
     """Read the arguments."""
     return Sieve(
         Wanted(
-            statuses=_statuses(options["status"]),
+            statuses=statuses_meant(options["status"]),
             steps=frozenset(options["step"]),
             errors=frozenset(options["error"]),
             definitions=frozenset(options["definition"]),
+            failing=options["failing"],
             failed_tries_from=options["attempts"],
             stuck_for=options["stuck_longer_than"],
             created_from=options["created_from"],
@@ -98,12 +97,6 @@ def sieve_of(options: Options) -> Sieve:
         ),
         options["search"] or "",
     )
-
-
-def _statuses(names: list[str]) -> frozenset[Status]:
-    """`unfinished` stands for all but the ends; with every status named there is nothing to ask for."""
-    asked = frozenset(Status(name) for name in names if name != UNFINISHED)
-    return asked | (frozenset(Status) - ENDS) if UNFINISHED in names else asked
 
 
 def _or(words: list[str]) -> str:

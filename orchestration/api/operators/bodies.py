@@ -8,8 +8,7 @@ from rest_framework.request import Request
 
 from orchestration.api.bodies import read_json
 from orchestration.api.fields import Id, Number, Strict, Text, WholeNumber
-from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
-from orchestration.api.operators.representations import STATUSES
+from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES, STATUSES_WANTED
 from orchestration.api.problems import FieldError, ValidationFailed
 from orchestration.operations.bulk import USUAL_PACE
 from orchestration.operations.values import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
@@ -117,7 +116,7 @@ def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
 class Which(Strict):
     """The sagas that are meant, at least one of these; as in `GET /sagas`."""
 
-    status = serializers.ListField(child=serializers.ChoiceField(STATUSES), required=False)
+    status = serializers.ListField(child=serializers.ChoiceField(STATUSES_WANTED), required=False)
     step = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)

@@ -9,12 +9,12 @@ from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from orchestration.api.operators.representations import STATUSES
 from orchestration.api.problems import Problem, field_errors
 from orchestration.insight.filtering import Wanted
 from orchestration.insight.searching import Search, search
-from orchestration.insight.status import Status
+from orchestration.insight.status import WORDS_FOR_STATUSES, statuses_meant
 
+STATUSES_WANTED = [(word, word) for word in WORDS_FOR_STATUSES]
 LONGEST = 200  # characters of anything that is looked for
 MOST_TRIES = 100_000
 LONGEST_STUCK_S = 100_000_000
@@ -32,9 +32,9 @@ class Filters(serializers.Serializer[Any]):
     """Each narrows; one that is given several times widens."""
 
     status = serializers.ListField(
-        child=serializers.ChoiceField(STATUSES),
+        child=serializers.ChoiceField(STATUSES_WANTED),
         required=False,
-        help_text="Any of these.",
+        help_text="Any of these; `unfinished` is all but completed and compensated.",
     )
     step = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST), required=False, help_text="That fails, or is owed next."
@@ -43,6 +43,9 @@ class Filters(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=LONGEST), required=False, help_text="How its last try ended."
     )
     definition = serializers.ListField(child=serializers.CharField(max_length=LONGEST), required=False)
+    failing = TrueOrFalse(
+        required=False, help_text="A step of it fails or waits for a breaker; what is paused is left out."
+    )
     attempts = serializers.IntegerField(
         min_value=0, max_value=MOST_TRIES, required=False, help_text="Its failing step has failed so often or more."
     )
@@ -81,10 +84,11 @@ def wanted(query: Mapping[str, Any]) -> Wanted:
     """The filters as one value."""
     stuck = query.get("stuck_longer_than")
     return Wanted(
-        statuses=frozenset(map(Status, query.get("status", ()))),
+        statuses=statuses_meant(query.get("status", ())),
         steps=frozenset(query.get("step", ())),
         errors=frozenset(query.get("error", ())),
         definitions=frozenset(query.get("definition", ())),
+        failing=query.get("failing", False),
         failed_tries_from=query.get("attempts", 0),
         stuck_for=timedelta(seconds=stuck) if stuck else None,
         created_from=query.get("created_from"),

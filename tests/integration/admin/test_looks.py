@@ -43,3 +43,8 @@ def test_the_look_is_as_it_is_set(rows: None, admin_client: Client) -> None:
     page = admin_client.get("/admin/").content.decode()
     assert "unfold/css/styles.css" in page
     assert page.count(f'href="{SAGAS}"') == 1  # in the sidebar: the list of tables is for Django's own look
+
+
+def test_the_bare_address_leads_to_the_dashboard() -> None:
+    response = Client().get("/")
+    assert (response.status_code, response["Location"]) == (302, "/admin/")

@@ -195,6 +195,15 @@ def test_a_run_whose_process_died_is_ended_by_the_next(completed: UUID) -> None:
         runs.save_progress(died, now=now)
 
 
+def test_old_runs_are_forgotten_when_another_has_come_to_its_end(completed: UUID) -> None:
+    now = datetime.now(UTC)
+    old, young = (runs.start(now=now - age) for age in (runs.KEPT + timedelta(days=1), timedelta(days=1)))
+    assert loop.run_once(every=timedelta(0)) is not None
+    left = set(AuditRun.objects.using(ALIAS).values_list("pk", flat=True))
+    assert old.pk not in left
+    assert young.pk in left
+
+
 def test_one_process_at_a_time_audits(completed: UUID) -> None:
     start = threading.Barrier(4)
 
