@@ -120,6 +120,7 @@ class Which(Strict):
     step = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)
+    failing = serializers.BooleanField(required=False)
     attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
     stuck_longer_than = WholeNumber(min_value=1, max_value=LONGEST_STUCK_S, required=False, help_text="Seconds.")
     created_from = serializers.DateTimeField(required=False)

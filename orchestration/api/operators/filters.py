@@ -43,7 +43,7 @@ class Filters(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=LONGEST), required=False, help_text="How its last try ended."
     )
     definition = serializers.ListField(child=serializers.CharField(max_length=LONGEST), required=False)
-    failing = TrueOrFalse(
+    failing = serializers.BooleanField(
         required=False, help_text="A step of it fails or waits for a breaker; what is paused is left out."
     )
     attempts = serializers.IntegerField(

@@ -28,9 +28,16 @@ ROOT = Path(__file__).parents[3]
 def test_sagas_are_counted_by_every_filter(run: Run, ends: Ends, situations: Situations) -> None:
     failing, parked = situations.failing("schedule_shipment", tries=3), situations.parked_after_pivot()
     assert run("saga", "count")["count"] == 2
-    for which in (("--status", "retrying"), ("--attempts", 3), ("--search", failing), ("--error", "GatewayTimeout")):
+    for which in (
+        ("--status", "retrying"),
+        ("--failing", "--attempts", 3),
+        ("--search", failing),
+        ("--error", "GatewayTimeout"),
+    ):
         assert run("saga", "count", "--step", "schedule_shipment", *which) == {"count": 1, "is_more": False}
     assert run("saga", "count", parked, "--exact")["count"] == 1
+    SagaInstance.objects.filter(pk=parked).update(paused=True)
+    assert run("saga", "count", "--failing")["count"] == 1
     SagaInstance.objects.update(changed_at="2026-01-01T00:00Z", created_at="2026-01-01T00:00Z")
     assert run("saga", "count", "--stuck-longer-than", "15m", "--created-until", "2026-01-02")["count"] == 2
     assert ends("saga", "count", "--created-from", "2026-01-02") == 3

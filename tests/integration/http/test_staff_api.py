@@ -31,6 +31,10 @@ def test_sagas_are_listed_by_the_filters_of_admin_and_commands(boss: Shopper, si
     assert ids(boss.get("/sagas?status=parked&status=retrying")) == [parked, failing]
     assert ids(boss.get("/sagas?step=schedule_shipment&attempts=3&error=GatewayTimeout")) == [failing]
     assert ids(boss.get("/sagas?attempts=4&status=retrying")) == []
+    assert ids(boss.get("/sagas?status=unfinished")) == [parked, failing]
+    assert ids(boss.get("/sagas?status=unfinished&status=completed")) == [completed, parked, failing]
+    assert ids(boss.get("/sagas?failing=true")) == [parked, failing]
+    assert ids(boss.get("/sagas?failing=false")) == [completed, parked, failing]
     assert ids(boss.get(f"/sagas?search={completed}")) == [completed]
     assert boss.get("/sagas/count?status=parked").json() == {"count": 1, "is_more": False}
 
@@ -171,5 +175,7 @@ def test_a_batch_of_every_saga_or_of_none_is_refused(boss: Shopper) -> None:
         return boss.post("/saga-batches", data=said, content_type="application/json")
 
     assert pointers(ask()) == [("/sagas", "empty")]
+    assert pointers(ask(failing=False)) == [("/sagas", "empty")]
+    assert ask(failing=True).json()["code"] == "batch_refused"
     assert ask(status=["parked"]).json()["code"] == "batch_refused"
     assert pointers(ask(status=["no_such"])) == [("/sagas/status/0", "invalid_choice")]
