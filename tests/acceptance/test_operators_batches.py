@@ -1,5 +1,7 @@
 """A batch is carried out, observed and finished by the workers alone."""
 
+from datetime import timedelta
+
 from orchestration.insight.filtering import Wanted
 from orchestration.models import Batch, OperatorLogEntry
 from orchestration.operations.bulk import ask_for_batch, tally_of
@@ -11,7 +13,8 @@ from tests.support.waiting import wait_for
 ADA = Actor("ada", 1, Via.ADMIN)
 
 
-def test_workers_carry_out_a_batch_and_see_what_became_of_it(shop, start_worker, audited):
+def test_workers_carry_out_a_batch_and_see_what_became_of_it(shop, start_worker, audited, settings):
+    settings.PRESUMED_LOST_AFTER = timedelta(minutes=5)  # or recovery is there before the second half of the batch
     sagas = {shop.place() for _ in range(4)}
     purge_queues()  # their messages are lost
     ask = Ask(Action.RETRY, ADA, "the broker was wiped")
