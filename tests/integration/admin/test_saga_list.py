@@ -16,6 +16,7 @@ from orchestration.insight.status import Status, status_of, step_of
 from orchestration.models import ALIAS, SagaInstance
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import STEPS, Situations
+from tests.support.plans import by_indexes
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])  # the list reads no service's database: it could not here
 searches = pytest.mark.django_db(databases=list(env.ALIASES))
@@ -139,9 +140,8 @@ def test_search_for_a_part_of_a_name_finds_nothing(part: str, operator: Operator
 
 
 def test_search_is_answered_from_four_indexes(db: None) -> None:
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    plan = SagaInstance.objects.filter(known_by(str(uuid4()))).explain()
+    with by_indexes(ALIAS):
+        plan = SagaInstance.objects.filter(known_by(str(uuid4()))).explain()
     indexes = set(re.findall(r"Bitmap Index Scan on (\w+)", plan))
     assert indexes == {
         "orchestration_sagainstance_pkey",

@@ -6,13 +6,14 @@ A `reserved` below zero or above `on_hand` the database itself refuses, as the l
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError
 from django.db.models import F
 from django.db.models.functions import Now
 
 from config.audit.selection import Those
 from inventory.models import Movement, Reservation, Stock
 from tests.integration.audit.conftest import Found
+from tests.support.plans import by_indexes
 
 
 def test_units_reserved_for_nobody_are_found(completed: UUID, found: Found) -> None:
@@ -67,6 +68,5 @@ def test_the_database_refuses_to_oversell(completed: UUID, change: dict[str, obj
 
 def test_the_movements_of_a_few_sagas_are_found_by_an_index(db: None) -> None:
     asked = Movement.objects.filter(Those(frozenset({uuid4()})).sagas(), saga_id__isnull=False)
-    with transaction.atomic(using="inventory"), connections["inventory"].cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+    with by_indexes("inventory"):
         assert "movement_by_saga" in asked.explain()

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from orchestration import backlog
 from orchestration.models import SagaInstance
 from tests.integration.http.conftest import EVERY_DATABASE
+from tests.support.plans import by_indexes
 
 pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)
 
@@ -75,7 +76,6 @@ def test_the_count_ends_at_the_limit_and_needs_only_the_index_of_what_is_unfinis
 
     [statement] = [query["sql"] for query in asked if "COUNT(*)" in query["sql"]]
     assert "LIMIT 7" in statement
-    with connections["orchestration"].cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+    with by_indexes("orchestration") as cursor:
         cursor.execute(f"EXPLAIN {statement}")
         assert "saga_unfinished" in "\n".join(line for (line,) in cursor.fetchall())

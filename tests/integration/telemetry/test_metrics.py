@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,6 +17,7 @@ from orchestration.telemetry.gauges import GAUGES
 from orchestration.topology import Topology
 from payments.models import Payment
 from tests.support.broker import purge_queues
+from tests.support.plans import by_indexes
 
 pytestmark = pytest.mark.usefixtures("workforce")
 
@@ -157,10 +157,8 @@ def test_a_scrape_asks_few_questions_whatever_there_is(shop, django_assert_max_n
 
 def test_the_unfinished_are_found_by_their_index(shop):
     shop.place()
-    with connections["orchestration"].cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
+    with by_indexes("orchestration"):
         plan = sources._unfinished_by_phase().explain()
-        cursor.execute("RESET enable_seqscan")
     assert "saga_unfinished" in plan
 
 
