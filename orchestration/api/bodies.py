@@ -11,6 +11,14 @@ from rest_framework.request import Request
 
 from orchestration.api.problems import Problem
 
+UNREADABLE = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+"""What a request may be answered whose body is read, and then checked."""
+
 MAX_BODY_BYTES = 64 * 1024
 
 

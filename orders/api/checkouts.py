@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from uuid_utils.compat import uuid7
 
-from orchestration.api.bodies import read_json
+from orchestration.api.bodies import UNREADABLE, read_json
 from orchestration.api.idempotency import idempotency_key
 from orchestration.api.listening import Expected, ends
 from orchestration.api.preferences import preferred_wait
@@ -51,11 +51,8 @@ class Checkouts(APIView):
             200: OpenApiResponse(CheckoutState, description="Decided within the time of `Prefer: wait=N`."),
             202: OpenApiResponse(AcceptedCheckout, description="Accepted."),
             **problems(
-                HTTPStatus.BAD_REQUEST,
+                *UNREADABLE,
                 HTTPStatus.CONFLICT,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                HTTPStatus.UNPROCESSABLE_ENTITY,
                 bad_request="idempotency_key_missing, idempotency_key_malformed, malformed_json, body_unreadable",
                 conflict="idempotency_key_in_progress: the first request with this key is not finished; try again.",
                 request_entity_too_large="body_too_large: more than 64 KB.",

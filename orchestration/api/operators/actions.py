@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration import engine, shown
+from orchestration.api.bodies import UNREADABLE
 from orchestration.api.operators import bodies, representations
 from orchestration.api.operators.bodies import ActionAsked
 from orchestration.api.operators.sagas import TAGS, NoSuchSaga
@@ -69,7 +70,7 @@ class Actions(StaffView):
                 description="With `dry_run` a preview, else the entry in the operator log.",
             ),
             **problems(
-                *bodies.UNREADABLE,
+                *UNREADABLE,
                 HTTPStatus.FORBIDDEN,
                 HTTPStatus.NOT_FOUND,
                 HTTPStatus.CONFLICT,

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration import shown
+from orchestration.api.bodies import UNREADABLE
 from orchestration.api.operators import bodies, filters, representations
 from orchestration.api.operators.bodies import BatchAsked, Stopping
 from orchestration.api.operators.sagas import TAGS
@@ -27,7 +28,7 @@ LISTED = 50
 CHANGED: dict[Any, Any] = {
     200: representations.BatchShown,
     **problems(
-        *bodies.UNREADABLE,
+        *UNREADABLE,
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,

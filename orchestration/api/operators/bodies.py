@@ -1,6 +1,5 @@
 """What staff send, read strictly."""
 
-from http import HTTPStatus
 from typing import Any
 
 from rest_framework import serializers
@@ -8,20 +7,13 @@ from rest_framework.request import Request
 
 from orchestration.api.bodies import read_json
 from orchestration.api.fields import Id, Number, Strict, Text, WholeNumber
-from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES, STATUSES_WANTED
+from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
 from orchestration.api.problems import FieldError, ValidationFailed
+from orchestration.insight.status import WORDS_FOR_STATUSES
 from orchestration.operations.bulk import USUAL_PACE
 from orchestration.operations.values import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.wording import says_something
-
-UNREADABLE = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-)
-"""What `read` answers to a body it cannot take."""
 
 LONGEST_VERSION = 2**31 - 1
 MOST_IN_A_CANARY = 1_000
@@ -116,7 +108,7 @@ def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
 class Which(Strict):
     """The sagas that are meant, at least one of these; as in `GET /sagas`."""
 
-    status = serializers.ListField(child=serializers.ChoiceField(STATUSES_WANTED), required=False)
+    status = serializers.ListField(child=serializers.ChoiceField(WORDS_FOR_STATUSES), required=False)
     step = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)

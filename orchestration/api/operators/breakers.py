@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration import shown
+from orchestration.api.bodies import UNREADABLE
 from orchestration.api.operators import bodies, representations
 from orchestration.api.operators.bodies import Opening, Word
 from orchestration.api.operators.sagas import TAGS
@@ -24,7 +25,7 @@ from orchestration.operations.permissions import OPERATE_BREAKERS
 CHANGED: dict[Any, Any] = {
     200: representations.BreakerShown,
     **problems(
-        *bodies.UNREADABLE,
+        *UNREADABLE,
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
     ),

@@ -14,7 +14,6 @@ from orchestration.insight.filtering import Wanted
 from orchestration.insight.searching import Search, search
 from orchestration.insight.status import WORDS_FOR_STATUSES, statuses_meant
 
-STATUSES_WANTED = [(word, word) for word in WORDS_FOR_STATUSES]
 LONGEST = 200  # characters of anything that is looked for
 MOST_TRIES = 100_000
 LONGEST_STUCK_S = 100_000_000
@@ -32,7 +31,7 @@ class Filters(serializers.Serializer[Any]):
     """Each narrows; one that is given several times widens."""
 
     status = serializers.ListField(
-        child=serializers.ChoiceField(STATUSES_WANTED),
+        child=serializers.ChoiceField(WORDS_FOR_STATUSES),
         required=False,
         help_text="Any of these; `unfinished` is all but completed and compensated.",
     )
