@@ -69,11 +69,10 @@ class Trouble:
         return self
 
     def _failing(self, entry: Entry) -> "Trouble":
-        others, error = self.waiting - {entry.step}, _code(entry)
+        error, waiting = _code(entry), self.waiting - {entry.step}
         if entry.kind is Kind.WAITING:
-            error = self.errors.get(entry.step, error)
-            return Trouble({**self.errors, entry.step: error}, others | {entry.step}, error)
-        return Trouble({**self.errors, entry.step: error}, others, error)
+            error, waiting = self.errors.get(entry.step, error), self.waiting | {entry.step}
+        return Trouble({**self.errors, entry.step: error}, waiting, error)
 
 
 def _code(entry: Entry) -> str:

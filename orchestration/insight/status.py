@@ -33,8 +33,9 @@ class Status(StrEnum):
     COMPENSATED = "compensated"
 
 
+ENDS = frozenset({Status.COMPLETED, Status.COMPENSATED})
 STILL_TO_END = "unfinished"
-"""Stands for every status but the last two, where somebody says which are wanted."""
+"""Stands for every status but these two, where somebody says which are wanted."""
 WORDS_FOR_STATUSES = (STILL_TO_END, *(status.value for status in Status))
 _BY_PHASE = {
     Phase.RUNNING: Status.RUNNING,
@@ -77,8 +78,7 @@ def status_of(instance: SagaInstance) -> Status:
 def statuses_meant(words: Collection[str]) -> frozenset[Status]:
     """The statuses that `WORDS_FOR_STATUSES` stand for."""
     named = frozenset(Status(word) for word in words if word != STILL_TO_END)
-    unfinished = frozenset(Status) - {Status.COMPLETED, Status.COMPENSATED}
-    return named | unfinished if STILL_TO_END in words else named
+    return named | (frozenset(Status) - ENDS) if STILL_TO_END in words else named
 
 
 def has_status(status: Status) -> Q:
@@ -112,7 +112,7 @@ def is_at(step: str) -> Q:
 
 def attempt_of(instance: SagaInstance) -> Attempt | None:
     """Which try of its current step is next or under way; None when it has ended or waits for a person."""
-    if status_of(instance) in (Status.COMPLETED, Status.COMPENSATED, Status.PAUSED, Status.PARKED):
+    if status_of(instance) in ENDS | {Status.PAUSED, Status.PARKED}:
         return None
     next_at = None if instance.in_flight else instance.due_at
     return Attempt(step_of(instance), instance.failed_tries + 1, next_at)

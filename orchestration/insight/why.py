@@ -18,7 +18,7 @@ from orchestration.insight.dead_letters import DeadLetter
 from orchestration.insight.facts import Facts, Told, Why
 from orchestration.insight.queues import QueueNow, Queues
 from orchestration.insight.reading import Unavailable
-from orchestration.insight.status import Status, status_of
+from orchestration.insight.status import ENDS, Status, status_of
 from orchestration.insight.stops import Whereabouts, whereabouts
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.saga import Saga
@@ -27,7 +27,7 @@ from orchestration.snapshot import state_of
 from orchestration.states import Kind, Operation
 from orchestration.topology import ORCHESTRATOR
 
-_SETTLED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PAUSED})
+_SETTLED = ENDS | {Status.PAUSED}
 """Of these nobody else need be asked anything."""
 
 

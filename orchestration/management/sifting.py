@@ -1,6 +1,7 @@
 """Arguments that say which sagas: the filters of the admin, ids, and text that somebody has at hand."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -53,8 +54,14 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     if with_ids:
         parser.add_argument("ids", type=saga_id, nargs="*", metavar="ID")
     which = parser.add_argument_group("which sagas (each narrows; the same one again widens)")
-    statuses = [*WORDS_FOR_STATUSES]
-    which.add_argument("--status", choices=statuses, action="append", default=[], metavar="STATUS", help=_or(statuses))
+    which.add_argument(
+        "--status",
+        choices=WORDS_FOR_STATUSES,
+        action="append",
+        default=[],
+        metavar="STATUS",
+        help=_or(WORDS_FOR_STATUSES),
+    )
     which.add_argument(
         "--step", choices=known_steps(), action="append", default=[], metavar="STEP", help="that fails, or is owed next"
     )
@@ -68,9 +75,7 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     which.add_argument(
         "--stuck-longer-than", type=span, metavar="SPAN", help="nothing has moved for 90s, 15m, 2h, 30d…"
     )
-    which.add_argument(
-        "--definition", type=words, action="append", default=[], metavar="NAME", help=_or([*definitions])
-    )
+    which.add_argument("--definition", type=words, action="append", default=[], metavar="NAME", help=_or(definitions))
     which.add_argument(
         "--created-from", type=moment, metavar="WHEN", help="such as 2026-07-14T12:00, UTC unless it says"
     )
@@ -99,5 +104,5 @@ def sieve_of(options: Options) -> Sieve:
     )
 
 
-def _or(words: list[str]) -> str:
+def _or(words: Iterable[str]) -> str:
     return ", ".join(words)
