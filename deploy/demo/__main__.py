@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +90,29 @@ def _shop(stack: Stack, seeded: dict[str, Any], count: int) -> tuple[Shopping, K
     progress = report.Progress(count)
     with ThreadPoolExecutor(1) as background:
         placing = background.submit(shopping.place_all, orders)
+
+        def keep_track(shopping: Shopping) -> None:
+            progress.show(shopping)
+            _raise_what_failed(placing)
+
         try:
             wait_until(
                 lambda: shopping.placed >= count // 3 or placing.done(),
                 seconds=DECISION_TIMEOUT_SECONDS,
                 what="a third of the orders",
             )
+            _raise_what_failed(placing)
             kill = stack.kill_worker(VICTIM)
-            shopping.follow(until=count, seconds=DECISION_TIMEOUT_SECONDS, on_progress=progress.show)
+            shopping.follow(until=count, seconds=DECISION_TIMEOUT_SECONDS, on_progress=keep_track)
         finally:
             shopping.give_up()
         placing.result()
     return shopping, kill
+
+
+def _raise_what_failed(placing: "Future[None]") -> None:
+    if placing.done():
+        placing.result()
 
 
 def _audit(stack: Stack) -> bool:

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from deploy.servers.started import Register
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 45.0
+ANSWER_TIMEOUT_SECONDS = 5.0
 THREADS = 4
 
 
@@ -76,7 +78,7 @@ class Stack:
             raise CommandFailed(f"manage.py audit: {(done.stderr or done.stdout)[-2000:]}") from None
 
     def start_processes(self) -> None:
-        """Start web, workers, beat and Flower under their supervisor and wait until all of them run."""
+        """Start web, workers, beat and Flower under their supervisor; wait until all of them run and web answers."""
         supervised = supervisor.programs(
             queue_prefix=self._setting("QUEUE_PREFIX"), threads=THREADS, run_directory=self.run_directory
         )
@@ -90,6 +92,8 @@ class Stack:
             seconds=START_TIMEOUT_SECONDS,
             what="start of every process",
         )
+        # Running is what lived for two seconds: on a busy machine web does not listen yet.
+        wait_until(self._web_answers, seconds=START_TIMEOUT_SECONDS, what=f"an answer of {self.web_url}")
 
     def write_environment(self) -> Path:
         """Write what a shell needs to run `manage.py` on this demonstration, for its owner only; `stop` removes it."""
@@ -157,6 +161,13 @@ class Stack:
 
     def _is_running(self, name: str) -> bool:
         return f"success: {name} entered RUNNING state" in self._read_log()
+
+    def _web_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.web_url}/healthz", timeout=ANSWER_TIMEOUT_SECONDS):
+                return True
+        except OSError:
+            return False
 
     def _pids(self, role: str) -> list[int]:
         return [int(pid) for pid in re.findall(rf"spawned: '{role}' with pid (\d+)", self._read_log())]

@@ -31,7 +31,9 @@ def checkout() -> Iterator[Path]:
         yield Path(shutil.copytree(supervisor.PROJECT, Path(directory) / "checkout", ignore=left_out))
 
 
-def test_the_demonstration_ends_well_by_itself(checkout: Path) -> None:
+def test_the_demonstration_ends_well_by_itself_though_web_listens_late(checkout: Path) -> None:
+    webserver = checkout / "deploy" / "webserver.py"
+    webserver.write_text(f"{webserver.read_text()}\nimport time\n\ntime.sleep(10)\n")
     done = subprocess.run(COMMAND, cwd=checkout, env=_environment(DEMO_EXIT="1"), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "failed: card_declined" in done.stdout
