@@ -4,15 +4,16 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from config.management import auditing, findings
+from orchestration.management.ending import PlainlyEnding
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice
 
 
-class Command(BaseCommand):
+class Command(PlainlyEnding):
     help = (
         "Hold every invariant against the five databases and the sandbox's own books, each read from one snapshot. "
         "Exit code 4 if one is violated. What must hold when all is quiet is held against sagas that have ended; "

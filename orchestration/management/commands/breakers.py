@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from redis.exceptions import RedisError
 from rich.table import Table
 
@@ -15,12 +15,13 @@ from orchestration.insight.breakers import BreakerNow, breakers, close_breaker, 
 from orchestration.insight.reading import Unavailable
 from orchestration.management.arguments import add_consent, add_format, add_word, span
 from orchestration.management.consent import refuse_without_consent
+from orchestration.management.ending import PlainlyEnding
 from orchestration.management.exits import IN_WORDS, Exit
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 
 
-class Command(BaseCommand):
+class Command(PlainlyEnding):
     help = f"The circuit breakers around gateway and carrier. {IN_WORDS}"
 
     def add_arguments(self, parser: ArgumentParser) -> None:

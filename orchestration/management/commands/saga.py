@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
+from orchestration.management.ending import PlainlyEnding
 from orchestration.management.exits import IN_WORDS, Exit
 from orchestration.management.sagas import (
     acting,
@@ -31,7 +32,7 @@ SUBCOMMANDS = tuple(
 )
 
 
-class Command(BaseCommand):
+class Command(PlainlyEnding):
     help = f"Look at sagas and help them on. {IN_WORDS}"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
