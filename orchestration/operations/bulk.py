@@ -31,6 +31,7 @@ USUAL_PACE = Pace()
 FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP, Code.UNKNOWN_DEFINITION})
 """What was tried in vain; other refusals are of sagas that need it no more."""
 UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
+_GIVEN_UP = Q(state=BatchMember.State.GIVEN_UP)
 _OBSERVED_FAILED = [each.value for each in FAILURES]
 
 
@@ -127,7 +128,7 @@ def tally_of(batch: Batch) -> Tally:
     to_do = Q(state__in=(BatchMember.State.WAITING, BatchMember.State.TAKEN_UP))
     taken, failed_at_once = Q(entry__code=Code.TAKEN), Q(entry__code__in=[each.value for each in FAILED_CODES])
     is_open = done & taken & Q(entry__observed="")
-    failed = done & (failed_at_once | taken & Q(entry__observed__in=_OBSERVED_FAILED))
+    failed = _GIVEN_UP | done & (failed_at_once | taken & Q(entry__observed__in=_OBSERVED_FAILED))
     worked = done & taken & ~Q(entry__observed="") & ~Q(entry__observed__in=_OBSERVED_FAILED)
     counts = members_of(batch).aggregate(
         to_do=Count("pk", filter=to_do),
@@ -142,10 +143,10 @@ def tally_of(batch: Batch) -> Tally:
 
 
 def failures_of(batch: Batch) -> QuerySet[BatchMember]:
-    """Members that failed, with their entries, and those that broke and are tried again, in their order."""
+    """Members that failed, with their entries, and those that broke, tried again or given up, in their order."""
     failed = Q(entry__code__in=[each.value for each in FAILED_CODES]) | Q(entry__observed__in=_OBSERVED_FAILED)
     broke = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
-    found = members_of(batch).filter(Q(state=BatchMember.State.DONE) & failed | broke)
+    found = members_of(batch).filter(Q(state=BatchMember.State.DONE) & failed | broke | _GIVEN_UP)
     return found.select_related("entry").order_by("position")
 
 

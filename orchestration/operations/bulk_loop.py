@@ -36,6 +36,8 @@ AT_A_TIME = 50
 """Members of one batch in a row, before it is the others' turn."""
 TRIES = 5
 """A saga that changes each time it is looked at is left for later after so many."""
+TAKEN_UP_AT_MOST = 10
+"""A member that breaks, or whose worker dies, is given up after so many times: with the lease, after ten minutes."""
 BETWEEN_ROUNDS = timedelta(milliseconds=100)
 """While a batch is under way."""
 
@@ -70,7 +72,10 @@ def run_once(*, stopped: Callable[[], bool] = lambda: False) -> bool:
 
 
 def take_up(batch_id: UUID) -> BatchMember | None:
-    """Take the next member whose turn has come; None when none has, or another worker is choosing one."""
+    """Take the next member whose turn has come; None when none has, or another worker is choosing one.
+
+    One that was taken up too often is given up instead, and the batch goes on with the next the next time.
+    """
     now = datetime.now(UTC)
     with transaction.atomic(using=ALIAS):
         due = Batch.objects.using(ALIAS).filter(pk=batch_id, state__in=UNDER_WAY, next_at__lte=now)
@@ -78,7 +83,11 @@ def take_up(batch_id: UUID) -> BatchMember | None:
         member = _next_member(batch, now) if batch else None
         if batch is None or member is None:
             return None
-        _row(member).update(state=State.TAKEN_UP, leased_until=now + LEASE)
+        if member.times_taken_up >= TAKEN_UP_AT_MOST:
+            _give_up(member, f"{TAKEN_UP_AT_MOST} times a worker took it up, and came to no end.")
+            return None
+        member.times_taken_up += 1
+        _row(member).update(state=State.TAKEN_UP, leased_until=now + LEASE, times_taken_up=member.times_taken_up)
         earliest = max(batch.next_at or now, now - CATCHES_UP)
         next_at = earliest + timedelta(seconds=1 / batch.per_second)
         due.update(state=BatchState.RUNNING, started_at=batch.started_at or now, next_at=next_at)
@@ -97,9 +106,12 @@ def do_member(member: BatchMember) -> None:
     except _DoneAlready:
         logger.info("%s has been done by another worker", member)
     except Exception as error:  # it is taken up again when its lease has ended
-        logger.exception("%s of batch %s failed, it will be tried again", member, member.batch_id)
-        broke = wording.legible(f"{type(error).__name__}: {error}")
-        _row(member).filter(state=State.TAKEN_UP).update(detail=f"It is tried again, it broke: {broke}")
+        logger.exception("%s of batch %s failed, time %d", member, member.batch_id, member.times_taken_up)
+        broke = wording.legible(f"it broke: {type(error).__name__}: {error}")
+        if member.times_taken_up < TAKEN_UP_AT_MOST:
+            _row(member).filter(state=State.TAKEN_UP).update(detail=f"It is tried again, {broke}")
+        else:
+            _give_up(member, broke)
 
 
 def _goes_on(batch: Batch) -> bool:
@@ -124,7 +136,7 @@ def _next_member(batch: Batch, now: datetime) -> BatchMember | None:
     member = members_of(batch).filter(to_do).order_by("position").first()
     if member is None or member.position < batch.canary:
         return member
-    through = Q(state=State.PASSED_OVER) | Q(state=State.DONE, entry__observed_at__isnull=False)
+    through = Q(state__in=(State.PASSED_OVER, State.GIVEN_UP)) | Q(state=State.DONE, entry__observed_at__isnull=False)
     return None if members_of(batch).filter(position__lt=batch.canary).exclude(through).exists() else member
 
 
@@ -157,6 +169,11 @@ def _version_of(member: BatchMember) -> int | None:
 
 def _pass_over(member: BatchMember, why: str) -> None:
     _row(member).filter(state=State.TAKEN_UP).update(state=State.PASSED_OVER, detail=why)
+
+
+def _give_up(member: BatchMember, why: str) -> None:
+    logger.error("%s of batch %s is given up: %s", member, member.batch_id, why)
+    _row(member).filter(state=State.TAKEN_UP).update(state=State.GIVEN_UP, detail=f"It is given up: {why}")
 
 
 def _row(member: BatchMember) -> QuerySet[BatchMember]:

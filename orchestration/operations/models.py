@@ -150,7 +150,7 @@ class OperatorLogEntry(models.Model):
 
 
 class BatchMember(models.Model):
-    """One saga of a batch, at its place. It is done when it has an entry, or when it was passed over."""
+    """One saga of a batch, at its place. It is done with when it has an entry, was passed over, or given up."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -159,6 +159,8 @@ class BatchMember(models.Model):
         DONE = "done"
         PASSED_OVER = "passed_over"
         """It did not meet the filter any more when its turn came."""
+        GIVEN_UP = "given_up"
+        """It broke, or its worker died, each of the times that it was taken up."""
 
     id = models.BigAutoField(primary_key=True)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="members")
@@ -166,6 +168,7 @@ class BatchMember(models.Model):
     saga_id = models.UUIDField()
     state = models.TextField(choices=State.choices, default=State.WAITING)
     leased_until = models.DateTimeField(null=True)
+    times_taken_up = models.PositiveSmallIntegerField(default=0, db_default=0)
     entry = models.OneToOneField(OperatorLogEntry, null=True, on_delete=models.PROTECT, related_name="member")
     detail = models.TextField(default="")
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from orchestration.insight.status import Status
 from orchestration.operations.models import BatchState
 from orchestration.operations.values import Action, Code
+from orchestration.participant.statement import Outcome
 
 STATUSES = [(status.value, status.value) for status in Status]
 
@@ -97,6 +98,13 @@ class PreviewShown(serializers.Serializer[Any]):
     facts_wanted = serializers.CharField(allow_blank=True)
 
 
+class StatementShown(serializers.Serializer[Any]):
+    """What somebody says became of a call outside."""
+
+    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome])
+    facts = serializers.DictField(child=serializers.CharField())
+
+
 class LogEntryShown(serializers.Serializer[Any]):
     """What an operator did, and what came of it."""
 
@@ -108,6 +116,7 @@ class LogEntryShown(serializers.Serializer[Any]):
     via = serializers.CharField()
     at = serializers.DateTimeField()
     reason = serializers.CharField()
+    statement = StatementShown(allow_null=True)
     evidence = serializers.CharField(allow_null=True)
     code = serializers.ChoiceField([code.value for code in Code])
     detail = serializers.CharField(allow_blank=True)
@@ -213,6 +222,7 @@ class BatchShown(serializers.Serializer[Any]):
     state = serializers.ChoiceField(BatchState.choices)
     by = serializers.CharField()
     reason = serializers.CharField()
+    statement = StatementShown(allow_null=True)
     evidence = serializers.CharField(allow_null=True)
     approved_by = serializers.CharField(allow_null=True)
     stopped_by = serializers.CharField(allow_null=True)

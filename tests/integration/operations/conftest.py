@@ -6,7 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.models import OperatorLogEntry
+from orchestration.insight.filtering import Wanted
+from orchestration.insight.status import Status
+from orchestration.models import Batch, OperatorLogEntry
+from orchestration.operations.pacing import Pace
 from orchestration.operations.performing import perform
 from orchestration.operations.previewing import preview
 from orchestration.operations.values import Action, Actor, Ask, Preview, Via
@@ -18,11 +21,26 @@ from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
 
 ADA, BOB = Actor("ada", 1, Via.ADMIN), Actor("bob", 2, Via.ADMIN)
+PARKED = Wanted(statuses=frozenset({Status.PARKED}))
+FAST = Pace(canary=2, per_second=1000, stop_above_percent=50)
 WHY, EVIDENCE = "the gateway answers again", "statement 7, line 12"
 
 
 def asked(action: Action, *, by: Actor = ADA, **more: Any) -> Ask:
     return Ask(action, by, **{"reason": WHY, **more})
+
+
+def now(batch: Batch) -> Batch:
+    return Batch.objects.get(pk=batch.pk)
+
+
+def resumed() -> list[UUID]:
+    return list(OperatorLogEntry.objects.order_by("pk").values_list("saga_id", flat=True))
+
+
+@pytest.fixture
+def parked(situations) -> Callable[[int], list[UUID]]:
+    return lambda count: [situations.parked_after_pivot() for _ in range(count)]
 
 
 @pytest.fixture

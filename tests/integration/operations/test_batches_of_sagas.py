@@ -19,19 +19,12 @@ from orchestration.operations.pacing import Pace
 from orchestration.operations.values import Action, Actor, Via
 from orchestration.states import ChainCompleted
 from tests.integration.admin.situations import STEPS
-from tests.integration.operations.conftest import ADA, BOB, asked
+from tests.integration.operations.conftest import ADA, BOB, FAST, PARKED, asked, now, resumed
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
-PARKED = Wanted(statuses=frozenset({Status.PARKED}))
-FAST = Pace(canary=2, per_second=1000, stop_above_percent=50)
 SOMEBODY = Actor("root", None, Via.COMMAND)
-
-
-@pytest.fixture
-def parked(situations) -> Callable[[int], list[UUID]]:
-    return lambda count: [situations.parked_after_pivot() for _ in range(count)]
 
 
 @pytest.fixture
@@ -41,14 +34,6 @@ def complete(situations) -> Callable[..., None]:
             situations.report(saga_id, ChainCompleted(tuple((step, datetime.now(UTC)) for step in STEPS)))
 
     return complete
-
-
-def now(batch: Batch) -> Batch:
-    return Batch.objects.get(pk=batch.pk)
-
-
-def resumed() -> list[UUID]:
-    return list(OperatorLogEntry.objects.order_by("pk").values_list("saga_id", flat=True))
 
 
 def test_the_canary_goes_first_and_the_others_follow_once_it_worked(parked, complete):
@@ -233,24 +218,6 @@ def test_one_that_cannot_be_done_stops_no_other(parked, situations):
 
     assert sorted(resumed()) == sorted(sagas)
     assert (tally_of(batch).refused, tally_of(batch).under_way) == (1, 1)
-
-
-def test_one_that_breaks_is_a_failure_until_it_is_done(parked, monkeypatch, admin_client):
-    [saga_id] = parked(1)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
-    page = f"/admin/operations/batches/{batch.pk}/"
-    with monkeypatch.context() as patched:
-        patched.setattr(bulk_loop, "LEASE", timedelta(0))
-        patched.setattr(bulk_loop, "carry_out", lambda *_, **__: {}["poison"])
-        run_once()
-    broken = "It is tried again, it broke: KeyError: 'poison'"
-    assert [(member.saga_id, member.detail) for member in bulk.failures_of(batch)] == [(saga_id, broken)]
-    assert "KeyError" in admin_client.get(page).content.decode()
-
-    BatchMember.objects.update(leased_until=datetime.now(UTC))
-    run_once()
-    assert resumed() == [saga_id]
-    assert list(bulk.failures_of(batch)) == []
 
 
 def test_the_loop_ends_when_told(parked):
