@@ -16,7 +16,7 @@ from orchestration.insight.searching import Search, search
 from orchestration.insight.status import attempt_of, status_of, step_of
 from orchestration.models import SagaInstance
 from orchestration.operations.permissions import allowed
-from orchestration.operations.values import NEEDS_STEP, Action
+from orchestration.operations.values import Action
 
 PAGE_SIZE = 50
 
@@ -101,4 +101,4 @@ def _tabs(open_one: Wanted | None, now: datetime) -> list[Tab]:
 
 def actions_on_many(user: Any) -> list[Action]:
     """What this user may do to many sagas."""
-    return [action for action in Action if action not in NEEDS_STEP and allowed(user, action)]
+    return [action for action in Action if allowed(user, action)]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestration.admin import acting, bulk, entries, findings, incidents, machinery, sagas, tiles
+from orchestration.admin import acting, bulk, entries, findings, incidents, machinery, new_batch, sagas, tiles
 
 app_name = "operations"
 
@@ -10,8 +10,8 @@ urlpatterns = [
     path("tiles/<slug:name>/", tiles.tile, name="tile"),
     path("sagas/<uuid:saga_id>/timeline.svg", sagas.timeline, name="timeline"),
     path("batches/", bulk.batches, name="batches"),
-    path("batches/new/", bulk.new, name="batch-new"),
-    path("batches/new/<slug:name>/", bulk.new, name="batch-ask"),
+    path("batches/new/", new_batch.new, name="batch-new"),
+    path("batches/new/<slug:name>/", new_batch.new, name="batch-ask"),
     path("batches/<uuid:batch_id>/", bulk.batch, name="batch"),
     path("batches/<uuid:batch_id>/progress/", bulk.progress, name="batch-progress"),
     path("batches/<uuid:batch_id>/approve/", bulk.approve, name="batch-approve"),

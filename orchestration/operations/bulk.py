@@ -1,6 +1,6 @@
 """One action on many sagas: asked for, approved, stopped, and looked at. `bulk_loop` carries it out."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +12,13 @@ from django.db.models import Count, Q, QuerySet
 from orchestration import wording
 from orchestration.insight.filtering import Wanted, matching
 from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
-from orchestration.operations.judging import foreseen
+from orchestration.operations.judging import foreseen, is_refused
+from orchestration.operations.ledgers import why_not_resolved
 from orchestration.operations.models import BatchState
 from orchestration.operations.observations import FAILURES
 from orchestration.operations.pacing import Pace, Tally
 from orchestration.operations.previewing import preview
-from orchestration.operations.values import MOVES_MONEY, Action, Actor, Ask, Code, Preview, Via, WhyNot
+from orchestration.operations.values import MOVES_MONEY, Action, Actor, Ask, Code, Preview, Via
 from orchestration.participant.participant import participants
 from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -47,6 +48,8 @@ class NotApproved(Exception):
 class BatchPreview:
     """What a batch would do: to how many sagas, to how many of them it can do something, and why not to the others.
 
+    What only the gateway's or the carrier's own facts could tell is seen in the examples.
+
     `money` is what is on hold and taken for those sagas, by currency; `examples` are whole previews of the first.
     """
 
@@ -63,13 +66,14 @@ def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
     """Say what the action would do to the sagas that meet the filter now. Ledgers are asked for the examples only."""
     found = list(_chosen(wanted)[: MEMBERS_LIMIT + 1])
     sagas = found[:MEMBERS_LIMIT]
-    judged = [(UUID(str(instance.pk)), _why_not(instance, ask)) for instance in sagas]
-    possible = [saga_id for saga_id, why in judged if not why]
+    why_not = _why_not(sagas, ask)
+    chosen = [UUID(str(instance.pk)) for instance in sagas]
+    possible = [saga_id for saga_id in chosen if saga_id not in why_not]
     return BatchPreview(
         chosen=len(sagas),
         is_too_many=len(found) > MEMBERS_LIMIT,
         possible=len(possible),
-        why_not=Counter(why for _, why in judged if why),
+        why_not=Counter(why_not.values()),
         money=tuple(_money_of(possible)),
         examples=tuple(preview(saga_id, ask) for saga_id in possible[:EXAMPLES]),
         needs_second_person=ask.action in MOVES_MONEY,
@@ -198,12 +202,24 @@ def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, chosen: int) -> Batch:
     )
 
 
-def _why_not(instance: SagaInstance, ask: Ask) -> str:
-    try:
-        judged = foreseen(definition_of(instance.definition), state_of(instance), ask)
-    except UnknownDefinition as error:
-        return str(error)
-    return judged.sentence if isinstance(judged, WhyNot) and ask.action is not Action.RESOLVE else ""
+def _why_not(instances: Iterable[SagaInstance], ask: Ask) -> dict[UUID, str]:
+    """Why nothing can be done, by saga; the others are missing."""
+    why_not: dict[UUID, str] = {}
+    to_resolve = defaultdict[str, list[UUID]](list)
+    for instance in instances:
+        saga_id = UUID(str(instance.pk))
+        try:
+            judged = foreseen(definition_of(instance.definition), state_of(instance), ask)
+        except UnknownDefinition as error:
+            why_not[saga_id] = str(error)
+            continue
+        if is_refused(judged, ask):
+            why_not[saga_id] = judged.sentence
+        elif ask.action is Action.RESOLVE:
+            to_resolve[instance.definition].append(saga_id)
+    for name, saga_ids in to_resolve.items():
+        why_not |= why_not_resolved(definition_of(name), ask, saga_ids)
+    return why_not
 
 
 def _money_of(saga_ids: list[UUID]) -> Iterable[str]:

@@ -1,5 +1,7 @@
 """Whether an action on a saga comes to anything, and why not. Pure."""
 
+from typing import TypeGuard
+
 from orchestration.interventions import TooLate
 from orchestration.operations.values import Action, Ask, Code, WhyNot
 from orchestration.owing import owed
@@ -56,6 +58,11 @@ def foreseen(saga: Saga, state: State, ask: Ask) -> Decision | WhyNot:
     except TooLate as error:
         return WhyNot(Code.TOO_LATE, str(error))
     return why_nothing(state, ask) if decision is None else decision
+
+
+def is_refused(judged: Decision | WhyNot, ask: Ask) -> TypeGuard[WhyNot]:
+    """Whether nothing comes of it. A ledger is resolved whatever its saga makes of it, if that has the step."""
+    return isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP)
 
 
 def why_nothing(state: State, ask: Ask) -> WhyNot:

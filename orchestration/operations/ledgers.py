@@ -1,6 +1,6 @@
 """What resolving and settling do to a service's ledger, before the saga hears of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
@@ -60,6 +60,17 @@ def conclude(instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = 
         raise NotConcluded(WhyNot(Code.NOT_RESOLVED, str(error))) from error
 
 
+def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """Of sagas of one definition: why the step cannot be resolved so, as far as their ledger tells at once."""
+    if ask.statement is None:
+        return {}
+    outcome = ask.statement.outcome
+    if complaint := _owed_anyway(saga, ask.step, outcome):
+        return dict.fromkeys(saga_ids, complaint)
+    found = resolving.why_not_open(_participant(saga, ask), saga_ids, ask.step, outcome)
+    return {saga_id: str(why) for saga_id, why in found.items()}
+
+
 def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     """The facts that the step's service wants to be told, for a person; empty when it wants none."""
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
@@ -84,11 +95,17 @@ def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> C
     said = ask.statement
     if said is None:
         raise NotResolved("the outcome is missing")
-    if said.outcome is Outcome.NOT_DONE and saga.position_of(ask.step) > saga.pivot_position:
-        raise NotResolved(f"{ask.step} is owed after the pivot: do it by hand, then say done")
+    if complaint := _owed_anyway(saga, ask.step, said.outcome):
+        raise NotResolved(complaint)
     statement = replace(said, grounds=_grounds(ask))
     made = resolving.resolve(_participant(saga, ask), _id(instance), ask.step, statement, rehearsed=rehearsed)
     return Concluded(made)
+
+
+def _owed_anyway(saga: Saga, step: str, outcome: Outcome) -> str:
+    if outcome is Outcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
+        return f"{step} is owed after the pivot: do it by hand, then say done"
+    return ""
 
 
 def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Concluded:

@@ -12,11 +12,11 @@ from orchestration import engine, selectors
 from orchestration.engine import ChangedMeanwhile, NoSuchSaga
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
 from orchestration.operations import ledgers
-from orchestration.operations.judging import event_of, foreseen, why_nothing
+from orchestration.operations.judging import event_of, foreseen, is_refused, why_nothing
 from orchestration.operations.ledgers import Concluded, NotConcluded
 from orchestration.operations.observations import Observed
 from orchestration.operations.observing import observe
-from orchestration.operations.values import Action, Ask, Code, WhyNot
+from orchestration.operations.values import Ask, Code, WhyNot
 from orchestration.participant.resolving import Resolved
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import state_of
@@ -98,7 +98,7 @@ def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None) -> 
     except UnknownDefinition as error:
         raise NotConcluded(WhyNot(Code.UNKNOWN_DEFINITION, str(error))) from error
     judged = foreseen(saga, state_of(instance), ask)
-    if isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP):
+    if is_refused(judged, ask):
         raise NotConcluded(judged)
     return ledgers.conclude(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else None
 

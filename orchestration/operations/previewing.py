@@ -7,7 +7,7 @@ from orchestration import routes, selectors
 from orchestration.engine import NoSuchSaga
 from orchestration.models import SagaInstance
 from orchestration.operations import ledgers, outlook
-from orchestration.operations.judging import foreseen
+from orchestration.operations.judging import foreseen, is_refused
 from orchestration.operations.ledgers import Concluded, NotConcluded
 from orchestration.operations.moneys import Purse, effects, left_alone
 from orchestration.operations.values import Action, Ask, Code, Preview, WhyNot
@@ -36,7 +36,7 @@ def preview(saga_id: UUID, ask: Ask) -> Preview:
 
 def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
     judged = foreseen(saga, state_of(instance), ask)
-    if isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP):
+    if is_refused(judged, ask):
         return _impossible(instance, judged)
     wanted = ledgers.facts_wanted(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else ""
     try:

@@ -1,11 +1,12 @@
 """An open ledger row concluded on the word of a person who has the other side's statement in hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from psycopg import errors
 
 from orchestration.boundaries import Boundary, Point
@@ -33,6 +34,7 @@ __all__ = (
     "recorded",
     "resolve",
     "wanted",
+    "why_not_open",
 )
 
 
@@ -85,6 +87,23 @@ def resolve(
     )
 
 
+def why_not_open(
+    participant: Participant, saga_ids: Collection[UUID], step: str, outcome: Outcome
+) -> dict[UUID, NoSuchRow | NotResolved]:
+    """Why the step's rows of these sagas cannot be concluded so, read at once and without locks, by saga.
+
+    Whether the facts fit, only `resolve` finds out.
+    """
+    statuses = dict(_rows(participant, step).filter(saga_id__in=saga_ids).values_list("saga_id", "status"))
+    why: dict[UUID, NoSuchRow | NotResolved] = {}
+    for saga_id in saga_ids:
+        if saga_id not in statuses:
+            why[saga_id] = NoSuchRow(f"{participant.service} remembers nothing of {step}")
+        elif complaint := _not_open(step, statuses[saga_id], outcome):
+            why[saga_id] = NotResolved(complaint)
+    return why
+
+
 def attempted(participant: Participant, saga_id: UUID, work: Callable[[], T], *, rehearsed: bool) -> T:
     """Do it in one transaction of the service; with `rehearsed` take it back again.
 
@@ -131,18 +150,27 @@ def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, st
 
 
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
-    rows = participant.ledger._default_manager.using(participant.service).filter(saga_id=saga_id, step=step)
-    row = rows.select_for_update().first()
+    row = _rows(participant, step).filter(saga_id=saga_id).select_for_update().first()
     if row is None:
         raise NoSuchRow(f"{participant.service} remembers nothing of {step} of saga {saga_id}")
     return row
 
 
+def _rows(participant: Participant, step: str) -> QuerySet[LedgerRow]:
+    return participant.ledger._default_manager.using(participant.service).filter(step=step)
+
+
+def _not_open(step: str, status: str, outcome: Outcome) -> str:
+    if status not in _SAID_OF.values():
+        return f"{step} is {status}, not open"
+    if status != (open_as := _SAID_OF[outcome]):
+        return f"{step} is {status}: only what is {open_as} can be {outcome}"
+    return ""
+
+
 def _conclude(participant: Participant, row: LedgerRow, statement: Statement) -> Resolved:
-    if row.status not in _SAID_OF.values():
-        raise NotResolved(f"{row.step} is {row.status}, not open")
-    if row.status != (open_as := _SAID_OF[statement.outcome]):
-        raise NotResolved(f"{row.step} is {row.status}: only what is {open_as} can be {statement.outcome}")
+    if complaint := _not_open(row.step, row.status, statement.outcome):
+        raise NotResolved(complaint)
     change = _change(participant, row, statement)
     participant.rows.change(row.step, [change], was=[row.status])
     return Resolved(row.status, change.status, change.answer, change.refusal)

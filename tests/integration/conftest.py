@@ -3,7 +3,12 @@
 import pytest
 
 from orchestration import dispatch
+from payments import services as payments
+from payments.gateways.sandbox.gateway import SandboxGateway
+from shipping import services as shipping
+from shipping.carriers.sandbox.carrier import SandboxCarrier
 from tests.integration.admin.situations import Post, Situations
+from tests.integration.admin.unknown import Unknown
 
 
 @pytest.fixture
@@ -18,3 +23,10 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Post:
 @pytest.fixture
 def situations(db: None, post: Post) -> Situations:
     return Situations()
+
+
+@pytest.fixture
+def unknown(situations: Situations, monkeypatch: pytest.MonkeyPatch) -> Unknown:
+    monkeypatch.setattr(payments, "gateway", lambda: SandboxGateway(sleep=lambda seconds: None))
+    monkeypatch.setattr(shipping, "carrier", lambda: SandboxCarrier(sleep=lambda seconds: None))
+    return Unknown(situations)

@@ -14,9 +14,6 @@ from orchestration.operations.values import PERMISSIONS, Action
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.admin.unknown import Unknown
-from tests.integration.operations.conftest import unknown
-
-__all__ = ("unknown",)
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 committed = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))

@@ -25,7 +25,8 @@ PACE = {"canary": "1", "per_second": "100", "stop_above_percent": "50"}
 def asked(client: Client, action: str, **query: Any) -> dict[str, Any]:
     """What the form of a batch's preview posts."""
     context = client.get(f"{BATCHES}/new/", query | {"action": action}).context
-    return PACE | {"wanted": context["wanted"], "chosen": context["preview"].chosen, "reason": "the gateway is back"}
+    seen = {"wanted": context["wanted"], "chosen": context["preview"].chosen, "looked_at": context["looked_at"]}
+    return PACE | seen | {"reason": "the gateway is back", "confirm": "1"}
 
 
 @pytest.fixture

@@ -18,13 +18,9 @@ from orchestration import selectors
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.states import Forward, Undo
-from payments import services as payments
-from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Operation as GatewayOperation
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment
-from shipping import services as shipping
-from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.models import Ledger as ShippingLedger
 from shipping.models import Shipment
 from tests.integration.admin.situations import Post, Situations
@@ -50,13 +46,6 @@ def saga(capsys: pytest.CaptureFixture[str]) -> Saga:
         return json.loads(capsys.readouterr().out)
 
     return run
-
-
-@pytest.fixture
-def unknown(situations: Situations, monkeypatch: pytest.MonkeyPatch) -> Unknown:
-    monkeypatch.setattr(payments, "gateway", lambda: SandboxGateway(sleep=lambda seconds: None))
-    monkeypatch.setattr(shipping, "carrier", lambda: SandboxCarrier(sleep=lambda seconds: None))
-    return Unknown(situations)
 
 
 def row(ledger: type[Model], saga_id: UUID, step: str) -> Any:

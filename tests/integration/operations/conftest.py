@@ -13,12 +13,6 @@ from orchestration.operations.pacing import Pace
 from orchestration.operations.performing import perform
 from orchestration.operations.previewing import preview
 from orchestration.operations.values import Action, Actor, Ask, Preview, Via
-from payments import services as payments
-from payments.gateways.sandbox.gateway import SandboxGateway
-from shipping import services as shipping
-from shipping.carriers.sandbox.carrier import SandboxCarrier
-from tests.integration.admin.situations import Situations
-from tests.integration.admin.unknown import Unknown
 
 ADA, BOB = Actor("ada", 1, Via.ADMIN), Actor("bob", 2, Via.ADMIN)
 PARKED = Wanted(statuses=frozenset({Status.PARKED}))
@@ -41,13 +35,6 @@ def resumed() -> list[UUID]:
 @pytest.fixture
 def parked(situations) -> Callable[[int], list[UUID]]:
     return lambda count: [situations.parked_after_pivot() for _ in range(count)]
-
-
-@pytest.fixture
-def unknown(situations: Situations, monkeypatch: pytest.MonkeyPatch) -> Unknown:
-    monkeypatch.setattr(payments, "gateway", lambda: SandboxGateway(sleep=lambda seconds: None))
-    monkeypatch.setattr(shipping, "carrier", lambda: SandboxCarrier(sleep=lambda seconds: None))
-    return Unknown(situations)
 
 
 @pytest.fixture

@@ -1,0 +1,173 @@
+"""One action on many sagas: looked at first, then asked for, if it would still be the same sagas."""
+
+from dataclasses import replace
+from json import dumps
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import Error
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+
+from orchestration.admin.buttons import LABELS, MEANINGS
+from orchestration.admin.filters import Filter
+from orchestration.admin.said import Said, ask_of, signature_of
+from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
+from orchestration.insight.filtering import Wanted
+from orchestration.insight.searching import search
+from orchestration.operations import bulk
+from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview, NotABatch
+from orchestration.operations.pacing import Pace
+from orchestration.operations.permissions import allowed
+from orchestration.operations.values import NEEDS_STEP, Action, Ask
+from orchestration.standing import known_steps
+
+
+class Order(Said):
+    """What is to be done, how it is to go, and why; `wanted` and `chosen` are what was looked at."""
+
+    wanted = forms.JSONField(widget=forms.HiddenInput)
+    chosen = forms.IntegerField(widget=forms.HiddenInput)
+    canary = forms.IntegerField(
+        min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="So many first, as a canary"
+    )
+    per_second = forms.FloatField(
+        min_value=0.01, max_value=1_000, initial=USUAL_PACE.per_second, label="Then so many a second"
+    )
+    stop_above_percent = forms.FloatField(
+        min_value=0, max_value=100, initial=USUAL_PACE.stop_above_percent, label="Stop by itself above so many % failed"
+    )
+
+    def __init__(self, action: Action, said: QueryDict | None, step: str = "") -> None:
+        super().__init__(action, said, step)
+        self.auto_id = "order_%s"
+        if action in NEEDS_STEP:
+            self.fields["step"] = forms.ChoiceField(
+                choices=[("", "which one"), *((each, each) for each in known_steps())], label="Step of each saga"
+            )
+        else:
+            del self.fields["step"]
+
+    def pace(self) -> Pace:
+        said = self.cleaned_data
+        return Pace(said["canary"], said["per_second"], said["stop_above_percent"])
+
+
+@for_operators(VIEW_SAGAS)
+def new(request: HttpRequest, name: str = "") -> HttpResponse:
+    """Look at a batch (GET, or POST without `confirm`), or ask for it."""
+    action = _action(request, name or request.GET.get("action", ""))
+    if request.method != "POST":
+        wanted = _wanted(request.GET)
+        if wanted is None:
+            messages.error(request, "Nothing is selected, or the filter cannot be read.")
+            return HttpResponseRedirect(reverse("admin:orchestration_sagainstance_changelist"))
+        step = _only(wanted.steps) if action in NEEDS_STEP else ""
+        ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
+        return _shown(request, action, wanted, Order(action, None, step), ask)
+    order = Order(action, request.POST)
+    order.is_valid()
+    said = order.cleaned_data
+    try:
+        wanted = Wanted.from_json(said.get("wanted") or {"": ""})
+    except ValueError as error:
+        raise Http404(str(error)) from error
+    ask = None if {"step", "outcome", "facts"} & order.errors.keys() else ask_of(request, action, said)
+    if "confirm" not in request.POST or order.errors or ask is None:
+        return _shown(request, action, wanted, order, ask)
+    return _asked(request, action, wanted, order, ask)
+
+
+def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, ask: Ask) -> HttpResponse:
+    said = order.cleaned_data
+    if said["looked_at"] != signature_of(ask):
+        return _shown(request, action, wanted, order, ask, "This is what it comes to. Look at it, then confirm.")
+    preview, away = _preview(wanted, ask)
+    if preview is None:
+        return _shown(request, action, wanted, order, ask, away)
+    if preview.chosen != said["chosen"]:
+        complaint = "It would be other sagas by now: nothing was begun. Look again."
+        return _shown(request, action, wanted, order, ask, complaint)
+    try:
+        made = bulk.ask_for_batch(wanted, ask, order.pace())
+    except NotABatch as error:
+        return _shown(request, action, wanted, order, ask, f"It cannot be asked for: {error}.")
+    return HttpResponseRedirect(reverse("operations:batch", args=[made.pk]))
+
+
+def _shown(
+    request: HttpRequest, action: Action, wanted: Wanted, order: Order, ask: Ask | None, complaint: str = ""
+) -> HttpResponse:
+    preview, away = _preview(wanted, ask) if ask else (None, "")
+    return page(
+        request,
+        "operations/new_batch.html",
+        f"{LABELS[action]}: many sagas",
+        action=action,
+        label=LABELS[action],
+        meaning=MEANINGS[action],
+        words=wanted.in_words(),
+        preview=preview,
+        looked_at=signature_of(ask) if ask else "",
+        facts_wanted=next((each.facts_wanted for each in preview.examples), "") if preview else "",
+        skipped=sorted(preview.why_not.items()) if preview else [],
+        may_be_asked=preview is not None and _may_be_asked(preview),
+        limit=MEMBERS_LIMIT,
+        form=order,
+        needs_step=action in NEEDS_STEP,
+        wanted=dumps(wanted.as_json()),
+        complaint=complaint,
+        away=away,
+    )
+
+
+def _may_be_asked(preview: BatchPreview) -> bool:
+    """Whether it comes to anything for any of the examples, and is not of too many."""
+    return not preview.is_too_many and any(each.possible for each in preview.examples)
+
+
+def _preview(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
+    """What would come of it; or why that cannot be told."""
+    try:
+        return bulk.preview_batch(wanted, ask), ""
+    except Error as error:
+        return None, f"A service whose books are needed does not answer: {error}"
+
+
+def _wanted(given: QueryDict) -> Wanted | None:
+    """The selected sagas, or all that meet the filter; None when nothing is selected or the filter cannot be read."""
+    if given.get("which") == "selected":
+        ids = [each for each in map(_uuid, given.getlist("saga")) if each]
+        return Wanted(ids=frozenset(ids)) if ids else None
+    form = Filter(given)
+    if not form.is_valid():
+        return None
+    wanted, text = form.wanted(), form.cleaned_data["q"]
+    if not text:
+        return wanted
+    found = frozenset(search(text).sagas.values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
+    return replace(wanted, ids=found) if found else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _only(words: frozenset[str]) -> str:
+    """The one word, if there is one."""
+    return next(iter(words)) if len(words) == 1 else ""
+
+
+def _action(request: HttpRequest, name: str) -> Action:
+    try:
+        action = Action(name)
+    except ValueError as error:
+        raise Http404(f"there is no action {name}") from error
+    if not allowed(request.user, action):  # type: ignore[arg-type]
+        raise PermissionDenied(name)
+    return action

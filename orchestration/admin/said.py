@@ -1,0 +1,62 @@
+"""What somebody says with an action, on one saga or on many: read from a form, and made what is asked for."""
+
+from hashlib import sha256
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+
+from orchestration.admin.shell import actor_of
+from orchestration.admin.words import Words
+from orchestration.operations.values import NEEDS_EVIDENCE, Action, Ask, NotAsked
+from orchestration.participant.statement import Grounds, Outcome, Statement
+
+NOT_SAID = "not said yet"
+"""Stands for reason and evidence while an action is only looked at."""
+
+
+class Said(forms.Form):
+    """What somebody says with an action; `version` and `looked_at` tell what they were shown before."""
+
+    step = forms.CharField(required=False, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
+    outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="What became of the call")
+    facts = forms.CharField(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
+    reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
+    evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
+
+    def __init__(self, action: Action, said: QueryDict | None, step: str) -> None:
+        super().__init__(said, auto_id="said_%s", label_suffix="", initial={"step": step})
+        if action is not Action.RESOLVE:
+            del self.fields["outcome"]
+        if action not in NEEDS_EVIDENCE:
+            del self.fields["evidence"], self.fields["facts"]
+
+    def clean_facts(self) -> dict[str, str]:
+        facts = {}
+        for line in filter(str.strip, self.cleaned_data["facts"].splitlines()):
+            name, equals, value = line.partition("=")
+            if not equals or not name.strip():
+                raise forms.ValidationError(f"{line} is not name=value")
+            facts[name.strip()] = value.strip()
+        return facts
+
+
+def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | None:
+    """What is asked for; None while what the action needs has not been said."""
+    reason, evidence = said.get("reason") or NOT_SAID, said.get("evidence") or NOT_SAID
+    actor, statement = actor_of(request), None
+    if action in NEEDS_EVIDENCE:
+        outcome = Outcome(said["outcome"]) if action is Action.RESOLVE else Outcome.DONE
+        statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts") or {})
+    try:
+        return Ask(action, actor, reason, said.get("step") or "", statement, evidence if statement else "")
+    except NotAsked:
+        return None
+
+
+def signature_of(ask: Ask) -> str:
+    """The same for the same outcome and facts of the same step."""
+    said = ask.statement
+    return sha256(repr((ask.step, said and (said.outcome, sorted(said.facts.items())))).encode()).hexdigest()[:16]
