@@ -27,7 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_argument_group("what is measured").add_mutually_exclusive_group()
         known = "; ".join(f"{name}: {variant.says}" for name, variant in VARIANTS.items())
-        what.add_argument("--variants", type=read.variants, default=list(VARIANTS), metavar="A,B", help=known)
+        what.add_argument(
+            "--variants", type=read.variants, default=list(VARIANTS), metavar="A,B", help=known.replace("%", "%%")
+        )
         what.add_argument(
             "--scaling", type=read.whole_numbers, metavar="1,2,4", help="base and hot, with so many workers each"
         )
