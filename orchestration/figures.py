@@ -8,7 +8,7 @@ from typing import Any
 from orchestration.insight import bottleneck as bottlenecks
 from orchestration.insight import breakers, queues, stats
 from orchestration.insight.bottleneck import Bottleneck, Seen
-from orchestration.insight.paging import Count, preset_counts
+from orchestration.insight.counting import Count, preset_counts
 from orchestration.insight.queues import QueueNow
 from orchestration.insight.reading import Unavailable
 from orchestration.insight.reading import read as survive

@@ -4,12 +4,15 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from orchestration.insight.paging import ByMoment
 from orchestration.models import ALIAS, SagaInstance
+
+NEWEST_FIRST = ByMoment("created_at")
 
 
 def newest_sagas() -> QuerySet[SagaInstance]:
     """Every saga, the newest first."""
-    return SagaInstance.objects.using(ALIAS).order_by("-created_at", "-pk")
+    return SagaInstance.objects.using(ALIAS).order_by(*NEWEST_FIRST.columns)
 
 
 def known_by(text: str) -> Q:

@@ -9,8 +9,8 @@ from django.db.models import Min
 from config.doctor.lines import Line, fail, ok, warn
 from orchestration import preflight, wording
 from orchestration.auditing import reading
+from orchestration.insight.counting import Count, count_of
 from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
-from orchestration.insight.paging import Count, count_of
 from orchestration.insight.reading import Unavailable, read
 from orchestration.insight.status import Status
 from orchestration.models import ALIAS, SagaInstance

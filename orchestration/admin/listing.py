@@ -9,8 +9,8 @@ from django.http import QueryDict
 
 from orchestration import wording
 from orchestration.admin.filters import Filter, parameters_of
-from orchestration.finding import newest_sagas
-from orchestration.insight import paging
+from orchestration.finding import NEWEST_FIRST, newest_sagas
+from orchestration.insight import counting, paging
 from orchestration.insight.filtering import Wanted, condition
 from orchestration.insight.searching import Search, search
 from orchestration.insight.status import attempt_of, status_of, step_of
@@ -42,7 +42,7 @@ class Tab:
 
     name: str
     query: dict[str, Any]
-    count: paging.Count
+    count: counting.Count
     is_open: bool
 
 
@@ -56,15 +56,15 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
     found = _found(form.cleaned_data["q"])
     sagas = newest_sagas().filter(condition(wanted, now=now), found.condition)
     try:
-        page = paging.page_of(sagas, after=given.get("after", ""), size=PAGE_SIZE)
+        page = paging.page_of(sagas, NEWEST_FIRST, after=given.get("after", ""), size=PAGE_SIZE)
     except paging.BadCursor as error:
         return context | {"complaint": str(error)}
     kept = {name: given.getlist(name) for name in given if name != "after"}
     return context | {
-        "rows": [_row(instance, now) for instance in page.sagas],
+        "rows": [_row(instance, now) for instance in page.rows],
         "next": {**kept, "after": page.next} if page.next else None,
         "first": kept if given.get("after") else None,
-        "count": paging.estimate_of(sagas),
+        "count": counting.estimate_of(sagas),
         "unread": found.unread,
         "words": wanted.in_words(),
         "wanted": parameters_of(wanted),
@@ -92,7 +92,7 @@ def _row(instance: SagaInstance, now: datetime) -> Row:
 
 
 def _tabs(open_one: Wanted | None, now: datetime) -> list[Tab]:
-    presets, counts = paging.presets(now=now), paging.preset_counts(now=now)
+    presets, counts = counting.presets(now=now), counting.preset_counts(now=now)
     return [
         Tab(name, parameters_of(preset), counts[name], parameters_of(preset) == (open_one and parameters_of(open_one)))
         for name, preset in presets.items()

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from orchestration.admin.filters import parameters_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, fragment
 from orchestration.auditing import reading as audits
-from orchestration.insight import breakers, incidents, paging, queues, stats, workers
+from orchestration.insight import breakers, counting, incidents, queues, stats, workers
 from orchestration.insight.bottleneck import Seen, bottleneck
 from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
 from orchestration.insight.reading import Unavailable, read
@@ -59,9 +59,9 @@ def _steps(now: datetime) -> Found | Unavailable:
 
 def _lists(now: datetime) -> Found | Unavailable:
     def ask() -> Found:
-        counts = paging.preset_counts(now=now)
+        counts = counting.preset_counts(now=now)
         return {
-            "lists": [(name, parameters_of(preset), counts[name]) for name, preset in paging.presets(now=now).items()]
+            "lists": [(name, parameters_of(preset), counts[name]) for name, preset in counting.presets(now=now).items()]
         }
 
     return read(BOOKS, ask)

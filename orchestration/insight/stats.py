@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestration.insight.paging import Count, count_of
+from orchestration.insight.counting import Count, count_of
 from orchestration.insight.reading import Unavailable, read
 from orchestration.models import ALIAS, UNFINISHED, SagaInstance, SagaLogEntry
 from orchestration.statements import execute

@@ -17,8 +17,10 @@ from orchestration.api.pagination import InvalidCursor
 from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems, response_header
 from orchestration.case import Case, case_of
+from orchestration.finding import NEWEST_FIRST
+from orchestration.insight.counting import count_of
 from orchestration.insight.filtering import matching
-from orchestration.insight.paging import BadCursor, count_of, page_of
+from orchestration.insight.paging import BadCursor, page_of
 from orchestration.insight.why import why
 from orchestration.models import ALIAS, OperatorLogEntry
 
@@ -53,12 +55,12 @@ class Sagas(StaffView):
         found = filters.looked_up(query)
         sagas = matching(filters.wanted(query), now=datetime.now(UTC)).filter(found.condition)
         try:
-            page = page_of(sagas, after=query.get("cursor", ""), size=query["limit"])
+            page = page_of(sagas, NEWEST_FIRST, after=query.get("cursor", ""), size=query["limit"])
         except BadCursor as error:
             raise InvalidCursor from error
         return Response(
             {
-                "results": [shown.saga(saga) for saga in page.sagas],
+                "results": [shown.saga(saga) for saga in page.rows],
                 "next": _next(request, page.next),
                 "unread": list(found.unread),
             }

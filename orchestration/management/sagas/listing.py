@@ -8,7 +8,7 @@ from rich.table import Table
 
 from orchestration import shown
 from orchestration.finding import newest_sagas
-from orchestration.insight.paging import count_of
+from orchestration.insight.counting import count_of
 from orchestration.management import tables
 from orchestration.management.arguments import add_format, add_limit
 from orchestration.management.exits import Exit

@@ -12,7 +12,7 @@ from django.test import Client
 
 from config import env
 from orchestration.admin import tiles
-from orchestration.insight import paging
+from orchestration.insight import counting
 from orchestration.models import AuditFinding
 from orchestration.participant.breaker_record import Keys, connect
 from orchestration.participant.breakers import in_use
@@ -149,7 +149,7 @@ def test_a_tile_whose_database_is_away_says_so(operator: Operator, monkeypatch: 
     def away(**_: Any) -> None:
         raise DatabaseError("connection refused")
 
-    monkeypatch.setattr(paging, "preset_counts", away)
+    monkeypatch.setattr(counting, "preset_counts", away)
     expected = "the database of orchestration does not answer: connection refused"
     assert said(operator.client, f"{AT}/tiles/lists/") == expected
 

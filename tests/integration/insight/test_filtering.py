@@ -7,9 +7,11 @@ from uuid import uuid4
 import pytest
 from django.db.models import QuerySet
 
-from orchestration.insight import paging
+from orchestration.finding import NEWEST_FIRST
+from orchestration.insight import counting
+from orchestration.insight.counting import count_of, estimate_of, preset_counts, presets
 from orchestration.insight.filtering import Wanted, matching
-from orchestration.insight.paging import BadCursor, count_of, estimate_of, page_of, preset_counts, presets
+from orchestration.insight.paging import BadCursor, page_of
 from orchestration.insight.status import Status
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.sagas import definitions
@@ -79,8 +81,8 @@ def test_pages_follow_each_other_and_miss_nobody(situations: Situations) -> None
     ids = [situations.shop.place(now=at - HOUR * (number // 3)) for number in range(8)]
     everything, cursor, seen = matching(Wanted(), now=at), "", []
     for _ in range(4):
-        page = page_of(everything, after=cursor, size=2)
-        seen += [saga.pk for saga in page.sagas]
+        page = page_of(everything, NEWEST_FIRST, after=cursor, size=2)
+        seen += [saga.pk for saga in page.rows]
         cursor = page.next
 
     assert cursor == ""
@@ -91,13 +93,13 @@ def test_pages_follow_each_other_and_miss_nobody(situations: Situations) -> None
 @pytest.mark.parametrize("cursor", ["x", "2026-01-01~x", "2026-01-01T00:00:00~01900000-0000-7000-8000-000000000000"])
 def test_a_place_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises(BadCursor):
-        page_of(matching(Wanted(), now=datetime.now(UTC)), after=cursor)
+        page_of(matching(Wanted(), now=datetime.now(UTC)), NEWEST_FIRST, after=cursor)
 
 
 def test_counting_ends_where_nobody_needs_it_more_exactly(situations: Situations, monkeypatch) -> None:
     for _ in range(3):
         situations.running()
-    monkeypatch.setattr(paging, "COUNTED_TO", 2)
+    monkeypatch.setattr(counting, "COUNTED_TO", 2)
     everything = matching(Wanted(), now=datetime.now(UTC))
 
     assert str(count_of(everything)) == "2+"
@@ -152,9 +154,9 @@ def test_no_filter_and_no_count_reads_the_whole_table() -> None:
 
 
 def _counted(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
-    return sagas.order_by()[: paging.COUNTED_TO + 1]
+    return sagas.order_by()[: counting.COUNTED_TO + 1]
 
 
 def _behind(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
     last = sagas[15_000]
-    return sagas.filter(paging._behind(paging._cursor(last)))[:51]
+    return sagas.filter(NEWEST_FIRST.behind(NEWEST_FIRST.cursor_of(last)))[:51]

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.insight.bottleneck import Seen, bottleneck
 from orchestration.insight.breakers import BreakerNow
-from orchestration.insight.paging import Count
+from orchestration.insight.counting import Count
 from orchestration.insight.queues import QueueNow
 from orchestration.insight.reading import Unavailable
 from orchestration.insight.stats import Durations, Stats, StepStats
