@@ -63,7 +63,7 @@ class Batch(models.Model):
 
     class Meta:
         verbose_name_plural = "batches"
-        ordering = ("-asked_at",)
+        ordering = ("-asked_at", "-id")
         permissions = (("approve_batch", "Can approve a batch that moves money"), ("stop_batch", "Can stop a batch"))
         constraints = (
             models.CheckConstraint(condition=Q(state__in=BatchState.values), name="batch_state_is_known"),
@@ -84,6 +84,7 @@ class Batch(models.Model):
             models.CheckConstraint(condition=Q(per_second__gt=0), name="batch_has_a_rate"),
         )
         indexes = (
+            models.Index(fields=("-asked_at", "-id"), name="batch_newest_first"),
             models.Index(fields=("next_at",), name="batch_under_way", condition=Q(state__in=("approved", "running"))),
         )
 

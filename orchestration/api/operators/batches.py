@@ -13,18 +13,20 @@ from orchestration import shown
 from orchestration.api.bodies import UNREADABLE
 from orchestration.api.operators import bodies, filters, representations
 from orchestration.api.operators.bodies import BatchAsked, Stopping
-from orchestration.api.operators.sagas import TAGS
+from orchestration.api.operators.pages import Paged, page
+from orchestration.api.operators.sagas import INVALID, TAGS
 from orchestration.api.operators.staff import ANY_ACTION, VIEW_SAGAS, StaffView, actor_of, refuse_unless_allowed
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.api.schema import CHALLENGE, problems
 from orchestration.insight.filtering import Wanted
+from orchestration.insight.paging import ByMoment
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
 from orchestration.operations.pacing import Pace
 from orchestration.operations.permissions import APPROVE_BATCH, STOP_BATCH, may_approve
 from orchestration.operations.values import Action
 
-LISTED = 50
+NEWEST_FIRST = ByMoment("asked_at")
 CHANGED: dict[Any, Any] = {
     200: representations.BatchShown,
     **problems(
@@ -59,13 +61,16 @@ class Batches(StaffView):
     @extend_schema(
         operation_id="list_saga_batches",
         tags=TAGS,
-        summary="The newest fifty batches",
-        parameters=[CHALLENGE],
-        responses={200: representations.BatchPage, **problems(HTTPStatus.FORBIDDEN)},
+        summary="Batches, the newest first",
+        parameters=[Paged, CHALLENGE],
+        responses={
+            200: representations.BatchPage,
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID),
+        },
     )
     def get(self, request: Request) -> Response:
-        found = Batch.objects.using(ALIAS).order_by("-asked_at")[:LISTED]
-        return Response({"results": [shown.batch(batch) for batch in found]})
+        query = filters.asked(request, Paged)
+        return Response(page(request, query, Batch.objects.using(ALIAS).all(), NEWEST_FIRST, shown.batch))
 
     @extend_schema(
         operation_id="ask_for_saga_batch",

@@ -9,6 +9,7 @@ from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from orchestration.api.operators.pages import Paged
 from orchestration.api.problems import Problem, field_errors
 from orchestration.insight.filtering import Wanted
 from orchestration.insight.searching import Search, search
@@ -17,11 +18,10 @@ from orchestration.insight.status import WORDS_FOR_STATUSES, statuses_meant
 LONGEST = 200  # characters of anything that is looked for
 MOST_TRIES = 100_000
 LONGEST_STUCK_S = 100_000_000
-PAGE, LARGEST_PAGE = 50, 200
 
 
 class InvalidFilter(Problem):
-    """The query does not say which sagas are wanted."""
+    """The query does not say what is wanted."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "invalid_filter"
@@ -61,14 +61,11 @@ class Filters(serializers.Serializer[Any]):
     )
 
 
-class Listed(Filters):
+class Listed(Filters, Paged):
     """Filters, and which page."""
 
-    cursor = serializers.CharField(max_length=LONGEST, required=False, help_text="From `next` of another page.")
-    limit = serializers.IntegerField(min_value=1, max_value=LARGEST_PAGE, default=PAGE)
 
-
-def asked(request: Request, serializer: type[Filters] = Filters) -> dict[str, Any]:
+def asked(request: Request, serializer: type[serializers.Serializer[Any]] = Filters) -> dict[str, Any]:
     """Read the query.
 
     :raises InvalidFilter: naming the parameters at fault.

@@ -39,9 +39,14 @@ class SagaRow(SagaListed):
     last_error = serializers.CharField(allow_null=True)
 
 
-class SagaPage(serializers.Serializer[Any]):
-    results = SagaRow(many=True)
+class Page(serializers.Serializer[Any]):
+    """A part of a list."""
+
     next = serializers.CharField(allow_null=True, help_text="The address of the next page.")
+
+
+class SagaPage(Page):
+    results = SagaRow(many=True)
     unread = serializers.ListField(
         child=serializers.CharField(), help_text="Services that could not be asked about `search`."
     )
@@ -128,7 +133,7 @@ class LogEntryShown(serializers.Serializer[Any]):
     batch_id = serializers.UUIDField(allow_null=True)
 
 
-class LogPage(serializers.Serializer[Any]):
+class LogPage(Page):
     results = LogEntryShown(many=True)
 
 
@@ -237,7 +242,7 @@ class BatchShown(serializers.Serializer[Any]):
     failures = FailureShown(many=True, help_text="The first hundred.")
 
 
-class BatchPage(serializers.Serializer[Any]):
+class BatchPage(Page):
     results = BatchShown(many=True)
 
 

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -12,19 +11,18 @@ from rest_framework.response import Response
 from orchestration import shown
 from orchestration.api.operators import filters, representations
 from orchestration.api.operators.filters import Filters, Listed
+from orchestration.api.operators.pages import Paged, page
 from orchestration.api.operators.staff import StaffView
-from orchestration.api.pagination import InvalidCursor
 from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems, response_header
 from orchestration.case import Case, case_of
 from orchestration.finding import NEWEST_FIRST
 from orchestration.insight.counting import count_of
 from orchestration.insight.filtering import matching
-from orchestration.insight.paging import BadCursor, page_of
+from orchestration.insight.paging import ByNumber
 from orchestration.insight.why import why
 from orchestration.models import ALIAS, OperatorLogEntry
 
-MOST_LOG_ENTRIES = 200
 INVALID = "invalid_filter (`errors` name the parameters), invalid_cursor"
 TAGS = ["staff"]
 
@@ -54,17 +52,7 @@ class Sagas(StaffView):
         query = filters.asked(request, Listed)
         found = filters.looked_up(query)
         sagas = matching(filters.wanted(query), now=datetime.now(UTC)).filter(found.condition)
-        try:
-            page = page_of(sagas, NEWEST_FIRST, after=query.get("cursor", ""), size=query["limit"])
-        except BadCursor as error:
-            raise InvalidCursor from error
-        return Response(
-            {
-                "results": [shown.saga(saga) for saga in page.rows],
-                "next": _next(request, page.next),
-                "unread": list(found.unread),
-            }
-        )
+        return Response({**page(request, query, sagas, NEWEST_FIRST, shown.saga), "unread": list(found.unread)})
 
 
 class Count(StaffView):
@@ -128,14 +116,17 @@ class OperatorLog(StaffView):
     @extend_schema(
         operation_id="list_operator_log",
         tags=TAGS,
-        summary="What operators did to it and why, the newest first; two hundred at the most",
+        summary="What operators did to it and why, the newest first",
         description="It outlasts the saga: that of a purged one is still there, and of none is empty.",
-        parameters=[CHALLENGE],
-        responses={200: representations.LogPage, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+        parameters=[Paged, CHALLENGE],
+        responses={
+            200: representations.LogPage,
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, bad_request=INVALID),
+        },
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
-        entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=saga_id)[:MOST_LOG_ENTRIES]
-        return Response({"results": [shown.log_entry(entry) for entry in entries]})
+        entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=saga_id)
+        return Response(page(request, filters.asked(request, Paged), entries, ByNumber(), shown.log_entry))
 
 
 def case_or_404(saga_id: UUID) -> Case:
@@ -144,12 +135,3 @@ def case_or_404(saga_id: UUID) -> Case:
     if case is None:
         raise NoSuchSaga
     return case
-
-
-def _next(request: Request, cursor: str) -> str | None:
-    if not cursor:
-        return None
-    query = request.query_params.copy()
-    query["cursor"] = cursor
-    address: Any = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-    return str(address)
