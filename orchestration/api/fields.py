@@ -47,6 +47,17 @@ class Number(serializers.FloatField):
         return super().to_internal_value(data)
 
 
+class TrueOrFalse(serializers.BooleanField):
+    """A JSON true or false; REST framework's own would also take "yes", "on" and 1."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class Id(serializers.UUIDField):
     """A UUID as a JSON string; REST framework's own would also take a number."""
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from orchestration.api.bodies import read_json
-from orchestration.api.fields import Id, Number, Strict, Text, WholeNumber
+from orchestration.api.fields import Id, Number, Strict, Text, TrueOrFalse, WholeNumber
 from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
 from orchestration.api.problems import FieldError, ValidationFailed
 from orchestration.insight.status import WORDS_FOR_STATUSES
@@ -47,7 +47,7 @@ class Word(Strict):
     """Why; and whether it is only looked at."""
 
     reason = Words(help_text="For the record.")
-    dry_run = serializers.BooleanField(default=False, help_text="Say what would happen, and change nothing.")
+    dry_run = TrueOrFalse(default=False, help_text="Say what would happen, and change nothing.")
 
 
 class Asked(Word):
@@ -112,7 +112,7 @@ class Which(Strict):
     step = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)
-    failing = serializers.BooleanField(required=False)
+    failing = TrueOrFalse(required=False)
     attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
     stuck_longer_than = WholeNumber(min_value=1, max_value=LONGEST_STUCK_S, required=False, help_text="Seconds.")
     created_from = serializers.DateTimeField(required=False)

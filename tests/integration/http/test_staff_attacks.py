@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.models import OperatorLogEntry
+from orchestration.models import Batch, OperatorLogEntry
 from orchestration.operations.values import LONGEST_WORDS
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper, pointers
@@ -27,6 +27,23 @@ def test_a_fact_by_an_illegible_name_is_refused_and_nothing_is_written(name: str
     answer = boss.post(f"/sagas/{parked}/actions", data=body, content_type="application/json")
     assert answer.status_code == 422
     assert not OperatorLogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("said", ["yes", "on", "true", "false", "", 1, 0, 1.0, None, [], {}])
+def test_only_true_and_false_are_true_and_false(said: object, parked: UUID, boss: Shopper) -> None:
+    action = {"action": "resume", "reason": "x"}
+    code = "null" if said is None else "invalid"
+    for path, body, named in (
+        (f"/sagas/{parked}/actions", {**action, "dry_run": said}, "/dry_run"),
+        ("/saga-batches", {**action, "sagas": {"status": ["parked"]}, "dry_run": said}, "/dry_run"),
+        ("/saga-batches", {**action, "sagas": {"failing": said}}, "/sagas/failing"),
+        ("/breakers/any/open", {"reason": "x", "seconds": 60, "dry_run": said}, "/dry_run"),
+        ("/breakers/any/close", {"reason": "x", "dry_run": said}, "/dry_run"),
+    ):
+        answer = boss.post(path, data=body, content_type="application/json")
+        assert (answer.status_code, pointers(answer)) == (422, [(named, code)])
+    assert not OperatorLogEntry.objects.exists()
+    assert not Batch.objects.exists()
 
 
 @pytest.mark.parametrize("field", ["reason", "evidence"])
