@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration import wording
 from orchestration.finding import newest_sagas
-from orchestration.insight.status import Status, has_status, is_at
+from orchestration.insight.status import Status, has_one_of, is_at
 from orchestration.models import UNFINISHED, SagaInstance
 
 STUCK_AFTER = timedelta(minutes=5)
@@ -67,7 +67,7 @@ def condition(wanted: Wanted, *, now: datetime) -> Q:
     """Match the sagas that are wanted. Every part is answered by an index."""
     found = Q()
     if wanted.statuses:
-        found &= _any(has_status(status) for status in sorted(wanted.statuses))
+        found &= has_one_of(wanted.statuses)
     if wanted.steps:
         found &= UNFINISHED & _any(is_at(step) for step in sorted(wanted.steps))
     if wanted.errors:

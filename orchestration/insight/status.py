@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q
 
@@ -34,6 +36,7 @@ class Status(StrEnum):
 
 
 ENDS = frozenset({Status.COMPLETED, Status.COMPENSATED})
+_BEFORE_THE_END = frozenset(Status) - ENDS
 STILL_TO_END = "unfinished"
 """Stands for every status but these two, where somebody says which are wanted."""
 WORDS_FOR_STATUSES = (STILL_TO_END, *(status.value for status in Status))
@@ -78,7 +81,14 @@ def status_of(instance: SagaInstance) -> Status:
 def statuses_meant(words: Collection[str]) -> frozenset[Status]:
     """The statuses that `WORDS_FOR_STATUSES` stand for."""
     named = frozenset(Status(word) for word in words if word != STILL_TO_END)
-    return named | (frozenset(Status) - ENDS) if STILL_TO_END in words else named
+    return named | _BEFORE_THE_END if STILL_TO_END in words else named
+
+
+def has_one_of(statuses: frozenset[Status]) -> Q:
+    """Match sagas whose status is among these, at least one."""
+    if statuses == _BEFORE_THE_END:
+        return UNFINISHED
+    return reduce(or_, (has_status(status) for status in sorted(statuses)))
 
 
 def has_status(status: Status) -> Q:

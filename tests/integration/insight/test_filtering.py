@@ -12,11 +12,12 @@ from orchestration.insight import counting
 from orchestration.insight.counting import count_of, estimate_of, preset_counts, presets
 from orchestration.insight.filtering import Wanted, matching
 from orchestration.insight.paging import BadCursor, page_of
-from orchestration.insight.status import Status
+from orchestration.insight.status import Status, statuses_meant
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.sagas import definitions
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.insight.generated import generate_sagas
+from tests.support.plans import by_indexes
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])
 
@@ -151,6 +152,15 @@ def test_no_filter_and_no_count_reads_the_whole_table() -> None:
         "compensating": "200",
         "today": str(preset_counts(now=now)["today"]),
     }
+
+
+def test_the_unfinished_are_read_from_their_index_and_looked_at_no_further() -> None:
+    generate_sagas(20_000)
+    sagas = matching(Wanted(statuses=statuses_meant(["unfinished"])), now=datetime.now(UTC))
+    assert sagas.count() == 600
+    with by_indexes(ALIAS):
+        plans = [sagas[:51].explain(), _counted(sagas).explain()]
+    assert all("saga_unfinished" in plan and "Filter" not in plan for plan in plans), plans
 
 
 def _counted(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
