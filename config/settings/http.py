@@ -44,7 +44,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"SagaStatus": "orchestration.api.operators.representations.STATUSES"},
+    "ENUM_NAME_OVERRIDES": {
+        "SagaStatus": "orchestration.api.operators.representations.STATUSES",
+        "SagaStatusAsked": "orchestration.insight.status.WORDS_FOR_STATUSES",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -96,6 +96,13 @@ def test_document_has_every_operation(document: dict[str, Any]) -> None:
     assert {operation["operationId"] for operation in operations(document)} == OPERATIONS | FOR_STAFF
 
 
+def test_what_a_status_is_and_what_may_be_asked_for_have_names_of_their_own(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert set(schemas["SagaStatusAsked"]["enum"]) - set(schemas["SagaStatus"]["enum"]) == {"unfinished"}
+    asked = schemas["Which"]["properties"]["status"]["items"]
+    assert asked == {"$ref": "#/components/schemas/SagaStatusAsked"}
+
+
 def test_every_error_is_described_as_a_problem(document: dict[str, Any]) -> None:
     for operation in operations(document):
         errors = {status: found for status, found in operation["responses"].items() if status >= "400"}
