@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from inventory.models import Ledger, Movement, Reservation, Stock
-from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly
+from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly
 
 
 @admin.register(Stock)
@@ -13,16 +13,16 @@ class StockAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class ReservationAdmin(LongTable):
     list_display = ("stock_id", "quantity", "saga_id", "order_id", "reserved_at", "released_at")
-    search_fields = ("=saga_id", "=order_id")
+    search_fields = ("saga_id",)
 
 
 @admin.register(Movement)
-class MovementAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class MovementAdmin(LongTable):
     list_display = ("stock_id", "kind", "quantity", "saga_id", "moved_at")
     list_filter = ("kind",)
-    search_fields = ("=stock__sku", "=saga_id")
+    search_fields = ("stock", "saga_id")
 
 
 admin.site.register(Ledger, LedgerAdmin)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly, TabularInline
+from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly, TabularInline
 from orders.models import Ledger, Order, OrderLine, Product
 
 
@@ -19,10 +19,10 @@ class OrderLineInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class OrderAdmin(LongTable):
     list_display = ("id", "customer_id", "status", "total_minor", "currency", "placed_at")
-    list_filter = ("status", "currency")
-    search_fields = ("=id", "=saga_id", "=customer_id", "=idempotency_key")
+    list_filter = ("status",)
+    search_fields = ("id", "saga_id", "customer_id")
     inlines = (OrderLineInline,)
 
 

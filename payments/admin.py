@@ -2,16 +2,15 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly
+from orchestration.participant.admin import LedgerAdmin, LongTable
 from payments.models import Ledger, Payment
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class PaymentAdmin(LongTable):
     list_display = ("order_id", "status", "amount_minor", "currency", "created_at", "changed_at")
-    list_filter = ("status", "currency")
-    search_fields = ("=order_id", "=saga_id", "authorisation_id", "capture_id", "refund_id")
-    ordering = ("-id",)
+    list_filter = ("status",)
+    search_fields = ("saga_id", "authorisation_id", "capture_id", "refund_id")
 
 
 admin.site.register(Ledger, LedgerAdmin)

@@ -2,16 +2,15 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, ModelAdmin, ReadOnly
+from orchestration.participant.admin import LedgerAdmin, LongTable
 from shipping.models import Ledger, Shipment
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class ShipmentAdmin(LongTable):
     list_display = ("order_id", "status", "tracking_number", "created_at", "changed_at")
     list_filter = ("status",)
-    search_fields = ("=order_id", "=saga_id", "tracking_number")
-    ordering = ("-id",)
+    search_fields = ("saga_id", "tracking_number")
 
 
 admin.site.register(Ledger, LedgerAdmin)

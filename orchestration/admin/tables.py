@@ -1,23 +1,30 @@
 """What operators did and what audits ran, as tables to look at only."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
 from orchestration.models import AuditFinding, AuditRun, OperatorLogEntry
-from orchestration.participant.admin import ModelAdmin, ReadOnly
+from orchestration.operations.observations import Observed
+from orchestration.participant.admin import LongTable, ModelAdmin, ReadOnly, WordFilter
+
+
+class _Observed(WordFilter):
+    title = parameter_name = "observed"
+
+    def words(self, model: type[Model]) -> Iterable[str]:
+        return [each.value for each in Observed]
 
 
 @admin.register(OperatorLogEntry)
-class OperatorLogAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class OperatorLogAdmin(LongTable):
     list_display = ("at", "by", "via", "action", "step", "saga_id", "code", "observed", "reason")
-    list_filter = ("action", "code", "via", "observed")
-    search_fields = ("=saga_id", "=by")
-    ordering = ("-id",)
-    show_facets = admin.ShowFacets.NEVER
-    show_full_result_count = False
+    list_filter = ("action", "code", "via", _Observed)
+    search_fields = ("saga_id",)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         return _page_of("operations:entry", object_id)

@@ -1,9 +1,20 @@
 """The admin's look, Unfold's where that is installed and Django's own elsewhere, and what services show alike in it."""
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.contrib.admin import ShowFacets, SimpleListFilter
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from orchestration.contracts.command import Action
+from orchestration.participant.participant import participant_of
 
 IS_UNFOLD = apps.is_installed("unfold")
 
@@ -12,7 +23,10 @@ if IS_UNFOLD and not TYPE_CHECKING:
 else:
     from django.contrib.admin import ModelAdmin, TabularInline
 
-__all__ = ("IS_UNFOLD", "LedgerAdmin", "ModelAdmin", "ReadOnly", "TabularInline")
+__all__ = ("IS_UNFOLD", "LedgerAdmin", "LongTable", "ModelAdmin", "ReadOnly", "TabularInline", "WordFilter")
+
+LISTED = 10_000
+"""So many rows at most have a place in a list: what is further back is found by filter and search."""
 
 
 class ReadOnly:
@@ -28,12 +42,73 @@ class ReadOnly:
         return False
 
 
-class LedgerAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+class _OfTheNewest(Paginator):  # type: ignore[type-arg]
+    """Pages of the first `LISTED` rows; how many more there are is not counted."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:LISTED].count())
+
+
+class LongTable(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    """A table that grows with every order, to look at only: nothing reads all of it to show a page.
+
+    `search_fields` are names of indexed fields, searched to the letter; what `list_filter` names has choices.
+    """
+
+    paginator = _OfTheNewest
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    ordering = ("-id",)
+    sortable_by = ()  # no other order has an index
+    search_help_text = f"To the letter. Lists end after {LISTED:,} rows."
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Django would cast every field to text, which no index has."""
+        if not search_term:
+            return queryset, False
+        meant = [
+            Q(**{name: value}) for name in self.search_fields if (value := self._read(name, search_term)) is not None
+        ]
+        return queryset.filter(reduce(or_, meant, Q(pk__in=[]))), False
+
+    def _read(self, name: str, text: str) -> Any:
+        """The text as the field would have it; None when it can be none of its values."""
+        try:
+            return self.model._meta.get_field(name).to_python(text.strip())  # type: ignore[union-attr]
+        except ValidationError:
+            return None
+
+
+class WordFilter(SimpleListFilter):
+    """By the words that a field may have, which the code knows and the table is not asked for. Name `parameter_name`
+    after the field, and give `words`."""
+
+    def words(self, model: type[Model]) -> Iterable[str]:
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(word, word) for word in self.words(model_admin.model)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+
+
+class _Step(WordFilter):
+    title = parameter_name = "step"
+
+    def words(self, model: type[Model]) -> Iterable[str]:
+        commands = participant_of(model._meta.app_label).commands
+        return sorted(command.step for command in commands if isinstance(command, Action))
+
+
+class LedgerAdmin(LongTable):
     """A service's ledger, alike in all of them."""
 
     list_display = ("saga_id", "step", "status", "token", "created_at", "changed_at")
-    list_filter = ("step", "status")
-    search_fields = ("=saga_id",)
-    ordering = ("-id",)
+    list_filter = (_Step, "status")
+    search_fields = ("saga_id",)
     exclude = ("request",)
     """It holds secrets, sealed: a saga's page shows the rest of it."""
