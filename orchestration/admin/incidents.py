@@ -22,4 +22,4 @@ def incidents(request: HttpRequest) -> HttpResponse:
 def line_of(incident: Incident) -> dict[str, Any]:
     """What a line shows of it, and the parameters that ask for its sagas."""
     stake = [wording.money(amount, currency) for currency, amount in sorted(incident.at_stake_minor.items())]
-    return {"incident": incident, "query": parameters_of(incident.wanted), "at_stake": ", ".join(stake)}
+    return {"incident": incident, "query": parameters_of(incident.wanted), "at_stake": stake}

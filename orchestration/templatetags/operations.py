@@ -1,17 +1,21 @@
-"""How operators' pages write statuses, moments and spans."""
+"""How operators' pages write statuses, names, moments and spans."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.apps import apps
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from orchestration import wording
 
 register = template.Library()
+
+_BETWEEN_WORDS = re.compile(r"(?<=_)|(?<=[a-z])(?=[A-Z])")
+_BREAK = mark_safe("<wbr>")
 
 
 @register.simple_tag
@@ -32,6 +36,12 @@ def tiles() -> list[tuple[str, Any]]:
 def chip(word: str) -> SafeString:
     """A status as its word on its colour."""
     return format_html('<span class="ops-chip ops-is-{}">{}</span>', word, str(word).replace("_", " "))
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """A name such as authorise_payment or GatewayTimeout, that a narrow column breaks between its words."""
+    return format_html_join(_BREAK, "{}", ((word,) for word in _BETWEEN_WORDS.split(str(name))))
 
 
 @register.filter

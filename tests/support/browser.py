@@ -5,11 +5,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+WIDE, HIGH = 1280, 800
+"""The smallest screen, in pixels, that operators' pages are made for."""
 HIGHEST = 1100
 """So many pixels of a page are in a picture, or it would be too large for a document."""
 SHOTS = os.environ.get("SCREENSHOTS", "")
@@ -29,6 +33,16 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+def log_in(page: Page, live_server: Any, name: str = "ada") -> None:
+    """As somebody who may do everything; the dashboard is what they see."""
+    User.objects.create_superuser(name, password="correct horse")
+    page.goto(f"{live_server.url}/admin/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{live_server.url}/admin/")
 
 
 def shoot(page: Page, name: str) -> None:

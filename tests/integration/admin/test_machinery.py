@@ -1,6 +1,5 @@
 """Breakers, dead letters, findings and the dashboard's tiles: who may act, why a reason is needed, and what is down."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from orchestration.participant.breaker_record import Keys, connect
 from orchestration.participant.breakers import in_use
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
+from tests.support import markup
 from tests.support.broker import channel, dead_letters, talking_to
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
@@ -59,7 +59,7 @@ def finding() -> AuditFinding:
 
 def said(client: Client, url: str) -> str:
     """What a page says, without markup."""
-    return " ".join(re.sub(r"<[^>]*>", " ", client.get(url).content.decode()).split())
+    return markup.said(client.get(url).content.decode())
 
 
 def messages_of(answer: Any) -> list[str]:

@@ -16,6 +16,7 @@ from orchestration.insight.status import Status, status_of, step_of
 from orchestration.models import ALIAS, SagaInstance
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import STEPS, Situations
+from tests.support.markup import said
 from tests.support.plans import by_indexes
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])  # the list reads no service's database: it could not here
@@ -27,20 +28,18 @@ def row_of(operator: Operator, saga_id: UUID) -> str:
     """The text of a saga's line in the list, without markup."""
     page = operator.client.get(SAGAS).content.decode()
     (row,) = (row for row in re.findall(r"<tr\b.*?</tr>", page, re.DOTALL) if str(saga_id) in row)
-    return " ".join(re.sub(r"<[^>]*>", " ", row).split())
+    return said(row)
 
 
 def test_a_failing_saga_shows_step_next_try_and_last_error(operator: Operator, situations: Situations) -> None:
     saga_id = situations.failing("authorise_payment", tries=3)
     row = row_of(operator, saga_id)
-    assert re.match(
-        rf"{saga_id} order \S+ retrying authorise_payment attempt 4, next (in \d+ s|now) GatewayTimeout ", row
-    )
+    assert re.match(rf"{saga_id} \S+ retrying authorise_payment attempt 4, next (in \d+ s|now) GatewayTimeout ", row)
 
 
 def test_a_parked_saga_says_so(operator: Operator, situations: Situations) -> None:
     saga_id = situations.parked_after_pivot()
-    assert re.match(rf"{saga_id} order \S+ parked capture_payment GatewayTimeout ", row_of(operator, saga_id))
+    assert re.match(rf"{saga_id} \S+ parked capture_payment GatewayTimeout ", row_of(operator, saga_id))
 
 
 def test_a_saga_without_a_failed_try_says_why_it_gave_up(operator: Operator, situations: Situations) -> None:

@@ -1,6 +1,5 @@
 """The page of one saga in the admin."""
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from orchestration.models import SagaInstance
 from orchestration.participant.ledger import Status
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Situations
+from tests.support.markup import said
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 committed = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -31,7 +31,7 @@ def table_of(response: Any, title: str) -> list[list[str]]:
     (table,) = re.findall(rf"<h2>{title}</h2>.*?</table>", page, re.DOTALL)
     body = table[table.index("<tbody>") :]
     return [
-        [" ".join(html.unescape(re.sub(r"<[^>]*>", " ", cell)).split()) for cell in re.findall(CELL, row, re.DOTALL)]
+        [said(cell) for cell in re.findall(CELL, row, re.DOTALL)]
         for row in re.findall(r"<tr>.*?</tr>", body, re.DOTALL)
     ]
 
@@ -200,7 +200,7 @@ def test_the_page_says_why_how_the_money_stands_and_what_happened(operator: Oper
     saga_id = situations.parked_after_pivot()
     situations.act(saga_id, *STEPS[:-1])
     response = operator.page(saga_id)
-    page = " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
+    page = said(response.content.decode())
     assert "a person is needed" in page
     assert "Nothing happens until a person acts." in page
     assert "Money 1.00 GBP authorised; out of pocket now: 0.00 GBP" in page

@@ -1,0 +1,94 @@
+"""Operators' pages on the smallest screen they are made for: nothing has to be sought at its side."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from orchestration import dispatch
+from orchestration.insight.filtering import Wanted
+from orchestration.models import AuditFinding, Batch, BatchMember, OperatorLogEntry, SagaInstance
+from orchestration.operations.bulk import ask_for_batch
+from orchestration.operations.values import Action, Actor, Ask, Code, Via
+from tests.integration.admin.conftest import SAGAS
+from tests.integration.admin.situations import Post, Situations
+from tests.support.broker import dead_letters, publish_raw
+from tests.support.browser import log_in, shoot
+from tests.support.waiting import wait_for
+
+ADA = Actor("ada.lovelace@example.org", 1, Via.ADMIN)
+WHY = "The gateway was down from ten to eleven, and the acquirer has confirmed that nothing was taken meanwhile."
+TOO_WIDE = """() => [...document.querySelectorAll(':has(.ops-page), .ops-page *')]
+    .filter(each => !each.matches('input, textarea, .visually-hidden'))
+    .filter(each => each.matches('html') || getComputedStyle(each).overflowX !== 'visible')
+    .filter(each => each.scrollWidth > each.clientWidth + 1)
+    .map(each => `${each.tagName} ${each.className}: ${each.scrollWidth} in ${each.clientWidth}`)"""
+"""What can be scrolled sideways, or has its end cut off."""
+
+
+@pytest.fixture
+def batch(unrefunded: list[UUID]) -> Batch:
+    """One that has ended: of two members not much came, and the third one broke."""
+    batch = ask_for_batch(Wanted(ids=frozenset(unrefunded)), Ask(Action.RETRY, ADA, WHY))
+    for member in batch.members.all()[:2]:
+        member.entry, member.state = entry(member.saga_id, batch=batch), BatchMember.State.DONE
+        member.save()
+    batch.members.filter(position=2).update(state=BatchMember.State.TAKEN_UP, detail="OperationalError: " + WHY)
+    Batch.objects.update(state="finished", next_at=None, ended_at=datetime.now(UTC))
+    return batch
+
+
+def entry(saga_id: UUID, **more) -> OperatorLogEntry:
+    """An operator's action that came to nothing."""
+    asked = {"action": "retry", "by": ADA.name, "via": ADA.via.value, "reason": WHY, "evidence": WHY}
+    became = {"observed": "parked_again", "observed_detail": WHY, "observed_at": datetime.now(UTC)}
+    return OperatorLogEntry.objects.create(
+        saga_id=saga_id, code=Code.TAKEN, before={}, after={}, **asked, **became, **more
+    )
+
+
+@pytest.fixture
+def trouble(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
+    """Everything that pages show more of when things go wrong."""
+    entry(parked)
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "send", Post().send)
+        Situations().failing("schedule_shipment", tries=12)
+    told = {"content_type": "application/json", "headers": {"id": str(parked), "task": "inventory.reserve_stok"}}
+    publish_raw("inventory", json.dumps([[], {"saga_id": str(parked), "step": "reserve_stock"}, {}]).encode(), **told)
+    wait_for(lambda: dead_letters() == 1)
+    seen = dict.fromkeys(("first_seen_at", "opened_at", "last_seen_at"), datetime.now(UTC))
+    AuditFinding.objects.create(fingerprint="x", invariant="Q2", message=WHY, saga_id=parked, **seen)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_the_smallest_screen(page, live_server, trouble, parked, batch, scheme):
+    page.emulate_media(color_scheme=scheme)
+    log_in(page, live_server)
+    compensated = SagaInstance.objects.filter(phase="compensated").latest("created_at")
+    paths = {
+        "dashboard": reverse("admin:index"),
+        "sagas": SAGAS,
+        "sifted": f"{SAGAS}?status=retrying&status=waiting",
+        "parked": f"{SAGAS}{parked}/change/",
+        "compensated": f"{SAGAS}{compensated.pk}/change/",
+        "resume": reverse("operations:act", args=[parked, "resume"]),
+        "incidents": reverse("operations:incidents"),
+        "batches": reverse("operations:batches"),
+        "batch": reverse("operations:batch", args=[batch.pk]),
+        "new-batch": reverse("operations:batch-new") + "?which=filter&status=parked&action=compensate",
+        "dead-letters": reverse("operations:dead-letters"),
+        "breakers": reverse("operations:breakers"),
+        "findings": reverse("operations:findings"),
+        "entry": reverse("operations:entry", args=[OperatorLogEntry.objects.latest("id").pk]),
+    }
+    too_wide = []
+    for name, path in paths.items():
+        page.goto(live_server.url + path)
+        expect(page.get_by_text("…", exact=True)).to_have_count(0)
+        shoot(page, f"{name}-{scheme}")
+        too_wide += [f"{name}: {each}" for each in page.evaluate(TOO_WIDE)]
+    assert "\n".join(too_wide) == ""
