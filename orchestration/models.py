@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.auditing.models import AuditFinding, AuditRun
+from orchestration.operations.machinery_log import MachineryLogEntry
 from orchestration.operations.models import Batch, BatchMember, OperatorLogEntry
 from orchestration.operations.values import Action
 from orchestration.purging.models import PurgedSaga
@@ -16,6 +17,7 @@ __all__ = (
     "AuditRun",
     "Batch",
     "BatchMember",
+    "MachineryLogEntry",
     "Marker",
     "OperatorLogEntry",
     "PurgedSaga",

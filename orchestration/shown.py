@@ -8,7 +8,7 @@ from orchestration.case import Case
 from orchestration.insight.breakers import BreakerNow
 from orchestration.insight.facts import Why
 from orchestration.insight.status import status_of
-from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.models import Batch, BatchMember, MachineryLogEntry, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operations.bulk import BatchPreview, failures_of, tally_of
 from orchestration.operations.values import Preview
 from orchestration.participant.ledger import LedgerRow
@@ -84,6 +84,25 @@ def breaker(found: BreakerNow) -> dict[str, Any]:
         "state": found.state,
         "failures": found.failures,
         "next_probe": _time(found.next_probe),
+    }
+
+
+def machinery_log_entry(entry: MachineryLogEntry) -> dict[str, Any]:
+    """What an operator did to a breaker or a dead letter; `outcome` is null while it has no end."""
+    return {
+        "id": entry.pk,
+        "action": entry.action,
+        "subject": entry.subject,
+        "wanted": entry.wanted,
+        "by": entry.by,
+        "via": entry.via,
+        "reason": entry.reason,
+        "before": entry.before,
+        "asked_at": _time(entry.asked_at),
+        "outcome": entry.outcome or None,
+        "detail": entry.detail,
+        "after": entry.after,
+        "ended_at": _time(entry.ended_at),
     }
 
 

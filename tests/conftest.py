@@ -12,7 +12,7 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from config import env
-from orchestration.models import OperatorLogEntry
+from orchestration.models import MachineryLogEntry, OperatorLogEntry
 from orchestration.participant.breakers import in_use
 from tests.support.broker import declare_queues, delete_queues, purge_queues
 from tests.support.processes import Worker
@@ -145,7 +145,7 @@ def _delete_rows(case: Any) -> None:
 
 def _delete(model: type[Model], alias: str) -> None:
     rows = model._default_manager.using(alias).all()
-    if model is not OperatorLogEntry:
+    if model not in (MachineryLogEntry, OperatorLogEntry):
         rows._raw_delete(alias)
     elif rows.exists():  # whoever must not delete its rows may still not truncate it, but a test owns the table
         with connections[alias].cursor() as cursor:

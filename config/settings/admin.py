@@ -41,6 +41,7 @@ UNFOLD = {
                     _page("Audit findings", "fact_check", "operations:findings", "orchestration.view_auditfinding"),
                     _model("Audit runs", "history", "orchestration", "auditrun"),
                     _model("Operator log", "receipt", "orchestration", "operatorlogentry"),
+                    _model("Machinery log", "construction", "orchestration", "machinerylogentry"),
                 ],
             },
             {

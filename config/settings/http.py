@@ -47,6 +47,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SagaStatus": "orchestration.api.operators.representations.STATUSES",
         "SagaStatusAsked": "orchestration.insight.status.WORDS_FOR_STATUSES",
+        "ActionEnum": "orchestration.api.operators.representations.ACTIONS",
+        "OutcomeEnum": "orchestration.api.operators.representations.OUTCOMES",
+        "MachineryAction": "orchestration.api.operators.representations.MACHINERY_ACTIONS",
+        "MachineryOutcome": "orchestration.api.operators.representations.MACHINERY_OUTCOMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

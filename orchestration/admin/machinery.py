@@ -8,16 +8,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
-from redis.exceptions import RedisError
 
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, page
 from orchestration.admin.words import Words, complaints
 from orchestration.insight import breakers as insight_breakers
 from orchestration.insight import dead_letters as insight_letters
-from orchestration.insight.breakers import NoSuchBreaker
-from orchestration.insight.dead_letters import DeadLetter, NoSuchLetter
+from orchestration.insight.dead_letters import DeadLetter
 from orchestration.insight.reading import Unavailable
+from orchestration.operations import breakers as operations_breakers
+from orchestration.operations import dead_letters as operations_letters
+from orchestration.operations.machinery import NotDone, NotKnown
 from orchestration.operations.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
+from orchestration.operations.values import Actor
 
 A_DAY_IN_MINUTES = 1_440
 
@@ -44,10 +46,10 @@ def breakers(request: HttpRequest) -> HttpResponse:
 def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
     """Have nobody call the other side for some minutes."""
 
-    def act(word: Word, by: str) -> str:
+    def act(word: Word, actor: Actor) -> str:
         minutes = word.cleaned_data["minutes"]
         until = datetime.now(UTC) + timedelta(minutes=minutes) if minutes else None
-        insight_breakers.open_breaker(name, until=until, by=by, reason=word.cleaned_data["reason"])
+        operations_breakers.open_breaker(name, until=until, actor=actor, reason=word.cleaned_data["reason"])
         return f"{name} is open."
 
     return _done(request, "operations:breakers", act)
@@ -58,8 +60,8 @@ def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
 def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
     """Have everybody call the other side again."""
 
-    def act(word: Word, by: str) -> str:
-        insight_breakers.close_breaker(name, by=by, reason=word.cleaned_data["reason"])
+    def act(word: Word, actor: Actor) -> str:
+        operations_breakers.close_breaker(name, actor=actor, reason=word.cleaned_data["reason"])
         return f"{name} is closed."
 
     return _done(request, "operations:breakers", act)
@@ -77,42 +79,36 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
 @for_operators(HANDLE_DEAD_LETTERS)
 def send_again(request: HttpRequest, letter_id: str) -> HttpResponse:
     """Put one back into the queue where it died."""
-    return _with_letter(request, letter_id, insight_letters.send_again, "is sent again to")
+    return _with_letter(request, letter_id, operations_letters.send_again, "is sent again to")
 
 
 @require_POST
 @for_operators(HANDLE_DEAD_LETTERS)
 def discard(request: HttpRequest, letter_id: str) -> HttpResponse:
     """Throw one away."""
-    return _with_letter(request, letter_id, insight_letters.discard, "is discarded; it had died in")
+    return _with_letter(request, letter_id, operations_letters.discard, "is discarded; it had died in")
 
 
-def _with_letter(
-    request: HttpRequest, letter_id: str, do: Callable[..., DeadLetter | Unavailable], came_of_it: str
-) -> HttpResponse:
-    def act(word: Word, by: str) -> str:
-        letter = do(letter_id, by=by, reason=word.cleaned_data["reason"])
-        if isinstance(letter, Unavailable):
-            raise NotDone(letter.why)
+def _with_letter(request: HttpRequest, letter_id: str, do: Callable[..., DeadLetter], came_of_it: str) -> HttpResponse:
+    def act(word: Word, actor: Actor) -> str:
+        letter = do(letter_id, actor=actor, reason=word.cleaned_data["reason"])
         return f"{letter.task or 'The message'} {came_of_it} {letter.queue or 'an unknown queue'}."
 
     return _done(request, "operations:dead-letters", act)
 
 
-class NotDone(Exception):
-    """Nothing was done; the message says why."""
-
-
-def _done(request: HttpRequest, route: str, act: Callable[[Word, str], str]) -> HttpResponse:
+def _done(request: HttpRequest, route: str, act: Callable[[Word, Actor], str]) -> HttpResponse:
     """Do it if a reason is given, say what came of it, and show the page again."""
     word = Word(request.POST)
     if not word.is_valid():
         messages.error(request, f"Nothing was done: {complaints(word)}")
         return HttpResponseRedirect(reverse(route))
     try:
-        messages.success(request, act(word, actor_of(request).name))
-    except (NotDone, NoSuchBreaker, NoSuchLetter, RedisError) as error:
+        messages.success(request, act(word, actor_of(request)))
+    except NotDone as error:
         messages.error(request, f"Nothing was done: {error}")
+    except NotKnown as error:
+        messages.error(request, str(error))
     return HttpResponseRedirect(reverse(route))
 
 

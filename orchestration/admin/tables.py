@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
-from orchestration.models import AuditFinding, AuditRun, OperatorLogEntry
+from orchestration.models import AuditFinding, AuditRun, MachineryLogEntry, OperatorLogEntry
 from orchestration.operations.observations import Observed
 from orchestration.participant.admin import LongTable, ModelAdmin, ReadOnly, WordFilter
 
@@ -28,6 +28,17 @@ class OperatorLogAdmin(LongTable):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         return _page_of("operations:entry", object_id)
+
+
+@admin.register(MachineryLogEntry)
+class MachineryLogAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("asked_at", "by", "via", "action", "subject", "outcome", "ended_at", "reason")
+    list_filter = ("action", "outcome", "via")
+    search_fields = ("subject", "=by")
+    ordering = ("-id",)
+    empty_value_display = "not known"
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
 
 
 @admin.register(AuditRun)

@@ -1,21 +1,14 @@
-"""The circuit breakers as operators see them, and opening or closing one by hand."""
+"""The circuit breakers as operators see them."""
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestration.insight.reading import Unavailable, read
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_record import Seen, State
-from orchestration.participant.breakers import in_use, in_use_by_service
+from orchestration.participant.breakers import in_use_by_service
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Command, participants
-
-logger = logging.getLogger(__name__)
-
-
-class NoSuchBreaker(LookupError):
-    """This process has no breaker of that name."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +42,6 @@ def look(service: str, breaker: Breaker, *, now: datetime) -> BreakerNow | Unava
     return read("Redis", lambda: _looked_at(service, breaker, now))
 
 
-def open_breaker(name: str, *, until: datetime | None, by: str, reason: str) -> None:
-    """Have nobody call the other side until then (None: for as long as it stays open by itself).
-
-    :raises NoSuchBreaker: when there is none of that name.
-    :raises redis.exceptions.RedisError: when Redis is away; nothing is opened then.
-    """
-    _named(name).force_open(until=until)
-    logger.warning("breaker %s is opened until %s by %s: %s", name, until or "it probes", by, reason)
-
-
-def close_breaker(name: str, *, by: str, reason: str) -> None:
-    """Have everybody call the other side again, and forget its failures. Processes notice within a second.
-
-    :raises NoSuchBreaker: when there is none of that name.
-    :raises redis.exceptions.RedisError: when Redis is away.
-    """
-    _named(name).close()
-    logger.warning("breaker %s is closed by %s: %s", name, by, reason)
-
-
 def _looked_at(service: str, breaker: Breaker, now: datetime) -> BreakerNow:
     seen = breaker.look_closely()
     return BreakerNow(breaker.name, service, seen.state(now), seen.failures, _next_probe(seen, now))
@@ -76,10 +49,3 @@ def _looked_at(service: str, breaker: Breaker, now: datetime) -> BreakerNow:
 
 def _next_probe(seen: Seen, now: datetime) -> datetime | None:
     return None if seen.state(now) == "closed" else seen.refused_until(now) or seen.open_until
-
-
-def _named(name: str) -> Breaker:
-    try:
-        return in_use()[name]
-    except KeyError:
-        raise NoSuchBreaker(f"no breaker is called {name!r}") from None

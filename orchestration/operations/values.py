@@ -41,6 +41,24 @@ NEEDS_EVIDENCE = frozenset({Action.RESOLVE, Action.SETTLE})
 NEEDS_STEP = NEEDS_EVIDENCE
 
 
+class MachineryAction(StrEnum):
+    """What an operator can do to a part of the machinery, beside sagas."""
+
+    OPEN_BREAKER = "open_breaker"
+    CLOSE_BREAKER = "close_breaker"
+    SEND_LETTER_AGAIN = "send_letter_again"
+    DISCARD_LETTER = "discard_letter"
+
+
+class MachineryOutcome(StrEnum):
+    """What came of it. Of an entry without an end nobody knows: whoever acted may have died before or after."""
+
+    DONE = "done"
+    NOTHING_CHANGED = "nothing_changed"
+    UNKNOWN = "unknown"
+    """Redis or the broker went away in the middle of it."""
+
+
 class Via(StrEnum):
     """Where an operator spoke."""
 
@@ -101,20 +119,34 @@ class Ask:
     evidence: str = ""
 
     def __post_init__(self) -> None:
-        if not says_something(self.actor.name):
-            raise NotAsked("nobody has said who they are")
-        if not says_something(self.reason):
-            raise NotAsked(f"{self.action} needs a reason")
+        _refuse_silence(self.action, self.actor, self.reason)
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
         if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
             raise NotAsked(f"{self.action} needs evidence")
-        if not all(map(can_be_stored, (self.actor.name, self.reason, self.step, self.evidence))):
-            raise NotAsked("some of it cannot be written down")
-        if max(len(self.reason), len(self.evidence)) > LONGEST_WORDS:
-            raise NotAsked(f"reason and evidence have {LONGEST_WORDS} characters at most")
+        _refuse_unwritable(self.actor.name, self.reason, self.step, self.evidence)
         if self.action is Action.RESOLVE and self.statement is None:
             raise NotAsked("resolve needs the outcome")
+
+
+@dataclass(frozen=True)
+class MachineryAsk:
+    """What an operator wants done to a part of the machinery: `subject` is a breaker's name, or a queue and a letter.
+
+    `wanted` is JSON-ready: what is asked for beside, such as until when.
+
+    :raises NotAsked: when nobody says who they are, or why.
+    """
+
+    action: MachineryAction
+    actor: Actor
+    reason: str
+    subject: str
+    wanted: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _refuse_silence(self.action, self.actor, self.reason)
+        _refuse_unwritable(self.actor.name, self.reason)
 
 
 @dataclass(frozen=True)
@@ -149,3 +181,17 @@ class Preview:
     version: int = 0
     facts_wanted: str = field(default="", kw_only=True)
     """For resolve and settle: what the service wants to be told."""
+
+
+def _refuse_silence(action: StrEnum, actor: Actor, reason: str) -> None:
+    if not says_something(actor.name):
+        raise NotAsked("nobody has said who they are")
+    if not says_something(reason):
+        raise NotAsked(f"{action} needs a reason")
+
+
+def _refuse_unwritable(*said: str) -> None:
+    if not all(map(can_be_stored, said)):
+        raise NotAsked("some of it cannot be written down")
+    if max(map(len, said)) > LONGEST_WORDS:
+        raise NotAsked(f"reason and evidence have {LONGEST_WORDS} characters at most")

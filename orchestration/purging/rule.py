@@ -23,13 +23,13 @@ FINAL = (Status.DONE, Status.REFUSED, Status.BARRED, Status.UNDONE)
 
 RULE = """\
 Purged are sagas that ended longer ago than the span, with their log; and then what services remember of their steps.
-Kept are: the operator log; sagas that an audit has an open finding about, and those that put something right; orders,
-payments, parcels and reservations; of every purged saga its id, so that audits know that there was one. A message of a
-purged saga that came again would find nobody who remembers the step, and do it again. So the span is 30 days at the
-least, twice as long as gateway and carrier remember a key, if that is longer; and ledger rows stay while there are dead
-letters, which somebody could send again, or messages in a queue that nobody consumes. A call outside whose outcome is
-unknown keeps its row for ever. A customer's idempotency key is free again when its saga is purged; the order that was
-placed under it stays the only one."""
+Kept are: the operator log and the machinery log; sagas that an audit has an open finding about, and those that put
+something right; orders, payments, parcels and reservations; of every purged saga its id, so that audits know that
+there was one. A message of a purged saga that came again would find nobody who remembers the step, and do it again.
+So the span is 30 days at the least, twice as long as gateway and carrier remember a key, if that is longer; and
+ledger rows stay while there are dead letters, which somebody could send again, or messages in a queue that nobody
+consumes. A call outside whose outcome is unknown keeps its row for ever. A customer's idempotency key is free again
+when its saga is purged; the order that was placed under it stays the only one."""
 
 
 class TooShort(ValueError):

@@ -3,17 +3,23 @@
 import json
 from uuid import UUID, uuid4
 
+import amqp
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
-from orchestration.insight.dead_letters import Heap, NoSuchLetter, dead_letters, discard, send_again
+from orchestration.insight.dead_letters import Heap, dead_letters
 from orchestration.insight.reading import Unavailable
+from orchestration.models import MachineryLogEntry
+from orchestration.operations.dead_letters import NoSuchLetter, discard, send_again
+from orchestration.operations.machinery import NotDone, NotKnown, NotRecorded
+from orchestration.operations.values import LONGEST_WORDS, Actor, Via
 from tests.support.broker import channel, publish_raw, talking_to, waiting_messages
 from tests.support.broker import dead_letters as count_of_dead_letters
 from tests.support.waiting import wait_for
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
-WORD = {"by": "ada", "reason": "the worker was mended"}
+WORD = {"actor": Actor("ada", None, Via.COMMAND), "reason": "the worker was mended"}
 
 
 def heap() -> Heap:
@@ -22,12 +28,17 @@ def heap() -> Heap:
     return found
 
 
-def killed(shop) -> UUID:
-    """A saga whose first message was turned away."""
-    saga_id = shop.place()
+def turn_away() -> None:
+    """Have the first message to inventory die."""
     with channel() as opened:
         message = opened.basic_get(settings.TOPOLOGY.name("inventory"))
         opened.basic_reject(message.delivery_tag, requeue=False)
+
+
+def killed(shop) -> UUID:
+    """A saga whose first message was turned away."""
+    saga_id = shop.place()
+    turn_away()
     wait_for(lambda: any(letter.saga_id == saga_id for letter in heap().letters))
     return saga_id
 
@@ -58,6 +69,9 @@ def test_a_letter_sent_again_is_where_it_was_before_it_died(shop, nobody):
     queue = settings.TOPOLOGY.name("inventory")
 
     assert send_again(letter.id, **WORD) == letter
+    entry = MachineryLogEntry.objects.get()
+    assert (entry.action, entry.outcome, entry.before["saga_id"]) == ("send_letter_again", "done", str(saga_id))
+    assert (entry.before["queue"], entry.after) == (queue, {"queue": queue})
     assert (count_of_dead_letters(), waiting_messages([queue])) == (0, 1)
     with channel() as opened:
         message = opened.basic_get(queue, no_ack=True)
@@ -78,17 +92,72 @@ def test_a_letter_that_is_discarded_is_gone_and_others_are_not(shop, nobody):
 
 def test_a_message_that_is_none_of_ours_is_shown_as_far_as_it_can_be(nobody):
     publish_raw("inventory", b"\x00 CANARY", headers={"id": str(uuid4())})
-    with channel() as opened:
-        message = opened.basic_get(settings.TOPOLOGY.name("inventory"))
-        opened.basic_reject(message.delivery_tag, requeue=False)
+    turn_away()
     [letter] = wait_for(lambda: heap().letters)
 
     assert (letter.task, letter.saga_id, letter.size) == ("", None, 8)
     assert "CANARY" not in repr(letter)
 
 
+def test_what_could_not_be_read_is_on_record_as_far_as_a_table_can_hold_it(nobody):
+    publish_raw("inventory", b'[[], {"step": "\\ud800", "saga_id": "\\u0000"}, {}]', headers={"task": "no\0such" * 500})
+    turn_away()
+    [letter] = wait_for(lambda: heap().letters)
+
+    discard(letter.id, **WORD)
+    entry = MachineryLogEntry.objects.get()
+    assert entry.before["task"].startswith("nosuch")
+    assert (len(entry.before["task"]), entry.before["step"], entry.outcome) == (LONGEST_WORDS, "", "done")
+
+
+def test_a_letter_that_cannot_go_back_stays_and_that_is_on_record(nobody):
+    with channel() as opened:
+        letter = opened.prepare_message(b"{}", headers={"x-death": [{"queue": "no-such-queue"}]})
+        opened.basic_publish(letter, routing_key=settings.TOPOLOGY.dead_letter_queue.name)
+    [letter] = wait_for(lambda: heap().letters)
+
+    with pytest.raises(NoSuchLetter, match="no queue no-such-queue any more"):
+        send_again(letter.id, **WORD)
+    assert heap().letters == (letter,)
+    assert MachineryLogEntry.objects.get().outcome == "nothing_changed"
+
+
+@pytest.mark.parametrize("act", [discard, send_again])
+def test_nothing_is_said_to_be_done_before_the_broker_has_heard_it(act, shop, nobody, monkeypatch, caplog):
+    killed(shop)
+    [letter] = heap().letters
+
+    def cut(*_: object) -> None:
+        raise ConnectionResetError("reset by peer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(amqp.Channel, "close", cut)
+        with pytest.raises(NotKnown, match="reset by peer"):
+            act(letter.id, **WORD)
+    entry = MachineryLogEntry.objects.get()
+    assert (entry.outcome, entry.detail, entry.after) == ("unknown", "reset by peer", None)
+    assert "is done" not in caplog.text
+
+
+@pytest.mark.parametrize("act", [discard, send_again])
+def test_a_letter_stays_where_it_is_when_it_cannot_be_written_down_who_acts(act, shop, nobody, monkeypatch):
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("refused")
+
+    killed(shop)
+    [letter] = heap().letters
+    with monkeypatch.context() as patched:
+        patched.setattr(MachineryLogEntry, "save", away)
+        with pytest.raises(NotRecorded):
+            act(letter.id, **WORD)
+    assert heap().letters == (letter,)
+    assert waiting_messages([settings.TOPOLOGY.name("inventory")]) == 0
+
+
 def test_a_broker_that_is_away_is_named(nobody):
     with talking_to(NOWHERE):
-        for asked in (dead_letters(), discard("x", **WORD)):
-            assert isinstance(asked, Unavailable)
-            assert asked.why.startswith("RabbitMQ does not answer: ")
+        asked = dead_letters()
+        assert isinstance(asked, Unavailable)
+        assert asked.why.startswith("RabbitMQ does not answer: ")
+        with pytest.raises(NotDone, match="RabbitMQ does not answer"):
+            discard("x", **WORD)

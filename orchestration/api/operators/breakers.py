@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,16 +17,20 @@ from orchestration.api.operators.sagas import TAGS
 from orchestration.api.operators.staff import StaffView, actor_of
 from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems
-from orchestration.insight.breakers import BreakerNow, NoSuchBreaker, breakers, close_breaker, open_breaker
+from orchestration.insight.breakers import BreakerNow, breakers
 from orchestration.insight.reading import Unavailable
+from orchestration.operations import machinery
+from orchestration.operations.breakers import NoSuchBreaker, close_breaker, open_breaker
 from orchestration.operations.permissions import OPERATE_BREAKERS
 
+SOON = {"Retry-After": "5"}
 CHANGED: dict[Any, Any] = {
     200: representations.BreakerShown,
     **problems(
         *UNREADABLE,
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
+        service_unavailable="service_unavailable, redis_unavailable, not_recorded: nothing was changed; not_known.",
     ),
 }
 
@@ -44,6 +47,20 @@ class RedisAway(Problem):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "redis_unavailable"
+
+
+class NotRecorded(Problem):
+    """It could not be written down who does it and why, so nothing was changed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "not_recorded"
+
+
+class NotKnown(Problem):
+    """Redis went away in the middle of it: whether it was done is not known. The same request may be sent again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "not_known"
 
 
 class Breakers(StaffView):
@@ -75,11 +92,11 @@ class Open(StaffView):
         responses=CHANGED,
     )
     def post(self, request: Request, name: str) -> Response:
-        """:raises Problem: when there is none, or Redis is away."""
+        """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
         said = bodies.read(request, Opening)
         until = datetime.now(UTC) + timedelta(seconds=said["seconds"])
-        by = actor_of(request).name
-        return _change(name, said, lambda: open_breaker(name, until=until, by=by, reason=said["reason"]))
+        actor = actor_of(request)
+        return _change(name, said, lambda: open_breaker(name, until=until, actor=actor, reason=said["reason"]))
 
 
 class Close(StaffView):
@@ -96,9 +113,9 @@ class Close(StaffView):
         responses=CHANGED,
     )
     def post(self, request: Request, name: str) -> Response:
-        """:raises Problem: when there is none, or Redis is away."""
-        said, by = bodies.read(request, Word), actor_of(request).name
-        return _change(name, said, lambda: close_breaker(name, by=by, reason=said["reason"]))
+        """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
+        said, actor = bodies.read(request, Word), actor_of(request)
+        return _change(name, said, lambda: close_breaker(name, actor=actor, reason=said["reason"]))
 
 
 def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Response:
@@ -107,8 +124,12 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
             change()
         except NoSuchBreaker as error:
             raise NotFound from error
-        except RedisError as error:
-            raise RedisAway(headers={"Retry-After": "5"}) from error
+        except machinery.NotRecorded as error:
+            raise NotRecorded(headers=SOON) from error
+        except machinery.NotDone as error:
+            raise RedisAway(headers=SOON) from error
+        except machinery.NotKnown as error:
+            raise NotKnown(headers=SOON) from error
     named = [each for each in _breakers() if each.name == name]
     if not named:
         raise NotFound
@@ -118,5 +139,5 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
 def _breakers() -> tuple[BreakerNow, ...]:
     found = breakers(now=datetime.now(UTC))
     if isinstance(found, Unavailable):
-        raise RedisAway(headers={"Retry-After": "5"})
+        raise RedisAway(headers=SOON)
     return found

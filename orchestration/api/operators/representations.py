@@ -6,10 +6,14 @@ from rest_framework import serializers
 
 from orchestration.insight.status import Status
 from orchestration.operations.models import BatchState
-from orchestration.operations.values import Action, Code
+from orchestration.operations.values import Action, Code, MachineryAction, MachineryOutcome
 from orchestration.participant.statement import Outcome
 
 STATUSES = [(status.value, status.value) for status in Status]
+ACTIONS = [(action.value, action.value) for action in Action]
+OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
+MACHINERY_ACTIONS = [(action.value, action.value) for action in MachineryAction]
+MACHINERY_OUTCOMES = [(outcome.value, outcome.value) for outcome in MachineryOutcome]
 
 
 class SagaListed(serializers.Serializer[Any]):
@@ -106,7 +110,7 @@ class PreviewShown(serializers.Serializer[Any]):
 class StatementShown(serializers.Serializer[Any]):
     """What somebody says became of a call outside."""
 
-    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome])
+    outcome = serializers.ChoiceField(OUTCOMES)
     facts = serializers.DictField(child=serializers.CharField())
 
 
@@ -115,7 +119,7 @@ class LogEntryShown(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     saga_id = serializers.UUIDField()
-    action = serializers.ChoiceField([action.value for action in Action])
+    action = serializers.ChoiceField(ACTIONS)
     step = serializers.CharField(allow_null=True)
     by = serializers.CharField()
     via = serializers.CharField()
@@ -149,6 +153,32 @@ class BreakerShown(serializers.Serializer[Any]):
 
 class BreakerPage(serializers.Serializer[Any]):
     results = BreakerShown(many=True)
+
+
+class MachineryLogEntryShown(serializers.Serializer[Any]):
+    """What an operator did to a breaker or a dead letter, and what came of it."""
+
+    id = serializers.IntegerField()
+    action = serializers.ChoiceField(MACHINERY_ACTIONS)
+    subject = serializers.CharField(help_text="A breaker's name; of a dead letter its queue and id.")
+    wanted = serializers.JSONField()
+    by = serializers.CharField()
+    via = serializers.CharField()
+    reason = serializers.CharField()
+    before = serializers.JSONField()
+    asked_at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(
+        MACHINERY_OUTCOMES,
+        allow_null=True,
+        help_text="Null while it has no end: whoever acted is at it, or died before or after.",
+    )
+    detail = serializers.CharField(allow_blank=True)
+    after = serializers.JSONField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class MachineryLogPage(Page):
+    results = MachineryLogEntryShown(many=True)
 
 
 class DurationsShown(serializers.Serializer[Any]):
@@ -221,7 +251,7 @@ class BatchShown(serializers.Serializer[Any]):
     """An action on many sagas, and how far it has come."""
 
     id = serializers.UUIDField()
-    action = serializers.ChoiceField([action.value for action in Action])
+    action = serializers.ChoiceField(ACTIONS)
     sagas = serializers.CharField(help_text="Which, in words.")
     step = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(BatchState.choices)

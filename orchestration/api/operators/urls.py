@@ -5,6 +5,7 @@ from django.urls import path
 from orchestration.api.operators.actions import Actions
 from orchestration.api.operators.batches import Approval, Batches, OneBatch, Stop
 from orchestration.api.operators.breakers import Breakers, Close, Open
+from orchestration.api.operators.machinery_log import MachineryLog
 from orchestration.api.operators.pictures import Stats, Timeline
 from orchestration.api.operators.sagas import Count, OneSaga, OperatorLog, Sagas, WhyOfSaga
 
@@ -24,4 +25,5 @@ urlpatterns = [
     path("breakers", Breakers.as_view(), name="breakers"),
     path("breakers/<str:name>/open", Open.as_view(), name="breaker-opening"),
     path("breakers/<str:name>/close", Close.as_view(), name="breaker-closing"),
+    path("machinery-log", MachineryLog.as_view(), name="machinery-log"),
 ]

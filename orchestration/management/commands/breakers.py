@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
-from redis.exceptions import RedisError
 from rich.table import Table
 
 from orchestration import shown, wording
-from orchestration.insight.breakers import BreakerNow, breakers, close_breaker, open_breaker
+from orchestration.insight.breakers import BreakerNow, breakers
 from orchestration.insight.reading import Unavailable
 from orchestration.management.arguments import add_consent, add_format, add_word, span
 from orchestration.management.consent import refuse_without_consent
@@ -19,6 +18,9 @@ from orchestration.management.ending import PlainlyEnding
 from orchestration.management.exits import IN_WORDS, Exit
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
+from orchestration.operations.breakers import close_breaker, open_breaker
+from orchestration.operations.machinery import NotDone, NotKnown
+from orchestration.operations.values import Actor, Via
 
 
 class Command(PlainlyEnding):
@@ -31,8 +33,10 @@ class Command(PlainlyEnding):
         voice = Voice(self.stdout, self.stderr, options["format"])
         try:
             run(SUBCOMMANDS, command, options, voice)
-        except RedisError as error:
-            raise CommandError(f"nothing was changed: Redis does not answer: {error}", returncode=Exit.ERROR) from error
+        except NotDone as error:
+            raise CommandError(f"nothing was changed: {error}", returncode=Exit.ERROR) from error
+        except NotKnown as error:
+            raise CommandError(str(error), returncode=Exit.ERROR) from error
 
 
 def _list(_: Options, voice: Voice) -> None:
@@ -56,7 +60,7 @@ def _change(options: Options, voice: Voice, question: str, change: Callable[...,
         raise CommandError(told, returncode=Exit.NOTHING_MATCHED)
     if not options["dry_run"]:
         refuse_without_consent(question, options, voice)
-        change(name, by=options["by"], reason=options["reason"])
+        change(name, actor=Actor(options["by"], None, Via.COMMAND), reason=options["reason"])
     _say([each for each in _looked_at() if each.name == name], voice)
 
 

@@ -97,7 +97,11 @@ def test_a_breaker_is_not_opened_for_longer_than_there_is_time(minutes: str, bos
 
 
 @pytest.mark.parametrize(
-    "path", ["operatorlogentry/x/change/", "auditfinding/x/change/", "operatorlogentry/?q=x", "operatorlogentry/?q=%00"]
+    "path",
+    [
+        *("operatorlogentry/x/change/", "auditfinding/x/change/", "machinerylogentry/x/change/"),
+        *("operatorlogentry/?q=x", "operatorlogentry/?q=%00", "machinerylogentry/?q=x", "machinerylogentry/?q=%00"),
+    ],
 )
 def test_addresses_that_name_nothing_break_nothing(path: str, boss: Client) -> None:
     assert boss.get(f"/admin/orchestration/{path}").status_code in (200, 302, 404)

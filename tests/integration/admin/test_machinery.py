@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission, User
 from django.db import DatabaseError
 from django.test import Client
 
 from config import env
 from orchestration.admin import tiles
 from orchestration.insight import counting
-from orchestration.models import AuditFinding
+from orchestration.models import AuditFinding, MachineryLogEntry
 from orchestration.participant.breaker_record import Keys, connect
 from orchestration.participant.breakers import in_use
 from tests.integration.admin.conftest import Operator
@@ -88,6 +89,47 @@ def test_a_breaker_is_opened_and_closed_for_a_reason(hire: Callable[..., Operato
     closed = client.post(f"{AT}/breakers/{breaker.name}/close/", WHY, follow=True)
     assert messages_of(closed) == [f"{breaker.name} is closed."]
     assert f"{breaker.name} closed" in said(client, f"{AT}/tiles/breakers/")
+    entries = MachineryLogEntry.objects.order_by("pk").values_list("action", "by", "via", "reason", "outcome")
+    assert list(entries) == [
+        (action, "operator", "admin", WHY["reason"], "done") for action in ("open_breaker", "close_breaker")
+    ]
+
+
+def test_nothing_is_done_to_a_breaker_when_it_cannot_be_written_down(
+    hire: Callable[..., Operator], breaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise DatabaseError("connection refused")
+
+    client = hire("view_sagainstance", "operate_breakers").client
+    monkeypatch.setattr(MachineryLogEntry, "save", away)
+    answer = client.post(f"{AT}/breakers/{breaker.name}/open/", WHY, follow=True)
+    told = "Nothing was done: It could not be written down first: connection refused"
+    assert messages_of(answer) == [told]
+    assert breaker.look_closely().open_until is None
+
+
+@pytest.mark.parametrize("page", ["breakers", "dead-letters"])
+def test_the_machinery_log_is_a_link_away_for_who_may_see_it(page: str, hire: Callable[..., Operator]) -> None:
+    log = "/admin/orchestration/machinerylogentry/"
+    link = f'<a href="{log}">The machinery log</a>'
+    operator = hire("view_sagainstance", "view_machinerylogentry")
+    assert link in operator.client.get(f"{AT}/{page}/").content.decode()
+    assert operator.client.get(log).status_code == 200
+    User.objects.get().user_permissions.set(Permission.objects.filter(codename="view_sagainstance"))
+    assert link not in operator.client.get(f"{AT}/{page}/").content.decode()
+    assert operator.client.get(log).status_code == 403
+
+
+def test_an_entry_of_the_machinery_log_is_only_looked_at(hire: Callable[..., Operator], breaker: Any) -> None:
+    client = hire("operate_breakers", "view_machinerylogentry", "change_machinerylogentry").client
+    client.post(f"{AT}/breakers/{breaker.name}/open/", WHY)
+    entry = MachineryLogEntry.objects.get()
+    address = f"/admin/orchestration/machinerylogentry/{entry.pk}/"
+    assert WHY["reason"] in said(client, f"{address}change/")
+    assert client.post(f"{address}change/", {"reason": "another"}).status_code == 403
+    assert client.post(f"{address}delete/", {"post": "yes"}).status_code == 403
+    assert MachineryLogEntry.objects.get().reason == WHY["reason"]
 
 
 def test_nothing_is_done_to_a_breaker_without_a_reason(hire: Callable[..., Operator], breaker: Any) -> None:
@@ -108,6 +150,9 @@ def test_a_dead_letter_is_looked_at_and_done_with(word: str, hire: Callable[...,
     assert dead_letters() == 1
     client.post(f"{AT}/dead-letters/{letter.id}/{word}/", WHY)
     assert dead_letters() == 0
+    entry = MachineryLogEntry.objects.get()
+    assert (entry.action.partition("_")[0], entry.by, entry.reason) == (word, "operator", WHY["reason"])
+    assert (entry.subject, entry.outcome) == (f"{dead_letter}/{letter.id}", "done")
     late = client.post(f"{AT}/dead-letters/{letter.id}/{word}/", WHY, follow=True)
     assert messages_of(late)[-1].startswith("Nothing was done: ")
 

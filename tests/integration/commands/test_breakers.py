@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import OperationalError
 
+from orchestration.models import MachineryLogEntry
 from orchestration.participant import breakers
 from tests.integration.commands.conftest import Ends, Run
 
@@ -27,12 +29,14 @@ def test_every_breaker_is_listed_with_its_state(run: Run, gateway: str) -> None:
     assert set(listed) == set(breakers.in_use())
 
 
-def test_it_is_opened_for_a_while_and_closed(run: Run, gateway: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_opened_for_a_while_and_closed(run: Run, gateway: str) -> None:
     [opened] = run("breakers", "open", gateway, "--for", "10m", *WHY, "--by", "ada")
     assert opened["state"] == "open"
     assert opened["next_probe"]
-    assert "ada" in caplog.text
-    assert "the gateway is being changed" in caplog.text
+    entry = MachineryLogEntry.objects.get()
+    assert (entry.action, entry.subject, entry.by, entry.user_id, entry.via, entry.reason, entry.outcome) == (
+        *("open_breaker", gateway, "ada", None, "command", "the gateway is being changed", "done"),
+    )
     [closed] = run("breakers", "close", gateway, *WHY)
     assert (closed["state"], closed["next_probe"]) == ("closed", None)
 
@@ -40,6 +44,7 @@ def test_it_is_opened_for_a_while_and_closed(run: Run, gateway: str, caplog: pyt
 def test_a_dry_run_opens_nothing(run: Run, gateway: str) -> None:
     [shown] = run("breakers", "open", gateway, "--for", "10m", *WHY, "--dry-run")
     assert shown["state"] == "closed"
+    assert not MachineryLogEntry.objects.exists()
 
 
 def test_a_breaker_that_is_not_there_is_code_3(ends: Ends) -> None:
@@ -59,3 +64,13 @@ def test_without_redis_nothing_is_said_to_be_done(ends: Ends, gateway: str, monk
 
     monkeypatch.setattr(breakers.in_use()[gateway]._record.keys, "force_open", away)
     assert ends("breakers", "open", gateway, "--for", "10m", *WHY) == 1
+    assert MachineryLogEntry.objects.get().outcome == "unknown"
+
+
+def test_what_cannot_be_written_down_is_not_done(ends: Ends, gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("refused")
+
+    monkeypatch.setattr(MachineryLogEntry, "save", away)
+    assert ends("breakers", "open", gateway, "--for", "10m", *WHY) == 1
+    assert breakers.in_use()[gateway].look_closely().open_until is None

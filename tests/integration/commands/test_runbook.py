@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from config import env
 from orchestration.management.exits import Exit
-from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.models import MachineryLogEntry, OperatorLogEntry, SagaInstance
 from orchestration.participant import breakers
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends
@@ -83,3 +83,4 @@ def test_each_command_ends_as_it_should_and_without_a_yes_changes_nothing(
     assert ends(*arguments) in (Exit.OK, Exit.NOTHING_MATCHED, Exit.REFUSED, Exit.TIMED_OUT)
     assert list(SagaInstance.objects.values()) == before
     assert not OperatorLogEntry.objects.exists()
+    assert not MachineryLogEntry.objects.exists()

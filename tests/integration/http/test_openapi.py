@@ -47,6 +47,7 @@ FOR_STAFF = {
     "list_breakers",
     "open_breaker",
     "close_breaker",
+    "list_machinery_log",
 }
 checked = settings(
     deadline=None,

@@ -12,7 +12,7 @@ from django.test import Client
 from orchestration.api.operators.staff import VIEW_SAGAS
 from orchestration.api.operators.urls import urlpatterns
 from orchestration.insight.filtering import Wanted
-from orchestration.models import Batch, OperatorLogEntry, SagaInstance
+from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
 from orchestration.operations.bulk import ask_for_batch
 from orchestration.operations.permissions import APPROVE_BATCH, OPERATE_BREAKERS, STOP_BATCH
 from orchestration.operations.values import PERMISSIONS, Action, Actor, Ask, Via
@@ -69,6 +69,7 @@ DOORS = (
     Door("breakers", "/breakers", VIEW_SAGAS),
     Door("breaker-opening", f"/breakers/{GATEWAY}/open", OPERATE_BREAKERS, {"reason": "why", "seconds": 60}),
     Door("breaker-closing", f"/breakers/{GATEWAY}/close", OPERATE_BREAKERS, {"reason": "why"}),
+    Door("machinery-log", "/machinery-log", VIEW_SAGAS),
 )
 EVERY_PERMISSION = sorted({door.permission for door in DOORS})
 
@@ -101,6 +102,7 @@ def everything(saga_id: UUID) -> tuple[object, ...]:
     return (
         saga,
         OperatorLogEntry.objects.count(),
+        MachineryLogEntry.objects.count(),
         list(Batch.objects.values()),
         {name: each.state() for name, each in breakers.in_use().items()},
     )

@@ -1,0 +1,34 @@
+"""`/machinery-log`: what operators did to breakers and dead letters."""
+
+from http import HTTPStatus
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestration import shown
+from orchestration.api.operators import filters, representations
+from orchestration.api.operators.pages import Paged, page
+from orchestration.api.operators.sagas import INVALID, TAGS
+from orchestration.api.operators.staff import StaffView
+from orchestration.api.schema import CHALLENGE, problems
+from orchestration.insight.paging import ByNumber
+from orchestration.models import ALIAS, MachineryLogEntry
+
+
+class MachineryLog(StaffView):
+    """What operators did to the machinery."""
+
+    @extend_schema(
+        operation_id="list_machinery_log",
+        tags=TAGS,
+        summary="What operators did to breakers and dead letters and why, the newest first",
+        parameters=[Paged, CHALLENGE],
+        responses={
+            200: representations.MachineryLogPage,
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        entries = MachineryLogEntry.objects.using(ALIAS).all()
+        return Response(page(request, filters.asked(request, Paged), entries, ByNumber(), shown.machinery_log_entry))
