@@ -34,6 +34,7 @@ class Filter(forms.Form):
         required=False, min_value=0, max_value=LONGEST_STUCK_MINUTES, label="Not moved for, minutes"
     )
     failing = forms.BooleanField(required=False, label="Only what is failing")
+    undoing = forms.BooleanField(required=False, label="Only what is being undone")
     definition = forms.ChoiceField(required=False)
     created_from = forms.DateTimeField(required=False, label="Created from (UTC)")
     created_until = forms.DateTimeField(required=False, label="Created before (UTC)")
@@ -60,6 +61,7 @@ class Filter(forms.Form):
             failed_tries_from=said["attempts"] or 0,
             stuck_for=None if said["stuck"] is None else said["stuck"] * _MINUTE,
             failing=said["failing"],
+            undoing=said["undoing"],
             created_from=said["created_from"],
             created_until=said["created_until"],
             customer_id=said["customer"],
@@ -76,6 +78,7 @@ def parameters_of(wanted: Wanted) -> dict[str, Any]:
         "attempts": wanted.failed_tries_from,
         "stuck": "" if wanted.stuck_for is None else f"{wanted.stuck_for / _MINUTE:g}",
         "failing": "on" if wanted.failing else "",
+        "undoing": "on" if wanted.undoing else "",
         "created_from": _typed(wanted.created_from),
         "created_until": _typed(wanted.created_until),
         "customer": wanted.customer_id,

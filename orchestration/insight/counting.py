@@ -46,7 +46,7 @@ def presets(*, now: datetime) -> Mapping[str, Wanted]:
         "parked": Wanted(statuses=frozenset({Status.PARKED})),
         "retrying": Wanted(statuses=frozenset({Status.RETRYING, Status.WAITING})),
         "stuck": Wanted(stuck_for=STUCK_AFTER),
-        "compensating": Wanted(statuses=frozenset({Status.COMPENSATING, Status.GIVING_UP})),
+        "compensating": Wanted(undoing=True),
         "today": Wanted(created_from=datetime.combine(now.astimezone(UTC).date(), time(), UTC)),
     }
 

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration import wording
 from orchestration.finding import newest_sagas
-from orchestration.insight.status import Status, has_one_of, is_at
+from orchestration.insight.status import Status, has_one_of, is_at, is_being_undone
 from orchestration.models import UNFINISHED, SagaInstance
 
 STUCK_AFTER = timedelta(minutes=5)
@@ -33,6 +33,8 @@ class Wanted:
     definitions: frozenset[str] = frozenset()
     failing: bool = False
     """A step of it fails, or waits for a breaker; what is paused is left out."""
+    undoing: bool = False
+    """It is given up or compensated, also while that is retried, waits or is paused; what is parked is left out."""
     failed_tries_from: int = 0
     stuck_for: timedelta | None = None
     created_from: datetime | None = None
@@ -76,6 +78,8 @@ def condition(wanted: Wanted, *, now: datetime) -> Q:
         found &= Q(definition__in=sorted(wanted.definitions))
     if wanted.failing:
         found &= UNFINISHED & ~Q(failing_step="") & Q(paused=False)
+    if wanted.undoing:
+        found &= is_being_undone()
     if wanted.failed_tries_from:
         found &= ~Q(failing_step="") & Q(failed_tries__gte=wanted.failed_tries_from)
     if wanted.stuck_for is not None:
@@ -120,6 +124,8 @@ def _words(wanted: Wanted) -> Any:
         yield " or ".join(sorted(wanted.definitions))
     if wanted.failing:
         yield "failing"
+    if wanted.undoing:
+        yield "being undone"
     if wanted.failed_tries_from:
         yield f"failed {wanted.failed_tries_from} times or more"
     if wanted.stuck_for is not None:
@@ -171,6 +177,7 @@ _READ: Mapping[str, Any] = {
     "errors": _texts,
     "definitions": _texts,
     "failing": bool,
+    "undoing": bool,
     "failed_tries_from": int,
     "stuck_for": lambda value: timedelta(seconds=value),
     "created_from": _time,

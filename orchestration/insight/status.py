@@ -110,6 +110,14 @@ def has_status(status: Status) -> Q:
             return UNFINISHED & Q(failing_step="", waits=False, parked=False, paused=False) & _by_phase(status)
 
 
+def is_being_undone() -> Q:
+    """Match sagas that are given up or compensated, whatever holds that up: a step that is retried, a breaker, a pause.
+
+    Those that are `PARKED` are left out: nothing is done before a person acts.
+    """
+    return OFF_THE_STRAIGHT_WAY & Q(phase__in=[Phase.BARRING, Phase.COMPENSATING]) & (Q(parked=False) | Q(paused=True))
+
+
 def step_of(instance: SagaInstance) -> str:
     """The step that fails, else the one whose answer is owed next; empty when none is or this code cannot know."""
     return instance.failing_step or standing_of(instance).step

@@ -73,6 +73,11 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     )
     which.add_argument("--failing", action="store_true", help="a step fails or waits for a breaker; paused ones do not")
     which.add_argument(
+        "--undoing",
+        action="store_true",
+        help="it is given up or compensated, also while that is retried, waits or is paused; parked ones are not",
+    )
+    which.add_argument(
         "--stuck-longer-than", type=span, metavar="SPAN", help="nothing has moved for 90s, 15m, 2h, 30d…"
     )
     which.add_argument("--definition", type=words, action="append", default=[], metavar="NAME", help=_or(definitions))
@@ -93,6 +98,7 @@ def sieve_of(options: Options) -> Sieve:
             errors=frozenset(options["error"]),
             definitions=frozenset(options["definition"]),
             failing=options["failing"],
+            undoing=options["undoing"],
             failed_tries_from=options["attempts"],
             stuck_for=options["stuck_longer_than"],
             created_from=options["created_from"],

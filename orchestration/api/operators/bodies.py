@@ -113,6 +113,7 @@ class Which(Strict):
     error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)
     failing = TrueOrFalse(required=False)
+    undoing = TrueOrFalse(required=False)
     attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
     stuck_longer_than = WholeNumber(min_value=1, max_value=LONGEST_STUCK_S, required=False, help_text="Seconds.")
     created_from = serializers.DateTimeField(required=False)

@@ -45,6 +45,11 @@ class Filters(serializers.Serializer[Any]):
     failing = serializers.BooleanField(
         required=False, help_text="A step of it fails or waits for a breaker; what is paused is left out."
     )
+    undoing = serializers.BooleanField(
+        required=False,
+        help_text="It is given up or compensated, also while that is retried, waits or is paused; "
+        "what is parked is left out.",
+    )
     attempts = serializers.IntegerField(
         min_value=0, max_value=MOST_TRIES, required=False, help_text="Its failing step has failed so often or more."
     )
@@ -85,6 +90,7 @@ def wanted(query: Mapping[str, Any]) -> Wanted:
         errors=frozenset(query.get("error", ())),
         definitions=frozenset(query.get("definition", ())),
         failing=query.get("failing", False),
+        undoing=query.get("undoing", False),
         failed_tries_from=query.get("attempts", 0),
         stuck_for=timedelta(seconds=stuck) if stuck else None,
         created_from=query.get("created_from"),

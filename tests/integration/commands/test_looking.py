@@ -43,6 +43,13 @@ def test_sagas_are_counted_by_every_filter(run: Run, ends: Ends, situations: Sit
     assert ends("saga", "count", "--created-from", "2026-01-02") == 3
 
 
+def test_sagas_that_are_being_undone_are_listed(run: Run, ends: Ends, situations: Situations) -> None:
+    situations.parked_compensation()
+    assert ends("saga", "list", "--undoing") == 3
+    undone = situations.barring()
+    assert [each["id"] for each in run("saga", "list", "--undoing")] == [str(undone)]
+
+
 def test_why_is_one_sentence_and_what_happens_next(run: Run, ends: Ends, situations: Situations) -> None:
     told = run("saga", "why", situations.parked_after_pivot())
     assert told["cause"] == "parked"

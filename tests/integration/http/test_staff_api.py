@@ -34,6 +34,7 @@ def test_sagas_are_listed_by_the_filters_of_admin_and_commands(boss: Shopper, si
     assert ids(boss.get("/sagas?status=unfinished")) == [parked, failing]
     assert ids(boss.get("/sagas?status=unfinished&status=completed")) == [completed, parked, failing]
     assert ids(boss.get("/sagas?failing=true")) == [parked, failing]
+    assert ids(boss.get("/sagas?undoing=true")) == []
     assert ids(boss.get("/sagas?failing=false")) == [completed, parked, failing]
     assert ids(boss.get(f"/sagas?search={completed}")) == [completed]
     assert boss.get("/sagas/count?status=parked").json() == {"count": 1, "is_more": False}
@@ -176,6 +177,7 @@ def test_a_batch_of_every_saga_or_of_none_is_refused(boss: Shopper) -> None:
 
     assert pointers(ask()) == [("/sagas", "empty")]
     assert pointers(ask(failing=False)) == [("/sagas", "empty")]
+    assert ask(undoing=True).json()["code"] == "batch_refused"
     assert ask(failing=True).json()["code"] == "batch_refused"
     assert ask(status=["parked"]).json()["code"] == "batch_refused"
     assert pointers(ask(status=["no_such"])) == [("/sagas/status/0", "invalid_choice")]

@@ -15,6 +15,7 @@ from orchestration.insight.paging import BadCursor, page_of
 from orchestration.insight.status import Status, statuses_meant
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.sagas import definitions
+from orchestration.states import Operation, Paused
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.insight.generated import generate_sagas
 from tests.support.plans import by_indexes
@@ -47,12 +48,25 @@ def test_each_part_of_a_filter_narrows_it(situations: Situations) -> None:
     assert wanted(customer_id="customer-1", ids=frozenset({old, uuid4()})) == [old]
 
 
+def test_a_compensation_that_is_held_up_is_still_being_undone(situations: Situations) -> None:
+    barring, compensating = situations.barring(), situations.compensating()
+    retried, paused = situations.compensating(), situations.compensating()
+    situations.fail(retried, "authorise_payment", operation=Operation.COMPENSATION)
+    situations.report(paused, Paused("ada", "the gateway is being moved"))
+    situations.parked_compensation(), situations.failing(), situations.paused(), situations.compensated()
+
+    assert wanted(undoing=True) == [paused, retried, compensating, barring]
+    assert wanted(undoing=True, statuses=frozenset({Status.RETRYING})) == [retried]
+    assert preset_counts(now=datetime.now(UTC))["compensating"].number == 4
+
+
 def test_a_filter_survives_being_written_down() -> None:
     asked = Wanted(
         statuses=frozenset({Status.PARKED}),
         steps=frozenset({"authorise_payment"}),
         errors=frozenset({"GatewayTimeout"}),
         definitions=frozenset({"checkout.v1"}),
+        undoing=True,
         failed_tries_from=2,
         stuck_for=timedelta(minutes=5),
         created_from=datetime(2026, 1, 1, tzinfo=UTC),
@@ -63,8 +77,9 @@ def test_a_filter_survives_being_written_down() -> None:
     assert Wanted.from_json(asked.as_json()) == asked
     assert Wanted.from_json({}) == Wanted()
     assert asked.in_words() == (
-        "parked, at authorise_payment, GatewayTimeout, checkout.v1, failed 2 times or more, not moved for 5 min, "
-        "created from 2026-01-01 00:00:00.000, created before 2026-01-02 00:00:00.000, of customer 7, 1 by id"
+        "parked, at authorise_payment, GatewayTimeout, checkout.v1, being undone, failed 2 times or more, "
+        "not moved for 5 min, created from 2026-01-01 00:00:00.000, created before 2026-01-02 00:00:00.000, "
+        "of customer 7, 1 by id"
     )
     assert Wanted().in_words() == "every saga"
 

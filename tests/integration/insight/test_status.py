@@ -7,7 +7,17 @@ from uuid import uuid4
 import pytest
 
 from orchestration import engine, store
-from orchestration.insight.status import ENDS, Status, attempt_of, has_one_of, has_status, is_at, status_of, step_of
+from orchestration.insight.status import (
+    ENDS,
+    Status,
+    attempt_of,
+    has_one_of,
+    has_status,
+    is_at,
+    is_being_undone,
+    status_of,
+    step_of,
+)
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import ENDED, Due, Operation, Phase, StepFailed
 from tests.integration.admin.situations import STEPS, Situations
@@ -51,6 +61,17 @@ def test_row_and_database_agree_on_what_is_unfinished() -> None:
     unfinished = SagaInstance.objects.using(ALIAS).filter(has_one_of(frozenset(Status) - ENDS))
 
     assert {row.pk for row in unfinished} == {row.pk for row in rows if status_of(row) not in ENDS}
+
+
+def test_row_and_database_agree_on_what_is_being_undone() -> None:
+    rows = SagaInstance.objects.using(ALIAS).bulk_create(every_row())
+    undoing = SagaInstance.objects.using(ALIAS).filter(is_being_undone())
+
+    assert {row.pk for row in undoing} == {
+        row.pk
+        for row in rows
+        if row.phase in {Phase.BARRING, Phase.COMPENSATING} and status_of(row) is not Status.PARKED
+    }
 
 
 def test_every_situation_has_the_status_an_operator_expects(situations: Situations) -> None:
