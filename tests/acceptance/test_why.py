@@ -1,5 +1,6 @@
 """The why line, held against the real cause."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,14 +21,19 @@ from orchestration.participant.breaker_record import Keys, connect
 from orchestration.participant.outside import Outside
 from orchestration.participant.participant import participant_of
 from orchestration.participant.rows import Call
+from orchestration.sagas.checkout import checkout
 from orchestration.states import Paused
+from orchestration.topology import ORCHESTRATOR
 from payments.gateways.port import GatewayDown
 from payments.tasks import participant as payments
-from tests.support.broker import channel, declare_queues, talking_to
+from tests.support.broker import channel, declare_queues, talking_to, waiting_messages
+from tests.support.forgetful import ForgetfulGateway
+from tests.support.processes import ALL_QUEUES
 from tests.support.tables import missing_table
 from tests.support.waiting import wait_for
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
+ALL_BUT_ORCHESTRATOR = tuple(queue for queue in ALL_QUEUES if queue != ORCHESTRATOR)
 BREAKER = cast(Outside, payments.commands[authorise_payment]).breaker
 
 
@@ -92,6 +98,53 @@ def test_a_message_in_the_dead_letter_queue(shop, workforce, clean_slate):
 
     assert becomes(saga_id, Cause.DEAD_LETTER).sentence.endswith("(rejected).")
     assert said(other).cause is Cause.NO_CONSUMER
+
+
+def test_a_queue_in_which_others_are_before_it(shop, start_worker):
+    worker = start_worker(threads=1)
+    inventory = settings.TOPOLOGY.name("inventory")
+    worker.process.send_signal(signal.SIGSTOP)
+    try:
+        sagas = [shop.place() for _ in range(worker.prefetched + 3)]
+        wait_for(lambda: waiting_messages([inventory]) == 3, what="three that the worker has no hands for")
+        found = said(sagas[-1])
+    finally:
+        worker.process.send_signal(signal.SIGCONT)
+
+    assert found.cause is Cause.IN_QUEUE
+    assert found.sentence.startswith(f"Waiting in queue {inventory} since ")
+    assert found.evidence == ("3 messages wait in it, 1 workers consume it",)
+    assert (found.step, found.needs_a_person, found.unread) == ("reserve_stock", False, ())
+    assert set(shop.ended(*sagas)) == {"completed"}  # as it says: when its turn comes
+
+
+def test_a_step_that_was_tried_for_an_hour_is_parked(shop, start_worker):
+    start_worker(ALL_BUT_ORCHESTRATOR)
+    saga_id = shop.place(payment_method="tok_capture_fail_1")
+    wait_for(lambda: waiting_messages([settings.TOPOLOGY.name(ORCHESTRATOR)]), what="the report of the failure")
+    tries = checkout.by_name["capture_payment"].retry.park_after
+    progress = {**shop.saga(saga_id).progress, "failures": {"capture_payment": tries - 1}}
+    later = datetime.now(UTC) + timedelta(hours=1)
+    so_often_before = {"phase": "finishing", "progress": progress, "due_at": later}
+    SagaInstance.objects.filter(pk=saga_id).update(**so_often_before)
+    start_worker([ORCHESTRATOR])
+
+    found = becomes(saga_id, Cause.PARKED)
+    assert found.sentence.startswith(f"Parked: carrying out capture_payment failed {tries} times, last GatewayBroken")
+    assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
+    engine.resume_saga(saga_id, by="ada", reason="the gateway is well", now=datetime.now(UTC))
+    assert shop.ended(saga_id) == ["completed"]
+
+
+def test_a_call_of_which_nobody_can_find_out_any_more_is_parked(shop, start_worker):
+    forgetful = f"{ForgetfulGateway.__module__}.{ForgetfulGateway.__qualname__}"
+    day = ForgetfulGateway.key_lifetime.total_seconds()
+    start_worker(env={"SHOP_PAYMENT_GATEWAY": forgetful, "SHOP_KEY_MARGIN_SECONDS": str(day)})
+    saga_id = shop.place(payment_method="tok_timeout_before")
+
+    found = becomes(saga_id, Cause.PARKED)
+    assert found.sentence == "Nobody can find out what became of authorise_payment any more: a person is needed."
+    assert (found.step, found.needs_a_person, found.unread) == ("authorise_payment", True, ())
 
 
 def test_a_breaker_that_tripped(shop, start_worker):
