@@ -1,7 +1,6 @@
 """`/saga-batches`: one action on many sagas, with a canary, a rate and, where money moves, a second person."""
 
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
@@ -27,16 +26,7 @@ from orchestration.operations.permissions import APPROVE_BATCH, STOP_BATCH, may_
 from orchestration.operations.values import Action
 
 NEWEST_FIRST = ByMoment("asked_at")
-CHANGED: dict[Any, Any] = {
-    200: representations.BatchShown,
-    **problems(
-        *UNREADABLE,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        conflict="batch_refused: the detail says why.",
-    ),
-}
+REFUSED = "batch_refused: the detail says why."
 
 
 class NoSuchBatch(Problem):
@@ -80,8 +70,7 @@ class Batches(StaffView):
         "What moves money waits for a second person. With `dry_run` the answer says what would happen.",
         parameters=[CHALLENGE],
         request={"application/json": BatchAsked},
-        responses=CHANGED
-        | {
+        responses={
             200: OpenApiResponse(
                 PolymorphicProxySerializer(
                     component_name="BatchAnswer",
@@ -89,7 +78,8 @@ class Batches(StaffView):
                     resource_type_field_name=None,
                 ),
                 description="With `dry_run` a preview, else the batch.",
-            )
+            ),
+            **problems(*UNREADABLE, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, conflict=REFUSED),
         },
     )
     def post(self, request: Request) -> Response:
@@ -137,7 +127,7 @@ class Approval(StaffView):
         request=None,
         responses={
             200: representations.BatchShown,
-            **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, conflict="batch_refused"),
+            **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, conflict=REFUSED),
         },
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
@@ -162,7 +152,10 @@ class Stop(StaffView):
         summary="Begin no further member; those that are done stay done",
         parameters=[CHALLENGE],
         request={"application/json": Stopping},
-        responses=CHANGED,
+        responses={
+            200: representations.BatchShown,
+            **problems(*UNREADABLE, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+        },
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
         """:raises NoSuchBatch: when there is none."""

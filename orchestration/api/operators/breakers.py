@@ -24,6 +24,7 @@ from orchestration.operations.breakers import NoSuchBreaker, close_breaker, open
 from orchestration.operations.permissions import OPERATE_BREAKERS
 
 SOON = {"Retry-After": "5"}
+AWAY = "service_unavailable, redis_unavailable"
 CHANGED: dict[Any, Any] = {
     200: representations.BreakerShown,
     **problems(
@@ -71,7 +72,10 @@ class Breakers(StaffView):
         tags=TAGS,
         summary="Every circuit breaker and its state",
         parameters=[CHALLENGE],
-        responses={200: representations.BreakerPage, **problems(HTTPStatus.FORBIDDEN)},
+        responses={
+            200: representations.BreakerPage,
+            **problems(HTTPStatus.FORBIDDEN, service_unavailable=AWAY),
+        },
     )
     def get(self, request: Request) -> Response:
         """:raises RedisAway: when it does not answer."""

@@ -23,6 +23,7 @@ from orchestration.insight.paging import ByNumber
 from orchestration.insight.why import why
 from orchestration.models import ALIAS, OperatorLogEntry
 
+INVALID_FILTER = "invalid_filter: `errors` name the parameters."
 INVALID = "invalid_filter (`errors` name the parameters), invalid_cursor"
 TAGS = ["staff"]
 
@@ -65,7 +66,7 @@ class Count(StaffView):
         parameters=[Filters, CHALLENGE],
         responses={
             200: representations.Counted,
-            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID),
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID_FILTER),
         },
     )
     def get(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ described = schemathesis.openapi.from_wsgi(
     config=schemathesis.Config.from_dict({"generation": {"allow-extra-parameters": False}}),
 )
 
+DOCS = Path(__file__).parents[3] / "docs" / "http.md"
 OPERATIONS = {
     "create_checkout",
     "get_checkout",
@@ -102,6 +104,22 @@ def test_what_a_status_is_and_what_may_be_asked_for_have_names_of_their_own(docu
     assert set(schemas["SagaStatusAsked"]["enum"]) - set(schemas["SagaStatus"]["enum"]) == {"unfinished"}
     asked = schemas["Which"]["properties"]["status"]["items"]
     assert asked == {"$ref": "#/components/schemas/SagaStatusAsked"}
+
+
+def test_docs_name_every_operation_and_no_other(document: dict[str, Any]) -> None:
+    described = {
+        (method.upper(), blanked(path.removeprefix("/api/v1")))
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    rows = re.findall(r"^\| (`(?:GET|POST) [^|]*)", DOCS.read_text(), re.MULTILINE)
+    named = [(method, blanked(path)) for row in rows for method, path in re.findall(r"`(\w+) (/[^`]*)`", row)]
+    assert sorted(named) == sorted(described)
+
+
+def blanked(path: str) -> str:
+    """The path without the names of its parameters."""
+    return re.sub(r"{\w+}", "{}", path)
 
 
 def test_every_error_is_described_as_a_problem(document: dict[str, Any]) -> None:
