@@ -90,11 +90,11 @@ def test_what_follows_an_insert_is_done_after_it_is_committed(kept):
 
     def look() -> None:
         with ThreadPoolExecutor(1) as other:
-            seen.append(other.submit(lambda: _and_close(lambda: found(kept, instance))).result())
+            seen.append(other.submit(lambda: _and_close(lambda: kept.find([instance.pk]))).result())
 
     kept.insert(instance, [entry(instance)], then=look)
 
-    assert seen == [instance]
+    assert seen == [{instance.pk: instance}]
 
 
 def _and_close(look):
