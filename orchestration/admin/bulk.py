@@ -17,14 +17,13 @@ from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, fragm
 from orchestration.admin.words import Words, complaints
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
-from orchestration.operations.bulk import NotApproved
+from orchestration.operations.bulk import OPEN, NotApproved
 from orchestration.operations.models import BatchState
 from orchestration.operations.permissions import may_approve
 from orchestration.operations.values import Action
 
 LISTED = FAILURES_LISTED = 100
 STOP = "orchestration.stop_batch"
-OPEN = (BatchState.ASKED, BatchState.APPROVED, BatchState.RUNNING)
 
 
 class NotStopped(Exception):

@@ -19,7 +19,7 @@ from orchestration.insight.filtering import Wanted
 from orchestration.insight.searching import search
 from orchestration.operations import bulk
 from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview, NotABatch
-from orchestration.operations.pacing import Pace
+from orchestration.operations.pacing import FASTEST, SLOWEST, Pace
 from orchestration.operations.permissions import allowed
 from orchestration.operations.values import NEEDS_STEP, Action, Ask
 from orchestration.standing import known_steps
@@ -34,7 +34,7 @@ class Order(Said):
         min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="So many first, as a canary"
     )
     per_second = forms.FloatField(
-        min_value=0.01, max_value=1_000, initial=USUAL_PACE.per_second, label="Then so many a second"
+        min_value=SLOWEST, max_value=FASTEST, initial=USUAL_PACE.per_second, label="Then so many a second"
     )
     stop_above_percent = forms.FloatField(
         min_value=0, max_value=100, initial=USUAL_PACE.stop_above_percent, label="Stop by itself above so many % failed"

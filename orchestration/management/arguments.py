@@ -1,10 +1,12 @@
 """Arguments that several commands share: who asks and why, how the answer is to look, how many and how fast."""
 
 import getpass
+import math
 import os
 import re
 import socket
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,10 +18,21 @@ _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "
 _SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
 
 
-def add_word(parser: ArgumentParser, *, required: bool = True) -> None:
+def add_word(parser: ArgumentParser) -> None:
     """Ask for a reason, and for a name if it is not the one at hand."""
-    parser.add_argument("--reason", type=words, required=required, help="why, for the record")
+    add_reason(parser)
     parser.add_argument("--by", type=words, default=operator(), metavar="NAME", help="who (default: %(default)s)")
+
+
+def add_reason(parser: ArgumentParser) -> None:
+    """Ask for a reason."""
+    parser.add_argument("--reason", type=words, required=True, help="why, for the record")
+
+
+def add_wait(parser: ArgumentParser) -> None:
+    """Let it be waited for what comes of it."""
+    told = "until it is seen what came of it, or so long (exit code 6)"
+    parser.add_argument("--wait", type=whole_number, metavar="SECONDS", help=told)
 
 
 def add_format(parser: ArgumentParser) -> None:
@@ -41,10 +54,12 @@ def add_consent(parser: ArgumentParser) -> None:
 
 def saga_id(text: str) -> UUID:
     """:raises ArgumentTypeError: when it is not a UUID."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a saga's id") from None
+    return _uuid(text, "saga")
+
+
+def batch_id(text: str) -> UUID:
+    """:raises ArgumentTypeError: when it is not a UUID."""
+    return _uuid(text, "batch")
 
 
 def whole_number(text: str) -> int:
@@ -59,6 +74,21 @@ def number_from_zero(text: str) -> int:
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def number_between(least: float, most: float) -> Callable[[str], float]:
+    """Reads a number within these bounds, which are included; what is none raises `ArgumentTypeError`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+        return value
+
+    return read
 
 
 def number(text: str) -> float:
@@ -118,3 +148,10 @@ def operator() -> str:
     except (KeyError, OSError):  # a container's user need not have a name
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def _uuid(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a {what}'s id") from None

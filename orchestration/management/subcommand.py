@@ -22,9 +22,9 @@ class Subcommand:
     """What `--help` says at length, if there is more to say than `help`."""
 
 
-def add_all(parser: ArgumentParser, subcommands: Iterable[Subcommand]) -> None:
-    """Make each a subcommand of the parser."""
-    made = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def add_all(parser: ArgumentParser, subcommands: Iterable[Subcommand], *, dest: str = "command") -> None:
+    """Make each a subcommand of the parser; `dest` is the option that has its name."""
+    made = parser.add_subparsers(dest=dest, required=True, metavar="COMMAND")
     for each in subcommands:
         own = made.add_parser(each.name, help=each.help, description=each.help)
         if each.description:

@@ -14,6 +14,7 @@ from orchestration import wording
 from orchestration.case import Case
 from orchestration.insight.status import attempt_of, status_of, step_of
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.operations.values import Preview
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
 from orchestration.selectors import UNREADABLE, StepProgress
@@ -37,33 +38,50 @@ def show(tables: Iterable[Table], out: OutputWrapper) -> None:
         console.print(table)
 
 
+def table_of(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    """Rows of cells, each folded where the terminal is narrow except in the first column, which has the ids."""
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*(Text(wording.legible(str(cell)), overflow="fold") for cell in row))
+    return table
+
+
 def of_sagas(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
     """One line a saga."""
     columns = ("id", "definition", "phase", "parked", "step", "attempts", "age", "last error", "failure")
-    return _table(None, columns, (_saga(saga, now) for saga in sagas))
+    return table_of(None, columns, (_saga(saga, now) for saga in sagas))
 
 
 def of_moving(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
     """One short line a saga, for a terminal of any width."""
     columns = ("id", "status", "step", "attempt", "age")
-    return _table(None, columns, (_moving(saga, now) for saga in sagas))
+    return table_of(None, columns, (_moving(saga, now) for saga in sagas))
 
 
 def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
     """One saga whole."""
-    yield _table(f"saga {case.instance.pk}", ("", ""), _facts(case.instance, now))
+    yield table_of(f"saga {case.instance.pk}", ("", ""), _facts(case.instance, now))
     yield _steps(case, now)
     ledger = ("service", "step", "status", "history", "token", "changed", "answer or refusal")
-    yield _table("ledgers", ledger, _ledger_rows(case))
+    yield table_of("ledgers", ledger, _ledger_rows(case))
     log = ("#", "at", "kind", "step", "phase after", "token", "detail")
-    yield _table("log", log, (_log_entry(entry) for entry in case.log))
+    yield table_of("log", log, (_log_entry(entry) for entry in case.log))
 
 
-def _table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*(Text(wording.legible(str(cell)), overflow="fold") for cell in row))
+def of_previews(found: Iterable[Preview]) -> Table:
+    """What an action would do to each saga."""
+    table = Table("id", "possible", "what would happen", "money", "left alone", box=None, pad_edge=False)
+    for each in found:
+        skipped = [f"{skipped.step}: {skipped.why}" for skipped in each.skipped]
+        would = [each.why_not] if not each.possible else each.will
+        table.add_row(
+            str(each.saga_id),
+            "yes" if each.possible else "no",
+            "\n".join(would),
+            "\n".join(each.money),
+            "\n".join(skipped),
+        )
     return table
 
 
@@ -103,8 +121,8 @@ def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
 def _steps(case: Case, now: datetime) -> Table:
     columns = ("step", "service", "status", "since", "age", "attempts", "last error")
     if case.steps is None:
-        return _table(f"steps: this process has no definition called {case.instance.definition}", columns, ())
-    return _table("steps", columns, (_step(step, now) for step in case.steps))
+        return table_of(f"steps: this process has no definition called {case.instance.definition}", columns, ())
+    return table_of("steps", columns, (_step(step, now) for step in case.steps))
 
 
 def _step(step: StepProgress, now: datetime) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -32,12 +32,17 @@ USUAL_PACE = Pace()
 FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP, Code.UNKNOWN_DEFINITION})
 """What was tried in vain; other refusals are of sagas that need it no more."""
 UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
+OPEN = (BatchState.ASKED, *UNDER_WAY)
 _GIVEN_UP = Q(state=BatchMember.State.GIVEN_UP)
 _OBSERVED_FAILED = [each.value for each in FAILURES]
 
 
 class NotABatch(ValueError):
     """It cannot be asked for; the message says why."""
+
+
+class NoneChosen(NotABatch):
+    """No saga meets the filter."""
 
 
 class NotApproved(Exception):
@@ -85,14 +90,15 @@ def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE) -> Batch:
 
     A batch that moves money waits for a second person; another one begins at once.
 
-    :raises NotABatch: when no saga meets the filter, or more than `MEMBERS_LIMIT`; when it moves money and is asked for
-        by somebody whom nobody knows, so that a second person could be the same one.
+    :raises NoneChosen: when no saga meets the filter.
+    :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and is asked for by somebody whom nobody
+        knows, so that a second person could be the same one.
     """
     if ask.action in MOVES_MONEY and ask.actor.user_id is None:
         raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, ask for it as one")
     chosen = list(_chosen(wanted).values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
     if not chosen:
-        raise NotABatch(f"no saga is {wanted.in_words()}")
+        raise NoneChosen(f"no saga is {wanted.in_words()}")
     if len(chosen) > MEMBERS_LIMIT:
         raise NotABatch(f"more than {MEMBERS_LIMIT} sagas are {wanted.in_words()}: ask for fewer")
     batch = _batch_of(wanted, ask, pace, len(chosen))
@@ -122,7 +128,7 @@ def approve(batch: Batch, actor: Actor) -> Batch:
 def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
     """Begin no further member. Those that are done stay done; asking again changes nothing."""
     stopped = {"stopped_by": actor.name, "stopped_why": why or "Somebody stopped it.", "ended_at": datetime.now(UTC)}
-    _row(batch, BatchState.ASKED, *UNDER_WAY).update(state=BatchState.STOPPED, **stopped)
+    _row(batch, *OPEN).update(state=BatchState.STOPPED, **stopped)
     return _now(batch)
 
 
@@ -157,6 +163,12 @@ def failures_of(batch: Batch) -> QuerySet[BatchMember]:
 def members_of(batch: Batch) -> QuerySet[BatchMember]:
     """All of its members."""
     return BatchMember.objects.using(ALIAS).filter(batch_id=batch.pk)
+
+
+def still_wanted(batch: Batch) -> Wanted:
+    """Those of its members that meet its filter when that is asked."""
+    members = frozenset(members_of(batch).values_list("saga_id", flat=True))
+    return replace(Wanted.from_json(batch.wanted), ids=members)
 
 
 def pace_of(batch: Batch) -> Pace:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+SLOWEST, FASTEST = 0.01, 1_000
+"""Members a second that may be asked for."""
+
 
 @dataclass(frozen=True)
 class Pace:

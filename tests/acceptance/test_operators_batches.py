@@ -1,6 +1,9 @@
 """A batch is carried out, observed and finished by the workers alone."""
 
+import json
 from datetime import timedelta
+
+from django.core.management import call_command
 
 from orchestration.insight.filtering import Wanted
 from orchestration.models import Batch, OperatorLogEntry
@@ -27,3 +30,16 @@ def test_workers_carry_out_a_batch_and_see_what_became_of_it(shop, start_worker,
         sagas, "completed"
     )
     assert tally_of(batch).worked == len(sagas)
+
+
+def test_a_batch_asked_for_at_a_command_line_is_waited_for(shop, start_worker, audited, settings, capsys):
+    settings.PRESUMED_LOST_AFTER = timedelta(minutes=5)
+    sagas = [str(shop.place()) for _ in range(3)]
+    purge_queues()
+    start_worker()
+
+    how = ("--canary", "1", "--per-second", "100", "--wait", "60", "--yes", "--format", "json")
+    call_command("saga", "batch", "start", "retry", *sagas, "--reason", "the broker was wiped", *how)
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["tally"]["worked"]) == ("finished", len(sagas))

@@ -19,7 +19,7 @@ def _of_strings() -> Table:
     return table
 
 
-@pytest.mark.parametrize("make", [_of_strings, lambda: tables._table(None, ["error"], [[SAID]])])
+@pytest.mark.parametrize("make", [_of_strings, lambda: tables.table_of(None, ["error"], [[SAID]])])
 def test_a_cell_is_what_was_said_without_what_a_terminal_obeys(make: Callable[[], Table]) -> None:
     out = io.StringIO()
     tables.show([make()], OutputWrapper(out))

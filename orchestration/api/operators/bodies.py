@@ -11,6 +11,7 @@ from orchestration.api.operators.filters import LONGEST, LONGEST_STUCK_S, MOST_T
 from orchestration.api.problems import FieldError, ValidationFailed
 from orchestration.insight.status import WORDS_FOR_STATUSES
 from orchestration.operations.bulk import USUAL_PACE
+from orchestration.operations.pacing import FASTEST, SLOWEST
 from orchestration.operations.values import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.wording import says_something
@@ -129,7 +130,7 @@ class BatchAsked(Asked):
     canary = WholeNumber(
         min_value=0, max_value=MOST_IN_A_CANARY, default=USUAL_PACE.canary, help_text="So many go first."
     )
-    per_second = Number(min_value=0.01, max_value=1_000, default=USUAL_PACE.per_second)
+    per_second = Number(min_value=SLOWEST, max_value=FASTEST, default=USUAL_PACE.per_second)
     stop_above_percent = Number(
         min_value=0,
         max_value=100,

@@ -11,6 +11,7 @@ from orchestration.management.exits import IN_WORDS, Exit
 from orchestration.management.sagas import (
     acting,
     asking_outside,
+    batching,
     listing,
     measuring,
     preflighting,
@@ -26,7 +27,7 @@ SUBCOMMANDS = tuple(
     each
     for module in (
         *(listing, showing, measuring, watching),
-        *(acting, resolving, asking_outside, preflighting, purging),
+        *(acting, batching, resolving, asking_outside, preflighting, purging),
     )
     for each in module.SUBCOMMANDS
 )

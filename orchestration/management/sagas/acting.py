@@ -12,10 +12,12 @@ from django.core.management.base import CommandError
 from rich.table import Table
 
 from orchestration import dispatch
+from orchestration.management import tables
 from orchestration.management.arguments import (
     add_consent,
     add_format,
     add_limit,
+    add_wait,
     add_word,
     fact,
     number,
@@ -62,7 +64,7 @@ def act(action: Action, options: Options, voice: Voice) -> None:
     ask, chosen = ask_for(action, options), choose(action, options, voice)
     if options["dry_run"]:
         looked_at = list(previews(chosen, ask))
-        voice.say([_previewed(each) for each in looked_at], [_preview_table(looked_at)])
+        voice.say([_previewed(each) for each in looked_at], [tables.of_previews(looked_at)])
         judge_previews(looked_at)
         return
     _ask_for_consent(chosen, ask, options, voice)
@@ -130,21 +132,6 @@ def _previewed(found: Preview) -> dict[str, Any]:
     return {**asdict(found), "saga_id": str(found.saga_id)}
 
 
-def _preview_table(found: list[Preview]) -> Table:
-    table = Table("id", "possible", "what would happen", "money", "left alone", box=None, pad_edge=False)
-    for each in found:
-        skipped = [f"{skipped.step}: {skipped.why}" for skipped in each.skipped]
-        would = [each.why_not] if not each.possible else each.will
-        table.add_row(
-            str(each.saga_id),
-            "yes" if each.possible else "no",
-            "\n".join(would),
-            "\n".join(each.money),
-            "\n".join(skipped),
-        )
-    return table
-
-
 def _done_table(done: list[Done]) -> Table:
     table = Table("id", "outcome", "phase", "observed", "detail", box=None, pad_edge=False)
     for each in done:
@@ -161,12 +148,7 @@ def _add_act(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=number, metavar="N", help="at most so many a second (default: as fast as it goes)"
     )
-    parser.add_argument(
-        "--wait",
-        type=whole_number,
-        metavar="SECONDS",
-        help="until it is seen what came of it, or so long (exit code 6)",
-    )
+    add_wait(parser)
     add_consent(parser)
     add_format(parser)
 

@@ -12,8 +12,11 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandParser
 
 from config import env
+from orchestration.insight.filtering import Wanted
 from orchestration.management.exits import Exit
-from orchestration.models import MachineryLogEntry, OperatorLogEntry, SagaInstance
+from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
+from orchestration.operations.bulk import ask_for_batch
+from orchestration.operations.values import Action, Actor, Ask, Via
 from orchestration.participant import breakers
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends
@@ -23,6 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES)
 BOOK = Path(__file__).parents[3] / "docs" / "operations.md"
 LINES = re.findall(r"^manage\.py (.+?)(?:\s+#.*)?$", BOOK.read_text(), re.MULTILINE)
 CHANGES = {
+    "start",
+    "approve",
+    "stop",
     "resume",
     "retry",
     "compensate",
@@ -38,11 +44,24 @@ CHANGES = {
 }
 GATEWAY = next(name for name in breakers.in_use() if "gateway" in name)
 SITUATIONS = 11
+NOBODYS = UUID(int=1)
 
 
-def words(line: str, saga_id: UUID) -> list[str]:
-    stands_for = {"ID": str(saga_id), "BREAKER": GATEWAY, "FINDING": "17", "NAME": GATEWAY}
+def words(line: str, saga_id: UUID, batch_id: UUID = NOBODYS) -> list[str]:
+    stands_for = {"ID": str(saga_id), "BATCH": str(batch_id), "BREAKER": GATEWAY, "FINDING": "17", "NAME": GATEWAY}
     return [stands_for.get(word, word) for word in shlex.split(line)]
+
+
+def changes(arguments: list[str]) -> bool:
+    """Whether its verb is one that changes something: `saga batch` has a second one."""
+    verb = arguments[2 if arguments[1] == "batch" else 1]
+    return verb in CHANGES and "--stuck" not in arguments and "--dry-run" not in arguments
+
+
+def asked_for(saga_id: UUID) -> UUID:
+    """A batch that waits for a second person."""
+    ask = Ask(Action.CANCEL, Actor("ada", 1, Via.API), "why")
+    return UUID(str(ask_for_batch(Wanted(ids=frozenset({saga_id})), ask).pk))
 
 
 def parser_of(name: str) -> CommandParser:
@@ -65,7 +84,7 @@ def test_each_situation_says_what_is_seen_what_is_done_and_what_is_not() -> None
 
 @pytest.mark.parametrize("line", LINES)
 def test_each_command_parses(line: str) -> None:
-    name, *arguments = words(line, UUID(int=1))
+    name, *arguments = words(line, NOBODYS)
     parser_of(name).parse_args(arguments)
 
 
@@ -75,12 +94,12 @@ def test_each_command_ends_as_it_should_and_without_a_yes_changes_nothing(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody is there to be asked
     saga_id = situations.failing()
-    before = list(SagaInstance.objects.values())
-    arguments = words(line, saga_id)
-    if CHANGES & set(arguments[:2]) and "--stuck" not in arguments and "--dry-run" not in arguments:
+    arguments = words(line, saga_id, asked_for(saga_id))
+    before = [list(SagaInstance.objects.values()), list(Batch.objects.values())]
+    if changes(arguments):
         assert ends(*arguments) in (Exit.USAGE, Exit.NOTHING_MATCHED)
         arguments.append("--dry-run")
     assert ends(*arguments) in (Exit.OK, Exit.NOTHING_MATCHED, Exit.REFUSED, Exit.TIMED_OUT)
-    assert list(SagaInstance.objects.values()) == before
+    assert [list(SagaInstance.objects.values()), list(Batch.objects.values())] == before
     assert not OperatorLogEntry.objects.exists()
     assert not MachineryLogEntry.objects.exists()

@@ -1,0 +1,114 @@
+"""What is asked of many sagas at a command line: its arguments, and what would come of it."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+
+from django.core.management.base import CommandError
+
+from orchestration import shown
+from orchestration.insight.filtering import Wanted
+from orchestration.management import batch_tables
+from orchestration.management.arguments import fact, number_between, number_from_zero, words
+from orchestration.management.choosing import NONE
+from orchestration.management.exits import Exit
+from orchestration.management.saying import Voice
+from orchestration.management.subcommand import Options
+from orchestration.operations import bulk
+from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
+from orchestration.operations.pacing import FASTEST, SLOWEST, Pace
+from orchestration.operations.values import NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.standing import known_steps
+
+SAID = ("of_step", "outcome", "facts", "evidence")
+
+
+def add_action(parser: ArgumentParser) -> None:
+    """Let it be said what is to be done to each."""
+    actions = [action.value for action in Action]
+    parser.add_argument("action", choices=actions, metavar="ACTION", help=", ".join(actions))
+
+
+def add_statement(parser: ArgumentParser) -> None:
+    """Let a person's word be said for resolve and settle."""
+    said = parser.add_argument_group("for resolve and settle")
+    said.add_argument("--of-step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
+    said.add_argument("--outcome", choices=[each.value for each in Outcome], help="for resolve")
+    said.add_argument("--evidence", type=words, help="what shows it, such as a statement's number")
+    told = "what its service asks"
+    said.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts", help=told)
+
+
+def add_pace(parser: ArgumentParser) -> None:
+    """Let it be said how it goes."""
+    pace = parser.add_argument_group("how it goes")
+    pace.add_argument(
+        "--canary",
+        type=_canary,
+        default=USUAL_PACE.canary,
+        metavar="N",
+        help="so many first; the others when it is seen what came of them (default: %(default)s)",
+    )
+    pace.add_argument(
+        *("--per-second", "--rate"),
+        type=number_between(SLOWEST, FASTEST),
+        default=USUAL_PACE.per_second,
+        metavar="N",
+        help="so many then (default: %(default)g)",
+    )
+    pace.add_argument(
+        "--stop-above-percent",
+        type=number_between(0, 100),
+        default=USUAL_PACE.stop_above_percent,
+        metavar="PERCENT",
+        help="it stops by itself when more of those that came to something failed (default: %(default)g)",
+    )
+
+
+def ask_of(options: Options, actor: Actor) -> Ask:
+    """What is asked of each.
+
+    :raises CommandError: when something is missing, or is of no use to the action.
+    """
+    action, reason, evidence = Action(options["action"]), options["reason"], options["evidence"] or ""
+    statement, outcome = None, options["outcome"] or (Outcome.DONE if action is Action.SETTLE else None)
+    if action in NEEDS_EVIDENCE and outcome:
+        statement = Statement(Outcome(outcome), Grounds(actor.name, reason, evidence), dict(options["facts"]))
+    if action not in NEEDS_EVIDENCE and any(options[each] for each in SAID):
+        raise CommandError(f"step, outcome, facts and evidence are not for {action}", returncode=Exit.USAGE)
+    try:
+        return Ask(action, actor, reason, options["of_step"] or "", statement, evidence)
+    except NotAsked as error:
+        raise CommandError(str(error), returncode=Exit.USAGE) from error
+
+
+def pace_of(options: Options) -> Pace:
+    """How it goes."""
+    return Pace(options["canary"], options["per_second"], options["stop_above_percent"])
+
+
+def tell_preview(wanted: Wanted, ask: Ask, voice: Voice) -> None:
+    """Say what it would do.
+
+    :raises CommandError: unless it is possible on each saga.
+    """
+    seen = bulk.preview_batch(wanted, ask)
+    voice.say(shown.batch_preview(seen), batch_tables.of_preview(seen))
+    refuse_no_batch(seen)
+    if seen.possible < seen.chosen:
+        told = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"
+        raise CommandError(told, returncode=Exit.SOME_FAILED if seen.possible else Exit.REFUSED)
+
+
+def refuse_no_batch(seen: BatchPreview) -> None:
+    """:raises CommandError: when there is no saga, or there are too many."""
+    if not seen.chosen:
+        raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
+    if seen.is_too_many:
+        raise CommandError(f"more than {MEMBERS_LIMIT} sagas match: ask for fewer", returncode=Exit.REFUSED)
+
+
+def _canary(text: str) -> int:
+    count = number_from_zero(text)
+    if count > MEMBERS_LIMIT:
+        raise ArgumentTypeError(f"a batch has {MEMBERS_LIMIT} sagas at most")
+    return count

@@ -1,0 +1,67 @@
+"""Batches as tables for a terminal."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+from orchestration import wording
+from orchestration.management.tables import of_previews, table_of
+from orchestration.models import Batch
+from orchestration.operations.bulk import BatchPreview
+
+FACTS = ("sagas", "step", "state", "by", "reason", "evidence", "approved_by", "stopped_by", "stopped_why")
+
+Told = Mapping[str, Any]
+"""What `shown.batch` says of a batch."""
+
+
+def of_batches(batches: Iterable[tuple[Batch, Told]]) -> Table:
+    """One line a batch."""
+    columns = ("id", "asked", "action", "sagas", "state", "by", "chosen", "to do", "worked", "failed")
+    return table_of(None, columns, (_batch(batch, told["tally"]) for batch, told in batches))
+
+
+def of_batch(told: Told) -> Iterator[Table]:
+    """One batch whole."""
+    yield table_of(None, ("", ""), facts(told))
+    tally = {name.replace("_", " "): count for name, count in told["tally"].items() if name != "canary_open"}
+    yield table_of("members", ("chosen", *tally), [(told["chosen"], *tally.values())])
+    if told["failures"]:
+        columns = ("saga_id", "code", "observed", "detail")
+        failures = ([each[column] or "" for column in columns] for each in told["failures"])
+        yield table_of("failures", columns, failures)
+
+
+def facts(told: Told) -> Iterator[tuple[str, object]]:
+    """What was asked, by whom and why, and how it is to go."""
+    yield "batch", told["id"]
+    yield "action", told["action"]
+    for name in FACTS:
+        if told[name]:
+            yield name.replace("_", " "), told[name]
+    if told["statement"]:
+        yield "outcome", told["statement"]["outcome"]
+        yield "facts", ", ".join(f"{name}={value}" for name, value in told["statement"]["facts"].items()) or "none"
+    yield "canary", told["canary"]
+    yield "per second", f"{told['per_second']:g}"
+    yield "stop above percent", f"{told['stop_above_percent']:g}"
+
+
+def of_preview(found: BatchPreview) -> Iterator[Table]:
+    """What a batch would do."""
+    chosen = f"{found.chosen}{'+' if found.is_too_many else ''}"
+    needs = "yes" if found.needs_second_person else "no"
+    columns = ("chosen", "possible", "needs a second person", "money")
+    yield table_of(None, columns, [(chosen, found.possible, needs, " ".join(found.money))])
+    if found.why_not:
+        yield table_of("not possible", ("sagas", "why"), ((count, why) for why, count in found.why_not.items()))
+    if found.examples:
+        yield of_previews(found.examples)
+
+
+def _batch(batch: Batch, tally: Mapping[str, int]) -> tuple[object, ...]:
+    return (
+        *(batch.pk, wording.moment(batch.asked_at), batch.action, batch.wanted_in_words, batch.state, batch.by),
+        *(batch.members_chosen, tally["to_do"], tally["worked"], tally["failed"]),
+    )

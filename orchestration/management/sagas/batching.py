@@ -1,0 +1,221 @@
+"""`manage.py saga batch start|list|show|approve|stop`: one action on many sagas, which workers carry out."""
+
+from argparse import ArgumentParser
+from dataclasses import replace
+from datetime import timedelta
+
+from django.core.management.base import CommandError
+
+from orchestration import shown
+from orchestration.insight.filtering import Wanted
+from orchestration.management import batch_tables
+from orchestration.management.arguments import add_consent, add_format, add_limit, add_reason, add_wait, batch_id
+from orchestration.management.batch_asking import (
+    add_action,
+    add_pace,
+    add_statement,
+    ask_of,
+    pace_of,
+    refuse_no_batch,
+    tell_preview,
+)
+from orchestration.management.choosing import choose_for_batch
+from orchestration.management.consent import refuse_without_consent
+from orchestration.management.exits import Exit
+from orchestration.management.following import follow, judge
+from orchestration.management.logging_in import add_login, logged_in, named
+from orchestration.management.saying import Voice
+from orchestration.management.sifting import add_filters
+from orchestration.management.subcommand import Options, Subcommand, add_all, run
+from orchestration.models import ALIAS, Batch
+from orchestration.operations import bulk
+from orchestration.operations.bulk import OPEN, NoneChosen, NotABatch, NotApproved
+from orchestration.operations.models import BatchState
+from orchestration.operations.permissions import STOP_BATCH, allowed, may_approve
+from orchestration.operations.values import MOVES_MONEY, Action, Ask
+
+TWO_PEOPLE = "{action} moves money: a batch of it needs two people with accounts, ask for it with --as ACCOUNT"
+SECOND = "it waits for a second person: manage.py saga batch approve {id} --as ACCOUNT"
+OTHERS = "it would be other sagas by now: nothing was begun, look again"
+
+
+def start(options: Options, voice: Voice) -> None:
+    """Ask for a batch, or say what it would do.
+
+    :raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail.
+    """
+    ask, wanted = ask_of(options, named(options)), choose_for_batch(options, voice)
+    if options["dry_run"]:
+        tell_preview(wanted, ask, voice)
+        return
+    if ask.action in MOVES_MONEY and not options["account"]:
+        raise CommandError(TWO_PEOPLE.format(action=ask.action), returncode=Exit.REFUSED)
+    ask = replace(ask, actor=logged_in(options, may=lambda user: allowed(user, ask.action)))
+    if not options["yes"]:
+        _ask_for_consent(wanted, ask, options, voice)
+    _tell(_made(wanted, ask, options), options, voice)
+
+
+def list_batches(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when there is none."""
+    batches = Batch.objects.using(ALIAS).order_by("-asked_at")
+    if options["state"]:
+        batches = batches.filter(state__in=options["state"])
+    found = [(batch, shown.batch(batch)) for batch in batches[: options["limit"]]]
+    voice.say([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
+    if not found:
+        raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
+
+
+def show_batch(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail."""
+    _tell(_found(options), options, voice)
+
+
+def approve(options: Options, voice: Voice) -> None:
+    """Be the second person, or see what it would do now.
+
+    :raises CommandError: when it waits for nobody, or for somebody else; with --wait as when it is shown.
+    """
+    batch = _found(options)
+    if batch.state != BatchState.ASKED:
+        raise CommandError(f"it is {batch.state}: it waits for nobody", returncode=Exit.REFUSED)
+    if options["dry_run"]:
+        tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), voice)
+        return
+    actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
+    for name, fact in batch_tables.facts(shown.batch(batch)):
+        voice.note(f"{name}: {fact}")
+    refuse_without_consent(f"{_in_words(batch)}. Approve it?", options, voice)
+    try:
+        _tell(bulk.approve(batch, actor), options, voice)
+    except NotApproved as error:
+        raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
+
+
+def stop(options: Options, voice: Voice) -> None:
+    """Have it begin no further member.
+
+    :raises CommandError: when there is none, or it has ended.
+    """
+    batch = _found(options)
+    if batch.state not in OPEN:
+        raise _ended(batch)
+    if options["dry_run"]:
+        _tell(batch, options, voice)
+        return
+    actor = logged_in(options, may=lambda user: user.has_perm(STOP_BATCH))
+    refuse_without_consent(f"{_in_words(batch)}. Stop it?", options, voice)
+    stopped = bulk.stop(batch, actor, options["reason"])
+    if stopped.state != BatchState.STOPPED:
+        raise _ended(stopped)
+    _tell(stopped, options, voice)
+
+
+def _ask_for_consent(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> None:
+    seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
+    refuse_no_batch(seen)
+    for why, count in seen.why_not.items():
+        voice.note(f"not possible on {count}: {why}")
+    for sentence in seen.money:
+        voice.note(sentence)
+    which = f"{seen.chosen} sagas ({wanted.in_words()})"
+    goes = f"{pace.canary} first, then {pace.per_second:g} a second"
+    refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, voice)
+    if bulk.preview_batch(wanted, ask).chosen != seen.chosen:
+        raise CommandError(OTHERS, returncode=Exit.REFUSED)
+
+
+def _made(wanted: Wanted, ask: Ask, options: Options) -> Batch:
+    try:
+        return bulk.ask_for_batch(wanted, ask, pace_of(options))
+    except NoneChosen as error:
+        raise CommandError(str(error), returncode=Exit.NOTHING_MATCHED) from error
+    except NotABatch as error:
+        raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
+
+
+def _tell(batch: Batch, options: Options, voice: Voice) -> None:
+    if batch.state == BatchState.ASKED:
+        voice.note(SECOND.format(id=batch.pk))
+    if options.get("wait"):
+        batch = follow(batch, timedelta(seconds=options["wait"]), voice)
+    told = shown.batch(batch)
+    voice.say(told, batch_tables.of_batch(told))
+    if options.get("wait"):
+        judge(batch)
+
+
+def _found(options: Options) -> Batch:
+    found = Batch.objects.using(ALIAS).filter(pk=options["id"]).first()
+    if found is None:
+        raise CommandError(f"there is no batch {options['id']}", returncode=Exit.NOTHING_MATCHED)
+    return found
+
+
+def _ended(batch: Batch) -> CommandError:
+    return CommandError(f"nothing was changed: it is {batch.state}", returncode=Exit.REFUSED)
+
+
+def _in_words(batch: Batch) -> str:
+    which = f"{batch.members_chosen} sagas ({batch.wanted_in_words})"
+    return f"{batch.by} has asked to {batch.action} {which}: {batch.reason}"
+
+
+def _add_start(parser: ArgumentParser) -> None:
+    add_action(parser)
+    add_filters(parser)
+    add_reason(parser)
+    add_login(parser)
+    add_statement(parser)
+    add_pace(parser)
+    add_wait(parser)
+    add_consent(parser)
+    add_format(parser)
+
+
+def _add_list(parser: ArgumentParser) -> None:
+    states = BatchState.values
+    parser.add_argument("--state", choices=states, action="append", default=[], metavar="STATE", help=", ".join(states))
+    add_limit(parser, 50)
+    add_format(parser)
+
+
+def _add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=batch_id, metavar="BATCH")
+    add_wait(parser)
+    add_format(parser)
+
+
+def _add_approve(parser: ArgumentParser) -> None:
+    add_login(parser, required=True)
+    add_consent(parser)
+    _add_show(parser)
+
+
+def _add_stop(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=batch_id, metavar="BATCH")
+    add_reason(parser)
+    add_login(parser)
+    add_consent(parser)
+    add_format(parser)
+
+
+ACTS = (
+    Subcommand("start", "ask for an action on many sagas; one that moves money waits for approval", _add_start, start),
+    Subcommand("list", "batches, the newest first", _add_list, list_batches),
+    Subcommand("show", "how far a batch has come, and what failed", _add_show, show_batch),
+    Subcommand("approve", "be the second person of a batch that moves money", _add_approve, approve),
+    Subcommand("stop", "begin no further member; those that are done stay done", _add_stop, stop),
+)
+
+
+def _add_acts(parser: ArgumentParser) -> None:
+    add_all(parser, ACTS, dest="act")
+
+
+def _run(options: Options, voice: Voice) -> None:
+    run(ACTS, options["act"], options, voice)
+
+
+SUBCOMMANDS = (Subcommand("batch", "one action on many sagas, carried out by the workers", _add_acts, _run),)
