@@ -1,6 +1,7 @@
 """One action on many sagas: looked at first, then asked for, if it would still be the same sagas."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from json import dumps
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
 from orchestration.admin.said import Said, ask_of, signature_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
-from orchestration.insight.filtering import Wanted
+from orchestration.insight.filtering import Wanted, matching
 from orchestration.insight.searching import search
 from orchestration.operations import bulk
 from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview, NotABatch
@@ -60,7 +61,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     """Look at a batch (GET, or POST without `confirm`), or ask for it."""
     action = _action(request, name or request.GET.get("action", ""))
     if request.method != "POST":
-        wanted = _wanted(request.GET)
+        wanted = _wanted(request)
         if wanted is None:
             messages.error(request, "Nothing is selected, or the filter cannot be read.")
             return HttpResponseRedirect(reverse("admin:orchestration_sagainstance_changelist"))
@@ -136,19 +137,24 @@ def _preview(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
         return None, f"A service whose books are needed does not answer: {error}"
 
 
-def _wanted(given: QueryDict) -> Wanted | None:
+def _wanted(request: HttpRequest) -> Wanted | None:
     """The selected sagas, or all that meet the filter; None when nothing is selected or the filter cannot be read."""
+    given = request.GET
     if given.get("which") == "selected":
-        ids = [each for each in map(_uuid, given.getlist("saga")) if each]
-        return Wanted(ids=frozenset(ids)) if ids else None
+        selected = frozenset(each for each in map(_uuid, given.getlist("saga")) if each)
+        return Wanted(ids=selected) if selected else None
     form = Filter(given)
     if not form.is_valid():
         return None
     wanted, text = form.wanted(), form.cleaned_data["q"]
     if not text:
         return wanted
-    found = frozenset(search(text).sagas.values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
-    return replace(wanted, ids=found) if found else None
+    found = search(text)
+    for why in found.unread:
+        messages.warning(request, f"Not searched: {why}")
+    sagas = matching(wanted, now=datetime.now(UTC)).filter(found.condition)
+    ids = frozenset(sagas.values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
+    return replace(wanted, ids=ids) if ids else None
 
 
 def _uuid(text: str) -> UUID | None:

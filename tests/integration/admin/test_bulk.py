@@ -1,6 +1,7 @@
 """Batches in the admin: looked at, asked for, approved by a second person, stopped."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from config import env
+from orchestration.admin import new_batch
+from orchestration.insight.searching import search
 from orchestration.models import Batch
 from orchestration.operations import bulk_loop, observing
 from tests.integration.admin.conftest import SAGAS, Operator
@@ -64,6 +67,25 @@ def test_a_batch_is_of_what_was_searched_for(ada: Client, situations: Situations
     order_id = str(situations.shop.saga(chosen).order_id)
     ada.post(f"{BATCHES}/new/resume/", asked(ada, "resume", q=order_id, **PARKED))
     assert [member.saga_id for member in Batch.objects.get().members.all()] == [chosen]
+
+
+def test_a_search_with_more_than_a_batch_holds_is_sifted_before_it_is_cut(
+    ada: Client, situations: Situations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_batch, "MEMBERS_LIMIT", 1)
+    parked, *_ = situations.parked_after_pivot(), situations.completed(), situations.completed()
+    customer = situations.shop.saga(parked).customer_id
+    context = ada.get(f"{BATCHES}/new/", PARKED | {"action": "resume", "q": customer}).context
+    assert context["preview"].chosen == 1
+
+
+def test_a_service_that_was_not_searched_is_named(
+    ada: Client, situations: Situations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = replace(search(str(situations.parked_after_pivot())), unread=("payments is away",))
+    monkeypatch.setattr(new_batch, "search", lambda _: found)
+    page = ada.get(f"{BATCHES}/new/", PARKED | {"action": "resume", "q": "x"}).content.decode()
+    assert "Not searched: payments is away" in page
 
 
 @pytest.mark.parametrize("query", [{"which": "selected"}, {"which": "filter", "status": "no_such"}])
