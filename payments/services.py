@@ -17,6 +17,7 @@ from orchestration.contracts.payments import (
 )
 from orchestration.participant.each_own import each_own
 from orchestration.participant.outside import Keys, OutcomeUnknown
+from orchestration.participant.refusals import Hopeless
 from orchestration.participant.sealing import unseal
 from orchestration.statements import insert_all
 from payments.gateways.choice import gateway
@@ -27,7 +28,7 @@ NOTHING_HELD = "nothing_held"
 REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
-class AuthorisationLapsed(Exception):
+class AuthorisationLapsed(Hopeless):
     """The gateway no longer holds the money: voided or expired there, not by us."""
 
 

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
 from orchestration.participant.outside import Keys, OutcomeUnknown
+from orchestration.participant.refusals import Hopeless
 from orchestration.statements import insert_all
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, Parcel
@@ -17,7 +18,7 @@ from shipping.models import Shipment
 NOTHING_BOOKED = "nothing_booked"
 
 
-class BookingLapsed(Exception):
+class BookingLapsed(Hopeless):
     """The carrier no longer has this booking: cancelled there, not by us."""
 
 

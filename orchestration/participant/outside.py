@@ -10,10 +10,11 @@ from django.conf import settings
 
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant.breaker import Breaker
+from orchestration.participant.refusals import Hopeless
 from orchestration.participant.together import Work
 
 
-class OutcomeUnknown(Exception):
+class OutcomeUnknown(Hopeless):
     """The other side forgot the key before it gave a definite answer: a person must look."""
 
 

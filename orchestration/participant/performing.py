@@ -21,9 +21,10 @@ from orchestration.lanes import Lanes
 from orchestration.participant import handler, outside_handler
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.outcomes import Done, Refused
-from orchestration.participant.outside import OutcomeUnknown, Outside
+from orchestration.participant.outside import Outside
 from orchestration.participant.outside_handler import Asking, Replied
 from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Hopeless
 from orchestration.participant.rows import Call
 from orchestration.telemetry.subject import about as about_sagas
 from orchestration.telemetry.subject import within
@@ -128,7 +129,7 @@ def about(error: Exception, carried: Carried) -> dict[str, Any]:
     }
     if isinstance(error, BreakerOpen):
         told["until"] = error.until.isoformat()
-    if isinstance(error, OutcomeUnknown):  # trying again will not help; a message nobody can read is made anew
+    if isinstance(error, Hopeless):  # a message that nobody can read is not: it is made anew
         told["hopeless"] = True
     return told
 

@@ -21,5 +21,12 @@ class Refusal(Exception):
         return {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
 
 
+class Hopeless(Exception):
+    """A failure, and no try will end otherwise: after the pivot, or compensating, the step is parked at once.
+
+    Before the pivot the saga is given up. It is no refusal: the ledger row stays open, and says nothing.
+    """
+
+
 class VersionConflict(Exception):
     """Somebody else changed the row first: the kit runs the transaction again."""

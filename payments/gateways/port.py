@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from orchestration.participant.refusals import Refusal
+from orchestration.participant.refusals import Hopeless, Refusal
 
 
 class GatewayTimeout(Exception):
@@ -29,11 +29,11 @@ class GatewayBusy(Exception):
     """Another call under the same key is still running."""
 
 
-class KeyReused(Exception):
+class KeyReused(Hopeless):
     """The key was used before, with other parameters."""
 
 
-class NotPossible(Exception):
+class NotPossible(Hopeless):
     """The payment is not in a state that allows this, or does not exist."""
 
 

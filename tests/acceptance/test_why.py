@@ -25,6 +25,8 @@ from orchestration.sagas.checkout import checkout
 from orchestration.states import Paused
 from orchestration.topology import ORCHESTRATOR
 from payments.gateways.port import GatewayDown
+from payments.gateways.sandbox.gateway import SandboxGateway
+from payments.models import Payment
 from payments.tasks import participant as payments
 from tests.support.broker import channel, declare_queues, talking_to, waiting_messages
 from tests.support.forgetful import ForgetfulGateway
@@ -134,6 +136,18 @@ def test_a_step_that_was_tried_for_an_hour_is_parked(shop, start_worker):
     assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
     engine.resume_saga(saga_id, by="ada", reason="the gateway is well", now=datetime.now(UTC))
     assert shop.ended(saga_id) == ["completed"]
+
+
+def test_what_the_gateway_will_never_do_is_parked_at_once(shop, start_worker):
+    start_worker(ALL_BUT_ORCHESTRATOR)
+    saga_id = shop.place(payment_method="tok_capture_fail_1")
+    wait_for(lambda: waiting_messages([settings.TOPOLOGY.name(ORCHESTRATOR)]), what="the report of the failure")
+    SandboxGateway().void(Payment.objects.get(saga_id=saga_id).authorisation_id, key="somebody at the gateway's desk")
+    start_worker([ORCHESTRATOR])
+
+    found = becomes(saga_id, Cause.PARKED)
+    assert found.sentence.startswith("Parked: carrying out capture_payment failed 2 times, last AuthorisationLapsed")
+    assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
 
 
 def test_a_call_of_which_nobody_can_find_out_any_more_is_parked(shop, start_worker):
