@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,10 @@ def demonstrate(stack: Stack, *, count: int) -> bool:
     seeded = _prepare(stack)
     shopping, kill = _shop(stack, seeded, count)
     report.outcomes(shopping, kill)
-    agree = _audit(stack)
+    left = shopping.placed_by_kind[plan.LEFT_OVER.name]
+    agree = _audit(stack, left)
     report.addresses(stack, seeded)
+    report.left_over(stack, seeded, len(left))
     return agree and shopping.decided == count
 
 
@@ -115,12 +118,12 @@ def _raise_what_failed(placing: "Future[None]") -> None:
         placing.result()
 
 
-def _audit(stack: Stack) -> bool:
-    """Compare the books once quiet has come: a decided order may still have its money to be captured."""
+def _audit(stack: Stack, parked: Sequence[str]) -> bool:
+    """Compare the books once quiet has come: a decided order may still have its money to be captured, or be parked."""
     deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
-    agree, found = stack.audit()
+    agree, found = stack.audit(parked=parked)
     while not agree and time.monotonic() < deadline:
-        agree, found = stack.audit()
+        agree, found = stack.audit(parked=parked)
     report.books(agree, found)
     return agree
 

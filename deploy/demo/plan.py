@@ -21,12 +21,15 @@ class Kind:
     scarce: bool = False
 
 
-GOOD = Kind("good", 78)
+GOOD = Kind("good", 77)
+LEFT_OVER = Kind("capture refused", 1, payment_method="tok_capture_declined")
+"""Placed, and not paid for: these wait for a person, so that whoever comes to look finds something to do."""
 KINDS = (
     GOOD,
     Kind("declined card", 7, payment_method="tok_declined"),
     Kind("scarce article", 12, scarce=True),
     Kind("carrier timeout", 3, line2="carrier_timeout_after"),
+    LEFT_OVER,
 )
 
 

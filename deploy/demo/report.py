@@ -59,7 +59,17 @@ def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
     say("")
     say(f"API docs  {stack.web_url}/api/v1/docs    header  Authorization: Token {seeded['token']}")
     say(f"admin     {stack.web_url}/admin/         {seeded['admin_user']} / {seeded['admin_password']}")
+    say(f"{'':{len(stack.web_url) + 26}}{seeded['approver_user']} / {seeded['approver_password']}")
     say(f"Flower    {stack.flower_url}             {stack.flower_login.replace(':', ' / ')}")
     exports = stack.write_environment().relative_to(supervisor.PROJECT)
     say(f"metrics   {stack.web_url}/metrics")
     say(f"shell     . {exports} && {sys.executable} manage.py doctor")
+
+
+def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
+    """Print what there is to do for whoever looks on."""
+    say("")
+    say(f"left to you: {count} of the orders, whose money the card does not give: parked, until a person acts")
+    say(f"  look      {stack.web_url}/admin/operations/incidents/")
+    say(f"  act       settle capture_payment, as {seeded['admin_user']}: say that they were paid by transfer")
+    say(f"  approve   the batch, as {seeded['approver_user']}: it is about money, and takes two people")

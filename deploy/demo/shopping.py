@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ class Shopping:
     started_at: float = field(default_factory=time.monotonic)
     decided_at: float = 0.0
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (kind, outcome)
+    placed_by_kind: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # checkout ids
     _undecided: dict[str, str] = field(default_factory=dict)  # checkout id -> kind
     _lock: Lock = field(default_factory=Lock)
     _over: Event = field(default_factory=Event)
@@ -72,6 +73,7 @@ class Shopping:
         else:
             with self._lock:
                 self._undecided[checkout_id] = order.kind
+                self.placed_by_kind[order.kind].append(checkout_id)
 
     def _look(self, checkout_id: str) -> None:
         if self._over.is_set():

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,9 @@ class Stack:
             raise CommandFailed(f"manage.py {arguments[0]}: {(done.stderr or done.stdout)[-2000:]}")
         return done.stdout
 
-    def audit(self) -> tuple[bool, dict[str, Any]]:
-        """Compare the books: whether they agree, and the report."""
-        done = self._run_manage(("audit", "--format", "json"))
+    def audit(self, *, parked: Sequence[str]) -> tuple[bool, dict[str, Any]]:
+        """Compare the books: whether they agree, and the report. All sagas have ended, but that these may be parked."""
+        done = self._run_manage(("audit", "--format", "json", *(("--allow-parked", *parked) if parked else ())))
         try:
             return done.returncode == 0, json.loads(done.stdout)
         except json.JSONDecodeError:

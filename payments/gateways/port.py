@@ -111,6 +111,7 @@ class Gateway(Protocol):
         """Take held money.
 
         :raises NotPossible: when it is voided or already captured, or the amount is above what is held.
+        :raises PaymentRefused: for good; the money stays held until it is voided, or the hold lapses.
         """
 
     def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:

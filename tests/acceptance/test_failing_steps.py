@@ -4,7 +4,10 @@ from threading import Event
 
 import pytest
 
+from config.audit import Unfinished, violations
 from inventory.models import Stock
+from orchestration.operations.performing import perform
+from orchestration.operations.values import Action, Actor, Ask, Via
 from orders.models import Order
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier
@@ -46,6 +49,18 @@ def test_capture_that_fails_is_repeated_and_takes_the_money_once(shop):
     assert story.count("failed capture_payment") == 2
     assert story.count("pivot_done place_order") == 1
     assert gateway.Operation.objects.filter(kind=gateway.Kind.CAPTURE).count() == 1
+
+
+def test_capture_that_is_refused_waits_for_a_person_who_says_how_it_was_paid(shop):
+    saga_id = shop.place(payment_method="tok_capture_declined")
+    shop.reaches(saga_id, "parked capture_payment")
+    assert violations(Unfinished(these=[saga_id])) == []
+
+    said = {"reason": "the card expired", "step": "capture_payment", "evidence": "bank statement 7, line 12"}
+    perform(saga_id, Ask(Action.SETTLE, Actor("ada", 1, Via.ADMIN), **said), expected_version=None)
+
+    assert shop.ended(saga_id) == ["completed"]
+    assert not gateway.Operation.objects.filter(kind=gateway.Kind.CAPTURE).exists()
 
 
 def test_compensation_that_fails_does_not_hold_up_the_others(shop):

@@ -11,6 +11,8 @@ from knox.auth import TokenAuthentication
 from knox.models import AuthToken
 
 from inventory.models import Movement, Stock
+from orchestration.operations.permissions import may_approve
+from orchestration.operations.values import Action
 from orders.selectors import products_on_sale
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration", "inventory", "orders"])
@@ -31,6 +33,11 @@ def test_everything_it_tells_of_is_there() -> None:
     operator = authenticate(username=seeded["admin_user"], password=seeded["admin_password"])
     assert operator is not None
     assert operator.is_superuser
+    approver = authenticate(username=seeded["approver_user"], password=seeded["approver_password"])
+    assert approver is not None
+    assert approver.is_staff
+    assert may_approve(approver, Action.SETTLE)
+    assert not approver.has_perm("orchestration.resume_saga")
     user, _ = TokenAuthentication().authenticate_credentials(seeded["token"].encode())
     assert not user.is_staff
 

@@ -1,4 +1,4 @@
-"""`manage.py seed_catalogue`: products, stock, a customer and an operator, to try the shop with."""
+"""`manage.py seed_catalogue`: products, stock, a customer and two operators, to try the shop with."""
 
 import json
 import secrets
@@ -6,18 +6,22 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management.base import BaseCommand
 from knox.models import AuthToken
 
 from inventory.selectors import available_units
 from inventory.services import top_up_stock
+from orchestration.operations.permissions import APPROVE_BATCH
+from orchestration.operations.values import MOVES_MONEY, PERMISSIONS
 from orders.models import Product
 from orders.services import publish_products
 
 CURRENCY = "GBP"
 CUSTOMER = "demo-customer"
 OPERATOR = "demo-admin"
+APPROVER = "demo-approver"
+"""The second person: looks at sagas, and approves batches that move money."""
 PLENTY = 100_000
 SCARCE = 5
 SCARCE_SKU = "DEMO-SCARCE"
@@ -34,8 +38,8 @@ PRODUCTS = (
 
 class Command(BaseCommand):
     help = (
-        "Put demo products on sale, with stock, and make a customer and an operator. "
-        "Again: fills the shelves, and gives the two a new token and a new password."
+        "Put demo products on sale, with stock, and make a customer, an operator and one who approves batches. "
+        "Again: fills the shelves, and gives the three a new token and new passwords."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,7 +51,9 @@ class Command(BaseCommand):
         seeded = {
             "token": _customer_token(),
             "admin_user": OPERATOR,
-            "admin_password": _operator_password(),
+            "admin_password": _password_of(OPERATOR, is_superuser=True),
+            "approver_user": APPROVER,
+            "approver_password": _approver_password(),
             "skus": _skus(),
             "scarce_sku": SCARCE_SKU,
         }
@@ -66,9 +72,18 @@ def _customer_token() -> str:
     return str(token)
 
 
-def _operator_password() -> str:
-    operator, _ = User.objects.get_or_create(username=OPERATOR)
-    operator.is_staff = operator.is_superuser = True
+def _approver_password() -> str:
+    password = _password_of(APPROVER, is_superuser=False)
+    permissions = ("orchestration.view_sagainstance", APPROVE_BATCH, *(PERMISSIONS[action] for action in MOVES_MONEY))
+    names = [permission.partition(".")[2] for permission in permissions]
+    granted = Permission.objects.filter(content_type__app_label="orchestration", codename__in=names)
+    User.objects.get(username=APPROVER).user_permissions.set(granted)
+    return password
+
+
+def _password_of(name: str, *, is_superuser: bool) -> str:
+    operator, _ = User.objects.get_or_create(username=name)
+    operator.is_staff, operator.is_superuser = True, is_superuser
     password = secrets.token_urlsafe(12)
     operator.set_password(password)
     operator.save()
@@ -87,5 +102,6 @@ def _text(seeded: dict[str, Any]) -> str:
     return (
         f"{len(seeded['skus'])} products on sale; {SCARCE} units of {seeded['scarce_sku']}\n"
         f"customer token  {seeded['token']}\n"
-        f"admin           {seeded['admin_user']} / {seeded['admin_password']}"
+        f"admin           {seeded['admin_user']} / {seeded['admin_password']}\n"
+        f"approves        {seeded['approver_user']} / {seeded['approver_password']}"
     )

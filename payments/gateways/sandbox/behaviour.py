@@ -16,6 +16,7 @@ class Trait(StrEnum):
     FAIL = "fail"
     CAPTURE_FAIL = "capture_fail"
     VOID_FAIL = "void_fail"
+    CAPTURE_DECLINED = "capture_declined"
 
 
 _NUMBERED = frozenset({Trait.LATE, Trait.ARRIVES_LATE, Trait.FAIL, Trait.CAPTURE_FAIL, Trait.VOID_FAIL})

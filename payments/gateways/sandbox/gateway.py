@@ -23,7 +23,7 @@ from payments.gateways.sandbox import books
 from payments.gateways.sandbox.behaviour import Behaviour, NotATestToken, Trait, behaviour_of
 
 _DECLINES = {Trait.DECLINED: CardDeclined.code, Trait.INSUFFICIENT_FUNDS: InsufficientFunds.code}
-_ABOUT_LATER_CALLS = (Trait.CAPTURE_FAIL, Trait.VOID_FAIL)
+_ABOUT_LATER_CALLS = (Trait.CAPTURE_FAIL, Trait.CAPTURE_DECLINED, Trait.VOID_FAIL)
 
 
 @contextmanager
@@ -70,6 +70,8 @@ class SandboxGateway:
     def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
         authorisation = books.authorisation(authorisation_id)
         _fail_if_told(authorisation.test_token, Trait.CAPTURE_FAIL, key)
+        if authorisation.test_token and behaviour_of(authorisation.test_token).trait is Trait.CAPTURE_DECLINED:
+            raise CardDeclined
         return books.capture(authorisation, amount_minor=amount_minor, key=key)
 
     @reaching_the_gateway()

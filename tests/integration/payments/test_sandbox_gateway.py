@@ -218,6 +218,15 @@ def test_capture_fail_n_fails_captures_only(gateway: SandboxGateway) -> None:
     assert gateway.capture(authorisation_id, amount_minor=1998, key="c").status == PaymentStatus.CAPTURED
 
 
+def test_a_capture_that_is_declined_leaves_the_money_held(gateway: SandboxGateway) -> None:
+    authorisation_id = authorised(gateway, "tok_capture_declined")
+    for _ in range(2):
+        with pytest.raises(CardDeclined):
+            gateway.capture(authorisation_id, amount_minor=1998, key="c")
+    assert gateway.look_up(authorisation_id).status == PaymentStatus.AUTHORISED
+    assert gateway.void(authorisation_id, key="v").status == PaymentStatus.VOIDED
+
+
 def test_void_fail_n_fails_voids_only(gateway: SandboxGateway) -> None:
     authorisation_id = authorised(gateway, "tok_void_fail_1")
     with pytest.raises(GatewayBroken):

@@ -13,6 +13,7 @@ from payments.gateways.sandbox.behaviour import Behaviour, NotATestToken, Trait,
         ("tok_timeout_after", Behaviour(Trait.TIMEOUT_AFTER)),
         ("tok_late_2", Behaviour(Trait.LATE, 2)),
         ("tok_arrives_late_60", Behaviour(Trait.ARRIVES_LATE, 60)),
+        ("tok_capture_declined", Behaviour(Trait.CAPTURE_DECLINED)),
         ("tok_capture_fail_3", Behaviour(Trait.CAPTURE_FAIL, 3)),
     ],
 )
