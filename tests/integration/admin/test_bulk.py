@@ -166,7 +166,9 @@ def test_a_batch_shows_how_far_it_has_come_and_what_failed(ada: Client, situatio
     saga_id = situations.parked_after_pivot()
     ada.post(f"{BATCHES}/new/resume/", asked(ada, "resume", **PARKED))
     url = f"{BATCHES}/{Batch.objects.get().pk}/progress/"
-    assert "0 of 1 done" in ada.get(url).content.decode()
+    before = ada.get(url).content.decode()
+    assert "0 of 1 done" in before
+    assert "Began" not in before
     bulk_loop.run_once()
     situations.fail(saga_id, "capture_payment", hopeless=True)
     observing.run_once()
@@ -175,6 +177,7 @@ def test_a_batch_shows_how_far_it_has_come_and_what_failed(ada: Client, situatio
     assert [member.saga_id for member in shown.context["failures"]] == [saga_id]
     assert "parked again" in shown.content.decode()
     assert "data-polled" not in shown.content.decode()  # it has ended
+    assert all(word in shown.content.decode() for word in ("Began ", ", ended "))
 
 
 def test_a_batch_that_is_not_there_is_not_found(ada: Client) -> None:
