@@ -1,5 +1,6 @@
 """Sagas as JSON-ready values, as `manage.py saga` prints them and staff get them over HTTP. Times are UTC."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,8 @@ from orchestration.insight.breakers import BreakerNow
 from orchestration.insight.facts import Why
 from orchestration.insight.status import status_of
 from orchestration.models import Batch, BatchMember, MachineryLogEntry, OperatorLogEntry, SagaInstance, SagaLogEntry
-from orchestration.operations.bulk import BatchPreview, failures_of, tally_of
+from orchestration.operations.bulk import BatchPreview, failures_of, tallies_of, tally_of
+from orchestration.operations.pacing import Tally
 from orchestration.operations.values import Preview
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -107,7 +109,18 @@ def machinery_log_entry(entry: MachineryLogEntry) -> dict[str, Any]:
 
 
 def batch(found: Batch) -> dict[str, Any]:
-    """A batch, and what became of its members so far."""
+    """A batch, what became of its members so far, and the first of those that failed."""
+    failures = [_failure(member) for member in failures_of(found)[:MOST_FAILURES]]
+    return {**_batch(found, tally_of(found)), "failures": failures}
+
+
+def batches(found: Collection[Batch]) -> list[dict[str, Any]]:
+    """Batches, and what became of their members so far."""
+    tallies = tallies_of(found)
+    return [_batch(each, tallies[each.pk]) for each in found]
+
+
+def _batch(found: Batch, tally: Tally) -> dict[str, Any]:
     return {
         "id": str(found.pk),
         "action": found.action,
@@ -125,10 +138,10 @@ def batch(found: Batch) -> dict[str, Any]:
         "per_second": found.per_second,
         "stop_above_percent": found.stop_above_percent,
         "chosen": found.members_chosen,
-        "tally": asdict(tally_of(found)),
+        "tally": asdict(tally),
+        "asked_at": _time(found.asked_at),
         "started_at": _time(found.started_at),
         "ended_at": _time(found.ended_at),
-        "failures": [_failure(member) for member in failures_of(found)[:MOST_FAILURES]],
     }
 
 

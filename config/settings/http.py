@@ -49,6 +49,7 @@ SPECTACULAR_SETTINGS = {
         "SagaStatusAsked": "orchestration.insight.status.WORDS_FOR_STATUSES",
         "ActionEnum": "orchestration.api.operators.representations.ACTIONS",
         "OutcomeEnum": "orchestration.api.operators.representations.OUTCOMES",
+        "BatchState": "orchestration.operations.models.BatchState",
         "MachineryAction": "orchestration.api.operators.representations.MACHINERY_ACTIONS",
         "MachineryOutcome": "orchestration.api.operators.representations.MACHINERY_OUTCOMES",
     },

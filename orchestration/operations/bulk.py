@@ -1,13 +1,14 @@
 """One action on many sagas: asked for, approved, stopped, and looked at. `bulk_loop` carries it out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from orchestration import wording
 from orchestration.insight.filtering import Wanted, matching
@@ -34,6 +35,7 @@ FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP
 UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
 OPEN = (BatchState.ASKED, *UNDER_WAY)
 _GIVEN_UP = Q(state=BatchMember.State.GIVEN_UP)
+_COUNTED = [each.name for each in fields(Tally)]
 _OBSERVED_FAILED = [each.value for each in FAILURES]
 
 
@@ -106,7 +108,7 @@ def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE) -> Batch:
     with transaction.atomic(using=ALIAS):
         batch.save(using=ALIAS, force_insert=True)
         BatchMember.objects.using(ALIAS).bulk_create(members)
-    return batch
+    return _now(batch)
 
 
 def approve(batch: Batch, actor: Actor) -> Batch:
@@ -134,22 +136,29 @@ def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
 
 def tally_of(batch: Batch) -> Tally:
     """What became of its members."""
+    return tallies_of([batch])[batch.pk]
+
+
+def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
+    """What became of the members of each batch, asked for once."""
     done = Q(state=BatchMember.State.DONE)
     to_do = Q(state__in=(BatchMember.State.WAITING, BatchMember.State.TAKEN_UP))
     taken, failed_at_once = Q(entry__code=Code.TAKEN), Q(entry__code__in=[each.value for each in FAILED_CODES])
     is_open = done & taken & Q(entry__observed="")
     failed = _GIVEN_UP | done & (failed_at_once | taken & Q(entry__observed__in=_OBSERVED_FAILED))
     worked = done & taken & ~Q(entry__observed="") & ~Q(entry__observed__in=_OBSERVED_FAILED)
-    counts = members_of(batch).aggregate(
+    members = BatchMember.objects.using(ALIAS).filter(batch__in=batches)
+    counts: Any = members.values("batch_id").annotate(
         to_do=Count("pk", filter=to_do),
         passed_over=Count("pk", filter=Q(state=BatchMember.State.PASSED_OVER)),
         refused=Count("pk", filter=done & ~taken & ~failed_at_once),
         under_way=Count("pk", filter=is_open),
         worked=Count("pk", filter=worked),
         failed=Count("pk", filter=failed),
-        canary_open=Count("pk", filter=Q(position__lt=batch.canary) & (to_do | is_open)),
+        canary_open=Count("pk", filter=Q(position__lt=F("batch__canary")) & (to_do | is_open)),
     )
-    return Tally(**counts)
+    found = {each["batch_id"]: {name: each[name] for name in _COUNTED} for each in counts.order_by()}
+    return {UUID(str(batch.pk)): Tally(**found.get(batch.pk, {})) for batch in batches}
 
 
 def failures_of(batch: Batch) -> QuerySet[BatchMember]:

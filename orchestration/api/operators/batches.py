@@ -60,7 +60,7 @@ class Batches(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Paged)
-        return Response(page(request, query, Batch.objects.using(ALIAS).all(), NEWEST_FIRST, shown.batch))
+        return Response(page(request, query, Batch.objects.using(ALIAS).all(), NEWEST_FIRST, shown.batches))
 
     @extend_schema(
         operation_id="ask_for_saga_batch",

@@ -1,5 +1,6 @@
 """`/machinery-log`: what operators did to breakers and dead letters."""
 
+from functools import partial
 from http import HTTPStatus
 
 from drf_spectacular.utils import extend_schema
@@ -31,4 +32,6 @@ class MachineryLog(StaffView):
     )
     def get(self, request: Request) -> Response:
         entries = MachineryLogEntry.objects.using(ALIAS).all()
-        return Response(page(request, filters.asked(request, Paged), entries, ByNumber(), shown.machinery_log_entry))
+        return Response(
+            page(request, filters.asked(request, Paged), entries, ByNumber(), partial(map, shown.machinery_log_entry))
+        )

@@ -1,6 +1,6 @@
 """Lists for staff in pages: which page is asked for, and how it is answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -27,7 +27,7 @@ def page(
     query: Mapping[str, Any],
     rows: QuerySet[_Row],
     order: Order,
-    show: Callable[[_Row], dict[str, Any]],
+    show: Callable[[Sequence[_Row]], Iterable[dict[str, Any]]],
 ) -> dict[str, Any]:
     """`results` and `next` of the page that a `Paged` query asks for.
 
@@ -37,7 +37,7 @@ def page(
         found = page_of(rows, order, after=query.get("cursor", ""), size=query["limit"])
     except BadCursor as error:
         raise InvalidCursor from error
-    return {"results": [show(row) for row in found.rows], "next": _next(request, found.next)}
+    return {"results": list(show(found.rows)), "next": _next(request, found.next)}
 
 
 def _next(request: Request, cursor: str) -> str | None:

@@ -247,7 +247,7 @@ class FailureShown(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
 
 
-class BatchShown(serializers.Serializer[Any]):
+class BatchListed(serializers.Serializer[Any]):
     """An action on many sagas, and how far it has come."""
 
     id = serializers.UUIDField()
@@ -267,13 +267,19 @@ class BatchShown(serializers.Serializer[Any]):
     stop_above_percent = serializers.FloatField()
     chosen = serializers.IntegerField()
     tally = TallyShown()
+    asked_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class BatchShown(BatchListed):
+    """The same, and what failed."""
+
     failures = FailureShown(many=True, help_text="The first hundred.")
 
 
 class BatchPage(Page):
-    results = BatchShown(many=True)
+    results = BatchListed(many=True)
 
 
 class BatchPreviewShown(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """`/sagas` and `/sagas/{saga_id}`, with why it does not move and what operators did to it."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from uuid import UUID
 
@@ -53,7 +54,9 @@ class Sagas(StaffView):
         query = filters.asked(request, Listed)
         found = filters.looked_up(query)
         sagas = matching(filters.wanted(query), now=datetime.now(UTC)).filter(found.condition)
-        return Response({**page(request, query, sagas, NEWEST_FIRST, shown.saga), "unread": list(found.unread)})
+        return Response(
+            {**page(request, query, sagas, NEWEST_FIRST, partial(map, shown.saga)), "unread": list(found.unread)}
+        )
 
 
 class Count(StaffView):
@@ -127,7 +130,9 @@ class OperatorLog(StaffView):
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=saga_id)
-        return Response(page(request, filters.asked(request, Paged), entries, ByNumber(), shown.log_entry))
+        return Response(
+            page(request, filters.asked(request, Paged), entries, ByNumber(), partial(map, shown.log_entry))
+        )
 
 
 def case_or_404(saga_id: UUID) -> Case:

@@ -61,7 +61,8 @@ def list_batches(options: Options, voice: Voice) -> None:
     batches = Batch.objects.using(ALIAS).order_by("-asked_at")
     if options["state"]:
         batches = batches.filter(state__in=options["state"])
-    found = [(batch, shown.batch(batch)) for batch in batches[: options["limit"]]]
+    newest = list(batches[: options["limit"]])
+    found = list(zip(newest, shown.batches(newest), strict=True))
     voice.say([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
     if not found:
         raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.models import ALIAS, Batch, OperatorLogEntry
+from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper, pointers
 from tests.support.plans import by_indexes
 
@@ -108,3 +108,20 @@ def test_a_page_far_behind_is_read_in_the_order_of_an_index(
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert re.search(rf"Index Scan (Backward )?using {index}", plan)
     assert "Sort" not in plan
+
+
+def test_a_page_of_batches_asks_no_more_the_more_of_them_there_are(boss: Shopper) -> None:
+    asked = []
+    for count in (1, 9):
+        made = ask_for_batches(count)
+        BatchMember.objects.using(ALIAS).bulk_create(
+            BatchMember(batch_id=batch_id, position=place, saga_id=uuid4(), state=state)
+            for batch_id in made
+            for place, state in enumerate(["waiting", "passed_over", "given_up"])
+        )
+        with CaptureQueriesContext(connections[ALIAS]) as queries:
+            listed = boss.get(BATCHES).json()["results"]
+        asked.append(len(queries))
+        newest = [each["tally"] for each in listed if each["id"] in made]
+        assert [(each["to_do"], each["passed_over"], each["failed"]) for each in newest] == [(1, 1, 1)] * count
+    assert asked[0] == asked[1]
