@@ -21,7 +21,7 @@ from orchestration.participant.refusals import Hopeless
 from orchestration.participant.sealing import unseal
 from orchestration.statements import insert_all
 from payments.gateways.choice import gateway
-from payments.gateways.port import AuthorisationRequest, GatewayPayment, PaymentRefused, PaymentStatus
+from payments.gateways.port import AuthorisationRequest, GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Payment
 
 NOTHING_HELD = "nothing_held"
@@ -178,7 +178,13 @@ def write_down(asked: Payment, payment: GatewayPayment) -> None:
 
 def capture_payment(request: CapturePayment, keys: Keys) -> GatewayPayment:
     """Take the money that is held."""
-    return gateway().capture(request.authorisation_id, amount_minor=request.total_minor, key=keys.own)
+    try:
+        return gateway().capture(request.authorisation_id, amount_minor=request.total_minor, key=keys.own)
+    except NotPossible:
+        payment = find_captured_payment(request, keys)  # somebody may have taken it at the gateway
+        if payment is None:
+            raise
+        return payment
 
 
 def find_captured_payment(request: CapturePayment, keys: Keys) -> GatewayPayment | None:
@@ -240,10 +246,16 @@ def _agreed(told: str, ours: str | None) -> str:
 
 def reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
     """Let the money go or give it back, whichever the payment needs; nothing when it was reversed already."""
-    if payment.status == PaymentStatus.AUTHORISED:
-        return gateway().void(payment.authorisation_id, key=key)
-    if payment.status == PaymentStatus.CAPTURED:
-        return gateway().refund(payment.authorisation_id, amount_minor=amount_minor, key=key)
+    try:
+        if payment.status == PaymentStatus.AUTHORISED:
+            return gateway().void(payment.authorisation_id, key=key)
+        if payment.status == PaymentStatus.CAPTURED:
+            return gateway().refund(payment.authorisation_id, amount_minor=amount_minor, key=key)
+    except NotPossible:
+        by_now = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
+        if by_now.status == payment.status:
+            raise
+        return reverse(by_now, amount_minor, key)
     return payment
 
 

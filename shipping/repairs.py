@@ -6,15 +6,13 @@ from orchestration.participant.repairing import mark_reversed
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver
 from shipping.models import Ledger
-from shipping.services import Cancellation, tracking_number_of, write_down
+from shipping.services import Cancellation, cancel, tracking_number_of, write_down
 
 
 def cancel_leftover_parcel(request: CancelLeftoverParcel, keys: Keys) -> Cancellation:
     """Cancel what the carrier still has of the repaired saga; nothing when it has nothing any more."""
     booking = _leftover(request)
-    if booking and booking.status == BookingStatus.BOOKED:
-        booking = carrier().cancel(booking.tracking_number, key=keys.own)
-    return Cancellation(booking)
+    return Cancellation(booking and cancel(booking, keys.own))
 
 
 def find_cancelled_leftover_parcel(request: CancelLeftoverParcel, keys: Keys) -> Cancellation | None:

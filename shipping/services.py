@@ -12,7 +12,7 @@ from orchestration.participant.outside import Keys, OutcomeUnknown
 from orchestration.participant.refusals import Hopeless
 from orchestration.statements import insert_all
 from shipping.carriers.choice import carrier
-from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, Parcel
+from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, NotPossible, Parcel
 from shipping.models import Shipment
 
 NOTHING_BOOKED = "nothing_booked"
@@ -90,9 +90,20 @@ def cancel_shipment(request: CancelShipment, keys: Keys) -> Cancellation:
         booking = _known_booking(request, keys) or _occupy(request, keys)
     except CannotDeliver:
         return Cancellation(booking=None)
-    if booking.status == BookingStatus.BOOKED:
-        booking = carrier().cancel(booking.tracking_number, key=keys.own)
-    return Cancellation(booking)
+    return Cancellation(cancel(booking, keys.own))
+
+
+def cancel(booking: Booking, key: str) -> Booking:
+    """Cancel what is booked; nothing when it was cancelled already."""
+    if booking.status != BookingStatus.BOOKED:
+        return booking
+    try:
+        return carrier().cancel(booking.tracking_number, key=key)
+    except NotPossible:
+        by_now = carrier().look_up(booking.tracking_number)  # it may have changed since it was read
+        if by_now.status == booking.status:
+            raise
+        return by_now
 
 
 def find_cancelled_shipment(request: CancelShipment, keys: Keys) -> Cancellation | None:

@@ -1,5 +1,6 @@
 """The payments service's commands against the sandbox gateway: called, looked for, recorded."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,14 @@ from orchestration.contracts.payments import (
 from orchestration.participant.outside import Keys
 from orchestration.participant.sealing import seal
 from payments import services
-from payments.gateways.port import CardDeclined, GatewayBroken, GatewayPayment, GatewayTimeout, PaymentStatus
+from payments.gateways.port import (
+    CardDeclined,
+    GatewayBroken,
+    GatewayPayment,
+    GatewayTimeout,
+    NotPossible,
+    PaymentStatus,
+)
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Payment
@@ -162,6 +170,38 @@ def test_a_voided_hold_cannot_be_captured(gateway: SandboxGateway) -> None:
     gateway.void(request.authorisation_id, key="somebody else")
     with pytest.raises(AuthorisationLapsed):
         services.find_captured_payment(request, CAPTURE)
+
+
+def test_money_that_somebody_took_at_the_gateway_is_captured(gateway: SandboxGateway) -> None:
+    facts = asked()
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    taken = gateway.capture(request.authorisation_id, amount_minor=1998, key="somebody else")
+    assert services.capture_payment(request, CAPTURE) == taken
+
+
+def test_a_capture_that_is_not_possible_says_what_became_of_the_hold(gateway: SandboxGateway) -> None:
+    facts = asked()
+    request = to_capture(facts, authorised(facts).authorisation_id)
+    with pytest.raises(NotPossible):
+        services.capture_payment(replace(request, total_minor=1999), CAPTURE)
+    gateway.void(request.authorisation_id, key="somebody else")
+    with pytest.raises(AuthorisationLapsed):
+        services.capture_payment(request, CAPTURE)
+
+
+def test_a_reversal_goes_by_what_the_payment_is_once_it_is_not_as_it_was_read(gateway: SandboxGateway) -> None:
+    held = [services.authorise_payment(AuthorisePayment(**asked()), Keys(own=key, action=key)) for key in "abc"]
+    gateway.void(held[0].authorisation_id, key="somebody else")
+    gateway.capture(held[1].authorisation_id, amount_minor=1998, key="somebody else's")
+    statuses = [services.reverse(payment, 1998, f"refund {payment.authorisation_id}").status for payment in held]
+    assert statuses == ["voided", "refunded", "voided"]
+
+
+def test_what_can_never_be_given_back_is_no_reversal(gateway: SandboxGateway) -> None:
+    facts = asked()
+    captured(facts)
+    with pytest.raises(NotPossible):
+        services.refund_payment(RefundPayment(**{**facts, "total_minor": 1999}), REFUND)
 
 
 def test_a_capture_of_nothing_is_not_written_down() -> None:

@@ -118,6 +118,12 @@ def test_a_booking_that_somebody_else_cancelled_needs_no_cancelling(carrier: San
     assert kinds() == [Kind.BOOK, Kind.CANCEL]
 
 
+def test_a_booking_cancelled_since_it_was_read_is_cancelled(carrier: SandboxCarrier) -> None:
+    booking = services.schedule_shipment(ScheduleShipment(**asked()), SCHEDULE)
+    carrier.cancel(booking.tracking_number, key="somebody else")
+    assert services.cancel(booking, CANCEL.own).status == BookingStatus.CANCELLED
+
+
 def test_a_booking_we_wrote_down_is_cancelled_though_the_carrier_forgot_its_key(carrier: SandboxCarrier) -> None:
     facts = asked()
     answer = scheduled(facts)
