@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.admin import ShowFacets, SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ORDER_VAR
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -15,6 +17,7 @@ from django.utils.functional import cached_property
 
 from orchestration.contracts.command import Action
 from orchestration.participant.participant import participant_of
+from orchestration.wording import can_be_stored
 
 IS_UNFOLD = apps.is_installed("unfold")
 
@@ -31,6 +34,12 @@ LISTED = 10_000
 
 class ReadOnly:
     """Mix it in before a ModelAdmin or an inline: rows are looked at, never added, changed or deleted."""
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """:raises IncorrectLookupParameters: when a filter has letters that no column holds."""
+        if not all(can_be_stored(word) for _, words in request.GET.lists() for word in words):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)  # type: ignore[misc]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -64,6 +73,13 @@ class LongTable(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     ordering = ("-id",)
     sortable_by = ()  # no other order has an index
     search_help_text = f"To the letter. Lists end after {LISTED:,} rows."
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """In the one order, whatever the address says: Django hides the others, and would obey."""
+        given = request.GET.copy()
+        given.pop(ORDER_VAR, None)
+        request.GET = given  # type: ignore[assignment]
+        return super().get_changelist_instance(request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Django would cast every field to text, which no index has."""

@@ -63,6 +63,20 @@ def test_pages_and_searches_go_by_an_index(table: LongTable, admin_client: Clien
             assert statement in found or "Sort" not in plan, plan
 
 
+@pytest.mark.parametrize("table", LONG, ids=lambda table: table.model._meta.label)
+def test_no_address_asks_for_another_order(table: LongTable, admin_client: Client) -> None:
+    for order in ("1", "2.-1"):
+        answer = admin_client.get(address(table), {"o": order})
+        assert answer.context["cl"].queryset.query.order_by[0] == "-id"
+
+
+@pytest.mark.parametrize("table", LONG, ids=lambda table: table.model._meta.label)
+def test_a_word_that_no_column_holds_is_no_filter(table: LongTable, admin_client: Client) -> None:
+    for name in ("status", "status__exact", "step", "code__exact"):
+        answer = admin_client.get(address(table), {name: "\0"})
+        assert (answer.status_code, answer["Location"]) == (302, f"{address(table)}?e=1")
+
+
 def test_a_list_ends_and_says_where(admin_client: Client, situations: Situations, monkeypatch: Any) -> None:
     monkeypatch.setattr(kit, "LISTED", 2)
     for _ in range(3):
