@@ -18,6 +18,17 @@ LONGEST_STUCK_MINUTES = 1_000_000_000
 _ANY = ("", "any")
 
 
+class Moment(forms.DateTimeField):
+    """A time that there is in UTC; Django's own would also take one at the edge of the calendar elsewhere."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            at: datetime | None = super().to_python(value)
+            return at and at.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
 class Filter(forms.Form):
     """Everything that sagas are sifted by; a word that none is called by makes the form invalid."""
 
@@ -36,8 +47,8 @@ class Filter(forms.Form):
     failing = forms.BooleanField(required=False, label="Only what is failing")
     undoing = forms.BooleanField(required=False, label="Only what is being undone")
     definition = forms.ChoiceField(required=False)
-    created_from = forms.DateTimeField(required=False, label="Created from (UTC)")
-    created_until = forms.DateTimeField(required=False, label="Created before (UTC)")
+    created_from = Moment(required=False, label="Created from (UTC)")
+    created_until = Moment(required=False, label="Created before (UTC)")
     customer = forms.CharField(required=False)
 
     def __init__(self, given: QueryDict | Mapping[str, Any]) -> None:

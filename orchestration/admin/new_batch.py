@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from json import dumps
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -26,11 +27,21 @@ from orchestration.operations.values import NEEDS_STEP, Action, Ask
 from orchestration.standing import known_steps
 
 
-class Order(Said):
-    """What is to be done, how it is to go, and why; `wanted` and `chosen` are what was looked at."""
+class Sieve(forms.JSONField):
+    """A filter as JSON; Django's own field breaks at numbers and at nesting that Python will not read."""
 
-    wanted = forms.JSONField(widget=forms.HiddenInput)
-    chosen = forms.IntegerField(widget=forms.HiddenInput)
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError("This is no filter.") from error
+
+
+class Order(Said):
+    """What is to be done, how it is to go, and why; `wanted` and `sagas`, a fingerprint, are what was looked at."""
+
+    wanted = Sieve(widget=forms.HiddenInput)
+    sagas = forms.CharField(required=False, widget=forms.HiddenInput)
     canary = forms.IntegerField(
         min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="So many first, as a canary"
     )
@@ -63,7 +74,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     if request.method != "POST":
         wanted = _wanted(request)
         if wanted is None:
-            messages.error(request, "Nothing is selected, or the filter cannot be read.")
+            messages.error(request, "Nothing is selected, or the filter cannot be read, or it leaves every saga in.")
             return HttpResponseRedirect(reverse("admin:orchestration_sagainstance_changelist"))
         step = _only(wanted.steps) if action in NEEDS_STEP else ""
         ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
@@ -72,9 +83,11 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     order.is_valid()
     said = order.cleaned_data
     try:
-        wanted = Wanted.from_json(said.get("wanted") or {"": ""})
+        wanted = Wanted.from_json(said.get("wanted") or {})
     except ValueError as error:
         raise Http404(str(error)) from error
+    if wanted == Wanted():
+        raise Http404("every saga is too many: say which")
     ask = None if {"step", "outcome", "facts"} & order.errors.keys() else ask_of(request, action, said)
     if "confirm" not in request.POST or order.errors or ask is None:
         return _shown(request, action, wanted, order, ask)
@@ -85,14 +98,8 @@ def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, a
     said = order.cleaned_data
     if said["looked_at"] != signature_of(ask):
         return _shown(request, action, wanted, order, ask, "This is what it comes to. Look at it, then confirm.")
-    preview, away = _preview(wanted, ask)
-    if preview is None:
-        return _shown(request, action, wanted, order, ask, away)
-    if preview.chosen != said["chosen"]:
-        complaint = "It would be other sagas by now: nothing was begun. Look again."
-        return _shown(request, action, wanted, order, ask, complaint)
     try:
-        made = bulk.ask_for_batch(wanted, ask, order.pace())
+        made = bulk.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"])
     except NotABatch as error:
         return _shown(request, action, wanted, order, ask, f"It cannot be asked for: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[made.pk]))
@@ -138,7 +145,8 @@ def _preview(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
 
 
 def _wanted(request: HttpRequest) -> Wanted | None:
-    """The selected sagas, or all that meet the filter; None when nothing is selected or the filter cannot be read."""
+    """The selected sagas, or all that meet the filter; None when nothing is selected, or the filter cannot be read, or
+    asks for nothing."""
     given = request.GET
     if given.get("which") == "selected":
         selected = frozenset(each for each in map(_uuid, given.getlist("saga")) if each)
@@ -148,7 +156,7 @@ def _wanted(request: HttpRequest) -> Wanted | None:
         return None
     wanted, text = form.wanted(), form.cleaned_data["q"]
     if not text:
-        return wanted
+        return None if wanted == Wanted() else wanted
     found = search(text)
     for why in found.unread:
         messages.warning(request, f"Not searched: {why}")

@@ -45,7 +45,8 @@ class Wanted:
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads again: only what is asked for."""
-        return {each.name: _plain(value) for each in fields(self) if (value := getattr(self, each.name))}
+        asked = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: _plain(value) for name, value in asked.items() if value != _ANYTHING[name]}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Wanted":
@@ -58,6 +59,9 @@ class Wanted:
     def in_words(self) -> str:
         """Such as "parked or retrying, at authorise_payment, GatewayTimeout"."""
         return ", ".join(_words(self)) or "every saga"
+
+
+_ANYTHING = {each.name: each.default for each in fields(Wanted)}
 
 
 def matching(wanted: Wanted, *, now: datetime) -> QuerySet[SagaInstance]:
@@ -157,6 +161,12 @@ def _texts(value: Any) -> frozenset[str]:
     return frozenset(map(_text, value))
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false is wanted")
+    return value
+
+
 def _text(value: Any) -> str:
     text = str(value)
     if not wording.can_be_stored(text):
@@ -176,8 +186,8 @@ _READ: Mapping[str, Any] = {
     "steps": _texts,
     "errors": _texts,
     "definitions": _texts,
-    "failing": bool,
-    "undoing": bool,
+    "failing": _flag,
+    "undoing": _flag,
     "failed_tries_from": int,
     "stuck_for": lambda value: timedelta(seconds=value),
     "created_from": _time,

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,10 @@ class NoneChosen(NotABatch):
     """No saga meets the filter."""
 
 
+class OtherSagas(NotABatch):
+    """By now other sagas meet the filter than were looked at."""
+
+
 class NotApproved(Exception):
     """The batch stays as it is; the message says why."""
 
@@ -58,9 +63,11 @@ class BatchPreview:
     What only the gateway's or the carrier's own facts could tell is seen in the examples.
 
     `money` is what is on hold and taken for those sagas, by currency; `examples` are whole previews of the first.
+    `fingerprint` is the same for the same sagas, and for no others.
     """
 
     chosen: int
+    fingerprint: str
     is_too_many: bool
     possible: int
     why_not: Mapping[str, int]
@@ -78,6 +85,7 @@ def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
     possible = [saga_id for saga_id in chosen if saga_id not in why_not]
     return BatchPreview(
         chosen=len(sagas),
+        fingerprint=_fingerprint(chosen),
         is_too_many=len(found) > MEMBERS_LIMIT,
         possible=len(possible),
         why_not=Counter(why_not.values()),
@@ -87,12 +95,14 @@ def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
     )
 
 
-def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE) -> Batch:
+def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None) -> Batch:
     """Choose the sagas that meet the filter now, the oldest first, and have the action done to each of them.
 
-    A batch that moves money waits for a second person; another one begins at once.
+    A batch that moves money waits for a second person; another one begins at once. With `looked_at`, a preview's
+    `fingerprint`, only if they are still the same sagas.
 
     :raises NoneChosen: when no saga meets the filter.
+    :raises OtherSagas: when others do than were looked at.
     :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and is asked for by somebody whom nobody
         knows, so that a second person could be the same one.
     """
@@ -103,6 +113,8 @@ def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE) -> Batch:
         raise NoneChosen(f"no saga is {wanted.in_words()}")
     if len(chosen) > MEMBERS_LIMIT:
         raise NotABatch(f"more than {MEMBERS_LIMIT} sagas are {wanted.in_words()}: ask for fewer")
+    if looked_at not in (None, _fingerprint(chosen)):
+        raise OtherSagas("it would be other sagas by now, look again")
     batch = _batch_of(wanted, ask, pace, len(chosen))
     members = [BatchMember(batch=batch, position=place, saga_id=saga_id) for place, saga_id in enumerate(chosen)]
     with transaction.atomic(using=ALIAS):
@@ -198,6 +210,10 @@ _NOBODYS = Grounds("", "", "")
 
 def _chosen(wanted: Wanted) -> QuerySet[SagaInstance]:
     return matching(wanted, now=datetime.now(UTC)).order_by("created_at", "pk")
+
+
+def _fingerprint(saga_ids: Iterable[UUID]) -> str:
+    return sha256(b"".join(sorted(saga_id.bytes for saga_id in saga_ids))).hexdigest()
 
 
 def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, chosen: int) -> Batch:

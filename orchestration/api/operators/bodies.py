@@ -106,13 +106,20 @@ def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
         raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error
 
 
-class Which(Strict):
-    """The sagas that are meant, at least one of these; as in `GET /sagas`."""
+class Some(serializers.ListField):
+    """At least one: who sends none, having found none, does not mean all."""
 
-    status = serializers.ListField(child=serializers.ChoiceField(WORDS_FOR_STATUSES), required=False)
-    step = serializers.ListField(child=Text(max_length=LONGEST), required=False)
-    error = serializers.ListField(child=Text(max_length=LONGEST), required=False)
-    definition = serializers.ListField(child=Text(max_length=LONGEST), required=False)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty=False, **kwargs)
+
+
+class Which(Strict):
+    """The sagas that are meant, at least one of these; as in `GET /sagas`. A list without anything is refused."""
+
+    status = Some(child=serializers.ChoiceField(WORDS_FOR_STATUSES), required=False)
+    step = Some(child=Text(max_length=LONGEST), required=False)
+    error = Some(child=Text(max_length=LONGEST), required=False)
+    definition = Some(child=Text(max_length=LONGEST), required=False)
     failing = TrueOrFalse(required=False)
     undoing = TrueOrFalse(required=False)
     attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
@@ -120,7 +127,7 @@ class Which(Strict):
     created_from = serializers.DateTimeField(required=False)
     created_until = serializers.DateTimeField(required=False)
     customer = Text(max_length=LONGEST, required=False)
-    ids = serializers.ListField(child=Id(), max_length=1_000, required=False)
+    ids = Some(child=Id(), max_length=1_000, required=False)
 
 
 class BatchAsked(Asked):

@@ -36,7 +36,6 @@ from orchestration.operations.values import MOVES_MONEY, Action, Ask
 
 TWO_PEOPLE = "{action} moves money: a batch of it needs two people with accounts, ask for it with --as ACCOUNT"
 SECOND = "it waits for a second person: manage.py saga batch approve {id} --as ACCOUNT"
-OTHERS = "it would be other sagas by now: nothing was begun, look again"
 
 
 def start(options: Options, voice: Voice) -> None:
@@ -51,9 +50,8 @@ def start(options: Options, voice: Voice) -> None:
     if ask.action in MOVES_MONEY and not options["account"]:
         raise CommandError(TWO_PEOPLE.format(action=ask.action), returncode=Exit.REFUSED)
     ask = replace(ask, actor=logged_in(options, may=lambda user: allowed(user, ask.action)))
-    if not options["yes"]:
-        _ask_for_consent(wanted, ask, options, voice)
-    _tell(_made(wanted, ask, options), options, voice)
+    looked_at = None if options["yes"] else _consented_to(wanted, ask, options, voice)
+    _tell(_made(wanted, ask, options, looked_at), options, voice)
 
 
 def list_batches(options: Options, voice: Voice) -> None:
@@ -113,7 +111,8 @@ def stop(options: Options, voice: Voice) -> None:
     _tell(stopped, options, voice)
 
 
-def _ask_for_consent(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> None:
+def _consented_to(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> str:
+    """The fingerprint of the sagas that somebody has agreed to."""
     seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
     for why, count in seen.why_not.items():
@@ -123,13 +122,12 @@ def _ask_for_consent(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -
     which = f"{seen.chosen} sagas ({wanted.in_words()})"
     goes = f"{pace.canary} first, then {pace.per_second:g} a second"
     refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, voice)
-    if bulk.preview_batch(wanted, ask).chosen != seen.chosen:
-        raise CommandError(OTHERS, returncode=Exit.REFUSED)
+    return seen.fingerprint
 
 
-def _made(wanted: Wanted, ask: Ask, options: Options) -> Batch:
+def _made(wanted: Wanted, ask: Ask, options: Options, looked_at: str | None) -> Batch:
     try:
-        return bulk.ask_for_batch(wanted, ask, pace_of(options))
+        return bulk.ask_for_batch(wanted, ask, pace_of(options), looked_at=looked_at)
     except NoneChosen as error:
         raise CommandError(str(error), returncode=Exit.NOTHING_MATCHED) from error
     except NotABatch as error:

@@ -1,8 +1,5 @@
 """Operators' pages, asked for in ways that nobody means well with."""
 
-import json
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -36,13 +33,27 @@ def test_a_span_beyond_the_calendar_finds_nothing(minutes: str, boss: Client, si
     assert boss.get(SAGAS, {"stuck": minutes}).context["rows"] == []
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("field", ["created_from", "created_until"])
+def test_a_time_beyond_the_calendar_is_no_filter(field: str, at: str, boss: Client, situations: Situations) -> None:
+    situations.running()
+    assert boss.get(SAGAS, {field: at}).context["rows"] == []
+    answer = boss.get(f"{BATCHES}/new/", {"which": "filter", "action": "resume", field: at})
+    assert answer["Location"] == SAGAS
+
+
 @pytest.mark.parametrize(
     "wanted",
-    [[1], {"stuck_for": 1e300}, {"errors": ["\0"]}, {"customer_id": "\ud800"}, {"failed_tries_from": 1e400}, "x", 7],
+    [
+        *("[1]", '{"stuck_for": 1e300}', '{"errors": ["\\u0000"]}', '{"customer_id": "\\ud800"}', '"x"', "7", "{}"),
+        *('{"failed_tries_from": Infinity}', '{"failing": false}', '{"failing": "no"}', '{"ids": []}'),
+        *("1" * 5_000, "[" * 100_000),
+    ],
+    ids=lambda wanted: wanted[:20],
 )
-def test_a_batch_of_what_is_no_filter_is_not_asked_for(wanted: Any, boss: Client, situations: Situations) -> None:
+def test_a_batch_of_what_is_no_filter_is_not_asked_for(wanted: str, boss: Client, situations: Situations) -> None:
     situations.parked_after_pivot()
-    order = asked(boss, "resume", **PARKED) | {"wanted": json.dumps(wanted)}
+    order = asked(boss, "resume", **PARKED) | {"wanted": wanted}
     assert boss.post(f"{BATCHES}/new/resume/", order).status_code == 404
     assert not Batch.objects.exists()
 
@@ -101,6 +112,7 @@ def test_a_breaker_is_not_opened_for_longer_than_there_is_time(minutes: str, bos
     [
         *("operatorlogentry/x/change/", "auditfinding/x/change/", "machinerylogentry/x/change/"),
         *("operatorlogentry/?q=x", "operatorlogentry/?q=%00", "machinerylogentry/?q=x", "machinerylogentry/?q=%00"),
+        *("operatorlogentry/?observed=%00", "operatorlogentry/?code__exact=%00", "machinerylogentry/?via__exact=%00"),
     ],
 )
 def test_addresses_that_name_nothing_break_nothing(path: str, boss: Client) -> None:

@@ -14,6 +14,7 @@ from orchestration.admin import new_batch
 from orchestration.insight.searching import search
 from orchestration.models import Batch
 from orchestration.operations import bulk_loop, observing
+from orchestration.states import Resumed
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
 
@@ -28,7 +29,7 @@ PACE = {"canary": "1", "per_second": "100", "stop_above_percent": "50"}
 def asked(client: Client, action: str, **query: Any) -> dict[str, Any]:
     """What the form of a batch's preview posts."""
     context = client.get(f"{BATCHES}/new/", query | {"action": action}).context
-    seen = {"wanted": context["wanted"], "chosen": context["preview"].chosen, "looked_at": context["looked_at"]}
+    seen = {"wanted": context["wanted"], "sagas": context["preview"].fingerprint, "looked_at": context["looked_at"]}
     return PACE | seen | {"reason": "the gateway is back", "confirm": "1"}
 
 
@@ -88,8 +89,8 @@ def test_a_service_that_was_not_searched_is_named(
     assert "Not searched: payments is away" in page
 
 
-@pytest.mark.parametrize("query", [{"which": "selected"}, {"which": "filter", "status": "no_such"}])
-def test_nothing_selected_or_a_filter_that_cannot_be_read_is_not_everything(
+@pytest.mark.parametrize("query", [{"which": "selected"}, {"which": "filter", "status": "x"}, {"which": "filter"}])
+def test_nothing_selected_or_a_filter_that_is_none_is_not_everything(
     query: dict[str, str], ada: Client, situations: Situations
 ) -> None:
     situations.parked_after_pivot()
@@ -103,6 +104,21 @@ def test_other_sagas_than_were_looked_at_are_looked_at_first(ada: Client, situat
     situations.parked_after_pivot()
     assert "other sagas by now" in ada.post(f"{BATCHES}/new/resume/", order).context["complaint"]
     assert not Batch.objects.exists()
+
+
+def test_as_many_others_are_other_sagas(ada: Client, situations: Situations) -> None:
+    looked_at = situations.parked_after_pivot()
+    order = asked(ada, "resume", **PARKED)
+    situations.report(looked_at, Resumed("bob", "it is back")), situations.parked_after_pivot()
+    assert "other sagas by now" in ada.post(f"{BATCHES}/new/resume/", order).context["complaint"]
+    assert "other sagas by now" in ada.post(f"{BATCHES}/new/resume/", order | {"sagas": ""}).context["complaint"]
+    assert not Batch.objects.exists()
+
+
+def test_a_span_of_nothing_is_still_a_filter(ada: Client, situations: Situations) -> None:
+    unfinished, _ = situations.parked_after_pivot(), situations.completed()
+    ada.post(f"{BATCHES}/new/resume/", asked(ada, "resume", which="filter", stuck="0"))
+    assert [member.saga_id for member in Batch.objects.get().members.all()] == [unfinished]
 
 
 @pytest.mark.parametrize("field", ["reason", "canary", "per_second", "stop_above_percent"])

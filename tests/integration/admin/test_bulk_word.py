@@ -41,12 +41,12 @@ def bob(db: None) -> Client:
 def look(client: Client, action: str, said: dict[str, str], **query: Any) -> Any:
     """What is seen once that has been said."""
     first = client.get(f"{BATCHES}/new/", query | {"which": "filter", "action": action})
-    shown = {"wanted": first.context["wanted"], "chosen": "0"}
+    shown = {"wanted": first.context["wanted"], "sagas": ""}
     return client.post(f"{BATCHES}/new/{action}/", PACE | shown | said).context
 
 
 def confirm(client: Client, action: str, seen: Any, said: dict[str, str]) -> Any:
-    shown = {"wanted": seen["wanted"], "chosen": seen["preview"].chosen, "looked_at": seen["looked_at"]}
+    shown = {"wanted": seen["wanted"], "sagas": seen["preview"].fingerprint, "looked_at": seen["looked_at"]}
     return client.post(f"{BATCHES}/new/{action}/", PACE | shown | said | {"confirm": "1"})
 
 

@@ -15,6 +15,7 @@ from orchestration.management import following
 from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance
 from orchestration.operations import bulk, observing
 from orchestration.operations.bulk_loop import run_once
+from orchestration.states import Resumed
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends, Run
 
@@ -227,6 +228,20 @@ def test_other_sagas_than_were_looked_at_are_not_begun(
 
     def meanwhile() -> str:
         situations.parked_after_pivot()
+        return "y"
+
+    monkeypatch.setattr("sys.stdin.readline", meanwhile)
+    assert ends(*START, "resume", *PARKED, *WHY) == 5
+    assert not Batch.objects.exists()
+
+
+def test_as_many_others_are_other_sagas(
+    ends: Ends, situations: Situations, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = situations.parked_after_pivot()
+
+    def meanwhile() -> str:
+        situations.report(looked_at, Resumed("bob", "it is back")), situations.parked_after_pivot()
         return "y"
 
     monkeypatch.setattr("sys.stdin.readline", meanwhile)

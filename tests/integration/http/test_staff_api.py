@@ -177,6 +177,8 @@ def test_a_batch_of_every_saga_or_of_none_is_refused(boss: Shopper) -> None:
 
     assert pointers(ask()) == [("/sagas", "empty")]
     assert pointers(ask(failing=False)) == [("/sagas", "empty")]
+    for name in ("status", "step", "error", "definition", "ids"):
+        assert pointers(ask(failing=True, **{name: []})) == [(f"/sagas/{name}", "empty")]
     assert ask(undoing=True).json()["code"] == "batch_refused"
     assert ask(failing=True).json()["code"] == "batch_refused"
     assert ask(status=["parked"]).json()["code"] == "batch_refused"

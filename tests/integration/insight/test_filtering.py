@@ -76,6 +76,8 @@ def test_a_filter_survives_being_written_down() -> None:
     )
     assert Wanted.from_json(asked.as_json()) == asked
     assert Wanted.from_json({}) == Wanted()
+    unmoved = Wanted(stuck_for=timedelta(0))
+    assert Wanted.from_json(unmoved.as_json()) == unmoved
     assert asked.in_words() == (
         "parked, at authorise_payment, GatewayTimeout, checkout.v1, being undone, failed 2 times or more, "
         "not moved for 5 min, created from 2026-01-01 00:00:00.000, created before 2026-01-02 00:00:00.000, "
@@ -85,7 +87,11 @@ def test_a_filter_survives_being_written_down() -> None:
 
 
 @pytest.mark.parametrize(
-    "kept", [{"statuses": ["lost"]}, {"ids": ["x"]}, {"colour": "red"}, {"steps": "x"}, {"created_from": "2026-01-01"}]
+    "kept",
+    [
+        *({"statuses": ["lost"]}, {"ids": ["x"]}, {"colour": "red"}, {"steps": "x"}, {"created_from": "2026-01-01"}),
+        *({"failing": "no"}, {"undoing": 0}),
+    ],
 )
 def test_what_is_no_filter_is_not_read_as_one(kept: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not a filter of sagas"):
