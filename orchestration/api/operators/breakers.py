@@ -134,14 +134,14 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
             raise RedisAway(headers=SOON) from error
         except machinery.NotKnown as error:
             raise NotKnown(headers=SOON) from error
-    named = [each for each in _breakers() if each.name == name]
+    named = [each for each in _breakers(RedisAway if said["dry_run"] else NotKnown) if each.name == name]
     if not named:
         raise NotFound
     return Response(shown.breaker(named[0]))
 
 
-def _breakers() -> tuple[BreakerNow, ...]:
+def _breakers(away: type[Problem] = RedisAway) -> tuple[BreakerNow, ...]:
     found = breakers(now=datetime.now(UTC))
     if isinstance(found, Unavailable):
-        raise RedisAway(headers=SOON)
+        raise away(headers=SOON)
     return found

@@ -71,6 +71,19 @@ def test_no_address_asks_for_another_order(table: LongTable, admin_client: Clien
 
 
 @pytest.mark.parametrize("table", LONG, ids=lambda table: table.model._meta.label)
+def test_a_column_is_asked_after_only_by_the_filters_that_are_offered(table: LongTable, admin_client: Client) -> None:
+    offered = [f"{each}__exact" for each in table.list_filter if isinstance(each, str)]
+    assert [admin_client.get(address(table), {name: "done"}).status_code for name in offered] == [200] * len(offered)
+    for name in ("saga_id__contains", "id__gt", f"{table.model._meta.fields[1].name}__regex"):
+        assert admin_client.get(address(table), {name: "1"}).status_code == 400
+
+
+def test_what_a_ledger_hides_is_not_told_by_whether_a_row_is_found(admin_client: Client) -> None:
+    for asked in ("request__payment_method__startswith", "request__icontains", "request__has_key"):
+        assert admin_client.get("/admin/payments/ledger/", {asked: "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("table", LONG, ids=lambda table: table.model._meta.label)
 def test_a_word_that_no_column_holds_is_no_filter(table: LongTable, admin_client: Client) -> None:
     for name in ("status", "status__exact", "step", "code__exact"):
         answer = admin_client.get(address(table), {name: "\0"})

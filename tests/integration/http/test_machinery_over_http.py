@@ -7,6 +7,8 @@ import pytest
 from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisGone
 
+from orchestration.api.operators import breakers as answers
+from orchestration.insight.reading import Unavailable
 from orchestration.models import MachineryLogEntry
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breakers import in_use
@@ -83,3 +85,13 @@ def test_redis_gone_before_and_in_the_middle_are_told_apart(
             codes.append(change(boss, gateway, "open", seconds=60).json()["code"])
     assert codes == ["redis_unavailable", "not_known"]
     assert [entry.outcome for entry in MachineryLogEntry.objects.all()] == ["unknown"]
+
+
+def test_redis_gone_afterwards_is_not_called_nothing_changed(
+    boss: Shopper, gateway: Breaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "breakers", lambda *, now: Unavailable("Redis does not answer"))
+    assert change(boss, gateway, "open", seconds=60, dry_run=True).json()["code"] == "redis_unavailable"
+    assert change(boss, gateway, "open", seconds=60).json()["code"] == "not_known"
+    assert MachineryLogEntry.objects.get().outcome == "done"
+    assert gateway.look_closely().open_until is not None
