@@ -14,6 +14,8 @@ from orchestration.management.saying import FORMATS, TABLE
 from orchestration.operations.values import LONGEST_WORDS
 from orchestration.wording import can_be_stored, says_something
 
+MOST = 1_000_000_000
+"""Rows or seconds that are asked for at once: neither the database nor the calendar has room for any number."""
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
 
@@ -63,9 +65,9 @@ def batch_id(text: str) -> UUID:
 
 
 def whole_number(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number above zero."""
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    """:raises ArgumentTypeError: when it is not a whole number above zero, or more than `MOST`."""
+    if not text.isdecimal() or len(text) > len(str(MOST)) or not 0 < int(text) <= MOST:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
     return int(text)
 
 
@@ -114,12 +116,12 @@ def span(text: str) -> timedelta:
 
 
 def moment(text: str) -> datetime:
-    """:raises ArgumentTypeError: when it is no time; one without a zone is UTC."""
+    """:raises ArgumentTypeError: when it is no time that there is in UTC; one without a zone is UTC."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a time such as 2026-07-14T12:00") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def words(text: str) -> str:

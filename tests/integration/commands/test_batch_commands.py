@@ -103,6 +103,8 @@ def test_more_than_a_batch_has_is_refused(ends: Ends, situations: Situations, mo
         ("--per-second", "nan"),
         ("--stop-above-percent", "101"),
         ("--by", "bob", "--as", "ada"),
+        ("--wait", "99999999999999"),
+        ("--created-from", "0001-01-01T00:00+14:00"),
         ("--evidence", "statement 7"),
     ],
 )
