@@ -57,7 +57,7 @@ def of_preview(found: BatchPreview) -> Iterator[Table]:
     if found.why_not:
         yield table_of("not possible", ("sagas", "why"), ((count, why) for why, count in found.why_not.items()))
     if found.examples:
-        yield of_previews(found.examples)
+        yield of_previews(found.examples, f"the first {len(found.examples)} of {found.possible}")
 
 
 def _batch(batch: Batch, tally: Mapping[str, int]) -> tuple[object, ...]:

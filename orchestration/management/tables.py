@@ -69,20 +69,17 @@ def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
     yield table_of("log", log, (_log_entry(entry) for entry in case.log))
 
 
-def of_previews(found: Iterable[Preview]) -> Table:
+def of_previews(found: Iterable[Preview], title: str | None = None) -> Table:
     """What an action would do to each saga."""
-    table = Table("id", "possible", "what would happen", "money", "left alone", box=None, pad_edge=False)
-    for each in found:
-        skipped = [f"{skipped.step}: {skipped.why}" for skipped in each.skipped]
-        would = [each.why_not] if not each.possible else each.will
-        table.add_row(
-            str(each.saga_id),
-            "yes" if each.possible else "no",
-            "\n".join(would),
-            "\n".join(each.money),
-            "\n".join(skipped),
-        )
-    return table
+    columns = ("id", "possible", "what would happen", "money", "left alone")
+    return table_of(title, columns, map(_preview, found))
+
+
+def _preview(found: Preview) -> tuple[object, ...]:
+    would = found.will if found.possible else [found.why_not]
+    skipped = [f"{each.step}: {each.why}" for each in found.skipped]
+    told = ("\n".join(lines) for lines in (would, found.money, skipped))
+    return found.saga_id, "yes" if found.possible else "no", *told
 
 
 def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:

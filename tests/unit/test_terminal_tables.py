@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from django.core.management.base import OutputWrapper
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from orchestration.management import tables
 from orchestration.management.saying import Voice
+from orchestration.operations.values import Preview
 
 SAID = "\x1b]0;owned\x07\x1b[2J[/b][red]down[/red]\x9b"
 
@@ -31,3 +33,13 @@ def test_a_note_is_what_was_said_without_what_a_terminal_obeys() -> None:
     err = io.StringIO()
     Voice(OutputWrapper(io.StringIO()), OutputWrapper(err)).note(SAID)
     assert err.getvalue() == "]0;owned[2J[/b][red]down[/red]\n"
+
+
+def test_a_preview_on_a_narrow_terminal_cuts_no_id_and_no_reference() -> None:
+    saga_id, reference = uuid4(), "authorise_cadc96cff324404a92a2a96762960a48"
+    will = ("capture_payment counts as settled outside: nothing is called for it any more.",)
+    found = Preview(saga_id, True, "taken", "", will=will, money=(f"our books go on saying: authorised ({reference})",))
+    out = io.StringIO()
+    tables.Plain(file=out, width=100).print(tables.of_previews([found]))
+    assert str(saga_id) in out.getvalue()
+    assert "…" not in out.getvalue()
