@@ -99,6 +99,14 @@ def tell_preview(wanted: Wanted, ask: Ask, voice: Voice) -> None:
         raise CommandError(told, returncode=Exit.SOME_FAILED if seen.possible else Exit.REFUSED)
 
 
+def note_preview(seen: BatchPreview, voice: Voice) -> None:
+    """Tell whoever is asked for a yes what it cannot do, and how much money it is about."""
+    for why, count in seen.why_not.items():
+        voice.note(f"not possible on {count}: {why}")
+    for sentence in seen.money:
+        voice.note(sentence)
+
+
 def refuse_no_batch(seen: BatchPreview) -> None:
     """:raises CommandError: when there is no saga, or there are too many."""
     if not seen.chosen:

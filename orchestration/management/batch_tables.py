@@ -9,6 +9,7 @@ from orchestration import wording
 from orchestration.management.tables import of_previews, table_of
 from orchestration.models import Batch
 from orchestration.operations.bulk import BatchPreview
+from orchestration.operations.values import Action
 
 FACTS = ("sagas", "step", "state", "by", "reason", "evidence", "approved_by", "stopped_by", "stopped_why")
 
@@ -41,7 +42,8 @@ def facts(told: Told) -> Iterator[tuple[str, object]]:
         if told[name]:
             yield name.replace("_", " "), told[name]
     if told["statement"]:
-        yield "outcome", told["statement"]["outcome"]
+        if told["action"] == Action.RESOLVE:
+            yield "outcome", told["statement"]["outcome"]
         yield "facts", ", ".join(f"{name}={value}" for name, value in told["statement"]["facts"].items()) or "none"
     yield "canary", told["canary"]
     yield "per second", f"{told['per_second']:g}"

@@ -15,6 +15,7 @@ from orchestration.management.batch_asking import (
     add_pace,
     add_statement,
     ask_of,
+    note_preview,
     pace_of,
     refuse_no_batch,
     tell_preview,
@@ -85,6 +86,8 @@ def approve(options: Options, voice: Voice) -> None:
     actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
     for name, fact in batch_tables.facts(shown.batch(batch)):
         voice.note(f"{name}: {fact}")
+    if not options["yes"]:
+        _note_what_it_would_do_now(batch, voice)
     refuse_without_consent(f"{_in_words(batch)}. Approve it?", options, voice)
     try:
         _tell(bulk.approve(batch, actor), options, voice)
@@ -115,14 +118,17 @@ def _consented_to(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> s
     """The fingerprint of the sagas that somebody has agreed to."""
     seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
-    for why, count in seen.why_not.items():
-        voice.note(f"not possible on {count}: {why}")
-    for sentence in seen.money:
-        voice.note(sentence)
+    note_preview(seen, voice)
     which = f"{seen.chosen} sagas ({wanted.in_words()})"
     goes = f"{pace.canary} first, then {pace.per_second:g} a second"
     refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, voice)
     return seen.fingerprint
+
+
+def _note_what_it_would_do_now(batch: Batch, voice: Voice) -> None:
+    seen = bulk.preview_batch(bulk.still_wanted(batch), bulk.ask_of(batch))
+    voice.note(f"possible now on {seen.possible} of {batch.members_chosen}")
+    note_preview(seen, voice)
 
 
 def _made(wanted: Wanted, ask: Ask, options: Options, looked_at: str | None) -> Batch:
