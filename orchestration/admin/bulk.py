@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -15,12 +16,13 @@ from django.views.decorators.http import require_POST
 from orchestration.admin.buttons import LABELS
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.admin.words import Words, complaints
+from orchestration.insight.filtering import Wanted
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
-from orchestration.operations.bulk import OPEN, NotApproved
+from orchestration.operations.bulk import OPEN, BatchPreview, NotApproved
 from orchestration.operations.models import BatchState
 from orchestration.operations.permissions import may_approve
-from orchestration.operations.values import Action
+from orchestration.operations.values import Action, Ask
 
 LISTED = FAILURES_LISTED = 100
 STOP = "orchestration.stop_batch"
@@ -47,12 +49,17 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """One batch, how far it has come, and what can be done about it."""
     found = _found(batch_id)
     user: Any = request.user
+    waits = found.state == BatchState.ASKED
+    preview, away = preview_of(bulk.still_wanted(found), bulk.ask_of(found)) if waits else (None, "")
     return page(
         request,
         "operations/batch.html",
         f"{LABELS[Action(found.action)]}: {found.members_chosen} sagas",
         may_stop=user.has_perm(STOP) and found.state in OPEN,
-        waits=found.state == BatchState.ASKED,
+        waits=waits,
+        preview=preview,
+        skipped=sorted(preview.why_not.items()) if preview else [],
+        away=away,
         may_approve=may_approve(user, Action(found.action)) and user.pk != found.user_id,
         **_progress(found),
     )
@@ -87,6 +94,14 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         bulk.stop(found, actor_of(request), said.cleaned_data["why"])
 
     return _done(request, found, act, "It is stopped.")
+
+
+def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
+    """What would come of it; or why that cannot be told."""
+    try:
+        return bulk.preview_batch(wanted, ask), ""
+    except Error as error:
+        return None, f"A service whose books are needed does not answer: {error}"
 
 
 def _progress(found: Batch) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
+from orchestration.admin.bulk import preview_of
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
 from orchestration.admin.said import Said, ask_of, signature_of
@@ -25,6 +25,9 @@ from orchestration.operations.pacing import FASTEST, SLOWEST, Pace
 from orchestration.operations.permissions import allowed
 from orchestration.operations.values import NEEDS_STEP, Action, Ask
 from orchestration.standing import known_steps
+
+OF_A_BATCH = ("action", "which", "saga")
+"""What a query says besides the filters of the list that it came from."""
 
 
 class Sieve(forms.JSONField):
@@ -75,7 +78,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
         wanted = _wanted(request)
         if wanted is None:
             messages.error(request, "Nothing is selected, or the filter cannot be read, or it leaves every saga in.")
-            return HttpResponseRedirect(reverse("admin:orchestration_sagainstance_changelist"))
+            return HttpResponseRedirect(_list_as_it_was(request))
         step = _only(wanted.steps) if action in NEEDS_STEP else ""
         ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
         return _shown(request, action, wanted, Order(action, None, step), ask)
@@ -108,7 +111,7 @@ def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, a
 def _shown(
     request: HttpRequest, action: Action, wanted: Wanted, order: Order, ask: Ask | None, complaint: str = ""
 ) -> HttpResponse:
-    preview, away = _preview(wanted, ask) if ask else (None, "")
+    preview, away = preview_of(wanted, ask) if ask else (None, "")
     return page(
         request,
         "operations/new_batch.html",
@@ -136,14 +139,6 @@ def _may_be_asked(preview: BatchPreview) -> bool:
     return not preview.is_too_many and any(each.possible for each in preview.examples)
 
 
-def _preview(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
-    """What would come of it; or why that cannot be told."""
-    try:
-        return bulk.preview_batch(wanted, ask), ""
-    except Error as error:
-        return None, f"A service whose books are needed does not answer: {error}"
-
-
 def _wanted(request: HttpRequest) -> Wanted | None:
     """The selected sagas, or all that meet the filter; None when nothing is selected, or the filter cannot be read, or
     asks for nothing."""
@@ -163,6 +158,14 @@ def _wanted(request: HttpRequest) -> Wanted | None:
     sagas = matching(wanted, now=datetime.now(UTC)).filter(found.condition)
     ids = frozenset(sagas.values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
     return replace(wanted, ids=ids) if ids else None
+
+
+def _list_as_it_was(request: HttpRequest) -> str:
+    given = request.GET.copy()
+    for name in OF_A_BATCH:
+        given.pop(name, None)
+    query = f"?{given.urlencode()}" if given else ""
+    return reverse("admin:orchestration_sagainstance_changelist") + query
 
 
 def _uuid(text: str) -> UUID | None:

@@ -89,13 +89,25 @@ def test_a_service_that_was_not_searched_is_named(
     assert "Not searched: payments is away" in page
 
 
-@pytest.mark.parametrize("query", [{"which": "selected"}, {"which": "filter", "status": "x"}, {"which": "filter"}])
-def test_nothing_selected_or_a_filter_that_is_none_is_not_everything(
-    query: dict[str, str], ada: Client, situations: Situations
+@pytest.mark.parametrize(
+    ("query", "leads_to"),
+    [
+        ({"which": "selected"}, SAGAS),
+        (
+            {"which": "selected", "status": "parked", "step": "capture_payment"},
+            f"{SAGAS}?status=parked&step=capture_payment",
+        ),
+        ({"which": "filter"}, SAGAS),
+        ({"which": "filter", "status": "no_such"}, f"{SAGAS}?status=no_such"),
+    ],
+)
+def test_nothing_selected_or_a_filter_that_is_none_leads_back_to_the_list_as_it_was(
+    query: dict[str, str], leads_to: str, ada: Client, situations: Situations
 ) -> None:
     situations.parked_after_pivot()
     answer = ada.get(f"{BATCHES}/new/", query | {"action": "resume"})
-    assert answer["Location"] == SAGAS
+    assert answer["Location"] == leads_to
+    assert ada.get(leads_to).status_code == 200
 
 
 def test_other_sagas_than_were_looked_at_are_looked_at_first(ada: Client, situations: Situations) -> None:

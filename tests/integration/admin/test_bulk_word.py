@@ -105,6 +105,34 @@ def test_the_facts_that_a_service_wants_are_asked_for_before_anything_can_be_beg
     assert [example.possible for example in seen["preview"].examples] == [False]
 
 
+def test_the_second_person_sees_which_sagas_and_how_much_money(ada: Client, bob: Client, unknown: Unknown) -> None:
+    parked = {unknown.refund(), unknown.refund()}
+    said = STEP | WORD | {"facts": ""}
+    query = {"which": "filter", "status": "parked", **STEP, "action": "settle"}
+    confirm(ada, "settle", ada.get(f"{BATCHES}/new/", query).context, said)
+    url = f"{BATCHES}/{Batch.objects.get().pk}/"
+    page = bob.get(url).content.decode()
+    assert "2.00 GBP on hold" in page
+    assert all(f"/{saga_id}/change/" in page for saga_id in parked)
+    assert "Outcome" not in page
+    carry_out(Batch.objects.get(), bob)
+    assert bob.get(url).context["preview"] is None
+
+
+def test_a_second_person_learns_that_the_books_cannot_be_asked(
+    ada: Client, bob: Client, unknown: Unknown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("connection refused")
+
+    unknown.refund()
+    query = {"which": "filter", "status": "parked", **STEP, "action": "settle"}
+    confirm(ada, "settle", ada.get(f"{BATCHES}/new/", query).context, STEP | WORD | {"facts": ""})
+    monkeypatch.setattr(bulk, "preview_batch", away)
+    answer = bob.get(f"{BATCHES}/{Batch.objects.get().pk}/")
+    assert "does not answer: connection refused" in answer.content.decode()
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("outcome", "undone"), ("facts", "capture_id=7"), ("step", "capture_payment")]
 )
