@@ -69,11 +69,11 @@ def _definitions() -> Line:
 def _audit(now: datetime) -> Line:
     audits = reading.standing(now=now)
     if audits.error:
-        return warn("audit", f"the last did not come to its end: {audits.error}", "manage.py audit --running")
+        return warn("audit", f"the last did not come to its end: {audits.error}", "manage.py audit --write")
     if audits.open:
         return fail("audit", f"{audits.open} findings are open", "manage.py audit findings")
     if audits.ok is None or audits.ended_at is None:
-        return warn("audit", "none has come to its end yet", "manage.py audit --running")
+        return warn("audit", "none has come to its end yet", "manage.py audit --write")
     seen = f"the last ended {wording.span(now - audits.ended_at)} ago"
     if audits.is_late:
         return warn("audit", f"{seen}; another should have", "see the log of the workers with -Q orchestrator")

@@ -41,7 +41,14 @@ class Concluded:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_change(self) -> bool:
+        """Whether the row becomes another; one that stays takes no facts."""
+        return self.row.was != self.row.status
+
+    @property
     def sentence(self) -> str:
+        if not self.is_change:
+            return f"The ledger row stays {self.row.status}."
         return f"The ledger row was {self.row.was}, it is {self.row.status}."
 
 

@@ -94,14 +94,19 @@ def _failed(since: Sequence[Line]) -> Observation | None:
     for line in reversed(since):
         match line.kind:
             case Kind.PARKED:
-                return Observation(Observed.PARKED_AGAIN, f"{line.step} is parked: {wording.error(line.detail)}.")
+                return Observation(Observed.PARKED_AGAIN, f"{line.step} is parked: {_said(line)}")
             case Kind.FAILED:
-                return Observation(Observed.FAILED_AGAIN, f"{line.step} failed again: {wording.error(line.detail)}.")
+                return Observation(Observed.FAILED_AGAIN, f"{line.step} failed again: {_said(line)}")
             case Kind.WAITING:
-                return Observation(Observed.WAITS, f"{line.step} was not tried: {wording.error(line.detail)}.")
+                return Observation(Observed.WAITS, f"{line.step} was not tried: {_said(line)}")
             case Kind.DONE | Kind.UNDONE | Kind.REFUSED:
                 return None
     return None
+
+
+def _said(line: Line) -> str:
+    """The error, with one full stop."""
+    return wording.error(line.detail).removesuffix(".") + "."
 
 
 def _at_rest(action: Action, now: Now) -> Observation | None:

@@ -53,7 +53,7 @@ def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
         skipped=tuple(outlook.skipped(saga, state_of(instance), decision)) if decision else (),
         money=tuple(_money(instance, saga, ask, decision)),
         version=instance.version,
-        facts_wanted=wanted,
+        facts_wanted=wanted if concluded and concluded.is_change else "",
     )
 
 
@@ -67,7 +67,8 @@ def _will(
     instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | None, concluded: Concluded | None
 ) -> Iterator[str]:
     if concluded is not None:
-        yield f"{ask.step} is {concluded.row.was} in its service's ledger; it becomes {concluded.row.status}."
+        becomes = f"it becomes {concluded.row.status}" if concluded.is_change else "it stays so"
+        yield f"{ask.step} is {concluded.row.was} in its service's ledger; {becomes}."
     if ask.action is Action.SETTLE:
         yield f"{ask.step} counts as settled outside: nothing is called for it any more."
     if decision is not None:

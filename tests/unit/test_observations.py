@@ -39,6 +39,13 @@ def test_bad_news_is_told_at_once(kind, observed, said) -> None:
     assert (seen.observed, seen.sentence) == (observed, said)
 
 
+def test_what_ends_with_a_full_stop_gets_no_second_one() -> None:
+    declined = Line(Kind.PARKED, "capture_payment", {"code": "card_declined", "detail": "The card was declined."})
+    seen = came_of(Action.RESUME, now(declined, phase=Phase.FINISHING, in_flight=False))
+    assert seen
+    assert seen.sentence == "capture_payment is parked: card_declined: The card was declined."
+
+
 def test_failure_that_was_overcome_since_is_no_news() -> None:
     seen = came_of(Action.RETRY, now(Line(Kind.FAILED, "a", TIMEOUT), Line(Kind.UNDONE, "a"), in_flight=False))
     assert seen

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from config import env
-from config.doctor import broker, databases, workers
+from config.doctor import broker, databases, sagas, workers
 from config.readiness import CHECKS
 from orchestration.insight.reading import Unavailable
 from orchestration.models import SagaInstance
@@ -147,3 +147,12 @@ def test_connections_that_run_out_fail(
     monkeypatch.setattr(databases, "_used", lambda alias: (90, 97))
     [line] = [seen for what, seen in examined().items() if what.startswith("connections to")]
     assert line[0] == "fail"
+
+
+def test_what_is_advised_where_no_audit_has_ended_yet_makes_one(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth]
+) -> None:
+    assert examined()["audit"] == ("warn", "none has come to its end yet")
+    [advised] = [line.do for line in sagas.look() if line.what == "audit"]
+    call_command(*advised.removeprefix("manage.py ").split())
+    assert examined()["audit"][0] == "ok"

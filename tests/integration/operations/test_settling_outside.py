@@ -148,7 +148,7 @@ def test_capture_refused_for_good_and_paid_by_bank_completes(unknown, situations
     assert audit().violations == []
 
 
-def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(situations, act):
+def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(situations, act, look):
     saga_id = situations.running()
     situations.act(saga_id, *STEPS[:-1])
     refusal = {"code": "card_declined", "detail": "No."}
@@ -164,7 +164,11 @@ def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(s
         saga_id, StepRefused("capture_payment", refusal, tuple((s, datetime.now(UTC)) for s in STEPS[:-1]))
     )
 
-    assert settle(act, saga_id, "capture_payment").was_taken
+    seen = look(saga_id, Action.SETTLE, step="capture_payment", evidence=EVIDENCE)
+    assert seen.will[0] == "capture_payment is refused in its service's ledger; it stays so."
+    assert not seen.facts_wanted, "nothing would be done with them"
+    entry = settle(act, saga_id, "capture_payment")
+    assert (entry.was_taken, entry.detail) == (True, "The ledger row stays refused.")
     assert row("capture_payment").status == "refused"
     assert situations.shop.saga(saga_id).phase == "completed"
 
