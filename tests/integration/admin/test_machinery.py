@@ -132,6 +132,15 @@ def test_an_entry_of_the_machinery_log_is_only_looked_at(hire: Callable[..., Ope
     assert MachineryLogEntry.objects.get().reason == WHY["reason"]
 
 
+def test_the_machinery_log_tells_the_second_at_which_something_was_asked(
+    hire: Callable[..., Operator], breaker: Any
+) -> None:
+    client = hire("operate_breakers", "view_machinerylogentry").client
+    client.post(f"{AT}/breakers/{breaker.name}/open/", WHY)
+    asked_at = MachineryLogEntry.objects.get().asked_at
+    assert f"{asked_at:%Y-%m-%d %H:%M:%S}" in said(client, "/admin/orchestration/machinerylogentry/")
+
+
 def test_nothing_is_done_to_a_breaker_without_a_reason(hire: Callable[..., Operator], breaker: Any) -> None:
     client = hire("view_sagainstance", "operate_breakers").client
     answer = client.post(f"{AT}/breakers/{breaker.name}/open/", follow=True)

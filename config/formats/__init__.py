@@ -1,0 +1,1 @@
+"""How the admin writes what Django formats: as everything else here does."""
