@@ -1,12 +1,15 @@
-"""Whether the broker is there, has the right queues, and somebody consumes them; and the same of Redis."""
+"""Whether the broker is there, has the right queues, and somebody consumes them; Redis, and the breakers that it has."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from django.conf import settings
 from kombu import Connection
 
 from config.doctor.lines import Line, fail, ok, warn
 from config.readiness import CHECKS
+from orchestration import wording
+from orchestration.insight.breakers import breakers
 from orchestration.insight.reading import Unavailable, at_the_broker
 from orchestration.topology import Depth
 
@@ -14,7 +17,7 @@ DEEP = 10_000  # messages
 
 
 def look() -> Iterator[Line]:
-    """Lines about RabbitMQ, each queue that is not as it should be, the dead letters, and Redis."""
+    """Lines about RabbitMQ, each queue that is not as it should be, the dead letters, Redis, and open breakers."""
     found = at_the_broker(_queues)
     if isinstance(found, Unavailable):
         yield fail("broker", found.why, "bring it up: orders are accepted meanwhile, and sent when it is back")
@@ -22,6 +25,7 @@ def look() -> Iterator[Line]:
         yield ok("broker", "answers")
         yield from _of_queues(*found)
     yield _of_redis()
+    yield from _of_breakers()
 
 
 def _queues(connection: Connection) -> tuple[dict[str, Depth], dict[str, str]]:
@@ -67,3 +71,16 @@ def _of_redis() -> Line:
     if why := CHECKS["redis"]():
         return warn("Redis", why, "bring it up: until then every call goes to a gateway that may be down")
     return ok("Redis", "answers")
+
+
+def _of_breakers() -> Iterator[Line]:
+    """Nothing where Redis does not answer: its own line says that."""
+    found = breakers(now=datetime.now(UTC))
+    if isinstance(found, Unavailable):
+        return
+    not_closed = [each for each in found if each.state != "closed"]
+    for each in not_closed:
+        seen = f"{each.state} after {each.failures} failures in a row, next probe {wording.moment(each.next_probe)}"
+        yield warn(f"breaker {each.name}", seen, "see the other side's status page; manage.py breakers list")
+    if not not_closed:
+        yield ok("breakers", f"all {len(found)} are closed")

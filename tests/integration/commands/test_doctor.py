@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from config import env
 from config.doctor import broker, databases, sagas, workers
 from config.readiness import CHECKS
+from orchestration.insight.breakers import breakers
 from orchestration.insight.reading import Unavailable
 from orchestration.models import SagaInstance
 from orchestration.roll_call import Present
@@ -156,3 +157,18 @@ def test_what_is_advised_where_no_audit_has_ended_yet_makes_one(
     [advised] = [line.do for line in sagas.look() if line.what == "audit"]
     call_command(*advised.removeprefix("manage.py ").split())
     assert examined()["audit"][0] == "ok"
+
+
+def test_a_breaker_that_is_open_is_named(examined: Callable[[], Lines], somebody_works: dict[str, Depth]) -> None:
+    found = breakers(now=datetime.now(UTC))
+    assert not isinstance(found, Unavailable)
+    assert examined()["breakers"] == ("ok", f"all {len(found)} are closed")
+    name = found[0].name
+    try:
+        call_command("breakers", "open", name, "--for", "10m", "--reason", "they migrate", "--yes")
+        lines = examined()
+    finally:
+        call_command("breakers", "close", name, "--reason", "they are back", "--yes")
+    verdict, seen = lines[f"breaker {name}"]
+    assert (verdict, seen.startswith("open after")) == ("warn", True)
+    assert "breakers" not in lines
