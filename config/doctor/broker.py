@@ -1,4 +1,4 @@
-"""Whether the broker is there, has the right queues, and somebody consumes them; Redis, and the breakers that it has."""
+"""Whether the broker is there, has the right queues, and somebody consumes them; and Redis with its breakers."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
