@@ -91,7 +91,9 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     def act() -> None:
         if not said.is_valid():
             raise NotStopped(complaints(said))
-        bulk.stop(found, actor_of(request), said.cleaned_data["why"])
+        stopped = bulk.stop(found, actor_of(request), said.cleaned_data["why"])
+        if stopped.state != BatchState.STOPPED:
+            raise NotStopped(f"it is {stopped.state}")
 
     return _done(request, found, act, "It is stopped.")
 

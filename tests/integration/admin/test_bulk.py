@@ -189,6 +189,16 @@ def test_a_batch_is_stopped_by_who_may(ada: Client, bob: Client, situations: Sit
     assert "Stopped by bob: wrong filter" in bob.get(f"{BATCHES}/{batch.pk}/progress/").content.decode()
 
 
+def test_a_batch_that_has_ended_meanwhile_is_not_called_stopped(
+    ada: Client, bob: Client, situations: Situations
+) -> None:
+    situations.parked_after_pivot()
+    ada.post(f"{BATCHES}/new/resume/", asked(ada, "resume", **PARKED))
+    Batch.objects.update(state="finished")
+    answer = bob.post(f"{BATCHES}/{Batch.objects.get().pk}/stop/", {"why": "wrong filter"}, follow=True)
+    assert [str(each) for each in answer.context["messages"]] == ["Nothing was done: it is finished."]
+
+
 @committed
 def test_a_batch_shows_how_far_it_has_come_and_what_failed(ada: Client, situations: Situations, post: Post) -> None:
     saga_id = situations.parked_after_pivot()
