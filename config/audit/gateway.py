@@ -15,6 +15,7 @@ from config.audit import keys
 from config.audit.findings import Findings
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
+from orchestration.wording import money
 from payments.gateways.port import PaymentStatus
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation
 
@@ -106,8 +107,9 @@ def check(accounts: Accounts, findings: Findings) -> None:
         if not 0 <= account.refunded_minor <= account.captured_minor <= account.amount_minor:
             findings.violated(
                 "Q5",
-                f"The gateway held {account.amount_minor}, captured {account.captured_minor} "
-                f"and refunded {account.refunded_minor}.",
+                f"The gateway held {money(account.amount_minor, account.currency)}, "
+                f"captured {money(account.captured_minor, account.currency)} "
+                f"and refunded {money(account.refunded_minor, account.currency)}.",
                 order=account.reference,
                 authorisation=account.authorisation_id,
             )

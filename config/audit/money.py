@@ -9,6 +9,7 @@ from config.audit.findings import Findings
 from config.audit.gateway import Account, Accounts
 from config.audit.payments import PaymentFacts
 from orchestration.contracts.payments import authorise_payment
+from orchestration.wording import money
 
 
 def check_totals(books: Books, findings: Findings) -> None:
@@ -16,7 +17,7 @@ def check_totals(books: Books, findings: Findings) -> None:
     for saga_id, order in books.services.orders.items():
         findings.look_at("Q5")
         for fault in _total_faults(saga_id, books):
-            told = f"The order's total is {order.total_minor} {order.currency}, {fault}."
+            told = f"The order's total is {money(order.total_minor, order.currency)}, {fault}."
             findings.violated("Q5", told, saga=saga_id, order=order.id)
 
 
@@ -37,14 +38,14 @@ def check_gateway(books: Books, accounts: Accounts, findings: Findings) -> None:
 def _total_faults(saga_id: UUID, books: Books) -> Iterator[str]:
     order, saga = books.services.orders[saga_id], books.saga(saga_id)
     if order.total_minor != (order.lines_minor or 0):
-        yield f"its lines add up to {order.lines_minor or 0}"
+        yield f"its lines add up to {money(order.lines_minor or 0, order.currency)}"
     if saga and (order.total_minor, order.currency) != (saga.total_minor, saga.currency):
-        yield f"the saga asked for {saga.total_minor} {saga.currency}"
+        yield f"the saga asked for {money(saga.total_minor, saga.currency)}"
     if not books.has_ended(saga_id):
         return
     payment = books.services.payments.get(saga_id)
     if payment and (order.total_minor, order.currency) != (payment.amount_minor, payment.currency):
-        yield f"its payment is of {payment.amount_minor} {payment.currency}"
+        yield f"its payment is of {money(payment.amount_minor, payment.currency)}"
     captured = Counter[str]()
     for account in (books.accounts or {}).get(saga_id, ()):
         captured[account.currency] += account.captured_minor
@@ -63,7 +64,8 @@ def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
     for currency in kept.keys() | owed.keys():
         findings.look_at("Q4")
         if kept[currency] != owed[currency]:
-            told = f"The gateway has kept {kept[currency]} {currency}, confirmed orders are worth {owed[currency]}."
+            worth = money(owed[currency], currency)
+            told = f"The gateway has kept {money(kept[currency], currency)}, confirmed orders are worth {worth}."
             findings.violated("Q4", told, currency=currency)
 
 
@@ -96,9 +98,9 @@ def _check_closed(saga_id: UUID | None, accounts: list[Account], findings: Findi
     for account in accounts:
         if account.is_open:
             held = "holds" if account.arrived else "will hold"
-            told = f"The gateway {held} {account.amount_minor} {account.currency}, and no saga is at work on it."
+            told = f"The gateway {held} {money(account.amount_minor, account.currency)}, and no saga is at work on it."
             findings.violated("Q4", told, order=account.reference, key=account.keys[0], **known)
 
 
 def _told(sums: Counter[str]) -> str:
-    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items())) or "nothing"
+    return ", ".join(money(amount, currency) for currency, amount in sorted(sums.items())) or "nothing"

@@ -1,5 +1,6 @@
 """What ended checkouts have left behind (Q1, Q2, Q3)."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,6 +15,7 @@ from orchestration.contracts.shipping import schedule_shipment
 from orchestration.participant.ledger import Status
 from orchestration.saga import Saga
 from orchestration.states import Phase
+from orchestration.wording import money
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,11 @@ def _leftovers(saga: SagaFacts, books: Books) -> Iterator[tuple[str, str]]:
     if shipment and shipment.is_live:
         yield schedule_shipment.step, f"its shipment is {shipment.status}"
     accounts = (books.accounts or {}).get(saga.id, ())
-    if net_minor := sum(account.net_minor for account in accounts):
-        yield authorise_payment.step, f"the gateway has kept {net_minor}"
+    kept = Counter[str]()
+    for account in accounts:
+        kept[account.currency] += account.net_minor
+    for currency, net_minor in kept.items():
+        if net_minor:
+            yield authorise_payment.step, f"the gateway has kept {money(net_minor, currency)}"
     if any(parcel.is_live for parcel in (books.parcels or {}).get(saga.id, ())):
         yield schedule_shipment.step, "the carrier has a live parcel"

@@ -14,6 +14,7 @@ from config.audit.snapshots import snapshot
 from orchestration.auditing.values import first_id_at
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import ENDED
+from orchestration.wording import money
 from orders.models import Order
 from payments.gateways.sandbox.models import Kind, Operation
 
@@ -65,7 +66,8 @@ def _check_money(at: datetime, unfinished: Those, findings: Findings) -> None:
     for currency in kept.keys() | owed.keys():
         findings.look_at("Q4")
         if kept[currency] != owed[currency]:
-            told = f"The gateway has kept {kept[currency]} {currency}, confirmed orders are worth {owed[currency]}."
+            worth = money(owed[currency], currency)
+            told = f"The gateway has kept {money(kept[currency], currency)}, confirmed orders are worth {worth}."
             findings.violated("Q4", told, currency=currency)
 
 

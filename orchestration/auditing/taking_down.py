@@ -16,7 +16,7 @@ from orchestration.auditing.proposing import advice, propose
 from orchestration.auditing.values import Sighting
 from orchestration.models import ALIAS, SagaInstance
 
-_NUMBER = re.compile(r"\b\d+\b")
+_NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
 AT_A_TIME = 500
 """Findings that one statement looks for."""
 

@@ -78,6 +78,8 @@ def test_every_repair_is_proposed_for_something() -> None:
 def test_a_sighting_is_known_again_when_its_numbers_have_changed() -> None:
     assert fingerprint(MISCOUNTED) == fingerprint(replace(MISCOUNTED, message="13 are reserved, 1 are held."))
     assert fingerprint(MISCOUNTED) != fingerprint(replace(MISCOUNTED, message="3 are reserved, 2 are lost."))
+    kept, more = (replace(MISCOUNTED, message=f"The gateway has kept {told}.") for told in ("9.99 GBP", "1,234.50 GBP"))
+    assert fingerprint(kept) == fingerprint(more)
     assert fingerprint(MISCOUNTED) != fingerprint(replace(MISCOUNTED, ids={"sku": "TEA-01"}))
     assert fingerprint(MISCOUNTED) != fingerprint(replace(MISCOUNTED, invariant="A2"))
 

@@ -49,7 +49,7 @@ def test_a_violation_is_told_in_json_with_its_ids(completed: UUID, shop: Shop) -
     assert told["violations"] == [
         {
             "invariant": "Q5",
-            "message": "The order's total is 200 GBP, its lines add up to 0.",
+            "message": "The order's total is 2.00 GBP, its lines add up to 0.00 GBP.",
             "ids": {"saga": str(completed), "order": str(shop.saga(completed).order_id)},
         }
     ]
@@ -58,7 +58,7 @@ def test_a_violation_is_told_in_json_with_its_ids(completed: UUID, shop: Shop) -
 def test_a_violation_is_told_in_words_with_its_ids(completed: UUID) -> None:
     OrderLine.objects.all().delete()
     *_, line, last = printed_before_failing().splitlines()
-    assert line.startswith(f"Q5  The order's total is 200 GBP, its lines add up to 0.  saga={completed} order=")
+    assert line.startswith(f"Q5  The order's total is 2.00 GBP, its lines add up to 0.00 GBP.  saga={completed} order=")
     assert last == "1 violations"
 
 

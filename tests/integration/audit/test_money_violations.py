@@ -22,24 +22,24 @@ def refund(amount_minor: int) -> None:
 @pytest.mark.parametrize(
     ("tamper", "kept"),
     [
-        (lambda: Operation.objects.filter(kind="capture").delete(), 0),
-        (lambda: Operation.objects.filter(kind="capture").update(amount_minor=150), 150),
-        (lambda: refund(200), 0),
-        (lambda: refund(50), 150),
+        (lambda: Operation.objects.filter(kind="capture").delete(), "0.00"),
+        (lambda: Operation.objects.filter(kind="capture").update(amount_minor=150), "1.50"),
+        (lambda: refund(200), "0.00"),
+        (lambda: refund(50), "1.50"),
     ],
 )
 def test_money_that_the_orders_do_not_account_for_is_found(
-    completed: UUID, found: Found, tamper: Callable[[], object], kept: int
+    completed: UUID, found: Found, tamper: Callable[[], object], kept: str
 ) -> None:
     tamper()
-    assert f"The gateway has kept {kept} GBP, confirmed orders are worth 200." in found("Q4")
+    assert f"The gateway has kept {kept} GBP, confirmed orders are worth 2.00 GBP." in found("Q4")
 
 
 def test_money_in_another_currency_is_found(completed: UUID, found: Found) -> None:
     Operation.objects.update(currency="EUR")
     messages = found("Q4")
-    assert "The gateway has kept 200 EUR, confirmed orders are worth 0." in messages
-    assert "The gateway has kept 0 GBP, confirmed orders are worth 200." in messages
+    assert "The gateway has kept 2.00 EUR, confirmed orders are worth 0.00 EUR." in messages
+    assert "The gateway has kept 0.00 GBP, confirmed orders are worth 2.00 GBP." in messages
 
 
 @pytest.mark.parametrize(
@@ -71,19 +71,19 @@ def test_a_payment_missing_from_ours_is_found(completed: UUID, found: Found) -> 
 
 def test_money_held_after_the_saga_is_found(compensated: UUID, found: Found) -> None:
     Operation.objects.filter(kind="void").delete()
-    assert "The gateway holds 100 GBP, and no saga is at work on it." in found("Q4")
+    assert "The gateway holds 1.00 GBP, and no saga is at work on it." in found("Q4")
 
 
 def test_money_held_by_no_saga_is_found(shop: Shop, found: Found) -> None:
     Operation.objects.create(kind="authorise", key="key", reference="", amount_minor=100, currency="GBP")
-    assert found("Q4") == ["The gateway holds 100 GBP, and no saga is at work on it."]
+    assert found("Q4") == ["The gateway holds 1.00 GBP, and no saga is at work on it."]
 
 
 def test_money_that_will_be_held_later_is_found(shop: Shop, found: Found) -> None:
     LateArrival.objects.create(
         key="key", fingerprint="", reference="", amount_minor=100, currency="GBP", arrives_at="2099-01-01T00:00Z"
     )
-    assert found("Q4") == ["The gateway will hold 100 GBP, and no saga is at work on it."]
+    assert found("Q4") == ["The gateway will hold 1.00 GBP, and no saga is at work on it."]
 
 
 def test_money_held_for_a_saga_at_work_is_fine(shop: Shop, courier: Courier, found: Found) -> None:

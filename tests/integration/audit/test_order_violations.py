@@ -29,27 +29,27 @@ def test_two_sagas_for_one_order_are_found(completed: UUID, shop: Shop, courier:
 
 def test_a_total_that_is_not_the_sum_of_the_lines_is_found(completed: UUID, found: Found) -> None:
     OrderLine.objects.update(quantity=F("quantity") + 1)
-    assert found("Q5") == ["The order's total is 200 GBP, its lines add up to 300."]
+    assert found("Q5") == ["The order's total is 2.00 GBP, its lines add up to 3.00 GBP."]
 
 
 def test_an_order_without_lines_is_found(completed: UUID, found: Found) -> None:
     OrderLine.objects.all().delete()
-    assert found("Q5") == ["The order's total is 200 GBP, its lines add up to 0."]
+    assert found("Q5") == ["The order's total is 2.00 GBP, its lines add up to 0.00 GBP."]
 
 
 def test_a_total_that_nobody_asked_for_is_found(completed: UUID, found: Found) -> None:
     Order.objects.update(currency="EUR")
-    assert "The order's total is 200 EUR, the saga asked for 200 GBP." in found("Q5")
+    assert "The order's total is 2.00 EUR, the saga asked for 2.00 GBP." in found("Q5")
 
 
 def test_a_payment_of_another_amount_is_found(completed: UUID, found: Found) -> None:
     Payment.objects.update(amount_minor=199)
-    assert found("Q5") == ["The order's total is 200 GBP, its payment is of 199 GBP."]
+    assert found("Q5") == ["The order's total is 2.00 GBP, its payment is of 1.99 GBP."]
 
 
 def test_a_capture_of_another_amount_is_found(completed: UUID, found: Found) -> None:
     Operation.objects.filter(kind="capture").update(amount_minor=199)
-    assert found("Q5") == ["The order's total is 200 GBP, the gateway captured 199 GBP."]
+    assert found("Q5") == ["The order's total is 2.00 GBP, the gateway captured 1.99 GBP."]
 
 
 def test_giving_back_more_than_was_captured_is_found(completed: UUID, found: Found) -> None:
@@ -57,7 +57,7 @@ def test_giving_back_more_than_was_captured_is_found(completed: UUID, found: Fou
     Operation.objects.create(
         kind="refund", key="key", authorisation=authorised, reference="", amount_minor=201, currency="GBP"
     )
-    assert "The gateway held 200, captured 200 and refunded 201." in found("Q5")
+    assert "The gateway held 2.00 GBP, captured 2.00 GBP and refunded 2.01 GBP." in found("Q5")
 
 
 def test_the_database_refuses_a_second_saga_of_one_key(completed: UUID, shop: Shop) -> None:

@@ -89,7 +89,7 @@ def capture_in_place_of_voiding(saga_id: UUID) -> None:
         (lambda saga: Reservation.objects.update(released_at=None), "it still holds units"),
         (lambda saga: Payment.objects.update(status="authorised"), "its payment is authorised"),
         (ship, "its shipment is booked"),
-        (capture_in_place_of_voiding, "the gateway has kept 100"),
+        (capture_in_place_of_voiding, "the gateway has kept 1.00 GBP"),
         (lambda saga: BOOKINGS.update(refused=False), "the carrier has a live parcel"),
     ],
 )
