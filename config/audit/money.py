@@ -40,7 +40,8 @@ def _total_faults(saga_id: UUID, books: Books) -> Iterator[str]:
     if order.total_minor != (order.lines_minor or 0):
         yield f"its lines add up to {money(order.lines_minor or 0, order.currency)}"
     if saga and (order.total_minor, order.currency) != (saga.total_minor, saga.currency):
-        yield f"the saga asked for {money(saga.total_minor, saga.currency)}"
+        asked = money(saga.total_minor, saga.currency) if saga.total_minor is not None and saga.currency else "none"
+        yield f"the saga asked for {asked}"
     if not books.has_ended(saga_id):
         return
     payment = books.services.payments.get(saga_id)

@@ -42,6 +42,13 @@ def test_a_total_that_nobody_asked_for_is_found(completed: UUID, found: Found) -
     assert "The order's total is 2.00 EUR, the saga asked for 2.00 GBP." in found("Q5")
 
 
+def test_an_order_of_a_saga_that_asks_for_no_money_is_found(completed: UUID, found: Found) -> None:
+    saga = SagaInstance.objects.get()
+    request = {name: fact for name, fact in saga.request.items() if name not in ("total_minor", "currency")}
+    SagaInstance.objects.update(request=request)
+    assert "The order's total is 2.00 GBP, the saga asked for none." in found("Q5")
+
+
 def test_a_payment_of_another_amount_is_found(completed: UUID, found: Found) -> None:
     Payment.objects.update(amount_minor=199)
     assert found("Q5") == ["The order's total is 2.00 GBP, its payment is of 1.99 GBP."]
