@@ -53,7 +53,7 @@ def _asked_for(account: str) -> str:
         raise CommandError(f"There is no terminal to ask for {account}'s password at", returncode=Exit.USAGE)
     try:
         return getpass.getpass(f"Password of {account}: ")
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         raise _refused("no password was given") from None
 
 

@@ -52,15 +52,19 @@ class Concluded:
         return f"The ledger row was {self.row.was}, it is {self.row.status}."
 
 
-def conclude(instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False) -> Concluded:
+def conclude(
+    instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False, may_be_told: bool = False
+) -> Concluded:
     """Conclude the step's ledger row as the person says; with `rehearsed` see that it could be, and change nothing.
+
+    With `may_be_told` it may have been concluded on this very word before.
 
     :raises NotConcluded: when it cannot be so.
     """
     try:
         if ask.action is Action.SETTLE:
             return _settle(instance, saga, ask, rehearsed)
-        return _resolve(instance, saga, ask, rehearsed)
+        return _resolve(instance, saga, ask, rehearsed=rehearsed, may_be_told=may_be_told)
     except NoSuchRow as error:
         raise NotConcluded(WhyNot(Code.NO_SUCH_ROW, str(error))) from error
     except NotResolved as error:
@@ -98,14 +102,14 @@ def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
     }
 
 
-def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Concluded:
+def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concluded:
     said = ask.statement
     if said is None:
         raise NotResolved("the outcome is missing")
     if complaint := _owed_anyway(saga, ask.step, said.outcome):
         raise NotResolved(complaint)
     statement = replace(said, grounds=_grounds(ask))
-    made = resolving.resolve(_participant(saga, ask), _id(instance), ask.step, statement, rehearsed=rehearsed)
+    made = resolving.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
     return Concluded(made)
 
 

@@ -71,7 +71,7 @@ def carry_out(
     instance, concluded = _found(saga_id), None
     refused: WhyNot | None = None
     try:
-        concluded = _prepare(instance, ask, expected_version)
+        concluded = _prepare(instance, ask, expected_version, may_be_told=batch is not None)
     except NotConcluded as error:
         refused = error.why
     with transaction.atomic(using=ALIAS):
@@ -86,8 +86,10 @@ def carry_out(
     return Performed(entry, concluded.row if concluded else None)
 
 
-def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None) -> Concluded | None:
+def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None, *, may_be_told: bool) -> Concluded | None:
     """Do what is to be done to a ledger; None when the action is on the saga only.
+
+    A member of a batch comes again, with the same word, when its worker has died.
 
     :raises NotConcluded: when it cannot be done, as the saga is now.
     """
@@ -100,7 +102,7 @@ def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None) -> 
     judged = foreseen(saga, state_of(instance), ask)
     if is_refused(judged, ask):
         raise NotConcluded(judged)
-    return ledgers.conclude(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else None
+    return ledgers.conclude(instance, saga, ask, may_be_told=may_be_told) if ask.action in ledgers.ON_LEDGERS else None
 
 
 def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_version: int | None) -> _Taken:

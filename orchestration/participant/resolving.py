@@ -70,11 +70,18 @@ class _Rehearsed(Exception):
 
 
 def resolve(
-    participant: Participant, saga_id: UUID, step: str, statement: Statement, *, rehearsed: bool = False
+    participant: Participant,
+    saga_id: UUID,
+    step: str,
+    statement: Statement,
+    *,
+    rehearsed: bool = False,
+    may_be_told: bool = False,
 ) -> Resolved:
     """Conclude the row as the statement says, with the service's own rows, in one transaction and under its lock.
 
-    With `rehearsed` all of it is done and taken back.
+    With `rehearsed` all of it is done and taken back. With `may_be_told` a row that was concluded on this very word is
+    as good: whoever brought it may have died before the saga heard of it.
 
     :raises NoSuchRow: when the service remembers nothing of the step.
     :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
@@ -82,7 +89,7 @@ def resolve(
     return attempted(
         participant,
         saga_id,
-        lambda: _conclude(participant, _locked(participant, saga_id, step), statement),
+        lambda: _conclude(participant, _locked(participant, saga_id, step), statement, may_be_told),
         rehearsed=rehearsed,
     )
 
@@ -168,12 +175,30 @@ def _not_open(step: str, status: str, outcome: Outcome) -> str:
     return ""
 
 
-def _conclude(participant: Participant, row: LedgerRow, statement: Statement) -> Resolved:
+def _conclude(participant: Participant, row: LedgerRow, statement: Statement, may_be_told: bool) -> Resolved:
+    if may_be_told and _was_told(row, statement):
+        return Resolved(row.status, row.status, row.answer, row.refusal)
     if complaint := _not_open(row.step, row.status, statement.outcome):
         raise NotResolved(complaint)
     change = _change(participant, row, statement)
     participant.rows.change(row.step, [change], was=[row.status])
     return Resolved(row.status, change.status, change.answer, change.refusal)
+
+
+def _was_told(row: LedgerRow, statement: Statement) -> bool:
+    """Whether it was concluded on this very word."""
+    grounds = asdict(statement.grounds)
+    match statement.outcome:
+        case Outcome.NOT_DONE:
+            return row.status == Status.REFUSED and (row.refusal or {}).get("facts") == grounds
+        case Outcome.DONE:
+            return row.status == Status.DONE and (row.answer or {}).get(_note(row)) == grounds
+        case Outcome.UNDONE:
+            return row.status == Status.UNDONE and (row.answer or {}).get(_note(row)) == grounds
+
+
+def _note(row: LedgerRow) -> str:
+    return f"{row.step}_resolved"  # by that name no step answers anything
 
 
 def _change(participant: Participant, row: LedgerRow, statement: Statement) -> Change:
@@ -184,7 +209,7 @@ def _change(participant: Participant, row: LedgerRow, statement: Statement) -> C
             raise NotResolved(f"what was not done has no facts, such as {', '.join(statement.facts)}")
         return change_to(call, outcome_told(ResolvedNotDone(**asdict(statement.grounds))))
     answer = recorded(*commands_outside(participant)[row.status, row.step], call, statement.facts)
-    note = {f"{row.step}_resolved": asdict(statement.grounds)}  # by that name no step answers anything
+    note = {_note(row): asdict(statement.grounds)}
     if statement.outcome is Outcome.UNDONE:
         return Change(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
     change = change_to(call, outcome_told(answer))

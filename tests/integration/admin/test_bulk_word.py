@@ -1,6 +1,7 @@
 """A person's word on many sagas at once: what became of their calls, and that they were settled outside."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +79,36 @@ def test_what_became_of_calls_is_said_once_for_all_that_are_open(
     carry_out(batch, bob)
     assert Ledger.objects.get(saga_id=open_one).status == "refused"
     assert [member.saga_id for member in bulk.failures_of(batch)] == [never_asked]
+
+
+def test_a_word_that_its_worker_died_of_before_the_saga_heard_it_is_heard_at_the_next_try(
+    ada: Client, bob: Client, unknown: Unknown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saga_id = unknown.authorisation()
+    said = STEP | WORD | {"outcome": "not-done", "facts": ""}
+    confirm(ada, "resolve", look(ada, "resolve", said, status="retrying"), said)
+    batch = Batch.objects.get()
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk_loop, "LEASE", timedelta(0))
+        patched.setattr("orchestration.operations.performing._let_happen", lambda *_: 1 / 0)
+        patched.setattr(bulk_loop, "AT_A_TIME", 1)
+        carry_out(batch, bob)
+    assert Ledger.objects.get(saga_id=saga_id).status == "refused"
+    assert not OperatorLogEntry.objects.exists()
+
+    carry_out(batch, bob)
+    [entry] = OperatorLogEntry.objects.all()
+    assert (entry.code, entry.saga_id) == ("taken", saga_id)
+
+
+def test_another_persons_word_on_what_is_concluded_is_refused(ada: Client, bob: Client, unknown: Unknown) -> None:
+    unknown.authorisation()
+    said = STEP | WORD | {"outcome": "not-done", "facts": ""}
+    confirm(ada, "resolve", look(ada, "resolve", said, status="retrying"), said)
+    grounds = {"by": "eve", "reason": WORD["reason"], "evidence": WORD["evidence"]}
+    Ledger.objects.update(status="refused", refusal={"code": "x", "detail": "x", "facts": grounds})
+    carry_out(Batch.objects.get(), bob)
+    assert [entry.code for entry in OperatorLogEntry.objects.all()] == ["not_resolved"]
 
 
 def test_what_was_settled_outside_is_said_once_for_all_that_are_parked(
