@@ -31,7 +31,7 @@ def look() -> Iterator[Line]:
 def _look(now: datetime) -> Iterator[Line]:
     yield _recovery(now)
     yield _parked(count_of(matching(Wanted(statuses=frozenset({Status.PARKED})), now=now)))
-    yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now)))
+    yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now).filter(parked=False)))
     yield _definitions()
     yield _audit(now)
 
@@ -55,8 +55,8 @@ def _stuck(count: Count) -> Line:
     after = wording.span(STUCK_AFTER)
     if count.number:
         do = "manage.py saga list --stuck-longer-than 5m; then manage.py saga why ID"
-        return warn("stuck sagas", f"{count} have not moved for {after}", do)
-    return ok("stuck sagas", f"all have moved within {after}")
+        return warn("stuck sagas", f"{count} that are not parked have not moved for {after}", do)
+    return ok("stuck sagas", f"all that are not parked have moved within {after}")
 
 
 def _definitions() -> Line:

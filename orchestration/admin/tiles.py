@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 
 from orchestration.admin.filters import parameters_of
+from orchestration.admin.incidents import line_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, fragment
 from orchestration.auditing import reading as audits
 from orchestration.insight import breakers, counting, incidents, queues, stats, workers
@@ -109,7 +110,7 @@ def _workers(_: datetime) -> Found | Unavailable:
 def _incidents(_: datetime) -> Found | Unavailable:
     def ask() -> Found:
         found = incidents.incidents()
-        return {"incidents": found[:INCIDENTS_LISTED], "is_more": len(found) > INCIDENTS_LISTED}
+        return {"lines": list(map(line_of, found[:INCIDENTS_LISTED])), "is_more": len(found) > INCIDENTS_LISTED}
 
     return read(BOOKS, ask)
 

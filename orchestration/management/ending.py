@@ -21,5 +21,6 @@ class PlainlyEnding(BaseCommand):
             is_plain = error.returncode == Exit.NOTHING_MATCHED and self._called_from_command_line
             if options["traceback"] or not is_plain:
                 raise
-            self.stderr.write(str(error), str)
+            if said := str(error):
+                self.stderr.write(said, str)
             sys.exit(error.returncode)

@@ -1,6 +1,7 @@
 """`manage.py saga resume|retry|compensate|cancel|pause|unpause|settle`: an operator's actions."""
 
 import logging
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import asdict, astuple
@@ -96,7 +97,8 @@ def resume(options: Options, voice: Voice) -> None:
     if not dispatch.broker_is_ready():
         raise CommandError("the broker does not answer: nothing can be sent", returncode=Exit.ERROR)
     if not due_sagas():
-        raise CommandError("no saga is due", returncode=Exit.NOTHING_MATCHED)
+        said = "no saga is due" if sys.stderr.isatty() else ""  # which cron would send a mail of, each minute
+        raise CommandError(said, returncode=Exit.NOTHING_MATCHED)
     logger.info("%s has recovery run: %s", options["by"], options["reason"])
     rounds = recover(timedelta(seconds=options["patience"]))
     table = Table("rounds", "sagas looked at", "still due", box=None, pad_edge=False)

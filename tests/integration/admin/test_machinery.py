@@ -1,5 +1,6 @@
 """Breakers, dead letters, findings and the dashboard's tiles: who may act, why a reason is needed, and what is down."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from orchestration.insight import counting
 from orchestration.models import AuditFinding, MachineryLogEntry
 from orchestration.participant.breaker_record import Keys, connect
 from orchestration.participant.breakers import in_use
-from tests.integration.admin.conftest import Operator
+from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Situations
 from tests.support import markup
 from tests.support.broker import channel, dead_letters, talking_to
@@ -197,6 +198,12 @@ def test_the_stuck_tile_leads_to_what_does_not_move(operator: Operator, situatio
     type(situations.shop.saga(saga_id)).objects.update(changed_at=long_ago, created_at=long_ago)
     tile = operator.client.get(f"{AT}/tiles/stuck/").content.decode()
     assert f"/admin/orchestration/sagainstance/{saga_id}/change/" in tile
+
+
+def test_an_incident_on_the_dashboard_leads_to_its_sagas(operator: Operator, situations: Situations) -> None:
+    situations.failing("schedule_shipment"), situations.parked_after_pivot()
+    tile = operator.client.get(f"{AT}/tiles/incidents/").content.decode()
+    assert len(re.findall(rf'href="{SAGAS}\?[^"]*step=', tile)) == 2
 
 
 def test_a_tile_whose_database_is_away_says_so(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

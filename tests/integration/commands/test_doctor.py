@@ -136,10 +136,11 @@ def test_late_recovery_parked_and_stuck_sagas_are_told(
     SagaInstance.objects.filter(pk=failing).update(
         due_at=an_hour_ago, created_at=an_hour_ago, changed_at=an_hour_ago, definition="gone.v1"
     )
+    SagaInstance.objects.filter(parked=True).update(created_at=an_hour_ago, changed_at=an_hour_ago)
     lines = examined()
     assert lines["recovery"][0] == lines["definitions"][0] == "fail"
     assert lines["parked sagas"] == ("warn", "1")
-    assert lines["stuck sagas"][0] == "warn"
+    assert lines["stuck sagas"] == ("warn", "1 that are not parked have not moved for 5 min")
 
 
 def test_connections_that_run_out_fail(

@@ -7,6 +7,7 @@ from django.core.management import ManagementUtility
 from django.core.management.base import CommandError
 
 from config import env
+from tests.integration.admin.situations import Post
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
@@ -32,6 +33,13 @@ def typed(line: str) -> int:
 def test_nothing_matched_is_said_plainly(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert typed(line) == 3
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_cron_has_nothing_to_send_a_mail_of_while_nothing_is_due(
+    post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed("saga resume --stuck --reason cron") == 3
+    assert capsys.readouterr() == ("", "")
 
 
 def test_an_error_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:
