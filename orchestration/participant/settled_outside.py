@@ -84,6 +84,7 @@ def _locked(participant: Participant, call: Call, settlement: Settlement) -> Row
 
 def _undone(participant: Participant, call: Call, settlement: Settlement, row: Row) -> Resolved:
     if row.status in _NOTHING_STANDS:
+        _refuse_facts(call, settlement, row)
         return Resolved(row.status, row.status, row.answer, row.refusal)
     if row.status == Status.STARTED or (row.status == Status.DONE and settlement.facts):
         undoing = Change(call.saga_id, call.token, Status.UNDOING)
@@ -97,12 +98,20 @@ def _undone(participant: Participant, call: Call, settlement: Settlement, row: R
 
 def _done(participant: Participant, call: Call, settlement: Settlement, row: Row) -> Resolved:
     if row.status in (Status.DONE, Status.REFUSED):  # a refusal stays what was answered; the saga goes past it
+        _refuse_facts(call, settlement, row)
         return Resolved(row.status, row.status, _answer(settlement, row.answer or {}), row.refusal)
     if row.status != Status.STARTED:
         raise NotResolved(f"{call.step} is {row.status}: it can never be done")
     answer = _answer(settlement, _record(participant, call, settlement)) | settlement.note
     participant.rows.change(call.step, [Change(call.saga_id, call.token, Status.DONE, answer)], was=[Status.STARTED])
     return Resolved(row.status, Status.DONE, answer, None)
+
+
+def _refuse_facts(call: Call, settlement: Settlement, row: Row) -> None:
+    """What nobody would write down must not be taken as if it were."""
+    if settlement.facts:
+        facts = ", ".join(settlement.facts)
+        raise NotResolved(f"{call.step} is {row.status}, and stays so: leave out {facts}, which would be written nowhere")
 
 
 def _answer(settlement: Settlement, told: Mapping[str, Any]) -> dict[str, Any]:

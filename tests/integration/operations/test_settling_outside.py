@@ -167,6 +167,9 @@ def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(s
     seen = look(saga_id, Action.SETTLE, step="capture_payment", evidence=EVIDENCE)
     assert seen.will[0] == "capture_payment is refused in its service's ledger; it stays so."
     assert not seen.facts_wanted, "nothing would be done with them"
+    with_facts = settle(act, saga_id, "capture_payment", statement=told(capture_id="ch_7"))
+    assert with_facts.code == Code.NOT_RESOLVED
+    assert "leave out capture_id, which would be written nowhere" in with_facts.detail
     entry = settle(act, saga_id, "capture_payment")
     assert (entry.was_taken, entry.detail) == (True, "The ledger row stays refused.")
     assert row("capture_payment").status == "refused"
