@@ -110,8 +110,8 @@ def _done(participant: Participant, call: Call, settlement: Settlement, row: Row
 def _refuse_facts(call: Call, settlement: Settlement, row: Row) -> None:
     """What nobody would write down must not be taken as if it were."""
     if settlement.facts:
-        facts = ", ".join(settlement.facts)
-        raise NotResolved(f"{call.step} is {row.status}, and stays so: leave out {facts}, which would be written nowhere")
+        given = ", ".join(settlement.facts)
+        raise NotResolved(f"{call.step} stays {row.status}: leave out {given}, which would be written nowhere")
 
 
 def _answer(settlement: Settlement, told: Mapping[str, Any]) -> dict[str, Any]:
