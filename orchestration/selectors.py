@@ -125,6 +125,14 @@ def _last_errors(log: Iterable[SagaLogEntry | Logged]) -> dict[str, dict[str, An
     return {entry.step: entry.detail for entry in log if entry.kind in (Kind.FAILED, Kind.WAITING)}
 
 
+def _untold(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:
+    """Attempts that are not counted among the failures: the one that worked, or is under way."""
+    if row is None or step in instance.progress.get("parked", ()):
+        return 0
+    is_open = row.status in (Status.STARTED, Status.UNDOING)
+    return int(instance.in_flight or not instance.progress.get("failures", {}).get(step)) if is_open else 1
+
+
 def _progress(
     instance: SagaInstance,
     step: str,
@@ -139,6 +147,6 @@ def _progress(
         service=service,
         status=UNREADABLE if rows is None else row.status if row else WAITING,
         since=row.changed_at if row else None,
-        attempts=failures + bool(row),
+        attempts=failures + _untold(instance, step, row),
         last_error=error,
     )

@@ -148,6 +148,8 @@ def _step(step: StepProgress, case: Case, urls: Urls, now: datetime) -> StepShow
 
 def _status(step: StepProgress, instance: SagaInstance) -> str:
     """Its ledger row's; of a saga that has ended nothing waits any more."""
+    if step.name in instance.progress.get("parked", ()):
+        return "parked"
     return "never_sent" if instance.ended_at and step.status == WAITING else step.status
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ from django_celery_results.models import TaskResult
 from config import env
 from orchestration.models import SagaInstance
 from orchestration.participant.ledger import Status
+from orchestration.states import StepRefused
+from payments.models import Ledger
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Situations
 from tests.support.markup import said
@@ -47,10 +50,20 @@ def test_steps_show_how_far_each_has_come(operator: Operator, situations: Situat
     steps = table_of(operator.page(saga_id), "Steps")
     assert [(name, status, attempts) for name, _, status, _, _, attempts, *_ in steps] == [
         *((step, "done", "1") for step in STEPS[:-1]),
-        ("capture_payment", "waiting", "1"),
+        ("capture_payment", "parked", "1"),
     ]
     assert re.fullmatch(MOMENT, steps[0][3])
     assert steps[-1][-1].startswith("GatewayTimeout: no answer within 1 s")
+
+
+def test_what_was_refused_after_the_pivot_was_tried_once(operator: Operator, situations: Situations) -> None:
+    saga_id, refusal = situations.running(), {"code": "card_declined", "detail": "No."}
+    row = {"step": "capture_payment", "status": "refused", "history": ["started", "refused"], "token": 1}
+    Ledger.objects.create(saga_id=saga_id, refusal=refusal, **row)
+    done = tuple((step, datetime.now(UTC)) for step in STEPS[:-1])
+    situations.report(saga_id, StepRefused("capture_payment", refusal, done))
+    steps = operator.page(saga_id).context["steps"]
+    assert [(step.status, step.attempts) for step in steps if step.name == "capture_payment"] == [("parked", 1)]
 
 
 @committed
