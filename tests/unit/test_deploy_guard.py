@@ -57,7 +57,7 @@ def test_a_command_whose_guard_is_killed_is_told_to_end(tmp_path: Path) -> None:
 
 @contextmanager
 def _running(directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(_guarded(directory, "wait"), preexec_fn=_heed_hang_ups) as guard:
+    with subprocess.Popen(_guarded(directory, "wait"), preexec_fn=_heed_signals) as guard:
         pid_file = directory / "pid"
         try:
             wait_until(lambda: pid_file.exists() and pid_file.read_text() != "", seconds=10, what="the guarded command")
@@ -66,8 +66,9 @@ def _running(directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
             guard.kill()  # a test that fails waits for nobody
 
 
-def _heed_hang_ups() -> None:
+def _heed_signals() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests under nohup has it ignored
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so has a shell's background job this one
 
 
 def _guarded(directory: Path, *more: str) -> list[str]:
