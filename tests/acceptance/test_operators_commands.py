@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import transaction
 
 from orchestration import dispatch
-from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from tests.integration.admin.situations import Post, Situations
 from tests.support.processes import Worker, environment
 from tests.support.shop import Shop
@@ -23,10 +24,12 @@ WHY = ("--reason", "they wait", "--yes", "--format", "json")
 
 
 def parked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A saga whose authorisation waits for a person, of which nobody has been told."""
-    with monkeypatch.context() as patched:
+    """A saga whose authorisation is tried again in an hour, unless a person is faster; no recovery sees it before."""
+    with monkeypatch.context() as patched, transaction.atomic(using=ALIAS):
         patched.setattr(dispatch, "send", Post().send)
-        return Situations().failing()
+        saga_id = Situations().failing()
+        SagaInstance.objects.filter(pk=saga_id).update(due_at=datetime.now(UTC) + timedelta(hours=1))
+        return saga_id
 
 
 def test_a_resumed_saga_is_waited_for_until_it_is_completed(
