@@ -13,7 +13,7 @@ from rich.text import Text
 from orchestration import wording
 from orchestration.case import Case
 from orchestration.insight.status import attempt_of, status_of, step_of
-from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operations.values import Preview
 from orchestration.participant.ledger import LedgerRow
 from orchestration.redaction import redacted
@@ -67,6 +67,16 @@ def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
     yield table_of("ledgers", ledger, _ledger_rows(case))
     log = ("#", "at", "kind", "step", "phase after", "token", "detail")
     yield table_of("log", log, (_log_entry(entry) for entry in case.log))
+
+
+def of_operator_log(entries: Iterable[OperatorLogEntry]) -> Table:
+    """What operators did to a saga, one line each."""
+    columns = ("at", "by", "action", "step", "reason", "at once", "observed")
+    return table_of("operator log", columns, map(_operator_log_entry, entries))
+
+
+def _operator_log_entry(entry: OperatorLogEntry) -> tuple[object, ...]:
+    return wording.moment(entry.at), entry.by, entry.action, entry.step, entry.reason, entry.code, entry.observed
 
 
 def of_previews(found: Iterable[Preview], title: str | None = None) -> Table:

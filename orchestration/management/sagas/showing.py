@@ -16,12 +16,18 @@ from orchestration.management.arguments import add_format, saga_id
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand
+from orchestration.models import ALIAS, OperatorLogEntry
+
+MOST_ENTRIES = 100
+"""Of the operator log, the newest first; GET /api/v1/sagas/{id}/operator-log gives all."""
 
 
 def show_saga(options: Options, voice: Voice) -> None:
     """:raises CommandError: when there is none."""
     case = _found(options)
-    voice.say(shown.case(case), tables.of_case(case, now=datetime.now(UTC)))
+    entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=case.instance.pk)[:MOST_ENTRIES])
+    told = {**shown.case(case), "operator_log": [shown.log_entry(entry) for entry in entries]}
+    voice.say(told, [*tables.of_case(case, now=datetime.now(UTC)), tables.of_operator_log(entries)])
 
 
 def say_why(options: Options, voice: Voice) -> None:
@@ -68,7 +74,7 @@ def _add_timeline(parser: ArgumentParser) -> None:
 
 
 SUBCOMMANDS = (
-    Subcommand("show", "one saga: its row, steps, log, and what the services remember", _add_one, show_saga),
+    Subcommand("show", "one saga: its row, steps and logs, and what the services remember", _add_one, show_saga),
     Subcommand("why", "why it does not move, in one sentence, and what happens next by itself", _add_one, say_why),
     Subcommand("timeline", "what happened to it when, as SVG", _add_timeline, draw),
 )

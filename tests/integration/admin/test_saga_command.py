@@ -144,6 +144,16 @@ def test_show_as_a_table_has_steps_ledgers_and_log(situations: Situations, capsy
         assert words in printed
 
 
+def test_show_tells_what_operators_did(saga: Saga, situations: Situations, capsys: pytest.CaptureFixture[str]) -> None:
+    saga_id = situations.parked_after_pivot()
+    saga("pause", saga_id, "--reason", "the gateway is ill", "--by", "ada", "--yes")
+    saga("unpause", saga_id, "--reason", "it is well", "--by", "bob", "--yes")
+    told = [(each["by"], each["action"], each["reason"]) for each in saga("show", saga_id)["operator_log"]]
+    assert told == [("bob", "unpause", "it is well"), ("ada", "pause", "the gateway is ill")]
+    call_command("saga", "show", str(saga_id))
+    assert "the gateway is ill" in capsys.readouterr().out
+
+
 def test_show_of_a_saga_of_an_unknown_definition_tells_no_steps(saga: Saga, situations: Situations) -> None:
     saga_id = situations.running()
     SagaInstance.objects.filter(pk=saga_id).update(definition="checkout.v9")
