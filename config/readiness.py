@@ -16,6 +16,7 @@ from config.databases import refuse_if_away
 from config.env import ALIASES
 from config.routers import alias_of
 from orchestration.participant.breaker_record import connect
+from orchestration.wording import one_line
 
 DISPENSABLE = frozenset({"redis"})
 """Checks of what can be done without."""
@@ -40,7 +41,7 @@ def _database(alias: str) -> str:
         missing = [] if alias in _migrated else _missing_migrations(alias)
     except (DatabaseError, psycopg.Error) as error:
         hint = "; run manage.py migrate --create" if "does not exist" in str(error) else ""
-        return f"database {alias} ({name}): {_line(error)}{hint}"
+        return f"database {alias} ({name}): {one_line(error)}{hint}"
     if not missing:
         _migrated.add(alias)
         return ""
@@ -63,7 +64,7 @@ def _broker() -> str:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             missing = list(settings.TOPOLOGY.missing(connection))
     except (OperationalError, OSError, AMQPError) as error:
-        return f"broker (SHOP_BROKER_URL) {connection.as_uri()}: {_line(error)}"
+        return f"broker (SHOP_BROKER_URL) {connection.as_uri()}: {one_line(error)}"
     if not missing:
         return ""
     return f"queue {missing[0]} is missing, of {len(missing)}; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
@@ -73,7 +74,7 @@ def _redis() -> str:
     try:
         connect(settings.REDIS_URL).ping()
     except RedisError as error:
-        return f"Redis (SHOP_REDIS_URL) does not answer, circuit breakers stay closed: {_line(error)}"
+        return f"Redis (SHOP_REDIS_URL) does not answer, circuit breakers stay closed: {one_line(error)}"
     return ""
 
 
@@ -83,7 +84,3 @@ CHECKS: Mapping[str, Callable[[], str]] = {
     "redis": _redis,
 }
 """Everything that is looked at, by name: each says what is wrong, in one line, and nothing when all is well."""
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -125,14 +125,6 @@ def _last_errors(log: Iterable[SagaLogEntry | Logged]) -> dict[str, dict[str, An
     return {entry.step: entry.detail for entry in log if entry.kind in (Kind.FAILED, Kind.WAITING)}
 
 
-def _untold(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:
-    """Attempts that are not counted among the failures: the one that worked, or is under way."""
-    if row is None or step in instance.progress.get("parked", ()):
-        return 0
-    is_open = row.status in (Status.STARTED, Status.UNDOING)
-    return int(instance.in_flight or not instance.progress.get("failures", {}).get(step)) if is_open else 1
-
-
 def _progress(
     instance: SagaInstance,
     step: str,
@@ -141,12 +133,20 @@ def _progress(
     error: dict[str, Any] | None,
 ) -> StepProgress:
     row = next((row for row in rows or () if row.step == step), None)
-    failures = instance.progress.get("failures", {}).get(step, 0)
     return StepProgress(
         name=step,
         service=service,
         status=UNREADABLE if rows is None else row.status if row else WAITING,
         since=row.changed_at if row else None,
-        attempts=failures + _untold(instance, step, row),
+        attempts=_attempts(instance, step, row),
         last_error=error,
     )
+
+
+def _attempts(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:
+    """The failures, and the attempt that is none of them: the one that worked, or is under way."""
+    failures: int = instance.progress.get("failures", {}).get(step, 0)
+    if row is None or step in instance.progress.get("parked", ()):
+        return failures
+    is_over = row.status not in (Status.STARTED, Status.UNDOING)
+    return failures + (is_over or instance.in_flight or not failures)

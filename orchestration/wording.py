@@ -43,6 +43,11 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line; its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def error(detail: Mapping[str, Any] | None) -> str:
     """What a log entry says of a failed try or a refusal: its class or code, then its message."""
     if not detail:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from django.db import Error, connections, transaction
 
+from orchestration.wording import one_line
+
 BATCH = 5_000
 """Rows fetched at a time from a cursor on the server."""
 
@@ -28,5 +30,4 @@ def snapshot(alias: str) -> Iterator[None]:
                 cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
             yield
     except Error as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise Unreadable(f"database {alias} ({connections[alias].settings_dict['NAME']}): {reason}") from error
+        raise Unreadable(f"database {alias} ({connections[alias].settings_dict['NAME']}): {one_line(error)}") from error

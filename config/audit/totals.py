@@ -9,12 +9,12 @@ from django.db.models import BigIntegerField, Case, Count, F, Q, Sum, Value, Whe
 from config.audit import repairs, settled, stock
 from config.audit.books import has_sandbox_gateway
 from config.audit.findings import Findings
+from config.audit.money import compare_sums
 from config.audit.selection import Between, Those
 from config.audit.snapshots import snapshot
 from orchestration.auditing.values import first_id_at
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import ENDED
-from orchestration.wording import money
 from orders.models import Order
 from payments.gateways.sandbox.models import Kind, Operation
 
@@ -63,12 +63,7 @@ def _check_money(at: datetime, unfinished: Those, findings: Findings) -> None:
         owed = _worth(~young.sagas() & ~unfinished.sagas())
     with snapshot("gateway"):
         kept = _kept(~young.keys("authorisation__key") & ~unfinished.keys("authorisation__key"))
-    for currency in kept.keys() | owed.keys():
-        findings.look_at("Q4")
-        if kept[currency] != owed[currency]:
-            worth = money(owed[currency], currency)
-            told = f"The gateway has kept {money(kept[currency], currency)}, confirmed orders are worth {worth}."
-            findings.violated("Q4", told, currency=currency)
+    compare_sums(kept, owed, findings)
 
 
 def _worth(which: Q) -> Counter[str]:

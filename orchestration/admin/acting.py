@@ -3,19 +3,17 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
 from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from orchestration.admin.buttons import LABELS, MEANINGS
-from orchestration.admin.said import Said, ask_of, signature_of
+from orchestration.admin.said import Said, action_of, ask_of, signature_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
 from orchestration.engine import NoSuchSaga
 from orchestration.insight.status import status_of
 from orchestration.models import SagaInstance
 from orchestration.operations.performing import perform
-from orchestration.operations.permissions import allowed
 from orchestration.operations.previewing import preview
 from orchestration.operations.values import MOVES_MONEY, Action, Ask, Code, Preview
 from orchestration.selectors import saga
@@ -32,7 +30,7 @@ class Look:
 @for_operators(VIEW_SAGAS)
 def act(request: HttpRequest, saga_id: UUID, name: str) -> HttpResponse:
     """Look at an action (GET, or POST without `confirm`), or take it."""
-    action, instance = _action(request, name), saga(saga_id)
+    action, instance = action_of(request, name), saga(saga_id)
     if instance is None:
         raise Http404(f"there is no saga {saga_id}")
     step = request.GET.get("step", "")
@@ -101,13 +99,3 @@ def _look(saga_id: UUID, ask: Ask | None) -> tuple[Look | None, str]:
         raise Http404(str(error)) from error
     except Error as error:
         return None, f"A service whose books are needed does not answer: {error}"
-
-
-def _action(request: HttpRequest, name: str) -> Action:
-    try:
-        action = Action(name)
-    except ValueError as error:
-        raise Http404(f"there is no action {name}") from error
-    if not allowed(request.user, action):  # type: ignore[arg-type]
-        raise PermissionDenied(name)
-    return action

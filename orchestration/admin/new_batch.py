@@ -8,21 +8,19 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
 from orchestration.admin.bulk import preview_of
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
-from orchestration.admin.said import Said, ask_of, signature_of
+from orchestration.admin.said import Said, action_of, ask_of, signature_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
 from orchestration.insight.filtering import Wanted, matching
 from orchestration.insight.searching import search
 from orchestration.operations import bulk
 from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview, NotABatch
 from orchestration.operations.pacing import FASTEST, SLOWEST, Pace
-from orchestration.operations.permissions import allowed
 from orchestration.operations.values import NEEDS_STEP, Action, Ask
 from orchestration.standing import known_steps
 
@@ -73,7 +71,7 @@ class Order(Said):
 @for_operators(VIEW_SAGAS)
 def new(request: HttpRequest, name: str = "") -> HttpResponse:
     """Look at a batch (GET, or POST without `confirm`), or ask for it."""
-    action = _action(request, name or request.GET.get("action", ""))
+    action = action_of(request, name or request.GET.get("action", ""))
     if request.method != "POST":
         wanted = _wanted(request)
         if wanted is None:
@@ -178,13 +176,3 @@ def _uuid(text: str) -> UUID | None:
 def _only(words: frozenset[str]) -> str:
     """The one word, if there is one."""
     return next(iter(words)) if len(words) == 1 else ""
-
-
-def _action(request: HttpRequest, name: str) -> Action:
-    try:
-        action = Action(name)
-    except ValueError as error:
-        raise Http404(f"there is no action {name}") from error
-    if not allowed(request.user, action):  # type: ignore[arg-type]
-        raise PermissionDenied(name)
-    return action

@@ -4,10 +4,12 @@ from hashlib import sha256
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, QueryDict
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, QueryDict
 
 from orchestration.admin.shell import actor_of
 from orchestration.admin.words import Words
+from orchestration.operations.permissions import allowed
 from orchestration.operations.values import NEEDS_EVIDENCE, Action, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
 
@@ -41,6 +43,21 @@ class Said(forms.Form):
                 raise forms.ValidationError(f"{line} is not name=value")
             facts[name.strip()] = value.strip()
         return facts
+
+
+def action_of(request: HttpRequest, name: str) -> Action:
+    """The action of that name, if whoever asks may take it.
+
+    :raises Http404: when there is none.
+    :raises PermissionDenied: when they may not.
+    """
+    try:
+        action = Action(name)
+    except ValueError as error:
+        raise Http404(f"there is no action {name}") from error
+    if not allowed(request.user, action):  # type: ignore[arg-type]
+        raise PermissionDenied(name)
+    return action
 
 
 def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | None:

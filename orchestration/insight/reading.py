@@ -12,6 +12,8 @@ from kombu.exceptions import OperationalError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from orchestration import wording
+
 T = TypeVar("T")
 
 CONNECTED_WITHIN = 2  # seconds
@@ -34,8 +36,7 @@ def read(source: str, question: Callable[[], T]) -> T | Unavailable:
     try:
         return question()
     except AWAY as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        return Unavailable(f"{source} does not answer: {said}")
+        return Unavailable(f"{source} does not answer: {wording.one_line(error)}")
 
 
 def at_the_broker(question: Callable[[Connection], T]) -> T | Unavailable:

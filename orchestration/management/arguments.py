@@ -5,7 +5,7 @@ import math
 import os
 import re
 import socket
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, _ActionsContainer
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -29,6 +29,18 @@ def add_word(parser: ArgumentParser) -> None:
 def add_reason(parser: ArgumentParser) -> None:
     """Ask for a reason."""
     parser.add_argument("--reason", type=words, required=True, help="why, for the record")
+
+
+def add_evidence(parser: _ActionsContainer, *, required: bool = True) -> None:
+    """Ask for what shows that a person's word is true."""
+    told = "what shows it, such as a statement's number"
+    parser.add_argument("--evidence", type=words, required=required, help=told)
+
+
+def add_facts(parser: _ActionsContainer) -> None:
+    """Let the facts be told that a step's service asks for."""
+    told = "what its service asks"
+    parser.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts", help=told)
 
 
 def add_wait(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from orchestration import shown
 from orchestration.insight.filtering import Wanted
 from orchestration.management import batch_tables
-from orchestration.management.arguments import fact, number_between, number_from_zero, words
+from orchestration.management.arguments import add_evidence, add_facts, number_between, number_from_zero
 from orchestration.management.choosing import NONE
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice
@@ -33,9 +33,8 @@ def add_statement(parser: ArgumentParser) -> None:
     said = parser.add_argument_group("for resolve and settle")
     said.add_argument("--of-step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
     said.add_argument("--outcome", choices=[each.value for each in Outcome], help="for resolve")
-    said.add_argument("--evidence", type=words, help="what shows it, such as a statement's number")
-    told = "what its service asks"
-    said.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts", help=told)
+    add_evidence(said, required=False)
+    add_facts(said)
 
 
 def add_pace(parser: ArgumentParser) -> None:

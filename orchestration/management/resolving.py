@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from rich.table import Table
 
 from orchestration import selectors
-from orchestration.management.arguments import fact
+from orchestration.management.arguments import add_facts
 from orchestration.management.exits import Exit
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.operations import ledgers
@@ -78,7 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The arguments that only this command has."""
     parser.add_argument("step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
     parser.add_argument("--outcome", choices=[each.value for each in Outcome], required=True)
-    parser.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts")
+    add_facts(parser)
 
 
 def resolve(options: dict[str, Any]) -> Resolution:

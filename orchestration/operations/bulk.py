@@ -35,9 +35,12 @@ FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP
 """What was tried in vain; other refusals are of sagas that need it no more."""
 UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
 OPEN = (BatchState.ASKED, *UNDER_WAY)
-_GIVEN_UP = Q(state=BatchMember.State.GIVEN_UP)
 _COUNTED = [each.name for each in fields(Tally)]
 _OBSERVED_FAILED = [each.value for each in FAILURES]
+_FAILED_AT_ONCE = Q(entry__code__in=[each.value for each in FAILED_CODES])
+_FAILED = Q(state=BatchMember.State.GIVEN_UP) | Q(state=BatchMember.State.DONE) & (
+    _FAILED_AT_ONCE | Q(entry__code=Code.TAKEN, entry__observed__in=_OBSERVED_FAILED)
+)
 
 
 class NotABatch(ValueError):
@@ -155,18 +158,17 @@ def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
     """What became of the members of each batch, asked for once."""
     done = Q(state=BatchMember.State.DONE)
     to_do = Q(state__in=(BatchMember.State.WAITING, BatchMember.State.TAKEN_UP))
-    taken, failed_at_once = Q(entry__code=Code.TAKEN), Q(entry__code__in=[each.value for each in FAILED_CODES])
+    taken = Q(entry__code=Code.TAKEN)
     is_open = done & taken & Q(entry__observed="")
-    failed = _GIVEN_UP | done & (failed_at_once | taken & Q(entry__observed__in=_OBSERVED_FAILED))
     worked = done & taken & ~Q(entry__observed="") & ~Q(entry__observed__in=_OBSERVED_FAILED)
     members = BatchMember.objects.using(ALIAS).filter(batch__in=batches)
     counts: Any = members.values("batch_id").annotate(
         to_do=Count("pk", filter=to_do),
         passed_over=Count("pk", filter=Q(state=BatchMember.State.PASSED_OVER)),
-        refused=Count("pk", filter=done & ~taken & ~failed_at_once),
+        refused=Count("pk", filter=done & ~taken & ~_FAILED_AT_ONCE),
         under_way=Count("pk", filter=is_open),
         worked=Count("pk", filter=worked),
-        failed=Count("pk", filter=failed),
+        failed=Count("pk", filter=_FAILED),
         canary_open=Count("pk", filter=Q(position__lt=F("batch__canary")) & (to_do | is_open)),
     )
     found = {each["batch_id"]: {name: each[name] for name in _COUNTED} for each in counts.order_by()}
@@ -175,9 +177,8 @@ def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
 
 def failures_of(batch: Batch) -> QuerySet[BatchMember]:
     """Members that failed, with their entries, and those that broke, tried again or given up, in their order."""
-    failed = Q(entry__code__in=[each.value for each in FAILED_CODES]) | Q(entry__observed__in=_OBSERVED_FAILED)
     broke = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
-    found = members_of(batch).filter(Q(state=BatchMember.State.DONE) & failed | broke | _GIVEN_UP)
+    found = members_of(batch).filter(_FAILED | broke)
     return found.select_related("entry").order_by("position")
 
 

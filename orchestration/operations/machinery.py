@@ -8,6 +8,7 @@ from django.db import Error, transaction
 from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
+from orchestration import wording
 from orchestration.insight.reading import AWAY
 from orchestration.models import ALIAS, MachineryLogEntry
 from orchestration.operations.values import MachineryAsk, MachineryOutcome
@@ -50,7 +51,7 @@ def on_record(ask: MachineryAsk, *, before: Told, act: Callable[[], T], after: C
         _end(entry, MachineryOutcome.NOTHING_CHANGED, str(error))
         raise
     except AWAY as error:
-        _end(entry, MachineryOutcome.UNKNOWN, said := _said(error))
+        _end(entry, MachineryOutcome.UNKNOWN, said := wording.one_line(error))
         raise NotKnown(f"Whether it was done is not known: {said}") from error
     _end(entry, MachineryOutcome.DONE, after=after(done))
     logger.warning("%s of %s is done, by %s: %s", ask.action, ask.subject, ask.actor.name, ask.reason)
@@ -72,7 +73,7 @@ def _begin(ask: MachineryAsk, before: Told) -> MachineryLogEntry:
         with transaction.atomic(using=ALIAS, durable=True):
             entry.save(using=ALIAS, force_insert=True)
     except _DATABASE_AWAY as error:
-        raise NotRecorded(f"It could not be written down first: {_said(error)}") from error
+        raise NotRecorded(f"It could not be written down first: {wording.one_line(error)}") from error
     return entry
 
 
@@ -82,7 +83,3 @@ def _end(entry: MachineryLogEntry, outcome: MachineryOutcome, detail: str = "", 
         open_still.update(outcome=outcome.value, detail=detail, after=after and dict(after), ended_at=Now())
     except _DATABASE_AWAY as error:
         logger.warning("%s: it is %s, and its end could not be written: %s", entry, outcome, error)
-
-
-def _said(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -16,14 +16,14 @@ from orchestration import dispatch
 from orchestration.management import tables
 from orchestration.management.arguments import (
     add_consent,
+    add_evidence,
+    add_facts,
     add_format,
     add_limit,
     add_wait,
     add_word,
-    fact,
     number,
     whole_number,
-    words,
 )
 from orchestration.management.choosing import Chosen, choose
 from orchestration.management.consent import refuse_without_consent
@@ -176,16 +176,8 @@ def _add_settle(parser: ArgumentParser) -> None:
         metavar="STEP",
         help="the parked step; " + ", ".join(known_steps()),
     )
-    parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
-    parser.add_argument(
-        "--fact",
-        type=fact,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="facts",
-        help="what its service asks",
-    )
+    add_evidence(parser)
+    add_facts(parser)
     _add_act(parser)
 
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 
 from orchestration.management import resolving
-from orchestration.management.arguments import add_consent, add_format, add_word, saga_id, words
+from orchestration.management.arguments import add_consent, add_evidence, add_format, add_word, saga_id
 from orchestration.management.consent import refuse_without_consent
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand
@@ -21,7 +21,7 @@ def resolve(options: Options, voice: Voice) -> None:
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("id", type=saga_id, metavar="ID")
     resolving.add_arguments(parser)
-    parser.add_argument("--evidence", type=words, required=True, help="what shows it, such as a statement's number")
+    add_evidence(parser)
     add_word(parser)
     add_consent(parser)
     add_format(parser)
