@@ -24,6 +24,8 @@ class Turn:
     take: Callable[[], Thunk | None]
     """Does it; what this returns is still to be done, and holds up nobody who waits for a turn."""
     size: Callable[[], int] = lambda: 1
+    overtakes: bool = False
+    """It goes before those that do not, every other time at least."""
 
     def __call__(self) -> Thunk | None:
         return self.take()
@@ -60,7 +62,8 @@ class Turns:
     """A `Start` that has few turns taken at a time, in threads that `spawn` gives.
 
     Fewer than there are threads: a batch that waits for its turn grows, and larger batches are less work. So the
-    largest is next, unless one has lost patience. A thread that has nothing left to do stays for a while, with its
+    largest is next, unless one has lost patience. One that overtakes goes before these, but where they have lost
+    patience only every other time. A thread that has nothing left to do stays for a while, with its
     database connections: the next message is often close behind.
     """
 
@@ -72,6 +75,8 @@ class Turns:
         self._may_stay = at_a_time if stay else 0
         self._waiting: dict[Turn, float] = {}
         """With the time since when."""
+        self._overtaken = False
+        """Whether the last that was picked went before others."""
         self._idle = 0
         """Threads that stay and are promised nothing yet."""
         self._promised: SimpleQueue[Turn] = SimpleQueue()
@@ -130,10 +135,13 @@ class Turns:
             return turn
 
     def _foremost(self) -> Turn:
-        first, since = next(iter(self._waiting.items()))
-        if time.monotonic() - since > self.PATIENCE:
-            return first
-        return max(self._waiting, key=lambda turn: turn.size())
+        ahead = next((turn for turn in self._waiting if turn.overtakes), None)
+        others = [turn for turn in self._waiting if not turn.overtakes]
+        impatient = bool(others) and time.monotonic() - self._waiting[others[0]] > self.PATIENCE
+        self._overtaken = ahead is not None and not (impatient and self._overtaken)
+        if ahead and self._overtaken:
+            return ahead
+        return others[0] if impatient else max(others, key=lambda turn: turn.size())
 
     def _stay(self) -> Turn | None:
         with self._lock:
@@ -203,7 +211,7 @@ class Batches(Generic[T]):
     """Hands what is put in to `run`, in batches of up to `at_most`, in order, one at a time.
 
     `run` may return what remains to be done with its batch; the next batch does not wait for that. What `run` raises is
-    logged: it must lose nothing. One that `overtakes` goes before larger ones.
+    logged: it must lose nothing. Those that `overtake` have their turns before others.
     """
 
     def __init__(
@@ -212,7 +220,7 @@ class Batches(Generic[T]):
         self._run, self._start, self._at_most = run, start, at_most
         self._waiting: deque[T] = deque()
         self._runs = False
-        self._turn = Turn(self._run_next, lambda: len(self._waiting) + (at_most if overtakes else 0))
+        self._turn = Turn(self._run_next, lambda: len(self._waiting), overtakes)
         self._lock = threading.Lock()
 
     def put(self, items: Iterable[T]) -> None:

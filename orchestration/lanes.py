@@ -16,14 +16,27 @@ R = TypeVar("R")
 class Lanes(Generic[T, R]):
     """Does things one after the other in the thread that brings them, and side by side once they take their time.
 
+    Side by side, a lane has one turn after the other, so that no backlog keeps others from theirs; those of lanes that
+    `overtake` come before others'.
+
     What they come to is handed to `tell`, as soon as it is known or, for those done one after the other, at their end;
     None is nothing to tell.
     """
 
     QUICK = 0.002  # seconds
+    LASTS = 0.01  # seconds, and longer only by what is under way then
 
-    def __init__(self, do: Callable[[T], R | None], tell: Callable[[list[R]], None], start: Start, lanes: int) -> None:
+    def __init__(
+        self,
+        do: Callable[[T], R | None],
+        tell: Callable[[list[R]], None],
+        start: Start,
+        lanes: int,
+        *,
+        overtakes: bool = False,
+    ) -> None:
         self._do, self._tell, self._start, self._free = do, tell, start, lanes
+        self._overtakes = overtakes
         self._waiting: deque[T] = deque()
         self._quick = False  # until one was seen to be
         self._lock = threading.Lock()
@@ -43,13 +56,20 @@ class Lanes(Generic[T, R]):
             if here:
                 self._drain_here()
             else:
-                self._start(Turn(self._drain))
+                self._take_a_turn()
+
+    def _take_a_turn(self) -> None:
+        self._start(Turn(self._drain, overtakes=self._overtakes))
 
     def _drain(self) -> None:
+        until = time.monotonic() + self.LASTS
         while (item := self._next()) is not None:
             _, following = HERE.done_with_what_follows(partial(self._do_and_tell, item))
-            for each in following:  # now: a lane may have no end
+            for each in following:  # now, not after the whole turn
                 done_or_logged(each)
+            if time.monotonic() > until:
+                self._take_a_turn()
+                return
 
     def _do_and_tell(self, item: T) -> None:
         if results := self._done(item):

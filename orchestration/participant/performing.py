@@ -158,8 +158,9 @@ class _Outside:
         self._begin = partial(outside_handler.begin, participant, command, work)
         self._conclude = partial(outside_handler.conclude, participant, command, work)
         take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
-        self._replies = Batches(take_down, room.batches, overtakes=isinstance(command, Compensation))
-        self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE)
+        overtakes = isinstance(command, Compensation)
+        self._replies = Batches(take_down, room.batches, overtakes=overtakes)
+        self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE, overtakes=overtakes)
 
     def __call__(self, errands: Sequence[Errand]) -> Thunk | None:
         of_saga: defaultdict[UUID, list[Errand]] = defaultdict(list)  # a message that is here twice is one call

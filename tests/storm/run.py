@@ -3,9 +3,9 @@
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,12 @@ from tests.support.shop import Shop
 
 REFUSED_EVERY = 25
 """Every so many orders one is refused by the carrier, and has to be compensated."""
+
+CALLS_TAKE = 0.005
+"""Seconds of each call to gateway or carrier, so that those pile up, too."""
+
+OVERTAKEN = 0.05
+"""Of the sagas under way when one is refused, the share that may end before it is compensated."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,9 @@ class Found:
     """From a refusal to the end of its compensations: the slowest of the first refused orders."""
     drained: timedelta
     """From the workers' start to the last saga's end."""
+    went_before: float
+    """The share of the sagas under way when one was refused that ended before it was compensated: the largest among the
+    first refused orders. Near 1 where compensations wait behind the backlog, however fast the machine is."""
 
     @property
     def executions_per_step(self) -> float:
@@ -55,7 +64,7 @@ def run(plan: Plan, start_worker: Callable[[dict[str, str]], Any]) -> Found:
     with tempfile.NamedTemporaryFile() as counted:
         saga_ids = [Shop().place(line2=_line2(number)) for number in range(plan.sagas)]
         _look_after_them(plan.down)
-        start_worker({"COUNT_IN": counted.name})
+        start_worker({"COUNT_IN": counted.name, "CALLS_TAKE": str(CALLS_TAKE)})
         began = time.monotonic()
         _wait_for_the_end(plan)
         drained = timedelta(seconds=time.monotonic() - began)
@@ -91,6 +100,8 @@ def _found(saga_ids: list[UUID], counted: str, drained: timedelta) -> Found:
         executions[task] += times
     sagas_of_task = Counter(task for task, _ in steps)
     sagas = SagaInstance.objects.in_bulk(saga_ids)
+    refused = list(_first_refused(saga_ids))
+    ended_at = [saga.ended_at for saga in sagas.values() if saga.ended_at]
     return Found(
         accepted=len(sagas),
         ends=dict(Counter(saga.phase for saga in sagas.values())),
@@ -98,15 +109,21 @@ def _found(saga_ids: list[UUID], counted: str, drained: timedelta) -> Found:
         steps=len(steps),
         by_task={task: executions[task] / count for task, count in sagas_of_task.items()},
         sent=sum(saga.token for saga in sagas.values()) / len(sagas),
-        compensation=_slowest_compensation(saga_ids),
+        compensation=max(until - since for since, until in refused),
         drained=drained,
+        went_before=max(_went_before(since, until, ended_at) for since, until in refused),
     )
 
 
-def _slowest_compensation(saga_ids: list[UUID]) -> timedelta:
-    """Among the first quarter: of these all were refused while the backlog was long."""
+def _first_refused(saga_ids: list[UUID]) -> Iterator[tuple[datetime, datetime]]:
+    """When those of the first quarter were refused, and compensated: it was while the backlog was long."""
     first = saga_ids[: max(1, len(saga_ids) // 4)]
     kinds = (Kind.REFUSED, Kind.COMPENSATED)
     entries = SagaLogEntry.objects.filter(saga__in=first, kind__in=kinds).values_list("saga", "kind", "at")
     at = {(saga, kind): when for saga, kind, when in entries}
-    return max(at[saga, Kind.COMPENSATED] - at[saga, Kind.REFUSED] for saga, kind in at if kind == Kind.REFUSED)
+    return ((at[saga, Kind.REFUSED], at[saga, Kind.COMPENSATED]) for saga, kind in at if kind == Kind.REFUSED)
+
+
+def _went_before(since: datetime, until: datetime, ended_at: list[datetime]) -> float:
+    under_way = [at for at in ended_at if at > since]
+    return sum(at < until for at in under_way) / len(under_way)

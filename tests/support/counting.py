@@ -1,6 +1,7 @@
 """The project's Celery app, which writes a line for each message that it carries out. Only tests start this app.
 
-`COUNT_IN` names the file: "time task saga" a line, the time in seconds since 1970.
+`COUNT_IN` names the file: "time task saga" a line, the time in seconds since 1970. `CALLS_TAKE` is what each call to
+gateway or carrier takes on top, in seconds.
 """
 
 import os
@@ -28,6 +29,20 @@ def _count_batch(self: Any, work: Any, messages: list[Received]) -> Any:
     for message in messages:
         _count(message.task, message.kwargs)
     return _carry_out(self, work, messages)
+
+
+@signals.worker_init.connect
+def slow_calls_down(**_: Any) -> None:
+    """Not before: the models are there only when the app has been set up."""
+    from orchestration.participant import outside_handler
+
+    takes, reply_to = float(os.environ.get("CALLS_TAKE", "0")), outside_handler.reply_to
+
+    def reply_in_time(asking: Any) -> Any:
+        time.sleep(takes)
+        return reply_to(asking)
+
+    outside_handler.reply_to = reply_in_time
 
 
 def _count(task: str, kwargs: Any) -> None:

@@ -168,6 +168,25 @@ def test_what_overtakes_goes_before_larger_batches():
     assert order == ["compensation", "actions"]
 
 
+def test_where_all_have_lost_patience_every_other_turn_is_of_what_overtakes(monkeypatch):
+    monkeypatch.setattr(Turns, "PATIENCE", -1.0)
+    order, done = [], threading.Semaphore(0)
+
+    def turn(name: str) -> Turn:
+        return Turn(lambda: (order.append(name), done.release())[0], overtakes=name.startswith("compensation"))
+
+    names = ["action 1", "action 2", "compensation 1", "compensation 2", "compensation 3"]
+    with ThreadPoolExecutor(2) as pool:
+        turns = Turns(pool.submit, 1)
+        goes_on = held(turns)
+        for name in names:
+            turns(turn(name))
+        goes_on.set()
+        assert all(done.acquire(timeout=10) for _ in names)
+
+    assert order == ["compensation 1", "action 1", "compensation 2", "action 2", "compensation 3"]
+
+
 def test_a_small_batch_loses_patience(monkeypatch):
     monkeypatch.setattr(Turns, "PATIENCE", -1.0)
     order, done = [], threading.Semaphore(0)

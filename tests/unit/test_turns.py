@@ -138,6 +138,30 @@ def test_what_follows_one_call_does_not_wait_until_a_lane_has_nothing_left(pool)
         enough.set()
 
 
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_call_that_overtakes_does_not_wait_for_a_backlog_of_others(pool, lanes):
+    """As a refund does, while a gateway that takes its time has payments to authorise."""
+    called: list[str] = []
+    began, refunded = threading.Event(), threading.Event()
+
+    def authorise(number: int) -> None:
+        began.set()
+        time.sleep(2 * Lanes.LASTS)
+        called.append(f"authorise {number}")
+
+    def refund(_: int) -> None:
+        called.append("refund")
+        refunded.set()
+
+    turns = Turns(pool.submit, 1)
+    Lanes(authorise, print, turns, lanes=lanes).put(range(30))
+    assert began.wait(2)
+    Lanes(refund, print, turns, lanes=1, overtakes=True).put([0])
+
+    assert refunded.wait(5)
+    assert called.index("refund") <= 2, called
+
+
 def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back():
     rng, steps, sagas = random.Random(7), 4, 300
     seen: list[tuple[int, int]] = []
