@@ -12,7 +12,7 @@ from django.db.models import BigIntegerField, F, QuerySet
 from django.db.models.functions import Now
 
 from inventory.models import Movement, Reservation, Stock
-from inventory.selectors import available_units
+from inventory.selectors import available_units, stock_rows
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
 from orchestration.participant.each_own import each_own
@@ -52,8 +52,8 @@ def reserve_stock(requests: Sequence[ReserveStock]) -> list[Refusal | None]:
     """
     for _ in range(VERSIONED_TRIES):
         with suppress(VersionConflict), transaction.atomic(using="inventory"):
-            return _reserve(requests, Stock.objects.all())
-    return _reserve(requests, Stock.objects.select_for_update())
+            return _reserve(requests)
+    return _reserve(requests, lock=True)
 
 
 def release_stock(requests: Sequence[ReleaseStock]) -> list[None]:
@@ -97,13 +97,13 @@ def _units_by_sku(lines: Iterable[Line]) -> dict[str, int]:
     return dict(sorted(needs.items()))
 
 
-def _reserve(requests: Sequence[ReserveStock], stock: QuerySet[Stock]) -> list[Refusal | None]:
+def _reserve(requests: Sequence[ReserveStock], *, lock: bool = False) -> list[Refusal | None]:
     """Read the stock, decide, and take what is granted.
 
     :raises VersionConflict: when somebody else has changed one of the rows meanwhile.
     """
     needs = [_units_by_sku(request.lines) for request in requests]
-    rows = {row.sku: row for row in stock.filter(sku__in=set().union(*needs)).order_by("sku")}
+    rows = stock_rows(set().union(*needs), lock=lock)
     left = {sku: row.available for sku, row in rows.items()}
     answers: list[Refusal | None] = []
     moves, reservations = [], []
@@ -153,7 +153,6 @@ def _change_reserved(units: Mapping[str, int], sign: int, versions: Mapping[str,
     stock = Stock.objects.filter(sku__in=units)
     if versions is not None:
         stock = stock.filter(version=each_own(versions, by="sku", kind=BigIntegerField()))
-        stock = stock.filter(reserved__lte=F("on_hand") - change)
     locked = stock.select_for_update().order_by("sku").values("sku")
     return _change(Stock.objects.filter(sku__in=locked), reserved=F("reserved") + change)
 

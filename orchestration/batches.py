@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -77,9 +76,8 @@ class Turns:
         """With the time since when."""
         self._overtaken = False
         """Whether the last that was picked went before others."""
-        self._idle = 0
-        """Threads that stay and are promised nothing yet."""
-        self._promised: SimpleQueue[Turn] = SimpleQueue()
+        self._seats: list[_Seat] = []
+        """Of threads that stay and are given nothing yet."""
         self._lock = threading.Lock()
 
     def __call__(self, turn: Turn) -> None:
@@ -95,10 +93,9 @@ class Turns:
 
     def _give(self, turn: Turn) -> None:
         with self._lock:
-            stays = self._idle > 0
-            self._idle -= stays
-        if stays:
-            self._promised.put(turn)
+            seat = self._seats.pop() if self._seats else None
+        if seat:
+            seat.give(turn)
         else:
             self._spawn(partial(self._serve, turn))
 
@@ -144,18 +141,40 @@ class Turns:
         return others[0] if impatient else max(others, key=lambda turn: turn.size())
 
     def _stay(self) -> Turn | None:
+        seat = _Seat()
         with self._lock:
-            if self._idle >= self._may_stay:
+            if len(self._seats) >= self._may_stay:
                 return None
-            self._idle += 1
-        try:
-            return self._promised.get(timeout=self.STAYS)
-        except Empty:
-            with self._lock:
-                if self._idle:
-                    self._idle -= 1
-                    return None
-        return self._promised.get()
+            self._seats.append(seat)
+        if turn := seat.wait(self.STAYS):
+            return turn
+        with self._lock:
+            if seat in self._seats:
+                self._seats.remove(seat)
+                return None
+        return seat.wait()  # it has just been given one
+
+
+class _Seat:
+    """Where a thread waits to be given a turn.
+
+    Not a `queue.SimpleQueue`: CPython 3.11's waits until the next item, without a timeout from then on, when another
+    thread takes the one it was woken for and its time is up meanwhile. A worker that stops would wait for its thread.
+    """
+
+    def __init__(self) -> None:
+        self._turn: Turn | None = None
+        self._given = threading.Lock()
+        self._given.acquire()
+
+    def give(self, turn: Turn) -> None:
+        """Wake the thread with it."""
+        self._turn = turn
+        self._given.release()
+
+    def wait(self, seconds: float = -1) -> Turn | None:
+        """What is given, None when nothing is for so long."""
+        return self._turn if self._given.acquire(timeout=seconds) else None
 
 
 class _Here(threading.local):

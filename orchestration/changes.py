@@ -76,7 +76,7 @@ def log_entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first: in
         token += entry.kind is Kind.SENT
         written.append(
             SagaLogEntry(
-                saga=instance,
+                saga_id=instance.pk,
                 sequence=sequence,
                 kind=entry.kind.value,
                 step=entry.step,

@@ -8,12 +8,13 @@ from uuid import UUID
 import orjson
 from django.db import Error
 
+from orchestration import store
 from orchestration.asking import AskedTogether
 from orchestration.lending import lent
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.participant import participants
 from orchestration.selectors import Logged, Seen
-from orchestration.statements import execute, find_all
+from orchestration.statements import as_array, execute
 from orchestration.states import ENDED
 
 
@@ -33,8 +34,7 @@ def read(saga_id: UUID) -> Reading | None:
 
 def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
     with lent(ALIAS):
-        found = find_all(SagaInstance, ALIAS, "id = ANY(%s)", list(saga_ids))
-    instances = {instance.pk: instance for instance in found}
+        instances = store.find(saga_ids)
     ended = [saga_id for saga_id, instance in instances.items() if instance.phase in ENDED]
     readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
     if not ended:
@@ -49,22 +49,22 @@ def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
 def _logs(saga_ids: list[UUID]) -> dict[UUID, list[Logged]]:
     selected = (
         f'SELECT saga_id, kind, step, phase, detail, at FROM "{SagaLogEntry._meta.db_table}" '
-        "WHERE saga_id = ANY(%s) ORDER BY saga_id, sequence"
+        "WHERE saga_id = ANY(%s::uuid[]) ORDER BY saga_id, sequence"
     )
     logs = defaultdict[UUID, list[Logged]](list)
     with lent(ALIAS):
-        for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, saga_ids):
+        for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, as_array(saga_ids)):
             logs[saga_id].append(Logged(kind, step, phase, orjson.loads(detail), at))
     return logs
 
 
 def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None:
     table = participants()[service].ledger._meta.db_table
-    selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s)'
+    selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s::uuid[])'
     rows = defaultdict[UUID, list[Seen]](list)
     try:
         with lent(service):
-            for saga_id, *row in execute(service, selected, saga_ids):
+            for saga_id, *row in execute(service, selected, as_array(saga_ids)):
                 rows[saga_id].append(Seen(*row))
     except Error:
         return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 from django.db import connections
@@ -55,6 +56,11 @@ def find_all(model: type[M], alias: str, where: str, *parameters: Any) -> list[M
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows as the one parameter that `rows_of` reads; ids and times as text, None as NULL."""
     return orjson.dumps(list(rows)).decode()
+
+
+def as_array(ids: Iterable[UUID]) -> str:
+    """Ids as a parameter that is cast to uuid[]: psycopg takes its time over each element of a list."""
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def insert_all(rows: Sequence[Model], alias: str) -> None:

@@ -17,7 +17,7 @@ from orchestration.boundaries import Boundary, Point
 from orchestration.committing import commit_at_once, committing
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.snapshot import undelivered
-from orchestration.statements import as_rows, quoted, rows_of
+from orchestration.statements import as_array, as_rows, find_all, quoted, rows_of
 from orchestration.states import Phase
 
 Then = Callable[[], None]
@@ -62,7 +62,8 @@ class Store(Protocol):
 
 def find(saga_ids: Collection[UUID]) -> dict[UUID, SagaInstance]:
     """Those of the sagas that there are."""
-    return SagaInstance.objects.using(ALIAS).in_bulk(list(saga_ids))
+    found = find_all(SagaInstance, ALIAS, "id = ANY(%s::uuid[])", as_array(saga_ids))
+    return {instance.pk: instance for instance in found}
 
 
 def find_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:

@@ -9,12 +9,11 @@ from uuid import UUID
 
 import orjson
 from django.db import connections, transaction
-from psycopg.types.json import Jsonb
 
 from orchestration.boundaries import Point
 from orchestration.participant import transactions
 from orchestration.participant.ledger import LedgerRow, Status
-from orchestration.statements import execute, flush, run_later
+from orchestration.statements import as_array, as_rows, execute, flush, rows_of, run_later
 
 T = TypeVar("T")
 
@@ -56,6 +55,9 @@ class Change:
     refusal: dict[str, Any] | None = None
 
 
+CHANGED = ("saga_id", "token", "status", "answer", "refusal")
+
+
 class Rows(Protocol):
     """What the kit needs of a place that keeps one service's ledger. `LedgerTable` is one."""
 
@@ -92,18 +94,24 @@ class LedgerTable:
         winner's transaction ends (READ COMMITTED). Keys are inserted in order, so that two batches cannot deadlock.
         """
         calls = sorted(calls, key=lambda call: call.saga_id)
+        given = (
+            {
+                "saga_id": call.saga_id,
+                "step": call.step,
+                "token": call.token,
+                "request": call.known if keep_request else None,
+            }
+            for call in calls
+        )
         found = execute(
             self.alias,
             f"INSERT INTO {self._table} (saga_id, step, status, history, token, request) "
             "SELECT saga_id, step, %s::text, ARRAY[%s::text], token, request "
-            "FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS call (saga_id, step, token, request) "
+            f"FROM {rows_of(self.ledger, ('saga_id', 'step', 'token', 'request'))} "
             "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
             status,
             status,
-            [call.saga_id for call in calls],
-            [call.step for call in calls],
-            [call.token for call in calls],
-            [Jsonb(call.known) if keep_request else None for call in calls],
+            as_rows(given),
         )
         return {saga_id for (saga_id,) in found}
 
@@ -117,7 +125,7 @@ class LedgerTable:
             "SELECT saga_id, status, answer, refusal, created_at, changed_at "
             f"FROM {self._table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id"
             + (" FOR UPDATE" if lock else ""),
-            list(saga_ids),
+            as_array(saga_ids),
             step,
         )
         return {
@@ -137,15 +145,10 @@ class LedgerTable:
             f"UPDATE {self._table} AS old SET status = new.status, changed_at = now(), token = new.token, "
             f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
             "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
-            "FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[]) "
-            "AS new (saga_id, token, status, answer, refusal) "
+            f"FROM {rows_of(self.ledger, CHANGED, named='new')} "
             f"WHERE old.saga_id = new.saga_id AND old.step = %s {guard} "
             "RETURNING 1",
-            [each.saga_id for each in changes],
-            [each.token for each in changes],
-            [str(each.status) for each in changes],
-            [None if each.answer is None else Jsonb(each.answer) for each in changes],
-            [None if each.refusal is None else Jsonb(each.refusal) for each in changes],
+            as_rows({name: getattr(each, name) for name in CHANGED} for each in changes),
             step,
             *([[str(status) for status in was]] if was else []),
         )

@@ -214,7 +214,7 @@ def test_who_has_had_a_turn_takes_the_next_without_another_thread():
             turns(Turn(turn))
             assert done.acquire(timeout=10)
             deadline = time.monotonic() + 10
-            while not turns._idle and time.monotonic() < deadline:
+            while not turns._seats and time.monotonic() < deadline:
                 time.sleep(0.001)
 
     assert (len(set(threads)), len(spawned)) == (1, 1)

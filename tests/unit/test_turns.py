@@ -185,8 +185,8 @@ def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back(
         for saga in range(sagas):
             desks[saga % 5].put([(saga, steps)])
         until = time.monotonic() + 10
-        while (len(seen) < sagas * (steps + 1) or turns._free < 2 or turns._idle) and time.monotonic() < until:
+        while (len(seen) < sagas * (steps + 1) or turns._free < 2 or turns._seats) and time.monotonic() < until:
             time.sleep(0.005)
 
     assert sorted(seen) == [(saga, left) for saga in range(sagas) for left in range(steps + 1)]
-    assert (turns._free, turns._idle, turns._waiting, turns._promised.empty()) == (2, 0, {}, True)
+    assert (turns._free, turns._seats, turns._waiting) == (2, [], {})
