@@ -98,7 +98,8 @@ def compare_and_set(changes: Sequence[Change], *, about: str, then: Taken | None
     entries = [_logged(entry) for each in changes for entry in each.entries]
     point = Point(Boundary.DECIDE, about, [each.instance.pk for each in changes])
     change = _change(tuple(changes[0].columns))
-    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, point, change, as_rows(rows), as_rows(entries))}
+    ids = as_array(each.instance.pk for each in changes)
+    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, point, change, as_rows(rows), ids, as_rows(entries))}
     if then is not None and taken:
         _afterwards(partial(then, taken))
     return taken
@@ -110,8 +111,11 @@ def mark_undelivered(instance: SagaInstance, after: timedelta) -> None:
 
 
 def is_any_due(now: datetime) -> bool:
-    """Whether recovery has anything to look at."""
-    return _due(now).exists()
+    """Whether recovery has anything to look at.
+
+    The soonest is asked for, or a plan made with old statistics reads the whole table to find that none is due.
+    """
+    return _due(now).order_by("due_at").values_list("due_at").first() is not None
 
 
 def claim_due(now: datetime, limit: int) -> list[SagaInstance]:
@@ -169,12 +173,16 @@ def _insertion() -> str:
 
 @cache
 def _change(columns: tuple[str, ...]) -> str:
-    """One statement for what becomes of sagas: compare, set, and log what was set."""
+    """One statement for what becomes of sagas: compare, set, and log what was set.
+
+    The ids are given apart, too, or a plan made while the table was small reads all of it.
+    """
     given = rows_of(SagaInstance, ("id", *columns), "was_phase text", "was_version int")
     settings = ", ".join(f'"{name}" = given."{name}"' for name in columns)
     return (
         f"WITH written AS (UPDATE {_table(SagaInstance)} AS saga SET {settings} FROM {given} "
-        "WHERE saga.id = given.id AND saga.phase = given.was_phase AND saga.version = given.was_version "
+        "WHERE saga.id = given.id AND saga.id = ANY(%s::uuid[]) "
+        "AND saga.phase = given.was_phase AND saga.version = given.was_version "
         f"RETURNING saga.id), {_logging()} SELECT id FROM written"
     )
 

@@ -146,9 +146,10 @@ class LedgerTable:
             f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
             "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
             f"FROM {rows_of(self.ledger, CHANGED, named='new')} "
-            f"WHERE old.saga_id = new.saga_id AND old.step = %s {guard} "
+            f"WHERE old.saga_id = new.saga_id AND old.saga_id = ANY(%s::uuid[]) AND old.step = %s {guard} "
             "RETURNING 1",
             as_rows({name: getattr(each, name) for name in CHANGED} for each in changes),
+            as_array(each.saga_id for each in changes),  # or a plan made while the table was small reads all of it
             step,
             *([[str(status) for status in was]] if was else []),
         )
