@@ -15,7 +15,7 @@ def available_units(skus: Iterable[str]) -> dict[str, int]:
 def stock_rows(skus: Iterable[str], *, lock: bool = False) -> dict[str, Stock]:
     """What is held of these SKUs, in SKU order; unknown ones are absent.
 
-    With `lock` nobody else changes them until the transaction ends; locked in SKU order, they cannot deadlock.
+    With `lock`, in a transaction, nobody else changes them until it ends; in SKU order, that cannot deadlock.
     """
     where = "sku = ANY(%s::text[]) ORDER BY sku" + (" FOR UPDATE" if lock else "")
     return {row.sku: row for row in find_all(Stock, "inventory", where, list(skus))}

@@ -21,7 +21,7 @@ class Turn:
     """A piece of work, and how much there is in it at the moment."""
 
     take: Callable[[], Thunk | None]
-    """Does it; what this returns is still to be done, and holds up nobody who waits for a turn."""
+    """Does it; what this returns is still to be done, and holds up nobody who waits for a turn. Or it is `again`."""
     size: Callable[[], int] = lambda: 1
     overtakes: bool = False
     """It goes before those that do not, every other time at least."""
@@ -47,9 +47,15 @@ class Room:
 logger = logging.getLogger(__name__)
 
 
+def again() -> None:
+    """What a turn returns that wants another one: started from within, turns would pile up on the stack."""
+
+
 def at_once(turn: Turn) -> None:
     """A `Start` for who needs no other thread."""
-    if remains := turn():
+    while (remains := turn()) is again:
+        pass
+    if remains:
         remains()
 
 
@@ -108,7 +114,10 @@ class Turns:
     def _taken(self, turn: Turn) -> Turn | None:
         """Take the turn, do what follows it when others may have theirs; give the next turn for this thread, if any."""
         remains, following = HERE.done_with_what_follows(turn)
-        if remains:
+        if remains is again:
+            with self._lock:
+                self._waiting[turn] = time.monotonic()
+        elif remains:
             following.append(remains)
         if not following:
             return self._next()

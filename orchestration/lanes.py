@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Generic, TypeVar
 
-from orchestration.batches import HERE, Start, Turn, done_or_logged
+from orchestration.batches import HERE, Start, Thunk, Turn, again, done_or_logged
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,20 +56,17 @@ class Lanes(Generic[T, R]):
             if here:
                 self._drain_here()
             else:
-                self._take_a_turn()
+                self._start(Turn(self._drain, overtakes=self._overtakes))
 
-    def _take_a_turn(self) -> None:
-        self._start(Turn(self._drain, overtakes=self._overtakes))
-
-    def _drain(self) -> None:
+    def _drain(self) -> Thunk | None:
         until = time.monotonic() + self.LASTS
         while (item := self._next()) is not None:
             _, following = HERE.done_with_what_follows(partial(self._do_and_tell, item))
             for each in following:  # now, not after the whole turn
                 done_or_logged(each)
             if time.monotonic() > until:
-                self._take_a_turn()
-                return
+                return again if self._has_more() else None
+        return None
 
     def _do_and_tell(self, item: T) -> None:
         if results := self._done(item):
@@ -94,6 +91,13 @@ class Lanes(Generic[T, R]):
         finally:
             self._quick = time.monotonic() - began < self.QUICK
         return [] if result is None else [result]
+
+    def _has_more(self) -> bool:
+        """Whether the lane goes on; it is free where it does not."""
+        with self._lock:
+            more = bool(self._waiting)
+            self._free += not more
+            return more
 
     def _next(self) -> T | None:
         with self._lock:

@@ -54,7 +54,10 @@ def find_all(model: type[M], alias: str, where: str, *parameters: Any) -> list[M
 
 
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as the one parameter that `rows_of` reads; ids and times as text, None as NULL."""
+    """Rows as the one parameter that `rows_of` reads; ids and times as text, None and NaN as NULL.
+
+    :raises TypeError: for a number beyond 64 bits, or a key that is no text.
+    """
     return orjson.dumps(list(rows)).decode()
 
 

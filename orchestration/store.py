@@ -175,7 +175,7 @@ def _insertion() -> str:
 def _change(columns: tuple[str, ...]) -> str:
     """One statement for what becomes of sagas: compare, set, and log what was set.
 
-    The ids are given apart, too, or a plan made while the table was small reads all of it.
+    The ids are given apart, too, or a plan reads all of a table it knows little of.
     """
     given = rows_of(SagaInstance, ("id", *columns), "was_phase text", "was_version int")
     settings = ", ".join(f'"{name}" = given."{name}"' for name in columns)

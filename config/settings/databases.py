@@ -10,7 +10,7 @@ from config.settings._values import VALUES
 STATEMENT_TIMEOUT_MS = 30_000  # a statement slower than this is an outage, and the saga will come back
 LOCK_TIMEOUT_MS = 10_000  # below the statement timeout, so that the log says it was a lock
 CONNECT_TIMEOUT_S = 5
-PLANS = "force_generic_plan"  # of prepared statements: all of them go by a key, whatever the statistics say of today
+PLANS = "force_generic_plan"  # of prepared statements, which go by keys whatever the statistics say today
 POOL_TIMEOUT_S = 10
 POOL_RECONNECT_S = 2  # then the next who needs one tries anew; by default the pool backs off for up to five minutes
 POOL_IDLE_S = 30  # an unused connection is closed after this

@@ -18,9 +18,11 @@ _SOURCE = "the database of orchestration"
 _SAGAS, _LOG = SagaInstance._meta.db_table, SagaLogEntry._meta.db_table
 
 _RATES = f"""
-SELECT (SELECT count(*) FROM (SELECT 1 FROM "{_SAGAS}" WHERE created_at >= %s LIMIT {COUNTED_TO}) AS began),
+SELECT (SELECT count(*) FROM (
+        SELECT 1 FROM "{_SAGAS}" WHERE created_at >= %s ORDER BY created_at DESC LIMIT {COUNTED_TO}
+    ) AS began),
     count(*), count(*) FILTER (WHERE phase = 'completed')
-FROM (SELECT phase FROM "{_SAGAS}" WHERE ended_at >= %s LIMIT {COUNTED_TO}) AS ended
+FROM (SELECT phase FROM "{_SAGAS}" WHERE ended_at >= %s ORDER BY ended_at DESC LIMIT {COUNTED_TO}) AS ended
 """
 _ENDED = f"""
 ended AS MATERIALIZED (

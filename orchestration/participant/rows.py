@@ -149,7 +149,7 @@ class LedgerTable:
             f"WHERE old.saga_id = new.saga_id AND old.saga_id = ANY(%s::uuid[]) AND old.step = %s {guard} "
             "RETURNING 1",
             as_rows({name: getattr(each, name) for name in CHANGED} for each in changes),
-            as_array(each.saga_id for each in changes),  # or a plan made while the table was small reads all of it
+            as_array(each.saga_id for each in changes),  # or a plan reads all of a table it knows little of
             step,
             *([[str(status) for status in was]] if was else []),
         )

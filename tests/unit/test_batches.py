@@ -285,7 +285,7 @@ def test_what_takes_its_time_is_done_side_by_side_in_so_many_lanes():
         done.release()
 
     with ThreadPoolExecutor(8) as pool:
-        Lanes(take_long, nobody, pool.submit, lanes=3).put(range(12))
+        Lanes(take_long, nobody, Turns(pool.submit, 8), lanes=3).put(range(12))
         for _ in range(12):
             assert done.acquire(timeout=10)
 

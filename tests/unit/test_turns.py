@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -160,6 +161,34 @@ def test_a_call_that_overtakes_does_not_wait_for_a_backlog_of_others(pool, lanes
 
     assert refunded.wait(5)
     assert called.index("refund") <= 2, called
+
+
+def test_a_lane_goes_on_to_its_end_while_the_pool_closes_and_no_call_is_made_within_another():
+    """As when a worker is told to stop: no thread can be had then, and all calls are made where one is."""
+    pool, depths, done = ThreadPoolExecutor(8), [], threading.Event()
+
+    def spawn(thunk) -> None:
+        try:
+            pool.submit(thunk)
+        except RuntimeError:
+            thunk()
+
+    def call(number: int) -> None:
+        depths.append(len(traceback.extract_stack()))
+        time.sleep(1.1 * Lanes.LASTS)
+        if number == 19:
+            done.set()
+
+    turns = Turns(spawn, 4)
+    lanes = Lanes(call, print, turns, lanes=1)
+    lanes.put(range(20))
+    pool.shutdown(wait=False)
+
+    assert done.wait(10)
+    pool.shutdown()
+    assert len(depths) == 20
+    assert max(depths) == min(depths)
+    assert (turns._free, turns._waiting, lanes._free) == (4, {}, 1)
 
 
 def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back():
