@@ -8,8 +8,7 @@ from orchestration.statements import find_all
 
 def available_units(skus: Iterable[str]) -> dict[str, int]:
     """Units a buyer may have now, by SKU; unknown SKUs are absent."""
-    rows = Stock.objects.filter(sku__in=set(skus)).values_list("sku", "on_hand", "reserved")
-    return {sku: on_hand - reserved for sku, on_hand, reserved in rows}
+    return {sku: row.available for sku, row in stock_rows(skus).items()}
 
 
 def stock_rows(skus: Iterable[str], *, lock: bool = False) -> dict[str, Stock]:

@@ -68,8 +68,8 @@ class Turns:
 
     Fewer than there are threads: a batch that waits for its turn grows, and larger batches are less work. So the
     largest is next, unless one has lost patience. One that overtakes goes before these, but where they have lost
-    patience only every other time. A thread that has nothing left to do stays for a while, with its
-    database connections: the next message is often close behind.
+    patience only every other time. A thread that has nothing left to do stays for a while, with its database
+    connections: the next message is often close behind.
     """
 
     PATIENCE = 0.02  # seconds
@@ -144,9 +144,10 @@ class Turns:
         ahead = next((turn for turn in self._waiting if turn.overtakes), None)
         others = [turn for turn in self._waiting if not turn.overtakes]
         impatient = bool(others) and time.monotonic() - self._waiting[others[0]] > self.PATIENCE
-        self._overtaken = ahead is not None and not (impatient and self._overtaken)
-        if ahead and self._overtaken:
+        if ahead and not (impatient and self._overtaken):
+            self._overtaken = True
             return ahead
+        self._overtaken = False
         return others[0] if impatient else max(others, key=lambda turn: turn.size())
 
     def _stay(self) -> Turn | None:

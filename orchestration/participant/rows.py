@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -55,7 +55,7 @@ class Change:
     refusal: dict[str, Any] | None = None
 
 
-CHANGED = ("saga_id", "token", "status", "answer", "refusal")
+_CHANGED = tuple(each.name for each in fields(Change))
 
 
 class Rows(Protocol):
@@ -145,10 +145,10 @@ class LedgerTable:
             f"UPDATE {self._table} AS old SET status = new.status, changed_at = now(), token = new.token, "
             f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
             "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
-            f"FROM {rows_of(self.ledger, CHANGED, named='new')} "
+            f"FROM {rows_of(self.ledger, _CHANGED, named='new')} "
             f"WHERE old.saga_id = new.saga_id AND old.saga_id = ANY(%s::uuid[]) AND old.step = %s {guard} "
             "RETURNING 1",
-            as_rows({name: getattr(each, name) for name in CHANGED} for each in changes),
+            as_rows(map(vars, changes)),
             as_array(each.saga_id for each in changes),  # or a plan reads all of a table it knows little of
             step,
             *([[str(status) for status in was]] if was else []),
