@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from inventory.models import Stock
-from orchestration.statements import find_all
+from orchestration.statements import as_array, find_all
 
 
 def available_units(skus: Iterable[str]) -> dict[str, int]:
@@ -17,4 +17,4 @@ def stock_rows(skus: Iterable[str], *, lock: bool = False) -> dict[str, Stock]:
     With `lock`, in a transaction, nobody else changes them until it ends; in SKU order, that cannot deadlock.
     """
     where = "sku = ANY(%s::text[]) ORDER BY sku" + (" FOR UPDATE" if lock else "")
-    return {row.sku: row for row in find_all(Stock, "inventory", where, list(skus))}
+    return {row.sku: row for row in find_all(Stock, "inventory", where, as_array(skus))}

@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import BigIntegerField, F, QuerySet
+from django.db.models import BigIntegerField, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from inventory.models import Movement, Reservation, Stock
 from inventory.selectors import available_units, stock_rows
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
-from orchestration.participant.each_own import each_own
+from orchestration.participant.each_own import UpdateEach, each_own
 from orchestration.participant.refusals import Refusal, VersionConflict
 from orchestration.statements import insert_all
 
@@ -66,7 +66,7 @@ def release_holds(saga_ids: Collection[UUID]) -> bool:
     """Give back what these sagas still hold; say whether they held anything."""
     held = Reservation.objects.filter(saga_id__in=saga_ids, released_at=None)
     moves = [Move(each.stock_id, each.quantity, each.saga_id) for each in held.order_by("stock_id", "saga_id")]
-    _change_reserved(_summed(moves), -1)
+    _release({sku: {"units": units} for sku, units in _summed(moves).items()})
     held.update(released_at=Now())
     _record(Movement.Kind.RELEASED, moves)
     return bool(moves)
@@ -97,6 +97,16 @@ def _units_by_sku(lines: Iterable[Line]) -> dict[str, int]:
     return dict(sorted(needs.items()))
 
 
+_units = each_own("units", by="sku", kind=BigIntegerField())
+_version = each_own("version", by="sku", kind=BigIntegerField())
+_grown = F("version") + 1
+
+_take = UpdateEach(Stock, by="sku", where=Q(version=_version), reserved=F("reserved") + _units, version=_grown)
+"""Promise units of each SKU whose version is still that one."""
+_release = UpdateEach(Stock, by="sku", reserved=F("reserved") - _units, version=_grown)
+"""Take the promise of units of each SKU back."""
+
+
 def _reserve(requests: Sequence[ReserveStock], *, lock: bool = False) -> list[Refusal | None]:
     """Read the stock, decide, and take what is granted.
 
@@ -117,7 +127,7 @@ def _reserve(requests: Sequence[ReserveStock], *, lock: bool = False) -> list[Re
                     Reservation(saga_id=request.saga_id, order_id=request.order_id, stock_id=sku, quantity=quantity)
                 )
     taken = _summed(moves)
-    if _change_reserved(taken, +1, versions={sku: rows[sku].version for sku in taken}) != len(taken):
+    if _take({sku: {"units": units, "version": rows[sku].version} for sku, units in taken.items()}) != len(taken):
         raise VersionConflict(", ".join(taken))
     insert_all(reservations, "inventory")
     _record(Movement.Kind.RESERVED, moves)
@@ -141,24 +151,8 @@ def _summed(moves: Iterable[Move]) -> dict[str, int]:
     return dict(sorted(units.items()))
 
 
-def _change_reserved(units: Mapping[str, int], sign: int, versions: Mapping[str, int] | None = None) -> int:
-    """Change what is promised of each SKU, if its version is still that one; return how many rows were changed.
-
-    The rows are locked in SKU order first: an UPDATE alone locks them as they lie in the table, and two that meet
-    would deadlock.
-    """
-    if not units:
-        return 0
-    change = sign * each_own(units, by="sku", kind=BigIntegerField())
-    stock = Stock.objects.filter(sku__in=units)
-    if versions is not None:
-        stock = stock.filter(version=each_own(versions, by="sku", kind=BigIntegerField()))
-    locked = stock.select_for_update().order_by("sku").values("sku")
-    return _change(Stock.objects.filter(sku__in=locked), reserved=F("reserved") + change)
-
-
 def _change(stock: QuerySet[Stock], **changes: Any) -> int:
-    return stock.update(version=F("version") + 1, **changes)
+    return stock.update(version=_grown, **changes)
 
 
 def _record(kind: Movement.Kind, moves: Iterable[Move]) -> None:

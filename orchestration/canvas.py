@@ -8,11 +8,12 @@ a signature applied and a confirm awaited for each, costs more than the work tha
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from celery import Signature, chain, current_app
 from celery.exceptions import InvalidTaskError
 from django.conf import settings
+from uuid_utils import uuid4
 
 from orchestration.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
 from orchestration.letters import Letter

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
-from psycopg import Cursor, ServerCursor
 from psycopg.pq import TransactionStatus
+
+from orchestration.pipeline import Asked, answered
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 COMMIT = "COMMIT"
@@ -23,7 +24,7 @@ class RoundTrips:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self._waiting: list[tuple[str, Sequence[Any]]] = []
+        self._waiting: list[Asked] = []
 
     def begin(self) -> None:
         """Have the transaction begin with its first statement: psycopg would wait for its own BEGIN."""
@@ -35,17 +36,23 @@ class RoundTrips:
 
     def later(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Have the statement run before any other that follows, at the latest before the COMMIT."""
-        self._waiting.append((statement, parameters))
+        self._waiting.append(_asked(statement, parameters))
 
-    def execute(self, statement: str, parameters: Sequence[Any]) -> Cursor[Any]:
-        """Run the statement, and before it whatever waits."""
-        with self._along():
-            return _execute(self._connection.connection, statement, parameters)
+    def execute(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """Run the statement, and before it whatever waits; give its rows."""
+        self._connection.ensure_connection()
+        raw = self._connection.connection
+        asked, self._waiting = [*self._waiting, _asked(statement, parameters)], []
+        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # the first of Django's own
+            asked.insert(0, Asked(BEGIN))
+        with self._connection.wrap_database_errors:
+            return answered(raw, asked)
 
     def flush(self) -> None:
         """Run what waits."""
-        with self._along():
-            pass
+        if self._waiting:
+            last = self._waiting.pop()
+            self.execute(last.statement, last.parameters)
 
     def end(self) -> None:
         """Run what waits, and commit if this is the outermost transaction: Django then finds nothing left to do."""
@@ -59,38 +66,23 @@ class RoundTrips:
             return self.later(sql)
         if sql.startswith(ROLLBACK_TO):
             self._take_back(sql.removeprefix(ROLLBACK_TO))
-        if isinstance(context["cursor"].cursor, ServerCursor):  # it cannot be in a pipeline
-            self.flush()
-        with self._along():
-            return execute(sql, params, many, context)
-
-    @contextmanager
-    def _along(self) -> Iterator[None]:
-        """Take what waits along with the statements in here."""
-        self._connection.ensure_connection()
-        if not self._waiting:
-            yield
-            return
-        raw, waiting, self._waiting = self._connection.connection, self._waiting, []
-        with self._connection.wrap_database_errors, raw.pipeline():
-            for statement, parameters in waiting:
-                _execute(raw, statement, parameters)
-            yield
+        self.flush()
+        return execute(sql, params, many, context)
 
     def _take_back(self, savepoint: str) -> None:
         """Forget what waits since the savepoint: all of it, when that has been sent."""
-        waiting = [statement for statement, _ in self._waiting]
+        waiting = [each.statement for each in self._waiting]
         self._waiting = self._waiting[: waiting.index(savepoint) + 1] if savepoint in waiting else []
 
 
 @contextmanager
 def gathered(alias: str) -> Iterator[None]:
     """Gather the statements of the transaction that is open on the alias, and commit it at the end."""
-    if trips := current(alias):  # a transaction in another is a part of it
+    connection: Any = connections[alias]
+    if trips := of(connection):  # a transaction in another is a part of it
         yield
         trips.end()
         return
-    connection: Any = connections[alias]
     connection.round_trips = trips = RoundTrips(connection)
     try:
         trips.begin()
@@ -101,11 +93,10 @@ def gathered(alias: str) -> Iterator[None]:
         connection.round_trips = None
 
 
-def current(alias: str) -> RoundTrips | None:
-    """Those of the transaction that is open on the alias, if they are gathered."""
-    return getattr(connections[alias], "round_trips", None)
+def of(connection: Any) -> RoundTrips | None:
+    """Those of the transaction that is open on the connection, if they are gathered."""
+    return getattr(connection, "round_trips", None)
 
 
-def _execute(raw: Any, statement: str, parameters: Sequence[Any]) -> Cursor[Any]:
-    # A savepoint's name is never used again: kept prepared, they would push out what is.
-    return Cursor(raw).execute(statement, parameters, prepare=not statement.startswith(SAVEPOINTS))  # type: ignore[arg-type]
+def _asked(statement: str, parameters: Sequence[Any]) -> Asked:
+    return Asked(statement, parameters, recurs=not statement.startswith(SAVEPOINTS))  # their names are new each time

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
-from uuid import UUID
 
 import orjson
 from django.db import connections
@@ -21,15 +20,15 @@ def execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
 
     :raises django.db.Error: what the ORM would raise.
     """
-    trips = round_trips.current(alias) or RoundTrips(connections[alias])
-    with connections[alias].wrap_database_errors:
-        return trips.execute(statement, parameters).fetchall()
+    connection = connections[alias]
+    trips = round_trips.of(connection) or RoundTrips(connection)
+    return trips.execute(statement, parameters)
 
 
 def run_later(alias: str, statement: str, *parameters: Any) -> None:
     """Run a statement whose rows nobody needs: in the kit's transactions at the latest with the COMMIT, in the same
     round trip; elsewhere at once."""
-    if trips := round_trips.current(alias):
+    if trips := round_trips.of(connections[alias]):
         trips.later(statement, parameters)
     else:
         execute(alias, statement, *parameters)
@@ -37,7 +36,7 @@ def run_later(alias: str, statement: str, *parameters: Any) -> None:
 
 def flush(alias: str) -> None:
     """Run what `run_later` has put off until now."""
-    if trips := round_trips.current(alias):
+    if trips := round_trips.of(connections[alias]):
         trips.flush()
 
 
@@ -61,9 +60,14 @@ def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     return orjson.dumps(list(rows)).decode()
 
 
-def as_array(ids: Iterable[UUID]) -> str:
-    """Ids as a parameter that is cast to uuid[]: psycopg takes its time over each element of a list."""
-    return f"{{{','.join(map(str, ids))}}}"
+def as_array(values: Iterable[Any]) -> str:
+    """Values, by their text, as a parameter that is cast to an array: psycopg takes its time over each of a list."""
+    return f"{{{','.join(map(_quoted_element, values))}}}"
+
+
+def _quoted_element(value: Any) -> str:
+    text = str(value).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{text}"'
 
 
 def insert_all(rows: Sequence[Model], alias: str) -> None:
@@ -103,7 +107,7 @@ def _insertion(model: type[Model]) -> str:
     columns = tuple(name for name, _ in _inserted_columns(model))
     return (
         f'INSERT INTO "{model._meta.db_table}" ({quoted(columns)}) '
-        f"SELECT {quoted(columns, of='given')} FROM {rows_of(model, columns)} RETURNING 1"
+        f"SELECT {quoted(columns, of='given')} FROM {rows_of(model, columns)}"
     )
 
 

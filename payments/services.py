@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Now
 
 from orchestration.contracts.codec import Malformed
@@ -15,7 +15,7 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
-from orchestration.participant.each_own import each_own
+from orchestration.participant.each_own import UpdateEach, each_own
 from orchestration.participant.outside import Keys, OutcomeUnknown
 from orchestration.participant.refusals import Hopeless
 from orchestration.participant.sealing import unseal
@@ -207,12 +207,20 @@ def record_captured_payment(taken: Sequence[tuple[CapturePayment, GatewayPayment
 
     :raises PaymentNotAuthorised: when one of them has no hold written down.
     """
-    captures = {str(request.saga_id): payment.capture_id or "" for request, payment in taken}
-    authorised = Payment.objects.filter(saga_id__in=captures, status=PaymentStatus.AUTHORISED)
-    capture_id = each_own(captures, by="saga_id", kind=TextField())
-    if authorised.update(status=PaymentStatus.CAPTURED, capture_id=capture_id, changed_at=Now()) != len(captures):
-        raise PaymentNotAuthorised(f"sagas {', '.join(captures)}")
-    return [PaymentCaptured(capture_id) for capture_id in captures.values()]
+    captures = {request.saga_id: {"capture_id": payment.capture_id or ""} for request, payment in taken}
+    if _capture(captures) != len(captures):
+        raise PaymentNotAuthorised(f"sagas {', '.join(map(str, captures))}")
+    return [PaymentCaptured(each["capture_id"]) for each in captures.values()]
+
+
+_capture = UpdateEach(
+    Payment,
+    by="saga_id",
+    where=Q(status=PaymentStatus.AUTHORISED),
+    status=PaymentStatus.CAPTURED,
+    capture_id=each_own("capture_id", by="saga_id", kind=TextField()),
+    changed_at=Now(),
+)
 
 
 def _authorisation(request: AuthorisePayment | RefundPayment) -> AuthorisationRequest:

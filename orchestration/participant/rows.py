@@ -146,12 +146,11 @@ class LedgerTable:
             f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
             "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
             f"FROM {rows_of(self.ledger, _CHANGED, named='new')} "
-            f"WHERE old.saga_id = new.saga_id AND old.saga_id = ANY(%s::uuid[]) AND old.step = %s {guard} "
-            "RETURNING 1",
+            f"WHERE old.saga_id = new.saga_id AND old.saga_id = ANY(%s::uuid[]) AND old.step = %s {guard}",
             as_rows(map(vars, changes)),
             as_array(each.saga_id for each in changes),  # or a plan reads all of a table it knows little of
             step,
-            *([[str(status) for status in was]] if was else []),
+            *([as_array(was)] if was else []),
         )
 
     def flush(self) -> None:

@@ -39,9 +39,9 @@ messages: 1 of 3098 bytes, acks: 0
 working       statements  round trips  commits
 inventory             18           10        2
 orchestration          4            4        2
-payments              20           11        4
+payments              20           12        4
 shipping               5            3        2
-in all                47           28       10
+in all                47           29       10
 carrier                1            1        1
 gateway                4            4        2
 messages: 1 of 1920 bytes, acks: 2

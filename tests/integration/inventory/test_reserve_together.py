@@ -195,16 +195,16 @@ Race = Callable[[Callable[[int], None]], None]
 @pytest.fixture
 def race(monkeypatch: pytest.MonkeyPatch) -> Race:
     """Let somebody else be faster: their move, given the number of the try from 1, runs just before each try."""
-    change_reserved = services._change_reserved
+    take = services._take
 
     def against(move: Callable[[int], None]) -> None:
         tries = count(1)
 
-        def change_too_late(units: Mapping[str, int], sign: int, versions: Mapping[str, int] | None = None) -> int:
+        def take_too_late(units: Mapping[str, Mapping[str, int]]) -> int:
             move(next(tries))
-            return change_reserved(units, sign, versions)
+            return take(units)
 
-        monkeypatch.setattr(services, "_change_reserved", change_too_late)
+        monkeypatch.setattr(services, "_take", take_too_late)
 
     return against
 

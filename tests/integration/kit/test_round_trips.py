@@ -215,8 +215,8 @@ def test_savepoints_do_not_push_other_statements_out_of_the_prepared_ones() -> N
             with transaction.atomic(using=ALIAS):
                 execute(ALIAS, "SELECT 1")
 
-    prepared = connections[ALIAS].connection._prepared._names
-    assert [query for query, _ in prepared if b"SAVEPOINT" in query] == []
+    prepared = execute(ALIAS, "SELECT statement FROM pg_prepared_statements")
+    assert [text for (text,) in prepared if "SAVEPOINT" in text] == []
 
 
 def test_the_beginning_goes_along_with_the_first_statement(tapped) -> None:
@@ -253,6 +253,20 @@ def test_a_transaction_in_one_that_is_not_gathered_commits_with_it() -> None:
         raise NoLuck
 
     assert written() == []
+
+
+@pytest.mark.parametrize("goes_on_with_the_orm", [False, True])
+def test_a_statement_that_is_the_first_of_django_s_transaction_is_a_part_of_it(goes_on_with_the_orm: bool) -> None:
+    with suppress(NoLuck), transaction.atomic(using=ALIAS):
+        execute(ALIAS, NUMBER, "FIRST")
+        if goes_on_with_the_orm:
+            assert written() == ["FIRST"]
+        raise NoLuck
+    assert written() == []
+
+    with transaction.atomic(using=ALIAS):
+        execute(ALIAS, NUMBER, "KEPT")
+    assert written() == ["KEPT"]
 
 
 def test_a_single_statement_that_fails_leaves_the_callers_transaction_as_it_was() -> None:

@@ -1,0 +1,59 @@
+"""Rows changed by one statement, each by values of its own."""
+
+from typing import Any
+
+import pytest
+from django.db import connection, connections, transaction
+from django.db.models import BigIntegerField, F, Q
+from django.test.utils import CaptureQueriesContext
+
+from inventory.models import Stock
+from inventory.services import receive_stock
+from orchestration.participant.each_own import UpdateEach, each_own
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
+
+units = each_own("units", by="sku", kind=BigIntegerField())
+promise = UpdateEach(Stock, by="sku", where=Q(reserved=0), reserved=F("reserved") + units)
+
+AWKWARD = ["plain", "with space", "a,b", 'quo"te', "it's", "back\\slash", "{brace}", "NULL", "100 %s", "ü"]
+
+
+def change(own: Any) -> int:
+    with transaction.atomic(using="inventory"):
+        return promise(own)
+
+
+def reserved() -> dict[str, int]:
+    return dict(Stock.objects.values_list("sku", "reserved"))
+
+
+def test_each_row_gets_its_own_whatever_its_key_looks_like() -> None:
+    receive_stock(units_by_sku=dict.fromkeys(AWKWARD, 100))
+    own = {sku: number for number, sku in enumerate(AWKWARD, start=1)}
+
+    assert change({sku: {"units": number} for sku, number in own.items()}) == len(AWKWARD)
+    assert reserved() == own
+
+
+def test_rows_that_are_not_there_or_not_as_asked_are_not_counted() -> None:
+    receive_stock(units_by_sku={"MUG": 10, "CUP": 10, "PAN": 10})
+    change({"CUP": {"units": 1}})
+
+    assert change({sku: {"units": 2} for sku in ("MUG", "CUP", "NONE")}) == 1
+    assert reserved() == {"MUG": 2, "CUP": 1, "PAN": 0}
+
+
+def test_nothing_given_asks_nothing() -> None:
+    with CaptureQueriesContext(connections["inventory"]) as asked:
+        assert promise({}) == 0
+
+    assert len(asked) == 0
+
+
+def test_the_statement_is_written_once(monkeypatch) -> None:
+    receive_stock(units_by_sku={"MUG": 10})
+    change({"MUG": {"units": 1}})
+    monkeypatch.setattr(type(connection.ops), "compiler", None)  # whoever writes another one fails
+
+    assert change({"MUG": {"units": 1}}) == 0
