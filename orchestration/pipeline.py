@@ -8,24 +8,28 @@ manual 34.5). Each text is prepared once for each connection.
 import re
 import select
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from psycopg import Connection, OperationalError, adapters
+from psycopg import Connection, Error, NotSupportedError, OperationalError, adapters
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import FeatureNotSupported, InFailedSqlTransaction, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.types.string import TextLoader
 
 PREPARED_AT_MOST = 200
-"""By one connection: what is written anew each time must not fill the server's memory."""
+"""By one connection, and for as long as it lasts: what is written anew each time must not fill the server's memory."""
+CANCELLED_WITHIN = 2  # seconds
+STALE = (InvalidSqlStatementName, FeatureNotSupported)
+"""A prepared statement was discarded, or its table has changed since ("cached plan must not change result type")."""
 
 _PLACEHOLDER = re.compile("%s|%%")
-_FAILED = ExecStatus.FATAL_ERROR
 
 
 class Asked(NamedTuple):
@@ -62,24 +66,41 @@ _adapters = AdaptersMap(adapters)
 _adapters.register_loader("jsonb", TextLoader)
 
 
-def answered(raw: Connection[Any], asked: Sequence[Asked]) -> list[Any]:
+@dataclass(frozen=True)
+class Written:
+    """Statements as they will be sent: nothing in them can fail any more but at the server."""
+
+    raw: Connection[Any]
+    outgoing: Sequence[_Outgoing]
+    adapter: Any
+    """psycopg's Transformer."""
+
+
+def written(raw: Connection[Any], asked: Sequence[Asked]) -> Written:
+    """Write the statements for this connection; nothing is sent.
+
+    :raises psycopg.Error: when a parameter cannot be written.
+    """
+    adapter = Transformer(_Adapting(_adapters, raw))
+    return Written(raw, list(_written(asked, adapter, _prepared.setdefault(raw, {}))), adapter)
+
+
+def answered(trip: Written) -> list[Any]:
     """Have the statements run in order, in one round trip, and give the rows of the last.
 
     :raises psycopg.Error: the first error there is; what comes after it has not been run.
     """
-    prepared = _prepared.setdefault(raw, {})
-    adapter = Transformer(_Adapting(_adapters, raw))
-    outgoing = list(_written(asked, adapter, prepared))
-    results = _exchanged(raw, outgoing)
+    prepared, outgoing, results = _prepared[trip.raw], trip.outgoing, _exchanged(trip.raw, trip.outgoing)
     _remember(prepared, outgoing, results)
-    for result in results:
-        if result.status == _FAILED:
-            error = error_from_result(result, raw.info.encoding)
-            if isinstance(error, InvalidSqlStatementName):  # somebody has discarded them
-                prepared.clear()
-            raise error
-    adapter.set_pgresult(results[-1])
-    return adapter.load_rows(0, results[-1].ntuples, tuple)
+    if error := _error(results, trip.raw):
+        if isinstance(error, STALE):
+            prepared.clear()
+        raise error
+    if outgoing[-1].text == b"COMMIT" and results[-1].command_status == b"ROLLBACK":
+        raise InFailedSqlTransaction("nothing was committed: an error before the COMMIT had been passed over")
+    trip.adapter.set_pgresult(results[-1])
+    rows: list[Any] = trip.adapter.load_rows(0, results[-1].ntuples, tuple)
+    return rows
 
 
 def _written(asked: Sequence[Asked], adapter: Any, prepared: _Prepared) -> Iterator[_Outgoing]:
@@ -103,19 +124,36 @@ def _numbered(statement: str) -> bytes:
 
 
 def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGresult]:
-    """Send all and give a result for each that was prepared and each that was run."""
-    pgconn = raw.pgconn
+    """Send all and give a result for each that was prepared and each that was run.
+
+    A connection left in the midst of something is closed: the pool throws it away.
+    """
+    pgconn, results = raw.pgconn, list[PGresult]()
     pgconn.enter_pipeline_mode()
     try:
         for each in outgoing:
             _send(pgconn, each)
         pgconn.pipeline_sync()
-        results = list(_results(pgconn))
+        results.extend(_results(pgconn))
         pgconn.exit_pipeline_mode()
-    except BaseException:  # what it is still at nobody knows: the pool is to throw it away
+    except Error as lost:
+        told = _error(results, raw)  # the server may have said why it goes away
+        raw.close()
+        if told:
+            raise told from lost
+        raise
+    except BaseException:  # the server would go on, up to a COMMIT
+        with suppress(Exception):
+            raw.cancel_safe(timeout=CANCELLED_WITHIN)
         raw.close()
         raise
     return results
+
+
+def _error(results: Sequence[PGresult], raw: Connection[Any]) -> Error | None:
+    """The first, if there is one."""
+    failed = (result for result in results if result.status == ExecStatus.FATAL_ERROR)
+    return next((error_from_result(result, raw.info.encoding) for result in failed), None)
 
 
 def _send(pgconn: PGconn, each: _Outgoing) -> None:
@@ -145,6 +183,8 @@ def _results(pgconn: PGconn) -> Iterator[PGresult]:
             continue
         if result.status == ExecStatus.PIPELINE_SYNC:
             return
+        if result.status in (ExecStatus.COPY_IN, ExecStatus.COPY_OUT):
+            raise NotSupportedError("COPY cannot be one of several statements")
         yield result
 
 

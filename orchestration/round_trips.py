@@ -1,4 +1,5 @@
-"""A transaction's statements in few round trips: what nobody waits for goes along with the next that somebody does.
+"""A transaction's statements in few round trips: what nobody waits for goes along with the next of ours that somebody
+does, and before one of Django's.
 
 Each round trip wakes two processes, which costs more than most statements do. PostgreSQL takes several in one go
 (pipeline mode, libpq manual 34.5); one that fails keeps those behind it from running, the COMMIT too.
@@ -11,7 +12,7 @@ from typing import Any
 from django.db import connections
 from psycopg.pq import TransactionStatus
 
-from orchestration.pipeline import Asked, answered
+from orchestration.pipeline import Asked, answered, written
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 COMMIT = "COMMIT"
@@ -40,19 +41,22 @@ class RoundTrips:
 
     def execute(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         """Run the statement, and before it whatever waits; give its rows."""
-        self._connection.ensure_connection()
-        raw = self._connection.connection
-        asked, self._waiting = [*self._waiting, _asked(statement, parameters)], []
-        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # the first of Django's own
-            asked.insert(0, Asked(BEGIN))
-        with self._connection.wrap_database_errors:
-            return answered(raw, asked)
+        return self._run([*self._waiting, _asked(statement, parameters)])
 
     def flush(self) -> None:
         """Run what waits."""
         if self._waiting:
-            last = self._waiting.pop()
-            self.execute(last.statement, last.parameters)
+            self._run(self._waiting)
+
+    def _run(self, asked: list[Asked]) -> list[Any]:
+        self._connection.ensure_connection()
+        raw = self._connection.connection
+        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # the first of Django's own
+            asked = [Asked(BEGIN), *asked]
+        with self._connection.wrap_database_errors:
+            trip = written(raw, asked)
+            self._waiting = []
+            return answered(trip)
 
     def end(self) -> None:
         """Run what waits, and commit if this is the outermost transaction: Django then finds nothing left to do."""

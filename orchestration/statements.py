@@ -85,7 +85,7 @@ def insert_all(rows: Sequence[Model], alias: str) -> None:
 
 @cache
 def _selection(model: type[Model]) -> tuple[tuple[str, ...], str, frozenset[int]]:
-    """Attributes, a SELECT of their columns, and which of those are JSON, which Django has psycopg leave as text."""
+    """Attributes, a SELECT of their columns, and which of those are JSON, which `pipeline` leaves as text."""
     fields = model._meta.concrete_fields
     statement = f'SELECT {quoted(str(field.column) for field in fields)} FROM "{model._meta.db_table}"'
     json = frozenset(index for index, field in enumerate(fields) if isinstance(field, JSONField))

@@ -22,7 +22,6 @@ def _database(alias: str) -> dict[str, Any]:
         "CONN_MAX_AGE": 0,  # closing gives the connection back to the pool
         "OPTIONS": {
             "isolation_level": IsolationLevel.READ_COMMITTED,  # what the ledgers' keys are reasoned with
-            "prepare_threshold": 5,
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": (
                 f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "

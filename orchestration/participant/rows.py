@@ -183,4 +183,4 @@ class LedgerTable:
 
 
 def _loaded(text: str | None) -> Any:
-    return None if text is None else orjson.loads(text)  # Django has told the connection not to read JSON
+    return None if text is None else orjson.loads(text)  # `pipeline` leaves JSON unread

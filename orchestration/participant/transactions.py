@@ -20,6 +20,7 @@ T = TypeVar("T")
 TRIES = 5
 PAUSE = timedelta(milliseconds=10)  # times 2 each try, full jitter: milliseconds only, anything longer is the saga's
 SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"  # PostgreSQL manual, appendix A
+STALE_STATEMENTS = ("26000", "0A000")  # prepared ones that were discarded, or whose table has changed since
 CONNECTION_EXCEPTION, SHUTDOWNS = "08", ("57P01", "57P02")
 TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout)  # seconds have been spent already
 
@@ -62,7 +63,7 @@ def _worth_repeating(alias: str, error: Exception) -> bool:
     if isinstance(error, VersionConflict):
         return True
     sqlstate = getattr(error.__cause__, "sqlstate", None)
-    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
+    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED, *STALE_STATEMENTS):
         return True
     if not isinstance(error, OperationalError | InterfaceError) or isinstance(error.__cause__, TOOK_TOO_LONG):
         return False

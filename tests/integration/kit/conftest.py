@@ -1,9 +1,12 @@
 """Payments with a gateway and a breaker that nobody else has."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connections
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_record import connect
@@ -25,3 +28,14 @@ def payments(breaker: Breaker, monkeypatch) -> Participant:
     gateway = SandboxGateway(timeout=timedelta(seconds=1), sleep=lambda seconds: None)
     monkeypatch.setattr(services, "gateway", lambda: gateway)
     return with_all(tasks.participant, breaker=breaker)
+
+
+@pytest.fixture
+def connection_as_it_was() -> Iterator[None]:
+    """Whatever happened, the connection to inventory's database is good for the next."""
+    yield
+    raw = connections["inventory"].connection
+    if raw is not None:
+        assert raw.info.transaction_status == TransactionStatus.IDLE
+        assert raw.pgconn.pipeline_status == PipelineStatus.OFF
+        assert raw.autocommit

@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import DataError, ProgrammingError, connections, transaction
+from django.db import DataError, NotSupportedError, ProgrammingError, connections, transaction
 from psycopg.pq import PipelineStatus
 
+from inventory.models import Stock
 from orchestration import pipeline
-from orchestration.pipeline import Asked, answered
+from orchestration.pipeline import Asked, answered, written
 from orchestration.statements import as_array, execute
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
@@ -33,6 +34,10 @@ def connection_as_it_was() -> Iterator[None]:
 def raw() -> Any:
     connections[ALIAS].ensure_connection()
     return connections[ALIAS].connection
+
+
+def run(raw: Any, asked: list[Asked]) -> list[Any]:
+    return answered(written(raw, asked))
 
 
 def prepared_by(raw: Any) -> list[str]:
@@ -59,7 +64,7 @@ def test_a_value_comes_back_as_it_went(type_: str, value: Any) -> None:
     assert execute(ALIAS, f"SELECT %s::{type_}", value) == [(value,)]
 
 
-def test_json_stays_text_as_django_has_told_connections() -> None:
+def test_json_stays_text() -> None:
     assert execute(ALIAS, "SELECT %s::jsonb", '{"a": 1}') == [('{"a": 1}',)]
 
 
@@ -73,19 +78,19 @@ def test_a_percent_sign_is_written_twice() -> None:
 
 
 def test_no_rows_are_no_rows(raw) -> None:
-    assert answered(raw, [Asked("SELECT 1 WHERE false")]) == []
-    assert answered(raw, [Asked("CREATE TEMPORARY TABLE passing (n int)"), Asked("DROP TABLE passing")]) == []
+    assert run(raw, [Asked("SELECT 1 WHERE false")]) == []
+    assert run(raw, [Asked("CREATE TEMPORARY TABLE passing (n int)"), Asked("DROP TABLE passing")]) == []
 
 
 def test_the_rows_are_those_of_the_last(raw) -> None:
-    assert answered(raw, [Asked("SELECT 1"), Asked("SELECT %s::int", [2])]) == [(2,)]
+    assert run(raw, [Asked("SELECT 1"), Asked("SELECT %s::int", [2])]) == [(2,)]
 
 
 def test_more_than_any_buffer_holds_goes_both_ways_in_one_trip(raw) -> None:
     """Whoever sends all before reading anything waits for ever for a server that does the same."""
     much = "x" * 3_000_000
     asked = [Asked("SELECT %s::text", [much])] * 5
-    assert answered(raw, asked) == [(much,)]
+    assert run(raw, asked) == [(much,)]
 
 
 def test_a_text_is_prepared_once_and_by_the_types_of_its_parameters(raw) -> None:
@@ -96,13 +101,13 @@ def test_a_text_is_prepared_once_and_by_the_types_of_its_parameters(raw) -> None
 
 
 def test_the_same_new_text_twice_in_a_trip_is_prepared_once(raw) -> None:
-    answered(raw, [Asked("SELECT 'twice'")] * 2)
+    run(raw, [Asked("SELECT 'twice'")] * 2)
 
     assert prepared_by(raw).count("SELECT 'twice'") == 1
 
 
 def test_what_does_not_recur_is_not_prepared(raw) -> None:
-    answered(raw, [Asked("SELECT 'passing'", recurs=False)])
+    run(raw, [Asked("SELECT 'passing'", recurs=False)])
 
     assert "SELECT 'passing'" not in prepared_by(raw)
 
@@ -126,9 +131,9 @@ def test_what_cannot_be_prepared_is_an_error_each_time_and_spoils_nothing_else(r
 
 def test_a_statement_behind_an_error_is_prepared_when_it_comes_again(raw) -> None:
     with suppress(psycopg.Error):
-        answered(raw, [Asked("SELECT 1 / 0"), Asked("SELECT 'behind'")])
+        run(raw, [Asked("SELECT 1 / 0"), Asked("SELECT 'behind'")])
 
-    assert answered(raw, [Asked("SELECT 'behind'")]) == [("behind",)]
+    assert run(raw, [Asked("SELECT 'behind'")]) == [("behind",)]
 
 
 def test_an_error_is_of_its_kind_and_says_its_code() -> None:
@@ -146,6 +151,33 @@ def test_statements_that_somebody_has_discarded_are_prepared_again() -> None:
         execute(ALIAS, "SELECT 'kept'")
 
     assert execute(ALIAS, "SELECT 'kept'") == [("kept",)]
+
+
+def test_a_statement_whose_table_has_changed_is_prepared_again() -> None:
+    execute(ALIAS, "CREATE TEMPORARY TABLE passing (n int)")
+    execute(ALIAS, "SELECT n FROM passing")
+    execute(ALIAS, "ALTER TABLE passing ALTER n TYPE bigint")
+
+    with pytest.raises(NotSupportedError):
+        execute(ALIAS, "SELECT n FROM passing")
+
+    assert execute(ALIAS, "SELECT n FROM passing") == []
+
+
+def test_a_rollback_of_djangos_takes_no_statement_of_ours() -> None:
+    execute(ALIAS, "SELECT 'ours'")
+    with suppress(ZeroDivisionError), transaction.atomic(using=ALIAS):
+        for _ in range(10):
+            list(Stock.objects.all())
+        raise ZeroDivisionError
+
+    assert execute(ALIAS, "SELECT 'ours'") == [("ours",)]
+
+
+def test_what_no_pipeline_can_do_is_refused() -> None:
+    with pytest.raises(NotSupportedError):
+        execute(ALIAS, "COPY (SELECT 1) TO STDOUT")
+    connections[ALIAS].close()
 
 
 def test_a_parameter_that_cannot_be_written_leaves_the_transaction_as_it_was() -> None:
@@ -171,9 +203,16 @@ def test_a_connection_left_in_the_midst_of_something_is_not_used_again(raw, monk
     connections[ALIAS].close()
 
 
-def test_a_server_that_goes_away_in_the_midst_is_a_lost_connection(raw) -> None:
-    with pytest.raises(psycopg.OperationalError):
-        answered(raw, [Asked("SELECT pg_terminate_backend(pg_backend_pid())"), Asked("SELECT 1")])
+@pytest.mark.parametrize("reason", ["while it waits", "in the midst"])
+def test_why_the_server_goes_away_is_told(raw, reason: str) -> None:
+    end = Asked("SELECT pg_terminate_backend(%s, 5000)", [raw.info.backend_pid])
+    if reason == "while it waits":
+        with psycopg.connect(raw.info.dsn, password=raw.info.password, autocommit=True) as other:
+            run(other, [end])
 
+    with pytest.raises(psycopg.OperationalError) as error:
+        run(raw, [end, Asked("SELECT 1")])
+
+    assert error.value.sqlstate == "57P01"
     assert raw.closed
     connections[ALIAS].close()

@@ -1,7 +1,7 @@
-"""A transaction's statements gathered into few round trips: the same is written, and the same is raised."""
+"""A transaction's statements gathered into few round trips: the same is written, in the same order."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,54 +12,25 @@ from uuid import uuid4
 
 import pytest
 from celery.worker import state
-from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
-from psycopg.pq import PipelineStatus, TransactionStatus
+from django.db import connections, transaction
 
 from inventory.models import Stock
 from orchestration import desk
-from orchestration.boundaries import Boundary, Point
 from orchestration.canvas import Received
-from orchestration.committing import commit_at_once, committing
+from orchestration.committing import committing
 from orchestration.endings import Ending
-from orchestration.participant import transactions
 from orchestration.participant.participant import Participant
-from orchestration.participant.refusals import Refusal
 from orchestration.participant.resolving import Grounds, NotResolved, Outcome, Statement, resolve
 from orchestration.statements import execute, run_later
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
+from tests.integration.kit.gathering import ALIAS, NUMBER, POINT, NoLuck, written
 from tests.integration.kit.unknown_payments import timed_out
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory", "payments", "gateway"])
-
-ALIAS = "inventory"
-POINT = Point(Boundary.COMMIT, "inventory.test", [])
-NUMBER = "INSERT INTO inventory_stock (sku, on_hand, reserved, version) VALUES (%s, 1, 0, 0) RETURNING 1"
-
-
-class NoLuck(Refusal):
-    """It is not to be."""
-
-    code = "no_luck"
-
-
-@pytest.fixture(autouse=True)
-def connection_as_it_was() -> Iterator[None]:
-    """Whatever happened, the connection is good for the next."""
-    yield
-    raw = connections[ALIAS].connection
-    if raw is not None:
-        assert raw.info.transaction_status == TransactionStatus.IDLE
-        assert raw.pgconn.pipeline_status == PipelineStatus.OFF
-        assert raw.autocommit
-
-
-def written() -> list[str]:
-    return sorted(Stock.objects.values_list("sku", flat=True))
-
-
-def cause(error: pytest.ExceptionInfo[Any]) -> str | None:
-    return getattr(error.value.__cause__, "sqlstate", None)
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["inventory", "payments", "gateway"]),
+    pytest.mark.usefixtures("connection_as_it_was"),
+]
 
 
 @dataclass
@@ -87,90 +58,6 @@ def tapped(tmp_path) -> Any:
         return Tapped(path.read_text().splitlines())
 
     return tap
-
-
-@pytest.mark.parametrize("read_behind_it", [False, True])
-@pytest.mark.parametrize("more_behind_it", [0, 3])
-def test_what_is_raised_is_the_first_error_and_nothing_is_written(read_behind_it: bool, more_behind_it: int) -> None:
-    def work() -> None:
-        run_later(ALIAS, NUMBER, "TWICE")
-        run_later(ALIAS, NUMBER, "TWICE")
-        for number in range(more_behind_it):
-            run_later(ALIAS, NUMBER, f"BEHIND-{number}")
-        if read_behind_it:
-            execute(ALIAS, "SELECT 1")
-
-    with pytest.raises(IntegrityError) as error:
-        transactions.run(ALIAS, POINT, work)
-
-    assert cause(error) == "23505"
-    assert written() == []
-
-
-def test_what_is_left_to_the_commit_is_tried_again_after_a_deadlock() -> None:
-    for sku in ("A", "B"):
-        execute(ALIAS, NUMBER, sku)
-    both, runs = threading.Barrier(2), []
-
-    def take(first: str, second: str) -> None:
-        def work() -> None:
-            runs.append(first)
-            execute(ALIAS, "SELECT 1 FROM inventory_stock WHERE sku = %s FOR UPDATE", first)
-            with suppress(threading.BrokenBarrierError):
-                both.wait(1)
-            run_later(ALIAS, "SELECT 1 FROM inventory_stock WHERE sku = %s FOR UPDATE", second)
-            run_later(ALIAS, NUMBER, f"{first}-{second}")
-
-        transactions.run(ALIAS, POINT, work)
-        connections[ALIAS].close()
-
-    threads = [threading.Thread(target=take, args=pair) for pair in (("A", "B"), ("B", "A"))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-
-    assert written() == ["A", "A-B", "B", "B-A"]
-    assert len(runs) == 3
-
-
-def test_what_is_left_to_the_commit_is_tried_again_when_the_connection_is_lost() -> None:
-    tries = []
-
-    def work() -> None:
-        [(pid,)] = execute(ALIAS, "SELECT pg_backend_pid()")
-        tries.append(pid)
-        run_later(ALIAS, NUMBER, "ONCE")
-        if len(tries) == 1:
-            other = connections[ALIAS].copy()
-            with other.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-            other.close()
-
-    transactions.run(ALIAS, POINT, work)
-
-    assert len(tries) == 2
-    assert written() == ["ONCE"]
-
-
-def test_a_transaction_whose_error_was_swallowed_commits_nothing() -> None:
-    with committing(ALIAS, POINT):
-        execute(ALIAS, NUMBER, "ONE")
-        with suppress(IntegrityError):
-            execute(ALIAS, NUMBER, "ONE")
-
-    assert written() == []
-
-
-def test_what_cannot_be_sent_is_an_error_and_nothing_is_written() -> None:
-    def work() -> None:
-        run_later(ALIAS, NUMBER, "ONE")
-        run_later(ALIAS, NUMBER, object())
-
-    with pytest.raises(DatabaseError):
-        transactions.run(ALIAS, POINT, work)
-
-    assert written() == []
 
 
 def test_a_savepoint_takes_back_what_waits_in_it_and_the_transaction_goes_on() -> None:
@@ -267,35 +154,6 @@ def test_a_statement_that_is_the_first_of_django_s_transaction_is_a_part_of_it(g
     with transaction.atomic(using=ALIAS):
         execute(ALIAS, NUMBER, "KEPT")
     assert written() == ["KEPT"]
-
-
-def test_a_single_statement_that_fails_leaves_the_callers_transaction_as_it_was() -> None:
-    """As the transaction of its own that it would be elsewhere: whoever catches the error goes on."""
-    execute(ALIAS, NUMBER, "TAKEN")
-    with transaction.atomic(using=ALIAS):
-        with suppress(IntegrityError):
-            commit_at_once(ALIAS, POINT, NUMBER, "TAKEN")
-        commit_at_once(ALIAS, POINT, NUMBER, "FREE")
-
-    assert written() == ["FREE", "TAKEN"]
-
-
-def test_a_single_statement_that_fails_says_why() -> None:
-    execute(ALIAS, NUMBER, "TAKEN")
-    with pytest.raises(IntegrityError) as error:
-        commit_at_once(ALIAS, POINT, NUMBER, "TAKEN")
-
-    assert cause(error) == "23505"
-
-
-def test_after_a_lost_connection_a_single_statement_is_an_operational_error() -> None:
-    connections[ALIAS].ensure_connection()
-    connections[ALIAS].connection.close()
-    try:
-        with pytest.raises(OperationalError):
-            commit_at_once(ALIAS, POINT, NUMBER, "ONE")
-    finally:
-        connections[ALIAS].close()
 
 
 def test_rows_can_be_read_bit_by_bit_as_the_first_thing_in_a_transaction() -> None:
