@@ -23,6 +23,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.types.string import TextLoader
 
+COMMIT = "COMMIT"
 PREPARED_AT_MOST = 200
 """By one connection, and for as long as it lasts: what is written anew each time must not fill the server's memory."""
 CANCELLED_WITHIN = 2  # seconds
@@ -96,7 +97,7 @@ def answered(trip: Written) -> list[Any]:
         if isinstance(error, STALE):
             prepared.clear()
         raise error
-    if outgoing[-1].text == b"COMMIT" and results[-1].command_status == b"ROLLBACK":
+    if outgoing[-1].text == COMMIT.encode() and results[-1].command_status == b"ROLLBACK":
         raise InFailedSqlTransaction("nothing was committed: an error before the COMMIT had been passed over")
     trip.adapter.set_pgresult(results[-1])
     rows: list[Any] = trip.adapter.load_rows(0, results[-1].ntuples, tuple)

@@ -12,10 +12,9 @@ from typing import Any
 from django.db import connections
 from psycopg.pq import TransactionStatus
 
-from orchestration.pipeline import Asked, answered, written
+from orchestration.pipeline import COMMIT, Asked, answered, written
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-COMMIT = "COMMIT"
 SAVEPOINTS = ("SAVEPOINT", "RELEASE SAVEPOINT")
 ROLLBACK_TO = "ROLLBACK TO "
 
@@ -26,14 +25,6 @@ class RoundTrips:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._waiting: list[Asked] = []
-
-    def begin(self) -> None:
-        """Have the transaction begin with its first statement: psycopg would wait for its own BEGIN."""
-        self._connection.ensure_connection()
-        raw = self._connection.connection
-        if raw.info.transaction_status == TransactionStatus.IDLE:
-            raw.autocommit = True
-            self.later(BEGIN)
 
     def later(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Have the statement run before any other that follows, at the latest before the COMMIT."""
@@ -51,8 +42,8 @@ class RoundTrips:
     def _run(self, asked: list[Asked]) -> list[Any]:
         self._connection.ensure_connection()
         raw = self._connection.connection
-        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # the first of Django's own
-            asked = [Asked(BEGIN), *asked]
+        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # the first of a transaction
+            asked = [Asked(BEGIN), *asked]  # psycopg's cursors would send, and wait for, a BEGIN of their own
         with self._connection.wrap_database_errors:
             trip = written(raw, asked)
             self._waiting = []
@@ -89,7 +80,6 @@ def gathered(alias: str) -> Iterator[None]:
         return
     connection.round_trips = trips = RoundTrips(connection)
     try:
-        trips.begin()
         with connection.execute_wrapper(trips.wrap):
             yield
         trips.end()

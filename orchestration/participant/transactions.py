@@ -14,13 +14,13 @@ from psycopg_pool import PoolTimeout
 from orchestration.boundaries import Point
 from orchestration.committing import committing
 from orchestration.participant.refusals import VersionConflict
+from orchestration.pipeline import STALE
 
 T = TypeVar("T")
 
 TRIES = 5
 PAUSE = timedelta(milliseconds=10)  # times 2 each try, full jitter: milliseconds only, anything longer is the saga's
 SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"  # PostgreSQL manual, appendix A
-STALE_STATEMENTS = ("26000", "0A000")  # prepared ones that were discarded, or whose table has changed since
 CONNECTION_EXCEPTION, SHUTDOWNS = "08", ("57P01", "57P02")
 TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout)  # seconds have been spent already
 
@@ -32,7 +32,8 @@ class InsideATransaction(RuntimeError):
 def run(alias: str, point: Point, work: Callable[[], T]) -> T:
     """Run `work` in a transaction of its own and commit it; the commit is that crash point.
 
-    Version conflicts, serialization failures, deadlocks and lost connections are tried again, at most `TRIES` times.
+    Version conflicts, serialization failures, deadlocks, prepared statements that have gone stale and lost connections
+    are tried again, at most `TRIES` times.
     A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
 
     :raises InsideATransaction: when the caller has one open.
@@ -63,7 +64,7 @@ def _worth_repeating(alias: str, error: Exception) -> bool:
     if isinstance(error, VersionConflict):
         return True
     sqlstate = getattr(error.__cause__, "sqlstate", None)
-    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED, *STALE_STATEMENTS):
+    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED) or isinstance(error.__cause__, STALE):
         return True
     if not isinstance(error, OperationalError | InterfaceError) or isinstance(error.__cause__, TOOK_TOO_LONG):
         return False

@@ -10,24 +10,24 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.db import DataError, NotSupportedError, ProgrammingError, connections, transaction
-from psycopg.pq import PipelineStatus
 
 from inventory.models import Stock
 from orchestration import pipeline
 from orchestration.pipeline import Asked, answered, written
 from orchestration.statements import as_array, execute
+from tests.integration.kit.gathering import ALIAS
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
-
-ALIAS = "inventory"
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["inventory"]),
+    pytest.mark.usefixtures("connection_as_it_was"),
+]
 
 
 @pytest.fixture(autouse=True)
-def connection_as_it_was() -> Iterator[None]:
-    """Whatever happened, the connection is good for the next."""
+def good_for_the_next() -> Iterator[None]:
+    """Whatever happened, the next statement is answered."""
     yield
     assert execute(ALIAS, "SELECT 1") == [(1,)]
-    assert connections[ALIAS].connection.pgconn.pipeline_status == PipelineStatus.OFF
 
 
 @pytest.fixture
