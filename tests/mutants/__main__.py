@@ -2,51 +2,29 @@
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import tomllib
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[2]
-MUTANTS = Path(__file__).with_name("mutants.toml")
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".run", "__pycache__", ".*_cache", ".hypothesis")
-LIMIT_SECONDS = 300
-FAILED = 1
-"""What pytest ends with when tests failed; an error of any other kind has caught nothing."""
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A rule, and the file in which `old` becomes `new` so that it does not hold any more."""
-
-    breaks: str
-    file: str
-    old: str
-    new: str
-    caught_by: str
-
-
-def mutants() -> list[Mutant]:
-    """Those in the file beside this one."""
-    return [Mutant(**each) for each in tomllib.loads(MUTANTS.read_text())["mutant"]]
+from tests.mutants.listed import mutants
+from tests.mutants.trying import LEFT_OUT, ROOT, Mutant, Verdict, problem_of, run, try_out
 
 
 def main() -> int:
-    chosen = [mutant for mutant in mutants() if _arguments().words in mutant.breaks]
-    with tempfile.TemporaryDirectory() as directory:
-        healthy = _copy(Path(directory) / "healthy")
-        tests = sorted({mutant.caught_by for mutant in chosen})
-        if code := _run(healthy, tests):
-            print(f"the tests do not pass on the code as it is (pytest ended with {code})")
-            return 1
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            verdicts = list(pool.map(lambda numbered: _try(Path(directory), *numbered), enumerate(chosen)))
-    caught = sum(verdicts)
+    """Try the chosen mutants; 0 when every one of them was caught."""
+    words = _arguments().words
+    chosen = [mutant for mutant in mutants() if words in mutant.breaks]
+    if not chosen:
+        print(f"there is no mutant with {words!r} in its description")
+        return 1
+    if (healthy := _run_unbroken(chosen)) != Verdict.SURVIVED:
+        print(f"the tests do not pass on the code as it is ({healthy})")
+        return 1
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = list(pool.map(_told, chosen))
+    caught = verdicts.count(Verdict.CAUGHT)
     print(f"{caught} of {len(chosen)} mutants caught by their tests")
     return 0 if caught == len(chosen) else 1
 
@@ -57,32 +35,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _try(directory: Path, number: int, mutant: Mutant) -> bool:
-    broken = _copy(directory / str(number))
-    file = broken / mutant.file
-    source = file.read_text()
-    if source.count(mutant.old) != 1:
-        print(f"NOT THERE  {mutant.breaks}: what it changes is {source.count(mutant.old)} times in {mutant.file}")
-        return False
-    file.write_text(source.replace(mutant.old, mutant.new))
-    code = _run(broken, [mutant.caught_by])
-    shutil.rmtree(broken)
-    print(f"{'caught' if code == FAILED else f'SURVIVED ({code})'}  {mutant.breaks}  [{mutant.caught_by}]", flush=True)
-    return code == FAILED
+def _run_unbroken(chosen: list[Mutant]) -> Verdict:
+    """Run the tests of all of them on the code as it is: no rule is broken, so each must pass."""
+    with TemporaryDirectory() as directory:
+        tree = copytree(ROOT, Path(directory) / "healthy", ignore=LEFT_OUT)
+        return run(tree, sorted({mutant.caught_by for mutant in chosen}))
 
 
-def _copy(target: Path) -> Path:
-    shutil.copytree(ROOT, target, ignore=LEFT_OUT)
-    return target
-
-
-def _run(tree: Path, tests: Sequence[str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    try:
-        done = subprocess.run(command, cwd=tree, capture_output=True, timeout=LIMIT_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return FAILED  # what goes on for ever has not passed
-    return done.returncode
+def _told(mutant: Mutant) -> Verdict:
+    verdict = try_out(mutant)
+    why = f": {problem_of(mutant)}" if verdict == Verdict.NOT_THERE else ""
+    print(f"{verdict:11} {mutant.breaks}{why}  [{mutant.caught_by}]", flush=True)
+    return verdict
 
 
 if __name__ == "__main__":
