@@ -3,16 +3,15 @@
 from typing import Any
 
 from django.db import connections
-from psycopg import connect, sql
+from psycopg import connect, pq, sql
 from psycopg.errors import DuplicateDatabase
-
-CONNECT_TIMEOUT_S = 5
 
 
 def create_if_missing(alias: str) -> bool:
     """Create the alias's database; False when it is there already."""
-    name, server = _place(alias)
-    with connect(**server, dbname="postgres", autocommit=True) as connection:
+    name = str(parameters_of(alias)["dbname"])
+    with connect(**parameters_of(alias) | {"dbname": "postgres"}, autocommit=True) as connection:
+        connection.execute("SET statement_timeout = 0")  # a copy of a template takes what it takes
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False
         try:
@@ -24,11 +23,10 @@ def create_if_missing(alias: str) -> bool:
 
 def refuse_if_away(alias: str) -> None:
     """:raises psycopg.Error: saying why the alias's database cannot be used."""
-    name, server = _place(alias)
-    connect(**server, dbname=name, connect_timeout=CONNECT_TIMEOUT_S).close()
+    connect(**parameters_of(alias)).close()
 
 
-def _place(alias: str) -> tuple[str, dict[str, Any]]:
-    parameters = connections[alias].get_connection_params()
-    server = {key: parameters[key] for key in ("host", "port", "user", "password") if parameters.get(key)}
-    return parameters["dbname"], server
+def parameters_of(alias: str) -> dict[str, Any]:
+    """Give what libpq needs to reach the alias's database as the shop does: all that its URL and settings say."""
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    return {name: value for name, value in connections[alias].get_connection_params().items() if name in known}

@@ -10,6 +10,7 @@ from typing import Any
 import environ
 
 from config import env_values as values_of
+from config.database_url import database_url, django_database, server_url
 
 ALIASES = ("orchestration", "inventory", "payments", "shipping", "orders", "gateway", "carrier")
 """One database each; an app's label is its alias."""
@@ -39,10 +40,10 @@ SETTINGS: Mapping[str, Setting] = {
     "SEALING_KEYS": Setting(values_of.fernet_keys, None, development=[_DEVELOPMENT_KEY]),
     "ALLOWED_HOSTS": Setting(values_of.words, ["localhost", "127.0.0.1"]),
     "CSRF_TRUSTED_ORIGINS": Setting(values_of.words, []),
-    "POSTGRES_URL": Setting(values_of.url("postgres", "postgresql"), "postgres://postgres@127.0.0.1:5432"),
+    "POSTGRES_URL": Setting(server_url, "postgres://postgres@127.0.0.1:5432"),
     "DATABASE_PREFIX": Setting(str, "shop_"),
     "DATABASE_POOL_SIZE": Setting(values_of.count, 4),
-    **{f"{alias.upper()}_DATABASE_URL": Setting(values_of.url("postgres", "postgresql"), "") for alias in ALIASES},
+    **{f"{alias.upper()}_DATABASE_URL": Setting(database_url, "") for alias in ALIASES},
     "BROKER_URL": Setting(_BROKERS, "amqp://guest:guest@127.0.0.1:5672//"),
     "QUEUE_PREFIX": Setting(str, ""),
     "QUEUE_TYPE": Setting(values_of.one_of("classic", "quorum"), "classic"),
@@ -92,12 +93,10 @@ def read() -> dict[str, Any]:
 
 
 def database(values: Mapping[str, Any], alias: str) -> dict[str, Any]:
-    """Django's database settings of one alias: its own URL, or the server's URL and the prefixed name."""
-    url = values[f"{alias.upper()}_DATABASE_URL"]
-    if not url:
-        url = f"{values['POSTGRES_URL'].rstrip('/')}/{values['DATABASE_PREFIX']}{alias}"
-    parsed: dict[str, Any] = environ.Env.db_url_config(url)
-    return parsed
+    """Give Django's settings of one alias's database: at its own URL, or the server's by the prefixed name."""
+    if own := values[f"{alias.upper()}_DATABASE_URL"]:
+        return django_database(own)
+    return django_database(values["POSTGRES_URL"], name=f"{values['DATABASE_PREFIX']}{alias}")
 
 
 def _refuse_unknown() -> None:

@@ -16,6 +16,7 @@ from config.bench.processes import Crew, Process
 from config.bench.records import Tail
 from config.bench.spent import Meter
 from config.bench.variants import VARIANTS, Variant
+from config.databases import parameters_of
 from config.env import ALIASES
 
 WEB_PROCESSES = 2
@@ -87,9 +88,8 @@ def measure(plan: Plan, variant: Variant, running: Running, *, base_per_second: 
 
 def meter(roots: Mapping[int, str]) -> Meter:
     """Give the meter of the configured databases."""
-    parameters = connections["orchestration"].get_connection_params()
-    server = {name: parameters[name] for name in ("host", "port", "user", "password") if parameters.get(name)}
-    return Meter(server, [str(connections[alias].settings_dict["NAME"]) for alias in ALIASES], dict(roots))
+    names = [str(connections[alias].settings_dict["NAME"]) for alias in ALIASES]
+    return Meter(parameters_of("orchestration"), names, dict(roots))
 
 
 def _over_http(plan: Plan, variant: Variant, running: Running) -> Happened:

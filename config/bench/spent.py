@@ -57,7 +57,7 @@ class Meter:
 
     def read(self) -> Reading:
         """Look at all counters."""
-        with psycopg.connect(**self.server, dbname="postgres", autocommit=True) as connection:
+        with psycopg.connect(**{**self.server, "dbname": "postgres"}, autocommit=True) as connection:
             row = connection.execute(COMMITS, [self.databases]).fetchone()
         if not Path("/proc/self/stat").exists():
             return Reading(None, row[0] if row else 0)

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connections
 from django.db.models import AutoField, BigAutoField, F, Model
 
+from config.databases import parameters_of
 from inventory.models import Ledger as InventoryLedger
 from inventory.models import Movement, Reservation, Stock
 from inventory.services import receive_stock
@@ -176,7 +176,6 @@ def _tidy() -> None:
 @contextmanager
 def _connected(alias: str) -> Iterator[psycopg.Connection[Any]]:
     """Past Django's pool and its statement timeout."""
-    parameters = connections[alias].get_connection_params()
-    wanted = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname") if parameters.get(name)}
-    with psycopg.connect(**wanted, autocommit=True) as connection:
+    with psycopg.connect(**parameters_of(alias), autocommit=True) as connection:
+        connection.execute("SET statement_timeout = 0")
         yield connection

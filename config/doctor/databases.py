@@ -71,7 +71,10 @@ def _by_server(aliases: list[str]) -> dict[Server, list[str]]:
 
 
 def _connections_of(server: Server, aliases: list[str]) -> Line:
-    what, pool = f"connections to {':'.join(server)}", settings.DATABASES[aliases[0]]["OPTIONS"]["pool"]["max_size"]
+    what, pool = (
+        f"connections to {':'.join(filter(None, server)) or 'this host'}",
+        settings.DATABASES[aliases[0]]["OPTIONS"]["pool"]["max_size"],
+    )
     try:
         used, most = _used(aliases[0])
     except Error as error:

@@ -16,20 +16,25 @@ NO_HELP_FOR_LONG_STATEMENTS = "-c jit=off -c max_parallel_workers_per_gather=0"
 POOL_TIMEOUT_S = 10
 POOL_RECONNECT_S = 2  # then the next who needs one tries anew; by default the pool backs off for up to five minutes
 POOL_IDLE_S = 30  # an unused connection is closed after this
+SESSION_OPTIONS = (  # what the server is told at the begin of each session
+    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
+    f"-c plan_cache_mode={PLANS} {NO_HELP_FOR_LONG_STATEMENTS}"
+)
 
 
 def _database(alias: str) -> dict[str, Any]:
+    """Merge the URL's options with ours, which give way to them."""
+    given = env.database(VALUES, alias)
+    of_url = given["OPTIONS"]
     return {
-        **env.database(VALUES, alias),
+        **given,
         "CONN_MAX_AGE": 0,  # closing gives the connection back to the pool
         "OPTIONS": {
-            "isolation_level": IsolationLevel.READ_COMMITTED,  # what the ledgers' keys are reasoned with
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": (
-                f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
-                f"-c plan_cache_mode={PLANS} {NO_HELP_FOR_LONG_STATEMENTS}"
-            ),
             "application_name": f"shop-{alias}",
+            **of_url,
+            "options": f"{SESSION_OPTIONS} {of_url.get('options', '')}".rstrip(),  # the last one counts
+            "isolation_level": IsolationLevel.READ_COMMITTED,  # what the ledgers' keys are reasoned with
             "pool": {
                 "min_size": 0,
                 "max_size": VALUES["DATABASE_POOL_SIZE"],  # per process and alias; threads beyond it wait

@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypedDict
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
@@ -77,7 +78,7 @@ class OutOfStock(Exception):
 
 def url(database: str) -> str:
     """Give the address of one of the databases, on the server that the environment names."""
-    return f"{os.environ['PEERS_POSTGRES_URL'].rstrip('/')}/{PREFIX}{database}"
+    return urlsplit(os.environ["PEERS_POSTGRES_URL"])._replace(path=f"/{PREFIX}{database}").geturl()
 
 
 def drop_databases(*others: str) -> None:

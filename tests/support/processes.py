@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from celery import current_app
 from django.conf import settings
@@ -135,6 +136,7 @@ def environment() -> dict[str, str]:
 
 
 def _url(alias: str) -> str:
+    """Give the address with everything among its options, which suits a socket and any password."""
     at = connections[alias].settings_dict
-    password = f":{at['PASSWORD']}" if at["PASSWORD"] else ""
-    return f"postgres://{at['USER']}{password}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    place = {name: str(at[name.upper()]) for name in ("user", "password", "host", "port") if at[name.upper()]}
+    return f"postgres:///{quote(at['NAME'])}?{urlencode(place, quote_via=quote)}"

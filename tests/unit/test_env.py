@@ -131,7 +131,7 @@ def test_every_alias_has_a_database_of_the_server(monkeypatch: pytest.MonkeyPatc
     databases = {alias: env.database(env.read(), alias) for alias in env.ALIASES}
     assert [database["NAME"] for database in databases.values()] == [f"t_{alias}" for alias in env.ALIASES]
     assert {(database["USER"], database["HOST"], database["PORT"]) for database in databases.values()} == {
-        ("ada", "10.0.0.1", 6432)
+        ("ada", "10.0.0.1", "6432")
     }
 
 
