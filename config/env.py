@@ -99,6 +99,17 @@ def database(values: Mapping[str, Any], alias: str) -> dict[str, Any]:
     return django_database(values["POSTGRES_URL"], name=f"{values['DATABASE_PREFIX']}{alias}")
 
 
+def web_threads() -> int:
+    """Read how many requests a web process works on at a time.
+
+    :raises BadSetting: when it is not a whole number above zero.
+    """
+    try:
+        return values_of.count(os.environ.get("WEB_THREADS") or "16")
+    except ValueError as error:
+        raise BadSetting(f"WEB_THREADS: {error}") from None
+
+
 def _refuse_unknown() -> None:
     for name in os.environ:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in SETTINGS:

@@ -1,7 +1,7 @@
 """Commands on their way to the broker, and what happens when it is away."""
 
 import logging
-import time
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,18 +11,22 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from orchestration import deadline
 from orchestration.canvas import letter_for
 from orchestration.letters import post
 from orchestration.models import SagaInstance
+from orchestration.process_breaker import LeftAlone, ProcessBreaker
 from orchestration.sagas import definition_of
 from orchestration.states import Command
 
 logger = logging.getLogger(__name__)
 
 LEFT_ALONE_FOR = timedelta(seconds=1)
-"""After a failed publish nobody in this process waits for the broker for so long; recovery goes on asking."""
+"""After a failed publish no thread of this process waits for the broker for so long; recovery goes on asking."""
+PUBLISHED_WITHIN_S = 1.0
+"""While a client waits, connecting and confirm together: the saga is due anyway, so recovery will publish it."""
 
-_away_until = 0.0  # monotonic seconds
+breaker = ProcessBreaker(LEFT_ALONE_FOR.total_seconds())
 
 
 class BrokerAway(Exception):
@@ -42,27 +46,31 @@ class Broker(Protocol):
 def send(instance: SagaInstance, command: Command) -> None:
     """Publish the command's chain, at the token the row has now.
 
+    While the broker does not answer, one thread at a time waits for it on behalf of a client; the others do not wait.
+    Workers wait as long as `letters` allows.
+
     :raises BrokerAway: when it is not known to have arrived.
     """
-    global _away_until
-    if broker_is_away():
-        raise BrokerAway("it was away a moment ago")
     saga = definition_of(instance.definition)
+    letter = letter_for(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))
+    a_client_waits = deadline.is_set()
+    bounded = deadline.anew(PUBLISHED_WITHIN_S) if a_client_waits else nullcontext()
     try:
-        post([letter_for(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))])
+        with breaker.calling(OperationalError, OSError, one_at_a_time=a_client_waits), bounded:
+            post([letter])
+    except LeftAlone as error:
+        raise BrokerAway("it was away a moment ago") from error
     except (OperationalError, OSError) as error:
-        _away_until = time.monotonic() + LEFT_ALONE_FOR.total_seconds()
         raise BrokerAway(str(error) or type(error).__name__) from error
 
 
 def broker_is_away() -> bool:
     """Whether a publish has failed a moment ago."""
-    return time.monotonic() < _away_until
+    return breaker.is_open()
 
 
 def broker_is_ready() -> bool:
     """Ask the broker, and make the queues that it may have lost; say whether sending is worth trying."""
-    global _away_until
     try:
         with current_app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
@@ -70,7 +78,7 @@ def broker_is_ready() -> bool:
     except (OperationalError, OSError, AMQPError) as error:
         logger.warning("the broker is away: %s", error)
         return False
-    _away_until = 0.0
+    breaker.close()
     return True
 
 

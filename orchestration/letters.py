@@ -15,12 +15,12 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from orchestration import boundaries
+from orchestration import boundaries, deadline
 from orchestration.boundaries import Boundary, Point
 from orchestration.wire import corked, read_ahead
 
 CONFIRMED_WITHIN = 10.0  # seconds for all of them; a broker's alarm keeps them waiting
-CONNECTED_WITHIN = 2
+CONNECTED_WITHIN = 2.0
 DURABLE = 2
 _CAPABILITIES = {"consumer_cancel_notify": True, "authentication_failure_close": True}
 """Without "connection.blocked": py-amqp would look for that notice before each publish, and nobody reads it."""
@@ -105,9 +105,9 @@ class _Line:
         """Of the letters not confirmed yet, by delivery tag."""
         self._turned_away: set[str] = set()
         self._sent = 0
-        options = without_confirms("shop letters") if _confirms() else None  # kombu would wait for each
-        self._connection = current_app.connection_for_write(transport_options=options)
-        self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
+        seconds = deadline.left(CONNECTED_WITHIN)
+        self._connection = current_app.connection_for_write(**_options(seconds))
+        self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=seconds)
         channel: Any = self._connection.default_channel
         read_ahead(self._connection.connection)
         self._channel = channel
@@ -147,7 +147,7 @@ class _Line:
             self._ids[self._sent] = letter.id
 
     def _await_confirms(self) -> None:
-        until = time.monotonic() + CONFIRMED_WITHIN
+        until = time.monotonic() + deadline.left(CONFIRMED_WITHIN)
         while self._ids:
             self._connection.drain_events(timeout=max(until - time.monotonic(), 0.001))
 
@@ -161,6 +161,15 @@ class _Line:
 
     def _on_return(self, error: Exception, exchange: str, queue: str, message: Any) -> None:
         self._turned_away.add(message.properties["correlation_id"])
+
+
+def _options(seconds: float) -> dict[str, Any]:
+    """What to open a connection with, each wait for the broker bounded to `seconds`."""
+    if not _confirms():
+        return {"connect_timeout": seconds}
+    waits = {"read_timeout": seconds, "write_timeout": seconds} if deadline.is_set() else {}
+    silent = without_confirms("shop letters")  # kombu would wait for each confirm
+    return {"connect_timeout": seconds, "transport_options": {**silent, **waits}}
 
 
 def _confirms() -> bool:

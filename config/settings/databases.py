@@ -28,6 +28,7 @@ def _database(alias: str) -> dict[str, Any]:
     of_url = given["OPTIONS"]
     return {
         **given,
+        "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": 0,  # closing gives the connection back to the pool
         "OPTIONS": {
             "connect_timeout": CONNECT_TIMEOUT_S,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from config import env
 from config.settings._values import VALUES
 
 ALLOWED_HOSTS = VALUES["ALLOWED_HOSTS"]
@@ -9,7 +10,15 @@ CSRF_TRUSTED_ORIGINS = VALUES["CSRF_TRUSTED_ORIGINS"]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
+# A web process's threads: so many work on a request each, so many more wait for their turn at that, and so many let a
+# client wait for an outcome (`Prefer: wait`). What is left over answers the probes and tells the others to come later.
+WEB_AT_WORK = env.web_threads()
+WEB_IN_LINE = 4 * WEB_AT_WORK
+WEB_WAITING = WEB_AT_WORK
+WEB_SPARE = 8
+
 MIDDLEWARE = [
+    "orchestration.api.admission.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

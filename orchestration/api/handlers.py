@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from orchestration.api.problems import CONTENT_TYPE, Document, InternalError
+from orchestration.api.problems import CONTENT_TYPE, Document, InternalError, Problem
 
 API_PATH = "/api/"
 """Below it errors are for programs; elsewhere (the admin) they are for people."""
@@ -38,8 +38,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer what broke outside a view (`handler500`); Django has logged it."""
     if _for_people(request):
         return defaults.server_error(request)
-    document = InternalError().document
-    return JsonResponse(document.as_json(), status=document.status, content_type=CONTENT_TYPE)
+    return problem_response(InternalError())
+
+
+def problem_response(problem: Problem) -> HttpResponse:
+    """Answer with a problem outside REST framework."""
+    return _response(problem.document)
 
 
 def _for_people(request: HttpRequest) -> bool:
@@ -47,5 +51,8 @@ def _for_people(request: HttpRequest) -> bool:
 
 
 def _answer(status: HTTPStatus, code: str, detail: str) -> HttpResponse:
-    document = Document(status, code, status.phrase, detail)
-    return JsonResponse(document.as_json(), status=status, content_type=CONTENT_TYPE)
+    return _response(Document(status, code, status.phrase, detail))
+
+
+def _response(document: Document) -> HttpResponse:
+    return JsonResponse(document.as_json(), status=document.status, headers=document.headers, content_type=CONTENT_TYPE)

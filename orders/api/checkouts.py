@@ -8,9 +8,10 @@ from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 from uuid_utils.compat import uuid7
 
+from orchestration import deadline
+from orchestration.api.admission import admission
 from orchestration.api.bodies import UNREADABLE, read_json
 from orchestration.api.idempotency import idempotency_key
 from orchestration.api.listening import Expected, ends
@@ -20,14 +21,15 @@ from orchestration.api.waiting import wait_for
 from orders.api.carts import CheckoutRequest
 from orders.api.customers import customer_id
 from orders.api.placing import Accepted, Attempt, accept
-from orders.api.progress import cancel, checkout_of, decided
+from orders.api.progress import Checkout, cancel, checkout_of, decided
 from orders.api.representations import AcceptedCheckout, CheckoutState
 from orders.api.shown import as_accepted, as_state
+from orders.api.views import ANSWERED_WITHIN_S, CustomerView
 
 RETRY_AFTER_S = 1
 
 
-class Checkouts(APIView):
+class Checkouts(CustomerView):
     """Where checkouts begin."""
 
     @extend_schema(
@@ -79,7 +81,7 @@ class Checkouts(APIView):
             return _outcome(attempt, accepted, wait, end)
 
 
-class OneCheckout(APIView):
+class OneCheckout(CustomerView):
     """One of the customer's checkouts."""
 
     @extend_schema(
@@ -95,7 +97,7 @@ class OneCheckout(APIView):
         return Response(as_state(checkout_of(customer_id(request), checkout_id)))
 
 
-class Cancellation(APIView):
+class Cancellation(CustomerView):
     """The wish that a checkout should not happen."""
 
     @extend_schema(
@@ -117,15 +119,23 @@ class Cancellation(APIView):
 
 
 def _outcome(attempt: Attempt, accepted: Accepted, wait: timedelta, end: Expected) -> Response:
-    """The checkout when it is decided in time, else as it was accepted."""
+    """The checkout when it is decided in time, else as it was accepted; at once when too many clients wait already."""
+
+    def look() -> Checkout | None:
+        with deadline.anew(ANSWERED_WITHIN_S):
+            return decided(attempt.customer_id, accepted.id)
+
+    with admission().waiting_place() as has_place:
+        if not has_place:
+            return _accepted(accepted)
+        outcome = wait_for(
+            look,
+            wait,
+            pauses=end.pauses(),
+            pause=end.pause,
+            at_once=accepted.id != attempt.checkout_id,  # a new one is not decided yet
+        )
     applied = {"Preference-Applied": f"wait={wait.seconds}"}
-    outcome = wait_for(
-        lambda: decided(attempt.customer_id, accepted.id),
-        wait,
-        pauses=end.pauses(),
-        pause=end.pause,
-        at_once=accepted.id != attempt.checkout_id,  # a new one is not decided yet
-    )
     if outcome is None:
         return _accepted(accepted, **applied)
     return Response(as_state(outcome), headers={"Location": _location(accepted), **applied})

@@ -6,13 +6,13 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from orchestration.api.pagination import Pages
 from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems
 from orders.api.customers import customer_id
 from orders.api.representations import OrderShown
+from orders.api.views import CustomerView
 from orders.selectors import order_of, orders_of
 
 
@@ -28,7 +28,7 @@ class OrderPages(Pages):
     ordering = ("-placed_at", "-id")
 
 
-class Orders(APIView):
+class Orders(CustomerView):
     """The customer's orders."""
 
     pagination_class = OrderPages
@@ -47,7 +47,7 @@ class Orders(APIView):
         return pages.get_paginated_response(OrderShown(orders, many=True).data)
 
 
-class OneOrder(APIView):
+class OneOrder(CustomerView):
     """One of the customer's orders."""
 
     @extend_schema(

@@ -5,13 +5,13 @@ from http import HTTPStatus
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from orchestration.api.pagination import Pages
 from orchestration.api.schema import CHALLENGE, problems
 from orchestration.contracts.inventory import available_units
 from orchestration.participant.participant import ask
 from orders.api.representations import ProductShown
+from orders.api.views import CustomerView
 from orders.selectors import products_on_sale
 
 
@@ -20,7 +20,7 @@ class ProductPages(Pages):
     ordering = "sku"
 
 
-class Products(APIView):
+class Products(CustomerView):
     """What is on sale."""
 
     pagination_class = ProductPages

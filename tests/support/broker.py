@@ -84,7 +84,7 @@ def _point_to(url: str) -> None:
     for lines in letters._idle.values():  # they lead to the broker of before
         while not lines.empty():
             lines.get().close()
-    dispatch._away_until = 0.0
+    dispatch.breaker.close()
 
 
 def _names() -> list[str]:

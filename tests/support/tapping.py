@@ -18,7 +18,7 @@ from django.db.backends.signals import connection_created
 
 BROKER = "broker.log"
 """The file that says "sent <bytes>" and "acked"."""
-POSTGRESQL = "django.db.backends.postgresql"
+POSTGRESQL = "config.postgresql"
 TRACE = "trace"
 """How the files of connections end: <alias>.<number>.trace."""
 

@@ -25,14 +25,14 @@ def test_a_message_sent_at_the_end_of_a_long_round_is_not_lost_when_an_earlier_m
             markers.send("checkout.v1:forward", ["x"], now=marker_left)
             markers.returned("checkout.v1:forward", marker_left)
 
-    monkeypatch.setattr(dispatch, "_away_until", float("inf"))
+    dispatch.breaker.open(float("inf"))
     monkeypatch.setattr(markers, "relay", lambda *_: type("Chain", (), {"apply_async": staticmethod(lambda: None)}))
     for _ in range(2):
         request = Shop().request()
         origin = engine.Origin("ann", request.idempotency_key, "hash")
         engine.start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=round_began - timedelta(minutes=1))
     SagaInstance.objects.update(in_flight=False, due_at=round_began)
-    monkeypatch.setattr(dispatch, "_away_until", 0.0)
+    dispatch.breaker.close()
     monkeypatch.setattr(dispatch, "broker_is_ready", lambda: True)
     monkeypatch.setattr(dispatch, "send", send)
 

@@ -1,0 +1,36 @@
+"""How long a thread may still wait for servers: with a deadline, until then; without one, what each wait allows."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # monotonic seconds
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bound the waits of this thread in the block to `seconds` in all, and to what is left of an outer bound."""
+    with anew(left(seconds)):
+        yield
+
+
+@contextmanager
+def anew(seconds: float) -> Iterator[None]:
+    """Bound the waits of this thread in the block to `seconds` in all, whatever is left of an outer bound."""
+    outer = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(outer)
+
+
+def left(limit: float) -> float:
+    """Give the seconds that this thread may wait: `limit`, or less when its bound ends sooner; never below 0."""
+    ends_at = _ends_at.get()
+    return limit if ends_at is None else max(0.0, min(limit, ends_at - time.monotonic()))
+
+
+def is_set() -> bool:
+    """Tell whether the waits of this thread are bounded."""
+    return _ends_at.get() is not None

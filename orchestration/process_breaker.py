@@ -1,0 +1,72 @@
+"""A circuit breaker that one process keeps for itself, around a server that it calls from many threads."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class LeftAlone(Exception):
+    """The server failed a moment ago, so it was not called."""
+
+
+class ProcessBreaker:
+    """Leaves a server alone for `left_alone_s` seconds after a call has failed.
+
+    From then on a caller with `one_at_a_time` is let through only while no other such caller is under way, until a
+    call succeeds. Unlike pybreaker's, no lock is held during a call.
+    """
+
+    def __init__(self, left_alone_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.left_alone_s = left_alone_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open_until = float("-inf")
+        self._has_failed = False
+        self._is_probed = False
+
+    def is_open(self) -> bool:
+        """Tell whether no caller is let through at this moment."""
+        return self._clock() < self._open_until
+
+    def open(self, seconds: float | None = None) -> None:
+        """Leave the server alone for so long (unless given, for `left_alone_s`)."""
+        with self._lock:
+            self._has_failed = True
+            self._open_until = self._clock() + (self.left_alone_s if seconds is None else seconds)
+
+    def close(self) -> None:
+        """Let every caller through."""
+        with self._lock:
+            self._has_failed = False
+            self._open_until = float("-inf")
+
+    @contextmanager
+    def calling(self, *counts: type[Exception], one_at_a_time: bool) -> Iterator[None]:
+        """Run the block as one call; an exception in `counts` opens the breaker, an end without one closes it.
+
+        :raises LeftAlone: when the block is not run.
+        """
+        is_probe = self._enter(one_at_a_time)
+        try:
+            yield
+        except counts:
+            self.open()
+            raise
+        else:
+            self._succeed()
+        finally:
+            if is_probe:
+                self._is_probed = False
+
+    def _enter(self, one_at_a_time: bool) -> bool:
+        with self._lock:
+            is_probe = one_at_a_time and self._has_failed
+            if self.is_open() or (is_probe and self._is_probed):
+                raise LeftAlone(LeftAlone.__doc__)
+            self._is_probed = self._is_probed or is_probe
+            return is_probe
+
+    def _succeed(self) -> None:
+        if self._has_failed:
+            self.close()
