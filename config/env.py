@@ -40,6 +40,7 @@ SETTINGS: Mapping[str, Setting] = {
     "SEALING_KEYS": Setting(values_of.fernet_keys, None, development=[_DEVELOPMENT_KEY]),
     "ALLOWED_HOSTS": Setting(values_of.words, ["localhost", "127.0.0.1"]),
     "CSRF_TRUSTED_ORIGINS": Setting(values_of.words, []),
+    "TRUSTED_PROXIES": Setting(values_of.networks, []),
     "POSTGRES_URL": Setting(server_url, "postgres://postgres@127.0.0.1:5432"),
     "DATABASE_PREFIX": Setting(str, "shop_"),
     "DATABASE_POOL_SIZE": Setting(values_of.count, 4),

@@ -16,6 +16,7 @@ graceful_timeout = 15  # seconds for requests in flight at a stop; above the lon
 keepalive = 5  # seconds; above a proxy's pause between two requests
 max_requests = 10_000  # a process is renewed after so many, against slow leaks
 max_requests_jitter = 1_000
+secure_scheme_headers: dict[str, str] = {}  # config.proxies decides whose word on the scheme holds, not gunicorn
 limit_request_line = 4_094  # bytes
 limit_request_fields = 50
 accesslog = None

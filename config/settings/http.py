@@ -7,6 +7,9 @@ from config.settings._values import VALUES
 
 ALLOWED_HOSTS = VALUES["ALLOWED_HOSTS"]
 CSRF_TRUSTED_ORIGINS = VALUES["CSRF_TRUSTED_ORIGINS"]
+TRUSTED_PROXIES = VALUES["TRUSTED_PROXIES"]  # networks; config.proxies drops from all others what the next two read
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+USE_X_FORWARDED_HOST = True
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
@@ -18,6 +21,8 @@ WEB_WAITING = WEB_AT_WORK
 WEB_SPARE = 8
 
 MIDDLEWARE = [
+    "config.any_host.middleware",
+    "config.proxies.middleware",
     "orchestration.api.admission.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

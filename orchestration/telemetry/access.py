@@ -1,18 +1,30 @@
 """Who may see what the shop tells about itself: whoever has the token, and whoever asks directly from near by."""
 
 import hmac
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via")
 """A request that carries one of these comes from beyond a proxy, which may be near by itself."""
 
 
 def may_look(request: HttpRequest) -> bool:
     """Whether the request carries the token, or comes directly from one of `settings.METRICS_NETWORKS`."""
     return _has_token(request) or _is_near(request)
+
+
+def was_sent_from(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Say whether the connection that brought the request comes from one of the networks."""
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a socket in the file system has none
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 def denial() -> HttpResponse:
@@ -29,12 +41,6 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_near(request: HttpRequest) -> bool:
-    if any(header in request.headers for header in FORWARDED):
+    if any(header in request.headers for header in FORWARDED) or was_sent_from(request, settings.TRUSTED_PROXIES):
         return False
-    try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:  # a socket in the file system has none
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in settings.METRICS_NETWORKS)
+    return was_sent_from(request, settings.METRICS_NETWORKS)
