@@ -21,6 +21,19 @@ ROOT = supervisor.PROJECT
 COMPOSE = ROOT / "docker-compose.yml"
 DATABASES_SCRIPT = ROOT / "deploy" / "postgres" / "create-databases.sh"
 
+NOT_PASSED = {
+    "SHOP_DEBUG": "containers are for orders that are real; it shows tracebacks to everybody",
+    "SHOP_FAULT_POINTS": "for tests only; refused unless SHOP_DEBUG is true",
+    "SHOP_POSTGRES_URL": "each service's database has an address of its own here",
+    "SHOP_DATABASE_PREFIX": "part of those addresses",
+    "SHOP_BROKER_URL": "the broker is a container of this file",
+    "SHOP_REDIS_URL": "so is Redis",
+    "WEB_BIND": "inside its container the web server listens on every address; the published port is loopback's",
+}
+"""Documented settings that do not reach the containers, and why."""
+ADDRESSED = {"SHOP_BROKER_URL", "SHOP_REDIS_URL"}
+"""Which the file itself gives."""
+
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
@@ -55,16 +68,30 @@ def test_every_setting_in_the_files_is_one_that_the_shop_knows() -> None:
         assert named <= set(SETTINGS), file.name
 
 
-def test_every_variable_the_compose_file_asks_for_is_explained_in_the_example() -> None:
-    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text())) - {"ROLE"}
-    example = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    assert asked <= set(example)
+def test_the_compose_file_passes_what_the_example_documents_and_nothing_else() -> None:
+    passed = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text())) - {"ROLE"}
+    documented = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert documented - passed == set(NOT_PASSED)
+    assert passed <= documented
+
+
+def test_every_process_of_the_shop_gets_all_settings_under_their_own_names(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    shops = {name: service["environment"] for name, service in services.items() if service.get("image") == "shop"}
+    assert shops.keys() >= {"web", "beat", "flower", "migrate", *supervisor.ROLES}
+    for environment in shops.values():
+        assert {PREFIX + name for name in SETTINGS} - environment.keys() == NOT_PASSED.keys() - ADDRESSED - {"WEB_BIND"}
+        for name, value in environment.items():
+            if name.startswith(PREFIX) and name not in ADDRESSED and not name.endswith("_DATABASE_URL"):
+                assert str(value).startswith(f"${{{name}:")
 
 
 def test_each_worker_consumes_the_queues_of_its_role(services: dict[str, dict[str, Any]]) -> None:
     for role in supervisor.ROLES:
-        _, *supervised = supervisor.worker(role, queue_prefix="", threads=8).command
-        assert shlex.split(services[role]["command"])[1:] == supervised
+        _, *supervised = supervisor.worker(role, queue_prefix="p.", threads=3).command
+        given = services[role]["command"].replace("${SHOP_QUEUE_PREFIX:-}", "p.").replace("${WORKER_THREADS:-8}", "3")
+        assert shlex.split(given)[1:] == supervised
 
 
 def test_the_application_is_published_on_loopback_only(services: dict[str, dict[str, Any]]) -> None:
