@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 # Processes that share the tests out; most tests wait most of the time.
 JOBS ?= 2
-DOTENV := if [ -f .env ]; then set -a; . ./.env; set +a; fi
 
 .PHONY: help venv demo test lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean
 
@@ -70,13 +69,13 @@ lint: $(VENV)/.dev
 	$(PY) manage.py check
 
 up: $(VENV)/.demo
-	@$(DOTENV); exec $(PY) -m deploy.guard $(PY) -m deploy.up
+	@exec $(PY) -m deploy.guard $(PY) -m deploy.up
 
 shell: $(VENV)/.demo
-	@$(DOTENV); exec $(PY) manage.py shell $(ARGS)
+	@exec $(PY) manage.py shell $(ARGS)
 
 bench: $(VENV)/.demo
-	@$(DOTENV); exec $(PY) -m deploy.guard $(PY) manage.py bench $(ARGS)
+	@exec $(PY) -m deploy.guard $(PY) manage.py bench $(ARGS)
 
 bench-peers: $(VENV)/.demo
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m deploy.guard $(PY) -m deploy.peers $(ARGS)

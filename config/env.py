@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import environ
-
+from config import dotenv
 from config import env_values as values_of
 from config.database_url import database_url, django_database, server_url
 
@@ -82,7 +81,7 @@ def read() -> dict[str, Any]:
 
     :raises BadSetting: naming the first variable that is unknown, missing or malformed.
     """
-    environ.Env.read_env(DOTENV, overwrite=False)  # what the environment says goes first
+    _take_in(DOTENV)
     _refuse_unknown()
     debug = _value("DEBUG", debug=False)
     values = {name: _value(name, debug=debug) for name in SETTINGS}
@@ -109,6 +108,16 @@ def web_threads() -> int:
         return values_of.count(os.environ.get("WEB_THREADS") or "16")
     except ValueError as error:
         raise BadSetting(f"WEB_THREADS: {error}") from None
+
+
+def _take_in(file: Path) -> None:
+    """Add what the file says to the environment, which goes first; processes that this one starts inherit it."""
+    try:
+        variables = dotenv.read(file)
+    except dotenv.BadLine as error:
+        raise BadSetting(str(error)) from None
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
 
 
 def _refuse_unknown() -> None:

@@ -1,0 +1,69 @@
+"""The file of settings, `.env`, in the part of its syntax that docker compose and this project read alike."""
+
+import re
+from pathlib import Path
+
+_LINE = re.compile(r"(?:export )?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)")
+_QUOTED = re.compile(r"(?P<quote>['\"])(?P<text>.*)(?P=quote)[ \t]*")
+
+
+class BadLine(Exception):
+    """A line that has no meaning, or different ones to different readers. The message never shows its value."""
+
+
+def read(file: Path) -> dict[str, str]:
+    """Give the variables of the file; none when there is no such file.
+
+    :raises BadLine: naming the line and the variable.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadLine(f"{file.name}: cannot be read: {type(error).__name__}") from None
+    variables: dict[str, str] = {}
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if line.strip(" \t") and not line.lstrip(" \t").startswith("#"):
+            name, value = _parsed(line, f"{file.name} line {number}")
+            variables[name] = value
+    return variables
+
+
+def _parsed(line: str, where: str) -> tuple[str, str]:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise BadLine(f"{where}: not NAME=value, a comment, or empty")
+    try:
+        return found["name"], _value(found["value"])
+    except ValueError as error:
+        raise BadLine(f"{where}, {found['name']}: {error}") from None
+
+
+def _value(text: str) -> str:
+    """Give what every reader makes of a value: as it stands, or between quotes that nothing in it disturbs."""
+    if not text.isprintable() and not text.replace("\t", " ").isprintable():
+        raise ValueError("it holds a character that cannot be seen")
+    if "\\" in text:
+        raise ValueError("readers disagree about a backslash; set this one in the environment")
+    if quoted := _QUOTED.fullmatch(text):
+        return _between(quoted["quote"], quoted["text"])
+    return _bare(text.strip(" \t"))
+
+
+def _between(quote: str, text: str) -> str:
+    if quote in text:
+        raise ValueError("there is a quote within the quotes; use those of the other kind, or the environment")
+    if quote == '"' and ("$" in text or "`" in text):
+        raise ValueError("$ and ` mean more between double quotes to some readers; use single quotes")
+    return text
+
+
+def _bare(text: str) -> str:
+    if "'" in text or '"' in text:
+        raise ValueError("a quote has to be around the whole value, within quotes of the other kind")
+    if "$" in text or "`" in text:
+        raise ValueError("$ and ` mean more than themselves to some readers; put the value between single quotes")
+    if text.startswith("#") or " #" in text or "\t#" in text:
+        raise ValueError("# may begin a comment; put the value between single quotes, and a comment on its own line")
+    return text
