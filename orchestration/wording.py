@@ -1,4 +1,4 @@
-"""How moments, spans and errors are written for people."""
+"""How moments, spans, counts and errors are written for people."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,11 @@ def span(length: timedelta) -> str:
         elif parts:
             break
     return " ".join(parts[:2]) or "0 s"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number of things, such as "1 saga", "2 sagas" or "0 batches"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def one_line(error: BaseException) -> str:

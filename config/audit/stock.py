@@ -16,6 +16,7 @@ from config.audit.findings import Findings
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from inventory.models import Movement, Reservation, Stock
+from orchestration import wording
 
 NO_UNITS: Mapping[str, int] = {}
 LIVE, RELEASED = "live reservation", "released reservation"
@@ -120,7 +121,7 @@ def _promise_faults(stock: StockFacts) -> Iterator[str]:
     if not 0 <= stock.reserved <= stock.on_hand:
         yield f"{stock.reserved} of {stock.on_hand} units of {stock.sku} are reserved."
     if stock.reserved != stock.promised:
-        yield f"{stock.reserved} units of {stock.sku} are reserved, live reservations hold {stock.promised}."
+        yield f"{_units(stock.reserved)} of {stock.sku} reserved, live reservations hold {stock.promised}."
 
 
 def _movement_faults(stock: StockFacts) -> Iterator[str]:
@@ -128,17 +129,25 @@ def _movement_faults(stock: StockFacts) -> Iterator[str]:
     consumed = moved[Movement.Kind.CONSUMED]
     left = moved[Movement.Kind.RECEIVED] - consumed
     if left != stock.on_hand:
-        yield f"{stock.on_hand} units of {stock.sku} are on hand, received less consumed is {left}."
+        yield f"{_units(stock.on_hand)} of {stock.sku} on hand, received less consumed is {left}."
     promised = moved[Movement.Kind.RESERVED] - moved[Movement.Kind.RELEASED] - consumed
     if promised != stock.reserved:
-        yield f"{stock.reserved} units of {stock.sku} are reserved, the movements leave {promised}."
+        yield f"{_units(stock.reserved)} of {stock.sku} reserved, the movements leave {promised}."
 
 
 def _faults_of_sku(sku: str, whats: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     _, held = whats.get(LIVE) or whats.get(RELEASED) or (0, 0)
     reserved, released = whats.get(Movement.Kind.RESERVED, (0, 0)), whats.get(Movement.Kind.RELEASED, (0, 0))
     if reserved != (1 if held else 0, held):
-        yield f"{held} units of {sku} were promised, {reserved[0]} movements reserved {reserved[1]}."
+        yield f"{_units(held)} of {sku} promised, {_movements_said(reserved[0])} reserved {reserved[1]}."
     if released != ((1, held) if RELEASED in whats else (0, 0)):
         told = "given back" if RELEASED in whats else "still promised"
-        yield f"{held} units of {sku} are {told}, {released[0]} movements released {released[1]}."
+        yield f"{_units(held)} of {sku} {told}, {_movements_said(released[0])} released {released[1]}."
+
+
+def _units(number: int) -> str:
+    return wording.count(number, "unit")
+
+
+def _movements_said(number: int) -> str:
+    return wording.count(number, "movement")

@@ -20,7 +20,7 @@ def look() -> Iterator[Line]:
     """Lines about RabbitMQ, each queue that is not as it should be, the dead letters, Redis, and open breakers."""
     found = at_the_broker(_queues)
     if isinstance(found, Unavailable):
-        yield fail("broker", found.why, "bring it up: orders are accepted meanwhile, and sent when it is back")
+        yield fail("broker", found.why, "start it: orders are still accepted, and sent when it is back")
     else:
         yield ok("broker", "answers")
         yield from _of_queues(*found)
@@ -35,10 +35,10 @@ def _queues(connection: Connection) -> tuple[dict[str, Depth], dict[str, str]]:
 def _of_queues(depths: Mapping[str, Depth], differing: Mapping[str, str]) -> Iterator[Line]:
     named = [queue.name for queue in (*settings.TOPOLOGY.queues, settings.TOPOLOGY.dead_letter_queue)]
     bad = [*_missing(named, depths), *_differing(differing), *_consumed(depths)]
-    yield from bad or [ok("queues", f"all {len(named)} are there as they should be, and consumed")]
+    yield from bad or [ok("queues", f"all {len(named)} exist as declared, and have consumers")]
     dead = depths.get(settings.TOPOLOGY.dead_letter_queue.name)
     if dead and dead.messages:
-        yield warn("dead letters", f"{dead.messages}", "look at them in the admin; send again, or discard, each")
+        yield warn("dead letters", f"{dead.messages}", "in the admin, send each again or discard it")
     elif dead:
         yield ok("dead letters", "none")
 
@@ -46,13 +46,13 @@ def _of_queues(depths: Mapping[str, Depth], differing: Mapping[str, str]) -> Ite
 def _missing(named: list[str], depths: Mapping[str, Depth]) -> Iterator[Line]:
     for name in named:
         if name not in depths:
-            yield fail(f"queue {name}", "the broker has none", "manage.py declare_queues")
+            yield fail(f"queue {name}", "missing", "manage.py declare_queues")
 
 
 def _differing(differing: Mapping[str, str]) -> Iterator[Line]:
     for name, said in differing.items():
-        do = "drain and delete it, then manage.py declare_queues; or set SHOP_QUEUE_TYPE to what it is"
-        yield fail(f"queue {name}", f"it has other properties: {said}", do)
+        do = "drain and delete it, then manage.py declare_queues; or set SHOP_QUEUE_TYPE to its type"
+        yield fail(f"queue {name}", f"declared with other properties: {said}", do)
 
 
 def _consumed(depths: Mapping[str, Depth]) -> Iterator[Line]:
@@ -60,16 +60,18 @@ def _consumed(depths: Mapping[str, Depth]) -> Iterator[Line]:
         if name == settings.TOPOLOGY.dead_letter_queue.name:
             continue
         if not depth.consumers:
-            yield fail(
-                f"queue {name}", f"nobody consumes it; {depth.messages} messages wait", f"start a worker with -Q {name}"
-            )
+            yield fail(f"queue {name}", f"no consumer, {_waiting(depth)}", f"start a worker with -Q {name}")
         elif depth.messages >= DEEP:
-            yield warn(f"queue {name}", f"{depth.messages} messages wait", "start more workers for it")
+            yield warn(f"queue {name}", _waiting(depth), "start more workers for it")
+
+
+def _waiting(depth: Depth) -> str:
+    return f"{wording.count(depth.messages, 'message')} waiting"
 
 
 def _of_redis() -> Line:
     if why := CHECKS["redis"]():
-        return warn("Redis", why, "bring it up: until then every call goes to a gateway that may be down")
+        return warn("Redis", why, "start it: until then no breaker protects the gateway from calls")
     return ok("Redis", "answers")
 
 
@@ -80,7 +82,8 @@ def _of_breakers() -> Iterator[Line]:
         return
     not_closed = [each for each in found if each.state != "closed"]
     for each in not_closed:
-        seen = f"{each.state} after {each.failures} failures in a row, next probe {wording.moment(each.next_probe)}"
-        yield warn(f"breaker {each.name}", seen, "see the other side's status page; manage.py breakers list")
+        failures = wording.count(each.failures, "consecutive failure")
+        seen = f"{each.state} after {failures}, next probe {wording.moment(each.next_probe)}"
+        yield warn(f"breaker {each.name}", seen, "see the provider's status page; manage.py breakers list")
     if not not_closed:
         yield ok("breakers", f"all {len(found)} are closed")

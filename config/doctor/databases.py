@@ -37,8 +37,8 @@ def _of_database(alias: str) -> Line:
     what = f"database {alias}"
     if why := CHECKS[alias]():
         seen, _, told = why.partition("; ")
-        return fail(what, seen, told or "bring it up: orders wait for it, and go on by themselves when it is back")
-    return ok(what, "answers, and lacks no migration")
+        return fail(what, seen, told or "start it: orders wait for it, and continue automatically when it is back")
+    return ok(what, "answers, and has all migrations")
 
 
 def _clocks(aliases: list[str]) -> Iterator[Line]:
@@ -78,13 +78,13 @@ def _connections_of(server: Server, aliases: list[str]) -> Line:
     try:
         used, most = _used(aliases[0])
     except Error as error:
-        return fail(what, f"cannot be counted: {error}", "see the server's log")
+        return fail(what, f"could not be counted: {error}", "see the server's log")
     each = pool * len(aliases)
-    seen = f"{used} of {most} are used; a process may hold {each} ({pool} for each of {len(aliases)} databases)"
+    seen = f"{used} of {most} in use; one process may hold {each} ({pool} for each of {len(aliases)} databases)"
     if used >= ALMOST_ALL * most:
         return fail(what, seen, "raise max_connections, or lower SHOP_DATABASE_POOL_SIZE: processes will wait or fail")
     if each * 2 > most:
-        return warn(what, seen, f"two processes could use it up: raise max_connections to {ceil(each * 8 / 100) * 100}")
+        return warn(what, seen, f"two processes may use them up: raise max_connections to {ceil(each * 8 / 100) * 100}")
     return ok(what, seen)
 
 

@@ -40,9 +40,9 @@ def _recovery(now: datetime) -> Line:
     due = SagaInstance.objects.using(ALIAS).filter(due_at__lte=now).aggregate(oldest=Min("due_at"))["oldest"]
     late = now - due if due else timedelta(0)
     if late > LATE * settings.RECOVERY_PERIOD:
-        seen = f"a saga is due since {wording.span(late)}"
+        seen = f"a saga has been due for {wording.span(late)}"
         return fail("recovery", seen, "start a worker with -Q orchestrator; until then: manage.py saga resume --stuck")
-    return ok("recovery", f"the oldest due saga waits {wording.span(late)}" if due else "no saga waits for it")
+    return ok("recovery", f"the oldest due saga has waited for {wording.span(late)}" if due else "no saga is due")
 
 
 def _parked(count: Count) -> Line:
@@ -55,26 +55,26 @@ def _stuck(count: Count) -> Line:
     after = wording.span(STUCK_AFTER)
     if count.number:
         do = "manage.py saga list --stuck-longer-than 5m; then manage.py saga why ID"
-        return warn("stuck sagas", f"{count} that are not parked have not moved for {after}", do)
-    return ok("stuck sagas", f"all that are not parked have moved within {after}")
+        return warn("stuck sagas", f"{count} without progress for {after}, not counting parked ones", do)
+    return ok("stuck sagas", f"none without progress for {after}, not counting parked ones")
 
 
 def _definitions() -> Line:
     problems = preflight.inspect().problems
     if problems:
         return fail("definitions", "; ".join(problems), "deploy the code that has them; see manage.py saga preflight")
-    return ok("definitions", "this code can carry on every saga that is under way")
+    return ok("definitions", "this code has the definition of every unfinished saga")
 
 
 def _audit(now: datetime) -> Line:
     audits = reading.standing(now=now)
     if audits.error:
-        return warn("audit", f"the last did not come to its end: {audits.error}", "manage.py audit --write")
+        return warn("audit", f"the last one did not finish: {audits.error}", "manage.py audit --write")
     if audits.open:
-        return fail("audit", f"{audits.open} findings are open", "manage.py audit findings")
+        return fail("audit", f"{wording.count(audits.open, 'open finding')}", "manage.py audit findings")
     if audits.ok is None or audits.ended_at is None:
-        return warn("audit", "none has come to its end yet", "manage.py audit --write")
-    seen = f"the last ended {wording.span(now - audits.ended_at)} ago"
+        return warn("audit", "none has finished yet", "manage.py audit --write")
+    seen = f"the last one ended {wording.span(now - audits.ended_at)} ago"
     if audits.is_late:
-        return warn("audit", f"{seen}; another should have", "see the log of the workers with -Q orchestrator")
-    return ok("audit", seen + (f", {audits.accepted} findings are accepted" if audits.accepted else ""))
+        return warn("audit", f"{seen}; the next one is late", "see the log of the workers with -Q orchestrator")
+    return ok("audit", seen + (f", {wording.count(audits.accepted, 'accepted finding')}" if audits.accepted else ""))

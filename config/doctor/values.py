@@ -11,7 +11,7 @@ from config.doctor.lines import Line, fail, ok, warn
 def look() -> Iterator[Line]:
     """One line for each thing that is wrong, or one that nothing is."""
     found = [*_errors(), *_of_a_desk()]
-    yield from found or [ok("settings", "they go together")]
+    yield from found or [ok("settings", "consistent")]
 
 
 def _errors() -> Iterator[Line]:
@@ -22,7 +22,7 @@ def _errors() -> Iterator[Line]:
 
 def _of_a_desk() -> Iterator[Line]:
     if settings.DEBUG:
-        yield warn("settings", "SHOP_DEBUG is true: development keys, and errors are shown to everybody", "unset it")
+        yield warn("settings", "SHOP_DEBUG is true: development keys, and errors are shown to every client", "unset it")
     if settings.FAULT_POINTS:
         yield fail("settings", "SHOP_FAULT_POINTS is true: tests may kill this process", "unset it")
     if not settings.BROKER_HAS_CONFIRMS:

@@ -12,10 +12,10 @@ def look() -> Iterator[Line]:
     """A line for the workers, and one for each whose clock differs."""
     found = read("the broker", present)
     if isinstance(found, Unavailable):
-        yield fail("workers", f"cannot be asked: {found.why}", "see the broker")
+        yield fail("workers", f"could not be asked: {found.why}", "see the broker")
         return
     if not found:
-        yield fail("workers", "none answers", "start them (make up); see their logs if they should be running")
+        yield fail("workers", "no worker answers", "start them (make up); see their logs if they should be running")
         return
     yield ok("workers", f"{len(found)} answer: {', '.join(worker.name for worker in found)}")
     for worker in found:

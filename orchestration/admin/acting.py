@@ -50,11 +50,11 @@ def _taken(request: HttpRequest, instance: SagaInstance, action: Action, form: S
     said = form.cleaned_data
     ask = ask_of(request, action, said)
     if ask is None or said["version"] is None or said["looked_at"] != signature_of(ask):
-        return _shown(request, instance, action, form, ask, "This is what it comes to. Look at it, then confirm.")
+        return _shown(request, instance, action, form, ask, "Check this preview, then confirm.")
     entry = perform(instance.pk, ask, expected_version=said["version"])
     if entry.code == Code.CHANGED_MEANWHILE:
         fresh = saga(instance.pk) or instance
-        complaint = "The saga has changed since you looked: nothing was done. This is how it stands now."
+        complaint = "The saga has changed since you looked, so nothing was done. This is its state now."
         return _shown(request, fresh, action, form, ask, complaint, status=409)
     return HttpResponseRedirect(reverse("operations:entry", args=[entry.pk]))
 
@@ -98,4 +98,4 @@ def _look(saga_id: UUID, ask: Ask | None) -> tuple[Look | None, str]:
     except NoSuchSaga as error:
         raise Http404(str(error)) from error
     except Error as error:
-        return None, f"A service whose books are needed does not answer: {error}"
+        return None, f"A service whose database is needed does not answer: {error}"

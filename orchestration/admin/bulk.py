@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from orchestration import wording
 from orchestration.admin.buttons import LABELS
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.admin.words import Words, complaints
@@ -54,7 +55,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return page(
         request,
         "operations/batch.html",
-        f"{LABELS[Action(found.action)]}: {found.members_chosen} sagas",
+        f"{LABELS[Action(found.action)]}: {wording.count(found.members_chosen, 'saga')}",
         may_stop=user.has_perm(STOP) and found.state in OPEN,
         waits=waits,
         preview=preview,
@@ -78,7 +79,7 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     found = _found(batch_id)
     if not may_approve(request.user, Action(found.action)):  # type: ignore[arg-type]
         raise PermissionDenied("approve")
-    return _done(request, found, lambda: bulk.approve(found, actor_of(request)), "It is approved, and begins.")
+    return _done(request, found, lambda: bulk.approve(found, actor_of(request)), "Approved. It begins now.")
 
 
 @require_POST
@@ -95,7 +96,7 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         if stopped.state != BatchState.STOPPED:
             raise NotStopped(f"it is {stopped.state}")
 
-    return _done(request, found, act, "It is stopped.")
+    return _done(request, found, act, "Stopped.")
 
 
 def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
@@ -103,7 +104,7 @@ def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
     try:
         return bulk.preview_batch(wanted, ask), ""
     except Error as error:
-        return None, f"A service whose books are needed does not answer: {error}"
+        return None, f"A service whose database is needed does not answer: {error}"
 
 
 def _progress(found: Batch) -> dict[str, Any]:

@@ -19,25 +19,17 @@ from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import state_of
 from orchestration.states import State
 
-LABELS: Mapping[Action, str] = {
-    Action.RESUME: "Resume",
-    Action.RETRY: "Retry now",
-    Action.CANCEL: "Cancel the order, with compensation",
-    Action.COMPENSATE: "Compensate",
-    Action.PAUSE: "Pause",
-    Action.UNPAUSE: "Unpause",
-    Action.RESOLVE: "Say what became of it",
-    Action.SETTLE: "Give up the step, without compensation",
-}
+LABELS: Mapping[Action, str] = {action: action.value.capitalize() for action in Action}
+"""An act has the same name at every door: here, at the command line, over HTTP and in the operator log."""
 MEANINGS: Mapping[Action, str] = {
-    Action.RESUME: "Try again what is owed, also what is parked.",
-    Action.RETRY: "Try again what waits, without waiting any longer. What is parked stays parked.",
-    Action.CANCEL: "Call the order off, as its customer would: everything that was done for it is taken back.",
-    Action.COMPENSATE: "Bring everything back to where it began: holds are released, money goes back.",
-    Action.PAUSE: "Send nothing until somebody unpauses it. What is under way still reports.",
-    Action.UNPAUSE: "Let it go on.",
-    Action.RESOLVE: "Say what became of a call to the gateway or carrier of which nobody knows the outcome.",
-    Action.SETTLE: "The step was settled outside this system: nothing is taken back or called for it any more.",
+    Action.RESUME: "Try again every step that is due or parked.",
+    Action.RETRY: "Try again the waiting steps now. Parked steps stay parked.",
+    Action.CANCEL: "Cancel the order, as its customer would: every step that was done is compensated.",
+    Action.COMPENSATE: "Undo every step that was done: holds are released, money goes back.",
+    Action.PAUSE: "Send nothing until an operator unpauses it. A message in flight still reports.",
+    Action.UNPAUSE: "Let it continue.",
+    Action.RESOLVE: "Record the outcome of a call that gateway or carrier never answered.",
+    Action.SETTLE: "Record that the parked step was settled by hand, outside this system. No call follows.",
 }
 _LOOK = Actor("nobody", None, Via.ADMIN)
 

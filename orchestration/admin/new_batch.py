@@ -35,7 +35,7 @@ class Sieve(forms.JSONField):
         try:
             return super().to_python(value)
         except (ValueError, RecursionError) as error:
-            raise forms.ValidationError("This is no filter.") from error
+            raise forms.ValidationError("This is not a filter.") from error
 
 
 class Order(Said):
@@ -44,13 +44,16 @@ class Order(Said):
     wanted = Sieve(widget=forms.HiddenInput)
     sagas = forms.CharField(required=False, widget=forms.HiddenInput)
     canary = forms.IntegerField(
-        min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="So many first, as a canary"
+        min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="Canary: how many go first"
     )
     per_second = forms.FloatField(
-        min_value=SLOWEST, max_value=FASTEST, initial=USUAL_PACE.per_second, label="Then so many a second"
+        min_value=SLOWEST, max_value=FASTEST, initial=USUAL_PACE.per_second, label="Then how many a second"
     )
     stop_above_percent = forms.FloatField(
-        min_value=0, max_value=100, initial=USUAL_PACE.stop_above_percent, label="Stop by itself above so many % failed"
+        min_value=0,
+        max_value=100,
+        initial=USUAL_PACE.stop_above_percent,
+        label="Stop when more than this % failed",
     )
 
     def __init__(self, action: Action, said: QueryDict | None, step: str = "") -> None:
@@ -58,7 +61,7 @@ class Order(Said):
         self.auto_id = "order_%s"
         if action in NEEDS_STEP:
             self.fields["step"] = forms.ChoiceField(
-                choices=[("", "which one"), *((each, each) for each in known_steps())], label="Step of each saga"
+                choices=[("", "choose a step"), *((each, each) for each in known_steps())], label="Step of each saga"
             )
         else:
             del self.fields["step"]
@@ -75,7 +78,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     if request.method != "POST":
         wanted = _wanted(request)
         if wanted is None:
-            messages.error(request, "Nothing is selected, or the filter cannot be read, or it leaves every saga in.")
+            messages.error(request, "Select sagas, or set a filter that leaves some out.")
             return HttpResponseRedirect(_list_as_it_was(request))
         step = _only(wanted.steps) if action in NEEDS_STEP else ""
         ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
@@ -98,11 +101,11 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
 def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, ask: Ask) -> HttpResponse:
     said = order.cleaned_data
     if said["looked_at"] != signature_of(ask):
-        return _shown(request, action, wanted, order, ask, "This is what it comes to. Look at it, then confirm.")
+        return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
     try:
         made = bulk.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"])
     except NotABatch as error:
-        return _shown(request, action, wanted, order, ask, f"It cannot be asked for: {error}.")
+        return _shown(request, action, wanted, order, ask, f"This batch cannot be started: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[made.pk]))
 
 

@@ -23,7 +23,7 @@ class Said(forms.Form):
     step = forms.CharField(required=False, widget=forms.HiddenInput)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
-    outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="What became of the call")
+    outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="Outcome of the call")
     facts = forms.CharField(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
     reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
     evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")

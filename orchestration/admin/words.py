@@ -22,4 +22,4 @@ def complaints(said: forms.Form) -> str:
 
 def _refuse_nothing(text: str) -> None:
     if not says_something(text):
-        raise forms.ValidationError("It says nothing that can be read.")
+        raise forms.ValidationError("Enter at least one letter or digit.")

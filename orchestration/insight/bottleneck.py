@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from orchestration import wording
 from orchestration.insight.breakers import BreakerNow
 from orchestration.insight.queues import QueueNow
 from orchestration.insight.reading import Unavailable
@@ -12,7 +13,7 @@ from orchestration.insight.stats import Stats
 T = TypeVar("T")
 
 DEEP = 50
-"""Messages in a queue that are worth a word."""
+"""Messages in a queue that are worth mentioning."""
 MOST = 0.5
 """A share of all that waits, or of all time, that is called most."""
 
@@ -44,7 +45,9 @@ def _stranded_queue(seen: Seen) -> Bottleneck | None:
     if not stranded:
         return None
     worst = max(stranded, key=_messages)
-    return Bottleneck(worst.name, f"{_messages(worst)} messages wait in queue {worst.name}, and nobody consumes it")
+    return Bottleneck(
+        worst.name, f"{wording.count(_messages(worst), 'message')} waiting in queue {worst.name}, which has no consumer"
+    )
 
 
 def _open_breaker(seen: Seen) -> Bottleneck | None:
@@ -60,7 +63,7 @@ def _deepest_queue(seen: Seen) -> Bottleneck | None:
     deepest = max(found, key=_messages, default=None)
     if deepest is None or _messages(deepest) < max(DEEP, MOST * waiting):
         return None
-    told = f"{_messages(deepest)} of the {waiting} messages that wait are in queue {deepest.name}"
+    told = f"{_messages(deepest)} of {waiting} waiting messages are in queue {deepest.name}"
     return Bottleneck(deepest.name, told)
 
 
@@ -70,7 +73,9 @@ def _longest_step(seen: Seen) -> Bottleneck | None:
     longest = max(seen.stats.steps, key=lambda step: step.share)
     if longest.share < MOST:
         return None
-    return Bottleneck(longest.step, f"{longest.step} takes {longest.share:.0%} of the time of sagas that ended last")
+    return Bottleneck(
+        longest.step, f"{longest.step} takes {longest.share:.0%} of the time of the sagas that ended last"
+    )
 
 
 RULES: tuple[Callable[[Seen], Bottleneck | None], ...] = (_stranded_queue, _open_breaker, _deepest_queue, _longest_step)

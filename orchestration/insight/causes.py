@@ -12,6 +12,8 @@ from orchestration.insight.status import Status
 from orchestration.participant.ledger import Status as Ledger
 from orchestration.states import Operation
 
+OPERATOR = "Operator action required."
+
 
 def decide(facts: Facts) -> Why:
     """The first cause that holds; the last one always does."""
@@ -21,15 +23,15 @@ def decide(facts: Facts) -> Why:
 def _ended(facts: Facts) -> Why | None:
     if facts.ended_at is None:
         return None
-    since = wording.span(facts.now - facts.ended_at)
-    return Why(f"It is {facts.phase} since {since}.", Cause.ENDED, "Nothing is owed.")
+    ago = wording.span(facts.now - facts.ended_at)
+    return Why(f"{facts.phase.capitalize()} {ago} ago.", Cause.ENDED, "Nothing remains to be done.")
 
 
 def _lacks_definition(facts: Facts) -> Why | None:
     if facts.knows_definition:
         return None
-    sentence = f"This process lacks the saga definition {facts.definition}."
-    return Why(sentence, Cause.LACKS_DEFINITION, "Only code that has it can carry the saga on.")
+    sentence = f"This process has no saga definition {facts.definition}."
+    return Why(sentence, Cause.LACKS_DEFINITION, "It continues when a process that has this definition runs.")
 
 
 def _paused(facts: Facts) -> Why | None:
@@ -43,7 +45,7 @@ def _parked(facts: Facts) -> Why | None:
         return None
     told = facts.parked[0] if facts.parked else Told(facts.failing_step, facts.now, {})
     others = facts.due_at is not None
-    going_on = f"The other compensations go on. {_recovery(facts)}" if others else UNTIL_A_PERSON
+    going_on = f"The other compensations continue. {_recovery(facts)}" if others else UNTIL_A_PERSON
     return Why(_parked_sentence(facts, told), Cause.PARKED, going_on, told.step, _evidence_of(facts.parked[1:]))
 
 
@@ -51,8 +53,8 @@ def _dead_letter(facts: Facts) -> Why | None:
     if not facts.in_flight or isinstance(facts.letters, Unavailable) or not facts.letters:
         return None
     letter = facts.letters[0]
-    since = f" since {wording.span(facts.now - letter.died_at)}" if letter.died_at else ""
-    sentence = f"Its message {letter.task} is in the dead-letter queue{since} ({letter.reason or 'no reason given'})."
+    told = f"in the dead-letter queue{_lasting(letter.died_at, facts.now)} ({letter.reason or 'no reason given'})"
+    sentence = f"Its message {letter.task} {'has been' if letter.died_at else 'is'} {told}."
     return Why(sentence, Cause.DEAD_LETTER, _sent_again(facts), letter.step)
 
 
@@ -61,16 +63,16 @@ def _nobody_looks(facts: Facts) -> Why | None:
     if facts.in_flight or facts.due_at is None or facts.due_at > facts.now - 5 * facts.recovery_period:
         return None
     alone = isinstance(facts.reports, QueueNow) and not facts.reports.consumers
-    who = "no orchestrator runs" if alone else "recovery does not keep up, or does not run"
+    why = "no orchestrator is running" if alone else "recovery is not running, or cannot keep up"
     late = wording.span(facts.now - facts.due_at)
-    return Why(f"It is due since {late} and nobody looks: {who}.", Cause.NOBODY_LOOKS, "It goes on when recovery runs.")
+    return Why(f"Overdue for {late}: {why}.", Cause.NOBODY_LOOKS, "It continues when recovery runs.")
 
 
 def _broker_away(facts: Facts) -> Why | None:
     if facts.status is not Status.WAITING or facts.failing_step:
         return None
     away = isinstance(facts.reports, Unavailable)
-    sentence = f"The broker {'is away' if away else 'did not take its message'}."
+    sentence = f"The broker {'is unavailable' if away else 'did not accept its message'}."
     return Why(sentence, Cause.BROKER_AWAY, _recovery(facts))
 
 
@@ -81,13 +83,17 @@ def _breaker_open(facts: Facts) -> Why | None:
         return None
     step = facts.failing_step or (facts.where.step if facts.where else "")
     if not isinstance(breaker, BreakerNow) or not is_open:
-        return Why(f"{step} waits: its breaker was open.", Cause.BREAKER_OPEN, _recovery(facts), step)
+        return Why(f"{step} is waiting: its breaker was open.", Cause.BREAKER_OPEN, _recovery(facts), step)
     probe = breaker.next_probe
-    when = f"next probe in {wording.span(probe - facts.now)}" if probe and probe > facts.now else "the next call probes"
-    failures = (f"{breaker.failures} failures in a row",) if breaker.failures else ()
+    when = f"next probe in {wording.span(probe - facts.now)}" if probe and probe > facts.now else "next call probes"
+    failures = (wording.count(breaker.failures, "consecutive failure"),) if breaker.failures else ()
     next_ = _sent_again(facts) if facts.in_flight else _recovery(facts)
     return Why(
-        f"{step} waits: breaker {breaker.name} is {breaker.state}, {when}.", Cause.BREAKER_OPEN, next_, step, failures
+        f"{step} is waiting: breaker {breaker.name} is {breaker.state}, {when}.",
+        Cause.BREAKER_OPEN,
+        next_,
+        step,
+        failures,
     )
 
 
@@ -102,13 +108,13 @@ def _retry(facts: Facts) -> Why | None:
 def _due(facts: Facts) -> Why | None:
     if facts.in_flight:
         return None
-    return Why("Nothing of it is under way; it is due.", Cause.DUE, _recovery(facts))
+    return Why("It is due, and no message of it is in flight.", Cause.DUE, _recovery(facts))
 
 
 def _database_down(facts: Facts) -> Why | None:
     if facts.database is None or facts.where is None:
         return None
-    return Why(f"{facts.where.step or 'It'} waits: {facts.database.why}.", Cause.DATABASE_DOWN, _sent_again(facts))
+    return Why(f"{facts.where.step or 'It'} is waiting: {facts.database.why}.", Cause.DATABASE_DOWN, _sent_again(facts))
 
 
 def _locked(facts: Facts) -> Why | None:
@@ -117,26 +123,25 @@ def _locked(facts: Facts) -> Why | None:
     lock = facts.blocked[0]
     holder = f"saga {lock.holder_saga}" if lock.holder_saga else f"session {lock.holder}"
     what = f"on {lock.row} " if lock.row else ""
-    waits = f" since {wording.span(facts.now - lock.since)}" if lock.since else ""
     state = f"session {lock.holder} of {lock.alias} is {lock.holder_state or 'gone'}"
     began = f", its transaction began {wording.span(facts.now - lock.holder_since)} ago" if lock.holder_since else ""
-    sentence = f"It waits for a lock {what}held by {holder}{waits}."
-    next_ = "It goes on when that transaction ends; a wait that is too long is given up, and tried again."
+    sentence = f"Waiting{_lasting(lock.since, facts.now)} for a lock {what}held by {holder}."
+    next_ = "It continues when that transaction ends. A wait that is too long fails and is retried."
     return Why(sentence, Cause.LOCKED, next_, _step(facts), (state + began,))
 
 
 def _queue_missing(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or not facts.queue.is_missing:
         return None
-    return Why(f"Queue {facts.queue.name} is not there.", Cause.QUEUE_MISSING, _sent_again(facts), _step(facts))
+    return Why(f"Queue {facts.queue.name} does not exist.", Cause.QUEUE_MISSING, _sent_again(facts), _step(facts))
 
 
 def _no_consumer(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or facts.queue.consumers:
         return None
     sentence = f"Queue {facts.queue.name} has no consumer."
-    waits = (f"{facts.queue.messages} messages wait in it",)
-    return Why(sentence, Cause.NO_CONSUMER, "It goes on when a worker consumes that queue.", _step(facts), waits)
+    waits = (f"{wording.count(facts.queue.messages or 0, 'message')} waiting in it",)
+    return Why(sentence, Cause.NO_CONSUMER, "It continues when a worker consumes that queue.", _step(facts), waits)
 
 
 def _called_outside(facts: Facts) -> Why | None:
@@ -144,33 +149,34 @@ def _called_outside(facts: Facts) -> Why | None:
     if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
         return None
     since = wording.span(facts.now - row.changed_at)
-    sentence = f"Waiting for {facts.where.service} since {since}: the call of {facts.where.step} has no answer yet."
-    next_ = f"Workers ask what became of it; {_sent_again(facts, first=False)}"
+    sentence = f"Waiting for {facts.where.service} for {since}: the call of {facts.where.step} has no answer yet."
+    next_ = f"Workers query its outcome. {_sent_again(facts)}"
     return Why(sentence, Cause.CALLED_OUTSIDE, next_, facts.where.step)
 
 
 def _in_queue(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or not facts.queue.messages:
         return None
-    behind = f"{facts.queue.messages} messages wait in it, {facts.queue.consumers} workers consume it"
-    sentence = f"Waiting in queue {facts.queue.name} since {wording.span(facts.now - _since(facts))}."
-    return Why(sentence, Cause.IN_QUEUE, "It goes on when its turn comes.", _step(facts), (behind,))
+    depth, workers = wording.count(facts.queue.messages, "message"), wording.count(facts.queue.consumers, "consumer")
+    sentence = f"Waiting in queue {facts.queue.name} for {wording.span(facts.now - _since(facts))}."
+    evidence = (f"{depth} waiting in it, {workers}",)
+    return Why(sentence, Cause.IN_QUEUE, "It continues when a worker takes its message.", _step(facts), evidence)
 
 
 def _under_way(facts: Facts) -> Why:
     since = wording.span(facts.now - _since(facts))
     if facts.where is None:
-        return Why("It is under way.", Cause.UNDER_WAY, _sent_again(facts))
+        return Why(f"In flight for {since}.", Cause.UNDER_WAY, _sent_again(facts))
     if not facts.where.step:
         return Why(
-            f"Every step has answered; the report is on its way since {since}.", Cause.UNDER_WAY, _sent_again(facts)
+            f"Every step has answered. The report has been in flight for {since}.", Cause.UNDER_WAY, _sent_again(facts)
         )
     doing = {
-        Operation.ACTION: "being carried out",
-        Operation.COMPENSATION: "being compensated",
-        Operation.BAR: "being barred",
+        Operation.ACTION: "Executing",
+        Operation.COMPENSATION: "Compensating",
+        Operation.BAR: "Barring",
     }[facts.where.operation]
-    sentence = f"{facts.where.step} is {doing} by {facts.where.service} since {since}."
+    sentence = f"{doing} {facts.where.step} in {facts.where.service} for {since}."
     return Why(sentence, Cause.UNDER_WAY, _sent_again(facts), facts.where.step)
 
 
@@ -179,7 +185,7 @@ CAUSES: tuple[Callable[[Facts], Why | None], ...] = (
     *(_nobody_looks, _broker_away, _breaker_open, _retry, _due),
     *(_database_down, _locked, _queue_missing, _no_consumer, _called_outside, _in_queue, _under_way),
 )
-"""In this order: what a person must do, what nobody looks after, what it waits for, what it is doing."""
+"""In this order: what an operator must do, what recovery misses, what it waits for, what it is doing."""
 
 
 def _step(facts: Facts) -> str:
@@ -194,17 +200,17 @@ def _since(facts: Facts) -> datetime:
 
 def _parked_sentence(facts: Facts, told: Told) -> str:
     code, said = told.detail.get("code"), wording.error(told.detail)
-    doing = "compensating" if facts.phase == "compensating" else "carrying out"
+    doing = "compensating" if facts.phase == "compensating" else "executing"
     if code:
-        return f"{told.step} is refused ({said}): a person is needed."
+        return f"{told.step} was refused ({said}). {OPERATOR}"
     if told.detail.get("class") == "OutcomeUnknown":
-        return f"Nobody can find out what became of {told.step} any more: a person is needed."
-    tries = f" failed {facts.failed_tries} times," if facts.failed_tries > 1 else " failed,"
-    return f"Parked: {doing} {told.step}{tries} last {said}: a person is needed."
+        return f"The outcome of {told.step} can no longer be determined. {OPERATOR}"
+    tries = f" failed {facts.failed_tries} times; last error:" if facts.failed_tries > 1 else " failed:"
+    return f"Parked: {doing} {told.step}{tries} {said}. {OPERATOR}"
 
 
 def _evidence_of(others: tuple[Told, ...]) -> tuple[str, ...]:
-    return tuple(f"{told.step} is parked, too: {wording.error(told.detail)}" for told in others)
+    return tuple(f"{told.step} is also parked: {wording.error(told.detail)}" for told in others)
 
 
 def _open_call(facts: Facts) -> tuple[str, ...]:
@@ -212,13 +218,13 @@ def _open_call(facts: Facts) -> tuple[str, ...]:
     if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
         return ()
     since = wording.span(facts.now - row.changed_at)
-    return (f"the outcome of a call of {facts.where.step} is unknown since {since}: workers ask about it",)
+    return (f"the outcome of a call of {facts.where.step} has been unknown for {since}: workers query it",)
 
 
 def _by(told: Told | None) -> str:
     if told is None:
         return ""
-    by, reason = told.detail.get("by") or "nobody knows whom", told.detail.get("reason")
+    by, reason = told.detail.get("by") or "an unknown operator", told.detail.get("reason")
     return f" by {by}" + (f": {reason}" if reason else "")
 
 
@@ -226,24 +232,26 @@ def _recovery(facts: Facts) -> str:
     if facts.due_at is None:
         return UNTIL_A_PERSON
     if facts.due_at <= facts.now:
-        return "Recovery looks at it now."
-    return f"Recovery looks at it at {_clock(facts.due_at, facts.now)}{_given_up(facts)}."
+        return "Recovery checks it now."
+    return f"Recovery checks it at {_clock(facts.due_at, facts.now)}{_given_up(facts)}."
 
 
 def _given_up(facts: Facts) -> str:
     return (
-        ", and gives it up: its deadline is then"
-        if facts.phase == "running" and facts.due_at == facts.deadline_at
-        else ""
+        ", its deadline, and then gives it up" if facts.phase == "running" and facts.due_at == facts.deadline_at else ""
     )
 
 
-def _sent_again(facts: Facts, *, first: bool = True) -> str:
+def _sent_again(facts: Facts) -> str:
     if facts.due_at is None:
         return UNTIL_A_PERSON
     when = f"from {_clock(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
-    who = "Recovery" if first else "recovery"
-    return f"{who} looks {when} whether its message is lost, and then sends it again."
+    return f"Recovery checks {when} whether its message is lost, and if so sends it again."
+
+
+def _lasting(since: datetime | None, now: datetime) -> str:
+    """Such as " for 57 s"; empty when nothing says since when."""
+    return f" for {wording.span(now - since)}" if since else ""
 
 
 def _clock(at: datetime, now: datetime) -> str:

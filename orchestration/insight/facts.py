@@ -14,7 +14,7 @@ from orchestration.insight.reading import Unavailable
 from orchestration.insight.status import Status
 from orchestration.insight.stops import Whereabouts
 
-UNTIL_A_PERSON = "Nothing happens until a person acts."
+UNTIL_A_PERSON = "Nothing happens until an operator acts."
 
 
 class Cause(StrEnum):
@@ -52,7 +52,7 @@ class Why:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether nothing happens until somebody acts."""
+        """Whether nothing happens until an operator acts."""
         return self.next == UNTIL_A_PERSON
 
 

@@ -131,7 +131,7 @@ def _words(wanted: Wanted) -> Any:
     if wanted.undoing:
         yield "being undone"
     if wanted.failed_tries_from:
-        yield f"failed {wanted.failed_tries_from} times or more"
+        yield f"failed {wording.count(wanted.failed_tries_from, 'time')} or more"
     if wanted.stuck_for is not None:
         yield f"not moved for {wording.span(wanted.stuck_for)}"
     if wanted.created_from:

@@ -33,19 +33,19 @@ def add_reason(parser: ArgumentParser) -> None:
 
 def add_evidence(parser: _ActionsContainer, *, required: bool = True) -> None:
     """Ask for what shows that a person's word is true."""
-    told = "what shows it, such as a statement's number"
+    told = "what proves it, such as a statement's number"
     parser.add_argument("--evidence", type=words, required=required, help=told)
 
 
 def add_facts(parser: _ActionsContainer) -> None:
     """Let the facts be told that a step's service asks for."""
-    told = "what its service asks"
+    told = "a fact that the service needs"
     parser.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts", help=told)
 
 
 def add_wait(parser: ArgumentParser) -> None:
     """Let it be waited for what comes of it."""
-    told = "until it is seen what came of it, or so long (exit code 6)"
+    told = "wait for the outcome, at most this long (exit code 6)"
     parser.add_argument("--wait", type=whole_number, metavar="SECONDS", help=told)
 
 
@@ -57,7 +57,7 @@ def add_format(parser: ArgumentParser) -> None:
 def add_limit(parser: ArgumentParser, default: int | None) -> None:
     """Have no more than so many."""
     said = f" (default: {default})" if default else " (default: all)"
-    parser.add_argument("--limit", type=whole_number, default=default, metavar="N", help=f"at most so many{said}")
+    parser.add_argument("--limit", type=whole_number, default=default, metavar="N", help=f"at most this many{said}")
 
 
 def add_consent(parser: ArgumentParser) -> None:
@@ -141,7 +141,7 @@ def words(text: str) -> str:
     if not can_be_stored(text):
         raise ArgumentTypeError("it is not UTF-8")
     if not says_something(text):
-        raise ArgumentTypeError("it says nothing")
+        raise ArgumentTypeError("it has no letter or digit")
     if len(text.strip()) > LONGEST_WORDS:
         raise ArgumentTypeError(f"it has more than {LONGEST_WORDS} characters")
     return text.strip()

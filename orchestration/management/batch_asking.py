@@ -45,21 +45,21 @@ def add_pace(parser: ArgumentParser) -> None:
         type=_canary,
         default=USUAL_PACE.canary,
         metavar="N",
-        help="so many first; the others when it is seen what came of them (default: %(default)s)",
+        help="how many go first; the others follow when their outcome is known (default: %(default)s)",
     )
     pace.add_argument(
         *("--per-second", "--rate"),
         type=number_between(SLOWEST, FASTEST),
         default=USUAL_PACE.per_second,
         metavar="N",
-        help="so many then (default: %(default)g)",
+        help="then how many a second (default: %(default)g)",
     )
     pace.add_argument(
         "--stop-above-percent",
         type=number_between(0, 100),
         default=USUAL_PACE.stop_above_percent,
         metavar="PERCENT",
-        help="it stops by itself when more of those that came to something failed (default: %(default)g)",
+        help="stop when more than this share of the finished ones failed (default: %(default)g)",
     )
 
 

@@ -38,7 +38,7 @@ def judge(batch: Batch) -> None:
     if not _is_over(batch, tally):
         seen = f"{_seen(batch, tally)} of {batch.members_chosen}"
         raise CommandError(
-            f"the batch is {batch.state}: what came of {seen} was seen in time", returncode=Exit.TIMED_OUT
+            f"the batch is {batch.state}: the outcome of {seen} was seen in time", returncode=Exit.TIMED_OUT
         )
     if tally.worked == batch.members_chosen:
         return

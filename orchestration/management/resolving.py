@@ -1,4 +1,4 @@
-"""`manage.py saga resolve`: a person with a statement in hand settles what gateway or carrier cannot be asked."""
+"""`manage.py saga resolve`: an operator records the outcome of a call that was never answered."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -33,17 +33,17 @@ _EXITS = {
 }
 
 HELP = """
-Settle a step whose outcome nobody knows (its ledger row is started or undoing), and have the saga go on.
-done: the action was carried out. not-done: it was not, and will not be any more. undone: what it did is reversed, or it
+Resolve a step whose outcome is unknown (its ledger row is started or undoing), and let the saga continue.
+done: the action was executed. not-done: it was not, and never will be. undone: what it did is reversed, or it
 never did anything. The row keeps who said so, why, and the evidence; so does the saga's log. Exit code 5: nothing was
 changed, because the row is not open, the outcome does not fit it, or a fact is missing or wrong; the error lists the
-facts that are wanted.
+facts that are needed.
 
-What is said is final: nothing is asked or called for that row again. Said not-done of what was done after all, the
-money stays held, or the parcel booked, for an order that is given up: manage.py audit reports it, and it must be
-released at the gateway or carrier by hand. Said done of what was not, a later step or a compensation fails there, and
-is parked.
-After the pivot not-done cannot be said, for the step is owed: do it by hand, then say done.
+An outcome is final: nothing is queried or called for that row again. If you say not-done of an action that was done
+after all, the money stays held, or the parcel booked, for an order that is given up: manage.py audit reports it, and
+you must release it at the gateway or carrier by hand. If you say done of an action that was not done, a later step or
+a compensation fails there, and is parked.
+After the pivot, not-done is refused, because the step must still happen: do it by hand, then say done.
 """
 
 
@@ -71,7 +71,7 @@ class Resolution:
 
 def description() -> str:
     """What the command does, and the facts that each step wants."""
-    return "\n".join([HELP, "Facts (--fact NAME=VALUE, for each):", *_facts_wanted()])
+    return "\n".join([HELP, "Facts (one --fact NAME=VALUE for each):", *_facts_wanted()])
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -82,9 +82,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def resolve(options: dict[str, Any]) -> Resolution:
-    """Settle the row, then have the saga go on.
+    """Resolve the row, then let the saga continue.
 
-    A command that dies in between leaves a settled row: `saga resume` does the rest.
+    A command that dies in between leaves a resolved row: `saga resume` does the rest.
 
     :raises CommandError: when nothing was changed.
     """

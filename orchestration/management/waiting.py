@@ -35,5 +35,5 @@ def judge_outcomes(entries: list[OperatorLogEntry]) -> None:
         raise CommandError(f"{len(badly)} of {len(entries)} did not go well: {told}", returncode=Exit.SOME_FAILED)
     open_still = [entry for entry in entries if entry.observed_at is None]
     if open_still:
-        told = f"what came of {len(open_still)} of {len(entries)} was not seen in time"
+        told = f"the outcome of {len(open_still)} of {len(entries)} was not seen in time"
         raise CommandError(told, returncode=Exit.TIMED_OUT)

@@ -110,14 +110,14 @@ def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_a
         knows, so that a second person could be the same one.
     """
     if ask.action in MOVES_MONEY and ask.actor.user_id is None:
-        raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, ask for it as one")
+        raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, log in with one")
     chosen = list(_chosen(wanted).values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
     if not chosen:
         raise NoneChosen(f"no saga is {wanted.in_words()}")
     if len(chosen) > MEMBERS_LIMIT:
         raise NotABatch(f"more than {MEMBERS_LIMIT} sagas are {wanted.in_words()}: ask for fewer")
     if looked_at not in (None, _fingerprint(chosen)):
-        raise OtherSagas("it would be other sagas by now, look again")
+        raise OtherSagas("other sagas match by now, look again")
     batch = _batch_of(wanted, ask, pace, len(chosen))
     members = [BatchMember(batch=batch, position=place, saga_id=saga_id) for place, saga_id in enumerate(chosen)]
     with transaction.atomic(using=ALIAS):
@@ -132,19 +132,19 @@ def approve(batch: Batch, actor: Actor) -> Batch:
     :raises NotApproved: when it is the first person again, or somebody without an account; when it waits for nobody.
     """
     if actor.user_id is None:
-        raise NotApproved("somebody without an account is no second person")
+        raise NotApproved("the second person needs an account")
     if actor.user_id == batch.user_id:
-        raise NotApproved(f"{batch.by} has asked for it: another person must approve it")
+        raise NotApproved(f"{batch.by} asked for it, so another person must approve it")
     now = datetime.now(UTC)
     approval = {"approved_by": actor.name, "approved_user_id": actor.user_id, "approved_at": now, "next_at": now}
     if not _row(batch, BatchState.ASKED).update(state=BatchState.APPROVED, **approval):
-        raise NotApproved(f"it is {_now(batch).state}: it waits for nobody")
+        raise NotApproved(f"it is {_now(batch).state}, and does not wait for approval")
     return _now(batch)
 
 
 def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
     """Begin no further member. Those that are done stay done; asking again changes nothing."""
-    stopped = {"stopped_by": actor.name, "stopped_why": why or "Somebody stopped it.", "ended_at": datetime.now(UTC)}
+    stopped = {"stopped_by": actor.name, "stopped_why": why or "Stopped by an operator.", "ended_at": datetime.now(UTC)}
     _row(batch, *OPEN).update(state=BatchState.STOPPED, **stopped)
     return _now(batch)
 
@@ -269,7 +269,7 @@ def _money_of(saga_ids: list[UUID]) -> Iterable[str]:
                 taken[money.currency] += money.kept_minor
     for currency in sorted(held.keys() | taken.keys()):
         on_hold, kept = wording.money(held[currency], currency), wording.money(taken[currency], currency)
-        yield f"{on_hold} on hold, {kept} taken and not given back."
+        yield f"{on_hold} on hold, {kept} captured and not refunded."
 
 
 def _row(batch: Batch, *states: BatchState) -> QuerySet[Batch]:

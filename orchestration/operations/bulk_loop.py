@@ -84,7 +84,7 @@ def take_up(batch_id: UUID) -> BatchMember | None:
         if batch is None or member is None:
             return None
         if member.times_taken_up >= TAKEN_UP_AT_MOST:
-            _give_up(member, f"{TAKEN_UP_AT_MOST} times a worker took it up, and came to no end.")
+            _give_up(member, f"{TAKEN_UP_AT_MOST} times a worker began it and did not finish.")
             return None
         member.times_taken_up += 1
         _row(member).update(state=State.TAKEN_UP, leased_until=now + LEASE, times_taken_up=member.times_taken_up)
@@ -121,7 +121,7 @@ def _goes_on(batch: Batch) -> bool:
         case Verdict.STOP:
             why = f"{tally.failed} of {tally.failed + tally.worked} failed, more than {batch.stop_above_percent:g} %."
             row.update(state=BatchState.STOPPED, stopped_why=why, ended_at=datetime.now(UTC))
-            logger.warning("batch %s stops by itself: %s", batch.pk, why)
+            logger.warning("batch %s stops automatically: %s", batch.pk, why)
             return False
         case Verdict.FINISH:
             row.update(state=BatchState.FINISHED, ended_at=datetime.now(UTC))

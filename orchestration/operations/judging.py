@@ -68,18 +68,18 @@ def is_refused(judged: Decision | WhyNot, ask: Ask) -> TypeGuard[WhyNot]:
 def why_nothing(state: State, ask: Ask) -> WhyNot:
     """Why an action that was taken to a saga in this state changed nothing."""
     if state.phase in ENDED:
-        return WhyNot(Code.ENDED, f"The saga has ended: it is {state.phase}.")
+        return WhyNot(Code.ENDED, f"The saga has already ended: it is {state.phase}.")
     if ask.action is Action.PAUSE:
-        return WhyNot(Code.PAUSED, "The saga is paused already.")
+        return WhyNot(Code.PAUSED, "The saga is already paused.")
     if ask.action is Action.UNPAUSE:
         return WhyNot(Code.NOT_PAUSED, "The saga is not paused.")
     if ask.action is Action.CANCEL:
-        return WhyNot(Code.GIVING_UP, f"The saga is {state.phase}: it is being given up already.")
+        return WhyNot(Code.GIVING_UP, f"The saga is already being given up: it is {state.phase}.")
     if ask.action is Action.SETTLE:
-        return WhyNot(Code.NOT_PARKED, f"{ask.step} is not owed any more.")
+        return WhyNot(Code.NOT_PARKED, f"{ask.step} no longer needs to be settled.")
     if state.paused:
-        return WhyNot(Code.PAUSED, "The saga is paused: nothing is sent before it is unpaused.")
-    return WhyNot(Code.PARKED, f"{_listed(state.parked)} is parked: a retry leaves that alone, resume it.")
+        return WhyNot(Code.PAUSED, "The saga is paused: nothing is sent until it is unpaused.")
+    return WhyNot(Code.PARKED, f"{_listed(state.parked)} is parked, and retry skips that: resume the saga instead.")
 
 
 def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
@@ -89,9 +89,9 @@ def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
     if ask.action is not Action.SETTLE or state.phase in ENDED:
         return None
     if ask.step not in state.parked:
-        return WhyNot(Code.NOT_PARKED, f"{ask.step} is not parked: the saga still tries it by itself.")
+        return WhyNot(Code.NOT_PARKED, f"{ask.step} is not parked: the saga still retries it automatically.")
     if state.phase is Phase.FINISHING and saga.position_of(ask.step) <= saga.pivot_position:
-        return WhyNot(Code.NOT_RESOLVED, f"{ask.step} is done, only its answer is missing: resume it.")
+        return WhyNot(Code.NOT_RESOLVED, f"{ask.step} is done and only its answer is missing: resume the saga instead.")
     return None
 
 

@@ -77,15 +77,18 @@ def came_of(action: Action, now: Now) -> Observation | None:
     if now.phase in ENDED:
         return Observation(Observed(now.phase.value), _done(now.since, f"The saga is {now.phase}."))
     if action in _TAKES_BACK and now.phase is Phase.FINISHING:
-        return Observation(Observed.TOO_LATE, "The order had been placed: there is no way back, the saga goes on.")
+        return Observation(Observed.TOO_LATE, "The order was already placed. There is no way back: the saga continues.")
     return _overtaken(now.since) or _failed(now.since) or _at_rest(action, now)
 
 
 def _overtaken(since: Iterable[Line]) -> Observation | None:
     for line in since:
         if line.kind in _PEOPLES or (line.kind is Kind.GAVE_UP and "by" in line.detail):
-            who = line.detail.get("by") or "somebody"
-            return Observation(Observed.OVERTAKEN, f"Before it came to anything, {who} had it {line.kind.value}.")
+            who = line.detail.get("by") or "another operator"
+            return Observation(
+                Observed.OVERTAKEN,
+                f"{who} acted on the saga before this had an effect: {line.kind.value.replace('_', ' ')}.",
+            )
     return None
 
 
@@ -112,12 +115,12 @@ def _said(line: Line) -> str:
 def _at_rest(action: Action, now: Now) -> Observation | None:
     """Nothing is under way, or what is says nothing of the action."""
     if now.paused:
-        under_way = "what was sent before may still report" if now.in_flight else "nothing is under way"
-        return Observation(Observed.PAUSED, _done(now.since, f"It is paused; {under_way}."))
+        under_way = "a message sent before may still report" if now.in_flight else "nothing is in flight"
+        return Observation(Observed.PAUSED, _done(now.since, f"The saga is paused; {under_way}."))
     if now.in_flight:
         return None
     if any(line.kind in (Kind.DONE, Kind.UNDONE) for line in now.since):
-        return Observation(Observed.WENT_ON, _done(now.since, f"The saga is {now.phase}, and goes on."))
+        return Observation(Observed.WENT_ON, _done(now.since, f"The saga is {now.phase} and continues."))
     if now.is_due:
         return None
     parked = f"{', '.join(now.parked)} is still parked."
@@ -126,6 +129,6 @@ def _at_rest(action: Action, now: Now) -> Observation | None:
 
 def _done(since: Iterable[Line], then: str) -> str:
     """What went through, such as "authorise_payment is undone.", and then the rest."""
-    said = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled outside"}
+    said = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled"}
     told = [f"{line.step} is {said[line.kind]}" for line in since if line.kind in said and line.step]
     return f"{', '.join(told)}. {then}" if told else then

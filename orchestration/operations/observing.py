@@ -103,7 +103,7 @@ def _since(entry: OperatorLogEntry, instance: SagaInstance) -> list[Line]:
 
 def _still_waiting(entry: OperatorLogEntry) -> str:
     line = why(UUID(str(entry.saga_id)))
-    return f"Still waiting: {line.sentence if line else 'the saga is gone.'}"
+    return f"Still waiting: {line.sentence if line else 'the saga no longer exists.'}"
 
 
 def _read(entry_id: int) -> OperatorLogEntry:

@@ -45,12 +45,12 @@ def skipped(saga: Saga, old: State, decision: Decision) -> Iterator[Skipped]:
         return
     if isinstance(command, Forward):
         for step in saga.steps[: command.position]:
-            yield Skipped(step.name, "It is done.")
+            yield Skipped(step.name, "Already done.")
     if state.phase is Phase.COMPENSATING:
         yield from _left_out_of_compensating(saga, state, command)
     elif state.parked:
         for name in sorted(state.parked):
-            yield Skipped(name, "It stays parked.")
+            yield Skipped(name, "Stays parked.")
 
 
 def _left_out_of_compensating(saga: Saga, state: State, command: Command | None) -> Iterator[Skipped]:
@@ -60,40 +60,44 @@ def _left_out_of_compensating(saga: Saga, state: State, command: Command | None)
         if step.name in sent:
             continue
         if step.name == refused:
-            yield Skipped(step.name, "It was refused: it changed nothing.")
+            yield Skipped(step.name, "Was refused, so it changed nothing.")
         elif step.name in state.undone:
-            yield Skipped(step.name, "It is undone already.")
+            yield Skipped(step.name, "Already compensated.")
         elif step.name in state.parked:
-            yield Skipped(step.name, "It stays parked.")
+            yield Skipped(step.name, "Stays parked.")
         else:
-            yield Skipped(step.name, "It is under way, or waits for its next try.")
+            yield Skipped(step.name, "In progress, or waiting for its next try.")
 
 
 def _after_the_bar(saga: Saga, state: State) -> Iterator[str]:
     pivot = saga.pivot.name
     compensations = ", ".join(name for name in owed(saga, state))
     if compensations:
-        yield f"If {pivot} is barred, these are compensated, in this order: {compensations}."
+        yield f"If {pivot} is barred, these steps are compensated, in this order: {compensations}."
     rest = ", ".join(step.name for step in saga.steps[max(next_position(saga, state), saga.pivot_position + 1) :])
-    yield f"If {pivot} was done before, there is no way back: the saga goes on" + (f" with {rest}." if rest else ".")
+    yield f"If {pivot} is already done, there is no way back: the saga continues" + (f" with {rest}." if rest else ".")
 
 
 def _sent(stop: Stop, queue: str | None) -> str:
     to = f"queue {queue}" if queue else "no queue: this code has no such task"
     match stop.operation:
         case Operation.ACTION:
-            return f"{stop.step} is carried out, by {to}; if it is done already, it repeats its answer."
+            return f"{stop.step} is executed, through {to}. If it is already done, it repeats its answer."
         case Operation.COMPENSATION:
-            return f"{stop.step} is compensated, by {to}; where nothing was done, it is barred."
+            return f"{stop.step} is compensated, through {to}. If it was never done, it is barred."
         case Operation.BAR:
-            return f"{stop.step} is barred, by {to}."
+            return f"{stop.step} is barred, through {to}."
 
 
 def _about_the_pause(old: State, state: State) -> Iterator[str]:
     if state.paused and not old.paused:
-        under_way = " What was sent before may still be under way, and is heard." if old.in_flight else ""
-        yield f"Nothing is sent any more until it is unpaused.{under_way}"
+        under_way = (
+            " A message that was sent before may still be executed, and its report is recorded."
+            if old.in_flight
+            else ""
+        )
+        yield f"Nothing is sent until the saga is unpaused.{under_way}"
     elif state.paused:
-        yield "The saga is paused: what follows is sent when it is unpaused."
+        yield "The saga is paused: the next message is sent when it is unpaused."
     elif old.paused and old.in_flight:
-        yield "What was sent before the pause may still be under way: it is sent again once it is known to be lost."
+        yield "The message sent before the pause may still be in flight: it is sent again once it is known to be lost."

@@ -67,10 +67,10 @@ def _will(
     instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | None, concluded: Concluded | None
 ) -> Iterator[str]:
     if concluded is not None:
-        becomes = f"it becomes {concluded.row.status}" if concluded.is_change else "it stays so"
-        yield f"{ask.step} is {concluded.row.was} in its service's ledger; {becomes}."
+        becomes = f"becomes {concluded.row.status}" if concluded.is_change else "stays so"
+        yield f"{ask.step} is {concluded.row.was} in its service's ledger, and {becomes}."
     if ask.action is Action.SETTLE:
-        yield f"{ask.step} counts as settled outside: nothing is called for it any more."
+        yield f"{ask.step} is recorded as settled: it is not called or compensated any more."
     if decision is not None:
         yield from outlook.will(saga, state_of(instance), decision, routes.queue_of)
 

@@ -185,7 +185,7 @@ class Preview:
 
 def _refuse_silence(action: StrEnum, actor: Actor, reason: str) -> None:
     if not says_something(actor.name):
-        raise NotAsked("nobody has said who they are")
+        raise NotAsked("the operator's name is missing")
     if not says_something(reason):
         raise NotAsked(f"{action} needs a reason")
 

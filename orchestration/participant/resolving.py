@@ -105,7 +105,7 @@ def why_not_open(
     why: dict[UUID, NoSuchRow | NotResolved] = {}
     for saga_id in saga_ids:
         if saga_id not in statuses:
-            why[saga_id] = NoSuchRow(f"{participant.service} remembers nothing of {step}")
+            why[saga_id] = NoSuchRow(f"{participant.service} has no record of {step}")
         elif complaint := _not_open(step, statuses[saga_id], outcome):
             why[saga_id] = NotResolved(complaint)
     return why
@@ -144,7 +144,7 @@ def wanted(told: Told) -> str:
 def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, str]) -> Any:
     """Write the service's own rows as the facts have it; gives what the command answers."""
     if work.told is None:
-        raise NotResolved(f"{command.name} takes nobody's word")
+        raise NotResolved(f"{command.name} takes no facts from an operator")
     try:
         request: Any = decode(command.request, call.known)
     except Malformed as error:
@@ -159,7 +159,7 @@ def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, st
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
     row = _rows(participant, step).filter(saga_id=saga_id).select_for_update().first()
     if row is None:
-        raise NoSuchRow(f"{participant.service} remembers nothing of {step} of saga {saga_id}")
+        raise NoSuchRow(f"{participant.service} has no record of {step} of saga {saga_id}")
     return row
 
 

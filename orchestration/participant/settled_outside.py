@@ -61,7 +61,7 @@ def settle(
     def work() -> Resolved:
         row = _locked(participant, call, settlement)
         if not still():
-            raise NotResolved(f"{call.step} is not left to a person any more: somebody had the saga go on")
+            raise NotResolved(f"{call.step} is no longer parked: another operator resumed the saga")
         if isinstance(settlement.command, Compensation):
             return _undone(participant, call, settlement, row)
         return _done(participant, call, settlement, row)
@@ -101,7 +101,7 @@ def _done(participant: Participant, call: Call, settlement: Settlement, row: Row
         _refuse_facts(call, settlement, row)
         return Resolved(row.status, row.status, _answer(settlement, row.answer or {}), row.refusal)
     if row.status != Status.STARTED:
-        raise NotResolved(f"{call.step} is {row.status}: it can never be done")
+        raise NotResolved(f"{call.step} is {row.status}: it can no longer be done")
     answer = _answer(settlement, _record(participant, call, settlement)) | settlement.note
     participant.rows.change(call.step, [Change(call.saga_id, call.token, Status.DONE, answer)], was=[Status.STARTED])
     return Resolved(row.status, Status.DONE, answer, None)
@@ -127,7 +127,7 @@ def _record(participant: Participant, call: Call, settlement: Settlement) -> dic
         return {}
     work = participant.commands[settlement.command]
     if not isinstance(work, Outside):
-        raise NotResolved(f"{settlement.command.name} takes nobody's word")
+        raise NotResolved(f"{settlement.command.name} takes no facts from an operator")
     return _encoded(recorded(settlement.command, work, call, settlement.facts))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
+from orchestration import wording
 from orchestration.auditing.models import AuditFinding
 from orchestration.auditing.values import CUSTOMER
 from orchestration.insight.reading import Unavailable, at_the_broker
@@ -71,7 +72,7 @@ def why_ledger_rows_stay() -> list[str]:
 def _old_messages(depths: dict[str, Depth]) -> Iterator[str]:
     dead = depths.pop(settings.TOPOLOGY.dead_letter_queue.name, None)
     if dead and dead.messages:
-        yield f"{dead.messages} dead letters could be sent again: send or discard them first"
+        yield f"{wording.count(dead.messages, 'dead letter')} could be sent again: send or discard first"
     for name, depth in depths.items():
         if depth.messages and not depth.consumers:
-            yield f"{depth.messages} messages wait in queue {name}, which nobody consumes"
+            yield f"{wording.count(depth.messages, 'message')} waiting in queue {name}, which has no consumer"

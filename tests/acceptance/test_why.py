@@ -1,5 +1,6 @@
 """The why line, held against the real cause."""
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,7 +158,7 @@ def test_a_call_of_which_nobody_can_find_out_any_more_is_parked(shop, start_work
     saga_id = shop.place(payment_method="tok_timeout_before")
 
     found = becomes(saga_id, Cause.PARKED)
-    assert found.sentence == "Nobody can find out what became of authorise_payment any more: a person is needed."
+    assert found.sentence == "The outcome of authorise_payment can no longer be determined. Operator action required."
     assert (found.step, found.needs_a_person, found.unread) == ("authorise_payment", True, ())
 
 
@@ -170,7 +171,7 @@ def test_a_breaker_that_tripped(shop, start_worker):
     shop.reaches(saga_id, "waiting authorise_payment")
 
     found = becomes(saga_id, Cause.BREAKER_OPEN)
-    assert found.sentence.startswith(f"authorise_payment waits: breaker {BREAKER.name} is open, next probe in ")
+    assert found.sentence.startswith(f"authorise_payment is waiting: breaker {BREAKER.name} is open, next probe in ")
     assert found.evidence == ("5 failures in a row",)
     engine.cancel_saga(saga_id, now=datetime.now(UTC))
     shop.ended(saga_id)
@@ -196,7 +197,7 @@ def test_a_row_that_another_saga_has_locked(shop, shared_worker):
         saga_id = shop.place()
         found = becomes(saga_id, Cause.LOCKED)
 
-    assert found.sentence.startswith(f"It waits for a lock on stock {shop.sku} held by saga {other} since ")
+    assert re.fullmatch(rf"Waiting for .+ for a lock on stock {shop.sku} held by saga {other}\.", found.sentence)
     assert "idle in transaction" in found.evidence[0]
     shop.ended(saga_id)
     SagaInstance.objects.filter(pk=other).update(phase="completed", ended_at=datetime.now(UTC), due_at=None)
@@ -210,13 +211,13 @@ def test_a_call_that_has_no_answer_yet(shop, shared_worker, held):
 
     found = said(saga_id)
     assert found.cause is Cause.CALLED_OUTSIDE
-    assert found.sentence.startswith("Waiting for payments since ")
+    assert found.sentence.startswith("Waiting for payments for ")
     SagaInstance.objects.filter(pk=saga_id).update(paused=True, due_at=None)
 
 
 def test_a_step_that_is_being_carried_out(shop, shared_worker, held):
     saga_id = shop.place()
-    assert said(saga_id).sentence.startswith("reserve_stock is being carried out by inventory since ")
+    assert said(saga_id).sentence.startswith("Executing reserve_stock in inventory for ")
 
 
 def test_a_pause(shop, workforce, clean_slate, held):
@@ -230,14 +231,14 @@ def test_a_pause(shop, workforce, clean_slate, held):
 def test_code_that_lacks_the_definition(shop, workforce, clean_slate, held):
     saga_id = shop.place()
     SagaInstance.objects.filter(pk=saga_id).update(definition="checkout.v0")
-    assert said(saga_id).sentence == "This process lacks the saga definition checkout.v0."
+    assert said(saga_id).sentence == "This process has no saga definition checkout.v0."
 
 
 def test_no_orchestrator(shop, workforce, clean_slate, held):
     workforce.send_the_shared_home()
     saga_id = shop.place()
     store.mark_undelivered(shop.saga(saga_id), timedelta(minutes=-1))
-    assert said(saga_id).sentence == "It is due since 1 min and nobody looks: no orchestrator runs."
+    assert said(saga_id).sentence == "Overdue for 1 min: no orchestrator is running."
 
 
 def test_a_broker_that_is_away(shop, workforce, clean_slate, held):
@@ -246,7 +247,7 @@ def test_a_broker_that_is_away(shop, workforce, clean_slate, held):
     with talking_to(NOWHERE):
         found = said(saga_id)
 
-    assert found.sentence == "The broker is away."
+    assert found.sentence == "The broker is unavailable."
     [unread] = found.unread
     assert unread.startswith("RabbitMQ does not answer: ")
 
@@ -259,7 +260,7 @@ def test_whatever_is_down_is_named_and_the_rest_is_said(shop, workforce, clean_s
         patched.setattr(BREAKER._record, "keys", silent)
         found = said(saga_id)
 
-    assert found.sentence == "authorise_payment waits: the database of payments does not answer."
+    assert found.sentence == "authorise_payment is waiting: the database of payments does not answer."
     assert [source.partition(" does not answer")[0] for source in found.unread] == [
         *("RabbitMQ", "Redis", "the database of payments")
     ]

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from inventory.services import receive_stock
 
@@ -24,4 +25,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, sku: str, units: int, **options: Any) -> None:
         receive_stock(units_by_sku={sku: units})
-        self.stdout.write(f"{units} units of {sku} received")
+        self.stdout.write(f"{units} unit{pluralize(units)} of {sku} received")

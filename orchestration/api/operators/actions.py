@@ -56,7 +56,7 @@ class Actions(StaffView):
         operation_id="act_on_saga",
         tags=TAGS,
         summary="Resume, retry, compensate, cancel, pause, unpause, resolve or settle",
-        description="Each action wants a permission of its own. With `dry_run` the answer says what would happen, also "
+        description="Each action needs a permission of its own. With `dry_run` the answer says what would happen, also "
         "to the money. Without, it is the entry in the operator log, whose `code` is `taken`.",
         parameters=[IF_MATCH, PREFER, CHALLENGE, response_header("ETag", "The saga's version.", 200)],
         request={"application/json": ActionAsked},

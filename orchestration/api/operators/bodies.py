@@ -135,14 +135,14 @@ class BatchAsked(Asked):
 
     sagas = Which()
     canary = WholeNumber(
-        min_value=0, max_value=MOST_IN_A_CANARY, default=USUAL_PACE.canary, help_text="So many go first."
+        min_value=0, max_value=MOST_IN_A_CANARY, default=USUAL_PACE.canary, help_text="How many go first."
     )
     per_second = Number(min_value=SLOWEST, max_value=FASTEST, default=USUAL_PACE.per_second)
     stop_above_percent = Number(
         min_value=0,
         max_value=100,
         default=USUAL_PACE.stop_above_percent,
-        help_text="It stops by itself when more than this share of those that came to something failed.",
+        help_text="It stops when more than this share of the finished ones failed.",
     )
 
 

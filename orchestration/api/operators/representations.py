@@ -23,7 +23,7 @@ class SagaListed(serializers.Serializer[Any]):
     definition = serializers.CharField()
     status = serializers.ChoiceField(STATUSES)
     phase = serializers.CharField()
-    parked = serializers.ListField(child=serializers.CharField(), help_text="Steps that wait for a person.")
+    parked = serializers.ListField(child=serializers.CharField(), help_text="Steps that wait for an operator.")
     step = serializers.CharField(allow_null=True, help_text="Whose answer is owed next.")
     attempts = serializers.IntegerField()
     failure_code = serializers.CharField(allow_null=True)
@@ -81,7 +81,7 @@ class WhyShown(serializers.Serializer[Any]):
 
     sentence = serializers.CharField()
     cause = serializers.CharField()
-    next = serializers.CharField(help_text="What happens by itself.")
+    next = serializers.CharField(help_text="What happens next without an operator.")
     needs_a_person = serializers.BooleanField()
     step = serializers.CharField(allow_null=True)
     evidence = serializers.ListField(child=serializers.CharField())
@@ -131,7 +131,7 @@ class LogEntryShown(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
     before = serializers.JSONField()
     after = serializers.JSONField()
-    observed = serializers.CharField(allow_null=True, help_text="What came of it; null while nobody knows.")
+    observed = serializers.CharField(allow_null=True, help_text="The observed outcome; null while it is unknown.")
     observed_detail = serializers.CharField(allow_blank=True)
     observed_at = serializers.DateTimeField(allow_null=True)
     batch_id = serializers.UUIDField(allow_null=True)
@@ -170,7 +170,7 @@ class MachineryLogEntryShown(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(
         MACHINERY_OUTCOMES,
         allow_null=True,
-        help_text="Null while it has no end: whoever acted is at it, or died before or after.",
+        help_text="Null while it has no end: the action is still running, or its process died before or after it.",
     )
     detail = serializers.CharField(allow_blank=True)
     after = serializers.JSONField(allow_null=True)

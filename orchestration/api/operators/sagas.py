@@ -102,7 +102,7 @@ class WhyOfSaga(StaffView):
     @extend_schema(
         operation_id="why_saga",
         tags=TAGS,
-        summary="Why it does not move, and what happens next by itself",
+        summary="Why it does not move, and what happens next",
         parameters=[CHALLENGE],
         responses={200: representations.WhyShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )

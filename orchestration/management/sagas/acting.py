@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import dispatch
+from orchestration import dispatch, wording
 from orchestration.management import tables
 from orchestration.management.arguments import (
     add_consent,
@@ -41,13 +41,13 @@ from orchestration.standing import known_steps
 logger = logging.getLogger(__name__)
 
 HELPS = {
-    Action.RESUME: "have sagas try again now what they owe, also what is parked; --stuck is for cron",
-    Action.RETRY: "have sagas try again now what they wait to try; what is parked stays parked",
-    Action.COMPENSATE: "undo what was done, from wherever that is still possible",
-    Action.CANCEL: "call a saga off, as its customer would",
-    Action.PAUSE: "send nothing until they are unpaused; what is under way still reports",
-    Action.UNPAUSE: "have paused sagas go on",
-    Action.SETTLE: "say that a parked step was settled outside, by hand: it is not tried any more",
+    Action.RESUME: "try again now every step that is due or parked; --stuck is for cron",
+    Action.RETRY: "try again now the steps that wait; parked steps stay parked",
+    Action.COMPENSATE: "undo every step that was done, where that is still possible",
+    Action.CANCEL: "cancel the order, as its customer would",
+    Action.PAUSE: "send nothing until the saga is unpaused; a message in flight still reports",
+    Action.UNPAUSE: "let paused sagas continue",
+    Action.SETTLE: "record that a parked step was settled by hand: it is not called or compensated any more",
 }
 SENDS = frozenset({Action.RESUME, Action.RETRY})
 """Nothing but sending comes of these, so without a broker nothing does."""
@@ -93,19 +93,19 @@ def resume(options: Options, voice: Voice) -> None:
         act(Action.RESUME, options, voice)
         return
     if options["ids"] or options["status"]:
-        raise CommandError("--stuck is for all that are due: name no sagas beside it", returncode=Exit.USAGE)
+        raise CommandError("--stuck is for all due sagas: name none with it", returncode=Exit.USAGE)
     if not dispatch.broker_is_ready():
         raise CommandError("the broker does not answer: nothing can be sent", returncode=Exit.ERROR)
     if not due_sagas():
         said = "no saga is due" if sys.stderr.isatty() else ""  # which cron would send a mail of, each minute
         raise CommandError(said, returncode=Exit.NOTHING_MATCHED)
-    logger.info("%s has recovery run: %s", options["by"], options["reason"])
+    logger.info("%s runs recovery: %s", options["by"], options["reason"])
     rounds = recover(timedelta(seconds=options["patience"]))
     table = Table("rounds", "sagas looked at", "still due", box=None, pad_edge=False)
     table.add_row(*map(str, astuple(rounds)))
     voice.say(asdict(rounds), [table])
     if rounds.due:
-        told = f"{rounds.due} sagas are still due: whether their messages are lost is not known yet"
+        told = f"{wording.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
         raise CommandError(told, returncode=Exit.TIMED_OUT)
 
 
@@ -115,7 +115,7 @@ def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -
             for sentence in (each.why_not, *each.will, *each.money):
                 voice.note(sentence)
     which = chosen.sieve.in_words()
-    refuse_without_consent(f"{ask.action.capitalize()} {len(chosen)} sagas ({which})?", options, voice)
+    refuse_without_consent(f"{ask.action.capitalize()} {wording.count(len(chosen), 'saga')} ({which})?", options, voice)
 
 
 def _carried_out(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> Iterator[Done]:
@@ -147,9 +147,7 @@ def _add_act(parser: ArgumentParser) -> None:
     add_filters(parser)
     add_word(parser)
     add_limit(parser, None)
-    parser.add_argument(
-        "--rate", type=number, metavar="N", help="at most so many a second (default: as fast as it goes)"
-    )
+    parser.add_argument("--rate", type=number, metavar="N", help="at most this many a second (default: no limit)")
     add_wait(parser)
     add_consent(parser)
     add_format(parser)

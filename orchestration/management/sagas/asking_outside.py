@@ -11,7 +11,7 @@ from orchestration.management.subcommand import Options, Subcommand
 from orchestration.participant import settling
 from orchestration.participant.participant import participants
 
-HELP = "ask gateway and carrier now what became of calls whose outcome is unknown; nothing is called again"
+HELP = "query gateway and carrier now for the outcome of every unanswered call; nothing is called again"
 
 
 def ask(options: Options, voice: Voice) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.core.management.base import CommandError
 
-from orchestration import shown
+from orchestration import shown, wording
 from orchestration.insight.filtering import Wanted
 from orchestration.management import batch_tables
 from orchestration.management.arguments import add_consent, add_format, add_limit, add_reason, add_wait, batch_id
@@ -79,7 +79,7 @@ def approve(options: Options, voice: Voice) -> None:
     """
     batch = _found(options)
     if batch.state != BatchState.ASKED:
-        raise CommandError(f"it is {batch.state}: it waits for nobody", returncode=Exit.REFUSED)
+        raise CommandError(f"it is {batch.state}, and does not wait for approval", returncode=Exit.REFUSED)
     if options["dry_run"]:
         tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), voice)
         return
@@ -119,7 +119,7 @@ def _consented_to(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> s
     seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
     note_preview(seen, voice)
-    which = f"{seen.chosen} sagas ({wanted.in_words()})"
+    which = f"{wording.count(seen.chosen, 'saga')} ({wanted.in_words()})"
     goes = f"{pace.canary} first, then {pace.per_second:g} a second"
     refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, voice)
     return seen.fingerprint
@@ -163,7 +163,7 @@ def _ended(batch: Batch) -> CommandError:
 
 
 def _in_words(batch: Batch) -> str:
-    which = f"{batch.members_chosen} sagas ({batch.wanted_in_words})"
+    which = f"{wording.count(batch.members_chosen, 'saga')} ({batch.wanted_in_words})"
     return f"{batch.by} has asked to {batch.action} {which}: {batch.reason}"
 
 
@@ -209,7 +209,7 @@ def _add_stop(parser: ArgumentParser) -> None:
 ACTS = (
     Subcommand("start", "ask for an action on many sagas; one that moves money waits for approval", _add_start, start),
     Subcommand("list", "batches, the newest first", _add_list, list_batches),
-    Subcommand("show", "how far a batch has come, and what failed", _add_show, show_batch),
+    Subcommand("show", "the progress of a batch, and what failed", _add_show, show_batch),
     Subcommand("approve", "be the second person of a batch that moves money", _add_approve, approve),
     Subcommand("stop", "begin no further member; those that are done stay done", _add_stop, stop),
 )

@@ -1,4 +1,4 @@
-"""`manage.py saga resolve`: a person with a statement in hand settles what gateway or carrier cannot be asked."""
+"""`manage.py saga resolve`: an operator records the outcome of a call that gateway or carrier cannot be asked."""
 
 from argparse import ArgumentParser
 
@@ -12,7 +12,7 @@ from orchestration.management.subcommand import Options, Subcommand
 def resolve(options: Options, voice: Voice) -> None:
     """:raises CommandError: when nothing was changed."""
     if not options["dry_run"]:
-        question = f"Say of saga {options['id']} that {options['step']} is {options['outcome']}? That is final."
+        question = f"Record that {options['step']} of saga {options['id']} is {options['outcome']}? That is final."
         refuse_without_consent(question, options, voice)
     made = resolving.resolve(dict(options))
     voice.say(resolving.shown(made), [resolving.as_table(made)])
@@ -30,7 +30,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 SUBCOMMANDS = (
     Subcommand(
         "resolve",
-        "settle an unknown outcome on a person's word",
+        "record the outcome of a call that was never answered",
         _add_arguments,
         resolve,
         description=resolving.description,

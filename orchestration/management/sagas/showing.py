@@ -75,6 +75,6 @@ def _add_timeline(parser: ArgumentParser) -> None:
 
 SUBCOMMANDS = (
     Subcommand("show", "one saga: its row, steps and logs, and what the services remember", _add_one, show_saga),
-    Subcommand("why", "why it does not move, in one sentence, and what happens next by itself", _add_one, say_why),
+    Subcommand("why", "why it does not move, in one sentence, and what happens next", _add_one, say_why),
     Subcommand("timeline", "what happened to it when, as SVG", _add_timeline, draw),
 )

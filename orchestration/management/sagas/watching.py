@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.live import Live
 
-from orchestration import shown
+from orchestration import shown, wording
 from orchestration.finding import newest_sagas
 from orchestration.management import tables
 from orchestration.management.arguments import add_limit, number, whole_number
@@ -63,7 +63,7 @@ def watch(options: Options, voice: Voice) -> None:
                 if not view.open:
                     return
                 if until is not None and time.monotonic() >= until:
-                    told = f"{len(view.open)} sagas have not ended within {options['wait']} s"
+                    told = f"{wording.count(len(view.open), 'saga')} did not end within {options['wait']} s"
                     raise CommandError(told, returncode=Exit.TIMED_OUT)
                 time.sleep(options["every"])
     except KeyboardInterrupt:

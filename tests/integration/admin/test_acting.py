@@ -94,7 +94,7 @@ def test_an_action_is_taken_once_and_leads_to_its_entry(ada: Client, situations:
     assert (entry.by, entry.via, entry.reason, entry.code) == ("operator", "admin", WHY["reason"], "taken")
     assert len(post.sent) == 1
     page = ada.get(answer["Location"]).content.decode()
-    assert "nothing observed yet" in page
+    assert "no effect observed yet" in page
     asked_for = f"/admin/operations/log/{entry.pk}/standing/"
     assert asked_for in page
     assert "Still waiting: " in ada.get(asked_for).content.decode()
@@ -119,7 +119,7 @@ def test_of_two_operators_on_one_preview_one_acts_and_one_sees_the_new_state(
         for client, form in ((ada, first_form), (second, second_form))
     )
     assert (first.status_code, late.status_code) == (302, 409)
-    assert "has changed since you looked: nothing was done" in late.content.decode()
+    assert "has changed since you looked, so nothing was done" in late.content.decode()
     assert late.context["status"] == "running"
     assert late.context["look"].preview.version > second_form["version"]
     assert len(post.sent) == 1

@@ -114,7 +114,7 @@ def test_other_sagas_than_were_looked_at_are_looked_at_first(ada: Client, situat
     situations.parked_after_pivot()
     order = asked(ada, "resume", **PARKED)
     situations.parked_after_pivot()
-    assert "other sagas by now" in ada.post(f"{BATCHES}/new/resume/", order).context["complaint"]
+    assert "other sagas match by now" in ada.post(f"{BATCHES}/new/resume/", order).context["complaint"]
     assert not Batch.objects.exists()
 
 
@@ -122,8 +122,8 @@ def test_as_many_others_are_other_sagas(ada: Client, situations: Situations) -> 
     looked_at = situations.parked_after_pivot()
     order = asked(ada, "resume", **PARKED)
     situations.report(looked_at, Resumed("bob", "it is back")), situations.parked_after_pivot()
-    assert "other sagas by now" in ada.post(f"{BATCHES}/new/resume/", order).context["complaint"]
-    assert "other sagas by now" in ada.post(f"{BATCHES}/new/resume/", order | {"sagas": ""}).context["complaint"]
+    assert "other sagas match by now" in ada.post(f"{BATCHES}/new/resume/", order).context["complaint"]
+    assert "other sagas match by now" in ada.post(f"{BATCHES}/new/resume/", order | {"sagas": ""}).context["complaint"]
     assert not Batch.objects.exists()
 
 
@@ -172,7 +172,7 @@ def test_the_first_person_is_no_second_one_whatever_they_may(bob: Client, situat
     batch = Batch.objects.get()
     answer = bob.post(f"{BATCHES}/{batch.pk}/approve/", follow=True)
     assert [str(each) for each in answer.context["messages"]] == [
-        "Nothing was done: bob has asked for it: another person must approve it."
+        "Nothing was done: bob asked for it, so another person must approve it."
     ]
     batch.refresh_from_db()
     assert batch.state == "asked"

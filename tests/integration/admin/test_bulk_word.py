@@ -65,12 +65,12 @@ def test_what_became_of_calls_is_said_once_for_all_that_are_open(
     open_one, never_asked = unknown.authorisation(), situations.failing("authorise_payment")
     first = ada.get(f"{BATCHES}/new/", {"which": "filter", "status": "retrying", "action": "resolve"})
     assert first.context["preview"] is None
-    assert "Say what you know first" in first.content.decode()
+    assert "Fill in what you know" in first.content.decode()
 
     said = STEP | WORD | {"outcome": "not-done", "facts": ""}
     seen = look(ada, "resolve", said, status="retrying")
     assert (seen["preview"].chosen, seen["preview"].possible) == (2, 1)
-    assert seen["preview"].why_not == {"payments remembers nothing of authorise_payment": 1}
+    assert seen["preview"].why_not == {"payments has no record of authorise_payment": 1}
     confirm(ada, "resolve", seen, said)
 
     batch = Batch.objects.get()
@@ -174,7 +174,7 @@ def test_another_word_than_was_looked_at_is_looked_at_first(
     said = STEP | WORD | {"outcome": "not-done", "facts": ""}
     seen = look(ada, "resolve", said, status="retrying")
     answer = confirm(ada, "resolve", seen, said | {field: value})
-    assert answer.context["complaint"] == "This is what it comes to. Look at it, then confirm."
+    assert answer.context["complaint"] == "Check this preview, then confirm."
     assert not Batch.objects.exists()
 
 
@@ -195,7 +195,7 @@ def test_not_done_is_no_word_for_what_is_owed_after_the_pivot(ada: Client, unkno
     unknown.capture()
     said = WORD | {"step": "capture_payment", "outcome": "not-done", "facts": ""}
     preview = look(ada, "resolve", said, status="parked")["preview"]
-    assert preview.why_not == {"capture_payment is owed after the pivot: do it by hand, then say done": 1}
+    assert preview.why_not == {"capture_payment must still happen after the pivot: do it by hand, then say done": 1}
 
 
 def test_a_ledger_that_cannot_be_asked_is_said_to_be_away(

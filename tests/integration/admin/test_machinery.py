@@ -170,7 +170,7 @@ def test_a_dead_letter_is_looked_at_and_done_with(word: str, hire: Callable[...,
 def test_a_finding_is_accepted_by_the_first_word(hire: Callable[..., Operator], finding: AuditFinding) -> None:
     client = hire("view_sagainstance", "view_auditfinding", "accept_finding").client
     assert "MUG-01 has reserved 3" in said(client, f"{AT}/findings/")
-    assert "There is none to apply: no saga can put it right. Count it." in said(client, f"{AT}/findings/{finding.pk}/")
+    assert "None can be applied: no saga can put it right. Count it." in said(client, f"{AT}/findings/{finding.pk}/")
     for reason in ("counted by hand", "another"):
         client.post(f"{AT}/findings/{finding.pk}/accept/", {"reason": reason})
     finding.refresh_from_db()

@@ -214,8 +214,8 @@ def test_the_page_says_why_how_the_money_stands_and_what_happened(operator: Oper
     situations.act(saga_id, *STEPS[:-1])
     response = operator.page(saga_id)
     page = said(response.content.decode())
-    assert "a person is needed" in page
-    assert "Nothing happens until a person acts." in page
+    assert "Operator action required." in page
+    assert "Nothing happens until an operator acts." in page
     assert "Money 1.00 GBP authorised; out of pocket now: 0.00 GBP" in page
     timeline = operator.client.get(f"/admin/operations/sagas/{saga_id}/timeline.svg")
     assert timeline["Content-Type"] == "image/svg+xml"

@@ -146,7 +146,7 @@ def test_undone_tells_what_became_of_a_hold_never_written_down(
 def test_a_capture_made_by_hand_ends_the_wait(saga: Saga, unknown: Unknown, post: Post) -> None:
     saga_id = unknown.capture()
     post.sent.clear()
-    assert "owed" in refused(saga, saga_id, "capture_payment", "--outcome", "not-done")
+    assert "must still happen" in refused(saga, saga_id, "capture_payment", "--outcome", "not-done")
 
     saga("resolve", saga_id, "capture_payment", "--outcome", "done", "--fact", "capture_id=cap_7", *WORD)
 

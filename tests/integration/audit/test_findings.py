@@ -77,7 +77,7 @@ def test_a_finding_seen_again_is_the_same_also_when_its_numbers_change(completed
         Stock.objects.update(reserved=F("reserved") + 1)
         audit()
     finding = open_findings().get(invariant="A1")
-    assert finding.message == "5 units of MUG-01 are reserved, live reservations hold 2."
+    assert finding.message == "5 units of MUG-01 reserved, live reservations hold 2."
     assert finding.first_seen_at < finding.last_seen_at
 
 

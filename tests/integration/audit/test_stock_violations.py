@@ -18,34 +18,34 @@ from tests.support.plans import by_indexes
 
 def test_units_reserved_for_nobody_are_found(completed: UUID, found: Found) -> None:
     Stock.objects.update(reserved=F("reserved") + 1)
-    assert found("A1") == ["3 units of MUG-01 are reserved, live reservations hold 2."]
+    assert found("A1") == ["3 units of MUG-01 reserved, live reservations hold 2."]
 
 
 def test_units_from_nowhere_are_found(completed: UUID, found: Found) -> None:
     Stock.objects.update(on_hand=F("on_hand") + 5)
-    assert found("A2") == ["1005 units of MUG-01 are on hand, received less consumed is 1000."]
+    assert found("A2") == ["1005 units of MUG-01 on hand, received less consumed is 1000."]
 
 
 def test_units_reserved_without_a_movement_are_found(completed: UUID, found: Found) -> None:
     Movement.objects.filter(kind=Movement.Kind.RESERVED).delete()
-    assert found("A2") == ["2 units of MUG-01 are reserved, the movements leave 0."]
-    assert found("A4") == ["2 units of MUG-01 were promised, 0 movements reserved 0."]
+    assert found("A2") == ["2 units of MUG-01 reserved, the movements leave 0."]
+    assert found("A4") == ["2 units of MUG-01 promised, 0 movements reserved 0."]
 
 
 def test_units_reserved_twice_for_one_saga_are_found(completed: UUID, found: Found) -> None:
     Movement.objects.create(stock_id="MUG-01", kind=Movement.Kind.RESERVED, quantity=2, saga_id=completed)
-    assert found("A4") == ["2 units of MUG-01 were promised, 2 movements reserved 4."]
+    assert found("A4") == ["2 units of MUG-01 promised, 2 movements reserved 4."]
 
 
 def test_units_released_twice_for_one_saga_are_found(compensated: UUID, found: Found) -> None:
     Movement.objects.create(stock_id="MUG-01", kind=Movement.Kind.RELEASED, quantity=1, saga_id=compensated)
-    assert found("A4") == ["1 units of MUG-01 are given back, 2 movements released 2."]
+    assert found("A4") == ["1 unit of MUG-01 given back, 2 movements released 2."]
 
 
 def test_units_given_back_on_paper_only_are_found(completed: UUID, found: Found) -> None:
     Reservation.objects.update(released_at=Now())
-    assert found("A1") == ["2 units of MUG-01 are reserved, live reservations hold 0."]
-    assert "2 units of MUG-01 are given back, 0 movements released 0." in found("A4")
+    assert found("A1") == ["2 units of MUG-01 reserved, live reservations hold 0."]
+    assert "2 units of MUG-01 given back, 0 movements released 0." in found("A4")
 
 
 def test_units_given_back_by_half_are_found(completed: UUID, found: Found) -> None:

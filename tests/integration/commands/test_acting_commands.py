@@ -81,7 +81,7 @@ def test_at_a_terminal_it_is_asked_after_what_would_happen_is_told(
     answering(said, monkeypatch)
     assert ends("saga", "pause", situations.failing(), *WHY) == code
     assert OperatorLogEntry.objects.count() == (not code)
-    assert "Pause 1 sagas" in capsys.readouterr().err
+    assert "Pause 1 saga (" in capsys.readouterr().err
 
 
 def test_what_moves_money_is_done_to_one_saga_only(ends: Ends, situations: Situations) -> None:

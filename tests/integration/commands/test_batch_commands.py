@@ -233,7 +233,7 @@ def test_at_a_terminal_it_is_asked_after_what_would_happen_is_told(
     parked, completed = situations.parked_after_pivot(), situations.completed()
     assert ends(*START, "resume", parked, completed, *WHY) == 0
     told = capsys.readouterr().err
-    assert "not possible on 1: The saga has ended" in told
+    assert "not possible on 1: The saga has already ended" in told
     assert "Resume 2 sagas (2 by id), 5 first, then 5 a second?" in told
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert ends(*START, "resume", parked, *WHY) == 2

@@ -154,7 +154,7 @@ def test_what_moves_money_waits_for_a_second_person(situations, post):
     assert resumed() == []
     with pytest.raises(NotApproved, match="another person"):
         approve(batch, Actor("ada under another name", ADA.user_id, Via.API))
-    with pytest.raises(NotApproved, match="no second person"):
+    with pytest.raises(NotApproved, match="the second person needs an account"):
         approve(batch, SOMEBODY)
 
     approve(batch, BOB)
@@ -162,7 +162,7 @@ def test_what_moves_money_waits_for_a_second_person(situations, post):
     run_once()
     assert sorted(resumed()) == sorted(sagas)
     assert {entry.by for entry in OperatorLogEntry.objects.all()} == {"ada"}
-    with pytest.raises(NotApproved, match="waits for nobody"):
+    with pytest.raises(NotApproved, match="does not wait for approval"):
         approve(batch, BOB)
 
 
@@ -205,8 +205,8 @@ def test_it_is_seen_before_what_it_would_do(parked, complete, situations, unknow
     seen = preview_batch(Wanted(), asked(Action.RESUME))
 
     assert (seen.chosen, seen.possible, seen.needs_second_person) == (3, 2, False)
-    assert seen.why_not == {"The saga has ended: it is completed.": 1}
-    assert seen.money == ("1.00 GBP on hold, 0.00 GBP taken and not given back.",)
+    assert seen.why_not == {"The saga has already ended: it is completed.": 1}
+    assert seen.money == ("1.00 GBP on hold, 0.00 GBP captured and not refunded.",)
     assert seen.examples[0].saga_id == sagas[1]
     assert preview_batch(PARKED, asked(Action.COMPENSATE)).needs_second_person
 

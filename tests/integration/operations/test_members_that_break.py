@@ -63,6 +63,6 @@ def test_one_that_kills_each_worker_is_given_up_in_the_end(parked, no_lease):
     run_once()
 
     [member] = bulk.failures_of(batch)
-    assert member.detail == "It is given up: 10 times a worker took it up, and came to no end."
+    assert member.detail == "It is given up: 10 times a worker began it and did not finish."
     assert (now(batch).state, tally_of(batch).failed) == ("stopped", 1)
     assert resumed() == []

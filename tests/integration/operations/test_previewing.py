@@ -18,7 +18,7 @@ from tests.integration.admin.situations import STEPS
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
-SAID = {Operation.ACTION: "carried out", Operation.COMPENSATION: "compensated", Operation.BAR: "barred"}
+SAID = {Operation.ACTION: "executed", Operation.COMPENSATION: "compensated", Operation.BAR: "barred"}
 SENDS = [
     ("running", Action.RESUME),
     ("failing", Action.RETRY),
@@ -37,7 +37,7 @@ SENDS = [
 
 def shown(sentences) -> list[tuple[str, str]]:
     """Steps and what is done to them, as the preview's sentences say."""
-    found = (re.match(r"(\w+) is (carried out|compensated|barred), by queue", each) for each in sentences)
+    found = (re.match(r"(\w+) is (executed|compensated|barred), through queue", each) for each in sentences)
     return [(each[1], each[2]) for each in found if each]
 
 
@@ -66,8 +66,8 @@ def test_what_is_left_alone_is_told_with_its_reason(situations, look):
     told = {each.step: each.why for each in look(situations.parked_compensation(), Action.RETRY).skipped}
 
     assert told == {
-        "schedule_shipment": "It was refused: it changed nothing.",
-        "authorise_payment": "It stays parked.",
+        "schedule_shipment": "Was refused, so it changed nothing.",
+        "authorise_payment": "Stays parked.",
     }
 
 
@@ -78,7 +78,8 @@ def test_pausing_sends_nothing_and_says_so(situations, act, look, post):
     act(saga_id, Action.PAUSE)
 
     assert seen.will == (
-        "Nothing is sent any more until it is unpaused. What was sent before may still be under way, and is heard.",
+        "Nothing is sent until the saga is unpaused. "
+        "A message that was sent before may still be executed, and its report is recorded.",
     )
     assert (seen.skipped, seen.money) == ((), ())
     assert post.sent[before:] == []
@@ -87,16 +88,19 @@ def test_pausing_sends_nothing_and_says_so(situations, act, look, post):
 def test_cancelled_while_paused_says_when_it_is_sent(situations, look):
     seen = look(situations.paused(), Action.CANCEL)
 
-    assert seen.will[0] == "The saga is paused: what follows is sent when it is unpaused."
+    assert seen.will[0] == "The saga is paused: the next message is sent when it is unpaused."
     assert shown(seen.will) == [("place_order", "barred")]
 
 
 def test_cancel_says_what_may_follow(situations, look):
     seen = look(situations.running(), Action.CANCEL)
 
-    assert "these are compensated, in this order: schedule_shipment, authorise_payment, reserve_stock." in seen.will[1]
     assert (
-        seen.will[2] == "If place_order was done before, there is no way back: the saga goes on with capture_payment."
+        "these steps are compensated, in this order: schedule_shipment, authorise_payment, reserve_stock."
+        in seen.will[1]
+    )
+    assert (
+        seen.will[2] == "If place_order is already done, there is no way back: the saga continues with capture_payment."
     )
 
 
@@ -137,7 +141,7 @@ def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):
     seen = look(saga_id, Action.RESOLVE, step="authorise_payment", statement=said, evidence="statement 7")
 
     assert seen.possible
-    assert seen.will[0] == "authorise_payment is started in its service's ledger; it becomes done."
+    assert seen.will[0] == "authorise_payment is started in its service's ledger, and becomes done."
     assert "authorisation_id" in seen.facts_wanted
     assert Ledger.objects.get().status == "started"
     assert not Payment.objects.exists()

@@ -165,7 +165,7 @@ def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(s
     )
 
     seen = look(saga_id, Action.SETTLE, step="capture_payment", evidence=EVIDENCE)
-    assert seen.will[0] == "capture_payment is refused in its service's ledger; it stays so."
+    assert seen.will[0] == "capture_payment is refused in its service's ledger, and stays so."
     assert not seen.facts_wanted, "nothing would be done with them"
     with_facts = settle(act, saga_id, "capture_payment", statement=told(capture_id="ch_7"))
     assert with_facts.code == Code.NOT_RESOLVED
@@ -194,7 +194,7 @@ def test_what_somebody_resumed_meanwhile_is_not_settled(unknown, situations, act
     entry = settle(act, saga_id)
 
     assert entry.code == Code.NOT_RESOLVED
-    assert "somebody had the saga go on" in entry.detail
+    assert "another operator resumed the saga" in entry.detail
     assert row("authorise_payment").status == "undoing"
 
 

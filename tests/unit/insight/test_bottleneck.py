@@ -37,10 +37,10 @@ STRANDED = replace(OPEN, queues=(QueueNow("inventory", 1, 0), QueueNow("shipping
 @pytest.mark.parametrize(
     ("seen", "what", "rule"),
     [
-        (SLOW, "authorise_payment", "authorise_payment takes 62% of the time of sagas that ended last"),
-        (DEEP, "payments", "60 of the 100 messages that wait are in queue payments"),
+        (SLOW, "authorise_payment", "authorise_payment takes 62% of the time of the sagas that ended last"),
+        (DEEP, "payments", "60 of 100 waiting messages are in queue payments"),
         (OPEN, "payments.gateway", "breaker payments.gateway is open"),
-        (STRANDED, "shipping", "7 messages wait in queue shipping, and nobody consumes it"),
+        (STRANDED, "shipping", "7 messages waiting in queue shipping, which has no consumer"),
     ],
 )
 def test_the_first_rule_that_applies_names_it(seen: Seen, what: str, rule: str) -> None:

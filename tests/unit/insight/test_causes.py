@@ -77,14 +77,14 @@ def paused(**detail: str) -> Facts:
         (
             replace(SENT, phase="completed", ended_at=NOW - 90 * SECOND),
             Cause.ENDED,
-            "It is completed since 1 min 30 s.",
-            "Nothing is owed.",
+            "Completed 1 min 30 s ago.",
+            "Nothing remains to be done.",
         ),
         (
             replace(SENT, knows_definition=False),
             Cause.LACKS_DEFINITION,
-            "This process lacks the saga definition checkout.v1.",
-            "Only code that has it can carry the saga on.",
+            "This process has no saga definition checkout.v1.",
+            "It continues when a process that has this definition runs.",
         ),
         (
             paused(by="ada", reason="the gateway is being moved"),
@@ -92,135 +92,135 @@ def paused(**detail: str) -> Facts:
             "Paused by ada: the gateway is being moved.",
             UNTIL_A_PERSON,
         ),
-        (paused(), Cause.PAUSED, "Paused by nobody knows whom.", UNTIL_A_PERSON),
+        (paused(), Cause.PAUSED, "Paused by an unknown operator.", UNTIL_A_PERSON),
         (
             parked(**TIMEOUT),
             Cause.PARKED,
-            "Parked: carrying out authorise_payment failed 60 times, last GatewayTimeout: no answer within 1 s: "
-            "a person is needed.",
+            "Parked: executing authorise_payment failed 60 times; last error: GatewayTimeout: no answer within 1 s. "
+            "Operator action required.",
             UNTIL_A_PERSON,
         ),
         (
             parked("capture_payment", code="card_declined", detail="The card was declined."),
             Cause.PARKED,
-            "capture_payment is refused (card_declined: The card was declined.): a person is needed.",
+            "capture_payment was refused (card_declined: The card was declined.). Operator action required.",
             UNTIL_A_PERSON,
         ),
         (
             parked(**{"class": "OutcomeUnknown"}),
             Cause.PARKED,
-            "Nobody can find out what became of authorise_payment any more: a person is needed.",
+            "The outcome of authorise_payment can no longer be determined. Operator action required.",
             UNTIL_A_PERSON,
         ),
         (
             replace(parked(**TIMEOUT), phase="compensating", due_at=NOW + 9 * SECOND, failed_tries=1),
             Cause.PARKED,
-            "Parked: compensating authorise_payment failed, last GatewayTimeout: no answer within 1 s: "
-            "a person is needed.",
-            "The other compensations go on. Recovery looks at it at 14:02:09.",
+            "Parked: compensating authorise_payment failed: GatewayTimeout: no answer within 1 s. "
+            "Operator action required.",
+            "The other compensations continue. Recovery checks it at 14:02:09.",
         ),
         (
             replace(SENT, letters=(LETTER,)),
             Cause.DEAD_LETTER,
-            "Its message payments.authorise_payment is in the dead-letter queue since 1 min (rejected).",
-            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+            "Its message payments.authorise_payment has been in the dead-letter queue for 1 min (rejected).",
+            "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
         ),
         (
             replace(FAILED, due_at=NOW - 40 * SECOND),
             Cause.NOBODY_LOOKS,
-            "It is due since 40 s and nobody looks: recovery does not keep up, or does not run.",
-            "It goes on when recovery runs.",
+            "Overdue for 40 s: recovery is not running, or cannot keep up.",
+            "It continues when recovery runs.",
         ),
         (
             replace(FAILED, due_at=NOW - 40 * SECOND, reports=QueueNow("orchestrator", 3, 0)),
             Cause.NOBODY_LOOKS,
-            "It is due since 40 s and nobody looks: no orchestrator runs.",
-            "It goes on when recovery runs.",
+            "Overdue for 40 s: no orchestrator is running.",
+            "It continues when recovery runs.",
         ),
         (
             replace(FAILED, status=Status.WAITING, failing_step="", reports=AWAY),
             Cause.BROKER_AWAY,
-            "The broker is away.",
-            "Recovery looks at it at 14:02:11.",
+            "The broker is unavailable.",
+            "Recovery checks it at 14:02:11.",
         ),
         (
             replace(FAILED, status=Status.WAITING, breaker=OPEN),
             Cause.BREAKER_OPEN,
-            "authorise_payment waits: breaker payments.gateway is open, next probe in 8 s.",
-            "Recovery looks at it at 14:02:11.",
+            "authorise_payment is waiting: breaker payments.gateway is open, next probe in 8 s.",
+            "Recovery checks it at 14:02:11.",
         ),
         (
             replace(FAILED, status=Status.WAITING, breaker=Unavailable("Redis does not answer: gone")),
             Cause.BREAKER_OPEN,
-            "authorise_payment waits: its breaker was open.",
-            "Recovery looks at it at 14:02:11.",
+            "authorise_payment is waiting: its breaker was open.",
+            "Recovery checks it at 14:02:11.",
         ),
         (
             FAILED,
             Cause.RETRY,
             "authorise_payment failed (GatewayTimeout: no answer within 1 s): retry 6 at 14:02:11.",
-            "Recovery looks at it at 14:02:11.",
+            "Recovery checks it at 14:02:11.",
         ),
         (
             replace(FAILED, due_at=FAILED.deadline_at),
             Cause.RETRY,
             "authorise_payment failed (GatewayTimeout: no answer within 1 s): retry 6 at 14:12:00.",
-            "Recovery looks at it at 14:12:00, and gives it up: its deadline is then.",
+            "Recovery checks it at 14:12:00, its deadline, and then gives it up.",
         ),
         (
             replace(FAILED, failing_step="", due_at=NOW),
             Cause.DUE,
-            "Nothing of it is under way; it is due.",
-            "Recovery looks at it now.",
+            "It is due, and no message of it is in flight.",
+            "Recovery checks it now.",
         ),
         (
             replace(SENT, database=Unavailable("the database of payments does not answer")),
             Cause.DATABASE_DOWN,
-            "authorise_payment waits: the database of payments does not answer.",
-            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+            "authorise_payment is waiting: the database of payments does not answer.",
+            "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
         ),
         (
             replace(SENT, blocked=(LOCK,)),
             Cause.LOCKED,
-            f"It waits for a lock on stock MUG-01 held by saga {OTHER_SAGA} since 3 s.",
-            "It goes on when that transaction ends; a wait that is too long is given up, and tried again.",
+            f"Waiting for 3 s for a lock on stock MUG-01 held by saga {OTHER_SAGA}.",
+            "It continues when that transaction ends. A wait that is too long fails and is retried.",
         ),
         (
             replace(SENT, queue=QueueNow("payments", None)),
             Cause.QUEUE_MISSING,
-            "Queue payments is not there.",
-            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+            "Queue payments does not exist.",
+            "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
         ),
         (
             replace(SENT, queue=QueueNow("payments", 3, 0)),
             Cause.NO_CONSUMER,
             "Queue payments has no consumer.",
-            "It goes on when a worker consumes that queue.",
+            "It continues when a worker consumes that queue.",
         ),
         (
             replace(SENT, where=replace(PAY, row=STARTED)),
             Cause.CALLED_OUTSIDE,
-            "Waiting for payments since 14 s: the call of authorise_payment has no answer yet.",
-            "Workers ask what became of it; recovery looks from 14:02:46 on whether its message is lost, "
-            "and then sends it again.",
+            "Waiting for payments for 14 s: the call of authorise_payment has no answer yet.",
+            "Workers query its outcome. "
+            "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
         ),
         (
             replace(SENT, queue=QueueNow("payments", 40, 2)),
             Cause.IN_QUEUE,
-            "Waiting in queue payments since 14 s.",
-            "It goes on when its turn comes.",
+            "Waiting in queue payments for 14 s.",
+            "It continues when a worker takes its message.",
         ),
         (
             replace(SENT, where=replace(PAY, arrived_at=NOW - 3 * SECOND)),
             Cause.UNDER_WAY,
-            "authorise_payment is being carried out by payments since 3 s.",
-            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+            "Executing authorise_payment in payments for 3 s.",
+            "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
         ),
         (
             replace(SENT, where=replace(PAY, step="", service="")),
             Cause.UNDER_WAY,
-            "Every step has answered; the report is on its way since 14 s.",
-            "Recovery looks from 14:02:46 on whether its message is lost, and then sends it again.",
+            "Every step has answered. The report has been in flight for 14 s.",
+            "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
         ),
     ],
 )
@@ -272,12 +272,12 @@ def test_a_source_that_is_silent_is_no_cause(unknown: str) -> None:
 
 def test_a_call_without_an_answer_is_evidence_for_who_waits_to_try_again() -> None:
     [evidence] = decide(replace(FAILED, where=replace(PAY, row=STARTED))).evidence
-    assert evidence == "the outcome of a call of authorise_payment is unknown since 14 s: workers ask about it"
+    assert evidence == "the outcome of a call of authorise_payment has been unknown for 14 s: workers query it"
 
 
 def test_a_holder_whose_saga_is_unknown_is_named_by_its_session() -> None:
     why = decide(replace(SENT, blocked=(replace(LOCK, holder_saga=None, row="", names=""),)))
-    assert why.sentence == "It waits for a lock held by session 8 since 3 s."
+    assert why.sentence == "Waiting for 3 s for a lock held by session 8."
     assert why.evidence == ("session 8 of inventory is active, its transaction began 9 s ago",)
 
 

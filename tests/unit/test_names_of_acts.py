@@ -1,0 +1,22 @@
+"""An operator's act has one name, whatever it is asked through."""
+
+import pytest
+
+from orchestration.admin.buttons import LABELS, MEANINGS
+from orchestration.management import resolving
+from orchestration.management.commands.saga import SUBCOMMANDS
+from orchestration.operations.values import PERMISSIONS, Action
+
+
+@pytest.mark.parametrize("action", Action)
+def test_an_act_has_one_name_at_every_door(action: Action) -> None:
+    assert LABELS[action] == action.capitalize()
+    assert action.value in {command.name for command in SUBCOMMANDS}
+    assert PERMISSIONS[action] == f"orchestration.{action}_saga"
+
+
+@pytest.mark.parametrize("action", Action)
+def test_no_other_act_is_explained_by_the_word_settle(action: Action) -> None:
+    helps = {command.name: command.help for command in SUBCOMMANDS}
+    said = f"{MEANINGS[action]} {helps[action.value]} {resolving.HELP if action is Action.RESOLVE else ''}"
+    assert ("settle" in said.lower()) == (action is Action.SETTLE)
