@@ -49,7 +49,7 @@ def table_of(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[
 
 def of_sagas(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
     """One line a saga."""
-    columns = ("id", "definition", "phase", "parked", "step", "attempts", "age", "last error", "failure")
+    columns = ("id", "status", "definition", "phase", "parked", "step", "attempts", "age", "last error", "failure")
     return table_of(None, columns, (_saga(saga, now) for saga in sagas))
 
 
@@ -95,7 +95,7 @@ def _preview(found: Preview) -> tuple[object, ...]:
 def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     standing = standing_of(saga)
     return (
-        *(saga.pk, saga.definition, saga.phase, ", ".join(standing.parked)),
+        *(saga.pk, status_of(saga).value, saga.definition, saga.phase, ", ".join(standing.parked)),
         *(standing.step, standing.attempts, wording.span(now - saga.created_at)),
         *(saga.last_error, (saga.failure or {}).get("code", "")),
     )
@@ -110,6 +110,7 @@ def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
 def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
     standing = standing_of(saga)
     yield "definition", saga.definition
+    yield "status", status_of(saga).value
     yield "phase", saga.phase
     yield "current step", standing.step or wording.NOTHING
     yield "attempts", standing.attempts

@@ -83,6 +83,17 @@ def test_list_finds_by_status_step_definition_and_customer(saga: Saga, situation
     fails(3, saga, "list", "--customer", "customer-2", "--status", "retrying")
 
 
+def test_list_shows_the_status_that_it_is_asked_for(
+    saga: Saga, situations: Situations, capsys: pytest.CaptureFixture[str]
+) -> None:
+    situations.every()
+    for status in {found["status"] for found in saga("list")}:
+        call_command("saga", "list", "--status", status)
+        heading, *lines = capsys.readouterr().out.splitlines()
+        shown = heading.split().index("status")
+        assert {line.split()[shown] for line in lines} == {status}
+
+
 def test_list_is_cut_at_the_limit_and_says_so(
     saga: Saga, situations: Situations, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,9 +113,9 @@ def test_a_table_that_is_no_terminals_is_not_folded(situations: Situations, caps
     saga_id = situations.parked_after_pivot()
     call_command("saga", "list")
     heading, line = capsys.readouterr().out.splitlines()
-    assert heading.split()[:4] == ["id", "definition", "phase", "parked"]
+    assert heading.split()[:4] == ["id", "status", "definition", "phase"]
     cells = line.split()
-    assert cells[:6] == [str(saga_id), "checkout.v1", "finishing", "capture_payment", "capture_payment", "1"]
+    assert cells[:7] == [str(saga_id), "parked", "checkout.v1", "finishing", "capture_payment", "capture_payment", "1"]
     assert cells[-1] == "GatewayTimeout"
 
 
