@@ -33,12 +33,12 @@ def test_an_operator_finds_what_is_stuck_and_has_it_go_on(page, live_server, par
     stuck.click()
     why = page.get_by_role("region", name="Why")
     expect(why).to_contain_text("capture_payment")
-    expect(why).to_contain_text("a person")
+    expect(why).to_contain_text("Operator action required.")
     shoot(page, "saga-parked")
 
     page.get_by_role("link", name="Resume").click()
     preview = page.get_by_role("region", name="Preview")
-    expect(preview).to_contain_text("capture_payment is carried out")
+    expect(preview).to_contain_text("capture_payment is executed")
     expect(preview).to_contain_text("1.00 GBP is taken from what is on hold")
     page.get_by_role("button", name="Do it: resume").click()
     assert not OperatorLogEntry.objects.exists()  # without a reason the form is not even sent
@@ -61,7 +61,7 @@ def test_two_people_have_many_sagas_compensated(page, live_server, unrefunded, s
     expect(preview).to_contain_text("3.00 GBP on hold")
     shoot(page, "bulk-preview")
     page.get_by_label("Reason").fill("the gateway is back")
-    page.get_by_role("button", name="Ask a second person: compensate 3 sagas").click()
+    page.get_by_role("button", name="Ask for approval: compensate 3 sagas").click()
     expect(page.get_by_role("status")).to_contain_text("asked")
     assert page.get_by_role("button", name="Approve").count() == 0
     batch = page.url
@@ -74,7 +74,7 @@ def test_two_people_have_many_sagas_compensated(page, live_server, unrefunded, s
     phases = SagaInstance.objects.filter(pk__in=unrefunded).values_list("phase", flat=True)
     assert set(phases) == {"compensated"}
     page.goto(f"{live_server.url}{SAGAS}{unrefunded[0]}/change/")
-    expect(page.get_by_role("region", name="Why")).to_contain_text("compensated")
+    expect(page.get_by_role("region", name="Why")).to_contain_text("Compensated")
     shoot(page, "saga-compensated")
 
 
@@ -91,7 +91,7 @@ def test_tiles_are_not_asked_for_while_nobody_looks(page, live_server, workforce
     page.clock.install()
     page.add_init_script("Object.defineProperty(document, 'visibilityState', {get: () => window.looking || 'visible'})")
     log_in(page, live_server)
-    expect(page.get_by_role("region", name="Stuck")).to_contain_text("Every saga has moved lately")
+    expect(page.get_by_role("region", name="Stuck")).to_contain_text("No saga is stuck")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/tiles/" in request.url else None)
     page.evaluate("window.looking = 'hidden'")

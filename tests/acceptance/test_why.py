@@ -77,7 +77,7 @@ def test_a_queue_that_nobody_consumes(shop, workforce, clean_slate):
     found = said(saga_id)
     assert found.cause is Cause.NO_CONSUMER
     assert found.sentence == f"Queue {settings.TOPOLOGY.name('inventory')} has no consumer."
-    assert found.evidence == ("1 messages wait in it",)
+    assert found.evidence == ("1 message waiting in it",)
     assert found.unread == ()
 
 
@@ -115,8 +115,8 @@ def test_a_queue_in_which_others_are_before_it(shop, start_worker):
         worker.process.send_signal(signal.SIGCONT)
 
     assert found.cause is Cause.IN_QUEUE
-    assert found.sentence.startswith(f"Waiting in queue {inventory} since ")
-    assert found.evidence == ("3 messages wait in it, 1 workers consume it",)
+    assert found.sentence.startswith(f"Waiting in queue {inventory} for ")
+    assert found.evidence == ("3 messages waiting in it, 1 consumer",)
     assert (found.step, found.needs_a_person, found.unread) == ("reserve_stock", False, ())
     assert set(shop.ended(*sagas)) == {"completed"}  # as it says: when its turn comes
 
@@ -133,7 +133,8 @@ def test_a_step_that_was_tried_for_an_hour_is_parked(shop, start_worker):
     start_worker([ORCHESTRATOR])
 
     found = becomes(saga_id, Cause.PARKED)
-    assert found.sentence.startswith(f"Parked: carrying out capture_payment failed {tries} times, last GatewayBroken")
+    told = f"Parked: executing capture_payment failed {tries} times; last error: GatewayBroken"
+    assert found.sentence.startswith(told)
     assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
     engine.resume_saga(saga_id, by="ada", reason="the gateway is well", now=datetime.now(UTC))
     assert shop.ended(saga_id) == ["completed"]
@@ -147,7 +148,8 @@ def test_what_the_gateway_will_never_do_is_parked_at_once(shop, start_worker):
     start_worker([ORCHESTRATOR])
 
     found = becomes(saga_id, Cause.PARKED)
-    assert found.sentence.startswith("Parked: carrying out capture_payment failed 2 times, last AuthorisationLapsed")
+    told = "Parked: executing capture_payment failed 2 times; last error: AuthorisationLapsed"
+    assert found.sentence.startswith(told)
     assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
 
 
@@ -172,7 +174,7 @@ def test_a_breaker_that_tripped(shop, start_worker):
 
     found = becomes(saga_id, Cause.BREAKER_OPEN)
     assert found.sentence.startswith(f"authorise_payment is waiting: breaker {BREAKER.name} is open, next probe in ")
-    assert found.evidence == ("5 failures in a row",)
+    assert found.evidence == ("5 consecutive failures",)
     engine.cancel_saga(saga_id, now=datetime.now(UTC))
     shop.ended(saga_id)
 
