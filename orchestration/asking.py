@@ -4,10 +4,21 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
+from django.db import OperationalError
+
+from orchestration import deadline
 from orchestration.lending import give_connections_back
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+PATIENCE = 20.0
+"""Seconds that a thread waits while another reads: longer than one read of a database that does not answer."""
+
+
+class NoAnswer(OperationalError):
+    """The thread that reads for all has not come back in time; its database may be silent."""
 
 
 class AskedTogether(Generic[K, V]):
@@ -29,6 +40,8 @@ class AskedTogether(Generic[K, V]):
         """Give the values of those keys that have one; raises what `read` raises for them.
 
         Who waits here holds no database connection: the one who reads for all may need it.
+
+        :raises NoAnswer: when another thread reads, and has not come back in time.
         """
         give_connections_back()
         question: _Question[K, V] = _Question(frozenset(keys))
@@ -37,11 +50,22 @@ class AskedTogether(Generic[K, V]):
             leads = not self._is_asking
             self._is_asking = True
         if not leads:
-            question.turn.acquire()
+            self._await_turn(question)
         if not question.is_over:
             self._answer_all()
         found = self._read(question.keys) if question.found is None else question.found
         return {key: found[key] for key in question.keys if key in found}
+
+    def _await_turn(self, question: "_Question[K, V]") -> None:
+        """Wait until the question is over, or this thread is to read for all that wait by then."""
+        if question.turn.acquire(timeout=deadline.left(PATIENCE)):
+            return
+        with self._lock:
+            if question.turn.acquire(blocking=False):  # at the last moment: those behind rely on this thread
+                return
+            if question in self._waiting:
+                self._waiting.remove(question)
+        raise NoAnswer(NoAnswer.__doc__)
 
     def _answer_all(self) -> None:
         """Answer all that wait, this thread's among them, then let the first of those that have come lead."""

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from math import inf
 
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # monotonic seconds
 
@@ -23,6 +24,13 @@ def anew(seconds: float) -> Iterator[None]:
         yield
     finally:
         _ends_at.reset(outer)
+
+
+@contextmanager
+def half_of_it() -> Iterator[None]:
+    """Bound the waits of this thread in the block to half of what it has left; the other is for what comes next."""
+    with within(left(inf) / 2) if is_set() else nullcontext():
+        yield
 
 
 def left(limit: float) -> float:

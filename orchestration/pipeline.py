@@ -7,6 +7,7 @@ manual 34.5). Each text is prepared once for each connection.
 
 import re
 import select
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,17 +19,18 @@ from weakref import WeakKeyDictionary
 from psycopg import Connection, Error, NotSupportedError, OperationalError, adapters
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
-from psycopg.errors import FeatureNotSupported, InFailedSqlTransaction, InvalidSqlStatementName, error_from_result
+from psycopg.errors import InFailedSqlTransaction, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.types.string import TextLoader
+
+from orchestration.sessions import deadline_of, given_up, judged
 
 COMMIT = "COMMIT"
 PREPARED_AT_MOST = 200
 """By one connection, and for as long as it lasts: what is written anew each time must not fill the server's memory."""
 CANCELLED_WITHIN = 2  # seconds
-STALE = (InvalidSqlStatementName, FeatureNotSupported)
-"""A prepared statement was discarded, or its table has changed since ("cached plan must not change result type")."""
+CLIENT_ENCODING = "utf-8"  # as Django sets it for every connection
 
 _PLACEHOLDER = re.compile("%s|%%")
 
@@ -94,8 +96,6 @@ def answered(trip: Written) -> list[Any]:
     prepared, outgoing, results = _prepared[trip.raw], trip.outgoing, _exchanged(trip.raw, trip.outgoing)
     _remember(prepared, outgoing, results)
     if error := _error(results, trip.raw):
-        if isinstance(error, STALE):
-            prepared.clear()
         raise error
     if outgoing[-1].text == COMMIT.encode() and results[-1].command_status == b"ROLLBACK":
         raise InFailedSqlTransaction("nothing was committed: an error before the COMMIT had been passed over")
@@ -135,7 +135,7 @@ def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGre
         for each in outgoing:
             _send(pgconn, each)
         pgconn.pipeline_sync()
-        results.extend(_results(pgconn))
+        results.extend(_results(raw))
         pgconn.exit_pipeline_mode()
     except Error as lost:
         told = _error(results, raw)  # the server may have said why it goes away
@@ -152,9 +152,9 @@ def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGre
 
 
 def _error(results: Sequence[PGresult], raw: Connection[Any]) -> Error | None:
-    """The first, if there is one."""
+    """Give the first, if there is one; a session that is no good after it is closed."""
     failed = (result for result in results if result.status == ExecStatus.FATAL_ERROR)
-    return next((error_from_result(result, raw.info.encoding) for result in failed), None)
+    return next((judged(raw, error_from_result(result, CLIENT_ENCODING)) for result in failed), None)
 
 
 def _send(pgconn: PGconn, each: _Outgoing) -> None:
@@ -166,15 +166,19 @@ def _send(pgconn: PGconn, each: _Outgoing) -> None:
     pgconn.send_query_prepared(each.name, each.values)
 
 
-def _results(pgconn: PGconn) -> Iterator[PGresult]:
-    """What the server answers, up to the end of the pipeline."""
-    socket = select.poll()
+def _results(raw: Connection[Any]) -> Iterator[PGresult]:
+    """What the server answers, up to the end of the pipeline.
+
+    :raises NoAnswer: when nothing came in time.
+    """
+    pgconn, socket, until = raw.pgconn, select.poll(), deadline_of(raw)
     unsent = True
     while True:
         unsent = unsent and bool(pgconn.flush())
         if pgconn.is_busy():
             socket.register(pgconn.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
-            socket.poll()
+            if not socket.poll(max(0.0, until - time.monotonic()) * 1000):
+                raise given_up(raw)
             pgconn.consume_input()
             continue
         result = pgconn.get_result()

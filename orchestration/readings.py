@@ -8,12 +8,12 @@ from uuid import UUID
 import orjson
 from django.db import Error
 
-from orchestration import store
+from orchestration import deadline, store
 from orchestration.asking import AskedTogether
 from orchestration.lending import lent
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.participant import participants
-from orchestration.selectors import Logged, Seen
+from orchestration.selectors import LEDGERS_READ_WITHIN, Logged, Seen
 from orchestration.statements import as_array, execute
 from orchestration.states import ENDED
 
@@ -39,7 +39,9 @@ def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
     readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
     if not ended:
         return readings
-    logs, ledgers = _logs(ended), {service: _ledger(service, ended) for service in participants()}
+    logs = _logs(ended)
+    with deadline.within(LEDGERS_READ_WITHIN):
+        ledgers = {service: _ledger(service, ended) for service in participants()}
     for saga_id in ended:
         rows = {service: None if ledger is None else ledger[saga_id] for service, ledger in ledgers.items()}
         readings[saga_id] = Reading(instances[saga_id], logs[saga_id], rows)
@@ -63,7 +65,7 @@ def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None
     selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s::uuid[])'
     rows = defaultdict[UUID, list[Seen]](list)
     try:
-        with lent(service):
+        with deadline.half_of_it(), lent(service):
             for saga_id, *row in execute(service, selected, as_array(saga_ids)):
                 rows[saga_id].append(Seen(*row))
     except Error:

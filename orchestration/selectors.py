@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import Error
 
+from orchestration import deadline
 from orchestration.lending import lent
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow, Status
@@ -15,6 +16,9 @@ from orchestration.participant.participant import participants
 from orchestration.saga import Saga
 from orchestration.sagas import definition_of
 from orchestration.states import Kind, Phase
+
+LEDGERS_READ_WITHIN = 3.0
+"""Seconds for all of them. A database that does not answer may take half of what is left, so that the next has some."""
 
 WAITING, UNREADABLE = "waiting", "unreadable"
 """What a step without a ledger row is; and one whose service's database does not answer."""
@@ -109,13 +113,14 @@ def _services(definition: Saga) -> list[str]:
 
 
 def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow] | None]:
-    return {service: _ledger_rows(service, saga_id) for service in services}
+    with deadline.within(LEDGERS_READ_WITHIN):
+        return {service: _ledger_rows(service, saga_id) for service in services}
 
 
 def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
     try:
         ledger = participants()[service].ledger
-        with lent(service):
+        with deadline.half_of_it(), lent(service):
             return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
     except Error:
         return None

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 
 from django.db import Error, connections, transaction
 
+from orchestration.sessions import MARGIN, patient
 from orchestration.wording import one_line
 
 BATCH = 5_000
 """Rows fetched at a time from a cursor on the server."""
 
 STATEMENT_TIMEOUT_MS = 600_000  # sorting a whole table may take longer than any request is allowed to
+THINKING_TIMEOUT_MS = 60_000  # between two pieces of a table; a transaction that only reads keeps nobody waiting
 
 
 class Unreadable(Exception):
@@ -28,6 +30,8 @@ def snapshot(alias: str) -> Iterator[None]:
             with connections[alias].cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
-            yield
+                cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {THINKING_TIMEOUT_MS}")
+            with patient(connections[alias].connection, STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
+                yield
     except Error as error:
         raise Unreadable(f"database {alias} ({connections[alias].settings_dict['NAME']}): {one_line(error)}") from error

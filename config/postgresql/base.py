@@ -9,6 +9,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from orchestration import deadline
 from orchestration.process_breaker import LeftAlone, ProcessBreaker
+from orchestration.sessions import patient_as_server
 
 LEFT_ALONE_S = 1.0
 LONG_ENOUGH_S = 1.0
@@ -27,6 +28,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Give the pool of this process, if the alias has one."""
         pool = super().pool
         return pool and PoolInTime(pool, breaker_of(self.alias))
+
+    def ensure_connection(self) -> None:
+        """Have a connection; outside a transaction another one, where a session has ended."""
+        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+            self.close()
+        super().ensure_connection()
+
+    def _configure_connection(self, connection: Any) -> bool:
+        patient_as_server(connection)
+        return bool(super()._configure_connection(connection))  # type: ignore[misc]
 
 
 class PoolInTime:
@@ -55,7 +66,7 @@ class PoolInTime:
             with self._breaker.calling(*shows_it_is_away, one_at_a_time=True):
                 return self._pool.getconn(timeout=seconds)
         except LeftAlone as error:
-            raise DatabaseAway(DatabaseAway.__doc__) from error
+            raise DatabaseAway(DatabaseAway.__doc__ or "") from error
 
 
 @cache

@@ -6,20 +6,43 @@ from psycopg import IsolationLevel
 
 from config import env
 from config.settings._values import VALUES
+from orchestration.sessions import Session
 
-STATEMENT_TIMEOUT_MS = 30_000  # a statement slower than this is an outage, and the saga will come back
-LOCK_TIMEOUT_MS = 10_000  # below the statement timeout, so that the log says it was a lock
-CONNECT_TIMEOUT_S = 5
-PLANS = "force_generic_plan"  # of prepared statements, which go by keys whatever the statistics say today
-# What long statements gain from costs 10 to 70 ms where old statistics make a short one look long.
-NO_HELP_FOR_LONG_STATEMENTS = "-c jit=off -c max_parallel_workers_per_gather=0"
-POOL_TIMEOUT_S = 10
-POOL_RECONNECT_S = 2  # then the next who needs one tries anew; by default the pool backs off for up to five minutes
-POOL_IDLE_S = 30  # an unused connection is closed after this
-SESSION_OPTIONS = (  # what the server is told at the begin of each session
-    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} "
-    f"-c plan_cache_mode={PLANS} {NO_HELP_FOR_LONG_STATEMENTS}"
-)
+CONNECTION_PARAMETERS: dict[str, Any] = {  # of libpq (manual 34.1.2)
+    "connect_timeout": 5,  # seconds
+    "target_session_attrs": "read-write",  # a server that has become read-only takes no order: do not connect to it
+    "keepalives_idle": 5,  # seconds of silence; a host that vanished is noticed 11 s after it last said something …
+    "keepalives_interval": 2,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds; … or 10 s after it was sent what it does not acknowledge
+}
+SERVER_PARAMETERS: dict[str, Any] = {  # of PostgreSQL (manual 20), for the shop's sessions
+    "statement_timeout": 15_000,  # milliseconds; a slower statement is an outage, and the saga will come back
+    # Milliseconds. Statements take few, so this is a lock whose holder is ill: one saga comes back, its batch goes on.
+    "lock_timeout": 2_000,
+    # Milliseconds that a client may think inside a transaction. Ours think for some ten (the longest writes a batch of
+    # 64) and wait for no call and no broker. A worker that was frozen or lost keeps its locks for so long.
+    "idle_in_transaction_session_timeout": 4_000,
+    "tcp_keepalives_idle": 5,  # seconds; the session of a client that has vanished is one that others may need
+    "tcp_keepalives_interval": 2,  # seconds
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "plan_cache_mode": "force_generic_plan",  # prepared statements go by keys whatever the statistics say today
+    # What long statements gain from these costs 10 to 70 ms where old statistics make a short one look long.
+    "jit": "off",
+    "max_parallel_workers_per_gather": 0,
+}
+SESSION_OPTIONS = " ".join(f"-c {name}={value}" for name, value in SERVER_PARAMETERS.items())
+POOL_OPTIONS = {
+    "connection_class": Session,  # bounds every wait for the server
+    "min_size": 0,
+    "max_size": VALUES["DATABASE_POOL_SIZE"],  # per process and alias; threads beyond it wait
+    "timeout": 10,  # seconds
+    "max_idle": 30,  # seconds; an unused connection is closed after this
+    "max_lifetime": 300,  # seconds; then even a session that only reads asks again which server takes writes
+    "reconnect_timeout": 2,  # seconds; then the next who needs one tries anew; by default it is up to five minutes
+    "num_workers": 1,  # threads that open connections in the background
+}
 
 
 def _database(alias: str) -> dict[str, Any]:
@@ -31,19 +54,12 @@ def _database(alias: str) -> dict[str, Any]:
         "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": 0,  # closing gives the connection back to the pool
         "OPTIONS": {
-            "connect_timeout": CONNECT_TIMEOUT_S,
+            **CONNECTION_PARAMETERS,
             "application_name": f"shop-{alias}",
             **of_url,
             "options": f"{SESSION_OPTIONS} {of_url.get('options', '')}".rstrip(),  # the last one counts
             "isolation_level": IsolationLevel.READ_COMMITTED,  # what the ledgers' keys are reasoned with
-            "pool": {
-                "min_size": 0,
-                "max_size": VALUES["DATABASE_POOL_SIZE"],  # per process and alias; threads beyond it wait
-                "timeout": POOL_TIMEOUT_S,
-                "max_idle": POOL_IDLE_S,
-                "reconnect_timeout": POOL_RECONNECT_S,
-                "num_workers": 1,  # threads that open connections in the background
-            },
+            "pool": dict(POOL_OPTIONS),
         },
         "TEST": {"DEPENDENCIES": []},  # Django would otherwise make every test database wait for `default`
     }

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from orchestration import wording
+from orchestration import deadline, wording
 from orchestration.case import Case
 from orchestration.insight.reading import Unavailable, read
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.money import Money, MoneyReader
 from orchestration.participant.participant import Participant, participants
+
+READ_WITHIN = 3.0  # seconds: a page of a saga says that the books do not answer rather than wait for them
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def money_of(case: Case) -> MoneyLine | Unavailable | None:
     keeper = next((each for each in participants().values() if each.money), None)
     if keeper is None or keeper.money is None:
         return None
-    found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(case.instance.pk))))
+    with deadline.within(READ_WITHIN):
+        found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(case.instance.pk))))
     if isinstance(found, Unavailable):
         return found
     rows = case.ledgers.get(keeper.service)

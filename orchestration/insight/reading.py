@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from orchestration import wording
+from orchestration import deadline, wording
 
 T = TypeVar("T")
 
@@ -32,9 +32,10 @@ class Unavailable:
 
 
 def read(source: str, question: Callable[[], T]) -> T | Unavailable:
-    """Ask a source, or say that it is down."""
+    """Ask a source, or say that it is down. With a deadline, one that does not answer leaves time to ask the next."""
     try:
-        return question()
+        with deadline.half_of_it():
+            return question()
     except AWAY as error:
         return Unavailable(f"{source} does not answer: {wording.one_line(error)}")
 

@@ -5,11 +5,14 @@ from functools import partial
 
 from django.db.models import Q, QuerySet
 
+from orchestration import deadline
 from orchestration.finding import known_by, newest_sagas
 from orchestration.insight.reading import Unavailable, read
 from orchestration.models import SagaInstance
 from orchestration.participant.finder import Found
 from orchestration.participant.participant import participants
+
+ASKED_WITHIN = 3.0  # seconds: all services that know sagas by something of theirs
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,12 @@ def searched_by() -> list[str]:
 
 
 def _asked(word: str) -> list[Found | Unavailable]:
-    return [
-        read(f"the database of {participant.service}", partial(finder.find, word))
-        for participant in participants().values()
-        for finder in participant.finders
-    ]
+    with deadline.within(ASKED_WITHIN):
+        return [
+            read(f"the database of {participant.service}", partial(finder.find, word))
+            for participant in participants().values()
+            for finder in participant.finders
+        ]
 
 
 def _either(found: Found) -> Q:

@@ -4,8 +4,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from orchestration.participant.outside_handler import Asking, Replied
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Hopeless
 from orchestration.participant.rows import Call
+from orchestration.participant.transactions import waited_for_a_lock, waiting_for_locks
 from orchestration.telemetry.subject import about as about_sagas
 from orchestration.telemetry.subject import within
 
@@ -86,7 +88,9 @@ Results = Mapping[UUID, Any]
 """What became of each saga's call: an Outcome, a BarSettled, or the exception."""
 
 HITS_ALL = (OperationalError, InterfaceError)
-"""The database is not there, or not in order: fewer calls at a time would not help."""
+"""The database is not there, or not in order: fewer calls at a time would not help. (But see `apart` of locks.)"""
+
+LOCK_WAIT, TRIED_APART = timedelta(milliseconds=50), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -202,14 +206,29 @@ class _Outside:
 
 
 def apart(work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[Call]) -> dict[UUID, Any]:
-    """What `work` gives for each saga; one that makes it raise gets the error, and the others do without it."""
+    """What `work` gives for each saga; one that makes it raise gets the error, and the others do without it.
+
+    Whoever else waits for this work waits once for a lock, and hardly for finding out whose it is: `LOCK_WAIT` in each
+    try, and `TRIED_APART` in all. What is together by then comes back together.
+    """
+    return _apart(work, calls, until=None)
+
+
+def _apart(
+    work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[Call], *, until: float | None
+) -> dict[UUID, Any]:
     try:
         return dict(work(calls))
     except Exception as error:
-        if len(calls) == 1 or isinstance(error, HITS_ALL):
+        is_locked = waited_for_a_lock(error)
+        is_over = is_locked and until is not None and time.monotonic() > until
+        if len(calls) == 1 or is_over or (isinstance(error, HITS_ALL) and not is_locked):
             return dict.fromkeys((call.saga_id for call in calls), error)
+        if is_locked and until is None:
+            until = time.monotonic() + TRIED_APART.total_seconds()
     middle = len(calls) // 2
-    return apart(work, calls[:middle]) | apart(work, calls[middle:])
+    with waiting_for_locks(LOCK_WAIT) if is_locked else nullcontext():
+        return _apart(work, calls[:middle], until=until) | _apart(work, calls[middle:], until=until)
 
 
 def _act(participant: Participant, action: Action, calls: Sequence[Call]) -> Results:

@@ -2,27 +2,37 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from psycopg.errors import ConnectionTimeout
 from psycopg_pool import PoolTimeout
 
 from orchestration.boundaries import Point
 from orchestration.committing import committing
 from orchestration.participant.refusals import VersionConflict
-from orchestration.pipeline import STALE
+from orchestration.round_trips import gathered
+from orchestration.sessions import NoAnswer, SessionEnded
+from orchestration.statements import run_later
 
 T = TypeVar("T")
 
 TRIES = 5
 PAUSE = timedelta(milliseconds=10)  # times 2 each try, full jitter: milliseconds only, anything longer is the saga's
-SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"  # PostgreSQL manual, appendix A
-CONNECTION_EXCEPTION, SHUTDOWNS = "08", ("57P01", "57P02")
-TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout)  # seconds have been spent already
+SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = (
+    "40001",
+    "40P01",
+    "55P03",
+)  # PostgreSQL manual, appendix A
+TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout, NoAnswer)  # seconds have been spent already
+
+
+_lock_timeout: ContextVar[timedelta | None] = ContextVar("lock_timeout", default=None)
 
 
 class InsideATransaction(RuntimeError):
@@ -32,17 +42,35 @@ class InsideATransaction(RuntimeError):
 def run(alias: str, point: Point, work: Callable[[], T]) -> T:
     """Run `work` in a transaction of its own and commit it; the commit is that crash point.
 
-    Version conflicts, serialization failures, deadlocks, prepared statements that have gone stale and lost connections
-    are tried again, at most `TRIES` times.
+    Version conflicts, serialization failures, deadlocks and sessions that ended are tried again, at most `TRIES` times.
     A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
 
     :raises InsideATransaction: when the caller has one open.
     """
-    return repeated(alias, partial(_in_transaction, alias, point, work))
+    return _repeated(alias, partial(_in_transaction, alias, point, work))
 
 
 def repeated(alias: str, work: Callable[[], T]) -> T:
     """The same for work that brings its own transaction, as a single statement does."""
+    return _repeated(alias, partial(_alone, alias, work))
+
+
+@contextmanager
+def waiting_for_locks(seconds: timedelta) -> Iterator[None]:
+    """Have this thread's transactions in the block wait for a lock no longer than this."""
+    outer = _lock_timeout.set(seconds)
+    try:
+        yield
+    finally:
+        _lock_timeout.reset(outer)
+
+
+def waited_for_a_lock(error: Exception) -> bool:
+    """Say whether a lock was not to be had in time, which is the fault of the rows and not of the database."""
+    return getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE
+
+
+def _repeated(alias: str, work: Callable[[], T]) -> T:
     if connections[alias].in_atomic_block:
         raise InsideATransaction(f"{alias}: {InsideATransaction.__doc__}")
     for attempt in range(1, TRIES):
@@ -57,18 +85,32 @@ def repeated(alias: str, work: Callable[[], T]) -> T:
 
 def _in_transaction(alias: str, point: Point, work: Callable[[], T]) -> T:
     with committing(alias, point):
+        _bound_lock_waits(alias)
         return work()
+
+
+def _alone(alias: str, work: Callable[[], T]) -> T:
+    if _lock_timeout.get() is None:
+        return work()
+    with transaction.atomic(using=alias), gathered(alias):  # a timeout of its own needs a transaction
+        _bound_lock_waits(alias)
+        return work()
+
+
+def _bound_lock_waits(alias: str) -> None:
+    if seconds := _lock_timeout.get():
+        run_later(alias, f"SET LOCAL lock_timeout = {seconds // timedelta(milliseconds=1)}")
 
 
 def _worth_repeating(alias: str, error: Exception) -> bool:
     if isinstance(error, VersionConflict):
         return True
     sqlstate = getattr(error.__cause__, "sqlstate", None)
-    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED) or isinstance(error.__cause__, STALE):
+    if sqlstate in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED):
         return True
     if not isinstance(error, OperationalError | InterfaceError) or isinstance(error.__cause__, TOOK_TOO_LONG):
         return False
-    if sqlstate is None or sqlstate.startswith(CONNECTION_EXCEPTION) or sqlstate in SHUTDOWNS:
+    if sqlstate is None or isinstance(error.__cause__, SessionEnded):
         connections[alias].close()  # the pool throws it away and gives another
         return True
     return False

@@ -49,6 +49,8 @@ class _Pair:
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
+    is_silent: bool = False
+    """The host behind it has vanished: bytes are taken, nothing comes back, and nobody ever says that it is over."""
 
     def reset(self) -> None:
         for writer in (self.client, self.server):
@@ -89,6 +91,10 @@ class Proxy:
         """Reset every connection; return how many there were."""
         return int(self.loop.run(self._reset_all()))
 
+    def silence(self) -> int:
+        """Have every connection there is be silent for ever, healed or not; new ones work. Return how many."""
+        return int(self.loop.run(self._silence()))
+
     def heal(self) -> None:
         """Pass everything again; connections that were swallowed are reset, since their bytes are gone."""
         was, self.manner, self.delay, self.cut_after = self.manner, Manner.PASS, 0.0, b""
@@ -97,13 +103,19 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
-        await self._reset_all()
+        for pair in list(self._pairs):
+            pair.reset()
 
     async def _reset_all(self) -> int:
-        pairs = list(self._pairs)
+        pairs = [pair for pair in self._pairs if not pair.is_silent]
         for pair in pairs:
             pair.reset()
         return len(pairs)
+
+    async def _silence(self) -> int:
+        for pair in self._pairs:
+            pair.is_silent = True
+        return len(self._pairs)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.manner is Manner.REFUSE:
@@ -127,7 +139,7 @@ class Proxy:
         with suppress(OSError):
             while chunk := await reader.read(CHUNK):
                 await self._wait()
-                if self.manner in (Manner.SWALLOW, Manner.DEAF):
+                if pair.is_silent or self.manner in (Manner.SWALLOW, Manner.DEAF):
                     self.held += 1
                     continue
                 if self.cut_after and self.cut_after in chunk:
@@ -142,12 +154,13 @@ class Proxy:
         with suppress(OSError):
             while chunk := await reader.read(CHUNK):
                 await self._wait()
-                if self.manner is Manner.SWALLOW:
+                if pair.is_silent or self.manner is Manner.SWALLOW:
                     self.held += 1
                     continue
                 pair.client.write(chunk)
                 await pair.client.drain()
-        pair.reset()
+        if not pair.is_silent:  # that the server ended it is not heard
+            pair.reset()
 
     async def _wait(self) -> None:
         if self.delay:

@@ -1,6 +1,7 @@
 """The project's Celery app with one crash point: the worker kills itself with SIGKILL the n-th time it gets there.
 
-`CRASH_AT` is "<before|after> <boundary> <subject> <n>", as in `orchestration.boundaries`. Only tests start this app.
+`CRASH_AT` is "<before|after> <boundary> <subject> <n>", as in `orchestration.boundaries`. `CRASH_BY` may name another
+signal: with SIGSTOP the worker freezes. Only tests start this app.
 """
 
 import os
@@ -16,6 +17,7 @@ from orchestration.boundaries import Point
 __all__ = ["app"]
 
 SIDE, BOUNDARY, SUBJECT, NTH = os.environ["CRASH_AT"].split()
+BY = signal.Signals[os.environ.get("CRASH_BY", "SIGKILL")]
 
 
 class Crash:
@@ -37,7 +39,7 @@ class Crash:
         if (side, str(point)) == (SIDE, f"{BOUNDARY} {SUBJECT}"):
             self.reached += 1
             if self.reached == int(NTH):
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), BY)
 
 
 @signals.worker_init.connect

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestration.asking import AskedTogether
+from orchestration import deadline
+from orchestration.asking import AskedTogether, NoAnswer
 from tests.support.waiting import wait_for
 
 
@@ -67,3 +68,24 @@ def test_question_that_cannot_be_answered_spoils_no_other(bad: int) -> None:
             else:
                 assert answer.result() == {question[0]: str(question[0])}
     assert together.ask([2]) == {2: "2"}
+
+
+def test_who_waits_for_a_reader_that_does_not_come_back_gives_up_and_holds_up_nobody() -> None:
+    slow = Slow()
+    together = AskedTogether(slow)
+
+    def in_a_hurry() -> dict[int, str]:
+        with deadline.within(0.2):
+            return together.ask([2])
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(together.ask, [1])
+        wait_for(lambda: slow.asked)
+        with pytest.raises(NoAnswer):
+            pool.submit(in_a_hurry).result(10)
+        patient = pool.submit(together.ask, [3])
+        wait_for(lambda: len(together._waiting) == 1)
+        slow.go_on.set()
+        assert (first.result(), patient.result()) == ({1: "1"}, {3: "3"})
+    assert slow.asked == [{1}, {3}]
+    assert together.ask([4]) == {4: "4"}

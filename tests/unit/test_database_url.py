@@ -92,7 +92,7 @@ def test_options_for_the_session_are_joined_with_ours_and_count_where_both_say_s
 def test_without_options_ours_hold(given):
     options = given()["OPTIONS"]
     assert options["options"] == databases.SESSION_OPTIONS
-    assert (options["connect_timeout"], options["application_name"]) == (databases.CONNECT_TIMEOUT_S, "shop-payments")
+    assert (options["connect_timeout"], options["application_name"]) == (5, "shop-payments")
 
 
 @pytest.mark.parametrize("password", ["p@ss", "a/b", "a#b", "a+b", "50%", "a?b", "a:b", "a&b=c", "ä b"])

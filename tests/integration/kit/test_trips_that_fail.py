@@ -199,11 +199,23 @@ def test_a_single_statement_that_fails_says_why() -> None:
     assert cause(error) == "23505"
 
 
-def test_after_a_lost_connection_a_single_statement_is_an_operational_error() -> None:
+def test_after_a_lost_connection_a_single_statement_takes_another() -> None:
     connections[ALIAS].ensure_connection()
     connections[ALIAS].connection.close()
-    try:
-        with pytest.raises(OperationalError):
-            commit_at_once(ALIAS, POINT, NUMBER, "ONE")
-    finally:
-        connections[ALIAS].close()
+
+    assert commit_at_once(ALIAS, POINT, NUMBER, "ONE") == [(1,)]
+
+
+def test_a_connection_that_is_lost_in_a_transaction_is_not_replaced_before_its_end() -> None:
+    """What comes after it would be committed without what came before."""
+
+    def work() -> None:
+        with transaction.atomic(using=ALIAS):
+            execute(ALIAS, NUMBER, "BEFORE")
+            connections[ALIAS].connection.close()
+            execute(ALIAS, NUMBER, "BEHIND")
+
+    with pytest.raises(OperationalError):
+        work()
+
+    assert written() == []
