@@ -18,6 +18,7 @@ from orchestration.admin.buttons import LABELS
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.admin.words import Words, complaints
 from orchestration.insight.filtering import Wanted
+from orchestration.insight.paging import BadCursor, page_of
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
 from orchestration.operations.bulk import OPEN, BatchPreview, NotApproved
@@ -25,7 +26,7 @@ from orchestration.operations.models import BatchState
 from orchestration.operations.permissions import may_approve
 from orchestration.operations.values import Action, Ask
 
-LISTED = FAILURES_LISTED = 100
+FAILURES_LISTED = 100
 STOP = "orchestration.stop_batch"
 
 
@@ -41,8 +42,12 @@ class Stopping(forms.Form):
 
 @for_operators(VIEW_SAGAS)
 def batches(request: HttpRequest) -> HttpResponse:
-    """The newest batches."""
-    return page(request, "operations/batches.html", "Batches", batches=Batch.objects.using(ALIAS).all()[:LISTED])
+    """Batches, the newest first, a page at a time."""
+    try:
+        found = page_of(Batch.objects.using(ALIAS).all(), bulk.NEWEST_FIRST, after=request.GET.get("after", ""))
+    except BadCursor as error:
+        raise Http404(str(error)) from error
+    return page(request, "operations/batches.html", "Batches", batches=found.rows, next=found.next)
 
 
 @for_operators(VIEW_SAGAS)

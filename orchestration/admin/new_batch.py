@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from json import dumps
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import messages
@@ -19,7 +19,8 @@ from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
 from orchestration.insight.filtering import Wanted, matching
 from orchestration.insight.searching import search
 from orchestration.operations import bulk
-from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview, NotABatch
+from orchestration.operations.batch_keys import NotABatch
+from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
 from orchestration.operations.pacing import FASTEST, SLOWEST, Pace
 from orchestration.operations.values import NEEDS_STEP, Action, Ask
 from orchestration.standing import known_steps
@@ -43,6 +44,8 @@ class Order(Said):
 
     wanted = Sieve(widget=forms.HiddenInput)
     sagas = forms.CharField(required=False, widget=forms.HiddenInput)
+    token = forms.UUIDField(widget=forms.HiddenInput)
+    """Of the page that the form was filled in on: sent twice, it makes one batch."""
     canary = forms.IntegerField(
         min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="Canary: how many go first"
     )
@@ -103,7 +106,8 @@ def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, a
     if said["looked_at"] != signature_of(ask):
         return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
     try:
-        made = bulk.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"])
+        key = f"form:{said['token']}"
+        made = bulk.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"], key=key)
     except NotABatch as error:
         return _shown(request, action, wanted, order, ask, f"This batch cannot be started: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[made.pk]))
@@ -130,6 +134,7 @@ def _shown(
         form=order,
         needs_step=action in NEEDS_STEP,
         wanted=dumps(wanted.as_json()),
+        token=uuid4(),
         complaint=complaint,
         away=away,
     )

@@ -19,6 +19,12 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Chosen by the client, one per purchase, the same for every attempt at it. Keys are the customer's own "
     "and are kept for 30 days after the checkout has ended, or longer.",
 )
+OPTIONAL_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    IDEMPOTENCY_KEY.type,
+    OpenApiParameter.HEADER,
+    description="Chosen by the client, the same for every attempt at one request. Keys are the user's own.",
+)
 PREFER = OpenApiParameter(
     "Prefer",
     str,

@@ -8,12 +8,14 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 
 from orchestration import wording
 from orchestration.insight.filtering import Wanted, matching
+from orchestration.insight.paging import ByMoment
 from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
+from orchestration.operations import batch_keys
+from orchestration.operations.batch_keys import NotABatch
 from orchestration.operations.judging import foreseen, is_refused
 from orchestration.operations.ledgers import why_not_resolved
 from orchestration.operations.models import BatchState
@@ -30,6 +32,8 @@ MEMBERS_LIMIT = 10_000
 """So many sagas at most in one batch; narrow the filter, or make several."""
 EXAMPLES = 5
 USUAL_PACE = Pace()
+NEWEST_FIRST = ByMoment("asked_at")
+"""The order in which batches are listed."""
 
 FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP, Code.UNKNOWN_DEFINITION})
 """What was tried in vain; other refusals are of sagas that need it no more."""
@@ -41,10 +45,6 @@ _FAILED_AT_ONCE = Q(entry__code__in=[each.value for each in FAILED_CODES])
 _FAILED = Q(state=BatchMember.State.GIVEN_UP) | Q(state=BatchMember.State.DONE) & (
     _FAILED_AT_ONCE | Q(entry__code=Code.TAKEN, entry__observed__in=_OBSERVED_FAILED)
 )
-
-
-class NotABatch(ValueError):
-    """It cannot be asked for; the message says why."""
 
 
 class NoneChosen(NotABatch):
@@ -98,19 +98,26 @@ def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
     )
 
 
-def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None) -> Batch:
+def ask_for_batch(
+    wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None, key: str | None = None
+) -> Batch:
     """Choose the sagas that meet the filter now, the oldest first, and have the action done to each of them.
 
     A batch that moves money waits for a second person; another one begins at once. With `looked_at`, a preview's
-    `fingerprint`, only if they are still the same sagas.
+    `fingerprint`, only if they are still the same sagas. With `key`, the actor's idempotency key, the same request
+    sent again gives the batch that it made the first time.
 
     :raises NoneChosen: when no saga meets the filter.
     :raises OtherSagas: when others do than were looked at.
+    :raises KeyReused: when the key came with another request before.
     :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and is asked for by somebody whom nobody
         knows, so that a second person could be the same one.
     """
     if ask.action in MOVES_MONEY and ask.actor.user_id is None:
         raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, log in with one")
+    batch = _batch_of(wanted, ask, pace, key)
+    if made := batch_keys.made_before(batch):
+        return made
     chosen = list(_chosen(wanted).values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
     if not chosen:
         raise NoneChosen(f"no saga is {wanted.in_words()}")
@@ -118,12 +125,9 @@ def ask_for_batch(wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_a
         raise NotABatch(f"more than {MEMBERS_LIMIT} sagas are {wanted.in_words()}: ask for fewer")
     if looked_at not in (None, _fingerprint(chosen)):
         raise OtherSagas("other sagas match by now, look again")
-    batch = _batch_of(wanted, ask, pace, len(chosen))
+    batch.members_chosen = len(chosen)
     members = [BatchMember(batch=batch, position=place, saga_id=saga_id) for place, saga_id in enumerate(chosen)]
-    with transaction.atomic(using=ALIAS):
-        batch.save(using=ALIAS, force_insert=True)
-        BatchMember.objects.using(ALIAS).bulk_create(members)
-    return _now(batch)
+    return batch_keys.make_once(batch, members)
 
 
 def approve(batch: Batch, actor: Actor) -> Batch:
@@ -217,7 +221,7 @@ def _fingerprint(saga_ids: Iterable[UUID]) -> str:
     return sha256(b"".join(sorted(saga_id.bytes for saga_id in saga_ids))).hexdigest()
 
 
-def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, chosen: int) -> Batch:
+def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, key: str | None) -> Batch:
     waits = ask.action in MOVES_MONEY
     said = ask.statement
     return Batch(
@@ -236,7 +240,7 @@ def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, chosen: int) -> Batch:
         canary=pace.canary,
         per_second=pace.per_second,
         stop_above_percent=pace.stop_above_percent,
-        members_chosen=chosen,
+        idempotency_key=key,
     )
 
 

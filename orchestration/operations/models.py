@@ -41,6 +41,8 @@ class Batch(models.Model):
     user_id = models.IntegerField(null=True)
     via = models.TextField(choices=[(via.value, via.value) for via in Via])
     state = models.TextField(choices=BatchState.choices)
+    idempotency_key = models.TextField(null=True)
+    """Of the form or request that asked for it: sent twice, it makes one batch."""
 
     approved_by = models.TextField(default="")
     approved_user_id = models.IntegerField(null=True)
@@ -82,6 +84,12 @@ class Batch(models.Model):
                 name="batch_that_moves_money_is_approved",
             ),
             models.CheckConstraint(condition=Q(per_second__gt=0), name="batch_has_a_rate"),
+            models.UniqueConstraint(
+                fields=("user_id", "idempotency_key"), name="batch_one_per_user_and_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(idempotency_key=None) | Q(user_id__isnull=False), name="batch_key_is_of_an_account"
+            ),
         )
         indexes = (
             models.Index(fields=("-asked_at", "-id"), name="batch_newest_first"),

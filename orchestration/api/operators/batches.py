@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration import shown
+from orchestration.api import idempotency
 from orchestration.api.bodies import UNREADABLE
 from orchestration.api.operators import bodies, filters, representations
 from orchestration.api.operators.bodies import BatchAsked, Stopping
@@ -16,16 +17,15 @@ from orchestration.api.operators.pages import Paged, page
 from orchestration.api.operators.sagas import INVALID, TAGS
 from orchestration.api.operators.staff import ANY_ACTION, VIEW_SAGAS, StaffView, actor_of, refuse_unless_allowed
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
-from orchestration.api.schema import CHALLENGE, problems
+from orchestration.api.schema import CHALLENGE, OPTIONAL_IDEMPOTENCY_KEY, problems
 from orchestration.insight.filtering import Wanted
-from orchestration.insight.paging import ByMoment
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
+from orchestration.operations.batch_keys import KeyReused, NotABatch
 from orchestration.operations.pacing import Pace
 from orchestration.operations.permissions import APPROVE_BATCH, STOP_BATCH, may_approve
 from orchestration.operations.values import Action
 
-NEWEST_FIRST = ByMoment("asked_at")
 REFUSED = "batch_refused: the detail says why."
 
 
@@ -60,15 +60,16 @@ class Batches(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Paged)
-        return Response(page(request, query, Batch.objects.using(ALIAS).all(), NEWEST_FIRST, shown.batches))
+        return Response(page(request, query, Batch.objects.using(ALIAS).all(), bulk.NEWEST_FIRST, shown.batches))
 
     @extend_schema(
         operation_id="ask_for_saga_batch",
         tags=TAGS,
         summary="Do something to many sagas",
         description="The sagas are chosen now, at most ten thousand, and each is looked at again when its turn comes. "
-        "What moves money waits for a second person. With `dry_run` the answer says what would happen.",
-        parameters=[CHALLENGE],
+        "What moves money waits for a second person. With `dry_run` the answer says what would happen. With an "
+        "`Idempotency-Key` the same request sent again answers the batch that it made the first time.",
+        parameters=[OPTIONAL_IDEMPOTENCY_KEY, CHALLENGE],
         request={"application/json": BatchAsked},
         responses={
             200: OpenApiResponse(
@@ -79,7 +80,14 @@ class Batches(StaffView):
                 ),
                 description="With `dry_run` a preview, else the batch.",
             ),
-            **problems(*UNREADABLE, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, conflict=REFUSED),
+            **problems(
+                *UNREADABLE,
+                HTTPStatus.FORBIDDEN,
+                HTTPStatus.CONFLICT,
+                conflict=REFUSED,
+                bad_request="idempotency_key_malformed, malformed_json, body_unreadable",
+                unprocessable_entity="idempotency_key_reused, validation_failed",
+            ),
         },
     )
     def post(self, request: Request) -> Response:
@@ -93,8 +101,10 @@ class Batches(StaffView):
             return Response(shown.batch_preview(bulk.preview_batch(wanted, ask)))
         pace = Pace(said["canary"], said["per_second"], said["stop_above_percent"])
         try:
-            return Response(shown.batch(bulk.ask_for_batch(wanted, ask, pace)))
-        except bulk.NotABatch as error:
+            return Response(shown.batch(bulk.ask_for_batch(wanted, ask, pace, key=_key(request))))
+        except KeyReused as error:
+            raise idempotency.KeyReused(str(error)) from error
+        except NotABatch as error:
             raise BatchRefused(str(error)) from error
 
 
@@ -161,6 +171,11 @@ class Stop(StaffView):
         """:raises NoSuchBatch: when there is none."""
         said = bodies.read(request, Stopping)
         return Response(shown.batch(bulk.stop(_batch(batch_id), actor_of(request), said["reason"])))
+
+
+def _key(request: Request) -> str | None:
+    """The request's idempotency key, apart from those of the admin's forms; None when it has none."""
+    return f"request:{idempotency.idempotency_key(request)}" if "Idempotency-Key" in request.headers else None
 
 
 def _batch(batch_id: UUID) -> Batch:

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from orchestration import shown, wording
 from orchestration.insight.filtering import Wanted
+from orchestration.insight.paging import BadCursor, page_of
 from orchestration.management import batch_tables
 from orchestration.management.arguments import add_consent, add_format, add_limit, add_reason, add_wait, batch_id
 from orchestration.management.batch_asking import (
@@ -30,7 +31,8 @@ from orchestration.management.sifting import add_filters
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
-from orchestration.operations.bulk import OPEN, NoneChosen, NotABatch, NotApproved
+from orchestration.operations.batch_keys import NotABatch
+from orchestration.operations.bulk import OPEN, NoneChosen, NotApproved
 from orchestration.operations.models import BatchState
 from orchestration.operations.permissions import STOP_BATCH, allowed, may_approve
 from orchestration.operations.values import MOVES_MONEY, Action, Ask
@@ -56,15 +58,20 @@ def start(options: Options, voice: Voice) -> None:
 
 
 def list_batches(options: Options, voice: Voice) -> None:
-    """:raises CommandError: when there is none."""
-    batches = Batch.objects.using(ALIAS).order_by("-asked_at")
+    """:raises CommandError: when there is none, or `--after` is no cursor."""
+    batches = Batch.objects.using(ALIAS).all()
     if options["state"]:
         batches = batches.filter(state__in=options["state"])
-    newest = list(batches[: options["limit"]])
-    found = list(zip(newest, shown.batches(newest), strict=True))
+    try:
+        page = page_of(batches, bulk.NEWEST_FIRST, after=options["after"], size=options["limit"])
+    except BadCursor as error:
+        raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
+    found = list(zip(page.rows, shown.batches(page.rows), strict=True))
     voice.say([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
     if not found:
         raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
+    if page.next:
+        voice.note(f"there are older batches: add --after {page.next}")
 
 
 def show_batch(options: Options, voice: Voice) -> None:
@@ -183,6 +190,7 @@ def _add_list(parser: ArgumentParser) -> None:
     states = BatchState.values
     parser.add_argument("--state", choices=states, action="append", default=[], metavar="STATE", help=", ".join(states))
     add_limit(parser, 50)
+    parser.add_argument("--after", default="", metavar="CURSOR", help="the next page, as the one before names it")
     add_format(parser)
 
 

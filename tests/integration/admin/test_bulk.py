@@ -30,6 +30,7 @@ def asked(client: Client, action: str, **query: Any) -> dict[str, Any]:
     """What the form of a batch's preview posts."""
     context = client.get(f"{BATCHES}/new/", query | {"action": action}).context
     seen = {"wanted": context["wanted"], "sagas": context["preview"].fingerprint, "looked_at": context["looked_at"]}
+    seen["token"] = str(context["token"])
     return PACE | seen | {"reason": "the gateway is back", "confirm": "1"}
 
 
@@ -61,6 +62,29 @@ def test_a_batch_is_of_what_is_selected(ada: Client, situations: Situations) -> 
     chosen, _ = situations.parked_after_pivot(), situations.parked_after_pivot()
     ada.post(f"{BATCHES}/new/resume/", asked(ada, "resume", which="selected", saga=[str(chosen)]))
     assert [member.saga_id for member in Batch.objects.get().members.all()] == [chosen]
+
+
+def test_a_form_sent_twice_makes_one_batch(ada: Client, situations: Situations) -> None:
+    situations.parked_after_pivot()
+    order = asked(ada, "resume", **PARKED)
+    first, second = (ada.post(f"{BATCHES}/new/resume/", order) for _ in range(2))
+    assert first["Location"] == second["Location"] == f"{BATCHES}/{Batch.objects.get().pk}/"
+    changed = ada.post(f"{BATCHES}/new/resume/", order | {"reason": "another"})
+    assert "was sent before with other contents" in changed.context["complaint"]
+    ada.post(f"{BATCHES}/new/resume/", order | {"token": str(changed.context["token"])})
+    assert Batch.objects.count() == 2, "a page that is opened anew makes another"
+
+
+def test_batches_are_listed_a_page_at_a_time(ada: Client, situations: Situations) -> None:
+    situations.parked_after_pivot()
+    for _ in range(51):
+        ada.post(f"{BATCHES}/new/resume/", asked(ada, "resume", **PARKED))
+    first = ada.get(f"{BATCHES}/").context
+    second = ada.get(f"{BATCHES}/", {"after": first["next"]}).context
+    listed = [batch.pk for batch in (*first["batches"], *second["batches"])]
+    assert listed == list(Batch.objects.values_list("pk", flat=True))
+    assert (len(first["batches"]), second["next"]) == (50, "")
+    assert ada.get(f"{BATCHES}/", {"after": "nonsense"}).status_code == 404
 
 
 def test_a_batch_is_of_what_was_searched_for(ada: Client, situations: Situations) -> None:

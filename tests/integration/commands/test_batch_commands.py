@@ -268,6 +268,22 @@ def test_as_many_others_are_other_sagas(
     assert not Batch.objects.exists()
 
 
+def test_older_batches_are_on_the_next_page(
+    run: Run, ends: Ends, situations: Situations, capsys: pytest.CaptureFixture[str]
+) -> None:
+    situations.parked_after_pivot()
+    made = [run(*START, "resume", *PARKED, *DO)["id"] for _ in range(5)]
+    seen, after = [], ""
+    while len(seen) < 5:
+        capsys.readouterr()
+        assert ends("saga", "batch", "list", "--limit", 2, "--after", after, "--format", "jsonl") == 0
+        out, err = capsys.readouterr()
+        seen += [json.loads(line)["id"] for line in out.splitlines()]
+        after = err.strip().rpartition(" ")[2]
+    assert (seen, after) == (made[::-1], "")
+    assert ends("saga", "batch", "list", "--after", "nonsense") == 2
+
+
 def test_batches_are_listed_and_shown(
     run: Run, ends: Ends, situations: Situations, capsys: pytest.CaptureFixture[str]
 ) -> None:

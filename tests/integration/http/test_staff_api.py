@@ -170,6 +170,21 @@ def test_a_batch_that_moves_money_waits_for_a_second_person(
     assert boss.get(f"/saga-batches/{uuid4()}").status_code == 404
 
 
+def test_a_request_for_a_batch_sent_twice_makes_one(boss: Shopper, situations: Situations) -> None:
+    situations.parked_after_pivot()
+    body = {"action": "resume", "reason": "the gateway is back", "sagas": {"status": ["parked"]}}
+
+    def ask(key: str | None, **more: Any) -> Any:
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        return boss.post("/saga-batches", data=body | more, content_type="application/json", headers=headers)
+
+    assert ask("k-1").json()["id"] == ask("k-1").json()["id"]
+    other = ask("k-1", reason="another")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (ask("k\t1").status_code, ask("k\t1").json()["code"]) == (400, "idempotency_key_malformed")
+    assert len({ask(None).json()["id"], ask(None).json()["id"], ask("k-2").json()["id"], ask("k-1").json()["id"]}) == 4
+
+
 def test_a_batch_of_every_saga_or_of_none_is_refused(boss: Shopper) -> None:
     def ask(**sagas: Any) -> Any:
         said = {"action": "resume", "reason": "x", "sagas": sagas}

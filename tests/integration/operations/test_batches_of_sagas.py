@@ -13,7 +13,8 @@ from orchestration.insight.filtering import Wanted
 from orchestration.insight.status import Status
 from orchestration.models import Batch, BatchMember, OperatorLogEntry
 from orchestration.operations import bulk, bulk_loop, observing
-from orchestration.operations.bulk import NotABatch, NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
+from orchestration.operations.batch_keys import KeyReused, NotABatch
+from orchestration.operations.bulk import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
 from orchestration.operations.bulk_loop import run_once
 from orchestration.operations.pacing import Pace
 from orchestration.operations.values import Action, Actor, Via
@@ -54,6 +55,30 @@ def test_the_canary_goes_first_and_the_others_follow_once_it_worked(parked, comp
     run_once()
     assert (now(batch).state, tally_of(batch).worked) == ("finished", 5)
     assert not run_once()
+
+
+def test_one_request_sent_by_two_at_once_makes_one_batch(parked):
+    sagas = parked(3)
+
+    def ask(_: int) -> UUID:
+        return ask_for_batch(PARKED, asked(Action.RESUME), FAST, key="form-1").pk
+
+    made = at_once(4, ask)
+    assert len(set(made)) == 1
+    assert BatchMember.objects.count() == len(sagas)
+    run_once()  # by now other sagas are parked than were chosen
+    assert ask(0) == made[0]
+
+
+def test_a_key_that_comes_with_another_request_is_refused(parked):
+    parked(1)
+    made = ask_for_batch(PARKED, asked(Action.RESUME), FAST, key="form-1")
+    for ask, pace in ((asked(Action.RETRY), FAST), (asked(Action.RESUME), Pace(canary=0))):
+        with pytest.raises(KeyReused, match=str(made.pk)):
+            ask_for_batch(PARKED, ask, pace, key="form-1")
+    assert ask_for_batch(PARKED, asked(Action.RESUME, by=BOB), FAST, key="form-1").pk != made.pk, (
+        "keys are a user's own"
+    )
 
 
 def test_it_stops_by_itself_when_the_canary_fails_and_says_why(parked, situations, admin_client):
