@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
@@ -13,6 +15,8 @@ from orchestration.participant.participant import participants
 from orchestration.purging.rule import FINAL, purgeable
 
 CHUNK = 200
+LOOKED_AT_ONCE = 10_000
+"""Sagas whose ledger rows are counted by one query of each service; nothing is locked for it."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,14 @@ def purge_ledgers(until: datetime) -> Iterator[Removed]:
 
 
 def foreseen(until: datetime, *, limit: int | None = None) -> Removed:
-    """What a purge would remove now."""
+    """What a purge would remove now. A saga's row says how long its log is, so no log is read."""
     total, after = Removed(), UUID(int=0)
-    while chunk := _with_ledger_rows(until, after):
-        total, after = total + Removed(ledger_rows=_remembered(until, chunk)), chunk[-1]
-    sagas: list[UUID] = []
-    for saga_id in purgeable(until)[:limit].values_list("pk", flat=True).iterator(chunk_size=CHUNK):
-        sagas.append(saga_id)
-        if len(sagas) == CHUNK:
-            total, sagas = total + _foreseen(until, sagas), []
-    return total + _foreseen(until, sagas)
+    while left := _with_ledger_rows(until, after, LOOKED_AT_ONCE):
+        total, after = total + Removed(ledger_rows=_remembered(until, left)), left[-1]
+    for chunk in _in_chunks(purgeable(until)[:limit].values_list("pk", "log_length")):
+        saga_ids, logs = zip(*chunk, strict=True)
+        total += Removed(len(saga_ids), sum(logs), _remembered(until, saga_ids))
+    return total
 
 
 def _purge_chunk(until: datetime, size: int) -> Removed:
@@ -87,9 +89,16 @@ def _purge_chunk(until: datetime, size: int) -> Removed:
     return Removed(len(chunk), log_entries)
 
 
-def _with_ledger_rows(until: datetime, after: UUID) -> list[UUID]:
+def _in_chunks(rows: QuerySet[SagaInstance, tuple[UUID, int]]) -> Iterator[list[tuple[UUID, int]]]:
+    """All rows of one query, read as they are needed, `LOOKED_AT_ONCE` at a time."""
+    found = rows.iterator(chunk_size=LOOKED_AT_ONCE)
+    while chunk := list(islice(found, LOOKED_AT_ONCE)):
+        yield chunk
+
+
+def _with_ledger_rows(until: datetime, after: UUID, size: int = CHUNK) -> list[UUID]:
     purged = PurgedSaga.objects.using(ALIAS).filter(has_ledger_rows=True, ended_at__lt=until, pk__gt=after)
-    return list(purged.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    return list(purged.order_by("pk").values_list("pk", flat=True)[:size])
 
 
 def _forget(service: str, until: datetime, saga_ids: Sequence[UUID]) -> int:
@@ -105,11 +114,6 @@ def _note_forgotten(saga_ids: Sequence[UUID]) -> None:
         remembered.update(rows.values_list("saga_id", flat=True))
     gone = [saga_id for saga_id in saga_ids if saga_id not in remembered]
     PurgedSaga.objects.using(ALIAS).filter(pk__in=gone).update(has_ledger_rows=False)
-
-
-def _foreseen(until: datetime, saga_ids: Sequence[UUID]) -> Removed:
-    log_entries = SagaLogEntry.objects.using(ALIAS).filter(saga_id__in=saga_ids).count()
-    return Removed(len(saga_ids), log_entries, _remembered(until, saga_ids))
 
 
 def _remembered(until: datetime, saga_ids: Sequence[UUID]) -> int:

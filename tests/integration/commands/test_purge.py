@@ -1,6 +1,7 @@
 """`manage.py saga purge`: what goes, what stays, and that it can be stopped and doubled."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.db import connections, transaction
 from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 
 from config import env
 from config.audit import violations
@@ -24,6 +26,7 @@ from orchestration.topology import Depth
 from orders.models import Order
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.commands.conftest import Ends, Run
+from tests.integration.insight.generated import generate_sagas
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -90,6 +93,26 @@ def test_a_dry_run_counts_and_changes_nothing(run: Run, old: Callable[[], UUID])
     assert SagaInstance.objects.filter(pk=saga_id).exists()
     assert remembered(saga_id) == 5
     assert {**counted, "dry_run": False} == run(*PURGE)
+
+
+def test_a_dry_run_asks_as_little_for_thousands_as_for_a_few(
+    run: Run, old: Callable[[], UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        old()
+    generate_sagas(2_000)
+    SagaInstance.objects.filter(phase="completed").update(ended_at=_long_ago())
+    ended = SagaInstance.objects.filter(phase="completed").count()
+    with ExitStack() as stack:
+        asked = {alias: stack.enter_context(CaptureQueriesContext(connections[alias])) for alias in env.ALIASES}
+        counted = run(*PURGE, "--dry-run")
+
+    assert (counted["sagas"], counted["ledger_rows"]) == (ended, 15)
+    assert {alias: len(asked[alias]) for alias in participants()} == dict.fromkeys(participants(), 1)
+    assert not [each for each in asked["orchestration"] if SagaLogEntry._meta.db_table in each["sql"]]
+    monkeypatch.setattr(purging, "LOOKED_AT_ONCE", 7)
+    assert run(*PURGE, "--dry-run") == counted, "in however many chunks"
+    assert run(*PURGE, "--dry-run", "--limit", 10)["sagas"] == 10
 
 
 def test_nothing_that_old_is_code_3(ends: Ends, situations: Situations) -> None:
