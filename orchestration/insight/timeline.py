@@ -18,6 +18,8 @@ TOP, LANE, BAR = 34, 34, 18
 """Heights: above the first lane, of a lane, of a bar."""
 NARROWEST = 5.0
 """No stretch between two moments is narrower, however short."""
+EVEN = timedelta(milliseconds=10)
+"""Stretches much longer than this grow with their logarithm: half an hour of waiting leaves room for the rest."""
 BETWEEN_TICKS = 84
 LINE = 20
 
@@ -50,7 +52,7 @@ class Scale:
     def over(cls, moments: Iterable[datetime]) -> "Scale":
         """A scale on which each of these moments has a place of its own."""
         ordered = tuple(sorted(set(moments)))
-        spans = [math.sqrt((later - sooner).total_seconds()) for sooner, later in pairwise(ordered)]
+        spans = [math.log1p((later - sooner) / EVEN) for sooner, later in pairwise(ordered)]
         left = max(PLOT - NARROWEST * len(spans), 0.0)
         total = sum(spans) or 1.0
         places = [float(LABELS)]
@@ -70,7 +72,7 @@ class Scale:
 def timeline_svg(case: Case, now: datetime) -> str:
     """The picture. Every bar has a title, and the whole has a description, for those who do not see it."""
     bars, lanes = bars_of(case, now), lanes_of(case)
-    scale = Scale.over(_moments(case, bars, now))
+    scale = Scale.over(moments_of(case, bars, now))
     bottom = TOP + LANE * len(lanes)
     looks = [look for look in Look if any(bar.look is look for bar in bars)]
     svg = _root(case, bars, width=scale.end + RIGHT, height=bottom + 3 * LINE)
@@ -84,7 +86,8 @@ def timeline_svg(case: Case, now: datetime) -> str:
     return tostring(svg, encoding="unicode")
 
 
-def _moments(case: Case, bars: Sequence[Bar], now: datetime) -> Iterable[datetime]:
+def moments_of(case: Case, bars: Sequence[Bar], now: datetime) -> Iterable[datetime]:
+    """Give the moments that need a place: where bars begin and end, the pivot, and the ends of it all."""
     yield case.instance.created_at
     yield case.instance.ended_at or now
     if pivot_at := pivot_done_at(case):

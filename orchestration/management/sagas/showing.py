@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import get_terminal_size
 
 from django.core.management.base import CommandError
 from rich.table import Table
@@ -10,14 +11,17 @@ from rich.table import Table
 from orchestration import shown
 from orchestration.case import Case, case_of
 from orchestration.insight.timeline import timeline_svg
+from orchestration.insight.timeline_text import timeline_lines
 from orchestration.insight.why import why_of
 from orchestration.management import tables
 from orchestration.management.arguments import add_format, saga_id
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand
+from orchestration.management.tables import WIDTH_OF_A_FILE
 from orchestration.models import ALIAS, OperatorLogEntry
 
+TEXT, SVG = "text", "svg"
 MOST_ENTRIES = 100
 """Of the operator log, the newest first; GET /api/v1/sagas/{id}/operator-log gives all."""
 
@@ -44,16 +48,28 @@ def say_why(options: Options, voice: Voice) -> None:
 
 
 def draw(options: Options, voice: Voice) -> None:
-    """:raises CommandError: when there is none, or the file cannot be written."""
-    drawn = timeline_svg(_found(options), datetime.now(UTC))
-    if options["to"] is None:
+    """Draw it as text on a terminal, as SVG into a file or a pipe, unless --format says otherwise.
+
+    :raises CommandError: when there is none, the file cannot be written, or SVG is asked for on a terminal.
+    """
+    file, on_terminal = options["output"], options["output"] is None and voice.out.isatty()
+    form = options["format"] or (TEXT if on_terminal else SVG)
+    if form == SVG and on_terminal:
+        raise CommandError("a terminal does not show SVG: name a file with --output", returncode=Exit.USAGE)
+    drawn = _drawn(_found(options), form, columns=get_terminal_size().columns if on_terminal else WIDTH_OF_A_FILE)
+    if file is None:
         voice.out.write(drawn)
         return
     try:
-        options["to"].write_text(drawn)
+        file.write_text(drawn)
     except OSError as error:
         raise CommandError(str(error), returncode=Exit.ERROR) from error
-    voice.note(f"{options['to']} is written")
+    voice.note(f"{file} is written")
+
+
+def _drawn(case: Case, form: str, *, columns: int) -> str:
+    now = datetime.now(UTC)
+    return timeline_svg(case, now) if form == SVG else "\n".join(timeline_lines(case, now, columns=columns)) + "\n"
 
 
 def _found(options: Options) -> Case:
@@ -70,11 +86,13 @@ def _add_one(parser: ArgumentParser) -> None:
 
 def _add_timeline(parser: ArgumentParser) -> None:
     parser.add_argument("id", type=saga_id, metavar="ID")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="where to (default: stdout)")
+    forms = "text as lines for a terminal, svg as a picture (default: text on a terminal, else svg)"
+    parser.add_argument("--format", choices=(TEXT, SVG), help=forms)
+    parser.add_argument("--output", "--to", type=Path, metavar="FILE", help="write it there (default: stdout)")
 
 
 SUBCOMMANDS = (
     Subcommand("show", "one saga: its row, steps and logs, and what the services remember", _add_one, show_saga),
     Subcommand("why", "why it does not move, in one sentence, and what happens next", _add_one, say_why),
-    Subcommand("timeline", "what happened to it when, as SVG", _add_timeline, draw),
+    Subcommand("timeline", "what happened to it when, drawn", _add_timeline, draw),
 )

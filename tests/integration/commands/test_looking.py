@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,34 @@ def test_why_is_one_sentence_and_what_happens_next(run: Run, ends: Ends, situati
     assert told["needs_a_person"]
     assert "capture_payment" in told["sentence"]
     assert ends("saga", "why", uuid4()) == 3
+
+
+class Terminal(io.StringIO):
+    """A terminal as far as a command can tell."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_the_timeline_as_lines_and_never_as_svg(situations: Situations, tmp_path: Path) -> None:
+    saga_id, terminal = situations.failing(), Terminal()
+    call_command("saga", "timeline", saga_id, stdout=terminal)
+    assert "<svg" not in terminal.getvalue()
+    assert re.search(r"^authorise_payment +x+ +failed, ", terminal.getvalue(), re.MULTILINE)
+
+    with pytest.raises(CommandError, match="--output") as error:
+        call_command("saga", "timeline", saga_id, "--format", "svg", stdout=terminal)
+    assert error.value.returncode == 2
+    for arguments, begins in (((), "<svg"), (("--format", "text"), "reserve_stock")):
+        file = tmp_path / f"{begins[-3:]}"
+        call_command("saga", "timeline", saga_id, "--output", str(file), *arguments, stdout=terminal)
+        assert file.read_text().startswith(begins)
+    assert "<svg" not in terminal.getvalue()
+
+
+def test_a_pipe_gets_lines_where_they_are_asked_for(situations: Situations, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("saga", "timeline", situations.failing(), "--format", "text")
+    assert capsys.readouterr().out.startswith("reserve_stock")
 
 
 def test_the_timeline_is_a_picture(

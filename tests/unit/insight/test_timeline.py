@@ -9,7 +9,8 @@ import pytest
 
 from orchestration.case import Case
 from orchestration.insight.bars import Look, bars_of
-from orchestration.insight.timeline import timeline_svg
+from orchestration.insight.timeline import LABELS, RIGHT, timeline_svg
+from orchestration.insight.timeline_text import timeline_lines
 from orchestration.states import Kind
 from tests.unit.insight.cases import (
     BEGAN,
@@ -25,6 +26,19 @@ from tests.unit.insight.cases import (
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
+WAITED = case_of(
+    [
+        *(line(0, Kind.STARTED), line(0.03, Kind.DONE, "reserve_stock")),
+        *(line(0.1, Kind.WAITING, "authorise_payment", **{"class": "BreakerOpen"}), line(1800, Kind.SENT)),
+        *(line(1800.2, Kind.DONE, "authorise_payment"), line(1800.5, Kind.DONE, "schedule_shipment")),
+        *(line(1800.53, Kind.DONE, "place_order"), line(1800.7, Kind.DONE, "capture_payment")),
+        line(1800.7, Kind.COMPLETED),
+    ],
+    phase="completed",
+    ended_at=at(1800.7),
+    in_flight=False,
+)
+"""Half an hour before a breaker, and otherwise as fast as usual."""
 every_case = pytest.mark.parametrize(("case", "now"), EVERY.values(), ids=EVERY)
 
 
@@ -157,3 +171,37 @@ def test_a_try_of_no_length_can_still_be_seen() -> None:
     failed, waiting = bars_of(case, at(2))
     assert (failed.look, failed.end - failed.start) == (Look.FAILED, timedelta(milliseconds=1))
     assert waiting.start == failed.end
+
+
+def test_half_an_hour_of_waiting_leaves_the_other_steps_their_width() -> None:
+    svg = picture(WAITED, at(1900))
+    widths = {(rect.get("data-step"), rect.get("class")): float(rect.get("width", "")) for rect in rects(svg)}
+    plot = float(svg.get("width", "")) - LABELS - RIGHT
+    wait = widths["authorise_payment", "bar waiting"]
+
+    assert plot / 4 < wait < plot * 0.6
+    assert min(widths.values()) > plot / 50
+    assert widths["schedule_shipment", "bar done"] > widths["reserve_stock", "bar done"], "longer is wider"
+
+
+@every_case
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_in_a_terminal_each_bar_has_a_line_within_its_columns(case: Case, now: datetime, columns: int) -> None:
+    lines = list(timeline_lines(case, now, columns=columns))
+    bars = bars_of(case, now)
+    assert all(len(line) <= columns for line in lines)
+    assert len(lines) >= len(bars)
+    for bar in bars:
+        assert any(bar.look.value[:10] in line for line in lines) or columns == 60
+
+
+def test_a_terminal_shows_when_what_happened() -> None:
+    assert list(timeline_lines(WAITED, at(1900), columns=88)) == [
+        "reserve_stock       ██                          done, 30 ms from 14:02:11.000",
+        "authorise_payment       ············            waiting, 29 min 59 s from 14:02:11.100 u",
+        "                                    ███         done, 200 ms from 14:32:11.000",
+        "schedule_shipment                      ███      done, 300 ms from 14:32:11.200",
+        "place_order (pivot)                       ██    done, 30 ms from 14:32:11.500",
+        "capture_payment                             ███ done, 170 ms from 14:32:11.530",
+        "                    2026-03-01 14:02:11.000 + 30 min",
+    ]
