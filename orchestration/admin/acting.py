@@ -7,16 +7,18 @@ from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from orchestration.admin.buttons import LABELS, MEANINGS
+from orchestration.admin.buttons import LABELS, MEANINGS, Button, button
 from orchestration.admin.said import Said, action_of, ask_of, signature_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
 from orchestration.engine import NoSuchSaga
 from orchestration.insight.status import status_of
 from orchestration.models import SagaInstance
 from orchestration.operations.performing import perform
+from orchestration.operations.permissions import allowed
 from orchestration.operations.previewing import preview
 from orchestration.operations.values import MOVES_MONEY, Action, Ask, Code, Preview
 from orchestration.selectors import saga
+from orchestration.states import Phase
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,17 @@ def _shown(
         look=look,
         away=away,
         complaint=complaint,
+        instead=_instead(request, instance, action, look),
     )
     response.status_code = status
     return response
+
+
+def _instead(request: HttpRequest, instance: SagaInstance, action: Action, look: Look | None) -> Button | None:
+    """What has the gateway give back the money that settling a compensation would leave there."""
+    would_leave_it = action is Action.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
+    may = allowed(request.user, Action.RESUME)  # type: ignore[arg-type]
+    return button(instance, Action.RESUME) if would_leave_it and may else None
 
 
 def _look(saga_id: UUID, ask: Ask | None) -> tuple[Look | None, str]:

@@ -9,15 +9,13 @@ from django.urls import reverse
 
 from orchestration.case import Case
 from orchestration.models import SagaInstance
-from orchestration.operations.judging import foreseen
+from orchestration.operations.applicable import applicable
 from orchestration.operations.permissions import allowed
-from orchestration.operations.values import Action, Actor, Ask, Via, WhyNot
+from orchestration.operations.values import Action
 from orchestration.participant.participant import participants
 from orchestration.participant.settling import commands_outside
-from orchestration.saga import Saga
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import state_of
-from orchestration.states import State
 
 LABELS: Mapping[Action, str] = {action: action.value.capitalize() for action in Action}
 """An act has the same name at every door: here, at the command line, over HTTP and in the operator log."""
@@ -31,7 +29,6 @@ MEANINGS: Mapping[Action, str] = {
     Action.RESOLVE: "Record the outcome of a call that gateway or carrier never answered.",
     Action.SETTLE: "Record that the parked step was settled by hand, outside this system. No call follows.",
 }
-_LOOK = Actor("nobody", None, Via.ADMIN)
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,9 @@ def buttons_for(case: Case, user: Any) -> list[Button]:
     except UnknownDefinition:
         return []
     return [
-        _button(case.instance, action, step)
-        for action, step in _possible(case, saga, state_of(case.instance))
-        if allowed(user, action)
+        button(case.instance, each.action, each.step)
+        for each in applicable(saga, state_of(case.instance), _open_steps(case))
+        if allowed(user, each.action)
     ]
 
 
@@ -62,20 +59,10 @@ def action_url(instance: SagaInstance, action: Action, step: str = "") -> str:
     return f"{url}?{urlencode({'step': step})}" if step else url
 
 
-def _button(instance: SagaInstance, action: Action, step: str) -> Button:
+def button(instance: SagaInstance, action: Action, step: str = "") -> Button:
+    """Give the button of an action."""
     label = f"{LABELS[action]}: {step}" if step else LABELS[action]
     return Button(action, step, label, MEANINGS[action], action_url(instance, action, step))
-
-
-def _possible(case: Case, saga: Saga, state: State) -> Iterator[tuple[Action, str]]:
-    for action in (Action.RESUME, Action.RETRY, Action.UNPAUSE, Action.PAUSE, Action.COMPENSATE, Action.CANCEL):
-        if not isinstance(foreseen(saga, state, Ask(action, _LOOK, "looking")), WhyNot):
-            yield action, ""
-    yield from ((Action.RESOLVE, step) for step in _open_steps(case))
-    for step in sorted(state.parked):
-        settle = Ask(Action.SETTLE, _LOOK, "looking", step=step, evidence="looking")
-        if not isinstance(foreseen(saga, state, settle), WhyNot):
-            yield Action.SETTLE, step
 
 
 def _open_steps(case: Case) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What fails alike, one line each, with a way to act on all of it."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,13 +11,26 @@ from orchestration.admin.listing import actions_on_many
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
 from orchestration.insight import incidents as insight
 from orchestration.insight.incidents import Incident
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operations.applicable import applicable_at
+from orchestration.operations.values import Action
 
 
 @for_operators(VIEW_SAGAS)
 def incidents(request: HttpRequest) -> HttpResponse:
     """Every incident, the largest first."""
-    lines = [line_of(incident) for incident in insight.incidents()]
-    return page(request, "operations/incidents.html", "Incidents", lines=lines, actions=actions_on_many(request.user))
+    found = insight.incidents()
+    lines = [line_of(incident) | {"actions": actions} for incident, actions in _with_actions(found, request.user)]
+    return page(request, "operations/incidents.html", "Incidents", lines=lines)
+
+
+def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incident, list[Action]]]:
+    """Each incident with what this user may do and what would change at least one of its sagas."""
+    examples = {saga_id for incident in found for saga_id in incident.examples}
+    can = applicable_at(SagaInstance.objects.using(ALIAS).filter(pk__in=examples))
+    for incident in found:
+        possible = frozenset[Action]().union(*(can.get(saga_id, ()) for saga_id in incident.examples))
+        yield incident, [action for action in actions_on_many(user) if action in possible]
 
 
 def line_of(incident: Incident) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Failing sagas by what they have in common: one incident for each step, error and definition."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ FROM (
     WHERE NOT (failing_step = '') AND ended_at IS NULL AND NOT paused
     ORDER BY created_at DESC LIMIT {LOOKED_AT}
 ) AS failing
-GROUP BY 1, 2, 3, 4
+GROUP BY 1, 2, 3, 4, phase, parked, waits
 """
 
 
@@ -41,7 +42,9 @@ class Incident:
     oldest_at: datetime
     newest_at: datetime
     ids: tuple[UUID, ...]
-    """A few of the newest."""
+    """A few of the newest of each kind."""
+    examples: tuple[UUID, ...]
+    """Some of each kind, which is a phase, parked or not, waiting or not."""
     at_stake_minor: dict[str, int]
 
     @property
@@ -70,7 +73,7 @@ def incidents() -> list[Incident]:
 
 
 def _incident(definition: str, step: str, error: str, rows: Iterable[tuple[Any, ...]]) -> Incident:
-    """One incident, of a row for each currency."""
+    """One incident, of a row for each currency and kind."""
     currencies, counts, parked, waiting, oldest, newest, ids, totals = zip(*rows, strict=True)
     return Incident(
         definition=definition,
@@ -82,5 +85,14 @@ def _incident(definition: str, step: str, error: str, rows: Iterable[tuple[Any, 
         oldest_at=min(oldest),
         newest_at=max(newest),
         ids=tuple(each for some in ids for each in some)[:SHOWN],
-        at_stake_minor={currency: int(total) for currency, total in zip(currencies, totals, strict=True) if total},
+        examples=tuple(each for some in ids for each in some),
+        at_stake_minor=_sums(zip(currencies, totals, strict=True)),
     )
+
+
+def _sums(totals: Iterable[tuple[str, int | None]]) -> dict[str, int]:
+    """The total of each currency that has one."""
+    sums = Counter[str]()
+    for currency, total in totals:
+        sums[currency] += int(total or 0)
+    return {currency: total for currency, total in sums.items() if total}

@@ -39,11 +39,29 @@ def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> 
             yield f"If {saga.pivot.name} is barred: {_given_back(purse)}"
 
 
-def left_alone(purse: Purse) -> str:
-    """What settling without the service's own facts means for the money."""
-    if purse.money is None:
-        return "No money of this saga is in our books, and nothing is held, taken or given back by us."
-    return f"Nothing is held, taken or given back by us; our books go on saying: {_standing(purse.money)}."
+def stays(purse: Purse, *, is_undone: bool, is_told: bool) -> str:
+    """Say what stays at the gateway when a step is settled, and how to void it instead.
+
+    `is_undone` says whether the step's compensation is settled, else its action; `is_told` whether the operator gives
+    the service facts for its records.
+    """
+    money = purse.money
+    if money is None:
+        return "No money of this saga is in our records. The gateway may still hold some: check there first."
+    left = [
+        (wording.money(amount, money.currency), what, way_back)
+        for amount, what, way_back in ((money.held_minor, "held", "void"), (money.kept_minor, "captured", "refund"))
+        if amount > 0
+    ]
+    if not left:
+        return f"Nothing stays at the gateway: {_standing(money)}."
+    if is_told:
+        return f"Our records take the facts that you give. The gateway is not called; so far {_standing(money)}."
+    amounts = " and ".join(f"{amount} stays {what} at the gateway" for amount, what, _ in left)
+    ways = " and ".join(f"{way_back} it" for _, _, way_back in left)
+    elsewhere = f"if it is not owed any more, {ways} at the gateway"
+    instead = f"resume the saga instead to {ways}" if is_undone else elsewhere
+    return f"{amounts} ({money.reference}): {instead}."
 
 
 def _forward(steps: set[str], state: State, purse: Purse) -> Iterator[str]:

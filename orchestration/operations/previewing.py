@@ -7,9 +7,9 @@ from orchestration import routes, selectors
 from orchestration.engine import NoSuchSaga
 from orchestration.models import SagaInstance
 from orchestration.operations import ledgers, outlook
-from orchestration.operations.judging import foreseen, is_refused
+from orchestration.operations.judging import foreseen, is_refused, undoes
 from orchestration.operations.ledgers import Concluded, NotConcluded
-from orchestration.operations.moneys import Purse, effects, left_alone
+from orchestration.operations.moneys import Purse, effects, stays
 from orchestration.operations.values import Action, Ask, Code, Preview, WhyNot
 from orchestration.participant.participant import participant_of
 from orchestration.saga import Saga
@@ -83,7 +83,8 @@ def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | No
         money = reader.of_sagas([instance.pk]).get(instance.pk)
         purse = Purse(reader, money, instance.request | instance.answers)
         if ask.action is Action.SETTLE and saga.by_name[ask.step].action.service == service:
-            yield left_alone(purse)
+            is_undone = undoes(saga, state_of(instance), ask.step)
+            yield stays(purse, is_undone=is_undone, is_told=bool(ask.statement and ask.statement.facts))
         if decision is not None:
             state = state_of(instance)
             yield from effects(saga, state, outlook.command_to_come(saga, state, decision), purse)

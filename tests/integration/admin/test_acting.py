@@ -151,6 +151,22 @@ def test_settling_needs_evidence_and_is_recorded_with_it(ada: Client, situations
 
 
 @committed
+def test_settling_a_refund_offers_to_void_what_would_stay_at_the_gateway(ada: Client, unknown: Unknown) -> None:
+    saga_id = unknown.refund()
+    answer = ada.get(address(saga_id, Action.SETTLE), {"step": "authorise_payment"})
+    assert "stays held at the gateway" in answer.context["look"].preview.money[0]
+    assert answer.context["instead"].url == address(saga_id, Action.RESUME)
+    assert "Resume instead" in answer.content.decode()
+    assert ada.get(address(saga_id, Action.RESUME)).context["instead"] is None
+
+
+@committed
+def test_settling_a_capture_offers_no_resumption(ada: Client, unknown: Unknown) -> None:
+    captured = unknown.capture()
+    assert ada.get(address(captured, Action.SETTLE), {"step": "capture_payment"}).context["instead"] is None
+
+
+@committed
 def test_another_outcome_than_was_looked_at_is_looked_at_first(ada: Client, unknown: Unknown) -> None:
     saga_id = unknown.authorisation()
     url, told = address(saga_id, Action.RESOLVE), {"step": "authorise_payment", "evidence": "statement 7, line 12"}

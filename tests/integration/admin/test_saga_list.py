@@ -21,7 +21,7 @@ from tests.support.plans import by_indexes
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])  # the list reads no service's database: it could not here
 searches = pytest.mark.django_db(databases=list(env.ALIASES))
-"""For tests of the search, which asks the services."""
+"""For tests of the search and of incidents, which ask the services."""
 
 
 def row_of(operator: Operator, saga_id: UUID) -> str:
@@ -160,6 +160,7 @@ def test_the_list_asks_its_thirteen_questions_however_long_it_is(operator: Opera
     ]
 
 
+@searches
 def test_an_incident_leads_to_the_sagas_it_counts(operator: Operator, situations: Situations) -> None:
     situations.every()
     situations.failing("schedule_shipment")

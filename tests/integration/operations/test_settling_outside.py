@@ -1,5 +1,6 @@
 """What a person has settled outside is tried no more; the books agree, or differ on that person's evidence."""
 
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -60,7 +61,9 @@ def test_refund_paid_by_hand_ends_the_saga_and_the_audit_accepts_it(unknown, sit
     sent = len(post.sent)
     seen = look(saga_id, Action.SETTLE, step="authorise_payment", evidence=EVIDENCE)
     assert seen.possible
-    assert "1.00 GBP authorised" in seen.money[0]
+    assert re.fullmatch(
+        r"1\.00 GBP stays held at the gateway \(.+\): resume the saga instead to void it\.", seen.money[0]
+    )
     assert Payment.objects.get().status == "authorised", "looking changes nothing"
 
     entry = settle(act, saga_id)
@@ -83,6 +86,22 @@ def test_what_was_settled_at_the_gateway_is_in_our_books_too(unknown, situations
 
     assert settle(act, saga_id, statement=told(status="voided")).was_taken
     assert Payment.objects.get().status == "voided"
+
+
+def test_a_preview_says_what_stays_at_the_gateway(unknown, look):
+    def money(saga_id: UUID, step: str, **facts: str) -> str:
+        statement = told(**facts) if facts else None
+        return look(saga_id, Action.SETTLE, step=step, evidence=EVIDENCE, statement=statement).money[0]
+
+    assert "take the facts that you give" in money(unknown.refund(), "authorise_payment", status="voided")
+    never_heard_of = money(unknown.refund("tok_timeout_before"), "authorise_payment")
+    assert never_heard_of.endswith("The gateway may still hold some: check there first.")
+
+
+def test_a_preview_of_a_settled_capture_says_that_the_hold_stays(unknown, look):
+    said = look(unknown.capture(), Action.SETTLE, step="capture_payment", evidence=EVIDENCE).money[0]
+    assert said.startswith("1.00 GBP stays held at the gateway (")
+    assert said.endswith("): if it is not owed any more, void it at the gateway.")
 
 
 def test_facts_that_do_not_fit_change_nothing(unknown, situations, act, look):

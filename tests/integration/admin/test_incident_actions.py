@@ -1,0 +1,70 @@
+"""Incidents in the admin: which actions they offer."""
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from config import env
+from orchestration.insight.incidents import incidents
+from orchestration.insight.reading import Unavailable
+from orchestration.operations import applicable
+from orchestration.operations.bulk import preview_batch
+from orchestration.operations.values import NEEDS_EVIDENCE, Action, Ask
+from orchestration.participant.statement import Grounds, Outcome, Statement
+from tests.integration.admin.conftest import Operator
+from tests.integration.admin.situations import Situations
+from tests.integration.admin.unknown import Unknown
+from tests.integration.operations.conftest import ADA
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+
+INCIDENTS = "/admin/operations/incidents/"
+SAID = "looking"
+
+
+def can_apply(wanted, action: Action, step: str) -> bool:
+    """Whether a batch of it could do something to one of these sagas at least."""
+    outcomes = list(Outcome) if action is Action.RESOLVE else [Outcome.DONE]
+    for outcome in outcomes:
+        statement = Statement(outcome, Grounds("", "", ""), {}) if action in NEEDS_EVIDENCE else None
+        ask = Ask(action, ADA, SAID, step if statement else "", statement, SAID if statement else "")
+        if preview_batch(wanted, ask).possible:
+            return True
+    return False
+
+
+def test_incidents_offer_just_what_a_batch_could_do(admin_client: Client, situations: Situations) -> None:
+    situations.every()
+    Unknown(situations).authorisation()
+    Unknown(situations).refund()
+    lines = admin_client.get(INCIDENTS).context["lines"]
+    offered = [(line["incident"], set(line["actions"])) for line in lines]
+    assert len(offered) == len(incidents())
+    for incident, actions in offered:
+        assert actions == {each for each in Action if can_apply(incident.wanted, each, incident.step)}
+    assert any(Action.RESOLVE in actions for _, actions in offered)
+    assert any(Action.SETTLE not in actions for _, actions in offered)
+
+
+def test_nothing_is_offered_that_the_operator_may_not_do(operator: Operator, situations: Situations) -> None:
+    situations.parked_after_pivot()
+    assert [line["actions"] for line in operator.client.get(INCIDENTS).context["lines"]] == [[]]
+
+
+def test_incidents_are_shown_while_a_service_does_not_answer(
+    admin_client: Client, situations: Situations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Unknown(situations).refund()
+    monkeypatch.setattr(applicable, "read", lambda source, question: Unavailable(f"{source} does not answer"))
+    [line] = admin_client.get(INCIDENTS).context["lines"]
+    assert Action.RESOLVE not in line["actions"]
+    assert Action.RESUME in line["actions"]
+
+
+def test_each_service_is_asked_once(situations: Situations) -> None:
+    for _ in range(3):
+        situations.failing(), situations.parked_compensation()
+    with CaptureQueriesContext(connections["payments"]) as asked:
+        applicable.applicable_at([situations.shop.saga(each) for incident in incidents() for each in incident.ids])
+    assert len(asked) == 1
