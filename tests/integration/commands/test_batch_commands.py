@@ -273,7 +273,8 @@ def test_older_batches_are_on_the_next_page(
 ) -> None:
     situations.parked_after_pivot()
     made = [run(*START, "resume", *PARKED, *DO)["id"] for _ in range(5)]
-    seen, after = [], ""
+    seen: list[str] = []
+    after = ""
     while len(seen) < 5:
         capsys.readouterr()
         assert ends("saga", "batch", "list", "--limit", 2, "--after", after, "--format", "jsonl") == 0
