@@ -1,9 +1,11 @@
 """Tables of the orders service: what is sold, and what was bought."""
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from orchestration.contracts.values import LARGEST_AMOUNT_MINOR
 from orchestration.participant.ledger import LedgerRow
 
 LARGEST_QUANTITY = 9_999
@@ -14,7 +16,10 @@ class Product(models.Model):
 
     sku = models.CharField(primary_key=True, max_length=64, verbose_name="SKU")
     name = models.TextField()
-    price_minor = models.IntegerField(help_text="Price of one unit in minor units of the currency.")
+    price_minor = models.BigIntegerField(
+        help_text="Price of one unit in minor units of the currency.",
+        validators=[MaxValueValidator(LARGEST_AMOUNT_MINOR)],
+    )
     currency = models.CharField(max_length=3, help_text="ISO 4217 code.")
     active = models.BooleanField(default=True, help_text="Only active products can be bought.")
 
@@ -23,6 +28,9 @@ class Product(models.Model):
         constraints = (
             models.CheckConstraint(condition=~Q(sku=""), name="product_sku_is_not_empty"),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(price_minor__lte=LARGEST_AMOUNT_MINOR), name="product_price_exact_in_json"
+            ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="product_currency_is_iso_4217"),
         )
 
@@ -73,7 +81,7 @@ class OrderLine(models.Model):
     position = models.PositiveSmallIntegerField(help_text="Place in the cart, from 0.")
     sku = models.TextField(verbose_name="SKU")
     quantity = models.SmallIntegerField(help_text="Whole units.")
-    unit_price_minor = models.IntegerField(help_text="In minor units of the order's currency.")
+    unit_price_minor = models.BigIntegerField(help_text="In minor units of the order's currency.")
 
     class Meta:
         ordering = ("order", "position")

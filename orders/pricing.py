@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from orchestration.contracts.values import Line
+from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Line
 from orders.selectors import prices_by_sku
 
 
@@ -28,6 +28,12 @@ class CurrencyMismatch(CartError):
     """Priced in another currency than the first line."""
 
     code = "currency_mismatch"
+
+
+class TotalTooLarge(Exception):
+    """The total is more than 9007199254740991 minor units, the largest number that JSON carries exactly."""
+
+    code: ClassVar[str] = "total_too_large"
 
 
 class PriceChanged(Exception):
@@ -72,6 +78,7 @@ def price_cart(lines: Sequence[tuple[str, int]], *, expected_total: Total | None
 
     :raises UnknownProduct: naming every line whose SKU is not on sale.
     :raises CurrencyMismatch: naming every line priced in another currency than the first.
+    :raises TotalTooLarge: when the sum is above `LARGEST_AMOUNT_MINOR`.
     :raises PriceChanged: when `expected_total` is given and is not the total.
     """
     cart = price_from(prices_by_sku(sku for sku, _ in lines), lines)
@@ -88,4 +95,7 @@ def price_from(catalogue: Mapping[str, Priced], lines: Sequence[tuple[str, int]]
     if foreign := [index for index, currency in enumerate(currencies) if currency != currencies[0]]:
         raise CurrencyMismatch(*foreign)
     priced = tuple(Line(sku, quantity, catalogue[sku].price_minor) for sku, quantity in lines)
-    return PricedCart(priced, Total(sum(line.total_minor for line in priced), currencies[0]))
+    total_minor = sum(line.total_minor for line in priced)
+    if total_minor > LARGEST_AMOUNT_MINOR:
+        raise TotalTooLarge(TotalTooLarge.__doc__)
+    return PricedCart(priced, Total(total_minor, currencies[0]))

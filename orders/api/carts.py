@@ -9,14 +9,13 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from orchestration.api.fields import Strict, Text, WholeNumber
-from orchestration.contracts.values import Address
+from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Address
 from orders.api.countries import COUNTRIES
 from orders.api.payment_methods import PaymentMethod
 from orders.models import LARGEST_QUANTITY
 from orders.pricing import Total
 
 MOST_LINES = 1_000
-LARGEST_AMOUNT_MINOR = 10**15
 
 iso_4217 = RegexValidator(r"^[A-Z]{3}\Z", "Not an ISO 4217 currency code, such as GBP.", code="invalid_currency")
 

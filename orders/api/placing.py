@@ -141,6 +141,8 @@ def _priced(cart: Cart) -> pricing.PricedCart:
         raise ValidationFailed(
             errors=[FieldError(f"/lines/{line}/sku", error.code, detail) for line in error.lines]
         ) from error
+    except pricing.TotalTooLarge as error:
+        raise ValidationFailed(errors=[FieldError("/lines", error.code, str(error))]) from error
     except pricing.PriceChanged as error:
         field = FieldError("/expected_total", error.code, "This is not the total.")
         raise PriceChanged(errors=[field], total=amount(error.actual.amount_minor, error.actual.currency)) from error

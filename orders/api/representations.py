@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orchestration.contracts.values import LARGEST_AMOUNT_MINOR
 from orders.models import Order, OrderLine, Product
 
 Amount = dict[str, Any]
@@ -16,7 +17,11 @@ def amount(amount_minor: int, currency: str) -> Amount:
 
 
 class Money(serializers.Serializer[Any]):
-    amount_minor = serializers.IntegerField(help_text="In minor units of the currency: 1998 is £19.98.")
+    amount_minor = serializers.IntegerField(
+        min_value=0,
+        max_value=LARGEST_AMOUNT_MINOR,
+        help_text="In minor units of the currency: 1998 is £19.98.",
+    )
     currency = serializers.CharField(help_text="ISO 4217 code.")
 
 

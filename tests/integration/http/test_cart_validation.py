@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orders.models import Product
 from tests.integration.http.conftest import EVERY_DATABASE, Cart, Shopper, pointers
 
 pytestmark = [pytest.mark.django_db(databases=EVERY_DATABASE), pytest.mark.usefixtures("catalogue")]
@@ -43,6 +44,20 @@ def test_smallest_and_largest_quantity_are_accepted(ada: Shopper, two_mugs: Cart
 def test_thousand_lines_are_accepted(ada: Shopper, two_mugs: Cart) -> None:
     two_mugs["lines"] *= 1_000
     assert ada.check_out(two_mugs).json()["total"] == {"amount_minor": 1_998_000, "currency": "GBP"}
+
+
+def test_prices_may_be_in_a_currency_of_many_minor_units(ada: Shopper, two_mugs: Cart) -> None:
+    Product.objects.update(price_minor=35_000_000_00, currency="IDR")
+    assert ada.check_out(two_mugs).json()["total"] == {"amount_minor": 70_000_000_00, "currency": "IDR"}
+    [mug, *_] = ada.get("/products").json()["results"]
+    assert mug["price"] == {"amount_minor": 35_000_000_00, "currency": "IDR"}
+
+
+def test_total_that_json_does_not_carry_exactly_is_refused(ada: Shopper, two_mugs: Cart) -> None:
+    Product.objects.filter(sku="MUG-01").update(price_minor=2**52)
+    assert refused(ada.check_out(two_mugs), ("/lines", "total_too_large"))
+    two_mugs["lines"][0]["quantity"] = 1
+    assert ada.check_out(two_mugs).json()["total"]["amount_minor"] == 2**52
 
 
 @pytest.mark.parametrize(("lines", "code"), [(0, "empty"), (1_001, "max_length")])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from orchestration.contracts.values import Line
 from orders.models import Product
-from orders.pricing import CurrencyMismatch, Total, UnknownProduct, price_from
+from orders.pricing import CurrencyMismatch, Total, TotalTooLarge, UnknownProduct, price_from
 
 
 def product(sku: str, price_minor: int, currency: str = "GBP") -> Product:
@@ -32,6 +32,13 @@ def test_every_line_in_another_currency_than_the_first_is_named() -> None:
     with pytest.raises(CurrencyMismatch) as error:
         price_from(CATALOGUE, [("MUG", 1), ("TASSE", 1), ("CUP", 1)])
     assert error.value.lines == (1,)
+
+
+def test_the_largest_total_is_what_json_carries_exactly() -> None:
+    catalogue = {"GOLD": product("GOLD", 2**53 - 1), "PENNY": product("PENNY", 1)}
+    assert price_from(catalogue, [("GOLD", 1)]).total.amount_minor == 2**53 - 1
+    with pytest.raises(TotalTooLarge):
+        price_from(catalogue, [("GOLD", 1), ("PENNY", 1)])
 
 
 @given(st.lists(st.tuples(st.sampled_from(["MUG", "CUP"]), st.integers(1, 9_999)), min_size=1, max_size=50))
