@@ -19,9 +19,17 @@ max_requests_jitter = 1_000
 secure_scheme_headers: dict[str, str] = {}  # config.proxies decides whose word on the scheme holds, not gunicorn
 limit_request_line = 4_094  # bytes
 limit_request_fields = 50
+DISCARDED_BYTES = 64 * 1024  # gunicorn 27, http/parser.py
 accesslog = None
 errorlog = "-"
 logconfig_dict = {**LOGGING, "loggers": {"gunicorn.error": {"level": "INFO", "propagate": True}}}
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Announce that a connection ends if more of a body may stay unread than gunicorn discards before it hangs up."""
+    headers = dict(request.headers)
+    if "TRANSFER-ENCODING" in headers or int(headers.get("CONTENT-LENGTH", 0)) > DISCARDED_BYTES:
+        request.force_close()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -20,6 +20,7 @@ UNREADABLE = (
 """What a request may be answered whose body is read, and then checked."""
 
 MAX_BODY_BYTES = 64 * 1024
+UNENCODED = "identity"
 
 
 class BodyTooLarge(Problem):
@@ -34,6 +35,13 @@ class BodyUnreadable(Problem):
 
     status = HTTPStatus.BAD_REQUEST
     code = "body_unreadable"
+
+
+class ContentEncoded(Problem):
+    """The request body is compressed or encoded otherwise. Send it as it is."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_content_encoding"
 
 
 class MalformedJson(Problem):
@@ -61,6 +69,7 @@ def read_json(request: Request) -> JsonBody:
     """Read the body of a request whose parsed data nobody has asked for yet.
 
     :raises UnsupportedMediaType: when it is not declared as `application/json`.
+    :raises ContentEncoded: when it is compressed (RFC 9110, section 8.4).
     :raises BodyTooLarge: after at most `MAX_BODY_BYTES` + 1 bytes, however it is sent.
     :raises BodyUnreadable: when the client stopped sending.
     :raises MalformedJson: when it is not JSON; duplicate members, NaN and Infinity are not.
@@ -68,6 +77,8 @@ def read_json(request: Request) -> JsonBody:
     media_type = request.content_type or ""
     if media_type.partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType(media_type)
+    if request.headers.get("Content-Encoding", UNENCODED).strip().lower() != UNENCODED:
+        raise ContentEncoded(headers={"Accept-Encoding": UNENCODED})
     raw = _read(request)
     try:
         value = json.loads(raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_unique_members)

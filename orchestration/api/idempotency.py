@@ -7,7 +7,14 @@ from rest_framework.request import Request
 
 from orchestration.api.problems import Problem
 
-_PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
+LONGEST_KEY = 255
+KEY_PATTERN = r"^([!-+\--~]([ -+\--~]*[!-+\--~])?|\"[ !#-~]*\")$"
+"""Printable ASCII; a comma stands in double quotes, as a string of RFC 9651 does.
+
+A server hands over two headers of a name as one, with a comma between them: two keys must not become a third.
+"""
+
+_KEY = re.compile(KEY_PATTERN)
 
 
 class KeyMissing(Problem):
@@ -18,7 +25,7 @@ class KeyMissing(Problem):
 
 
 class KeyMalformed(Problem):
-    """The Idempotency-Key header is not 1 to 255 printable ASCII characters."""
+    """The Idempotency-Key is not 1 to 255 printable ASCII characters, or has a comma that is not in double quotes."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "idempotency_key_malformed"
@@ -42,11 +49,11 @@ def idempotency_key(request: Request) -> str:
     """Read the header.
 
     :raises KeyMissing: when there is none, or an empty one.
-    :raises KeyMalformed: when it is not 1 to 255 printable ASCII characters.
+    :raises KeyMalformed: when it is not 1 to 255 printable ASCII characters, or there are two.
     """
     key: str = request.headers.get("Idempotency-Key", "").strip()
     if not key:
         raise KeyMissing
-    if not _PRINTABLE.fullmatch(key):
+    if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
         raise KeyMalformed
     return key

@@ -9,14 +9,16 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from orchestration.api.idempotency import KEY_PATTERN, LONGEST_KEY
 from orchestration.api.problems import CONTENT_TYPE
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_PATTERN},
     OpenApiParameter.HEADER,
     required=True,
-    description="Chosen by the client, one per purchase, the same for every attempt at it. Keys are the customer's own "
+    description="Chosen by the client, one per purchase, the same for every attempt at it; a comma only within double "
+    "quotes. Keys are the customer's own "
     "and are kept for 30 days after the checkout has ended, or longer.",
 )
 OPTIONAL_IDEMPOTENCY_KEY = OpenApiParameter(

@@ -1,5 +1,7 @@
 """Every error is an RFC 9457 problem document."""
 
+import gzip
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -77,6 +79,33 @@ def test_method_that_is_not_there_names_those_that_are(ada: Shopper) -> None:
 
 def test_representation_that_we_do_not_have_is_not_acceptable(ada: Shopper) -> None:
     assert is_problem(ada.get("/products", headers={"Accept": "text/csv"}), 406, "not_acceptable")
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("accepted", ["application/problem+json", "text/csv, Application/Problem+JSON;q=0.5"])
+def test_client_that_names_the_form_of_errors_alone_is_served(ada: Shopper, two_mugs: Cart, accepted: str) -> None:
+    response = ada.check_out(two_mugs, Accept=accepted)
+    assert (response.status_code, response["Content-Type"]) == (202, "application/json")
+    assert is_problem(ada.check_out("{", Accept=accepted), 400, "malformed_json")
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_query_parameter_that_we_do_not_know_is_ignored(ada: Shopper, two_mugs: Cart) -> None:
+    body, key = json.dumps(two_mugs), {"Idempotency-Key": "k-1"}
+    response = ada.post("/checkouts?format=csv", data=body, content_type="application/json", headers=key)
+    assert response.status_code == 202
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_encoded_body_is_refused_with_what_is_taken(ada: Shopper, two_mugs: Cart, encoding: str) -> None:
+    response = ada.check_out(gzip.compress(json.dumps(two_mugs).encode()), **{"Content-Encoding": encoding})
+    assert is_problem(response, 415, "unsupported_content_encoding")
+    assert response["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_body_said_to_be_unencoded_is_read(ada: Shopper, two_mugs: Cart) -> None:
+    assert ada.check_out(two_mugs, **{"Content-Encoding": "Identity"}).status_code == 202
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
