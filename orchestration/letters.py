@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from queue import Empty, LifoQueue
 from typing import Any
 from uuid import UUID
@@ -107,7 +108,8 @@ class _Line:
         self._sent = 0
         seconds = deadline.left(CONNECTED_WITHIN)
         self._connection = current_app.connection_for_write(**_options(seconds))
-        self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=seconds)
+        retries = 0 if deadline.is_set() else 1
+        self._connection.ensure_connection(max_retries=retries, interval_start=0, timeout=ceil(seconds))
         channel: Any = self._connection.default_channel
         read_ahead(self._connection.connection)
         self._channel = channel

@@ -1,7 +1,7 @@
 """Sessions with PostgreSQL that end by themselves when the server is silent, or when they are no good any more."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ class Session(Connection[Any]):
 
     answered_within: float = ANSWERED_WITHIN
     """Seconds that one wait for the server may take."""
+    when_silent: Callable[[], None] | None = None
+    """Called when the server has not answered in time."""
 
     def wait(self, gen: PQGen[T], interval: float = LOOK_AGAIN, timeout: float | None = None) -> T:
         """Wait for the server, as psycopg does, but never for ever.
@@ -96,6 +98,8 @@ def deadline_of(raw: Connection[Any]) -> float:
 def given_up(raw: Connection[Any]) -> NoAnswer:
     """Close a session whose server is silent, and its pool's; give the error to raise."""
     silent = NoAnswer(f"database {raw.info.dbname} has not answered in time; the session was closed")
+    if isinstance(raw, Session) and raw.when_silent is not None:
+        raw.when_silent()
     _close(raw)
     return silent
 

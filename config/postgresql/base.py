@@ -1,6 +1,7 @@
 """The database backend: a thread whose time is short gets a connection in that time, or an error."""
 
-from functools import cache
+import time
+from functools import cache, partial
 from typing import Any
 
 from django.db.backends.postgresql import base
@@ -13,7 +14,7 @@ from orchestration.sessions import patient_as_server
 
 LEFT_ALONE_S = 1.0
 LONG_ENOUGH_S = 1.0
-"""A vain wait for a connection, if as long as this, shows that the database is away and not only busy."""
+"""A vain wait for a connection or an answer, if as long as this, shows that the database is away and not only busy."""
 
 
 class DatabaseAway(OperationalError):
@@ -53,8 +54,8 @@ class PoolInTime:
     def getconn(self) -> "Connection[Any]":
         """Take a connection; before its deadline, if this thread has one.
 
-        Threads with a deadline do not line up for a database that is away: after a vain wait they fail at once, but for
-        one at a time that tries again. Others wait as long as the pool allows.
+        Threads with a deadline do not line up for a database that is away: after a vain wait for a connection, or for
+        an answer over one, they fail at once, but for one at a time that tries again. Others wait as the pool allows.
 
         :raises psycopg.OperationalError: when there is none in time.
         """
@@ -64,9 +65,15 @@ class PoolInTime:
         shows_it_is_away = (PoolTimeout,) if seconds >= LONG_ENOUGH_S else ()
         try:
             with self._breaker.calling(*shows_it_is_away, one_at_a_time=True):
-                return self._pool.getconn(timeout=seconds)
+                connection: Any = self._pool.getconn(timeout=seconds)
         except LeftAlone as error:
             raise DatabaseAway(DatabaseAway.__doc__ or "") from error
+        connection.when_silent = partial(self._leave_alone, time.monotonic())
+        return connection  # type: ignore[no-any-return]
+
+    def _leave_alone(self, lent_at: float) -> None:
+        if time.monotonic() - lent_at >= LONG_ENOUGH_S:
+            self._breaker.open()
 
 
 @cache

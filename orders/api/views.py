@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from orchestration import deadline
 
-ANSWERED_WITHIN_S = 2.5
+ANSWERED_WITHIN_S = 2.0
 """A request whose servers take longer is answered 503; its client may send it again with the same key."""
 
 
