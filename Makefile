@@ -59,7 +59,9 @@ storm: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.mutants $(ARGS)
 
-test lint screenshots bench-peers sweep soak storm mutants: export SHOP_DEBUG = true
+# Tests isolate themselves; what only looks at the code reads no .env either.
+lint: export SHOP_DEBUG = true
+lint: export SHOP_ENV_FILE = /dev/null
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -15,6 +15,8 @@ ALIASES = ("orchestration", "inventory", "payments", "shipping", "orders", "gate
 """One database each; an app's label is its alias."""
 
 PREFIX = "SHOP_"
+FILE_VARIABLE = "SHOP_ENV_FILE"
+"""Names the file of settings, in place of `.env`; tests and demonstrations name an empty one."""
 DOTENV = Path(__file__).resolve().parents[1] / ".env"
 _DEVELOPMENT_KEY = "c2hvcC1kZXZlbG9wbWVudC1vbmx5LWtleS0wMDAwMDA="  # refused unless SHOP_DEBUG is true
 _BROKERS = values_of.url("amqp", "amqps", "redis", "rediss", "memory")
@@ -81,7 +83,7 @@ def read() -> dict[str, Any]:
 
     :raises BadSetting: naming the first variable that is unknown, missing or malformed.
     """
-    _take_in(DOTENV)
+    _take_in(_file())
     _refuse_unknown()
     debug = _value("DEBUG", debug=False)
     values = {name: _value(name, debug=debug) for name in SETTINGS}
@@ -120,9 +122,16 @@ def _take_in(file: Path) -> None:
         os.environ.setdefault(name, value)
 
 
+def _file() -> Path:
+    named = os.environ.get(FILE_VARIABLE)
+    if named and not Path(named).exists():
+        raise BadSetting(f"{FILE_VARIABLE}: there is no file {named}")
+    return Path(named) if named else DOTENV
+
+
 def _refuse_unknown() -> None:
     for name in os.environ:
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in SETTINGS:
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in SETTINGS and name != FILE_VARIABLE:
             near = difflib.get_close_matches(name.removeprefix(PREFIX), SETTINGS, n=1)
             hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
             raise BadSetting(f"{name}: there is no such setting{hint}")

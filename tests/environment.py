@@ -2,14 +2,16 @@
 
 import os
 
-NAMES = {"SHOP_DATABASE_PREFIX": f"run{os.getpid()}_", "SHOP_QUEUE_PREFIX": f"test{os.getpid()}."}
+from deploy.isolation import isolate
 
-os.environ.setdefault("SHOP_DEBUG", "true")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.update(NAMES)  # what it inherits are the names of the process that hands out the tests
-else:
-    for name, value in NAMES.items():
-        os.environ.setdefault(name, value)
-os.environ.setdefault("SHOP_DATABASE_POOL_SIZE", "4")
-os.environ.setdefault("SHOP_FAULT_POINTS", "true")
-os.environ.setdefault("SHOP_LOG_LEVEL", "WARNING")
+isolate()
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    "SHOP_DEBUG": "true",
+    # By process: what a worker of pytest-xdist inherits are the names of the process that hands out the tests.
+    "SHOP_DATABASE_PREFIX": f"run{os.getpid()}_",
+    "SHOP_QUEUE_PREFIX": f"test{os.getpid()}.",
+    "SHOP_DATABASE_POOL_SIZE": "4",
+    "SHOP_FAULT_POINTS": "true",
+    "SHOP_LOG_LEVEL": "WARNING",
+}

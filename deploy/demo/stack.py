@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config.env import PREFIX, SETTINGS
 from deploy import supervisor
 from deploy.demo import leftovers, servers
+from deploy.isolation import FOREIGN, isolated
 from deploy.servers.ports import LOOPBACK, free_port, is_free
 from deploy.servers.processes import ProcessId, kill_trees, wait_until
 from deploy.servers.services import POSTGRES, RABBITMQ
@@ -97,14 +99,18 @@ class Stack:
         wait_until(self._web_answers, seconds=START_TIMEOUT_SECONDS, what=f"an answer of {self.web_url}")
 
     def write_environment(self) -> Path:
-        """Write what a shell needs to run `manage.py` on this demonstration, for its owner only; `stop` removes it."""
+        """Write what a shell needs to run `manage.py` on this demonstration, for its owner only; `stop` removes it.
+
+        Such a shell may hold a shop's own settings, its gateway among them: these are unset.
+        """
+        known = {PREFIX + name for name in SETTINGS} | {name for name in os.environ if name.startswith(FOREIGN)}
         exports = [
             f"export {name}={shlex.quote(value)}\n"
             for name, value in self.environment.items()
-            if os.environ.get(name) != value
+            if name.startswith(FOREIGN) or os.environ.get(name) != value
         ]
         self._exports.touch(mode=0o600)
-        self._exports.write_text("".join(exports))
+        self._exports.write_text(f"unset {' '.join(sorted(known - self.environment.keys()))}\n{''.join(exports)}")
         return self._exports
 
     def kill_worker(self, role: str) -> Kill:
@@ -175,11 +181,11 @@ class Stack:
 
 
 def _environment(run_directory: Path) -> dict[str, str]:
-    """Give the settings of a demonstration: those of the environment, with names and secrets of its own."""
+    """Give the settings of a demonstration: of the environment's only its servers; names and secrets of its own."""
     checkout = hashlib.sha256(str(run_directory).encode()).hexdigest()[:6]
     web, flower = _port(8000), _port(5555)
     return {
-        **{name: value for name, value in os.environ.items() if not name.endswith("_DATABASE_URL")},
+        **isolated(os.environ),
         "SHOP_DEBUG": "false",
         "SHOP_SECRET_KEY": secrets.token_urlsafe(48),
         "SHOP_SEALING_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from config.bench import options as read
 from config.bench.figures import Figures, medians
 from config.bench.processes import PROJECT, ended_by_sigterm
 from config.bench.table import number, table
+from deploy.isolation import isolate
 from deploy.peers import environment, ours
 from deploy.peers.comparison import OURS, compare, comparison_table
 from deploy.peers.measure import PEERS
@@ -114,4 +116,6 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    isolate()
+    os.environ["SHOP_DEBUG"] = "true"
     sys.exit(main())

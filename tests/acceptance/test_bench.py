@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
 from config.audit import violations
@@ -75,6 +76,14 @@ def test_scaling_measures_base_and_hot_with_each_number_of_workers(bench_environ
     assert list(report["medians"]) == [f"{name}, workers: {count}" for count in (1, 2) for name in ("base", "hot")]
     assert all(figures["unfinished"] == 0 for figures in report["medians"].values())
     assert violations() == []  # the sandbox keeps books
+
+
+@pytest.mark.parametrize("name", ["PAYMENT_GATEWAY", "CARRIER"])
+def test_a_shop_with_a_real_provider_is_not_measured(settings, name):
+    setattr(settings, name, "live.Provider")
+
+    with pytest.raises(CommandError, match=f"^SHOP_{name} is live.Provider: a benchmark never calls a real provider"):
+        call_command("bench", sandbox=True, seconds=0.1)
 
 
 def test_memory_is_looked_at_ten_times(bench_environment, tmp_path):

@@ -63,6 +63,20 @@ def environment_reads(module: ast.Module) -> Complaints:
             yield f"line {node.lineno}: reads the environment; only config/env.py does"
 
 
+def environments_of_their_own(module: ast.Module) -> Complaints:
+    """A process that is given an environment built from nothing reads the developer's `.env`."""
+    for call in (node for node in ast.walk(module) if isinstance(node, ast.Call)):
+        for word in call.keywords if ast.unparse(call.func).startswith("subprocess.") else ():
+            if word.arg == "env" and isinstance(word.value, ast.Dict) and None not in word.value.keys:
+                yield f"line {call.lineno}: env= is built from nothing; begin with deploy.isolation.isolated"
+
+
+def unisolated(module: ast.Module) -> Complaints:
+    imported = {name.name for node in ast.walk(module) if isinstance(node, ast.Import) for name in node.names}
+    if "tests.environment" not in imported:
+        yield "does not import tests.environment: it sees the developer's own settings"
+
+
 def complaints(rule: Rule, modules: dict[str, Path]) -> list[str]:
     return [f"{name}: {complaint}" for name, path in modules.items() for complaint in rule(ast.parse(path.read_text()))]
 
@@ -84,6 +98,13 @@ def test_the_environment_has_one_reader() -> None:
     assert complaints(environment_reads, others) == []
 
 
+def test_no_test_reads_the_settings_of_the_developer() -> None:
+    assert complaints(environments_of_their_own, modules_of("deploy", "tests")) == []
+    programs = {name: path for name, path in modules_of("tests").items() if path.name == "__main__.py"}
+    assert programs
+    assert complaints(unisolated, programs) == []
+
+
 @pytest.mark.parametrize(
     ("rule", "offender"),
     [
@@ -95,6 +116,8 @@ def test_the_environment_has_one_reader() -> None:
         (environment_reads, "os.environ['SHOP_DEBUG']"),
         (environment_reads, "os.environ.get('SHOP_DEBUG')"),
         (environment_reads, "os.getenv('SHOP_DEBUG')"),
+        (environments_of_their_own, "subprocess.run(command, env={'PATH': '/bin'})"),
+        (unisolated, "import django"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
@@ -107,6 +130,7 @@ def test_offender_is_noticed(rule: Rule, offender: str) -> None:
     [
         (unnamed_databases, "with transaction.atomic(using='orders'): pass"),
         (environment_reads, "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config.settings')"),
+        (environments_of_their_own, "subprocess.run(command, env={**os.environ, 'DEBUG': '1'})"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )

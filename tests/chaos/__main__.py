@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import tests.environment  # noqa: F401  before anything reads it
 from tests.chaos.run import run
 from tests.chaos.telling import as_json, lines_of
 

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from config import env
+from deploy.isolation import isolated
 from deploy.servers import PrivatePostgres, PrivateRabbit, PrivateRedis, PrivateServer
 from deploy.servers.postgres import THROWAWAY
 from orchestration.topology import Topology
@@ -101,7 +102,7 @@ class Servers:
     def environment(self, *, through_proxies: bool = True) -> dict[str, str]:
         """The settings by which a process meets these servers."""
         return {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SHOP_")},
+            **isolated(os.environ),
             **QUICK,
             **self._secrets,
             "SHOP_BROKER_URL": f"amqp://guest:guest@{LOOPBACK}:{self._port('rabbit', through_proxies)}//",

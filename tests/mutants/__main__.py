@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 
+import tests.environment  # noqa: F401  before anything reads it
 from tests.mutants.listed import mutants
 from tests.mutants.trying import LEFT_OUT, ROOT, Mutant, Verdict, problem_of, run, try_out
 

@@ -12,7 +12,6 @@ import django
 
 import tests.environment  # noqa: F401  before Django reads it
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 
 from orchestration.sagas.checkout import checkout  # noqa: E402

@@ -6,14 +6,11 @@ import os
 import sys
 from datetime import timedelta
 
-os.environ |= {"SHOP_DATABASE_PREFIX": f"storm{os.getpid()}_", "SHOP_QUEUE_PREFIX": f"storm{os.getpid()}."}
+import django
 
 import tests.environment  # noqa: F401  before Django reads it
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-
-import django
-
+os.environ |= {"SHOP_DATABASE_PREFIX": f"storm{os.getpid()}_", "SHOP_QUEUE_PREFIX": f"storm{os.getpid()}."}
 django.setup()
 
 from django.conf import settings  # noqa: E402

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import env
+from deploy.isolation import isolated
 
 ROOT = Path(__file__).resolve().parents[2]
 DEBUG = {"SHOP_DEBUG": "true"}
@@ -76,10 +77,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing of the shop."""
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment that says nothing of the shop, and no `.env`."""
     for name in [name for name in os.environ if name.startswith(env.PREFIX)]:
         monkeypatch.delenv(name)
+    monkeypatch.setattr(env, "DOTENV", tmp_path / ".env")
 
 
 def given(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
@@ -100,7 +102,7 @@ def test_command_with_a_bad_setting_ends_with_one_line_and_code_1(case: str) -> 
     finished = subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **variables},
+        env={**isolated({"PATH": os.environ["PATH"]}), **variables},
         capture_output=True,
         text=True,
         timeout=60,
@@ -124,6 +126,20 @@ def test_what_is_required_is_enough_without_debug(monkeypatch: pytest.MonkeyPatc
         "not-for-development",
         KEYS,
     )
+
+
+def test_settings_are_read_from_the_file_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    env.DOTENV.write_text("SHOP_NO_SUCH_SETTING=1\n")
+    (tmp_path / "named").write_text("SHOP_QUEUE_PREFIX=named.\n")
+    given(monkeypatch, DEBUG | {env.FILE_VARIABLE: str(tmp_path / "named"), "SHOP_QUEUE_PREFIX": "x"})
+    monkeypatch.delenv("SHOP_QUEUE_PREFIX")  # set and deleted, so that the end of the test deletes what is read
+    assert env.read()["QUEUE_PREFIX"] == "named."
+
+
+def test_a_named_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given(monkeypatch, DEBUG | {env.FILE_VARIABLE: str(tmp_path / "nowhere")})
+    with pytest.raises(env.BadSetting, match=r"^SHOP_ENV_FILE: there is no file /.*/nowhere$"):
+        env.read()
 
 
 def test_every_alias_has_a_database_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.bench import options as read
@@ -13,6 +14,7 @@ from config.bench.load import NothingHappens, Window
 from config.bench.measuring import Plan
 from config.bench.processes import INSTANT, Crew, NotReady, ended_by_sigterm
 from config.bench.variants import VARIANTS
+from config.env import PREFIX, SETTINGS
 
 RUN_DIRECTORY = Path(__file__).resolve().parents[3] / ".run" / "bench"
 
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=read.whole_number, default=1, help="worker processes")
         parser.add_argument("--threads", type=read.whole_number, default=8, help="threads of each worker")
         parser.add_argument(
-            "--sandbox", action="store_true", help="call the configured gateway and carrier, not instant ones"
+            "--sandbox", action="store_true", help="call the sandbox's gateway and carrier, not instant ones"
         )
         parser.add_argument(
             "--stored",
@@ -60,6 +62,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _refuse_real_providers()
         plan = Plan(
             Window(options["warmup_seconds"], options["seconds"]),
             in_flight=options["concurrency"],
@@ -92,6 +95,19 @@ class Command(BaseCommand):
             measured.measure(plan, options["variants"], rounds=options["rounds"])
         tell(f"\n{measured.table()}\n")
         return report | measured.as_json()
+
+
+def _refuse_real_providers() -> None:
+    """Refuse to place orders where the shop's own workers could carry them out.
+
+    :raises CommandError: naming the setting, when the gateway or the carrier is not the sandbox's.
+    """
+    for name, chosen in (("PAYMENT_GATEWAY", settings.PAYMENT_GATEWAY), ("CARRIER", settings.CARRIER)):
+        if chosen != SETTINGS[name].default:
+            raise CommandError(
+                f"{PREFIX}{name} is {chosen}: a benchmark never calls a real provider, and workers of this shop would; "
+                "measure one whose gateway and carrier are the sandbox's"
+            )
 
 
 def _writable(output: Path) -> Path:
