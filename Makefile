@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 # Processes that share the tests out; most tests wait most of the time.
 JOBS ?= 2
+# What tests need: system packages, and servers.
+PACKAGES = $(PY) -m deploy.packages
+SERVERS = servers=$$($(PY) -m deploy.servers env) && eval "$$servers"
 
 .PHONY: help venv demo test lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean
 
 help:
 	@echo 'make demo   start everything on this machine, place a few hundred orders, show what happened'
-	@echo 'make test   run all tests, finding or starting the servers they need (ARGS="-k words" to choose)'
+	@echo 'make test   run all tests, finding or starting what they need (ARGS="-k words" to choose)'
 	@echo 'make lint   ruff, mypy, the walls between services, Django checks'
 	@echo 'make up     run web, workers, beat and Flower under one supervisor, as .env or the environment says'
 	@echo 'make shell  a Python shell with the models'
@@ -39,25 +42,25 @@ demo: $(VENV)/.demo
 	@exec $(PY) -m deploy.guard $(PY) -m deploy.demo
 
 test: $(VENV)/.dev
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PACKAGES) && $(SERVERS) && exec $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 screenshots: $(VENV)/.dev
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && mkdir -p docs/images && SCREENSHOTS=docs/images exec $(PY) -m pytest tests/acceptance/test_operators_browser.py $(ARGS)
+	@$(PACKAGES) && $(SERVERS) && mkdir -p docs/images && SCREENSHOTS=docs/images exec $(PY) -m pytest tests/acceptance/test_operators_browser.py $(ARGS)
 
 sweep: $(VENV)/.dev
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && SWEEP=all exec $(PY) -m pytest tests/faults $(ARGS)
+	@$(PACKAGES) && $(SERVERS) && SWEEP=all exec $(PY) -m pytest tests/faults $(ARGS)
 
 soak: $(VENV)/.dev
 	@exec $(PY) -m tests.simulation $(if $(SAGAS),--sagas $(SAGAS)) $(if $(SEED),--seed $(SEED))
 
 chaos: $(VENV)/.dev
-	@exec $(PY) -m deploy.guard $(PY) -m tests.chaos --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
+	@$(PACKAGES) && exec $(PY) -m deploy.guard $(PY) -m tests.chaos --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
 
 storm: $(VENV)/.dev
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.storm $(ARGS)
+	@$(SERVERS) && exec $(PY) -m tests.storm $(ARGS)
 
 mutants: $(VENV)/.dev
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m tests.mutants $(ARGS)
+	@$(PACKAGES) && $(SERVERS) && exec $(PY) -m tests.mutants $(ARGS)
 
 # Tests isolate themselves; what only looks at the code reads no .env either.
 lint: export SHOP_DEBUG = true
@@ -80,7 +83,7 @@ bench: $(VENV)/.demo
 	@exec $(PY) -m deploy.guard $(PY) manage.py bench $(ARGS)
 
 bench-peers: $(VENV)/.demo
-	@servers=$$($(PY) -m deploy.servers env) && eval "$$servers" && exec $(PY) -m deploy.guard $(PY) -m deploy.peers $(ARGS)
+	@$(SERVERS) && exec $(PY) -m deploy.guard $(PY) -m deploy.peers $(ARGS)
 
 stop:
 	@if [ -x $(PY) ]; then $(PY) -m deploy.servers stop; fi

@@ -1,12 +1,12 @@
 """The ways to get at a service, each of which gives its address or None when it leads nowhere here."""
 
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
+from deploy import apt
 from deploy.servers.ports import LOOPBACK, free_port
 from deploy.servers.private import NotInstalled
 from deploy.servers.processes import wait_until
@@ -92,11 +92,12 @@ def from_apt(register: Register) -> Way:
     """Install it, as root on Debian or Ubuntu, then start a private one."""
 
     def way(service: Service) -> str | None:
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        if not apt.is_usable():
             return None
-        _say(f"installing {service.package}")
-        _apt_get("update")
-        _apt_get("install", "--yes", "--no-install-recommends", service.package)
+        try:
+            apt.install([service.package], needed_for=service.name)
+        except apt.Failed as error:
+            raise Unavailable(str(error)) from None
         return installed(register)(service)
 
     return way
@@ -139,13 +140,6 @@ def _output(command: list[str]) -> str:
     if done.returncode:
         raise Unavailable(f"{' '.join(command[:2])}: {done.stderr.strip()}")
     return done.stdout
-
-
-def _apt_get(*arguments: str) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(["apt-get", "--quiet", *arguments], env=environment, stdout=sys.stderr, check=False)
-    if done.returncode:
-        raise Unavailable(f"apt-get {arguments[0]} failed")
 
 
 def _say(line: str) -> None:

@@ -1,17 +1,16 @@
 """A browser for tests: Debian's Chromium, driven by Playwright, which downloads nothing."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from deploy.packages import CHROMIUM
+
 WIDE, HIGH = 1280, 800
 """The smallest screen, in pixels, that operators' pages are made for."""
 HIGHEST = 1100
@@ -22,15 +21,9 @@ SHOTS = os.environ.get("SCREENSHOTS", "")
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Chromium without a window.
-
-    :raises pytest.fail: when it is not installed.
-    """
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.fail("the browser tests need Chromium: apt-get install chromium", pytrace=False)
+    """Chromium without a window. :raises deploy.packages.Missing: when it is not installed."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
