@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kombu import Connection, Exchange, Queue
+from kombu.transport import virtual
 
 SERVICES = ("inventory", "payments", "shipping", "orders")
 ORCHESTRATOR = "orchestrator"
@@ -13,10 +14,10 @@ DEAD_LETTERS = "dead-letters"
 
 @dataclass(frozen=True)
 class Depth:
-    """How many messages wait in a queue, without those that workers hold, and how many consume it."""
+    """How many messages wait in a queue, without those that workers hold, and how many consume it (None: not told)."""
 
     messages: int
-    consumers: int
+    consumers: int | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,9 @@ class Topology:
     def _looked_at(self, connection: Connection) -> Iterable[tuple[str, Depth | None]]:
         for queue in self._all():
             with connection.channel() as channel:
+                if isinstance(channel, virtual.Channel):
+                    yield queue.name, _over_redis(queue, channel)
+                    continue
                 try:
                     declared: Any = queue.bind(channel).queue_declare(passive=True)
                 except connection.channel_errors:
@@ -114,6 +118,13 @@ class Topology:
                 "x-dead-letter-exchange": self.dead_letter_exchange.name,
             },
         )
+
+
+def _over_redis(queue: Queue, channel: Any) -> Depth | None:
+    """Look at a queue where it is a list, which does not exist while it is empty: what was declared is its binding."""
+    if queue.name not in {bound for *_, bound in channel.get_table(queue.exchange.name)}:
+        return None
+    return Depth(channel.queue_declare(queue.name).message_count, consumers=None)  # which makes nothing there
 
 
 def _difference(queue: Queue, connection: Connection) -> str:

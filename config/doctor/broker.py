@@ -35,7 +35,7 @@ def _queues(connection: Connection) -> tuple[dict[str, Depth], dict[str, str]]:
 def _of_queues(depths: Mapping[str, Depth], differing: Mapping[str, str]) -> Iterator[Line]:
     named = [queue.name for queue in (*settings.TOPOLOGY.queues, settings.TOPOLOGY.dead_letter_queue)]
     bad = [*_missing(named, depths), *_differing(differing), *_consumed(depths)]
-    yield from bad or [ok("queues", f"all {len(named)} exist as declared, and have consumers")]
+    yield from bad or [ok("queues", f"all {len(named)} exist as declared{_and_consumed(depths)}")]
     dead = depths.get(settings.TOPOLOGY.dead_letter_queue.name)
     if dead and dead.messages:
         yield warn("dead letters", f"{dead.messages}", "in the admin, send each again or discard it")
@@ -59,7 +59,7 @@ def _consumed(depths: Mapping[str, Depth]) -> Iterator[Line]:
     for name, depth in depths.items():
         if name == settings.TOPOLOGY.dead_letter_queue.name:
             continue
-        if not depth.consumers:
+        if depth.consumers == 0:
             yield fail(f"queue {name}", f"no consumer, {_waiting(depth)}", f"start a worker with -Q {name}")
         elif depth.messages >= DEEP:
             yield warn(f"queue {name}", _waiting(depth), "start more workers for it")
@@ -67,6 +67,11 @@ def _consumed(depths: Mapping[str, Depth]) -> Iterator[Line]:
 
 def _waiting(depth: Depth) -> str:
     return f"{wording.count(depth.messages, 'message')} waiting"
+
+
+def _and_consumed(depths: Mapping[str, Depth]) -> str:
+    told = all(depth.consumers is not None for depth in depths.values())
+    return ", and have consumers" if told else "; this broker does not tell their consumers"
 
 
 def _of_redis() -> Line:

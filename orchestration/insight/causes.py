@@ -62,7 +62,7 @@ def _nobody_looks(facts: Facts) -> Why | None:
     """Recovery is late by more than it can be while it runs."""
     if facts.in_flight or facts.due_at is None or facts.due_at > facts.now - 5 * facts.recovery_period:
         return None
-    alone = isinstance(facts.reports, QueueNow) and not facts.reports.consumers
+    alone = isinstance(facts.reports, QueueNow) and facts.reports.has_no_consumer
     why = "no orchestrator is running" if alone else "recovery is not running, or cannot keep up"
     late = wording.span(facts.now - facts.due_at)
     return Why(f"Overdue for {late}: {why}.", Cause.NOBODY_LOOKS, "It continues when recovery runs.")
@@ -137,7 +137,7 @@ def _queue_missing(facts: Facts) -> Why | None:
 
 
 def _no_consumer(facts: Facts) -> Why | None:
-    if not isinstance(facts.queue, QueueNow) or facts.queue.consumers:
+    if not isinstance(facts.queue, QueueNow) or not facts.queue.has_no_consumer:
         return None
     sentence = f"Queue {facts.queue.name} has no consumer."
     waits = (f"{wording.count(facts.queue.messages or 0, 'message')} waiting in it",)
@@ -157,9 +157,10 @@ def _called_outside(facts: Facts) -> Why | None:
 def _in_queue(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or not facts.queue.messages:
         return None
-    depth, workers = wording.count(facts.queue.messages, "message"), wording.count(facts.queue.consumers, "consumer")
+    consumers = facts.queue.consumers
+    workers = "" if consumers is None else f", {wording.count(consumers, 'consumer')}"
     sentence = f"Waiting in queue {facts.queue.name} for {wording.span(facts.now - _since(facts))}."
-    evidence = (f"{depth} waiting in it, {workers}",)
+    evidence = (f"{wording.count(facts.queue.messages, 'message')} waiting in it{workers}",)
     return Why(sentence, Cause.IN_QUEUE, "It continues when a worker takes its message.", _step(facts), evidence)
 
 

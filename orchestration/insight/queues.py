@@ -11,11 +11,14 @@ from orchestration.insight.reading import Unavailable, at_the_broker
 
 @dataclass(frozen=True)
 class QueueNow:
-    """One queue, by its name at the broker; `messages` without those that workers hold. None: it is not there."""
+    """One queue, by its name at the broker; `messages` without those that workers hold. None: it is not there.
+
+    `consumers` is None where the broker does not tell.
+    """
 
     name: str
     messages: int | None
-    consumers: int = 0
+    consumers: int | None = 0
 
     @property
     def is_missing(self) -> bool:
@@ -24,7 +27,12 @@ class QueueNow:
     @property
     def is_stranded(self) -> bool:
         """Whether something waits in it that nobody fetches."""
-        return bool(self.messages) and not self.consumers
+        return bool(self.messages) and self.has_no_consumer
+
+    @property
+    def has_no_consumer(self) -> bool:
+        """Whether it is known that nobody consumes it."""
+        return self.consumers == 0
 
 
 Queues = Mapping[str, QueueNow]

@@ -74,5 +74,5 @@ def _old_messages(depths: dict[str, Depth]) -> Iterator[str]:
     if dead and dead.messages:
         yield f"{wording.count(dead.messages, 'dead letter')} could be sent again: send or discard first"
     for name, depth in depths.items():
-        if depth.messages and not depth.consumers:
+        if depth.messages and depth.consumers == 0:
             yield f"{wording.count(depth.messages, 'message')} waiting in queue {name}, which has no consumer"

@@ -66,7 +66,9 @@ def queues() -> list[Metric]:
     dead = found.pop(topology.dead_letter_queue.name, None)
     return [
         gauges.QUEUED.family(((queue,), each.messages) for queue, each in found.items()),
-        gauges.CONSUMERS.family(((queue,), each.consumers) for queue, each in found.items()),
+        gauges.CONSUMERS.family(
+            ((queue,), each.consumers) for queue, each in found.items() if each.consumers is not None
+        ),
         gauges.DEAD_LETTERS.family([((), dead.messages)] if dead else []),
     ]
 

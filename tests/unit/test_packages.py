@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import apt, packages
+from deploy import packages
 from deploy.packages import Missing, Package
 
 APT_GET = """#!/bin/sh
@@ -32,7 +32,7 @@ def fake_apt_get(directory: Path, monkeypatch: pytest.MonkeyPatch, *, fails: str
     program.write_text(APT_GET.format(calls=calls, installed=directory / "installed", fails=fails))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
-    monkeypatch.setattr(apt.os, "geteuid", lambda: 0 if as_root else 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 0 if as_root else 1000)
     return calls
 
 

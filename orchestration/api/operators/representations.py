@@ -209,7 +209,7 @@ class StatsShown(serializers.Serializer[Any]):
 class QueueShown(serializers.Serializer[Any]):
     name = serializers.CharField()
     messages = serializers.IntegerField(allow_null=True, help_text="Null: there is no such queue.")
-    consumers = serializers.IntegerField()
+    consumers = serializers.IntegerField(allow_null=True, help_text="Null: the broker does not tell.")
 
 
 class BottleneckShown(serializers.Serializer[Any]):
