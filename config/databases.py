@@ -1,24 +1,52 @@
 """The server side of the databases: whether they are there, and making them."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.db import connections
-from psycopg import connect, pq, sql
-from psycopg.errors import DuplicateDatabase
+from psycopg import Connection, connect, pq, sql
+from psycopg.errors import DuplicateDatabase, UniqueViolation
+
+from orchestration.sessions import MARGIN, patient
+
+TURN_KEY = "shop: migrate"
+"""Hashed, the key of the advisory lock that `migrate` holds."""
+TURN_TRIED_EVERY_S = 0.1
+LONG = ("statement_timeout", "idle_in_transaction_session_timeout")
+"""Parameters of PostgreSQL that end what a migration may take long for: a statement, or a pause between two."""
+
+
+class Busy(Exception):
+    """Another process migrates this database and has not ended in time."""
 
 
 def create_if_missing(alias: str) -> bool:
-    """Create the alias's database; False when it is there already."""
+    """Create the alias's database; False when it is there already. Several processes may do so at once.
+
+    :raises Busy: when others have not ended in time.
+    """
     name = str(parameters_of(alias)["dbname"])
-    with connect(**parameters_of(alias) | {"dbname": "postgres"}, autocommit=True) as connection:
-        connection.execute("SET statement_timeout = 0")  # a copy of a template takes what it takes
+    with _turn(**parameters_of(alias) | {"dbname": "postgres"}) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False
         try:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        except DuplicateDatabase:
+        except (DuplicateDatabase, UniqueViolation):  # made by a process that takes no turns
             return False
     return True
+
+
+@contextmanager
+def migrating(alias: str) -> Iterator[None]:
+    """Migrate in the block: no other process does at the same time, and the alias's session has a migration's limits.
+
+    :raises Busy: when others have not ended in time.
+    """
+    with _turn(**parameters_of(alias)), _limits_of_a_migration(alias):
+        yield
 
 
 def refuse_if_away(alias: str) -> None:
@@ -30,3 +58,48 @@ def parameters_of(alias: str) -> dict[str, Any]:
     """Give what libpq needs to reach the alias's database as the shop does: all that its URL and settings say."""
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     return {name: value for name, value in connections[alias].get_connection_params().items() if name in known}
+
+
+def limit_waits(alias: str, *, milliseconds: int) -> None:
+    """Have the alias's session wait for a lock no longer than this."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {milliseconds}")
+
+
+@contextmanager
+def _turn(**parameters: Any) -> Iterator[Connection]:
+    """Hold the database's advisory lock, by a session of its own: it ends with the process, however that ends.
+
+    It is tried again and again: CREATE INDEX CONCURRENTLY, which the lock's holder may run, waits for the end of every
+    statement that runs, and one that waited for the lock would be among them.
+    """
+    deadline = time.monotonic() + settings.MIGRATION_TURN_MS / 1000
+    with connect(**parameters, autocommit=True) as session:
+        session.execute("SET statement_timeout = 0")  # a copy of a template takes what it takes
+        while not _taken(session):
+            if time.monotonic() > deadline:
+                raise Busy(f"another migrate has not ended within {settings.MIGRATION_TURN_MS / 1000:g} s")
+            time.sleep(TURN_TRIED_EVERY_S)
+        yield session
+
+
+def _taken(session: Connection) -> bool:
+    row = session.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [TURN_KEY]).fetchone()
+    return row is not None and bool(row[0])
+
+
+@contextmanager
+def _limits_of_a_migration(alias: str) -> Iterator[None]:
+    connection = connections[alias]
+    limit_waits(alias, milliseconds=settings.MIGRATION_LOCK_TIMEOUT_MS)
+    with connection.cursor() as cursor:
+        for name in LONG:
+            cursor.execute(f"SET {name} = {settings.MIGRATION_STATEMENT_TIMEOUT_MS}")
+    try:
+        with patient(connection.connection, settings.MIGRATION_STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
+            yield
+    finally:
+        if connection.connection is not None and connection.is_usable():
+            with connection.cursor() as cursor:
+                for name in ("lock_timeout", *LONG):
+                    cursor.execute(f"RESET {name}")

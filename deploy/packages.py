@@ -9,8 +9,7 @@ from pathlib import Path
 from deploy import apt
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-LIBFAKETIME_PATHS = ("usr/lib/*/faketime/libfaketime.so.1", "usr/lib/faketime/libfaketime.so.1")
-LIBFAKETIME_PATHS += ("usr/lib64/faketime/libfaketime.so.1",)
+LIBFAKETIME_PATHS = tuple(f"usr/{lib}/faketime/libfaketime.so.1" for lib in ("lib/*", "lib", "lib64"))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ POOL_OPTIONS = {
     "num_workers": 1,  # threads that open connections in the background
 }
 
+# `manage.py migrate` has limits of its own, which bound its transactions as well.
+MIGRATION_LOCK_TIMEOUT_MS = 1_000  # below lock_timeout: orders line up behind a migration that waits for a table
+MIGRATION_STATEMENT_TIMEOUT_MS = 3_600_000  # an index on the largest table takes minutes; no deploy hangs for ever
+MIGRATION_TURN_MS = 900_000  # for another `migrate` on the same database; the longest migration so far takes seconds
+
 
 def _database(alias: str) -> dict[str, Any]:
     """Merge the URL's options with ours, which give way to them."""

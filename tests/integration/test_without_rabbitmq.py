@@ -1,6 +1,7 @@
 """Queues over Redis, as on a machine without RabbitMQ: an empty one is there, and the broker tells of no consumers."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -29,11 +30,11 @@ def valkey() -> Iterator[PrivateRedis]:
 def over_redis(valkey: PrivateRedis, settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """The broker is a Valkey in which nothing has been declared."""
     with Connection(valkey.url) as connection:
-        connection.default_channel.client.flushdb()
+        valkey_itself: Any = connection.default_channel
+        valkey_itself.client.flushdb()
         settings.TOPOLOGY, settings.BROKER_HAS_CONFIRMS = TOPOLOGY, False
-        options = {"transport_options": {}}
-        monkeypatch.setattr(app, "connection_for_write", lambda *_, **__: Connection(valkey.url, **options))
-        monkeypatch.setattr(app, "connection_for_read", lambda *_, **__: Connection(valkey.url, **options))
+        monkeypatch.setattr(app, "connection_for_write", lambda *_, **__: Connection(valkey.url))
+        monkeypatch.setattr(app, "connection_for_read", lambda *_, **__: Connection(valkey.url))
         yield connection
 
 

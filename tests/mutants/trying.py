@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.environment import NAMES
+from deploy.isolation import isolated
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".run", "__pycache__", ".*_cache", ".hypothesis")
@@ -101,5 +101,4 @@ def judge(report: str) -> Verdict:
 
 def _environment() -> dict[str, str]:
     """Return this process's environment without what belongs to a test run around it."""
-    foreign = {*NAMES, "DJANGO_SETTINGS_MODULE"}
-    return {name: text for name, text in os.environ.items() if name not in foreign and not name.startswith("PYTEST_")}
+    return {name: text for name, text in isolated(os.environ).items() if not name.startswith("PYTEST_")}

@@ -1,14 +1,18 @@
 """`manage.py migrate`: every database, unless one is named."""
 
+from contextlib import nullcontext
 from typing import Any
 
-from django.core.management.base import CommandParser
+import psycopg
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.migrations.recorder import MigrationRecorder
 
 from config.env import ALIASES
 from config.routers import alias_of
+from orchestration.wording import one_line
 
 
 class Command(migrate.Command):
@@ -26,19 +30,46 @@ class Command(migrate.Command):
         return super().get_check_kwargs(options) | {"databases": [options["database"]] if options["database"] else []}
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from config.databases import Busy
+
         create = options.pop("create")
-        aliases = [options["database"]] if options["database"] else ALIASES
-        for alias in aliases:
-            if create:
-                self._create(alias)
+        for alias in [options["database"]] if options["database"] else ALIASES:
+            try:
+                if create:
+                    self._create(alias)
+                self._look_or_migrate(alias, args, options)
+            except (Busy, DatabaseError, psycopg.Error) as error:
+                if options["traceback"]:
+                    raise
+                raise CommandError(_told(alias, error)) from None
+
+    def _look_or_migrate(self, alias: str, args: Any, options: dict[str, Any]) -> None:
+        """Take the turn to migrate this database, unless nothing is to be changed."""
+        from config.databases import migrating, refuse_if_away
+
+        refuse_if_away(alias)  # without the pool, which would hide the reason
+        with nullcontext() if options["plan"] or options["check_unapplied"] else migrating(alias):
             self._migrate(alias, args, options)
 
     def _migrate(self, alias: str, args: Any, options: dict[str, Any]) -> None:
+        self._alias = alias
         before = self._applied(alias)
         quietly = options["verbosity"] == 1 and not (options["plan"] or options["check_unapplied"])
         super().handle(*args, **options | {"database": alias, "verbosity": 0 if quietly else options["verbosity"]})
         if quietly:
             self.stdout.write(f"{alias}: {len(self._applied(alias)) - len(before)} migrations applied")
+
+    def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
+        """Let what runs outside a transaction, as an index that is built concurrently, wait as long as it may run.
+
+        It waits for other transactions to end, and nobody waits for it; stopped, it would leave an invalid index.
+        """
+        from config.databases import limit_waits
+
+        super().migration_progress_callback(action, migration, fake)
+        if action == "apply_start":
+            limit = settings.MIGRATION_LOCK_TIMEOUT_MS if migration.atomic else settings.MIGRATION_STATEMENT_TIMEOUT_MS
+            limit_waits(self._alias, milliseconds=limit)
 
     def _applied(self, alias: str) -> set[tuple[str, str]]:
         applied = MigrationRecorder(connections[alias]).applied_migrations()
@@ -49,3 +80,8 @@ class Command(migrate.Command):
 
         if create_if_missing(alias):
             self.stdout.write(f"created the database of {alias}")
+
+
+def _told(alias: str, error: Exception) -> str:
+    hint = "; run it with --create" if "does not exist" in str(error) and "database" in str(error) else ""
+    return f"database {alias} ({connections[alias].settings_dict['NAME']}): {one_line(error)}{hint}"
