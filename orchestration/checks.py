@@ -1,13 +1,16 @@
 """What `manage.py check` adds: definitions against the whole process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from orchestration import itinerary, routes
+from orchestration import itinerary, routes, sagas
 from orchestration.contracts.command import Action, Compensation
 from orchestration.messages import SagaTask
 from orchestration.participant.outside import Outside
@@ -23,6 +26,12 @@ def check_definitions(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_registrations(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """`definitions` holds every definition of the modules of `orchestration/sagas`, each under its own name."""
+    return list(_registration_errors(_definitions_in(sagas), definitions))
+
+
+@register
 def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """A call outside times out before recovery would ask whether its message was lost."""
     if settings.SANDBOX_TIMEOUT < settings.PRESUMED_LOST_AFTER:
@@ -35,6 +44,25 @@ def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
 def check_key_lifetimes(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """A call outside is known under its key until its saga's deadline at least, and then still for a person to look."""
     return [error for saga in definitions.values() for error in _lifetime_errors(saga)]
+
+
+def _definitions_in(package: ModuleType) -> Iterator[tuple[str, Saga]]:
+    """Name each module of the package with every definition in it."""
+    for found in iter_modules(package.__path__, f"{package.__name__}."):
+        module = import_module(found.name)
+        yield from ((found.name, each) for each in vars(module).values() if isinstance(each, Saga))
+
+
+def _registration_errors(found: Iterable[tuple[str, Saga]], registered: Mapping[str, Saga]) -> Iterator[CheckMessage]:
+    for name, saga in registered.items():
+        if saga.name != name:
+            yield Error(f"{saga.name} is registered as {name}.", id="sagas.E008")
+    for module, saga in found:
+        if saga.name not in registered:
+            hint = "Add it to `definitions` in orchestration/sagas/__init__.py, or no saga of it can be started."
+            yield Error(f"{module}: {saga.name} is not registered.", hint=hint, id="sagas.E008")
+        elif registered[saga.name] != saga:
+            yield Error(f"{module}: another definition is registered as {saga.name}.", id="sagas.E008")
 
 
 def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:

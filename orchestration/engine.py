@@ -41,6 +41,10 @@ class KeyReused(Exception):
     """The customer has used this idempotency key for another request."""
 
 
+class NotRegistered(LookupError):
+    """The saga definition is not the one that this code has under its name: nothing would carry the saga on."""
+
+
 class RequestUnlike(TypeError):
     """The request is not of the type that the saga definition asks for."""
 
@@ -88,9 +92,11 @@ class Engine:
 
         A dead broker changes nothing for the caller: the row says what is owed and recovery dispatches it.
 
+        :raises NotRegistered: when `definitions` does not hold this very definition.
         :raises KeyReused: when the key stands for a request with another hash.
         :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
         """
+        self._check_registered(saga)
         if not isinstance(request, saga.request):
             raise RequestUnlike(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
         instance = new_instance(saga, request, saga_id, origin, now)
@@ -158,6 +164,14 @@ class Engine:
     def resume_saga(self, saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
         """Try what the saga owes again now, parked steps too; an ended saga stays as it is."""
         return self.apply(saga_id, Resumed(by=by, reason=reason), now=now)
+
+    def _check_registered(self, saga: Saga) -> None:
+        try:
+            registered = self.definition_of(saga.name)
+        except UnknownDefinition as error:
+            raise NotRegistered(f"{error}: add it to the definitions of orchestration/sagas") from None
+        if registered != saga:
+            raise NotRegistered(f"{saga.name}: another saga definition is registered under this name")
 
     def _decided(
         self, instance: SagaInstance | None, happening: Happening, now: datetime

@@ -1,10 +1,11 @@
 """Saga definitions: frozen values, checked when they are made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from orchestration.contracts.codec import NotCarried, check_carried
 from orchestration.contracts.command import Action, Compensation, field_types
 
 IMPLICIT = {"saga_id"}
@@ -84,6 +85,7 @@ class Saga:
         self._check_pivot()
         self._check_names()
         self._check_compensations()
+        self._check_contracts()
         self._check_facts()
 
     @cached_property
@@ -131,6 +133,21 @@ class Saga:
         for step in self.steps[self.pivot_position + 1 :]:
             if step.compensation is not None:
                 raise BadDefinition(f"{self.name}: {step.name} is after the pivot and has a compensation")
+
+    def _check_contracts(self) -> None:
+        for contract in self._contracts():
+            try:
+                check_carried(contract)
+            except NotCarried as error:
+                raise BadDefinition(f"{self.name}: {error}") from None
+
+    def _contracts(self) -> Iterator[type]:
+        """Everything that messages of this saga carry."""
+        yield self.request
+        for step in self.steps:
+            yield from (each for each in (step.action.request, step.action.answer) if each is not None)
+            if step.compensation is not None:
+                yield step.compensation.request
 
     def _check_facts(self) -> None:
         known = field_types(self.request)

@@ -2,9 +2,10 @@
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from functools import cache
+from inspect import signature
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -13,6 +14,14 @@ T = TypeVar("T")
 
 class Malformed(ValueError):
     """The data does not have the contract's shape; the message names the field."""
+
+
+class NotCarried(TypeError):
+    """A contract has a field whose type messages cannot carry; the message names class and field."""
+
+
+class _NoDecoder(TypeError):
+    """There is no decoder for this type; the message says what it is."""
 
 
 def encode(value: Any) -> Any:
@@ -36,24 +45,50 @@ def decode(contract: type[T], data: Mapping[str, Any]) -> T:
     return _decoder(contract)(data, contract.__name__)  # type: ignore[arg-type, no-any-return]
 
 
+def check_carried(contract: type) -> None:
+    """Refuse a contract that `decode` cannot read back from a message, whatever its values are.
+
+    :raises NotCarried: naming the first such class and field, also of a dataclass nested in this one.
+    """
+    try:
+        _dataclass_decoder(contract, ())
+    except _NoDecoder as error:
+        raise NotCarried(str(error)) from None
+
+
 @cache
-def _decoder(kind: Any) -> Callable[[Any, str], Any]:
+def _decoder(kind: Any, within: tuple[Any, ...] = ()) -> Callable[[Any, str], Any]:
+    """Make the function that reads a value of this type; `within` are the dataclasses around it.
+
+    :raises NotCarried: when a field of the dataclass cannot be read.
+    :raises _NoDecoder: when no value of the type can be.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
     if supertype := getattr(kind, "__supertype__", None):
-        return _decoder(supertype)
-    if is_dataclass(kind):
-        return _dataclass_decoder(kind)
-    if get_origin(kind) is tuple:
-        return _tuple_decoder(_decoder(get_args(kind)[0]))
-    if get_origin(kind) in (Union, types.UnionType):
-        return _optional_decoder(_decoder(next(arg for arg in get_args(kind) if arg is not type(None))))
+        return _decoder(supertype, within)
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _dataclass_decoder(kind, within)
+    if origin is tuple and arguments[1:] == (Ellipsis,):
+        return _tuple_decoder(_decoder(arguments[0], within))
+    if origin in (Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
+        return _optional_decoder(_decoder(next(each for each in arguments if each is not type(None)), within))
     if kind in _PARSERS:
         return _parsed_decoder(_PARSERS[kind])
-    return _plain_decoder(kind)
+    if kind in _PLAIN:
+        return _plain_decoder(kind)
+    raise _NoDecoder(f"{_shown(kind)}, which messages cannot carry; they carry {CARRIED}")
 
 
-def _dataclass_decoder(kind: Any) -> Callable[[Any, str], Any]:
-    hints = get_type_hints(kind)
-    plan = [(f.name, _decoder(hints[f.name]), f.default is not MISSING) for f in fields(kind)]
+def _dataclass_decoder(kind: Any, within: tuple[Any, ...]) -> Callable[[Any, str], Any]:
+    if kind in within:
+        raise _NoDecoder(f"{_shown(kind)}, which would contain itself")
+    if not is_dataclass(kind):
+        raise _NoDecoder(f"{_shown(kind)} is not a dataclass")
+    plan = [(f.name, _field_decoder(kind, f, (*within, kind)), f.default is not MISSING) for f in fields(kind)]
+    try:
+        signature(kind).bind(**{name: None for name, *_ in plan})
+    except TypeError as error:
+        raise NotCarried(f"{_shown(kind)} cannot be made of its fields: {error}") from None
 
     def read(data: Any, path: str) -> Any:
         if not isinstance(data, Mapping):
@@ -67,6 +102,15 @@ def _dataclass_decoder(kind: Any) -> Callable[[Any, str], Any]:
         return kind(**values)
 
     return read
+
+
+def _field_decoder(kind: Any, field: "Field[Any]", within: tuple[Any, ...]) -> Callable[[Any, str], Any]:
+    try:
+        return _decoder(get_type_hints(kind)[field.name], within)
+    except NameError as error:
+        raise NotCarried(f"{_shown(kind)}.{field.name}: {error}") from None
+    except _NoDecoder as error:
+        raise NotCarried(f"{_shown(kind)}.{field.name} is {error}") from None
 
 
 def _tuple_decoder(item: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
@@ -92,8 +136,10 @@ def _parsed_decoder(parse: Callable[[str], Any]) -> Callable[[Any, str], Any]:
     return read
 
 
-def _plain_decoder(kind: type) -> Callable[[Any, str], Any]:
+def _plain_decoder(kind: Any) -> Callable[[Any, str], Any]:
     def read(data: Any, path: str) -> Any:
+        if kind is float and type(data) is int:
+            return float(data)  # PostgreSQL's jsonb writes 1e16 without a point
         if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
             raise Malformed(f"{path} is not {kind.__name__}")
         return data
@@ -108,4 +154,10 @@ def _aware(text: str) -> datetime:
     return moment
 
 
+def _shown(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {UUID: UUID, datetime: _aware}
+_PLAIN = (str, int, float, bool)
+CARRIED = "str, int, float, bool, UUID, datetime, dataclasses of these, tuple[X, ...] and X | None"

@@ -1,6 +1,7 @@
 """What a participant can be asked to do: actions, their compensations, and reads."""
 
 from dataclasses import dataclass, fields
+from typing import get_type_hints
 
 
 class _Named:
@@ -55,5 +56,6 @@ class Query(_Named):
 
 
 def field_types(contract: type) -> dict[str, object]:
-    """Field name to type annotation of a contract dataclass."""
-    return {field.name: field.type for field in fields(contract)}
+    """Field name to type of a contract dataclass."""
+    hints = get_type_hints(contract)
+    return {field.name: hints[field.name] for field in fields(contract)}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from orchestration.contracts.codec import check_carried
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.refusals import Hopeless
@@ -44,10 +45,14 @@ class Told:
     `reply(request, facts) -> reply` makes of them what `find` would have found.
 
     :raises Malformed: from `reply`, naming the fact that cannot be.
+    :raises NotCarried: when `facts` cannot be read from what a person writes.
     """
 
     facts: type
     reply: Callable[[Any, Any], Any]
+
+    def __post_init__(self) -> None:
+        check_carried(self.facts)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from orchestration.contracts.codec import CARRIED
 from orchestration.contracts.command import Action, Compensation
 from orchestration.saga import BadDefinition, Pivot, Retry, Saga, Step
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
@@ -33,6 +34,11 @@ class SagaIdGiven:
 @dataclass(frozen=True)
 class TravellerAnswered:
     traveller: str
+
+
+@dataclass(frozen=True)
+class PaidInNotes:
+    notes: list[int]
 
 
 CAR, ROOM, SEAT, PIVOT, *AFTER = trip.steps
@@ -124,6 +130,23 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: trip_of(undone(action(NightsAsText)), Pivot(rent_car)),
         "trip.v1: hotels.book_room needs nights as <class 'str'>, it is <class 'int'>",
     ),
+    "request with a type that messages cannot carry": (
+        lambda: replace(trip, request=PaidInNotes),
+        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+    ),
+    "action asked with a type that messages cannot carry": (
+        lambda: trip_of(undone(action(PaidInNotes)), Pivot(rent_car)),
+        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+    ),
+    "answer of a type that messages cannot carry": (
+        lambda: trip_of(CAR, SEAT, Pivot(action(stories.BookRoom, answer=PaidInNotes))),
+        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+    ),
+    "compensation asked with a type that messages cannot carry": (
+        lambda: trip_of(undone(book_room, request=PaidInNotes), Pivot(rent_car)),
+        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+    ),
+    "request that is no dataclass": (lambda: replace(trip, request=dict), "trip.v1: dict is not a dataclass"),
     "answer known already": (
         lambda: trip_of(undone(action(stories.BookRoom, answer=TravellerAnswered)), Pivot(rent_car)),
         "trip.v1: book_room provides traveller, which is known already",

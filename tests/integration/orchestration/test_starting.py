@@ -1,7 +1,8 @@
 """Starting a saga: once per customer and key, whatever becomes of the broker."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections
@@ -94,6 +95,23 @@ def test_a_request_of_another_type_is_refused(sent):
 
     with pytest.raises(engine.RequestUnlike, match="CheckoutRequested, not ReserveStock"):
         engine.start_saga(checkout, request, saga_id=uuid7(), origin=engine.Origin("ann", "key", "hash"), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("saga", "said"),
+    [
+        (replace(checkout, name="checkout.v2"), r"no saga definition is called 'checkout\.v2'"),
+        (replace(checkout, deadline=timedelta(hours=1)), r"checkout\.v1: another saga definition is registered"),
+    ],
+)
+def test_a_saga_that_nothing_would_carry_on_is_refused_before_it_is_written(sent, saga, said):
+    origin = engine.Origin("ann", "key", "hash")
+
+    with pytest.raises(engine.NotRegistered, match=said):
+        engine.start_saga(saga, Shop().request(), saga_id=uuid7(), origin=origin, now=NOW)
+
+    assert not SagaInstance.objects.exists()
+    assert sent.commands == []
 
 
 def _and_close(work):

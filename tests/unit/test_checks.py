@@ -1,0 +1,86 @@
+"""`manage.py check` finds what a definition lacks in this process."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.core.checks import run_checks
+
+from orchestration import checks, sagas
+from orchestration.contracts import orders
+from orchestration.contracts.command import Action
+from orchestration.saga import Pivot, Saga
+from orchestration.sagas.checkout import checkout
+
+
+@dataclass(frozen=True)
+class RepairAsked:
+    repaired_saga_id: UUID
+
+
+WRITTEN = """
+from dataclasses import replace
+
+from orchestration.sagas.checkout import checkout
+
+checkout_v2 = replace(checkout, name="checkout.v2")
+"""
+
+
+@pytest.fixture
+def unregistered(tmp_path, monkeypatch) -> Iterator[None]:
+    """Another module of definitions beside those of this code."""
+    (tmp_path / "checkout_v2.py").write_text(WRITTEN)
+    monkeypatch.setattr(sagas, "__path__", [*sagas.__path__, str(tmp_path)])
+    yield
+    sys.modules.pop("orchestration.sagas.checkout_v2", None)
+
+
+def found() -> list[tuple[str | None, str]]:
+    return [(each.id, each.msg) for each in run_checks()]
+
+
+def test_this_code_lacks_nothing() -> None:
+    assert found() == []
+
+
+def test_definition_that_is_not_registered_is_named(unregistered: None) -> None:
+    assert found() == [("sagas.E008", "orchestration.sagas.checkout_v2: checkout.v2 is not registered.")]
+
+
+def test_definition_with_the_name_of_another_is_named(monkeypatch) -> None:
+    other = replace(checkout, deadline=timedelta(hours=1))
+    monkeypatch.setitem(sagas.definitions, "checkout.v1", other)
+    assert ("sagas.E008", "orchestration.sagas.checkout: another definition is registered as checkout.v1.") in found()
+
+
+def test_definition_under_a_name_that_is_not_its_own_is_named(monkeypatch) -> None:
+    monkeypatch.setitem(sagas.definitions, "checkout.v2", checkout)
+    assert found() == [("sagas.E008", "checkout.v1 is registered as checkout.v2.")]
+
+
+@pytest.mark.parametrize(
+    ("action", "problem"),
+    [
+        (
+            Action("orders.gift_wrap", request=orders.ConfirmNoOrder),
+            ("sagas.E001", "wrap.v1: orders does not carry out orders.gift_wrap."),
+        ),
+        (
+            Action("gifts.wrap_gift", request=orders.ConfirmNoOrder),
+            ("sagas.E001", "wrap.v1: no participant is called 'gifts'."),
+        ),
+    ],
+)
+def test_step_that_no_service_carries_out_is_named(monkeypatch, action: Action, problem: tuple[str, str]) -> None:
+    wrap = Saga("wrap.v1", request=RepairAsked, deadline=timedelta(minutes=1), steps=(Pivot(action),))
+    monkeypatch.setitem(sagas.definitions, wrap.name, wrap)
+    assert problem in found()
+
+
+def test_command_without_a_task_is_named(monkeypatch) -> None:
+    monkeypatch.delitem(checks.current_app.tasks, "payments.capture_payment")
+    assert found() == [("sagas.E002", "checkout.v1: no task is called payments.capture_payment.")]
