@@ -1,11 +1,19 @@
 """The WSGI application."""
 
 import os
+import sys
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
+APP_LOAD_ERROR = 4
+"""What a worker of gunicorn ends with so that it is not started again, and again."""
+
+try:
+    application = get_wsgi_application()
+except SystemExit as end:  # a setting that cannot be
+    print(end.code, file=sys.stderr)
+    sys.exit(APP_LOAD_ERROR)
 
 from orchestration.telemetry import shared_counts  # noqa: E402  it needs Django's apps
 

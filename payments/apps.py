@@ -2,9 +2,12 @@
 
 from django.apps import AppConfig
 
+from orchestration.participant.adapters import bad_adapters_end_the_process
+
 
 class PaymentsConfig(AppConfig):
     name = "payments"
 
     def ready(self) -> None:
-        from payments import tasks  # noqa: F401  registers the participant
+        with bad_adapters_end_the_process():
+            from payments import tasks  # noqa: F401  registers the participant

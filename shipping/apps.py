@@ -2,9 +2,12 @@
 
 from django.apps import AppConfig
 
+from orchestration.participant.adapters import bad_adapters_end_the_process
+
 
 class ShippingConfig(AppConfig):
     name = "shipping"
 
     def ready(self) -> None:
-        from shipping import tasks  # noqa: F401  registers the participant
+        with bad_adapters_end_the_process():
+            from shipping import tasks  # noqa: F401  registers the participant

@@ -1,19 +1,12 @@
 """Which gateway this process talks to."""
 
-from functools import cache
-from typing import cast
-
-from django.conf import settings
-from django.utils.module_loading import import_string
-
+from orchestration.participant.adapters import adapter
 from payments.gateways.port import Gateway
 
 
 def gateway() -> Gateway:
-    """Return the adapter that the setting `PAYMENT_GATEWAY` names, one per process."""
-    return _adapter(settings.PAYMENT_GATEWAY)
+    """Return the adapter that the setting `PAYMENT_GATEWAY` names, one per process.
 
-
-@cache
-def _adapter(dotted_path: str) -> Gateway:
-    return cast(Gateway, import_string(dotted_path)())
+    :raises BadAdapter: when there is no such class, or it does not fit the port.
+    """
+    return adapter(Gateway, "PAYMENT_GATEWAY")  # type: ignore[type-abstract]
