@@ -1,6 +1,8 @@
 """What follows from what: a saga's state and an event make a new state, log entries and a command. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from orchestration.interventions import TooLate, said_by_a_person
 from orchestration.owing import (
@@ -101,8 +103,13 @@ def _refused(saga: Saga, state: State, event: StepRefused, jitter: float) -> Dec
         raise Contradiction(f"{event.step} is refused although the saga is {state.phase}")
     state, entries = learn(state, event.done)
     entries += (Entry(Kind.REFUSED, event.step, event.refusal),)
-    failure = state.failure or {"code": event.refusal["code"], "detail": event.refusal.get("detail", "")}
+    failure = state.failure or _failure_of(event.refusal)
     return compensate(saga, replace(state, failure={**failure, "refused": event.step}), entries)
+
+
+def _failure_of(refusal: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {"facts": refusal["facts"]} if refusal.get("facts") else {}
+    return {"code": refusal["code"], "detail": refusal.get("detail", ""), **facts}
 
 
 def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: float) -> Decision | None:

@@ -15,6 +15,12 @@ class OrderStands(Refusal):
     code = "order_stands"
 
 
+class AlreadyPlaced(Refusal):
+    """This was ordered before, under the same key."""
+
+    code = "already_placed"
+
+
 def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
     """Write the orders, confirmed, with their lines as they were priced."""
     orders = [
@@ -47,6 +53,13 @@ def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
     insert_all(orders, "orders")
     insert_all(lines, "orders")
     return [None for _ in requests]
+
+
+def order_placed_before(request: PlaceOrder) -> AlreadyPlaced | None:
+    """Say which order of another saga the customer's key stands for: that saga was purged, or lost."""
+    placed = Order.objects.filter(customer_id=request.customer_id, idempotency_key=request.idempotency_key)
+    other = placed.exclude(saga_id=request.saga_id).first()
+    return AlreadyPlaced(order=str(other.pk)) if other else None
 
 
 def confirm_no_order(request: ConfirmNoOrder) -> None:

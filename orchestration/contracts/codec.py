@@ -66,7 +66,7 @@ def _decoder(kind: Any, within: tuple[Any, ...] = ()) -> Callable[[Any, str], An
     origin, arguments = get_origin(kind), get_args(kind)
     if supertype := getattr(kind, "__supertype__", None):
         return _decoder(supertype, within)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if _is_contract(kind):
         return _dataclass_decoder(kind, within)
     if origin is tuple and arguments[1:] == (Ellipsis,):
         return _tuple_decoder(_decoder(arguments[0], within))
@@ -82,7 +82,7 @@ def _decoder(kind: Any, within: tuple[Any, ...] = ()) -> Callable[[Any, str], An
 def _dataclass_decoder(kind: Any, within: tuple[Any, ...]) -> Callable[[Any, str], Any]:
     if kind in within:
         raise _NoDecoder(f"{_shown(kind)}, which would contain itself")
-    if not is_dataclass(kind):
+    if not _is_contract(kind):
         raise _NoDecoder(f"{_shown(kind)} is not a dataclass")
     plan = [(f.name, _field_decoder(kind, f, (*within, kind)), f.default is not MISSING) for f in fields(kind)]
     try:
@@ -152,6 +152,10 @@ def _aware(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
     return moment
+
+
+def _is_contract(kind: Any) -> bool:
+    return isinstance(kind, type) and is_dataclass(kind)
 
 
 def _shown(kind: Any) -> str:

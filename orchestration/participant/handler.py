@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from django.db import IntegrityError
+
 from orchestration.boundaries import Boundary, Point
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
@@ -16,6 +18,8 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import Call, Change, Rows
 from orchestration.participant.together import Together, Work, told_each
+
+UNIQUE_VIOLATION = "23505"  # PostgreSQL manual, appendix A
 
 
 class StillOpen(Exception):
@@ -39,6 +43,11 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
             raise TypeError(f"{action.name} works together: it must give its refusals, not raise them") from refusal
         isolated = partial(_in_savepoint, participant.rows, work)
         return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, isolated, calls))
+    except IntegrityError as error:
+        if len(calls) > 1 or action not in participant.taken or not _is_unique_violation(error):
+            raise  # with several calls the kit tries again with fewer, until it is one
+        refuse = partial(_refusal_of_what_is_taken, participant.taken[action], error)
+        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, refuse, calls))
 
 
 def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
@@ -82,6 +91,16 @@ def _in_savepoint(rows: Rows, work: Callable[..., Any], request: Any) -> Any:
             return work(request)
     except Refusal as refusal:
         return refusal
+
+
+def _refusal_of_what_is_taken(taken: Callable[[Any], Refusal | None], error: IntegrityError, request: Any) -> Refusal:
+    if (refusal := taken(request)) is None:
+        raise error
+    return refusal
+
+
+def _is_unique_violation(error: IntegrityError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == UNIQUE_VIOLATION
 
 
 def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequence[Call]) -> None:

@@ -10,6 +10,7 @@ from orchestration.participant.finder import Finder
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.outside import Outside
+from orchestration.participant.refusals import Refusal
 from orchestration.participant.rows import LedgerTable, Rows
 from orchestration.participant.together import Work
 
@@ -32,6 +33,9 @@ class Participant:
     ledger: type[LedgerRow]
     commands: Mapping[Command, Work | Outside]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
+    taken: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
+    """Asked with the request of an action whose writes met a unique constraint: the refusal that says what is there
+    already. None: it is a failure like any other. Not for actions carried out outside."""
     money: MoneyReader | None = None
     """How a saga's money is read, if this service moves any."""
     finders: tuple[Finder, ...] = ()

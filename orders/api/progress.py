@@ -40,10 +40,14 @@ class TooLate(Problem):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there will be no order: `code` for programs, `detail` for people."""
+    """Why there will be no order: `code` for programs, `detail` for people.
+
+    `order_id` is the order that the key stands for, when there was one before.
+    """
 
     code: str
     detail: str
+    order_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def _shown(reading: Reading, status: str) -> Checkout:
 
 
 def _failure(recorded: Mapping[str, Any]) -> Failure:
-    return Failure(recorded["code"], recorded.get("detail", ""))
+    return Failure(recorded["code"], recorded.get("detail", ""), recorded.get("facts", {}).get("order"))
 
 
 def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]) -> datetime | None:

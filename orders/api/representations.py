@@ -35,6 +35,9 @@ class StepProgress(serializers.Serializer[Any]):
 class Failure(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="For programs: out_of_stock, card_declined, cannot_deliver, …")
     detail = serializers.CharField(help_text="For people.")
+    order_id = serializers.UUIDField(
+        allow_null=True, help_text="Only with already_placed: the order that the Idempotency-Key stands for."
+    )
 
 
 class AcceptedCheckout(serializers.Serializer[Any]):

@@ -1,10 +1,16 @@
 """Each way a step says no: the order is not placed, and what was done for it is undone at once."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from orchestration.models import SagaInstance
+from orchestration.purging.purging import purge_sagas
+from orders.api.progress import checkout_of
+from orders.api.shown import as_state
 from orders.models import Order
 
 pytestmark = pytest.mark.usefixtures("shared_worker", "audited")
@@ -42,6 +48,34 @@ def test_short_line_holds_nothing_of_the_other_lines(shop):
     assert shop.ended(saga_id) == ["compensated"]
     assert shop.saga(saga_id).failure["code"] == "out_of_stock"
     assert (shop.available(), shop.available("TEA-01")) == (1000, 5)
+
+
+def test_key_of_a_purged_saga_that_placed_an_order_is_refused_at_the_pivot_with_that_order(shop):
+    first = shop.place(key="again")
+    assert shop.ended(first) == ["completed"]
+    purge(first)
+
+    second = shop.place(key="again")
+
+    assert shop.ended(second, seconds=20) == ["compensated"]
+    [order] = Order.objects.all()
+    failure = shop.saga(second).failure
+    assert (failure["code"], failure["facts"], failure["refused"]) == (
+        "already_placed",
+        {"order": str(order.pk)},
+        "place_order",
+    )
+    assert shop.ledger(second) == dict.fromkeys(STEPS, "undone") | {"place_order": "refused"}
+    assert shop.available() == 999
+    shown = as_state(checkout_of("customer-1", second))
+    assert (shown["status"], shown["failure"]["order_id"]) == ("failed", str(order.pk))
+
+
+def purge(saga_id: UUID) -> None:
+    """Remove what the purge of an ended saga removes."""
+    SagaInstance.objects.filter(pk=saga_id).update(ended_at=datetime.now(UTC) - timedelta(days=40))
+    [removed] = purge_sagas(datetime.now(UTC) - timedelta(days=31))
+    assert removed.sagas == 1
 
 
 def expected_story(refused: str) -> Iterable[str]:

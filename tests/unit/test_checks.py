@@ -7,9 +7,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from celery import current_app
 from django.core.checks import run_checks
 
-from orchestration import checks, sagas
+from orchestration import sagas
 from orchestration.contracts import orders
 from orchestration.contracts.command import Action
 from orchestration.saga import Pivot, Saga
@@ -82,5 +83,5 @@ def test_step_that_no_service_carries_out_is_named(monkeypatch, action: Action, 
 
 
 def test_command_without_a_task_is_named(monkeypatch) -> None:
-    monkeypatch.delitem(checks.current_app.tasks, "payments.capture_payment")
+    monkeypatch.delitem(current_app.tasks, "payments.capture_payment")
     assert found() == [("sagas.E002", "checkout.v1: no task is called payments.capture_payment.")]

@@ -109,7 +109,7 @@ def test_refused_checkout_has_failed_at_once_and_says_why(ada: Shopper, checkout
     refuse(checkout_id)
     failed = ada.get(f"/checkouts/{checkout_id}").json()
     assert failed["status"] == "failed"
-    assert failed["failure"] == {"code": "out_of_stock", "detail": "Not enough of it is left."}
+    assert failed["failure"] == {"code": "out_of_stock", "detail": "Not enough of it is left.", "order_id": None}
     undo(checkout_id)
     undone = ada.get(f"/checkouts/{checkout_id}").json()
     assert (undone["status"], undone["decided_at"]) == ("failed", failed["decided_at"])

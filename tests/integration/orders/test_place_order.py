@@ -1,5 +1,6 @@
 """Placing an order, and reading it back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,11 +9,17 @@ from uuid import uuid4
 import pytest
 from django.db import DataError, IntegrityError, transaction
 
-from orchestration.contracts.orders import PlaceOrder
+from orchestration.contracts.codec import encode
+from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
+from orchestration.participant import handler
+from orchestration.participant.outcomes import Refused
+from orchestration.participant.performing import Errand, Next, performances
+from orchestration.participant.rows import Call
 from orders import services
-from orders.models import Order
+from orders.models import Ledger, Order
 from orders.selectors import order_of, orders_of
+from orders.tasks import participant
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orders"])
 
@@ -101,3 +108,53 @@ def test_a_customer_sees_only_their_own_order() -> None:
     order = place(a_request())
     assert order_of("7", order.id) == order
     assert order_of("8", order.id) is None
+
+
+def call(request: PlaceOrder) -> Call:
+    return Call(request.saga_id, "place_order", 1, encode(request))
+
+
+def test_a_key_that_stands_for_another_saga_s_order_is_a_refusal_that_names_it() -> None:
+    first = place(a_request())
+    again = a_request(idempotency_key=first.idempotency_key)
+
+    for _ in range(2):  # also when the message comes again
+        [outcome] = handler.act(participant, place_order, [call(again)])
+        assert isinstance(outcome, Refused)
+        assert (outcome.refusal["code"], outcome.refusal["facts"]) == ("already_placed", {"order": str(first.pk)})
+
+    assert Ledger.objects.get(saga_id=again.saga_id).status == "refused"
+    assert handler.bar(participant, [call(again)]) == [True]
+    assert Order.objects.count() == 1
+
+
+def test_of_a_batch_only_the_order_whose_key_is_taken_is_refused() -> None:
+    first = place(a_request())
+    requests = [a_request(), a_request(idempotency_key=first.idempotency_key), a_request()]
+    ended: dict[Any, Any] = {}
+
+    def end(ends: Sequence[tuple[Errand, Next]]) -> None:
+        ended.update({errand.call.saga_id: type(next_).__name__ for errand, next_ in ends})
+
+    perform = performances(participant)[place_order.name](end, lambda: 100)
+    after = perform([Errand(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
+    while callable(after):
+        after = after()
+
+    assert [ended[each.saga_id] for each in requests] == ["GoesOn", "Diverted", "GoesOn"]
+    assert Order.objects.count() == 3
+
+
+def test_an_order_of_the_saga_itself_is_no_refusal_of_it() -> None:
+    request = a_request()
+    place(request)  # and its ledger row is lost
+    with pytest.raises(IntegrityError):
+        handler.act(participant, place_order, [call(request)])
+    assert not Ledger.objects.exists()
+
+
+def test_another_rule_of_the_database_is_no_refusal() -> None:
+    first = place(a_request())
+    impossible = a_request(idempotency_key=first.idempotency_key, total_minor=-1)
+    with pytest.raises(IntegrityError, match="order_total_not_negative"):
+        handler.act(participant, place_order, [call(impossible)])
