@@ -75,6 +75,14 @@ def authorise_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment:
     return gateway().authorise(_authorisation(request), key=keys.own)
 
 
+def check_payment_method(request: AuthorisePayment) -> None:
+    """See that the payment method can be read here.
+
+    :raises SealBroken: when no key of this process opens it.
+    """
+    unseal(request.payment_method)
+
+
 def find_authorised_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment | None:
     """Ask the gateway what became of `authorise_payment`."""
     payment = gateway().find(key=keys.own, reference=str(request.order_id))

@@ -7,7 +7,7 @@ from orchestration.participant.money import MoneyReader
 from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
 from orchestration.participant.together import Together
-from payments import repairs, selectors, services
+from payments import free, repairs, selectors, services
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
 from payments.models import Ledger
@@ -27,6 +27,8 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.AuthorisationTold, services.told_authorised_payment),
+                check=services.check_payment_method,
+                unasked=free.authorised,
             ),
             contracts.refund_payment: Outside(
                 call=services.refund_payment,
@@ -35,6 +37,7 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.ReversalTold, services.told_refunded_payment),
+                unasked=free.refunded,
             ),
             contracts.capture_payment: Outside(
                 call=services.capture_payment,
@@ -43,6 +46,7 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.CaptureTold, services.told_captured_payment),
+                unasked=free.captured,
             ),
             contracts.reverse_leftover_payment: Outside(
                 call=repairs.reverse_leftover_payment,
@@ -50,6 +54,7 @@ participant = register(
                 record=repairs.record_reversed_leftover_payment,
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
+                unasked=free.leftover_reversed,
             ),
         },
         queries={contracts.money_held: selectors.money_held},

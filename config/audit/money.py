@@ -82,7 +82,7 @@ def _counts(saga_id: UUID | None, books: Books) -> bool:
 
 def _differences(accounts: list[Account], payment: PaymentFacts | None) -> Iterator[str]:
     theirs = {account.authorisation_id: account for account in accounts if account.arrived and not account.declined}
-    if payment and payment.authorisation_id not in theirs:
+    if payment and payment.is_at_the_gateway and payment.authorisation_id not in theirs:
         yield f"The gateway does not know the payment's {payment.authorisation_id}."
     for authorisation_id, account in theirs.items():
         if payment is None or payment.authorisation_id != authorisation_id:

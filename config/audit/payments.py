@@ -7,6 +7,7 @@ from uuid import UUID
 from config.audit.effects import Effect
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
+from payments.free import is_free
 from payments.gateways.port import PaymentStatus
 from payments.models import Payment
 
@@ -43,6 +44,11 @@ class PaymentFacts:
     @property
     def is_reversed(self) -> bool:
         return self.status in REVERSED
+
+    @property
+    def is_at_the_gateway(self) -> bool:
+        """Whether the gateway should know of it; it is not asked about a free order."""
+        return not is_free(self.authorisation_id)
 
     @property
     def was_captured(self) -> bool:

@@ -14,6 +14,8 @@ from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
 from orchestration.insight.reading import Unavailable, read
 from orchestration.insight.status import Status
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.participant.sealing import SealBroken
+from orchestration.states import ENDED
 
 LATE = 30
 """So many periods of recovery a due saga may wait: it goes through them in batches."""
@@ -32,6 +34,7 @@ def _look(now: datetime) -> Iterator[Line]:
     yield _recovery(now)
     yield _parked(count_of(matching(Wanted(statuses=frozenset({Status.PARKED})), now=now)))
     yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now).filter(parked=False)))
+    yield _sealed()
     yield _definitions()
     yield _audit(now)
 
@@ -57,6 +60,15 @@ def _stuck(count: Count) -> Line:
         do = "manage.py saga list --stuck-longer-than 5m; then manage.py saga why ID"
         return warn("stuck sagas", f"{count} without progress for {after}, not counting parked ones", do)
     return ok("stuck sagas", f"none without progress for {after}, not counting parked ones")
+
+
+def _sealed() -> Line:
+    """Sagas whose payment method no key opens, so that their payment cannot be asked for."""
+    failing = SagaInstance.objects.using(ALIAS).filter(last_error=SealBroken.__name__).exclude(phase__in=ENDED)
+    if count := failing.count():
+        do = "add the key that sealed them to SHOP_SEALING_KEYS of the payments workers, or: manage.py saga cancel"
+        return fail("sealing keys", f"none opens the payment method of unfinished sagas: {count}", do)
+    return ok("sealing keys", "they open every payment method")
 
 
 def _definitions() -> Line:

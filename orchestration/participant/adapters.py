@@ -25,7 +25,7 @@ def adapter(port: type[Port], setting: str) -> Port:
     """
     path = getattr(settings, setting)
     try:
-        return cast(Port, _made(port, path))
+        return cast(Port, _made(cast(Any, port), path))
     except BadAdapter as error:
         raise BadAdapter(f"SHOP_{setting}: {path} {error}") from error.__cause__
 

@@ -65,6 +65,9 @@ class Outside:
     `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row; it may
     be one that does several `Together`.
     Each may raise a Refusal (a definite no); anything else means nobody knows.
+    `check(request)` raises CannotCall when an action's call cannot be made from here: then no row says that it may have
+    been made.
+    `unasked(request)` gives the reply to a request for which the other side need not be asked; None for any other.
     `key_lifetime`: how long `find` knows of an earlier call; None when it reads the other side's books, which are kept.
     `told`: how a person with a statement in hand settles it; None when nobody can.
     """
@@ -75,6 +78,12 @@ class Outside:
     breaker: Breaker
     key_lifetime: timedelta | None
     told: Told | None = None
+    check: Callable[[Any], object] | None = None
+    unasked: Callable[[Any], Any | None] | None = None
+
+    def own_reply(self, request: Any) -> Any | None:
+        """Return the reply to a request for which the other side need not be asked; None for any other."""
+        return self.unasked(request) if self.unasked else None
 
     @property
     def repeated_for(self) -> timedelta | None:

@@ -14,7 +14,7 @@ from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
 from orchestration.participant.outside import Keys, OutcomeUnknown, Outside, key_of
 from orchestration.participant.participant import Participant
-from orchestration.participant.refusals import Refusal
+from orchestration.participant.refusals import CannotCall, Refusal
 from orchestration.participant.rows import Call, Change, Row, Rows
 from orchestration.participant.together import told_each
 
@@ -49,7 +49,7 @@ class Replied:
     reply: Any
 
 
-Standing = Outcome | Asking | BreakerOpen
+Standing = Outcome | Asking | Exception
 
 
 def act(participant: Participant, action: Action, work: Outside, calls: Sequence[Call]) -> list[Outcome]:
@@ -67,7 +67,8 @@ def begin(
 ) -> dict[UUID, Standing]:
     """Write down, for all at once, that a call may be made, and say of each saga what there is to be done.
 
-    That is to ask (`reply_to`) and to `conclude`; or nothing: its outcome stands, or the breaker is open.
+    That is to ask (`reply_to`) and to `conclude`; or nothing: its outcome stands, the breaker is open, or this process
+    cannot make the call.
 
     :raises Malformed: when a request cannot be read.
     """
@@ -126,7 +127,7 @@ def _one_by_one(
     ends: dict[UUID, Outcome] = {}
     for saga_id, standing in begin(participant, command, work, calls).items():
         match standing:
-            case BreakerOpen():
+            case Exception():
                 raise standing
             case Asking():
                 ends |= conclude(participant, command, work, [reply_to(standing)])
@@ -136,22 +137,38 @@ def _one_by_one(
 
 
 def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Call]) -> dict[UUID, Standing]:
-    """Claim the rows as *started*, or look at those that are there. An open breaker leaves no trace of the attempt."""
+    """Claim the rows as *started*, or look at those that are there. What cannot be called now leaves no trace."""
     requests: dict[UUID, Any] = {call.saga_id: decode(action.request, call.known) for call in calls}
     until = work.breaker.open_until()
-    fresh = rows.repeated(lambda: _claimed(rows, action, calls)) if until is None else set()
+    held_up = {each: why for each, request in requests.items() if (why := _why_not_now(work, request, until))}
+    claimable = [call for call in calls if call.saga_id not in held_up]
+    fresh = rows.repeated(lambda: _claimed(rows, action, claimable)) if claimable else set()
     found = rows.look(requests.keys() - fresh, action.step, lock=False)
 
     def standing(call: Call) -> Standing:
-        row = found.get(call.saga_id)
+        row, error = found.get(call.saga_id), held_up.get(call.saga_id)
         if row is not None and row.is_final:
             return outcome_of(row)
-        if until is not None:
-            return BreakerOpen(work.breaker.name, until)
+        if error is not None and (row is None or isinstance(error, BreakerOpen)):
+            return error
         since = row.created_at if row else None
         return Asking(rows, action, work, call, requests[call.saga_id], _keys(action, call), since)
 
     return {call.saga_id: standing(call) for call in calls}
+
+
+def _why_not_now(work: Outside, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
+    """Why the other side cannot be called for this request now; None when it can, or need not be."""
+    if work.own_reply(request) is not None:
+        return None
+    if until is not None:
+        return BreakerOpen(work.breaker.name, until)
+    try:
+        if work.check is not None:
+            work.check(request)
+    except CannotCall as error:
+        return error
+    return None
 
 
 def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
@@ -178,7 +195,7 @@ def _begin_undoing(
             return Done({})
         request: Any = decode(compensation.request, call.known)
         is_undoing = row.status == Status.UNDOING
-        if not is_undoing and until is not None:
+        if not is_undoing and until is not None and work.own_reply(request) is None:
             return BreakerOpen(work.breaker.name, until)
         if not is_undoing:
             changes.append(Change(call.saga_id, call.token, Status.UNDOING))
@@ -199,8 +216,10 @@ def _reply(asking: Asking) -> Any:
 
     :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
     """
-    asking.rows.let_connection_go()  # the other side may take its time
     work = asking.work
+    if (own := work.own_reply(asking.request)) is not None:
+        return own
+    asking.rows.let_connection_go()  # the other side may take its time
     with work.breaker.calling():
         if asking.since is not None:
             reply = asking.cross(Boundary.FIND, work.find)
@@ -216,8 +235,10 @@ def _found(asking: Asking) -> Any:
 
     The breaker hears of a question that fails, not of one that works: reads say nothing of writes, as above.
     """
-    asking.rows.let_connection_go()
     work = asking.work
+    if (own := work.own_reply(asking.request)) is not None:
+        return own
+    asking.rows.let_connection_go()
     try:
         return asking.cross(Boundary.FIND, work.find)
     except work.breaker.counts:

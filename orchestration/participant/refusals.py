@@ -28,5 +28,9 @@ class Hopeless(Exception):
     """
 
 
+class CannotCall(Exception):
+    """A call outside cannot be made from this process; nothing was called. The saga tries again until its deadline."""
+
+
 class VersionConflict(Exception):
     """Somebody else changed the row first: the kit runs the transaction again."""

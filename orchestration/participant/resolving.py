@@ -142,7 +142,10 @@ def wanted(told: Told) -> str:
 
 
 def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, str]) -> Any:
-    """Write the service's own rows as the facts have it; gives what the command answers."""
+    """Write the service's own rows as the facts have it; gives what the command answers.
+
+    For a request that the other side need not be asked about, there is only one reply, whatever the facts say.
+    """
     if work.told is None:
         raise NotResolved(f"{command.name} takes no facts from an operator")
     try:
@@ -150,10 +153,11 @@ def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, st
     except Malformed as error:
         raise NotResolved(f"the saga does not know what {command.name} is about: {error}") from error
     try:
-        reply = work.told.reply(request, _read(work.told, facts))
+        told = work.told.reply(request, _read(work.told, facts))
     except Malformed as error:
         raise NotResolved(f"{error}. {command.name} wants {wanted(work.told)}") from error
-    return told_each(work.record, [(request, reply)])[0]
+    own = work.own_reply(request)
+    return told_each(work.record, [(request, told if own is None else own)])[0]
 
 
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:

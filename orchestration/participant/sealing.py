@@ -6,9 +6,10 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from orchestration.contracts.values import Sealed
+from orchestration.participant.refusals import CannotCall
 
 
-class SealBroken(Exception):
+class SealBroken(CannotCall):
     """Sealed with a key that this process does not have, or altered on the way."""
 
 

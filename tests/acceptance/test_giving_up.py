@@ -1,12 +1,15 @@
 """Cancelled or late: undone before the pivot, refused or ignored after it, and never half of each."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import pytest
+from cryptography.fernet import Fernet
 
 from orchestration import engine
+from orchestration.contracts.values import Sealed
 from orchestration.models import SagaInstance
 from orchestration.sagas.checkout import checkout
 from orchestration.topology import ORCHESTRATOR, SERVICES
@@ -50,6 +53,25 @@ def test_compensations_that_come_before_their_actions_bar_them(shop, start_worke
     assert shop.ledger(saga_id) == dict.fromkeys(steps, "barred")
     assert not gateway.Operation.objects.exists()
     assert shop.available() == 1000
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "deadline_passed"])
+def test_order_whose_payment_method_no_key_opens_ends_at_once(shop, shared_worker, reason: str):
+    lost = Fernet(Fernet.generate_key()).encrypt(b"tok_ok").decode()
+    soon = datetime.now(UTC) - checkout.deadline + timedelta(seconds=3)
+    request = replace(shop.request(), payment_method=Sealed(lost))
+    saga_id = shop.place(request, now=soon if reason == "deadline_passed" else None)
+    shop.reaches(saga_id, "failed authorise_payment")
+    assert shop.saga(saga_id).last_error == "SealBroken"
+    assert "authorise_payment" not in shop.ledger(saga_id)
+
+    if reason == "cancelled":
+        assert cancel(saga_id)
+
+    assert shop.ended(saga_id, seconds=20) == ["compensated"]
+    assert shop.saga(saga_id).failure["code"] == reason
+    assert shop.ledger(saga_id)["authorise_payment"] == "barred"
+    assert not gateway.Operation.objects.exists()
 
 
 def test_order_cancelled_just_before_the_pivot_is_undone_and_a_late_pivot_is_turned_away(shop, start_worker, workforce):

@@ -143,6 +143,16 @@ def test_late_recovery_parked_and_stuck_sagas_are_told(
     assert lines["stuck sagas"] == ("warn", "1 without progress for 5 min, not counting parked ones")
 
 
+def test_payment_methods_that_no_key_opens_are_counted(
+    examined: Callable[[], Lines], somebody_works: dict[str, Depth], situations: Situations
+) -> None:
+    failing, ended = situations.failing(), situations.completed()
+    assert examined()["sealing keys"] == ("ok", "they open every payment method")
+    SagaInstance.objects.filter(pk__in=[failing, ended]).update(last_error="SealBroken")
+    seen = "none opens the payment method of unfinished sagas: 1"
+    assert examined()["sealing keys"] == ("fail", seen)
+
+
 def test_connections_that_run_out_fail(
     examined: Callable[[], Lines], somebody_works: dict[str, Depth], monkeypatch: pytest.MonkeyPatch
 ) -> None:

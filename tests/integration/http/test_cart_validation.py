@@ -41,6 +41,12 @@ def test_smallest_and_largest_quantity_are_accepted(ada: Shopper, two_mugs: Cart
     assert ada.check_out(two_mugs).status_code == 202
 
 
+def test_order_of_nothing_is_accepted(ada: Shopper, two_mugs: Cart) -> None:
+    Product.objects.update(price_minor=0)
+    accepted = ada.check_out(two_mugs)
+    assert (accepted.status_code, accepted.json()["total"]["amount_minor"]) == (202, 0)
+
+
 def test_thousand_lines_are_accepted(ada: Shopper, two_mugs: Cart) -> None:
     two_mugs["lines"] *= 1_000
     assert ada.check_out(two_mugs).json()["total"] == {"amount_minor": 1_998_000, "currency": "GBP"}

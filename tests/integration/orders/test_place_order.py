@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import DataError, IntegrityError, transaction
 
+from orchestration.batches import Room, at_once
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
@@ -136,10 +137,8 @@ def test_of_a_batch_only_the_order_whose_key_is_taken_is_refused() -> None:
     def end(ends: Sequence[tuple[Errand, Next]]) -> None:
         ended.update({errand.call.saga_id: type(next_).__name__ for errand, next_ in ends})
 
-    perform = performances(participant)[place_order.name](end, lambda: 100)
-    after = perform([Errand(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
-    while callable(after):
-        after = after()
+    perform = performances(participant)[place_order.name](end, Room(at_once, at_once))
+    perform([Errand(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
 
     assert [ended[each.saga_id] for each in requests] == ["GoesOn", "Diverted", "GoesOn"]
     assert Order.objects.count() == 3
