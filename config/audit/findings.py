@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from orchestration.auditing.values import Gap, Reach, reach_of
+
 INVARIANTS: Mapping[str, str] = {
     "A1": "reserved is between 0 and on hand, and is the sum of live reservations",
     "A2": "received minus consumed is on hand",
@@ -46,12 +48,22 @@ class Findings:
     violations: list[Violation] = field(default_factory=list)
     accepted: list[tuple[Violation, str]] = field(default_factory=list)
     """What is violated because a person settled a step outside, and their evidence."""
-    not_made: list[str] = field(default_factory=list)
+    not_made: list[Gap] = field(default_factory=list)
     """Checks that could not be made, and why."""
 
     @property
     def ok(self) -> bool:
+        """Whether nothing that could be checked is violated."""
         return not self.violations
+
+    @property
+    def reach(self) -> Reach:
+        """How far the audit could read."""
+        return reach_of(self.checked, self.not_made)
+
+    def cannot_check(self, invariants: str, why: str) -> None:
+        """Note that these invariants ("A1 Q4") could not be checked, or not all of them, and why."""
+        self.not_made.append(Gap(tuple(invariants.split()), why))
 
     def look_at(self, invariant: str, count: int = 1) -> None:
         """Count things that the invariant is held against."""
@@ -72,8 +84,11 @@ class Findings:
         """The findings as the command prints them."""
         return {
             "ok": self.ok,
+            "is_whole": self.reach.is_whole,
+            "not_checked": list(self.reach.not_checked),
+            "checked_in_part": list(self.reach.in_part),
             "checked": self.checked,
             "violations": [violation.as_json() for violation in self.violations],
             "accepted": [{**violation.as_json(), "evidence": evidence} for violation, evidence in self.accepted],
-            "not_made": self.not_made,
+            "not_made": [gap.as_json() for gap in self.not_made],
         }

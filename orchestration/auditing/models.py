@@ -20,7 +20,7 @@ class AuditRun(models.Model):
     checked = models.JSONField(default=dict)
     """How many things each invariant was held against."""
     not_made = models.JSONField(default=list)
-    """Checks that could not be made, and why."""
+    """Checks that could not be made, and why: each with the `invariants` that it is of."""
     sagas = models.PositiveIntegerField(default=0)
     """How many were looked at; one that is looked at twice counts twice."""
 

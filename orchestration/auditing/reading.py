@@ -7,7 +7,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from orchestration.auditing.models import AuditFinding, AuditRun
+from orchestration.auditing.values import Gap, Reach, gap_of, reach_of
 from orchestration.models import ALIAS
+
+NO_RUN = Reach()
+"""That of no run: it leaves nothing out."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,10 @@ class Standing:
     is_late: bool
     error: str = ""
     """Why the very last run did not come to its end, if it did not."""
+    reach: Reach = NO_RUN
+    """How far the last run that came to its end could read."""
+    gaps: tuple[Gap, ...] = ()
+    """What that run could not check, and why."""
 
 
 def open_findings() -> QuerySet[AuditFinding]:
@@ -41,6 +49,11 @@ def last_run() -> AuditRun | None:
     return AuditRun.objects.using(ALIAS).filter(ok__isnull=False).first()
 
 
+def reach_of_run(run: AuditRun) -> Reach:
+    """How far the run could read."""
+    return reach_of(run.checked, map(gap_of, run.not_made))
+
+
 def standing(*, now: datetime) -> Standing:
     """How audits stand now."""
     run, newest = last_run(), AuditRun.objects.using(ALIAS).first()
@@ -53,4 +66,6 @@ def standing(*, now: datetime) -> Standing:
         accepted=accepted,
         is_late=bool(period) and run is not None and run.started_at + 2 * period < now,
         error=newest.error if newest else "",
+        reach=reach_of_run(run) if run else NO_RUN,
+        gaps=tuple(map(gap_of, run.not_made)) if run else (),
     )

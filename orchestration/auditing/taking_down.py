@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.auditing.proposing import advice, propose
-from orchestration.auditing.values import Sighting
+from orchestration.auditing.values import Sighting, gap_of, reach_of
 from orchestration.models import ALIAS, SagaInstance
 
 _NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
@@ -42,8 +42,13 @@ def take_down(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) ->
 
 
 def close(run: AuditRun, looked_for: Collection[int], not_judged: Collection[UUID], *, now: datetime) -> int:
-    """End those findings that the run looked for and did not see; return how many. A suspicion leaves no trace."""
+    """End those findings that the run looked for and did not see; return how many. A suspicion leaves no trace.
+
+    What the run could not check is left as it is.
+    """
+    unchecked = reach_of(run.checked, map(gap_of, run.not_made)).not_checked
     missed = _there().filter(pk__in=looked_for).exclude(last_run=run).exclude(saga_id__in=not_judged)
+    missed = missed.exclude(invariant__in=unchecked)
     missed.filter(opened_at=None).delete()
     missed.filter(applied_at__isnull=False).update(outcome=AuditFinding.Outcome.GONE)
     return missed.update(gone_at=now, gone_run=run)

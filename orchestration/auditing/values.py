@@ -1,6 +1,6 @@
 """What audits and findings are made of: values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -31,12 +31,57 @@ class Sighting:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A check that could not be made: the invariants that it is of, what of them it is, and why."""
+
+    invariants: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.invariants)} {self.why}".strip()
+
+    def as_json(self) -> dict[str, Any]:
+        """The gap as a run's row and the command's output hold it."""
+        return {"invariants": list(self.invariants), "why": self.why}
+
+
+def gap_of(written: Any) -> Gap:
+    """Read a gap out of a run's row; earlier versions wrote a sentence."""
+    return Gap((), written) if isinstance(written, str) else Gap(tuple(written["invariants"]), written["why"])
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far an audit could read: the invariants that it held against nothing, and those against some books only."""
+
+    not_checked: tuple[str, ...] = ()
+    in_part: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        return not (self.not_checked or self.in_part)
+
+    def __str__(self) -> str:
+        told = (("not checked", self.not_checked), ("checked in part", self.in_part))
+        return "; ".join(f"{how}: {', '.join(which)}" for how, which in told if which)
+
+
+def reach_of(checked: Mapping[str, int], gaps: Iterable[Gap]) -> Reach:
+    """Say how far an audit could read that held each invariant against so many things and has these gaps."""
+    concerned = sorted({invariant for gap in gaps for invariant in gap.invariants})
+    return Reach(
+        tuple(each for each in concerned if not checked.get(each)),
+        tuple(each for each in concerned if checked.get(each)),
+    )
+
+
+@dataclass(frozen=True)
 class Part:
     """What one portion of an audit came to; memory is bounded because portions are."""
 
     sightings: Sequence[Sighting] = ()
     checked: Mapping[str, int] = field(default_factory=dict)
-    not_made: Sequence[str] = ()
+    not_made: Sequence[Gap] = ()
     sagas: int = 0
     not_judged: frozenset[UUID] = frozenset()
     """Sagas that may still change, so that what is not seen of them need not be gone."""

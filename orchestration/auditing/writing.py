@@ -9,8 +9,8 @@ from uuid import UUID
 
 from orchestration.auditing import runs, taking_down
 from orchestration.auditing.models import AuditFinding, AuditRun
-from orchestration.auditing.reading import open_findings
-from orchestration.auditing.values import Part
+from orchestration.auditing.reading import open_findings, reach_of_run
+from orchestration.auditing.values import Part, Reach, gap_of
 from orchestration.models import ALIAS
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,12 @@ def one_run(*, every: timedelta = timedelta(0), clock: Clock = utc_now) -> Itera
     runs.end(run, ok=not there.exists(), now=clock())
     for finding in there.filter(opened_at__gte=run.started_at)[:TOLD_AT_MOST]:
         logger.error("audit: %s %s %s", finding.invariant, finding.message, finding.ids)
-    logger.info("audit %s looked at %s sagas: %s", run.pk, run.sagas, "ok" if run.ok else "findings are open")
+    verdict = "nothing is violated" if run.ok else "findings are open"
+    logger.info("audit %s looked at %s sagas: %s", run.pk, run.sagas, _with_reach(verdict, reach_of_run(run)))
+
+
+def _with_reach(verdict: str, reach: Reach) -> str:
+    return verdict if reach.is_whole else f"{verdict}; {reach}"
 
 
 def take(run: AuditRun, part: Part, *, clock: Clock = utc_now) -> None:
@@ -52,7 +57,8 @@ def take(run: AuditRun, part: Part, *, clock: Clock = utc_now) -> None:
     """
     taking_down.take_down(run, part.sightings, now=clock())
     run.checked = dict(Counter(run.checked) + Counter(part.checked))
-    run.not_made = list(dict.fromkeys([*run.not_made, *part.not_made]))
+    gaps = dict.fromkeys([*map(gap_of, run.not_made), *part.not_made])
+    run.not_made = [gap.as_json() for gap in gaps]
     run.sagas += part.sagas
     runs.save_progress(run, now=clock())
 

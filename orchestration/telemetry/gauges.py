@@ -49,7 +49,14 @@ QUEUED = Gauge("saga_queue_messages", "Messages that wait in a queue, without th
 CONSUMERS = Gauge("saga_queue_consumers", "Workers that consume a queue.", ("queue",))
 DEAD_LETTERS = Gauge("saga_dead_letters", "Messages that nobody could carry out.", ())
 BREAKER = Gauge("saga_breaker_state", "1 for the state a circuit breaker is in.", ("breaker", "state"))
-AUDIT_OK = Gauge("saga_audit_ok", "Whether the last audit that came to its end found nothing violated.", ())
+AUDIT_OK = Gauge(
+    "saga_audit_ok", "Whether the last audit that came to its end found nothing violated in what it could check.", ()
+)
+AUDIT_UNCHECKED = Gauge(
+    "saga_audit_not_checked",
+    "1 for each invariant that the last audit could not check at all (extent all), or not against all books (part).",
+    ("invariant", "extent"),
+)
 AUDIT_LATE = Gauge("saga_audit_late", "Whether an audit should have come to its end long since, and none has.", ())
 FINDINGS = Gauge(
     "saga_audit_findings", "Violations that audits see now, by whether a person accepted them.", ("accepted",)
@@ -61,7 +68,7 @@ GAUGES: Mapping[str, Gauge] = {
     for each in (
         *(UNFINISHED, OLDEST, PARKED, PAUSED, RETRYING, BLOCKED, OVERDUE),
         *(LIMBO, QUEUED, CONSUMERS, DEAD_LETTERS, BREAKER),
-        *(AUDIT_OK, AUDIT_LATE, FINDINGS, SOURCE_UP),
+        *(AUDIT_OK, AUDIT_UNCHECKED, AUDIT_LATE, FINDINGS, SOURCE_UP),
     )
 }
 """All of them, by name."""

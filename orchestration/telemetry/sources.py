@@ -90,6 +90,10 @@ def audit() -> list[Metric]:
     standing = auditing.standing(now=datetime.now(UTC))
     return [
         gauges.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
+        gauges.AUDIT_UNCHECKED.family(
+            [((each, "all"), 1) for each in standing.reach.not_checked]
+            + [((each, "part"), 1) for each in standing.reach.in_part]
+        ),
         gauges.AUDIT_LATE.family([((), float(standing.is_late))]),
         gauges.FINDINGS.family([(("false",), standing.open), (("true",), standing.accepted)]),
     ]

@@ -16,7 +16,8 @@ from orchestration.management.saying import Voice
 class Command(PlainlyEnding):
     help = (
         "Hold every invariant against the five databases and the sandbox's own books, each read from one snapshot. "
-        "Exit code 4 if one is violated. What must hold when all is quiet is held against sagas that have ended; "
+        "Exit code 4 if one is violated; what could not be checked is said, and is no violation. "
+        "What must hold when all is quiet is held against sagas that have ended; "
         "one that has not is itself a violation (Q1). With a COMMAND: what audits have found, and what to do about it; "
         "exit code 3: nothing matched, 4: the repair did not repair, 5: refused, nothing was changed, 6: timed out."
     )
@@ -37,5 +38,7 @@ class Command(PlainlyEnding):
     def _audit(self, options: dict[str, Any]) -> None:
         found = auditing.audit(options)
         self.stdout.writelines(f"{line}\n" for line in auditing.told(found, options["format"]))
+        if options["format"] == "jsonl":  # each of its lines is a violation
+            self.stderr.writelines(f"not made: {gap}\n" for gap in found.not_made)
         if not found.ok:
             sys.exit(Exit.SOME_FAILED)

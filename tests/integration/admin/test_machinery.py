@@ -14,7 +14,7 @@ from django.test import Client
 from config import env
 from orchestration.admin import tiles
 from orchestration.insight import counting
-from orchestration.models import AuditFinding, MachineryLogEntry
+from orchestration.models import AuditFinding, AuditRun, MachineryLogEntry
 from orchestration.participant.breaker_record import Keys, connect
 from orchestration.participant.breakers import in_use
 from tests.integration.admin.conftest import SAGAS, Operator
@@ -176,6 +176,16 @@ def test_a_finding_is_accepted_by_the_first_word(hire: Callable[..., Operator], 
     finding.refresh_from_db()
     assert (finding.accepted_by, finding.accepted_reason) == ("operator", "counted by hand")
     assert "0 open findings, 1 accepted" in said(client, f"{AT}/tiles/audits/")
+
+
+def test_what_the_last_audit_could_not_check_is_said(hire: Callable[..., Operator]) -> None:
+    now = datetime.now(UTC)
+    ended = {"started_at": now, "alive_until": now, "ended_at": now, "is_running": False, "ok": True}
+    gap = {"invariants": ["A4", "Q4"], "why": "at the gateway: it is not the sandbox"}
+    AuditRun.objects.create(checked={"A4": 2}, not_made=[gap], **ended)
+    told = said(hire("view_sagainstance", "view_auditfinding").client, f"{AT}/findings/")
+    assert "It could not read everything; not checked: Q4; checked in part: A4." in told
+    assert "A4, Q4 at the gateway: it is not the sandbox" in told
 
 
 def test_a_finding_that_is_not_there_is_not_found(hire: Callable[..., Operator]) -> None:

@@ -84,16 +84,44 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
     monkeypatch.setattr(books, "chosen_gateway", object)
     monkeypatch.setattr(books, "chosen_carrier", object)
     told = json.loads(printed("--format", "json"))
-    assert told["not_made"] == [
-        "Q4, and A4, Q2, Q3, Q5 and Q6 at the gateway: it is not the sandbox",
-        "A4, Q2, Q3 and Q6 at the carrier: it is not the sandbox",
-    ]
-    assert told["checked"]["Q4"] == 0
+    at_the_gateway = {
+        "invariants": ["A4", "Q2", "Q3", "Q4", "Q5", "Q6"],
+        "why": "at the gateway: it is not the sandbox, whose books can be read",
+    }
+    at_the_carrier = {
+        "invariants": ["A4", "Q2", "Q3", "Q6"],
+        "why": "at the carrier: it is not the sandbox, whose books can be read",
+    }
+    assert told["not_made"] == [at_the_gateway, at_the_carrier]
+    assert (told["ok"], told["is_whole"], told["checked"]["Q4"]) == (True, False, 0)
+    assert (told["not_checked"], told["checked_in_part"]) == (["Q3", "Q4"], ["A4", "Q2", "Q5", "Q6"])
+
+    verdicts = {line.split()[0]: " ".join(line.split()[1:3]) for line in printed().splitlines()[:13]}
+    assert (verdicts["Q4"], verdicts["A4"], verdicts["A1"]) == ("not checked", "ok in", "ok 1")
+    last = "the books that could be read agree; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
+    assert printed().splitlines()[-1] == last
+
+
+def test_a_violation_beside_what_was_not_checked_is_told_with_both(
+    completed: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "chosen_carrier", object)
+    OrderLine.objects.all().delete()
+    last = "1 violations; not checked: Q3; checked in part: A4, Q2, Q6"
+    assert printed_before_failing().splitlines()[-1] == last
+
+
+def test_what_was_not_checked_is_told_beside_lines_of_violations(
+    completed: UUID, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(books, "chosen_carrier", object)
+    assert printed("--format", "jsonl") == ""
+    assert capsys.readouterr().err.startswith("not made: A4, Q2, Q3, Q6 at the carrier: ")
 
 
 def test_a_definition_that_is_gone_is_said_not_to_be_checked(completed: UUID) -> None:
     SagaInstance.objects.update(definition="checkout.v0")
-    assert "not made: A6, Q2 and Q3 of 1 sagas: this code has no definition checkout.v0" in printed()
+    assert "not made: A6, Q2, Q3 of 1 sagas: this code has no definition checkout.v0" in printed()
 
 
 def test_a_database_that_cannot_be_read_is_named(completed: UUID, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 from django.db.models import F
 
-from config.audit import auditor
+from config.audit import auditor, books, totals
 from inventory.models import Reservation, Stock
 from orchestration.auditing import loop, running, runs
 from orchestration.auditing.applying import Word, accept
@@ -18,8 +18,10 @@ from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.auditing.proposing import SETTLED_OUTSIDE
 from orchestration.auditing.reading import last_run, open_findings, standing
 from orchestration.auditing.running import Stopped
+from orchestration.auditing.values import Reach
 from orchestration.models import ALIAS, SagaLogEntry
 from payments.gateways.sandbox.models import Operation
+from payments.models import Payment
 from tests.integration.audit import drift
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
@@ -44,6 +46,34 @@ def test_books_that_agree_leave_a_run_and_no_finding(completed: UUID, compensate
     assert run.sagas == 2
     assert run.checked["Q2"] == run.checked["Q3"] == 1
     assert opened() == []
+
+
+def test_run_that_could_not_read_the_gateway_s_books_says_so(
+    completed: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(books, "chosen_gateway", object)
+    with caplog.at_level("INFO", logger="orchestration.auditing.writing"):
+        audit()
+        audit()
+    stands = standing(now=datetime.now(UTC))
+    assert (stands.ok, stands.reach) == (True, Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")))
+    assert [str(gap).partition(": ")[0] for gap in stands.gaps] == ["A4, Q2, Q3, Q4, Q5, Q6 at the gateway"]
+    told = "nothing is violated; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
+    assert told in caplog.records[-1].getMessage()
+
+
+def test_finding_that_a_run_could_not_look_for_stays_open(completed: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    Payment.objects.update(capture_id="of another payment")
+    assert audit().ok is False
+    monkeypatch.setattr(books, "chosen_gateway", object)
+    monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
+    assert audit().ok is False
+    assert [each.invariant for each in open_findings()] == ["Q4"]
+
+
+def test_run_that_could_read_all_books_leaves_nothing_out(completed: UUID) -> None:
+    audit()
+    assert standing(now=datetime.now(UTC)).reach.is_whole
 
 
 def test_what_concerns_an_ended_saga_is_opened_at_once(compensated: UUID) -> None:

@@ -123,6 +123,16 @@ def test_what_audits_see_and_how_the_last_one_ended_is_told(db):
     assert found["saga_audit_findings"] == {("false",): 2, ("true",): 1}
 
 
+def test_what_the_last_audit_could_not_check_is_told(db):
+    at = datetime.now(UTC)
+    gaps = [{"invariants": ["A4", "Q4"], "why": "at the gateway"}, "a sentence of an earlier version"]
+    ended = {"started_at": at, "alive_until": at, "ended_at": at, "is_running": False, "ok": True}
+    AuditRun.objects.create(checked={"A4": 2}, not_made=gaps, **ended)
+    found = scraped()
+    assert found["saga_audit_ok"] == {(): 1}
+    assert found["saga_audit_not_checked"] == {("all", "Q4"): 1, ("part", "A4"): 1}
+
+
 def test_before_the_first_audit_has_ended_its_result_is_not_told(db):
     found = scraped()
     assert "saga_audit_ok" not in found
