@@ -14,6 +14,9 @@ from orchestration.telemetry.side_by_side import SideBySide
 
 KEPT_FOR = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)
+"""After so long without an answer something counts as not ready."""
+TOLD_WITHIN = timedelta(milliseconds=80)
+"""Whoever probes regularly waits no longer, and is told what was known before."""
 
 
 @require_safe
@@ -51,4 +54,4 @@ def _told(troubles: Mapping[str, str]) -> dict[str, object]:
 
 @cache
 def _checks() -> SideBySide[str]:
-    return SideBySide(CHECKS, patience=PATIENCE, kept_for=KEPT_FOR)
+    return SideBySide(CHECKS, patience=PATIENCE, kept_for=KEPT_FOR, told_within=TOLD_WITHIN)

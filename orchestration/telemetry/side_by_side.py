@@ -11,6 +11,9 @@ from django.db import connections
 
 T = TypeVar("T")
 
+REMEMBERED_FOR = timedelta(minutes=1)
+"""After so long without a question, an answer says nothing about now."""
+
 
 class NoAnswer(Exception):
     """Nothing was heard in time."""
@@ -21,11 +24,22 @@ class SideBySide(Generic[T]):
 
     A question that has not come back is not asked again: what hangs is one thread for each question, however many
     want to know.
+
+    With `told_within`, whoever asks at least once in `REMEMBERED_FOR` waits no longer than that: a question that is
+    under way for less than `patience` then has the answer it had the time before.
     """
 
-    def __init__(self, questions: Mapping[str, Callable[[], T]], *, patience: timedelta, kept_for: timedelta) -> None:
-        self._questions, self._patience, self._kept_for = questions, patience, kept_for
+    def __init__(
+        self,
+        questions: Mapping[str, Callable[[], T]],
+        *,
+        patience: timedelta,
+        kept_for: timedelta,
+        told_within: timedelta | None = None,
+    ) -> None:
+        self._questions, self._patience, self._kept_for, self._told_within = questions, patience, kept_for, told_within
         self._under_way: dict[str, Future[T]] = {}
+        self._begun_at: dict[str, float] = {}
         self._answers: Mapping[str, T | Exception] = {}
         self._asked_at = float("-inf")  # monotonic seconds
         self._lock = threading.Lock()
@@ -42,13 +56,20 @@ class SideBySide(Generic[T]):
         for name, question in self._questions.items():
             if name not in self._under_way:
                 self._under_way[name] = _answer_to(question, name)
-        until = time.monotonic() + self._patience.total_seconds()
+                self._begun_at[name] = time.monotonic()
+        wait = self._told_within if self._told_within and self._remembers() else self._patience
+        until = time.monotonic() + wait.total_seconds()
         return {name: self._await(name, until) for name in self._questions}
+
+    def _remembers(self) -> bool:
+        return time.monotonic() - self._asked_at <= REMEMBERED_FOR.total_seconds()
 
     def _await(self, name: str, until: float) -> T | Exception:
         try:
             error = self._under_way[name].exception(max(0.0, until - time.monotonic()))
         except TimeoutError:
+            if time.monotonic() - self._begun_at[name] < self._patience.total_seconds():
+                return self._answers[name]
             return NoAnswer(f"no answer within {self._patience.total_seconds():g} s")
         told = self._under_way.pop(name)
         return error if isinstance(error, Exception) else told.result()

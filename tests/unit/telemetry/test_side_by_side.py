@@ -1,10 +1,12 @@
 """Questions asked at the same time: answers are kept, errors are answers, and nobody waits for what hangs."""
 
 import threading
+import time
 from datetime import timedelta
 from itertools import count
 
 from orchestration.telemetry.side_by_side import NoAnswer, SideBySide
+from tests.support.waiting import wait_for
 
 SOON, LONG, NOT = timedelta(milliseconds=50), timedelta(seconds=60), timedelta(0)
 
@@ -45,3 +47,34 @@ def test_questions_are_asked_at_the_same_time() -> None:
     together = threading.Barrier(2)
     asked = SideBySide({"one": together.wait, "other": together.wait}, patience=LONG, kept_for=LONG)
     assert sorted(asked.answers().values(), key=str) == [0, 1]
+
+
+def test_who_asks_again_is_told_at_once_what_was_known_until_patience_is_over() -> None:
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def question() -> str:
+        if hangs.is_set():
+            let_go.wait()
+        return "fine"
+
+    asked = SideBySide({"it": question}, patience=timedelta(seconds=0.5), kept_for=NOT, told_within=SOON)
+    assert asked.answers() == {"it": "fine"}
+    hangs.set()
+    began = time.monotonic()
+    assert asked.answers() == {"it": "fine"}
+    assert time.monotonic() - began < 0.5
+    wait_for(lambda: isinstance(asked.answers()["it"], NoAnswer), what="the end of patience")
+    let_go.set()
+    wait_for(lambda: asked.answers() == {"it": "fine"}, what="an answer")
+
+
+def test_first_answer_is_waited_for() -> None:
+    let_go = threading.Timer(0.2, lambda: None)
+    let_go.start()
+
+    def question() -> str:
+        let_go.join()
+        return "fine"
+
+    asked = SideBySide({"it": question}, patience=LONG, kept_for=NOT, told_within=SOON)
+    assert asked.answers() == {"it": "fine"}
