@@ -11,10 +11,13 @@ from django.db import Error, connections
 from config.doctor.lines import Line, fail, ok, warn
 from config.env import ALIASES
 from config.readiness import CHECKS
+from orchestration.telemetry.side_by_side import SideBySide
 
 SKEW_BORNE = timedelta(seconds=1)
 """Leases and markers allow for seconds; the audit allows a second between two services."""
 ALMOST_ALL = 0.8
+PATIENCE = timedelta(seconds=6)
+"""For all of them, which are asked at the same time: silent hosts must not add up."""
 
 Server = tuple[str, str]
 """Host and port."""
@@ -23,8 +26,10 @@ Server = tuple[str, str]
 def look() -> Iterator[Line]:
     """A line for each database, and one for each server's connections."""
     answering = []
+    checks = {alias: CHECKS[alias] for alias in ALIASES}
+    answers = SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers()
     for alias in ALIASES:
-        line = _of_database(alias)
+        line = _of_database(alias, str(answers[alias]))
         yield line
         if line.verdict == "ok":
             answering.append(alias)
@@ -33,9 +38,9 @@ def look() -> Iterator[Line]:
         yield _connections_of(server, aliases)
 
 
-def _of_database(alias: str) -> Line:
+def _of_database(alias: str, why: str) -> Line:
     what = f"database {alias}"
-    if why := CHECKS[alias]():
+    if why:
         seen, _, told = why.partition("; ")
         return fail(what, seen, told or "start it: orders wait for it, and continue automatically when it is back")
     return ok(what, "answers, and has all migrations")

@@ -1,6 +1,8 @@
 """`manage.py doctor`: all is well, or a line says what is not and what to do; and one source down hides no other."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -183,3 +185,24 @@ def test_a_breaker_that_is_open_is_named(examined: Callable[[], Lines], somebody
     verdict, seen = lines[f"breaker {name}"]
     assert (verdict, seen.startswith("open after")) == ("warn", True)
     assert "breakers" not in lines
+
+
+def test_databases_that_do_not_answer_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts that have vanished are silent, each for as long as a connection may take."""
+    over = threading.Event()
+    monkeypatch.setattr(databases, "PATIENCE", timedelta(seconds=0.5))
+    for alias in ("payments", "shipping", "orders"):
+        monkeypatch.setitem(CHECKS, alias, lambda: str(over.wait(10)))  # type: ignore[arg-type]
+    began = time.monotonic()
+
+    lines = {line.what: line for line in databases.look()}
+    took = time.monotonic() - began
+    over.set()
+
+    assert took < 5
+    for alias in ("payments", "shipping", "orders"):
+        assert (lines[f"database {alias}"].verdict, lines[f"database {alias}"].seen) == (
+            "fail",
+            "no answer within 0.5 s",
+        )
+    assert lines["database inventory"].verdict == "ok"
