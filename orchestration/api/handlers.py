@@ -1,12 +1,13 @@
 """Problem documents for what fails outside the views: routing, hosts, middleware."""
 
+import sys
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from orchestration.api.problems import CONTENT_TYPE, Document, InternalError, Problem
+from orchestration.api.problems import CONTENT_TYPE, Document, InternalError, Problem, document_of
 
 API_PATH = "/api/"
 """Below it errors are for programs; elsewhere (the admin) they are for people."""
@@ -35,10 +36,20 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer what broke outside a view (`handler500`); Django has logged it."""
-    if _for_people(request):
-        return defaults.server_error(request)
-    return problem_response(InternalError())
+    """Answer what broke outside a view, or in one for people (`handler500`); Django has logged it.
+
+    A database that did not answer is a 503: the next request meets another session.
+    """
+    error = sys.exception()
+    document = document_of(error) if isinstance(error, Exception) else InternalError().document
+    if not _for_people(request):
+        return _response(document)
+    page = defaults.server_error(request)
+    if document.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        page.status_code = document.status
+        for name, value in document.headers.items():
+            page[name] = value
+    return page
 
 
 def problem_response(problem: Problem) -> HttpResponse:

@@ -4,6 +4,8 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
 
 from config.env import ALIASES
 from tests.integration.http.conftest import Shopper
@@ -25,3 +27,13 @@ def test_orders_are_accepted_again_at_once_after_a_failover(
         assert int(first["Retry-After"]) > 0
     assert second.status_code in (HTTPStatus.ACCEPTED, HTTPStatus.OK), second.content
     assert looked.status_code == HTTPStatus.OK
+
+
+def test_an_operator_who_meets_a_failover_is_told_to_try_again_and_then_let_in(catalogue: None) -> None:
+    get_user_model().objects.create_superuser("root", password="secret")
+    client = Client(raise_request_exception=False)
+    with sessions_on_a_read_only_server("orchestration"):
+        first, second = (client.post("/admin/login/", {"username": "root", "password": "secret"}) for _ in range(2))
+
+    assert (first.status_code, first["Retry-After"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "1")
+    assert second.status_code == HTTPStatus.FOUND
