@@ -28,14 +28,15 @@ def test_orders_go_on_when_a_worker_is_frozen_in_a_transaction(shop: Shop, start
     shop.stock(sku=OTHER)
     point = {"CRASH_AT": "before commit inventory.reserve_stock 1", "CRASH_BY": "SIGSTOP"}
     frozen = start_worker(app="tests.support.crashing", env=never_lost | point)
-    held = [shop.place()]
-    wait_for(lambda: is_frozen(frozen.process.pid), what="a frozen worker")
-    held += [shop.place(basket=[(sku, 1)]) for sku in (Shop.sku, OTHER) * 4]  # nobody else is there to take them
+    try:
+        held = [shop.place()]
+        wait_for(lambda: is_frozen(frozen.process.pid), what="a frozen worker")
+        held += [shop.place(basket=[(sku, 1)]) for sku in (Shop.sku, OTHER) * 4]  # nobody else is there to take them
 
-    start_worker(env=never_lost)
-    later = [shop.place(basket=[(sku, 1)]) for sku in (Shop.sku, OTHER) * 4]
-    ended = shop.ended(*held, *later, seconds=BAR + BUSY)
+        start_worker(env=never_lost)
+        later = [shop.place(basket=[(sku, 1)]) for sku in (Shop.sku, OTHER) * 4]
 
-    assert set(ended) == {"completed"}
-    assert is_frozen(frozen.process.pid)
-    frozen.kill()
+        assert set(shop.ended(*held, *later, seconds=BAR + BUSY)) == {"completed"}
+        assert is_frozen(frozen.process.pid)
+    finally:
+        frozen.kill()  # nobody is to wait until it is quiet

@@ -10,6 +10,7 @@ from django.db import OperationalError, connections
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg_pool import ConnectionPool
 
+from config.audit.snapshots import snapshot
 from config.env import ALIASES
 from orchestration import deadline, pipeline
 from orchestration.boundaries import Boundary, Point
@@ -190,3 +191,15 @@ def test_a_slow_statement_is_not_a_silent_server() -> None:
     threading.Timer(1, done.set).start()
     execute("orders", "SELECT pg_sleep(1.1)")
     assert done.is_set()
+
+
+def test_an_audit_may_read_for_longer_than_a_request_and_think_in_between() -> None:
+    connections["orders"].ensure_connection()
+    raw = connections["orders"].connection
+    raw.answered_within = 0.3
+    with snapshot("orders"), connections["orders"].cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.6)")
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("1min",)
+    assert raw.answered_within == 0.3
+    raw.close()
