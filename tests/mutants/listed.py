@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import date
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -10,11 +11,20 @@ from tests.mutants.trying import Mutant
 MUTANTS = Path(__file__).with_name("mutants.toml")
 
 
-def mutants() -> list[Mutant]:
+@cache
+def mutants() -> tuple[Mutant, ...]:
     """Return all of them."""
-    return [Mutant(**each) for each in tomllib.loads(MUTANTS.read_text())["mutant"]]
+    return tuple(Mutant(**each) for each in tomllib.loads(MUTANTS.read_text())["mutant"])
 
 
 def sample_of(day: date, size: int) -> list[Mutant]:
-    """Return a day's sample: each day has another, and everybody has the same on one day."""
-    return Random(day.toordinal()).sample(mutants(), size)
+    """Return a day's sample, each mutant with another test: most days have another, and everybody the same on one day.
+
+    The sweep catches many and takes longest; more than one of those would make a sample slow.
+    """
+    shuffled = list(mutants())
+    Random(day.toordinal()).shuffle(shuffled)
+    of_test: dict[str, Mutant] = {}
+    for mutant in shuffled:
+        of_test.setdefault(mutant.caught_by, mutant)
+    return list(of_test.values())[:size]

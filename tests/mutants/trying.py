@@ -88,15 +88,18 @@ def run(tree: Path, tests: Sequence[str], limit_seconds: float = LIMIT_SECONDS) 
 
 
 def judge(report: str) -> Verdict:
-    """Judge pytest's report in JUnit's format. A mutant is caught by a test that failed: not by one that an error kept
-    from running to its end, nor by one that reached its time limit."""
+    """Judge pytest's report in JUnit's format.
+
+    A mutant is caught by a test that failed: not by an error before or after a test, nor by a test's time limit.
+    """
     cases = list(ElementTree.fromstring(report).iter("testcase"))
     failures = [failure for case in cases for failure in case.iter("failure")]
     if any(TIME_LIMIT in (failure.get("message") or "") for failure in failures):
         return Verdict.TOO_LONG
-    if any(case.find("error") is not None for case in cases) or all(case.find("skipped") is not None for case in cases):
-        return Verdict.NO_TEST
-    return Verdict.CAUGHT if failures else Verdict.SURVIVED
+    if failures:
+        return Verdict.CAUGHT
+    has_error = any(case.find("error") is not None for case in cases)
+    return Verdict.NO_TEST if has_error or all(case.find("skipped") is not None for case in cases) else Verdict.SURVIVED
 
 
 def _environment() -> dict[str, str]:
