@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -92,6 +92,10 @@ class PrivatePostgres(PrivateServer):
             *(programs / "initdb", "-D", self._cluster, "-U", SUPERUSER),
             *("-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"),
         ]
+        self._run_once(command)
+
+    def _run_once(self, command: Sequence[str | Path]) -> None:
+        """Run one of the server's programs to its end, as the server's account."""
         done = subprocess.run(
             command,
             cwd=self.directory,
@@ -104,7 +108,7 @@ class PrivatePostgres(PrivateServer):
             check=False,
         )
         if done.returncode:
-            raise ServerFailed(f"initdb: {done.stderr.strip()}")
+            raise ServerFailed(f"{Path(command[0]).name}: {done.stderr.strip()}")
 
 
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

@@ -12,15 +12,15 @@ from functools import partial
 import psycopg
 
 from tests.chaos import messages
+from tests.chaos.failover import fail_over
 from tests.chaos.field import DidNotTakeHold, FaultKind, Field, some
 from tests.chaos.fleet import ROLES
+from tests.chaos.hosts import fall_silent, freeze_in_transaction
 from tests.chaos.proxy import Manner, Proxy
-from tests.chaos.servers import CLUSTERS, MAX_CONNECTIONS, OUTSIDE
+from tests.chaos.servers import LEDGERS, MAX_CONNECTIONS, OUTSIDE, SERVICES
 
 LEASE_TWICE = 7.0
 """Seconds; a message is presumed lost after three."""
-SERVICES = sorted(set(CLUSTERS.values()) - {OUTSIDE})
-LEDGERS = ("inventory", "payments", "shipping", "orders")
 WHO_WAITS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 Strike = Callable[[Field, random.Random], str]
 
@@ -216,6 +216,7 @@ KINDS = (
     FaultKind("worker shut down cold", "processes", "workers", partial(end_worker, signal.SIGQUIT)),
     FaultKind("worker shut down", "processes", "workers", partial(end_worker, signal.SIGTERM)),
     FaultKind("worker frozen for twice the lease", "processes", "workers", freeze_worker),
+    FaultKind("worker frozen in a transaction", "processes", "workers", freeze_in_transaction),
     FaultKind("all workers killed", "processes", "workers", kill_all_workers),
     FaultKind("web killed", "processes", "web", kill_web),
     FaultKind("workers rolled out", "people and deploys", "workers", roll_out),
@@ -239,6 +240,7 @@ KINDS = (
     FaultKind("broker disk alarm", "RabbitMQ", "rabbit", partial(alarm, "set_disk_free_limit", "9000GB", "1MB")),
     FaultKind("broker half-open", "RabbitMQ", "rabbit", misbehave("rabbit", 8, "held", {"manner": Manner.SWALLOW})),
     FaultKind("broker deaf", "RabbitMQ", "rabbit", misbehave("rabbit", 8, "held", {"manner": Manner.DEAF})),
+    FaultKind("broker's host silent", "RabbitMQ", "rabbit", partial(fall_silent, "rabbit")),
     FaultKind("broker slow", "RabbitMQ", "rabbit", misbehave("rabbit", 5, "held", {"delay": 0.2})),
     FaultKind("broker connections reset", "RabbitMQ", "rabbit", partial(reset, "rabbit")),
     FaultKind("database killed", "PostgreSQL", "postgres", partial(restart, None, "kill", 1.0)),
@@ -248,6 +250,8 @@ KINDS = (
     FaultKind("replies to COMMIT lost", "PostgreSQL", "postgres", misbehave(None, 5, "cuts", {"cut_after": b"COMMIT"})),
     FaultKind("database slow", "PostgreSQL", "postgres", misbehave(None, 5, "held", {"delay": 0.3})),
     FaultKind("database half-open", "PostgreSQL", "postgres", misbehave(None, 8, "held", {"manner": Manner.SWALLOW})),
+    FaultKind("database's host silent", "PostgreSQL", "postgres", partial(fall_silent, None)),
+    FaultKind("failover to a standby", "PostgreSQL", "postgres", fail_over),
     FaultKind("database refuses", "PostgreSQL", "postgres", misbehave(None, 4, "refused", {"manner": Manner.REFUSE})),
     FaultKind("out of connections", "PostgreSQL", "postgres", take_all_connections),
     FaultKind("ledger locked", "PostgreSQL", "postgres", lock_ledger),

@@ -80,7 +80,7 @@ class Fleet:
             self._closed.wait(LOOK_SECONDS)
 
     def _launch(self, member: Member) -> None:
-        environment = self._servers.environment() | {
+        environment = self._servers.environment(application=member.name) | {
             "WEB_BIND": f"{LOOPBACK}:{self.web_port}",
             "WEB_CONCURRENCY": "1",
         }

@@ -27,9 +27,11 @@ CLUSTERS = {
     "carrier": OUTSIDE,
 }
 """Which cluster holds each alias."""
+SERVICES = sorted(set(CLUSTERS.values()) - {OUTSIDE})
+LEDGERS = ("inventory", "payments", "shipping", "orders")
 MAX_CONNECTIONS = 60
-SMALL = {**THROWAWAY, "shared_buffers": "16MB", "max_connections": str(MAX_CONNECTIONS), "wal_level": "minimal"}
-SMALL |= {"max_wal_senders": "0", "autovacuum_naptime": "5min"}
+SMALL = {**THROWAWAY, "shared_buffers": "16MB", "max_connections": str(MAX_CONNECTIONS), "wal_level": "replica"}
+SMALL |= {"max_wal_senders": "4", "autovacuum_naptime": "5min"}
 QUICK = {
     "SHOP_PRESUMED_LOST_SECONDS": "3",
     "SHOP_RECOVERY_PERIOD_SECONDS": "0.3",
@@ -43,6 +45,7 @@ class Servers:
     """All of them, in one directory."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.topology = Topology(prefix="chaos.", queue_type="classic")
         self.postgres = {
             name: PrivatePostgres(directory / name, settings=SMALL) for name in sorted(set(CLUSTERS.values()))
@@ -51,6 +54,7 @@ class Servers:
         self.redis = PrivateRedis(directory / "redis")
         self._loop = Loop()
         self.proxies: dict[str, Proxy] = {}
+        self._retired: list[PrivatePostgres] = []
         self._secrets = {
             "SHOP_DEBUG": "false",
             "SHOP_SECRET_KEY": secrets.token_urlsafe(48),
@@ -76,8 +80,14 @@ class Servers:
         for proxy in self.proxies.values():
             proxy.close()
         self._loop.close()
-        for server in self.everything.values():
+        for server in (*self.everything.values(), *self._retired):
             server.close()
+
+    def take_over(self, name: str, successor: PrivatePostgres) -> None:
+        """Have the address of a cluster lead to another server. The old one runs on, with the sessions that it has."""
+        self._retired.append(self.postgres[name])
+        self.postgres[name] = successor
+        self.proxies[name].target_port = successor.port
 
     def manage(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a management command past the proxies."""
@@ -99,8 +109,8 @@ class Servers:
         seeded: dict[str, Any] = json.loads(self.manage("seed_catalogue", "--format", "json").stdout)
         return seeded
 
-    def environment(self, *, through_proxies: bool = True) -> dict[str, str]:
-        """The settings by which a process meets these servers."""
+    def environment(self, *, through_proxies: bool = True, application: str = "chaos") -> dict[str, str]:
+        """The settings by which a process meets these servers, which know it by that name."""
         return {
             **isolated(os.environ),
             **QUICK,
@@ -109,7 +119,7 @@ class Servers:
             "SHOP_REDIS_URL": f"redis://{LOOPBACK}:{self._port('redis', through_proxies)}/0",
             **{
                 f"SHOP_{alias.upper()}_DATABASE_URL": f"postgres://postgres@{LOOPBACK}:"
-                f"{self._port(CLUSTERS[alias], through_proxies)}/shop_{alias}"
+                f"{self._port(CLUSTERS[alias], through_proxies)}/shop_{alias}?application_name={application}"
                 for alias in env.ALIASES
             },
         }

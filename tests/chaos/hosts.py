@@ -1,0 +1,56 @@
+"""Faults of hosts: one that stands still in the middle of its work, one that vanishes without a word."""
+
+import random
+import signal
+import time
+
+from tests.chaos.field import DidNotTakeHold, Field, some
+from tests.chaos.fleet import ROLES
+from tests.chaos.servers import LEDGERS, SERVICES
+
+FROZEN_SECONDS = 14.0
+"""Longer than its sessions and its broker wait for it."""
+WAITING = (
+    "SELECT application_name FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = ANY(%s)"
+)
+LEFT_OPEN = (
+    "SELECT pid FROM pg_stat_activity "
+    "WHERE datname = current_database() AND state = 'idle in transaction' AND application_name = %s"
+)
+
+
+def freeze_in_transaction(field: Field, chance: random.Random) -> str:
+    """Freeze a worker that waits for a table inside a transaction; it gets the table, and says nothing more."""
+    alias = chance.choice(LEDGERS)
+    with field.servers.connection(alias) as connection, connection.transaction():
+        connection.execute(f"LOCK TABLE {alias}_ledger IN SHARE MODE")  # type: ignore[arg-type]
+        name = _who_waits(field, alias)
+        try:
+            process = field.fleet.signal(name, signal.SIGSTOP)
+        except ProcessLookupError:
+            raise DidNotTakeHold(f"{name} does not run") from None
+    try:
+        field.hold(0.5)
+        left = some(len(field.servers.ask(alias, LEFT_OPEN, name)), "transactions left open")
+        field.hold(FROZEN_SECONDS)
+    finally:
+        process.send(signal.SIGCONT)
+    return f"{name}, pid {process.pid}, stood still for {FROZEN_SECONDS} s: {left} in {alias}"
+
+
+def fall_silent(name: str | None, field: Field, chance: random.Random) -> str:
+    """Have the host behind an address vanish: its connections are silent for ever, new ones reach another host."""
+    chosen = name or chance.choice(SERVICES)
+    silent = some(field.servers.proxies[chosen].silence(), "connections silent for ever")
+    field.hold(3)
+    return f"{chosen}: {silent}"
+
+
+def _who_waits(field: Field, alias: str) -> str:
+    until = time.monotonic() + 5
+    while not (found := field.servers.ask(alias, WAITING, list(ROLES))):
+        if time.monotonic() > until:
+            raise DidNotTakeHold(f"nobody wants {alias}_ledger")
+        field.hold(0.02)
+    return str(found[0][0])
