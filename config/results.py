@@ -8,6 +8,8 @@ from django.db import Error
 from django_celery_results.backends import DatabaseBackend
 from kombu.exceptions import OperationalError
 
+from orchestration.harmless import harmless_lines
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,9 +21,12 @@ class Results(DatabaseBackend):  # type: ignore[misc]
     Nothing is lost by going on: to the saga, the report of a failure is a nudge.
     """
 
-    def store_result(self, task_id: str, result: Any, state: str, *args: Any, **options: Any) -> Any:
+    def store_result(
+        self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **options: Any
+    ) -> Any:
+        told = None if traceback is None else harmless_lines(str(traceback))  # it quotes what was raised
         try:
-            return super().store_result(task_id, result, state, *args, **options)
+            return super().store_result(task_id, result, state, told, request, **options)
         except Error as error:
             logger.error("task %s: its result, %s, could not be stored: %s", task_id, state, error)
             return result

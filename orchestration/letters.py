@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from queue import Empty, LifoQueue
 from typing import Any
@@ -43,9 +44,12 @@ class Letter:
     headers: dict[str, Any]
     sagas: Collection[UUID] = ()
 
-    @property
+    @cached_property
     def body(self) -> bytes:
-        """What goes over the wire."""
+        """What goes over the wire.
+
+        :raises TypeError: when JSON cannot carry it.
+        """
         return orjson.dumps(self.content)
 
 

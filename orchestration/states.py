@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from orchestration.harmless import harmless
+
 
 class Phase(StrEnum):
     """Where a saga is. It only moves forward: running, barring, then one of the two branches, then its end."""
@@ -144,14 +146,22 @@ Trail = tuple[tuple[str, datetime], ...]
 
 @dataclass(frozen=True)
 class StepRefused:
+    """The refusal may quote the other side: it is made harmless, as every store and terminal needs it."""
+
     step: str
     refusal: Mapping[str, Any]
     done: Trail = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refusal", harmless(self.refusal))
+
 
 @dataclass(frozen=True)
 class StepFailed:
-    """`until` is set when nothing was tried (a breaker is open until then); `hopeless` parks at once."""
+    """`until` is set when nothing was tried (a breaker is open until then); `hopeless` parks at once.
+
+    The error may quote the other side, and is made harmless as a refusal is.
+    """
 
     step: str
     operation: Operation
@@ -160,6 +170,9 @@ class StepFailed:
     done: Trail = ()
     until: datetime | None = None
     hopeless: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", harmless(self.error))
 
 
 @dataclass(frozen=True)

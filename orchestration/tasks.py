@@ -1,6 +1,7 @@
 """What the orchestrator hears: reports from the ends of chains, markers, and the clock."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from orchestration.canvas import Received
 from orchestration.contracts.codec import Malformed
 from orchestration.endings import End, Ending, Work
 from orchestration.engine import Happening
+from orchestration.halving import each_or_error
 from orchestration.messages import BatchedTask, SagaTask
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.participant import transactions
@@ -56,10 +58,13 @@ def _read(message: Received) -> Happening | Malformed:
 
 
 def _happen(happenings: list[Happening]) -> list[SagaInstance | Exception]:
-    try:
-        return transactions.repeated(ALIAS, lambda: engine.apply_all(happenings, now=datetime.now(UTC)))
-    except Exception as error:  # the sagas stay due
-        return [error for _ in happenings]
+    """Let the sagas hear of it. One that cannot be written down gets the error and stays due; the others do without
+    it, for an event that happens to a saga twice changes nothing."""
+
+    def apply(some: Sequence[Happening]) -> list[SagaInstance | Exception]:
+        return transactions.repeated(ALIAS, lambda: engine.apply_all(some, now=datetime.now(UTC)))
+
+    return each_or_error(apply, happenings)
 
 
 def _ending(message: Received, outcome: SagaInstance | Exception) -> Ending:

@@ -1,13 +1,27 @@
 """How moments, spans, counts and errors are written for people."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestration.harmless import harmless_text
+
 NOTHING = "–"  # noqa: RUF001  an en dash is meant
 _FILLERS = "\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}"
 """Letters that are blank."""
+_WITHOUT_SHAPE = frozenset({"Cf", "Zs"})
+_BLANK = frozenset(
+    f"{_FILLERS}\N{COMBINING GRAPHEME JOINER}\N{BRAILLE PATTERN BLANK}\u17b4\u17b5\u180b\u180c\u180d\u180f"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))  # variation selectors
+)
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def can_be_seen(text: str) -> bool:
+    """Say whether there is a character in it that is not blank: neither space nor format, nor any other without a shape
+    (Unicode, `Default_Ignorable_Code_Point`)."""
+    return any(unicodedata.category(letter) not in _WITHOUT_SHAPE and letter not in _BLANK for letter in text)
 
 
 def says_something(text: str) -> bool:
@@ -15,14 +29,14 @@ def says_something(text: str) -> bool:
     return any(letter.isalnum() and letter not in _FILLERS for letter in text)
 
 
+def for_the_record(text: str) -> str:
+    """Return what an operator said as one harmless line: line breaks become spaces, so that it forges no log line."""
+    return harmless_text(" ".join(text.split()))
+
+
 def can_be_stored(text: str) -> bool:
     """Whether PostgreSQL can hold it: no NUL, and no surrogate (bytes of a command line that are no UTF-8)."""
     return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def legible(text: str) -> str:
-    """Without the characters that XML has no place for, and that a terminal would obey."""
-    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
 
 
 def moment(at: datetime | None) -> str:
@@ -49,8 +63,8 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, in one line; its class where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """What an exception says, in one harmless line; its class where it says nothing."""
+    return harmless_text(" ".join(str(error).split())) or type(error).__name__
 
 
 def error(detail: Mapping[str, Any] | None) -> str:

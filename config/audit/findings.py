@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from orchestration.auditing.values import Gap, Reach, reach_of
+from orchestration.harmless import harmless_text, text_of
 
 INVARIANTS: Mapping[str, str] = {
     "A1": "reserved is between 0 and on hand, and is the sum of live reservations",
@@ -70,8 +71,9 @@ class Findings:
         self.checked[invariant] += count
 
     def violated(self, invariant: str, message: str, **ids: object) -> None:
-        """Note a violation."""
-        self.violations.append(Violation(invariant, message, {name: str(value) for name, value in ids.items()}))
+        """Note a violation. What it quotes of outside books is made harmless: it is written down, logged and shown."""
+        told = {name: text_of(value) for name, value in ids.items()}
+        self.violations.append(Violation(invariant, harmless_text(message), told))
 
     def leave_out(self, purged: Collection[UUID]) -> None:
         """Forget what is said of purged sagas only because their rows, log or ledger rows are gone."""

@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, QueryDict
 
 from orchestration.admin.shell import actor_of
-from orchestration.admin.words import Words
+from orchestration.admin.words import WithoutCardNumbers, Words
+from orchestration.harmless import harmless_text, is_harmless
 from orchestration.operations.permissions import allowed
 from orchestration.operations.values import NEEDS_EVIDENCE, Action, Ask, NotAsked
 from orchestration.participant.statement import Grounds, Outcome, Statement
@@ -24,7 +25,7 @@ class Said(forms.Form):
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
     outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="Outcome of the call")
-    facts = forms.CharField(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
+    facts = WithoutCardNumbers(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
     reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
     evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
 
@@ -39,8 +40,8 @@ class Said(forms.Form):
         facts = {}
         for line in filter(str.strip, self.cleaned_data["facts"].splitlines()):
             name, equals, value = line.partition("=")
-            if not equals or not name.strip():
-                raise forms.ValidationError(f"{line} is not name=value")
+            if not equals or not name.strip() or not is_harmless(line):
+                raise forms.ValidationError(f"{harmless_text(line)} is not name=value")
             facts[name.strip()] = value.strip()
         return facts
 

@@ -4,15 +4,29 @@ from typing import Any
 
 from django import forms
 
+from orchestration.card_numbers import holds_card_number, without_card_numbers
 from orchestration.operations.values import LONGEST_WORDS
 from orchestration.wording import says_something
 
 
-class Words(forms.CharField):
+class WithoutCardNumbers(forms.CharField):
+    """A text that is refused, and not shown again as it was typed, when it holds a card number."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.validators.append(_refuse_card_numbers)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Show what was typed again without card numbers."""
+        return without_card_numbers(data) if isinstance(data, str) else data
+
+
+class Words(WithoutCardNumbers):
     """A letter or a digit at the least, and not a novel."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=LONGEST_WORDS, validators=[_refuse_nothing], **options)
+        super().__init__(max_length=LONGEST_WORDS, **options)
+        self.validators.append(_refuse_nothing)
 
 
 def complaints(said: forms.Form) -> str:
@@ -23,3 +37,8 @@ def complaints(said: forms.Form) -> str:
 def _refuse_nothing(text: str) -> None:
     if not says_something(text):
         raise forms.ValidationError("Enter at least one letter or digit.")
+
+
+def _refuse_card_numbers(text: str) -> None:
+    if holds_card_number(text):
+        raise forms.ValidationError("It holds a card number: leave that out.", code="card_number")

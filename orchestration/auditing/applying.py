@@ -19,6 +19,7 @@ from orchestration.auditing.values import CUSTOMER, Again, Repair
 from orchestration.contracts.codec import decode
 from orchestration.models import ALIAS
 from orchestration.sagas import definition_of
+from orchestration.wording import for_the_record
 
 STILL_THERE = AuditFinding.Outcome.STILL_THERE
 
@@ -33,10 +34,14 @@ class NotApplicable(Exception):
 
 @dataclass(frozen=True)
 class Word:
-    """Who says it, and why; the finding keeps both."""
+    """Who says it, and why; the finding keeps both, as one harmless line each."""
 
     by: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by", for_the_record(self.by))
+        object.__setattr__(self, "reason", for_the_record(self.reason))
 
 
 @dataclass(frozen=True)

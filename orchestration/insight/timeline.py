@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from orchestration import wording
 from orchestration.case import Case
+from orchestration.harmless import harmless_lines
 from orchestration.insight.bars import Bar, Look, bars_of, lanes_of, pivot_done_at, pivot_of
 from orchestration.insight.status import status_of
 
@@ -117,7 +118,7 @@ def _root(case: Case, bars: Sequence[Bar], *, width: float, height: float) -> El
     said = status_of(case.instance).value.replace("_", " ")
     SubElement(svg, "title", id=f"{saga_id}-title").text = f"Timeline of saga {saga_id}, {said}"
     SubElement(svg, "desc", id=f"{saga_id}-desc").text = (
-        wording.legible("; ".join(bar.title for bar in bars)) or "Nothing yet."
+        harmless_lines("; ".join(bar.title for bar in bars)) or "Nothing yet."
     )
     SubElement(svg, "style").text = _STANDALONE
     return svg
@@ -197,7 +198,7 @@ def _bar(svg: Element, bar: Bar, scale: Scale, top: float, case: Case) -> None:
             **_paint(bar.look, case),
         },
     )
-    SubElement(rect, "title").text = wording.legible(bar.title)
+    SubElement(rect, "title").text = harmless_lines(bar.title)
 
 
 def _paint(look: Look, case: Case) -> dict[str, str]:
@@ -252,5 +253,5 @@ def _text(
 ) -> Element:
     attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": f"{size}"}
     text = SubElement(parent, "text", attributes | {"fill-opacity": f"{opacity}"})
-    text.text = wording.legible(said)
+    text.text = harmless_lines(said)
     return text

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from orchestration import wording
 from orchestration.case import Case
+from orchestration.harmless import harmless_lines
 from orchestration.insight.bars import Bar, Look, bars_of, lanes_of, pivot_of
 from orchestration.insight.timeline import LABELS, Scale, moments_of
 
@@ -39,7 +40,7 @@ def timeline_lines(case: Case, now: datetime, *, columns: int) -> Iterator[str]:
         label = _label(step, case)
         for bar in (bar for bar in bars if bar.step == step):
             drawn = _drawn(bar, scale, field)
-            yield wording.legible(f"{label:{labels}}{drawn} {_said(bar, scale.moments[0])}")[:columns].rstrip()
+            yield harmless_lines(f"{label:{labels}}{drawn} {_said(bar, scale.moments[0])}")[:columns].rstrip()
             label = ""
         if label:
             yield label

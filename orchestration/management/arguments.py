@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from orchestration.card_numbers import holds_card_number
+from orchestration.harmless import is_harmless
 from orchestration.management.saying import FORMATS, TABLE
 from orchestration.operations.values import LONGEST_WORDS
 from orchestration.wording import can_be_stored, says_something
@@ -137,20 +139,24 @@ def moment(text: str) -> datetime:
 
 
 def words(text: str) -> str:
-    """:raises ArgumentTypeError: when it says nothing, or too much."""
+    """:raises ArgumentTypeError: when it says nothing, or too much, or holds a card number."""
     if not can_be_stored(text):
         raise ArgumentTypeError("it is not UTF-8")
     if not says_something(text):
         raise ArgumentTypeError("it has no letter or digit")
     if len(text.strip()) > LONGEST_WORDS:
         raise ArgumentTypeError(f"it has more than {LONGEST_WORDS} characters")
+    if holds_card_number(text):
+        raise ArgumentTypeError("it holds a card number")
     return text.strip()
 
 
 def fact(text: str) -> tuple[str, str]:
-    """:raises ArgumentTypeError: when it is not NAME=VALUE."""
+    """:raises ArgumentTypeError: when it is not NAME=VALUE in one harmless line, or holds a card number."""
+    if holds_card_number(text):
+        raise ArgumentTypeError("it holds a card number")
     name, equals, value = text.partition("=")
-    if not (name.strip() and equals and can_be_stored(text)):
+    if not (name.strip() and equals and is_harmless(text)):
         raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name.strip(), value
 

@@ -1,4 +1,7 @@
-"""What commands print: data on stdout, as a table, JSON or a line of JSON each; everything else on stderr."""
+"""What commands print: data on stdout, as a table, JSON or a line of JSON each; everything else on stderr.
+
+JSON is ASCII, the rest escaped: a terminal may read it.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from orchestration import wording
+from orchestration.harmless import harmless_lines
 from orchestration.management import tables
 
 TABLE, JSON, JSONL = FORMATS = ("table", "json", "jsonl")
@@ -43,19 +46,19 @@ class Voice:
         if self.form == TABLE:
             tables.show(as_tables, self.out)
         elif self.form == JSON:
-            self.out.write(json.dumps(value, indent=2, ensure_ascii=False))
+            self.out.write(json.dumps(value, indent=2))
         else:
             for each in value if isinstance(value, list) else [value]:
                 self.line(each)
 
     def line(self, value: Any) -> None:
         """Print one line of JSON, at once."""
-        self.out.write(json.dumps(value, ensure_ascii=False))
+        self.out.write(json.dumps(value))
         self.out.flush()
 
     def note(self, text: str) -> None:
         """Tell a person something that is no data."""
-        self.err.write(wording.legible(text))
+        self.err.write(harmless_lines(text))
 
     @contextmanager
     def counting(self, what: str, total: int | None = None) -> Iterator[Bar]:

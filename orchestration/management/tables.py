@@ -12,6 +12,7 @@ from rich.text import Text
 
 from orchestration import wording
 from orchestration.case import Case
+from orchestration.harmless import harmless_lines
 from orchestration.insight.status import attempt_of, status_of, step_of
 from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operations.values import Preview
@@ -27,7 +28,7 @@ class Plain(Console):
     """Takes strings for what they say: a gateway's error is no markup, and moves no cursor."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(wording.legible(text), **options)
+        return super().render_str(harmless_lines(text), **options)
 
 
 def show(tables: Iterable[Table], out: OutputWrapper) -> None:
@@ -43,7 +44,7 @@ def table_of(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
     table.columns[0].no_wrap = True
     for row in rows:
-        table.add_row(*(Text(wording.legible(str(cell)), overflow="fold") for cell in row))
+        table.add_row(*(Text(harmless_lines(str(cell)), overflow="fold") for cell in row))
     return table
 
 

@@ -148,7 +148,11 @@ def approve(batch: Batch, actor: Actor) -> Batch:
 
 def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
     """Begin no further member. Those that are done stay done; asking again changes nothing."""
-    stopped = {"stopped_by": actor.name, "stopped_why": why or "Stopped by an operator.", "ended_at": datetime.now(UTC)}
+    stopped = {
+        "stopped_by": actor.name,
+        "stopped_why": wording.for_the_record(why) or "Stopped by an operator.",
+        "ended_at": datetime.now(UTC),
+    }
     _row(batch, *OPEN).update(state=BatchState.STOPPED, **stopped)
     return _now(batch)
 

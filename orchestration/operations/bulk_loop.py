@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from orchestration import wording
 from orchestration.engine import NoSuchSaga
+from orchestration.harmless import text_of
 from orchestration.insight.filtering import Wanted, condition
 from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry, SagaInstance
 from orchestration.operations.bulk import UNDER_WAY, ask_of, members_of, pace_of, tally_of
@@ -107,7 +107,7 @@ def do_member(member: BatchMember) -> None:
         logger.info("%s has been done by another worker", member)
     except Exception as error:  # it is taken up again when its lease has ended
         logger.exception("%s of batch %s failed, time %d", member, member.batch_id, member.times_taken_up)
-        broke = wording.legible(f"it broke: {type(error).__name__}: {error}")
+        broke = f"it broke: {type(error).__name__}: {text_of(error)}"
         if member.times_taken_up < TAKEN_UP_AT_MOST:
             _row(member).filter(state=State.TAKEN_UP).update(detail=f"It is tried again, {broke}")
         else:

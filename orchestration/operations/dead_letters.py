@@ -9,7 +9,7 @@ from amqp.exceptions import ChannelError, MessageNacked
 from django.conf import settings
 from kombu import Connection
 
-from orchestration import wording
+from orchestration.harmless import harmless_text
 from orchestration.insight.dead_letters import (
     LOOKED_AT,
     DeadLetter,
@@ -117,4 +117,4 @@ def _told(letter: DeadLetter) -> Told:
 
 
 def _storable(text: str) -> str:
-    return wording.legible(text)[:LONGEST_WORDS]
+    return harmless_text(text, longest=LONGEST_WORDS)

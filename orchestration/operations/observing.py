@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from orchestration.halving import HITS_ALL
 from orchestration.insight.why import why
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operations.observations import Line, Now, Observation, Observed, came_of
@@ -65,8 +66,19 @@ def run_forever(stopped: threading.Event) -> None:
 def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:
     """Look after these, and write down what is to be seen; whoever else sees it writes it down, or finds it written."""
     sagas = SagaInstance.objects.using(ALIAS).in_bulk([entry.saga_id for entry in entries])
-    seen = ((entry, _observation_of(entry, sagas.get(entry.saga_id), now)) for entry in entries)
-    return sum(_write_down(entry, observation) for entry, observation in seen if observation is not None)
+    return sum(_look_at(entry, sagas.get(entry.saga_id), now) for entry in entries)
+
+
+def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> bool:
+    """Say whether its outcome was seen, and is written down. One entry's error does not stop the others."""
+    try:
+        seen = _observation_of(entry, instance, now)
+        return seen is not None and _write_down(entry, seen)
+    except HITS_ALL:
+        raise
+    except Exception:  # it is looked at again in the next round
+        logger.exception("what came of %s could not be observed", entry)
+        return False
 
 
 def _observation_of(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> Observation | None:

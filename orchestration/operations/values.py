@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from orchestration.harmless import harmless_text
 from orchestration.participant.statement import Statement
-from orchestration.wording import can_be_stored, says_something
+from orchestration.wording import can_be_stored, for_the_record, says_something
 
 
 class Action(StrEnum):
@@ -100,13 +101,17 @@ class Actor:
     user_id: int | None
     via: Via
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", harmless_text(self.name))
+
 
 @dataclass(frozen=True)
 class Ask:
     """What an operator wants done to a saga.
 
     `step` is for resolve and settle, with a `statement` of the outcome and the facts that the service is to be told
-    (what it names as grounds is not used: they are this ask's), and the `evidence` for it.
+    (what it names as grounds is not used: they are this ask's), and the `evidence` for it. Reason and evidence are kept
+    as one harmless line each, whichever way they came in.
 
     :raises NotAsked: when a reason is missing, or what the action needs beside it.
     """
@@ -124,7 +129,9 @@ class Ask:
             raise NotAsked(f"{self.action} needs a step")
         if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
             raise NotAsked(f"{self.action} needs evidence")
-        _refuse_unwritable(self.actor.name, self.reason, self.step, self.evidence)
+        _refuse_unwritable(self.reason, self.step, self.evidence)
+        object.__setattr__(self, "reason", for_the_record(self.reason))
+        object.__setattr__(self, "evidence", for_the_record(self.evidence))
         if self.action is Action.RESOLVE and self.statement is None:
             raise NotAsked("resolve needs the outcome")
 
@@ -133,7 +140,7 @@ class Ask:
 class MachineryAsk:
     """What an operator wants done to a part of the machinery: `subject` is a breaker's name, or a queue and a letter.
 
-    `wanted` is JSON-ready: what is asked for beside, such as until when.
+    `wanted` is JSON-ready: what is asked for beside, such as until when. The reason is kept as one harmless line.
 
     :raises NotAsked: when nobody says who they are, or why.
     """
@@ -146,7 +153,8 @@ class MachineryAsk:
 
     def __post_init__(self) -> None:
         _refuse_silence(self.action, self.actor, self.reason)
-        _refuse_unwritable(self.actor.name, self.reason)
+        _refuse_unwritable(self.reason)
+        object.__setattr__(self, "reason", for_the_record(self.reason))
 
 
 @dataclass(frozen=True)

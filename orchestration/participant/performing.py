@@ -4,19 +4,19 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
 from orchestration.batches import Batches, Room, Thunk
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action, Compensation
+from orchestration.halving import each_or_error
+from orchestration.harmless import text_of
 from orchestration.itinerary import bar_task
 from orchestration.lanes import Lanes
 from orchestration.participant import handler, outside_handler
@@ -27,7 +27,6 @@ from orchestration.participant.outside_handler import Asking, Replied
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Hopeless
 from orchestration.participant.rows import Call
-from orchestration.participant.transactions import waited_for_a_lock, waiting_for_locks
 from orchestration.telemetry.subject import about as about_sagas
 from orchestration.telemetry.subject import within
 
@@ -84,13 +83,11 @@ Performance = Callable[[Sequence[Errand]], Thunk | None]
 Making = Callable[[End, Room], Performance]
 
 
+LONGEST_MESSAGE = 500
+"""Characters of what an error says."""
+
 Results = Mapping[UUID, Any]
 """What became of each saga's call: an Outcome, a BarSettled, or the exception."""
-
-HITS_ALL = (OperationalError, InterfaceError)
-"""The database is not there, or not in order: fewer calls at a time would not help. (But see `apart` of locks.)"""
-
-LOCK_WAIT, TRIED_APART = timedelta(milliseconds=50), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -126,9 +123,10 @@ def read(args: Sequence[Any], ids: Mapping[str, Any]) -> tuple[Call, Carried]:
 
 
 def about(error: Exception, carried: Carried) -> dict[str, Any]:
-    """What the report of a failure tells the orchestrator."""
+    """Return what the report of a failure tells the orchestrator. The error may quote the other side: it is made
+    harmless, or the report could be neither sent nor written down."""
     told: dict[str, Any] = {
-        "error": {"class": type(error).__name__, "message": str(error)[:500]},
+        "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
         "carried": carried,
     }
     if isinstance(error, BreakerOpen):
@@ -206,29 +204,14 @@ class _Outside:
 
 
 def apart(work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[Call]) -> dict[UUID, Any]:
-    """What `work` gives for each saga; one that makes it raise gets the error, and the others do without it.
+    """What `work` gives for each saga; one that makes it raise gets the error, and the others do without it."""
 
-    Whoever else waits for this work waits once for a lock, and hardly for finding out whose it is: `LOCK_WAIT` in each
-    try, and `TRIED_APART` in all. What is together by then comes back together.
-    """
-    return _apart(work, calls, until=None)
+    def in_order(some: Sequence[Call]) -> list[Any]:
+        found = work(some)
+        return [found[call.saga_id] for call in some]
 
-
-def _apart(
-    work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[Call], *, until: float | None
-) -> dict[UUID, Any]:
-    try:
-        return dict(work(calls))
-    except Exception as error:
-        is_locked = waited_for_a_lock(error)
-        is_over = is_locked and until is not None and time.monotonic() > until
-        if len(calls) == 1 or is_over or (isinstance(error, HITS_ALL) and not is_locked):
-            return dict.fromkeys((call.saga_id for call in calls), error)
-        if is_locked and until is None:
-            until = time.monotonic() + TRIED_APART.total_seconds()
-    middle = len(calls) // 2
-    with waiting_for_locks(LOCK_WAIT) if is_locked else nullcontext():
-        return _apart(work, calls[:middle], until=until) | _apart(work, calls[middle:], until=until)
+    results = each_or_error(in_order, calls)
+    return {call.saga_id: result for call, result in zip(calls, results, strict=True)}
 
 
 def _act(participant: Participant, action: Action, calls: Sequence[Call]) -> Results:

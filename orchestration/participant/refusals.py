@@ -2,12 +2,15 @@
 
 from typing import Any, ClassVar
 
+from orchestration.harmless import harmless
+
 
 class Refusal(Exception):
     """The request cannot be granted.
 
     Subclass it beside the function that raises it: the docstring is the message a customer may read, `code` the name
-    programs may compare, and the keyword arguments are the facts (JSON-ready, nothing secret).
+    programs may compare, and the keyword arguments are the facts (nothing secret), which may quote the
+    other side.
     """
 
     code: ClassVar[str]
@@ -17,8 +20,9 @@ class Refusal(Exception):
         self.facts = facts
 
     def as_json(self) -> dict[str, Any]:
-        """The refusal as ledger, saga log and messages hold it."""
-        return {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
+        """Return the refusal as ledger, saga log and messages hold it: harmless, or none of them could."""
+        told = {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
+        return dict(harmless(told))
 
 
 class Hopeless(Exception):

@@ -1,13 +1,22 @@
-"""Log lines that say which saga they are about: for people, or as JSON for programs."""
+"""Log lines that say which saga they are about: for people, or as JSON for programs.
+
+Both formats are the last line of defence against text from outside: whatever a message quotes, it stays one line, it
+controls no terminal, and it holds no card number.
+"""
 
 import json
 import logging
 from datetime import UTC, datetime
 
+from orchestration.card_numbers import without_card_numbers
+from orchestration.harmless import harmless_lines, harmless_text
 from orchestration.telemetry.subject import sagas_worked_on
 
 NAMED_IN_JSON, NAMED_IN_LINES = 20, 3
 """So many sagas of a batch are named; of the others the line says how many they are."""
+
+LONGEST_MESSAGE = 10_000
+"""Characters."""
 
 
 class OfSagas(logging.Filter):
@@ -20,7 +29,10 @@ class OfSagas(logging.Filter):
 
 
 class Line(logging.Formatter):
-    """Time, level, logger, the sagas if it is about any, and the message."""
+    """Time, level, logger, the sagas if it is about any, and the message.
+
+    The lines of a traceback are indented, so that none of them passes for a line of its own.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s%(about)s %(message)s")
@@ -30,7 +42,12 @@ class Line(logging.Formatter):
         more = len(sagas) - NAMED_IN_LINES
         named = " ".join(sagas[:NAMED_IN_LINES]) + (f" +{more}" if more > 0 else "")
         record.about = f" [{named}]" if sagas else ""
+        record.message = _harmless(record.message)
         return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        line, *traceback = super().format(record).split("\n")
+        return "\n".join([line, *(f"    {_harmless(each)}" for each in traceback)])
 
 
 class Json(logging.Formatter):
@@ -42,13 +59,17 @@ class Json(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _harmless(record.getMessage()),
         }
         told |= _named(_sagas_of(record))
         told |= {"process": record.process, "thread": record.threadName}
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
+            told["traceback"] = harmless_lines(without_card_numbers(self.formatException(record.exc_info)))
+        return json.dumps(told)
+
+
+def _harmless(text: str) -> str:
+    return harmless_text(without_card_numbers(text[:LONGEST_MESSAGE]), longest=LONGEST_MESSAGE)
 
 
 def _named(sagas: list[str]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What services said goes to a terminal as text: it is no markup, and moves no cursor."""
 
 import io
+import json
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -9,10 +10,11 @@ from django.core.management.base import OutputWrapper
 from rich.table import Table
 
 from orchestration.management import tables
-from orchestration.management.saying import Voice
+from orchestration.management.saying import JSON, JSONL, Voice
 from orchestration.operations.values import Preview
 
 SAID = "\x1b]0;owned\x07\x1b[2J[/b][red]down[/red]\x9b"
+TURNED = "\u202egnillac\u202c \u2028\u2066x\u2069"
 
 
 def _of_strings() -> Table:
@@ -32,7 +34,23 @@ def test_a_cell_is_what_was_said_without_what_a_terminal_obeys(make: Callable[[]
 def test_a_note_is_what_was_said_without_what_a_terminal_obeys() -> None:
     err = io.StringIO()
     Voice(OutputWrapper(io.StringIO()), OutputWrapper(err)).note(SAID)
-    assert err.getvalue() == "]0;owned[2J[/b][red]down[/red]\n"
+    assert err.getvalue() == r"\x1b]0;owned\x07\x1b[2J[/b][red]down[/red]\x9b" + "\n"
+
+
+@pytest.mark.parametrize("form", [JSON, JSONL])
+def test_json_is_ascii_whatever_was_said(form: str) -> None:
+    out = io.StringIO()
+    Voice(OutputWrapper(out), OutputWrapper(io.StringIO()), form).say({"error": SAID + TURNED, "name": "Zoë"})
+    assert out.getvalue().isascii()
+    assert not {"\x1b", "\x07"} & set(out.getvalue())
+    assert json.loads(out.getvalue()) == {"error": SAID + TURNED, "name": "Zoë"}
+
+
+def test_a_cell_turns_no_text_around() -> None:
+    out = io.StringIO()
+    tables.show([tables.table_of(None, ["error"], [[TURNED]])], OutputWrapper(out))
+    assert not set(TURNED) & {"\u202e", "\u2028", "\u2066"} & set(out.getvalue())
+    assert r"\u202egnillac\u202c" in out.getvalue()
 
 
 def test_a_preview_on_a_narrow_terminal_cuts_no_id_and_no_reference() -> None:

@@ -16,12 +16,14 @@ from config.settings.databases import SERVER_PARAMETERS
 from inventory.models import Stock
 from inventory.services import receive_stock
 from inventory.tasks import participant as inventory
+from orchestration import halving
 from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import reserve_stock
 from orchestration.contracts.values import Line
-from orchestration.participant import handler, performing
+from orchestration.halving import TRIED_APART
+from orchestration.participant import handler
 from orchestration.participant.outcomes import Done
-from orchestration.participant.performing import TRIED_APART, apart
+from orchestration.participant.performing import apart
 from orchestration.participant.rows import Call
 from tests.support.waiting import wait_for
 
@@ -107,7 +109,7 @@ def test_a_lock_fails_one_order_and_not_its_batch() -> None:
 
 def test_a_batch_whose_orders_all_wait_for_one_lock_gives_up_soon(monkeypatch) -> None:
     """Halving it down to each would take as many waits as it has members, and nobody else's batch can run meanwhile."""
-    monkeypatch.setattr(performing, "TRIED_APART", timedelta(seconds=0.3))
+    monkeypatch.setattr(halving, "TRIED_APART", timedelta(seconds=0.3))
     calls = [reserving(LOST) for _ in range(64)]
     tries = []
 

@@ -37,7 +37,9 @@ class Message:
 
     def __init__(self, number: int, body: bytes | None = None) -> None:
         self.headers = {"id": str(number), "task": "test.task"}
-        self.body = orjson.dumps([[number], {}, {"chain": None, "errbacks": None}]) if body is None else body
+        errback = {"task": "test.failed", "kwargs": {"saga_id": "7"}, "options": {"task_id": f"failure of {number}"}}
+        content = [[number], {}, {"chain": None, "errbacks": [errback]}]
+        self.body = orjson.dumps(content) if body is None else body
         self.said: list[Any] = []
 
     def ack_log_error(self, *_: Any, **__: Any) -> None:
@@ -133,6 +135,17 @@ def test_a_failure_is_recorded_and_its_message_done_with(worker):
     worker.deliver(message)
 
     assert (message.said, worker.recorded, worker.posted) == (["ack"], ["1"], ["after 1"])
+
+
+def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, monkeypatch):
+    worker.ends[2] = {"letters": [Letter("test.next", "q", "after 2", ["half a pair: \ud83d"], {})]}
+    messages = [Message(number) for number in (1, 2, 3)]
+    worker.deliver(messages[0])
+    worker.deliver(*messages[1:])
+
+    assert [message.said for message in messages] == [["ack"]] * 3
+    assert worker.posted == ["after 1", "failure of 2", "after 3"]
+    assert worker.recorded == ["2"]
 
 
 def test_what_nobody_can_carry_out_is_dead_lettered(worker):

@@ -163,7 +163,7 @@ def test_what_others_wrote_is_text_and_nothing_else() -> None:
     svg = picture(case, at(2))
 
     assert svg.find(f".//{SVG}script") is None
-    assert rects(svg)[0].findtext(f"{SVG}title", "").endswith("</svg><script>alert(1)</script> & ")
+    assert rects(svg)[0].findtext(f"{SVG}title", "").endswith(r"</svg><script>alert(1)</script> & \x01")
 
 
 def test_a_try_of_no_length_can_still_be_seen() -> None:

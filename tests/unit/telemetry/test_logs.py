@@ -95,6 +95,49 @@ def test_a_traceback_stays_on_the_line_of_its_error(lines):
     assert "ZeroDivisionError" in told["traceback"]
 
 
+HOSTILE = "declined\n2026-05-01 12:00:00,000 WARNING shop all is well\x1b[2J\x9b\x85\u2028\u202egnihtyna \ud83d"
+CARD = "4242 4242 4242 4242"
+
+
+def test_what_a_message_quotes_forges_no_line_and_controls_no_terminal(lines):
+    logger.warning("the gateway says: %s", HOSTILE)
+    [(told, line)] = lines
+    assert line.splitlines() == [line]
+    assert not set(line) & set("\n\x1b\x9b\x85\u2028\u202e\ud83d")
+    assert line.endswith(told["message"])
+    assert r"declined\n2026-05-01" in line
+
+
+def test_a_traceback_forges_no_line_either(lines):
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError as error:
+        error.add_note(HOSTILE)
+        logger.exception("broke")
+    [(told, text)] = lines
+    first, *others = text.split("\n")
+    assert others
+    assert all(each.startswith("    ") for each in others)
+    assert text.splitlines() == [first, *others]
+    assert not set(text + told["traceback"]) & set("\x1b\x9b\x85\u2028\u202e\ud83d")
+
+
+def test_json_lines_are_ascii():
+    record = logging.makeLogRecord({"msg": HOSTILE, "name": "shop", "levelname": "INFO"})
+    assert Json().format(record).isascii()
+    assert "\n" not in Json().format(record)
+
+
+def test_a_log_keeps_no_card_number(lines):
+    try:
+        raise ValueError(CARD)
+    except ValueError:
+        logger.exception("paid with %s", CARD)
+    [(told, text)] = lines
+    assert CARD not in text + json.dumps(told)
+    assert told["message"] == "paid with (card number)"
+
+
 def test_what_a_saga_works_on_inside_another_batch_is_restored(lines):
     outer, inner = uuid4(), uuid4()
     with about([outer]):

@@ -1,0 +1,49 @@
+"""Work done for many at once, so that one bad member fails alone."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError
+
+from orchestration.participant.transactions import waited_for_a_lock, waiting_for_locks
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+HITS_ALL = (OperationalError, InterfaceError)
+"""The database is not there, or not in order: fewer members at a time would not help. Locks are another matter."""
+
+LOCK_WAIT, TRIED_APART = timedelta(milliseconds=50), timedelta(seconds=1)
+
+
+def each_or_error(work: Callable[[Sequence[T]], Sequence[R]], members: Sequence[T]) -> list[R | Exception]:
+    """Do the work for all members at once and return its result for each.
+
+    When it raises, each half is done by itself, and so on: a member that fails alone gets the error. Work that was done
+    for a neighbour before the error is done again, so it must be harmless to repeat.
+
+    Whoever else waits for this work waits once for a lock, and hardly for finding out whose it is: `LOCK_WAIT` in each
+    try, and `TRIED_APART` in all. What is together by then comes back together.
+    """
+    return _each_or_error(work, members, until=None)
+
+
+def _each_or_error(
+    work: Callable[[Sequence[T]], Sequence[R]], members: Sequence[T], *, until: float | None
+) -> list[R | Exception]:
+    try:
+        return list(work(members))
+    except Exception as error:
+        is_locked = waited_for_a_lock(error)
+        is_over = is_locked and until is not None and time.monotonic() > until
+        if len(members) <= 1 or is_over or (isinstance(error, HITS_ALL) and not is_locked):
+            return [error for _ in members]
+        if is_locked and until is None:
+            until = time.monotonic() + TRIED_APART.total_seconds()
+    middle = len(members) // 2
+    with waiting_for_locks(LOCK_WAIT) if is_locked else nullcontext():
+        first = _each_or_error(work, members[:middle], until=until)
+        return first + _each_or_error(work, members[middle:], until=until)

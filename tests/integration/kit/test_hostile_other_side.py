@@ -1,0 +1,99 @@
+"""What gateway and carrier say cannot be stored or sent: only that saga is affected, and a refusal stays a refusal."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from django.db import DataError
+
+from orchestration.contracts.payments import authorise_payment, refund_payment
+from orchestration.participant.outside import Keys
+from orchestration.participant.participant import Participant
+from orchestration.participant.performing import Diverted, about
+from payments import services
+from payments.gateways.port import CardDeclined, GatewayPayment, PaymentStatus
+from payments.models import Ledger
+from tests.integration.kit.test_batches_in_the_kit import carried_out, kinds
+from tests.integration.kit.unknown_payments import call as asked_of
+from tests.integration.kit.unknown_payments import having
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])
+
+HALF_A_PAIR = json.loads('"\\ud83d"')
+FACTS: dict[str, Any] = {
+    "text": "Declined\x00",
+    "half": HALF_A_PAIR,
+    "nested": {"\x00": ["\x00", {HALF_A_PAIR: float("nan")}]},
+    "most": json.loads("1e999"),
+    "large": 10**40,
+    "mark": CardDeclined,
+}
+
+
+def saying(payments: Participant, command: Any, odd: Any, say: Any) -> Participant:
+    """The participant, whose call for this saga does `say`, and for others as ever."""
+    work: Any = payments.commands[command]
+
+    def call(request: Any, keys: Keys) -> Any:
+        return say() if request.saga_id == odd.saga_id else work.call(request, keys)
+
+    return having(payments, command, call=call)
+
+
+def refuse() -> None:
+    raise CardDeclined(**FACTS)
+
+
+def test_a_refusal_with_facts_that_nothing_can_carry_stays_a_refusal(payments: Participant) -> None:
+    odd, fine = asked_of("tok_ok"), asked_of("tok_ok")
+    payments = saying(payments, authorise_payment, odd, refuse)
+
+    refused, done = carried_out(payments, authorise_payment.name, [odd, fine])
+    again, _ = carried_out(payments, authorise_payment.name, [odd, fine])
+
+    assert isinstance(refused, Diverted)
+    assert isinstance(again, Diverted)
+    assert kinds([done]) == ["GoesOn"]
+    row = Ledger.objects.get(saga_id=odd.saga_id)
+    assert (row.status, row.refusal) == ("refused", refused.refusal)
+    assert again.refusal == refused.refusal
+    assert refused.refusal["code"] == "card_declined"
+    assert refused.refusal["facts"] == {
+        "text": r"Declined\x00",
+        "half": r"\ud83d",
+        "nested": {r"\x00": [r"\x00", {r"\ud83d": "nan"}]},
+        "most": "inf",
+        "large": str(10**40),
+        "mark": str(CardDeclined),
+    }
+    orjson.dumps(refused.refusal)
+
+
+def test_a_compensation_that_is_refused_so_fails_with_a_cause_that_can_be_told(payments: Participant) -> None:
+    odd, fine = asked_of("tok_ok"), asked_of("tok_ok")
+    carried_out(payments, authorise_payment.name, [odd, fine])
+
+    failed, undone = carried_out(saying(payments, refund_payment, odd, refuse), refund_payment.name, [odd, fine])
+
+    assert kinds([failed, undone]) == ["CardDeclined", "GoesOn"]
+    assert isinstance(failed, Exception)
+    assert "card_declined" in about(failed, {})["error"]["message"]
+    assert orjson.loads(orjson.dumps(about(failed, {})))["error"]["message"].isprintable()
+
+
+@pytest.mark.parametrize(("suffix", "error"), [("\x00", DataError), (HALF_A_PAIR, TypeError)], ids=ascii)
+def test_an_id_that_cannot_be_stored_fails_alone_with_a_cause_that_can_be_told(
+    suffix: str, error: type[Exception], payments: Participant
+) -> None:
+    odd, *others = [asked_of("tok_ok") for _ in range(4)]
+    reply = GatewayPayment(f"auth{suffix}", PaymentStatus.AUTHORISED)
+    payments = saying(payments, authorise_payment, odd, lambda: reply)
+
+    failed, *done = carried_out(payments, authorise_payment.name, [odd, *others])
+
+    assert kinds(done) == ["GoesOn"] * 3
+    assert isinstance(failed, error), failed
+    assert orjson.loads(orjson.dumps(about(failed, {})))["error"]["message"].isprintable()
+    assert Ledger.objects.get(saga_id=odd.saga_id).status == "started"
+    assert services.authorisation_id_of(odd.saga_id) is None

@@ -1,0 +1,117 @@
+"""One report that cannot be written down must not cost the other sagas of its batch theirs, and is heard itself."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+from django.conf import settings
+from django.db import DataError
+from uuid_utils.compat import uuid7
+
+from orchestration import canvas, engine, reports, tasks
+from orchestration.canvas import Received
+from orchestration.engine import Happening
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.participant.performing import Diverted, Errand, Next, read
+from orchestration.participant.tasks import _ending
+from orchestration.sagas.checkout import checkout
+from orchestration.states import Forward, Operation, StepFailed, StepRefused
+from payments.gateways.port import CardDeclined, GatewayBroken
+from tests.support.shop import Shop
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HALF_A_PAIR = json.loads('"\\ud83d"')
+
+
+def start(now: datetime = NOW) -> UUID:
+    request = Shop().request()
+    origin = engine.Origin("ann", request.idempotency_key, "hash")
+    return engine.start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=now).saga_id
+
+
+def failed(text: str) -> StepFailed:
+    return StepFailed("authorise_payment", Operation.ACTION, 1, {"class": "GatewayBroken", "message": text})
+
+
+def test_a_report_with_a_nul_does_not_take_its_neighbours_with_it(sent):
+    odd, others = start(), [start() for _ in range(3)]
+    reports = [Happening(odd, failed("Declined\x00")), *(Happening(each, failed("503")) for each in others)]
+
+    outcomes = tasks._happen(reports)
+
+    assert [isinstance(each, SagaInstance) for each in outcomes[1:]] == [True] * 3, outcomes
+    assert SagaInstance.objects.filter(pk__in=others, in_flight=False).count() == 3
+
+
+def test_a_report_with_a_nul_is_heard_of_itself(sent):
+    odd = start()
+
+    [outcome] = tasks._happen([Happening(odd, failed("Declined\x00"))])
+
+    assert isinstance(outcome, SagaInstance), outcome
+    assert SagaInstance.objects.get(pk=odd).failing_step == "authorise_payment"
+
+
+def test_a_refusal_does_not_wait_behind_somebody_elses_nul(sent):
+    odd, refused = start(), start()
+    no = StepRefused("authorise_payment", {"code": "card_declined", "detail": "no", "facts": {"text": "\x00"}})
+    plain = StepRefused("authorise_payment", {"code": "card_declined", "detail": "no"})
+
+    tasks._happen([Happening(odd, no), Happening(refused, plain)])
+
+    assert SagaInstance.objects.get(pk=refused).phase == "compensating"
+
+
+def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
+    """Let its first step end so, and carry the report to the orchestrator as a message does."""
+    instance = SagaInstance.objects.get(pk=saga_id)
+    carried = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
+    asked = canvas.letter_for(checkout, Forward(0), saga_id, instance.token, carried)
+    message = canvas.received(asked.headers, orjson.loads(asked.body))
+    [letter] = _ending(Errand(message, *read(message.args, message.kwargs)), follows).letters
+    report: Received = canvas.received(letter.headers, orjson.loads(letter.body))
+    told = reports.read(report.task, report.args, report.kwargs)
+    [outcome] = tasks._happen([Happening(told.saga_id, told.event, told.known)])
+    assert isinstance(outcome, SagaInstance), outcome
+    return SagaInstance.objects.get(pk=saga_id)
+
+
+@pytest.mark.parametrize(
+    "quoted", ["\x00", HALF_A_PAIR, "\u202e\x9b\n", "x" * 10**6], ids=lambda text: ascii(text)[:20]
+)
+def test_a_saga_hears_of_any_error_with_its_cause_and_retries_with_backoff(quoted: str, sent) -> None:
+    before = datetime.now(UTC)
+    saga = heard_of(start(before), GatewayBroken(f"the gateway says {quoted}"))
+
+    assert (saga.phase, saga.in_flight) == ("running", False)
+    assert saga.due_at
+    assert saga.due_at > before
+    detail = SagaLogEntry.objects.filter(saga_id=saga.pk).latest("sequence").detail
+    assert detail["class"] == "GatewayBroken"
+    assert detail["message"].startswith("the gateway says ")
+    assert detail["message"].isprintable()
+    assert len(detail["message"]) <= 500
+
+
+@pytest.mark.parametrize("fact", ["\x00", HALF_A_PAIR, float("nan"), 10**30, {"\x00": [HALF_A_PAIR]}], ids=ascii)
+def test_a_saga_hears_of_any_refusal_and_compensates(fact: object, sent) -> None:
+    refusal = CardDeclined(quoted=fact).as_json()
+    saga = heard_of(start(), Diverted({"known": {}, "trail": []}, refusal))
+
+    assert saga.phase == "compensating"
+    assert (saga.failure or {})["code"] == "card_declined"
+
+
+def test_what_is_not_written_down_for_a_bad_fact_is_so_for_that_saga_alone(sent) -> None:
+    odd, others = start(), [start() for _ in range(5)]
+    bad = Happening(odd, failed("503"), {"authorisation_id": "\x00"})
+    outcomes = tasks._happen([*(Happening(each, failed("503")) for each in others[:3]), bad,
+                              *(Happening(each, failed("503")) for each in others[3:])])  # fmt: skip
+
+    assert [type(each) for each in outcomes if isinstance(each, Exception)] == [DataError]
+    assert SagaInstance.objects.filter(pk__in=others, in_flight=False).count() == 5
+    saga = SagaInstance.objects.get(pk=odd)
+    assert (saga.in_flight, saga.due_at) == (True, NOW + settings.PRESUMED_LOST_AFTER)  # recovery looks at it then

@@ -1,0 +1,21 @@
+"""What an adapter raises may quote the other side: half a surrogate pair (json.loads lets it pass) or a NUL.
+
+The report of such a failure must be one that can be sent and written down. Put it into tests/unit/."""
+
+import json
+
+import orjson
+import pytest
+
+from orchestration.participant.performing import about
+
+CARRIED: dict[str, object] = {"known": {}, "trail": []}
+
+
+@pytest.mark.parametrize("quoted", [json.loads('"Declined \\ud83d"'), "Declined\x00"])
+def test_the_report_of_a_failure_can_be_sent_and_written_down(quoted):
+    facts = about(RuntimeError(f"the provider says: {quoted}"), CARRIED)
+
+    sent = orjson.dumps(facts)  # as letters.Letter.body does
+
+    assert b"\\u0000" not in sent  # PostgreSQL's jsonb refuses it
