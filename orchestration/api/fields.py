@@ -10,23 +10,45 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.settings import api_settings
+
+from orchestration.card_numbers import REFUSED, holds_card_number
+from orchestration.wording import can_be_seen
 
 no_control_characters = RegexValidator(
-    r"^[^\x00-\x1f\x7f]*\Z", "Line breaks and other control characters are not allowed.", code="control_character"
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufffe\uffff]*\Z",
+    "Line breaks, other control characters and characters that turn text around are not allowed.",
+    code="control_character",
 )
+"""Marks of direction, joiners and non-joiners are allowed: Arabic, Hebrew, Persian and emoji are written with them."""
 
 
 class Text(serializers.CharField):
-    """A JSON string of one line, without the space around it; REST framework's own would also take a number."""
+    """A JSON string of one line, without the space around it; REST framework's own would also take a number.
+
+    A text that cannot be seen is as good as none. One that holds a card number is refused, and never repeated.
+    """
+
+    default_error_messages = {"card_number": REFUSED}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"min_length": None if kwargs.get("allow_blank") else 1, **kwargs})
         self.validators.append(no_control_characters)
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        seen = "" if isinstance(data, str) and not can_be_seen(data) else data
+        return super().run_validation(seen)
+
     def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str | int) and self.is_card_number(str(data)):
+            self.fail("card_number")
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+    def is_card_number(self, text: str) -> bool:
+        """Say whether it must be refused for one."""
+        return holds_card_number(text)
 
 
 class WholeNumber(serializers.IntegerField):
@@ -72,9 +94,7 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         unknown = [name for name in data if name not in self.fields] if isinstance(data, Mapping) else []
-        errors: dict[str, list[ErrorDetail]] = {
-            name: [ErrorDetail("There is no such field.", code="unknown_field")] for name in unknown
-        }
+        errors = dict(map(_unknown_field, unknown))
         try:
             values: dict[str, Any] = super().to_internal_value(data)
         except ValidationError as error:
@@ -82,6 +102,13 @@ class Strict(serializers.Serializer[Any]):
         if errors:
             raise ValidationError(errors)
         return values
+
+
+def _unknown_field(name: str) -> tuple[str, list[ErrorDetail]]:
+    """What is wrong with a member that is not declared; one whose name is a card number is not named."""
+    if holds_card_number(name):
+        return api_settings.NON_FIELD_ERRORS_KEY, [ErrorDetail(REFUSED, code="card_number")]
+    return name, [ErrorDetail("There is no such field.", code="unknown_field")]
 
 
 class StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]

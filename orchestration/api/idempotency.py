@@ -6,6 +6,7 @@ from http import HTTPStatus
 from rest_framework.request import Request
 
 from orchestration.api.problems import Problem
+from orchestration.card_numbers import holds_card_number
 
 LONGEST_KEY = 255
 KEY_PATTERN = r"^([!-+\--~]([ -+\--~]*[!-+\--~])?|\"[ !#-~]*\")$"
@@ -31,6 +32,13 @@ class KeyMalformed(Problem):
     code = "idempotency_key_malformed"
 
 
+class KeyIsCardNumber(Problem):
+    """The Idempotency-Key header holds what looks like a card number."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "card_number"
+
+
 class KeyReused(Problem):
     """This Idempotency-Key came with another request body before."""
 
@@ -50,10 +58,13 @@ def idempotency_key(request: Request) -> str:
 
     :raises KeyMissing: when there is none, or an empty one.
     :raises KeyMalformed: when it is not 1 to 255 printable ASCII characters, or there are two.
+    :raises KeyIsCardNumber: when it holds a card number: a key is kept.
     """
     key: str = request.headers.get("Idempotency-Key", "").strip()
     if not key:
         raise KeyMissing
     if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
         raise KeyMalformed
+    if holds_card_number(key):
+        raise KeyIsCardNumber
     return key

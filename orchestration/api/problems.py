@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from orchestration.card_numbers import REFUSED, holds_card_number, without_card_numbers
+
 CONTENT_TYPE = "application/problem+json"
 
 logger = logging.getLogger("django.request")
@@ -42,14 +44,14 @@ class Document:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The members of RFC 9457, then ours."""
+        """The members of RFC 9457, then ours. What a client sent may be repeated in them, but no card number."""
         return {
             "type": f"urn:problem:{self.code}",
             "title": self.title,
             "status": self.status,
-            "detail": self.detail,
+            "detail": without_card_numbers(self.detail),
             "code": self.code,
-            "errors": [asdict(error) for error in self.errors],
+            "errors": [_told(error) for error in self.errors],
             **self.facts,
         }
 
@@ -136,6 +138,14 @@ def document_of(error: Exception) -> Document:
             return ServiceUnavailable(headers={"Retry-After": "1"}).document
         case _:
             return InternalError().document
+
+
+def _told(error: FieldError) -> dict[str, str]:
+    """The error as it is sent. One that would repeat a card number, as a name or as the framework's own fields repeat
+    what they refuse, says only that."""
+    if holds_card_number(error.pointer) or holds_card_number(error.detail):
+        error = FieldError(without_card_numbers(error.pointer), "card_number", REFUSED)
+    return asdict(error)
 
 
 def _member(pointer: str, name: object) -> str:

@@ -1,16 +1,19 @@
 """The body of `POST /checkouts`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.core.validators import RegexValidator
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from orchestration.api.fields import Strict, Text, WholeNumber
 from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Address
-from orders.api.countries import COUNTRIES
+from orchestration.wording import can_be_seen
+from orders.api.countries import COUNTRIES, WITHOUT_POSTCODES
 from orders.api.payment_methods import PaymentMethod
 from orders.models import LARGEST_QUANTITY
 from orders.pricing import Total
@@ -48,22 +51,39 @@ class Country(serializers.Field[str, Any, str, Any]):
         return value
 
 
+class Sku(Text):
+    """A product's SKU. An EAN may pass for a card number, so only one that is not sold is taken for a card number."""
+
+    def is_card_number(self, text: str) -> bool:
+        return False
+
+
 class CartLine(Strict):
     """Units of one product. The same product may be on several lines."""
 
-    sku = Text(max_length=64)
+    sku = Sku(max_length=64)
     quantity = WholeNumber(min_value=1, max_value=LARGEST_QUANTITY)
 
 
 class ShippingAddress(Strict):
-    """Where the parcel goes."""
+    """Where the parcel goes. A postcode is needed where the country has postcodes."""
 
     name = Text(max_length=200)
     line1 = Text(max_length=200)
     line2 = Text(max_length=200, allow_blank=True, default="")
     city = Text(max_length=100)
-    postcode = Text(max_length=20)
+    postcode = Text(max_length=20, allow_blank=True, default="", help_text="Required where the country has postcodes.")
     country = Country()
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        errors = _missing_postcode(data) if isinstance(data, Mapping) else {}
+        try:
+            values = super().to_internal_value(data)
+        except ValidationError as error:
+            raise ValidationError(errors | cast(dict[str, Any], error.detail)) from None
+        if errors:
+            raise ValidationError(errors)
+        return values
 
 
 class ExpectedTotal(Strict):
@@ -113,6 +133,17 @@ def read_cart(body: Any) -> Cart:
         payment_method=values["payment_method"],
         expected_total=Total(**expected) if expected else None,
     )
+
+
+def _missing_postcode(address: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+    country, postcode = address.get("country"), address.get("postcode")
+    if isinstance(country, str) and country in WITHOUT_POSTCODES:
+        return {}
+    if "postcode" not in address:
+        return {"postcode": [ErrorDetail("This field is required in this country.", code="required")]}
+    if isinstance(postcode, str) and not can_be_seen(postcode):
+        return {"postcode": [ErrorDetail("This field may not be blank in this country.", code="blank")]}
+    return {}
 
 
 @cache

