@@ -1,6 +1,6 @@
 """What this process needs from elsewhere, and what of it is missing: one line each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import psycopg
@@ -20,11 +20,32 @@ from orchestration.wording import one_line
 
 DISPENSABLE = frozenset({"redis"})
 """Checks of what can be done without."""
+NO_DATABASES, NO_BROKER, NO_REDIS = "PostgreSQL", "broker (SHOP_BROKER_URL)", "Redis (SHOP_REDIS_URL)"
+"""How a line begins that says of a server that it does not let us in."""
+HOW_TO_GET: Mapping[str, str] = {
+    NO_DATABASES: "PostgreSQL on Debian or Ubuntu, as root: apt-get install postgresql && "
+    "sudo -u postgres createuser --createdb --pwprompt shop; then in .env "
+    "SHOP_POSTGRES_URL=postgres://shop:PASSWORD@127.0.0.1:5432",
+    NO_BROKER: "RabbitMQ on Debian or Ubuntu, as root: apt-get install rabbitmq-server",
+    NO_REDIS: "Redis on Debian or Ubuntu, as root: apt-get install redis-server",
+}
 
 
 def problems() -> Iterator[str]:
     """Every reason not to start, naming the server, database, queue or setting."""
-    return (why for what, check in CHECKS.items() if what not in DISPENSABLE and (why := check()))
+    found = (check() for what, check in CHECKS.items() if what not in DISPENSABLE)
+    return (line for line in dict.fromkeys(found) if line)
+
+
+def servers_away() -> Iterator[str]:
+    """Those of the problems that are a server which does not let us in; databases and queues are made later."""
+    return (line for line in problems() if line.startswith(tuple(HOW_TO_GET)))
+
+
+def how_to_get(lines: Iterable[str]) -> Iterator[str]:
+    """For each server that these lines say is away, how a developer gets one."""
+    said = tuple(lines)
+    return (how for server, how in HOW_TO_GET.items() if any(line.startswith(server) for line in said))
 
 
 def warnings() -> Iterator[str]:
@@ -40,8 +61,10 @@ def _database(alias: str) -> str:
         refuse_if_away(alias)  # without the pool, which would hide the reason
         missing = [] if alias in _migrated else _missing_migrations(alias)
     except (DatabaseError, psycopg.Error) as error:
-        hint = "; run manage.py migrate --create" if "does not exist" in str(error) else ""
-        return f"database {alias} ({name}): {one_line(error)}{hint}"
+        why = one_line(error)
+        if "does not exist" in why:
+            return f"database {alias} ({name}): {why}; run manage.py migrate --create"
+        return f"{NO_DATABASES} (SHOP_POSTGRES_URL): {why}"  # the same line for every database of the server
     if not missing:
         _migrated.add(alias)
         return ""
@@ -64,7 +87,7 @@ def _broker() -> str:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             missing = list(settings.TOPOLOGY.missing(connection))
     except (OperationalError, OSError, AMQPError) as error:
-        return f"broker (SHOP_BROKER_URL) {connection.as_uri()}: {one_line(error)}"
+        return f"{NO_BROKER} {connection.as_uri()}: {one_line(error)}"
     if not missing:
         return ""
     return f"queue {missing[0]} is missing, of {len(missing)}; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
@@ -74,7 +97,7 @@ def _redis() -> str:
     try:
         connect(settings.REDIS_URL).ping()
     except RedisError as error:
-        return f"Redis (SHOP_REDIS_URL) does not answer, circuit breakers stay closed: {one_line(error)}"
+        return f"{NO_REDIS} does not answer, circuit breakers stay closed: {one_line(error)}"
     return ""
 
 

@@ -29,7 +29,7 @@ def hold_the_directory() -> None:
 
 def prepare() -> int:
     """Bring the databases up to date and check that nothing is missing; the exit code tells."""
-    for step in (("migrate", "--create"), ("declare_queues",), ("ready",)):
+    for step in (("ready", "--servers"), ("migrate", "--create"), ("declare_queues",), ("ready",)):
         if code := subprocess.call([sys.executable, "manage.py", *step], cwd=supervisor.PROJECT):
             return code
     return 0
@@ -40,9 +40,7 @@ def supervise(queue_prefix: str) -> NoReturn:
     threads = int(os.environ.get("WORKER_THREADS", "8"))
     supervised = supervisor.programs(queue_prefix=queue_prefix, threads=threads, run_directory=RUN_DIRECTORY)
     command = supervisor.write(supervised, run_directory=RUN_DIRECTORY)
-    _protect_flower()
-    _say_where()
-    print(f"web on {os.environ.get('WEB_BIND', '127.0.0.1:8000')}; logs in {RUN_DIRECTORY}", flush=True)
+    print(f"logs      {RUN_DIRECTORY}", flush=True)
     os.execv(command[0], command)
 
 
@@ -50,11 +48,11 @@ def _protect_flower() -> None:
     os.environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")
     if not os.environ.get("FLOWER_BASIC_AUTH"):
         os.environ["FLOWER_BASIC_AUTH"] = f"operator:{secrets.token_urlsafe(12)}"
-        print(f"Flower login {os.environ['FLOWER_BASIC_AUTH']} (choose one with FLOWER_BASIC_AUTH)")
+        print(f"Flower login {os.environ['FLOWER_BASIC_AUTH']} (choose one with FLOWER_BASIC_AUTH)", flush=True)
 
 
-def _say_where() -> None:
-    """For the links between the saga pages and Flower's."""
+def _set_addresses() -> None:
+    """For the links between the saga pages and Flower's, and for `ready`, which prints where to look."""
     web = os.environ.get("WEB_BIND", "127.0.0.1:8000")
     flower = f"{os.environ['FLOWER_ADDRESS']}:{os.environ.get('FLOWER_PORT', '5555')}"
     for name, bound in (("SHOP_PUBLIC_URL", web), ("SHOP_FLOWER_URL", flower)):
@@ -67,6 +65,8 @@ if __name__ == "__main__":
     except env.BadSetting as error:
         sys.exit(f"setting {error}")
     hold_the_directory()
+    _protect_flower()
+    _set_addresses()
     if code := prepare():
         sys.exit(code)
     supervise(settings["QUEUE_PREFIX"])

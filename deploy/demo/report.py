@@ -73,3 +73,4 @@ def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
     say(f"  look      {stack.web_url}/admin/operations/incidents/")
     say(f"  act       settle capture_payment, as {seeded['admin_user']}: say that they were paid by transfer")
     say(f"  approve   the batch, as {seeded['approver_user']}: it is about money, and takes two people")
+    say(f"  audit     until then `manage.py audit` names {count} and ends with exit code 4: that is what it is for")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from celery import current_app
 from django.conf import settings
@@ -50,9 +51,43 @@ def test_a_database_that_is_not_there_is_named_with_the_reason_and_what_to_do(ot
     assert said.endswith(f'({name}): database "nowhere" does not exist; run manage.py migrate --create')
 
 
-def _away(alias: str) -> None:
-    import psycopg
+def test_servers_that_are_away_are_one_line_each_with_how_to_get_one(monkeypatch, settings, capsys):
+    def refuse(alias: str) -> None:
+        raise psycopg.OperationalError('connection to server at "127.0.0.1", port 1 failed: Connection refused')
 
+    monkeypatch.setattr(readiness, "refuse_if_away", refuse)
+    monkeypatch.setattr(current_app.conf, "broker_write_url", "amqp://shop:hush@127.0.0.1:1//")
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    for options in ({}, {"servers": True}):
+        with pytest.raises(SystemExit):
+            call_command("ready", **options)
+        said = capsys.readouterr().err.splitlines()
+        assert [line.split(":")[0] for line in said[:3]] == ["warning", "not ready", "not ready"]
+        assert "Redis (SHOP_REDIS_URL)" in said[0]
+        assert "PostgreSQL (SHOP_POSTGRES_URL): connection to server" in said[1]
+        assert "broker (SHOP_BROKER_URL) amqp://shop:**@127.0.0.1:1//" in said[2]
+        assert [line.split(" on ")[0] for line in said[3:]] == ["to get PostgreSQL", "to get RabbitMQ", "to get Redis"]
+
+
+def test_a_shop_that_is_ready_says_where_to_look_and_how_to_log_in(other_prefix, settings, capsys):
+    call_command("declare_queues")
+    settings.PUBLIC_URL, settings.FLOWER_URL = "https://shop.example", "https://flower.example"
+    capsys.readouterr()
+    call_command("ready")
+
+    said = capsys.readouterr().out
+    for expected in ("https://shop.example/api/v1/docs", "https://shop.example/admin/", "https://flower.example"):
+        assert expected in said
+    assert "manage.py seed_catalogue" in said
+
+
+def test_servers_without_our_databases_and_queues_are_enough_to_begin_with(other_prefix, monkeypatch):
+    monkeypatch.setattr(readiness, "refuse_if_away", _away)
+
+    assert list(readiness.servers_away()) == []
+
+
+def _away(alias: str) -> None:
     if alias == "orders":
         raise psycopg.OperationalError('database "nowhere" does not exist')
 

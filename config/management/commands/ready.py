@@ -1,22 +1,32 @@
 """`manage.py ready`: whether everything this process needs is there."""
 
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from config import readiness
+from config.where import where_to_look
 
 
 class Command(BaseCommand):
     help = "Check databases, migrations, broker, queues and Redis; one line for each problem, exit code 1 if any."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--servers", action="store_true", help="Only look whether the servers let us in, as before `migrate`."
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        for warning in readiness.warnings():
-            self.stderr.write(f"warning: {warning}")
-        found = list(readiness.problems())
-        for problem in found:
-            self.stderr.write(f"not ready: {problem}")
+        warned = list(readiness.warnings())
+        found = list(readiness.servers_away() if options["servers"] else readiness.problems())
+        for line in [*(f"warning: {each}" for each in warned), *(f"not ready: {each}" for each in found)]:
+            self.stderr.write(line)
+        for how in readiness.how_to_get([*warned, *found]):
+            self.stderr.write(f"to get {how}")
         if found:
             sys.exit(1)
-        self.stdout.write("ready")
+        if not options["servers"]:
+            self.stdout.write("\n".join(["ready", *where_to_look(settings.PUBLIC_URL, settings.FLOWER_URL)]))
