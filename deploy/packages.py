@@ -10,6 +10,7 @@ from deploy import apt
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LIBFAKETIME_PATHS = tuple(f"usr/{lib}/faketime/libfaketime.so.1" for lib in ("lib/*", "lib", "lib64"))
+LIBATOMIC_PATHS = ("usr/lib/*/libatomic.so.1", "usr/lib64/libatomic.so.1")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def find_file(*patterns: str) -> Path | None:
 
 CHROMIUM = Package("chromium", lambda: find_program(*CHROMIUM_NAMES))
 LIBFAKETIME = Package("libfaketime", lambda: find_file(*LIBFAKETIME_PATHS))
-NEEDED_BY_TESTS = (CHROMIUM, LIBFAKETIME)
+LIBATOMIC = Package("libatomic1", lambda: find_file(*LIBATOMIC_PATHS))
+"""For the Node.js that Playwright brings along."""
+NEEDED_BY_TESTS = (CHROMIUM, LIBATOMIC, LIBFAKETIME)
 """The servers are not among them: `deploy.servers` finds or starts these."""
 
 
