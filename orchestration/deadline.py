@@ -12,18 +12,23 @@ _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # mono
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Bound the waits of this thread in the block to `seconds` in all, and to what is left of an outer bound."""
-    with anew(left(seconds)):
+    with _until(time.monotonic() + left(seconds)):
         yield
 
 
 @contextmanager
 def anew(seconds: float) -> Iterator[None]:
-    """Bound the waits of this thread in the block to `seconds` in all, whatever is left of an outer bound."""
-    outer = _ends_at.set(time.monotonic() + seconds)
+    """Bound the waits of this thread in the block to `seconds` in all, at no cost to an outer bound.
+
+    After the block there is as much left of the outer bound as before.
+    """
+    outer, began = _ends_at.get(), time.monotonic()
     try:
-        yield
+        with _until(began + seconds):
+            yield
     finally:
-        _ends_at.reset(outer)
+        if outer is not None:
+            _ends_at.set(outer + time.monotonic() - began)
 
 
 @contextmanager
@@ -42,3 +47,12 @@ def left(limit: float) -> float:
 def is_set() -> bool:
     """Tell whether the waits of this thread are bounded."""
     return _ends_at.get() is not None
+
+
+@contextmanager
+def _until(moment: float) -> Iterator[None]:
+    outer = _ends_at.set(moment)
+    try:
+        yield
+    finally:
+        _ends_at.reset(outer)

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from orchestration import deadline
 
 
@@ -26,6 +28,18 @@ def test_an_inner_bound_does_not_outlast_the_outer_one() -> None:
 def test_a_bound_may_begin_anew() -> None:
     with deadline.within(1), deadline.anew(60):
         assert deadline.left(100) > 59
+
+
+def test_what_began_anew_takes_nothing_from_the_outer_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("orchestration.deadline.time.monotonic", lambda: now[0])
+    with deadline.within(2):
+        now[0] += 0.5
+        with deadline.anew(1):
+            now[0] += 0.75
+            assert deadline.left(100) == 0.25
+        assert deadline.left(100) == 1.5
+    assert not deadline.is_set()
 
 
 def test_nothing_is_left_after_the_end() -> None:
