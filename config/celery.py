@@ -2,9 +2,12 @@
 
 import logging
 import os
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from celery import Celery
+from celery.platforms import EX_FAILURE
 from celery.signals import setup_logging
 from celery.worker import consumer
 
@@ -12,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 logger = logging.getLogger(__name__)
 
-app = Celery("config", set_as_current=True)
+app = Celery("config", set_as_current=True, control="config.control:Control")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -23,7 +26,15 @@ def leave_logging_alone(**_: Any) -> None:
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    """Celery's consumer, which makes the queues on each connection and dead-letters what it cannot read."""
+    """Celery's consumer, which makes the queues on each connection and dead-letters what it cannot read.
+
+    It makes none of Celery's delay queues, whose names take no prefix: no task of ours is delayed.
+    """
+
+    class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc, valid-type]
+        default_steps = tuple(
+            step for step in consumer.Consumer.Blueprint.default_steps if not step.endswith(":DelayedDelivery")
+        )
 
     def connect(self) -> Any:
         from django.conf import settings
@@ -32,10 +43,18 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         # Celery then has a prefetch window for each queue. One for all of them would fill with what waits for a slow
         # gateway, and costs RabbitMQ more for each message.
         connection.transport.qos_semantics_matches_spec = lambda _: True  # type: ignore[method-assign, assignment]
-        settings.TOPOLOGY.declare(connection)
+        self._refuse_wrong_queues(settings.TOPOLOGY.declare(connection))
         if settings.BROKER_HAS_CONFIRMS:
             self._read_ahead(connection.connection)
         return connection
+
+    def _refuse_wrong_queues(self, differing: Mapping[str, str]) -> None:
+        """Go on without a queue that others consume. :raises SystemExit: when this worker is to consume it."""
+        for name, difference in differing.items():
+            logger.error("%s at the broker is not as described: %s", name, difference)
+        if own := sorted(differing.keys() & set(self.app.amqp.queues.consume_from)):
+            logger.critical("this worker consumes %s, and ends: see manage.py ready", ", ".join(own))
+            sys.exit(EX_FAILURE)
 
     def _read_ahead(self, link: Any) -> None:
         from orchestration import wire

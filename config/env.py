@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config import dotenv
+from config import dotenv, tls
 from config import env_values as values_of
 from config.database_url import database_url, django_database, server_url
 
@@ -46,6 +46,11 @@ SETTINGS: Mapping[str, Setting] = {
     "DATABASE_PREFIX": Setting(str, "shop_"),
     "DATABASE_POOL_SIZE": Setting(values_of.count, 4),
     **{f"{alias.upper()}_DATABASE_URL": Setting(database_url, "") for alias in ALIASES},
+    **{
+        f"{kind}_TLS_{name}": Setting(reader, "")
+        for kind in tls.KINDS
+        for name, reader in (("CA", str), ("VERIFY", values_of.flag), ("CERTIFICATE", str), ("KEY", str))
+    },
     "BROKER_URL": Setting(_BROKERS, "amqp://guest:guest@127.0.0.1:5672//"),
     "QUEUE_PREFIX": Setting(str, ""),
     "QUEUE_TYPE": Setting(values_of.one_of("classic", "quorum"), "classic"),
@@ -87,6 +92,10 @@ def read() -> dict[str, Any]:
     _refuse_unknown()
     debug = _value("DEBUG", debug=False)
     values = {name: _value(name, debug=debug) for name in SETTINGS}
+    try:
+        tls.check(values)
+    except tls.BadTls as error:
+        raise BadSetting(f"{PREFIX}{error}") from None
     if not debug and _DEVELOPMENT_KEY in values["SEALING_KEYS"]:
         raise BadSetting(f"{PREFIX}SEALING_KEYS: this is the development key; make your own")
     if not debug and values["FAULT_POINTS"]:

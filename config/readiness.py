@@ -85,12 +85,17 @@ def _broker() -> str:
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
-            missing = list(settings.TOPOLOGY.missing(connection))
+            missing, differing = list(settings.TOPOLOGY.missing(connection)), settings.TOPOLOGY.differing(connection)
     except (OperationalError, OSError, AMQPError) as error:
         return f"{NO_BROKER} {connection.as_uri()}: {one_line(error)}"
-    if not missing:
-        return ""
-    return f"queue {missing[0]} is missing, of {len(missing)}; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
+    found = [f"queue {name} is not as described: {difference}" for name, difference in differing.items()]
+    if found:
+        found.append("drain and delete it, then run manage.py declare_queues; or see SHOP_QUEUE_TYPE")
+    if missing:
+        found.append(
+            f"queue {missing[0]} is missing, of {len(missing)}; run manage.py declare_queues (SHOP_QUEUE_PREFIX)"
+        )
+    return "; ".join(found)
 
 
 def _redis() -> str:

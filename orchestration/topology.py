@@ -1,5 +1,6 @@
 """Every queue and exchange there is, and their declaration."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -64,19 +65,14 @@ class Topology:
             no_declare=True,
         )
 
-    def declare(self, connection: Connection) -> None:
-        """Make every exchange and queue; those that exist as described are left alone.
+    def declare(self, connection: Connection) -> dict[str, str]:
+        """Make every exchange and queue that does not exist.
 
-        :raises amqp.exceptions.PreconditionFailed: when one exists with other properties.
+        Those that the broker has with other properties, or may not be declared, are left alone. They are returned by
+        name, with what is different.
         """
-        channel: Any
-        with connection.channel() as channel:
-            for exchange in (self.exchange, self.dead_letter_exchange):
-                channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=False)
-            for queue in (*self.queues, self.dead_letter_queue):
-                bound = queue.bind(channel)
-                bound.queue_declare()
-                bound.queue_bind()
+        every: tuple[Exchange | Queue, ...] = (self.exchange, self.dead_letter_exchange, *self._all())
+        return {entity.name: said for entity in every if (said := _refusal(entity, connection))}
 
     def missing(self, connection: Connection) -> Iterable[str]:
         """The names of queues that the broker does not have."""
@@ -138,8 +134,34 @@ def _difference(queue: Queue, connection: Connection) -> str:
         try:
             queue.bind(channel).queue_declare()
         except connection.channel_errors as error:
-            return " ".join(str(error).split())
+            return _in_words(error)
     return ""
+
+
+def _refusal(entity: Exchange | Queue, connection: Connection) -> str:
+    """Declare an exchange or queue; say why the broker refuses, which closes the channel, or nothing."""
+    channel: Any
+    with connection.channel() as channel:
+        try:
+            if isinstance(entity, Exchange):
+                channel.exchange_declare(entity.name, entity.type, durable=True, auto_delete=False)
+            else:
+                bound = entity.bind(channel)
+                bound.queue_declare()
+                bound.queue_bind()
+        except connection.channel_errors as error:
+            return _in_words(error)
+    return ""
+
+
+def _in_words(error: BaseException) -> str:
+    """Say what is different; in RabbitMQ's own words where they are not those about an argument."""
+    said = " ".join(str(error).split())
+    found = re.search(r"inequivalent arg '([^']+)'.*: received (.*) but current is (.*)$", said)
+    if found is None:
+        return said
+    argument, wanted, current = (re.sub(r"the value ('.*?') of type '\w+'", r"\1", part) for part in found.groups())
+    return f"{argument} is {current}, not {wanted}"
 
 
 def compensations_queue(service: str) -> str:

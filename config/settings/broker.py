@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from config import tls
 from config.settings._values import VALUES
 from orchestration.topology import ORCHESTRATOR, Topology
 
@@ -9,6 +10,7 @@ TOPOLOGY = Topology(prefix=VALUES["QUEUE_PREFIX"], queue_type=VALUES["QUEUE_TYPE
 BROKER_HAS_CONFIRMS = VALUES["BROKER_URL"].startswith(("amqp://", "amqps://"))
 
 CELERY_BROKER_URL = VALUES["BROKER_URL"]
+CELERY_BROKER_USE_SSL = tls.of_broker(tls.tls_of(VALUES, "BROKER"), VALUES["BROKER_URL"])
 CELERY_BROKER_CONNECTION_TIMEOUT = 2  # seconds: a request may wait this long for a broker that does not answer
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Seconds. RabbitMQ gives a consumer's messages to others when nothing was heard of it for two to three of these, which
@@ -23,8 +25,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "client_properties": {"connection_name": "shop"},
     }
     if BROKER_HAS_CONFIRMS
-    else {"visibility_timeout": 60, "socket_timeout": 10, "socket_connect_timeout": 2}
+    else {
+        "visibility_timeout": 60,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 2,
+        **{f"{key}_key": TOPOLOGY.name(key) for key in ("unacked", "unacked_index", "unacked_mutex")},
+    }
 )
+
+CELERY_EVENT_EXCHANGE = CELERY_EVENT_QUEUE_PREFIX = TOPOLOGY.name("celeryev")
+CELERY_CONTROL_EXCHANGE = TOPOLOGY.name("celery")  # config.control makes the names of it
 
 CELERY_TASK_QUEUES = TOPOLOGY.queues
 CELERY_TASK_ROUTES = ("orchestration.routes:route",)

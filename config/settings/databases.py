@@ -4,7 +4,7 @@ from typing import Any
 
 from psycopg import IsolationLevel
 
-from config import env
+from config import env, tls
 from config.settings._values import VALUES
 from orchestration.sessions import Session
 
@@ -61,6 +61,7 @@ def _database(alias: str) -> dict[str, Any]:
         "OPTIONS": {
             **CONNECTION_PARAMETERS,
             "application_name": f"shop-{alias}",
+            **tls.of_libpq(tls.tls_of(VALUES, "DATABASE")),
             **of_url,
             "options": f"{SESSION_OPTIONS} {of_url.get('options', '')}".rstrip(),  # the last one counts
             "isolation_level": IsolationLevel.READ_COMMITTED,  # what the ledgers' keys are reasoned with

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from config import tls
 from config.settings._values import VALUES
 
 RECOVERY_PERIOD = timedelta(seconds=VALUES["RECOVERY_PERIOD_SECONDS"])  # a due saga waits at most this much longer
@@ -15,7 +16,7 @@ KEY_MARGIN = timedelta(seconds=VALUES["KEY_MARGIN_SECONDS"])  # a key's last hou
 
 AUDIT_PERIOD = timedelta(seconds=VALUES["AUDIT_PERIOD_SECONDS"])  # how often all books are compared; zero: never
 
-REDIS_URL = VALUES["REDIS_URL"]
+REDIS_URL = tls.redis_url(tls.tls_of(VALUES, "REDIS"), VALUES["REDIS_URL"])
 BREAKER_FAIL_MAX = VALUES["BREAKER_FAIL_MAX"]
 BREAKER_RESET = timedelta(seconds=VALUES["BREAKER_RESET_SECONDS"])
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,7 @@ from deploy.servers.private import NotInstalled, PrivateServer
 
 PROBE_TIMEOUT_SECONDS = 3.0
 AMQP_PORT = 5672
+NO_SETTINGS: Mapping[str, str] = {}
 
 # Debian's wrapper on the path changes the user and the directory: take what it wraps.
 BEHIND_THE_WRAPPER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -23,8 +25,11 @@ class PrivateRabbit(PrivateServer):
 
     kind: ClassVar[str] = "rabbitmq"
 
-    def __init__(self, directory: Path | None = None, *, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, port: int | None = None, settings: Mapping[str, str] = NO_SETTINGS
+    ) -> None:
         super().__init__(directory, port=port)
+        self.settings = {"loopback_users.guest": "true", **settings}
         self._program = find_program()
         self._distribution_port = free_port()
         self._epmd_port = free_port()
@@ -71,7 +76,8 @@ class PrivateRabbit(PrivateServer):
 
     def _launch(self) -> None:
         (self.directory / "enabled_plugins").write_text("[].\n")
-        (self.directory / "rabbitmq.conf").write_text("loopback_users.guest = true\n")
+        lines = [f"{name} = {value}\n" for name, value in self.settings.items()]
+        (self.directory / "rabbitmq.conf").write_text("".join(lines))
         epmd = shutil.which("epmd", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/lib/erlang/bin")
         if epmd is None:
             raise NotInstalled("no epmd, which comes with Erlang")

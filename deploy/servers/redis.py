@@ -4,6 +4,7 @@ import importlib.util
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from deploy.servers.ports import LOOPBACK
 from deploy.servers.private import NotInstalled, PrivateServer
 
 PROBE_TIMEOUT_SECONDS = 2.0
+NO_SETTINGS: Mapping[str, str] = {}
 
 
 class PrivateRedis(PrivateServer):
@@ -20,8 +22,16 @@ class PrivateRedis(PrivateServer):
 
     kind: ClassVar[str] = "redis"
 
-    def __init__(self, directory: Path | None = None, *, port: int | None = None, program: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        port: int | None = None,
+        program: Path | None = None,
+        settings: Mapping[str, str] = NO_SETTINGS,
+    ) -> None:
         super().__init__(directory, port=port)
+        self.settings = settings
         self._program = program or find_program()
 
     @property
@@ -41,6 +51,7 @@ class PrivateRedis(PrivateServer):
             "save": "",
             "appendonly": "yes",
             "appendfsync": "no",
+            **self.settings,
         }
         arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
         self._spawn([self._program, *arguments], env=os.environ)

@@ -1,15 +1,17 @@
 """`manage.py ready`: what is missing, one line each, and nothing is changed."""
 
+import re
 from typing import Any
 
 import psycopg
 import pytest
 from celery import current_app
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from config import env, readiness
 from orchestration.topology import Topology
+from tests.support.processes import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
@@ -93,10 +95,51 @@ def _away(alias: str) -> None:
 
 
 def test_a_queue_of_another_type_is_said_to_be_so(other_prefix, settings):
-    from django.core.management.base import CommandError
-
     call_command("declare_queues")
     settings.TOPOLOGY = Topology(prefix=other_prefix.prefix, queue_type="quorum")
-    with pytest.raises(CommandError, match="SHOP_QUEUE_TYPE: a queue exists that is not as described"):
+    with pytest.raises(
+        CommandError, match=r"x-queue-type is 'classic', not 'quorum'.*set SHOP_QUEUE_TYPE to what it is"
+    ):
         call_command("declare_queues")
     settings.TOPOLOGY = other_prefix
+
+
+@pytest.mark.parametrize(
+    ("arguments", "difference"),
+    [
+        ({"x-queue-type": "quorum"}, "x-queue-type is 'quorum', not 'classic'"),
+        ({"x-max-length": 100}, "x-max-length is '100', not none"),
+        ({"x-message-ttl": 60_000}, "x-message-ttl is '60000', not none"),
+        ({"x-dead-letter-exchange": None}, "x-dead-letter-exchange is none, not '{prefix}dead-letters'"),
+    ],
+    ids=["type", "length", "time to live", "dead letters"],
+)
+def test_a_queue_with_other_arguments_is_named_with_what_differs(other_prefix, arguments, difference):
+    declare_otherwise("inventory", **arguments)
+    with pytest.raises(CommandError, match=f"^{re.escape(other_prefix.name('inventory'))}: "):
+        call_command("declare_queues")
+
+    [said] = readiness.problems()
+    expected = f"queue {other_prefix.name('inventory')} is not as described: {difference}; drain and delete it, "
+    assert said.startswith(expected.format(prefix=other_prefix.prefix))
+
+
+def test_a_worker_starts_unless_its_own_queue_has_other_arguments(other_prefix):
+    declare_otherwise("inventory", **{"x-max-length": 100})
+    worker = Worker(["orders", "payments"])
+    try:
+        assert f"{other_prefix.name('inventory')} at the broker is not as described: x-max-length is" in worker.log()
+    finally:
+        worker.stop()
+    with pytest.raises(AssertionError, match=r"this worker consumes .*inventory, and ends: see manage.py ready"):
+        Worker(["inventory", "orders"])
+
+
+def declare_otherwise(queue: str, **arguments: Any) -> None:
+    described = next(each for each in settings.TOPOLOGY.queues if each.name == settings.TOPOLOGY.name(queue))
+    wanted = {
+        name: value for name, value in {**(described.queue_arguments or {}), **arguments}.items() if value is not None
+    }
+    channel: Any
+    with current_app.connection_for_write() as connection, connection.channel() as channel:
+        channel.queue_declare(described.name, durable=True, auto_delete=False, arguments=wanted)

@@ -20,7 +20,7 @@ def channel() -> Iterator[Any]:
 def declare_queues() -> None:
     """Make what is not there."""
     with current_app.connection_for_write() as connection:
-        settings.TOPOLOGY.declare(connection)
+        assert settings.TOPOLOGY.declare(connection) == {}
 
 
 def delete_queues() -> None:
@@ -66,19 +66,19 @@ def publish_raw(queue: str, body: str | bytes, **properties: Any) -> None:
 
 
 @contextmanager
-def talking_to(url: str) -> Iterator[None]:
-    """Have this process publish to another broker."""
-    before = current_app.conf.broker_url
-    _point_to(url)
+def talking_to(url: str, *, tls: Any = False) -> Iterator[None]:
+    """Have this process publish to another broker; `tls` is what Celery calls `broker_use_ssl`."""
+    before = current_app.conf.broker_url, current_app.conf.broker_use_ssl
+    _point_to(url, tls)
     try:
         yield
     finally:
-        _point_to(before)
+        _point_to(*before)
 
 
-def _point_to(url: str) -> None:
+def _point_to(url: str, tls: Any) -> None:
     app: Any = current_app
-    app.conf.broker_url = url
+    app.conf.broker_url, app.conf.broker_use_ssl = url, tls
     app._pool = None
     app.amqp._producer_pool = None
     for lines in letters._idle.values():  # they lead to the broker of before

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from config.env import ALIASES, PREFIX, SETTINGS
+from config.tls import KINDS
 from deploy import supervisor
 from deploy.servers import PrivatePostgres
 from deploy.servers.postgres import find_bin_dir
@@ -21,7 +22,9 @@ ROOT = supervisor.PROJECT
 COMPOSE = ROOT / "docker-compose.yml"
 DATABASES_SCRIPT = ROOT / "deploy" / "postgres" / "create-databases.sh"
 
+TLS = {f"SHOP_{kind}_TLS_{name}" for kind in KINDS for name in ("CA", "VERIFY", "CERTIFICATE", "KEY")}
 NOT_PASSED = {
+    **dict.fromkeys(TLS, "the servers are containers of this file, on a network of their own, without TLS"),
     "SHOP_DEBUG": "containers are for orders that are real; it shows tracebacks to everybody",
     "SHOP_FAULT_POINTS": "for tests only; refused unless SHOP_DEBUG is true",
     "SHOP_POSTGRES_URL": "each service's database has an address of its own here",

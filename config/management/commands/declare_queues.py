@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amqp.exceptions import PreconditionFailed
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from kombu.exceptions import OperationalError
 
 from config.celery import app
+
+TO_DO = "drain and delete it, then declare again; or set SHOP_QUEUE_TYPE to what it is"
 
 
 class Command(BaseCommand):
@@ -17,9 +18,9 @@ class Command(BaseCommand):
         try:
             with app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
-                settings.TOPOLOGY.declare(connection)
-        except PreconditionFailed as error:
-            raise CommandError(f"SHOP_QUEUE_TYPE: a queue exists that is not as described: {error}") from None
+                differing = settings.TOPOLOGY.declare(connection)
         except (OperationalError, OSError) as error:
             raise CommandError(f"SHOP_BROKER_URL: {connection.as_uri()}: {error}") from None
+        if differing:
+            raise CommandError("; ".join(f"{name}: {said}" for name, said in differing.items()) + f"; {TO_DO}")
         self.stdout.write(f"{len(settings.TOPOLOGY.queues) + 1} queues")
