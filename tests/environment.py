@@ -4,13 +4,16 @@ import os
 
 from deploy.isolation import isolate
 
+RUN = "shop" if os.environ.get("SCREENSHOTS") else f"test{os.getpid()}"
+"""What queues, breakers and workers are named after; pictures for documents show a shop's names."""
+
 isolate()
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "config.settings",
     "SHOP_DEBUG": "true",
     # By process: what a worker of pytest-xdist inherits are the names of the process that hands out the tests.
     "SHOP_DATABASE_PREFIX": f"run{os.getpid()}_",
-    "SHOP_QUEUE_PREFIX": f"test{os.getpid()}.",
+    "SHOP_QUEUE_PREFIX": f"{RUN}.",
     "SHOP_DATABASE_POOL_SIZE": "4",
     "SHOP_FAULT_POINTS": "true",
     "SHOP_LOG_LEVEL": "WARNING",

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+FAVICON = "orchestration/favicon.svg"
 VIEW_SAGAS = "orchestration.view_sagainstance"
 
 
@@ -25,6 +27,8 @@ UNFOLD = {
     "SITE_TITLE": "Shop checkout",
     "SITE_HEADER": "Shop checkout",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static(FAVICON)}],
+    "SCRIPTS": [lambda request: static("orchestration/landmark.js")],
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": False,

@@ -70,6 +70,6 @@ SPECTACULAR_SETTINGS = {
         "MachineryOutcome": "orchestration.api.operators.representations.MACHINERY_OUTCOMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/favicon.ico",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }

@@ -16,7 +16,7 @@ from orchestration.operations.values import Action, Actor, Ask, Code, Via
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations
 from tests.support.broker import dead_letters, publish_raw
-from tests.support.browser import log_in, shoot
+from tests.support.browser import HIGH, PHONE, WIDE, log_in, shoot, violations
 from tests.support.waiting import wait_for
 
 ADA = Actor("ada.lovelace@example.org", 1, Via.ADMIN)
@@ -27,6 +27,14 @@ TOO_WIDE = """() => [...document.querySelectorAll(':has(.ops-page), .ops-page *'
     .filter(each => each.scrollWidth > each.clientWidth + 1)
     .map(each => `${each.tagName} ${each.className}: ${each.scrollWidth} in ${each.clientWidth}`)"""
 """What can be scrolled sideways, or has its end cut off."""
+OFF_THE_PHONE = """() => [
+    ...[document.documentElement].filter(each => each.scrollWidth > innerWidth)
+        .map(each => `the page is ${each.scrollWidth} wide`),
+    ...[...document.querySelectorAll('.ops-chip')].filter(each => each.checkVisibility())
+        .filter(each => each.getBoundingClientRect().right > innerWidth)
+        .map(each => `${each.innerText} ends at ${each.getBoundingClientRect().right}`),
+]"""
+"""A page that is wider than the screen, and each status that is not on it."""
 
 
 @pytest.fixture
@@ -64,12 +72,11 @@ def trouble(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
     AuditFinding.objects.create(fingerprint="x", invariant="Q2", message=WHY, saga_id=parked, **seen)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_the_smallest_screen(page, live_server, trouble, parked, batch, scheme):
-    page.emulate_media(color_scheme=scheme)
-    log_in(page, live_server)
+@pytest.fixture
+def paths(parked: UUID, trouble: None, batch: Batch) -> dict[str, str]:
+    """Every page that operators open, by a name for its picture."""
     compensated = SagaInstance.objects.filter(phase="compensated").latest("created_at")
-    paths = {
+    return {
         "dashboard": reverse("admin:index"),
         "sagas": SAGAS,
         "sifted": f"{SAGAS}?status=retrying&status=waiting",
@@ -88,10 +95,33 @@ def test_every_page_fits_the_smallest_screen(page, live_server, trouble, parked,
         "findings": reverse("operations:findings"),
         "entry": reverse("operations:entry", args=[OperatorLogEntry.objects.latest("id").pk]),
     }
-    too_wide = []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_the_smallest_screen_and_a_phone(page, live_server, paths, scheme):
+    page.emulate_media(color_scheme=scheme)
+    log_in(page, live_server)
+    wrong = []
     for name, path in paths.items():
         page.goto(live_server.url + path)
         expect(page.get_by_text("…", exact=True)).to_have_count(0)
         shoot(page, f"{name}-{scheme}")
-        too_wide += [f"{name}: {each}" for each in page.evaluate(TOO_WIDE)]
-    assert "\n".join(too_wide) == ""
+        wrong += [f"{name}: {each}" for each in page.evaluate(TOO_WIDE)]
+        page.set_viewport_size({"width": PHONE, "height": HIGH})
+        shoot(page, f"{name}-{scheme}-phone")
+        wrong += [f"{name} on a phone: {each}" for each in page.evaluate(OFF_THE_PHONE)]
+        page.set_viewport_size({"width": WIDE, "height": HIGH})
+    assert "\n".join(wrong) == ""
+
+
+def test_every_page_is_accessible(page, live_server, paths):
+    log_in(page, live_server)
+    wrong = []
+    for name, path in paths.items():
+        page.emulate_media(color_scheme="light")
+        page.goto(live_server.url + path)
+        expect(page.get_by_text("…", exact=True)).to_have_count(0)
+        wrong += [f"{name}: {each}" for each in violations(page)]
+        page.emulate_media(color_scheme="dark")
+        wrong += [f"{name} in the dark: {each}" for each in violations(page, "color-contrast")]
+    assert "\n".join(wrong) == ""

@@ -1,8 +1,10 @@
 """A browser for tests: Debian's Chromium, driven by Playwright, which downloads nothing."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from deploy.packages import CHROMIUM
 
 WIDE, HIGH = 1280, 800
 """The smallest screen, in pixels, that operators' pages are made for."""
+PHONE = 390
+"""As wide as a phone, in pixels."""
 HIGHEST = 1100
 """So many pixels of a page are in a picture, or it would be too large for a document."""
 SHOTS = os.environ.get("SCREENSHOTS", "")
@@ -38,9 +42,22 @@ def log_in(page: Page, live_server: Any, name: str = "ada") -> None:
     page.wait_for_url(f"{live_server.url}/admin/")
 
 
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe finds wrong with the accessibility of the page, by these rules or all, a line for each element."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    found = page.evaluate("rules => axe.run(document, rules.length ? {runOnly: rules} : {})", rules)
+    return [
+        f"{rule['id']}: {rule['help']}: {node['html'][:160]}" for rule in found["violations"] for node in rule["nodes"]
+    ]
+
+
 def shoot(page: Page, name: str) -> None:
-    """Keep what the page shows from its top on as a picture of that name; a no-op unless somebody wants pictures."""
+    """Keep what the page shows from its top on as a picture of that name; a no-op unless somebody wants pictures.
+
+    A picture shows a shop: no name of a test's queue, worker or database is on it.
+    """
     if SHOTS:
+        assert not re.findall(r"\b(?:test|run)\d+\S*", page.inner_text("body"))
         wide, high = page.evaluate("[innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]")
         top = FloatRect(x=0, y=0, width=wide, height=min(high, HIGHEST))
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True, clip=top)

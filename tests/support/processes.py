@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connections
 
 from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
+from tests.environment import RUN
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ class Worker:
         options: Iterable[str] = (),
     ) -> None:
         self.queues = [settings.TOPOLOGY.name(queue) for queue in queues]
-        self.name = f"worker{next(_numbers)}@test{os.getpid()}"
+        self.name = f"worker{next(_numbers)}@{RUN}"
         self.prefetched = threads * settings.CELERY_WORKER_PREFETCH_MULTIPLIER
         """How many messages it holds at most."""
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115  closed when the worker has ended

@@ -2,11 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from config import env
@@ -14,6 +19,8 @@ from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import STEPS, Situations
 from tests.support.admin_pages import opened
 from tests.support.processes import ROOT, environment
+
+TEMPLATES = ROOT / "orchestration" / "templates"
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
@@ -48,3 +55,27 @@ def test_the_look_is_as_it_is_set(rows: None, admin_client: Client) -> None:
 def test_the_bare_address_leads_to_the_dashboard() -> None:
     response = Client().get("/")
     assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
+def test_a_browser_that_asks_for_an_icon_gets_one() -> None:
+    asked = Client().get("/favicon.ico")
+    assert asked.status_code == 302
+    icon = finders.find(asked["Location"].removeprefix(settings.STATIC_URL))
+    assert icon
+    assert fromstring(Path(icon).read_text()).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/orders/order/", "/api/v1/docs"])
+def test_pages_name_their_icon(address: str, admin_client: Client) -> None:
+    page = admin_client.get(address).content.decode()
+    assert re.search(r'<link[^>]* href="(/static/orchestration/favicon[^"]*\.svg|/favicon\.ico)"', page)
+
+
+def test_what_scrolls_sideways_is_reached_by_keyboard_and_named() -> None:
+    for template in TEMPLATES.rglob("*.html"):
+        for found in re.findall(r'<div class="ops-scroll[^>]*>', template.read_text()):
+            assert re.search(r' tabindex="0" role="group" aria-label="[^"]+"', found), template
+
+
+def test_operators_pages_have_a_main_part(admin_client: Client) -> None:
+    assert admin_client.get("/admin/operations/incidents/").content.decode().count("<main") == 1
