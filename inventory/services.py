@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from inventory.models import Movement, Reservation, Stock
 from inventory.selectors import available_units, stock_rows
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
-from orchestration.contracts.values import Line
+from orchestration.contracts.values import Line, nfc
 from orchestration.participant.each_own import UpdateEach, each_own
 from orchestration.participant.refusals import Refusal, VersionConflict
 from orchestration.statements import insert_all
@@ -74,7 +74,7 @@ def release_holds(saga_ids: Collection[UUID]) -> bool:
 
 def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
     """Add delivered units, positive, to what is on hand; a new SKU gets its stock row."""
-    units = dict(sorted(units_by_sku.items()))
+    units = _in_nfc(units_by_sku)
     with transaction.atomic(using="inventory"):
         Stock.objects.bulk_create((Stock(sku=sku, on_hand=0) for sku in units), ignore_conflicts=True)
         for sku, quantity in units.items():
@@ -84,16 +84,25 @@ def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
 
 def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
     """Receive what is missing until at least so many units of each SKU can be bought."""
-    available = available_units(units_by_sku)
-    missing = {sku: units - available.get(sku, 0) for sku, units in units_by_sku.items()}
+    wanted = _in_nfc(units_by_sku)
+    available = available_units(wanted)
+    missing = {sku: units - available.get(sku, 0) for sku, units in wanted.items()}
     receive_stock(units_by_sku={sku: units for sku, units in missing.items() if units > 0})
+
+
+def _in_nfc(units_by_sku: Mapping[str, int]) -> dict[str, int]:
+    """The same units, in SKU order: SKUs that differ in their Unicode form only are one."""
+    units: Counter[str] = Counter()
+    for sku, quantity in units_by_sku.items():
+        units[nfc(sku)] += quantity
+    return dict(sorted(units.items()))
 
 
 def _units_by_sku(lines: Iterable[Line]) -> dict[str, int]:
     """What an order needs of each SKU, in SKU order: the same SKU on two lines is one need."""
     needs: Counter[str] = Counter()
     for line in lines:
-        needs[line.sku] += line.quantity
+        needs[nfc(line.sku)] += line.quantity
     return dict(sorted(needs.items()))
 
 

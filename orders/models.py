@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.contracts.values import LARGEST_AMOUNT_MINOR
+from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, nfc
 from orchestration.participant.ledger import LedgerRow
 
 LARGEST_QUANTITY = 9_999
@@ -36,6 +36,9 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.sku
+
+    def clean(self) -> None:
+        self.sku = nfc(self.sku)
 
 
 class Order(models.Model):

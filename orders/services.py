@@ -73,6 +73,9 @@ def confirm_no_order(request: ConfirmNoOrder) -> None:
 
 def publish_products(*, products: Iterable[Product]) -> None:
     """Put the products, each SKU once, on sale; those already in the catalogue get the new name and price."""
+    products = list(products)
+    for product in products:
+        product.clean()
     Product.objects.bulk_create(
         products,
         update_conflicts=True,

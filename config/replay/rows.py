@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from orchestration.contracts.values import nfc
+
 COLUMNS = (
     "InvoiceNo",
     "StockCode",
@@ -62,7 +64,7 @@ def _row(number: int, record: dict[str, str]) -> Row:
     return Row(
         number=number,
         invoice=record["InvoiceNo"],
-        code=record["StockCode"],
+        code=nfc(record["StockCode"]),
         description=record["Description"],
         quantity=int(quantity) if quantity is not None and quantity == int(quantity) else None,
         price_pence=None if price is None else price * 100,

@@ -1,5 +1,6 @@
 """Values that several contracts share."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import NewType
 
@@ -8,6 +9,11 @@ LARGEST_AMOUNT_MINOR = 2**53 - 1
 
 Sealed = NewType("Sealed", str)
 """A secret encrypted at the edge; only the service that must use it opens it."""
+
+
+def nfc(sku: str) -> str:
+    """Return the SKU as every service keeps it: in Unicode's form NFC, in which equal texts have equal characters."""
+    return unicodedata.normalize("NFC", sku)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from orchestration.api.fields import Strict, Text, WholeNumber
-from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Address
+from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Address, nfc
 from orchestration.wording import can_be_seen
 from orders.api.countries import COUNTRIES, WITHOUT_POSTCODES
 from orders.api.payment_methods import PaymentMethod
@@ -53,6 +53,9 @@ class Country(serializers.Field[str, Any, str, Any]):
 
 class Sku(Text):
     """A product's SKU. An EAN may pass for a card number, so only one that is not sold is taken for a card number."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return nfc(super().to_internal_value(data))
 
     def is_card_number(self, text: str) -> bool:
         return False
