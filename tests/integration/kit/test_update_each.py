@@ -1,6 +1,8 @@
 """Rows changed by one statement, each by values of its own."""
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connections, transaction
@@ -10,6 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from inventory.models import Stock
 from inventory.services import receive_stock
 from orchestration.participant.each_own import UpdateEach, each_own
+from tests.support.waiting import wait_for
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 
@@ -57,3 +62,35 @@ def test_the_statement_is_written_once(monkeypatch) -> None:
     monkeypatch.setattr(type(connections["inventory"].ops), "compiler", None)  # whoever writes another one fails
 
     assert change({"MUG": {"units": 1}}) == 0
+
+
+def test_rows_are_locked_in_the_order_of_their_keys() -> None:
+    receive_stock(units_by_sku=dict.fromkeys("hgfedcba", 10))
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic(using="inventory"):
+            Stock.objects.select_for_update().get(sku="d")
+            changed = pool.submit(apart, lambda: change({sku: {"units": 1} for sku in "hgfedcba"}))
+            wait_for(lambda: pool.submit(apart, somebody_waits).result(), what="a wait for the lock on d")
+            left = pool.submit(apart, not_locked).result()
+        assert changed.result() == 8
+    assert left == ["e", "f", "g", "h"]
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Do it in a thread that keeps no connection."""
+    try:
+        return work()
+    finally:
+        connections["inventory"].close()
+
+
+def somebody_waits() -> bool:
+    with connections["inventory"].cursor() as cursor:
+        cursor.execute("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return cursor.rowcount > 0
+
+
+def not_locked() -> list[str]:
+    with transaction.atomic(using="inventory"):
+        free = Stock.objects.select_for_update(skip_locked=True).order_by("sku")
+        return list(free.values_list("sku", flat=True))
