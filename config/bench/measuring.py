@@ -94,7 +94,7 @@ def meter(roots: Mapping[int, str]) -> Meter:
 
 def _over_http(plan: Plan, variant: Variant, running: Running) -> Happened:
     baskets, port = plan.baskets(variant), processes.free_port()
-    threads = max(WEB_THREADS, -(-plan.in_flight // WEB_PROCESSES))
+    threads = max(WEB_THREADS, plan.in_flight)  # all may wait, on whichever process their connections are
     with ExitStack() as shop:
         token = shop.enter_context(buying.on_sale(baskets.skus))
         file = shop.enter_context(records.new_file())

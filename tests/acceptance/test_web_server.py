@@ -2,10 +2,11 @@
 
 import http.client
 import json
+import socket
 import statistics
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -179,6 +180,26 @@ def test_connection_is_kept_after_a_body_that_was_read(pressed: Pressure) -> Non
             answer = connection.getresponse()
             answer.read()
             assert answer.getheader("Connection") == "keep-alive"
+
+
+def test_probes_do_not_wait_for_clients_that_do_not_hang_up(pressed: Pressure) -> None:
+    with ExitStack() as held:
+        for _ in range(8):
+            client = held.enter_context(socket.create_connection((LOOPBACK, pressed.web.port), timeout=20))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert client.recv(CHUNK).startswith(b"HTTP/1.1 200")
+        probes = [pressed.web.ask("GET", "/healthz").seconds for _ in range(10)]
+    assert max(probes) < 1, "the thread that accepts connections waited for a client"
+    assert statistics.median(probes) < PROBED_WITHIN_S, probes
+
+
+def test_probes_do_not_wait_for_clients_that_say_nothing(pressed: Pressure) -> None:
+    with ExitStack() as held:
+        for _ in range(300):
+            held.enter_context(socket.create_connection((LOOPBACK, pressed.web.port), timeout=20))
+        probes = [pressed.web.ask("GET", "/healthz").seconds for _ in range(10)]
+    assert max(probes) < 1, "all threads waited for clients"
+    assert statistics.median(probes) < PROBED_WITHIN_S, probes
 
 
 def test_two_keys_are_no_third(pressed: Pressure) -> None:
