@@ -11,7 +11,7 @@ from django.conf import settings
 
 from orchestration.contracts.codec import encode
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.saga import Saga
+from orchestration.saga import LONGEST_WAIT, Saga
 from orchestration.snapshot import columns_of, trouble_of
 from orchestration.states import ENDED, LEADS_TO, Decision, Entry, Kind, Phase, State
 from orchestration.trouble import Trouble
@@ -97,4 +97,6 @@ def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> dateti
         extra = due if isinstance(due, timedelta) else timedelta(0)
         due = settings.PRESUMED_LOST_AFTER + extra
     at = due if isinstance(due, datetime) else now + (due or timedelta(0))
+    if not decision.command:  # a breaker may be open for hours
+        at = min(at, now + LONGEST_WAIT)
     return min(at, instance.deadline_at) if state.phase is Phase.RUNNING else at

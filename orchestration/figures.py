@@ -30,7 +30,7 @@ def read(*, now: datetime, window: timedelta = stats.WINDOW) -> Figures:
     """Ask everybody once."""
     measured = stats.stats(now=now, window=window)
     counted = survive("the database of orchestration", lambda: preset_counts(now=now))
-    waiting, states = queues.queues(), breakers.breakers(now=now)
+    waiting, states = queues.queues(), breakers.breakers()
     everybody = (measured, counted, waiting, states)
     return Figures(
         stats=measured,

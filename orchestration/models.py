@@ -68,6 +68,8 @@ class SagaInstance(models.Model):
     waits = models.BooleanField(default=False, db_default=False)
     """Whether it waits for a breaker to close, or for the broker to be back."""
     dispatched_at = models.DateTimeField()
+    held_at = models.DateTimeField(null=True)
+    """When a worker was last seen to hold its message, overtaken by a marker; one sent before that proves nothing."""
     due_at = models.DateTimeField(null=True)
     """When recovery looks at it again; null when it has ended or waits for a person."""
     deadline_at = models.DateTimeField()
@@ -154,6 +156,8 @@ class Marker(models.Model):
 
     route = models.TextField(primary_key=True)
     sent_at = models.DateTimeField()
+    back_sent_at = models.DateTimeField(null=True)
+    """When the newest had been sent that came back, while it is not known yet what it overtook inside workers."""
     returned_sent_at = models.DateTimeField(null=True)
     """When the newest marker that came back had been sent."""
 

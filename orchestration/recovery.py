@@ -10,17 +10,18 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from orchestration import engine, markers
+from orchestration import clocks, engine, markers
 from orchestration.engine import Engine
 from orchestration.markers import queues_of, route_of
 from orchestration.models import SagaInstance
 from orchestration.rounds import round_after_round
+from orchestration.saga import LONGEST_WAIT
 from orchestration.sagas import UnknownDefinition
 from orchestration.states import DeadlinePassed, Due, Phase
 from orchestration.telemetry.subject import about
@@ -31,13 +32,11 @@ BATCH = 50
 
 
 class Markers(Protocol):
-    """Who sends markers. The module of that name is one."""
+    """Who sends markers, and confirms what those that came back prove. The module of that name is one."""
 
     def send(self, route: str, queues: list[str], /, *, now: datetime) -> bool: ...
 
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+    def confirm(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,17 @@ class Recovery:
     engine: Engine
     markers: Markers
 
-    def run_once(self, *, clock: Callable[[], datetime] = utc_now) -> int:
+    def run_once(self, *, clock: Callable[[], datetime] = clocks.now) -> int:
         """Look at every saga that is due; return how many. One saga's error does not stop the others.
 
         Each is sent at the time it is sent and not at the round's beginning, or a marker that overtook a long round
         would prove its last messages lost.
         """
         store, broker = self.engine.store, self.engine.broker
+        self._bring_forward(clock())
         if not store.is_any_due(clock()) or not broker.broker_is_ready():
             return 0
+        self._confirm_markers()
         seen = 0
         while not broker.broker_is_away() and (batch := store.claim_due(clock(), BATCH)):
             for instance in batch:
@@ -63,6 +64,13 @@ class Recovery:
             seen += len(batch)
         self._send_markers(clock())
         return seen
+
+    def _bring_forward(self, now: datetime) -> None:
+        """Look at once at sagas that are due later than any saga is."""
+        longest = settings.PRESUMED_LOST_AFTER + LONGEST_WAIT
+        if brought := self.engine.store.bring_forward(now, now + longest):
+            told = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
+            logger.warning(told, brought, longest)
 
     def _look_at(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now
@@ -73,6 +81,12 @@ class Recovery:
                 self.engine.apply(instance.pk, event, now=now)
             except Exception:  # one saga's error never stops the loop; it is due again later
                 logger.exception("saga %s: recovery failed, it will be tried again", instance.pk)
+
+    def _confirm_markers(self) -> None:
+        try:
+            self.markers.confirm()
+        except (OperationalError, OSError) as error:
+            logger.warning("workers cannot be asked what markers overtook: %s", error)
 
     def _send_markers(self, now: datetime) -> None:
         """For sagas not heard of for a while, find out whether their messages are lost."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -66,16 +66,20 @@ def step_failed(
     until: str | None = None,
     hopeless: bool = False,
 ) -> tuple[Event, Carried]:
-    """Sent by `link_error`. Without `error` the kit could not say why: the result row of `task_id` may."""
+    """Sent by `link_error`. Without `error` the kit could not say why: the result row of `task_id` may.
+
+    `until` is by the clock of whoever set it; what the error says of the wait is better, and by no clock.
+    """
     operated = Operation(operation)
-    told = carried or NOTHING
+    told, said = carried or NOTHING, dict(error or {})
+    wait_s = said.pop("wait_s", None)
     event = StepFailed(
         step=step,
         operation=operated,
         token=token,
-        error={"class": "unknown", **(error or {}), "task_id": task_id},
+        error={"class": "unknown", **said, "task_id": task_id},
         done=_trail(told) if operated is Operation.ACTION else (),
-        until=datetime.fromisoformat(until) if until else None,
+        until=timedelta(seconds=wait_s) if wait_s is not None else datetime.fromisoformat(until) if until else None,
         hopeless=hopeless,
     )
     return event, told

@@ -16,6 +16,10 @@ class BadDefinition(ValueError):
     """The saga cannot work as written."""
 
 
+LONGEST_WAIT = timedelta(minutes=10)
+"""How long a saga waits at most before it is looked at again. A later due time comes from a wrong clock."""
+
+
 @dataclass(frozen=True)
 class Retry:
     """When a failed step is tried again: full jitter under an exponential cap (AWS Architecture Blog, 2015).
@@ -32,6 +36,8 @@ class Retry:
     def __post_init__(self) -> None:
         if not timedelta(0) < self.first <= self.cap:
             raise BadDefinition(f"Retry: first {self.first} must be above zero and at most cap {self.cap}")
+        if self.cap > LONGEST_WAIT:
+            raise BadDefinition(f"Retry: cap {self.cap} is above {LONGEST_WAIT}, the longest that a saga waits")
         if (self.attempts is not None and self.attempts < 1) or self.park_after < 1:
             raise BadDefinition("Retry: attempts and park_after count from 1")
 

@@ -158,7 +158,7 @@ class StepRefused:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """`until` is set when nothing was tried (a breaker is open until then); `hopeless` parks at once.
+    """`until` is set when nothing was tried (a breaker is open until then, or so long); `hopeless` parks at once.
 
     The error may quote the other side, and is made harmless as a refusal is.
     """
@@ -168,7 +168,7 @@ class StepFailed:
     token: int
     error: Mapping[str, Any]
     done: Trail = ()
-    until: datetime | None = None
+    until: datetime | timedelta | None = None
     hopeless: bool = False
 
     def __post_init__(self) -> None:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, Model, Q, QuerySet, Value
+from django.db.models.functions import Least, Now
 
 from orchestration import markers
 from orchestration.boundaries import Boundary, Point
@@ -52,6 +52,8 @@ class Store(Protocol):
     def compare_and_set(self, changes: Sequence[Change], /, *, about: str, then: Taken | None) -> set[UUID]: ...
 
     def mark_undelivered(self, instance: SagaInstance, after: timedelta, /) -> None: ...
+
+    def bring_forward(self, now: datetime, horizon: datetime, /) -> int: ...
 
     def is_any_due(self, now: datetime, /) -> bool: ...
 
@@ -110,6 +112,15 @@ def mark_undelivered(instance: SagaInstance, after: timedelta) -> None:
     _row(instance).update(**undelivered(instance), due_at=Now() + after)
 
 
+def bring_forward(now: datetime, horizon: datetime) -> int:
+    """Make sagas due that would not be before `horizon`; say how many. No saga waits so long: a wrong clock wrote that.
+
+    What was sent to them was not sent in the future: a marker that is sent from now on will tell if it is lost.
+    """
+    wrong = SagaInstance.objects.using(ALIAS).filter(due_at__gt=horizon)
+    return wrong.update(due_at=now, dispatched_at=Least(F("dispatched_at"), Value(now)), held_at=None)
+
+
 def is_any_due(now: datetime) -> bool:
     """Whether recovery has anything to look at.
 
@@ -126,7 +137,7 @@ def claim_due(now: datetime, limit: int) -> list[SagaInstance]:
     late = Q(phase=Phase.RUNNING, deadline_at__lte=now)
     ids: list[UUID] = []
     with committing(ALIAS, Point(Boundary.LEASE, "recovery", ids)):
-        due = _due(now).filter(Q(in_flight=False) | late | markers.lost()).order_by("due_at")
+        due = _due(now).filter(Q(in_flight=False) | late | markers.lost(now)).order_by("due_at")
         batch = list(due.select_for_update(skip_locked=True)[:limit])
         ids += [instance.pk for instance in batch]
         claimed = SagaInstance.objects.using(ALIAS).filter(pk__in=ids)

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
 from django.conf import settings
 
-from orchestration import engine, markers, recovery, reports
+from orchestration import clocks, engine, holding, markers, recovery, reports
 from orchestration.batches import Room
 from orchestration.canvas import Received
 from orchestration.contracts.codec import Malformed
@@ -62,7 +62,7 @@ def _happen(happenings: list[Happening]) -> list[SagaInstance | Exception]:
     it, for an event that happens to a saga twice changes nothing."""
 
     def apply(some: Sequence[Happening]) -> list[SagaInstance | Exception]:
-        return transactions.repeated(ALIAS, lambda: engine.apply_all(some, now=datetime.now(UTC)))
+        return transactions.repeated(ALIAS, lambda: engine.apply_all(some, now=clocks.now()))
 
     return each_or_error(apply, happenings)
 
@@ -87,12 +87,13 @@ for _name in reports.READERS:
 
 @shared_task(name=_ours(markers.PASS), base=SagaTask)
 def pass_marker(*, route: str, sent_at: str) -> None:
-    """Do nothing: having come this far in the queues is what a marker is for."""
+    """Have workers note what it overtakes inside them; having come this far in the queues is what a marker is for."""
+    holding.have_noted(markers.name_of(route, sent_at))
 
 
 @shared_task(name=_ours(markers.RETURNED), base=SagaTask)
 def marker_returned(*, route: str, sent_at: str) -> None:
-    markers.returned(route, datetime.fromisoformat(sent_at))
+    markers.came_back(route, datetime.fromisoformat(sent_at))
 
 
 @shared_task(name=_ours("orchestration.recover"), base=SagaTask)

@@ -7,7 +7,7 @@ from typing import Any
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from orchestration import announcing, recovery, roll_call
+from orchestration import announcing, holding, recovery, roll_call
 from orchestration.auditing import loop, registry
 from orchestration.operations import bulk_loop, observing
 from orchestration.participant import settling
@@ -28,6 +28,12 @@ def start_handing_over_counts(**_: Any) -> None:
 def answer_roll_calls(**_: Any) -> None:
     """Say what it consumes and what time it has, whenever somebody asks."""
     roll_call.register()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def tell_markers_what_is_held(**_: Any) -> None:
+    """Say which sagas' messages wait in this worker, whenever a marker passes them."""
+    holding.register()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import chain
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from config.audit.selection import EVERYTHING, Selection
 from config.audit.settled import Evidence
 from config.audit.snapshots import snapshot
 from inventory.models import Ledger as InventoryLedger
+from orchestration import clocks
 from orchestration.models import ALIAS
 from orders.models import Ledger as OrdersLedger
 from payments.gateways.choice import gateway as chosen_gateway
@@ -106,7 +106,7 @@ def read(chosen: Selection = EVERYTHING) -> Books:
 
     :raises Unreadable: when a database is away or lacks a table.
     """
-    began_at = datetime.now(UTC)
+    began_at = clocks.now()
     with snapshot(ALIAS):
         known = sagas.read(chosen)
         logs = saga_logs.read(known, chosen)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.contrib.auth.hashers import make_password
@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from config.bench.baskets import ACCEPTED, ADDRESS, CURRENCY, PRICE_MINOR, Baskets
 from config.bench.instant import DECLINED
 from inventory.services import top_up_stock
-from orchestration import engine
+from orchestration import clocks, engine
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import Line, Sealed
 from orchestration.participant.sealing import seal
@@ -38,7 +38,7 @@ class Buyer:
 
     def start_order(self, number: int, order: UUID) -> None:
         """Start the saga of order `number`, under this id."""
-        now = datetime.now(UTC)
+        now = clocks.now()
         request = self._request(number, now)
         origin = engine.Origin(request.customer_id, request.idempotency_key, "bench")
         engine.start_saga(checkout, request, saga_id=order, origin=origin, now=now)

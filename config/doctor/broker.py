@@ -1,16 +1,19 @@
 """Whether the broker is there, has the right queues, and somebody consumes them; and Redis with its breakers."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from kombu import Connection
+from redis.exceptions import RedisError
 
+from config.doctor.databases import SKEW_BORNE
 from config.doctor.lines import Line, fail, ok, warn
 from config.readiness import CHECKS
 from orchestration import wording
 from orchestration.insight.breakers import breakers
 from orchestration.insight.reading import Unavailable, at_the_broker
+from orchestration.participant.breakers import shared_now
 from orchestration.topology import Depth
 
 DEEP = 10_000  # messages
@@ -25,6 +28,7 @@ def look() -> Iterator[Line]:
         yield ok("broker", "answers")
         yield from _of_queues(*found)
     yield _of_redis()
+    yield from _of_its_clock()
     yield from _of_breakers()
 
 
@@ -80,9 +84,22 @@ def _of_redis() -> Line:
     return ok("Redis", "answers")
 
 
+def _of_its_clock() -> Iterator[Line]:
+    """A line when it differs from this host's; nothing where Redis does not answer."""
+    asked_at = datetime.now(UTC)
+    try:
+        said = shared_now()
+    except RedisError:
+        return
+    ahead = min(said - asked_at, timedelta(0)) or max(said - datetime.now(UTC), timedelta(0))
+    if abs(ahead) > SKEW_BORNE:
+        do = "set the clocks (NTP); meanwhile breakers go by Redis' clock, in every process"
+        yield fail("clock of Redis", f"{ahead.total_seconds():+.1f} s beside this host's", do)
+
+
 def _of_breakers() -> Iterator[Line]:
     """Nothing where Redis does not answer: its own line says that."""
-    found = breakers(now=datetime.now(UTC))
+    found = breakers()
     if isinstance(found, Unavailable):
         return
     not_closed = [each for each in found if each.state != "closed"]

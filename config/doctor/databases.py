@@ -23,6 +23,9 @@ Server = tuple[str, str]
 """Host and port."""
 
 
+DO = "set the clocks (NTP); meanwhile processes here and elsewhere decide by the database's clock, not by their host's"
+
+
 def look() -> Iterator[Line]:
     """A line for each database, and one for each server's connections."""
     answering = []
@@ -51,7 +54,7 @@ def _clocks(aliases: list[str]) -> Iterator[Line]:
         ahead = _ahead(alias)
         if abs(ahead) > SKEW_BORNE:
             seconds = ahead.total_seconds()
-            yield fail(f"clock of database {alias}", f"{seconds:+.1f} s beside this host's", "set the clocks (NTP)")
+            yield fail(f"clock of database {alias}", f"{seconds:+.1f} s beside this host's", DO)
     if aliases:
         yield ok("clocks of databases", f"compared {len(aliases)} with this host's")
 

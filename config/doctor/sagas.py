@@ -1,13 +1,13 @@
 """Whether sagas move: recovery runs, few are parked or stuck; and what the last audit found."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Min
 
 from config.doctor.lines import Line, fail, ok, warn
-from orchestration import preflight, wording
+from orchestration import clocks, preflight, wording
 from orchestration.auditing import reading
 from orchestration.insight.counting import Count, count_of
 from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
@@ -23,7 +23,7 @@ LATE = 30
 
 def look() -> Iterator[Line]:
     """Lines about sagas; one, when their database does not answer."""
-    found = read("the database of orchestration", lambda: list(_look(datetime.now(UTC))))
+    found = read("the database of orchestration", lambda: list(_look(clocks.now())))
     if isinstance(found, Unavailable):
         yield fail("sagas", found.why, "see the database orchestration")
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from config.doctor.databases import SKEW_BORNE
+from config.doctor.databases import DO, SKEW_BORNE
 from config.doctor.lines import Line, fail, ok
 from orchestration.insight.reading import Unavailable, read
 from orchestration.roll_call import present
@@ -21,4 +21,4 @@ def look() -> Iterator[Line]:
     for worker in found:
         if abs(worker.ahead) > SKEW_BORNE:
             seen = f"{worker.ahead.total_seconds():+.1f} s beside this host's"
-            yield fail(f"clock of {worker.name}", seen, "set the clocks (NTP)")
+            yield fail(f"clock of {worker.name}", seen, DO)

@@ -3,13 +3,12 @@
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import selectors
+from orchestration import clocks, selectors
 from orchestration.auditing import applying, reading
 from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
 from orchestration.auditing.models import AuditFinding
@@ -70,7 +69,7 @@ def _apply(options: dict[str, Any]) -> Told:
         finding, repair = applying.preview(options["id"])
         return {**_as_json(finding), "would_start": _proposed(repair)}, [_would(repair)]
     word = Word(by=options["by"], reason=options["reason"])
-    applied = applying.apply(options["id"], word, now=datetime.now(UTC))
+    applied = applying.apply(options["id"], word, now=clocks.now())
     if options["wait"]:
         _wait(applied, options["wait"])
     return {**_as_json(applied.finding), "started": applied.started}, [_as_table([applied.finding])]
@@ -78,7 +77,7 @@ def _apply(options: dict[str, Any]) -> Told:
 
 def _accept(options: dict[str, Any]) -> Told:
     word = Word(by=options["by"], reason=options["reason"])
-    finding = applying.accept(options["id"], word, now=datetime.now(UTC))
+    finding = applying.accept(options["id"], word, now=clocks.now())
     return _as_json(finding), [_as_table([finding])]
 
 

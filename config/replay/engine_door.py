@@ -5,16 +5,15 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connections
-from uuid_utils.compat import uuid7
 
 from config.replay.doors import PAYMENT_METHOD, Outcome, Result, address_of, body_of, key_of, username_of
 from config.replay.plan import CURRENCY, Invoice
-from orchestration import selectors
+from orchestration import clocks, selectors
 from orchestration.api.waiting import wait_for
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.engine import KeyInProgress, KeyReused, Origin, start_saga
@@ -35,7 +34,7 @@ class EngineDoor:
     def place(self, invoice: Invoice) -> Outcome:
         """Place the order and wait until it is decided; a second time finds the first."""
         try:
-            saga_id = self._start(invoice, now=datetime.now(UTC))
+            saga_id = self._start(invoice, now=clocks.now())
         except (CartError, PriceChanged) as refused:
             return Outcome(Result.REFUSED, code=refused.code)
         except KeyReused:
@@ -53,7 +52,7 @@ class EngineDoor:
         with _connections_given_back():  # who waited for another one with this in hand could wait for who waits for it
             request = _request(invoice, origin, now)
         with _connections_given_back():
-            return start_saga(checkout, request, saga_id=uuid7(), origin=origin, now=now).saga_id
+            return start_saga(checkout, request, saga_id=clocks.new_id(now), origin=origin, now=now).saga_id
 
 
 def _request(invoice: Invoice, origin: Origin, now: datetime) -> CheckoutRequested:
@@ -62,7 +61,7 @@ def _request(invoice: Invoice, origin: Origin, now: datetime) -> CheckoutRequest
         expected_total=Total(invoice.total_minor, CURRENCY),
     )
     return CheckoutRequested(
-        order_id=uuid7(),
+        order_id=clocks.new_id(now),
         customer_id=origin.customer_id,
         idempotency_key=origin.idempotency_key,
         lines=cart.lines,

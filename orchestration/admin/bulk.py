@@ -1,7 +1,6 @@
 """One action on many sagas: approved by a second person, watched, and stopped."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from orchestration import wording
+from orchestration import clocks, wording
 from orchestration.admin.buttons import LABELS
 from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.admin.words import Words, complaints
@@ -115,7 +114,7 @@ def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
 def _progress(found: Batch) -> dict[str, Any]:
     tally = bulk.tally_of(found)
     done = found.members_chosen - tally.to_do
-    took = found.started_at and ((found.ended_at or datetime.now(UTC)) - found.started_at).total_seconds()
+    took = found.started_at and ((found.ended_at or clocks.now()) - found.started_at).total_seconds()
     return {
         "batch": found,
         "tally": tally,

@@ -1,7 +1,6 @@
 """What audits found: each finding with the repair that is proposed, which a person applies or does without."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -9,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from orchestration import clocks
 from orchestration.admin.machinery import Word as Said
 from orchestration.admin.shell import actor_of, for_operators, page
 from orchestration.admin.words import complaints
@@ -24,7 +24,7 @@ LISTED = 200
 def findings(request: HttpRequest) -> HttpResponse:
     """What is open, how audits stand, and with `?gone` also what is gone."""
     found = reading.findings() if "gone" in request.GET else reading.open_findings()
-    standing = reading.standing(now=datetime.now(UTC))
+    standing = reading.standing(now=clocks.now())
     return page(request, "operations/findings.html", "Audit findings", findings=found[:LISTED], standing=standing)
 
 
@@ -51,7 +51,7 @@ def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Start the proposed repair, once."""
 
     def act(word: Word) -> str:
-        applied = applying.apply(finding_id, word, now=datetime.now(UTC))
+        applied = applying.apply(finding_id, word, now=clocks.now())
         started = "is started" if applied.started else "had been started before"
         return f"Its repair {started}: saga {applied.saga_id}."
 
@@ -64,7 +64,7 @@ def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Have it on record as one that may stay."""
 
     def act(word: Word) -> str:
-        found = applying.accept(finding_id, word, now=datetime.now(UTC))
+        found = applying.accept(finding_id, word, now=clocks.now())
         return f"It is accepted, by {found.accepted_by}: {found.accepted_reason}"
 
     return _done(request, finding_id, act)

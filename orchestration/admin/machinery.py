@@ -1,7 +1,7 @@
 """Breakers and dead letters: looked at, and acted on with a reason."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
@@ -36,7 +36,7 @@ class Word(forms.Form):
 @for_operators(VIEW_SAGAS)
 def breakers(request: HttpRequest) -> HttpResponse:
     """Every breaker as it is now."""
-    found = insight_breakers.breakers(now=datetime.now(UTC))
+    found = insight_breakers.breakers()
     may = request.user.has_perm(OPERATE_BREAKERS)  # type: ignore[union-attr]
     return page(request, "operations/breakers.html", "Breakers", breakers=found, may=may, **_down(found))
 
@@ -48,7 +48,7 @@ def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
 
     def act(word: Word, actor: Actor) -> str:
         minutes = word.cleaned_data["minutes"]
-        until = datetime.now(UTC) + timedelta(minutes=minutes) if minutes else None
+        until = operations_breakers.time_after(timedelta(minutes=minutes)) if minutes else None
         operations_breakers.open_breaker(name, until=until, actor=actor, reason=word.cleaned_data["reason"])
         return f"{name} is open."
 

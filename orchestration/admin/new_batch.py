@@ -1,7 +1,6 @@
 """One action on many sagas: looked at first, then asked for, if it would still be the same sagas."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
+from orchestration import clocks
 from orchestration.admin.bulk import preview_of
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
@@ -161,7 +161,7 @@ def _wanted(request: HttpRequest) -> Wanted | None:
     found = search(text)
     for why in found.unread:
         messages.warning(request, f"Not searched: {why}")
-    sagas = matching(wanted, now=datetime.now(UTC)).filter(found.condition)
+    sagas = matching(wanted, now=clocks.now()).filter(found.condition)
     ids = frozenset(sagas.values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
     return replace(wanted, ids=ids) if ids else None
 

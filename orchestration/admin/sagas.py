@@ -1,6 +1,5 @@
 """The list of sagas, and the page of one, in the place of the admin's own."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from orchestration import clocks
 from orchestration.admin.listing import list_of
 from orchestration.admin.page import page_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, page, see
@@ -25,7 +25,7 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         see(request, VIEW_SAGAS)
-        found = list_of(request.GET, request.user, now=datetime.now(UTC))
+        found = list_of(request.GET, request.user, now=clocks.now())
         return page(request, "operations/sagas.html", "Sagas", **found)
 
     def changeform_view(
@@ -38,7 +38,7 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
         if instance is None:
             return HttpResponseRedirect(reverse("admin:index"))
         entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=instance.pk)
-        shown = page_of(case_about(instance), list(entries), request, now=datetime.now(UTC))
+        shown = page_of(case_about(instance), list(entries), request, now=clocks.now())
         return page(request, "operations/saga.html", f"Saga {instance.pk}", **shown)
 
 
@@ -48,7 +48,7 @@ def timeline(request: HttpRequest, saga_id: UUID) -> HttpResponse:
     case = case_of(saga_id)
     if case is None:
         raise Http404(f"there is no saga {saga_id}")
-    return HttpResponse(timeline_svg(case, datetime.now(UTC)), content_type="image/svg+xml")
+    return HttpResponse(timeline_svg(case, clocks.now()), content_type="image/svg+xml")
 
 
 def _is_id(text: str) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 
+from orchestration import clocks
 from orchestration.admin.filters import parameters_of
 from orchestration.admin.incidents import line_of
 from orchestration.admin.shell import VIEW_SAGAS, for_operators, fragment
@@ -39,7 +40,7 @@ def tile(request: HttpRequest, name: str) -> HttpResponse:
     """What a tile shows now."""
     if name not in TILES:
         raise Http404(f"there is no tile {name}")
-    shown = TILES[name].look(datetime.now(UTC))
+    shown = TILES[name].look(clocks.now())
     found = {"down": shown.why} if isinstance(shown, Unavailable) else shown
     return fragment(request, "operations/tile.html", name=name, body=f"operations/tiles/{name}.html", **found)
 
@@ -51,7 +52,7 @@ def _flow(now: datetime) -> Found | Unavailable:
 
 def _steps(now: datetime) -> Found | Unavailable:
     found = stats.stats(now=now)
-    seen = Seen(queues.queues(), breakers.breakers(now=now), found)
+    seen = Seen(queues.queues(), breakers.breakers(), found)
     unread = [each.why for each in (seen.queues, seen.breakers) if isinstance(each, Unavailable)]
     if isinstance(found, Unavailable):
         return found
@@ -90,7 +91,7 @@ def _stuck_one(saga: Any, now: datetime) -> Found:
 
 
 def _breakers(now: datetime) -> Found | Unavailable:
-    found = breakers.breakers(now=now)
+    found = breakers.breakers()
     return found if isinstance(found, Unavailable) else {"breakers": found}
 
 

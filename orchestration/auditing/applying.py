@@ -9,9 +9,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from uuid_utils.compat import uuid7
 
-from orchestration import engine, selectors
+from orchestration import clocks, engine, selectors
 from orchestration.auditing import registry
 from orchestration.auditing.models import AuditFinding
 from orchestration.auditing.taking_down import fingerprint
@@ -135,10 +134,7 @@ def _look_again(finding: AuditFinding) -> None:
     :raises NotApplicable: when the drift is not there any more.
     """
     auditor = registry.auditor()
-    if finding.saga_id:
-        part = auditor.again(Again(frozenset({finding.saga_id})))
-    else:
-        part = auditor.totals(at=datetime.now(finding.first_seen_at.tzinfo))
+    part = auditor.again(Again(frozenset({finding.saga_id}))) if finding.saga_id else auditor.totals(at=clocks.now())
     seen = {fingerprint(each) for each in part.sightings}
     if finding.fingerprint not in seen and finding.saga_id not in part.not_judged:
         raise NotApplicable("it is not there any more; the next audit will say so")
@@ -159,7 +155,7 @@ def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
         if _is_applied(mine):
             earlier = mine.repair_saga_id
         else:
-            mine.repair_saga_id, mine.outcome = earlier or uuid7(), ""
+            mine.repair_saga_id, mine.outcome = earlier or clocks.new_id(now), ""
             mine.applied_by, mine.applied_reason, mine.applied_at = word.by, word.reason, now
             mine.save(using=ALIAS)
         assert mine.repair_saga_id is not None

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import Error
 
+from orchestration import clocks
 from orchestration.auditing import registry, runs, writing
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.running import Stopped, Walk
 from orchestration.auditing.values import CannotAudit
-from orchestration.auditing.writing import utc_now
 from orchestration.rounds import round_after_round
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def run_forever(stopped: threading.Event) -> None:
     stopped.wait(min(period, FIRST_AFTER).total_seconds())
 
     def audit_if_due() -> None:
-        if runs.is_due(period, now=utc_now()):
+        if runs.is_due(period, now=clocks.now()):
             run_once(stopped=stopped.is_set, every=period)
 
     round_after_round(stopped, audit_if_due, every=min(period, LOOK_EVERY), of="audits")
@@ -40,7 +40,7 @@ def run_once(
     *,
     stopped: Callable[[], bool] = lambda: False,
     every: timedelta = timedelta(0),
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime] = clocks.now,
 ) -> AuditRun | None:
     """One run, here and now; None when another has been started within `every`, or is under way.
 

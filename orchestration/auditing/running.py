@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from orchestration import clocks
 from orchestration.auditing import runs, taking_down, writing
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.naming import Named, named
 from orchestration.auditing.values import Auditor, Part, Portion, first_id_at
-from orchestration.auditing.writing import Clock, utc_now
+from orchestration.auditing.writing import Clock
 from orchestration.lending import give_connections_back
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.states import ENDED
@@ -34,7 +35,7 @@ class Walk:
 
     run: AuditRun
     auditor: Auditor
-    clock: Clock = utc_now
+    clock: Clock = clocks.now
     stopped: Callable[[], bool] = lambda: False
     _not_judged: set[UUID] = field(default_factory=set)
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from orchestration.auditing.models import AuditRun
 from orchestration.models import ALIAS
@@ -39,9 +40,9 @@ def before(run: AuditRun) -> AuditRun | None:
 
 
 def is_due(period: timedelta, *, now: datetime) -> bool:
-    """Whether the last run was started so long ago, or died."""
+    """Whether the last run was started so long ago, or died, or was started in the future, by a wrong clock."""
     run = last()
-    return run is None or run.started_at + period <= now or (run.is_running and run.alive_until < now)
+    return run is None or not now - period < run.started_at <= now + LEASE or (run.is_running and run.alive_until < now)
 
 
 def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun:
@@ -51,12 +52,13 @@ def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun:
     :raises TooSoon: when another, that has not died, was started within `every`.
     """
     runs = AuditRun.objects.using(ALIAS)
-    runs.filter(is_running=True, alive_until__lt=now).update(is_running=False, ended_at=now, error=DIED)
+    is_dead = Q(alive_until__lt=now) | Q(alive_until__gt=now + 2 * LEASE)  # written by a wrong clock
+    runs.filter(is_dead, is_running=True).update(is_running=False, ended_at=now, error=DIED)
     try:
         with transaction.atomic(using=ALIAS):
             run = runs.create(started_at=now, alive_until=now + LEASE)
             earlier = runs.exclude(pk=run.pk).first()
-            if earlier and earlier.error != DIED and earlier.started_at + every > now:
+            if earlier and earlier.error != DIED and now - every < earlier.started_at <= now + LEASE:
                 raise TooSoon(TooSoon.__doc__)
     except IntegrityError:
         raise AnotherIsRunning(AnotherIsRunning.__doc__) from None

@@ -4,9 +4,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from orchestration import clocks
 from orchestration.auditing import runs, taking_down
 from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.auditing.reading import open_findings, reach_of_run
@@ -21,12 +22,8 @@ TOLD_AT_MOST = 100
 Clock = Callable[[], datetime]
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @contextmanager
-def one_run(*, every: timedelta = timedelta(0), clock: Clock = utc_now) -> Iterator[AuditRun]:
+def one_run(*, every: timedelta = timedelta(0), clock: Clock = clocks.now) -> Iterator[AuditRun]:
     """A run that is over when the block is; what the block raises stands in its row, and goes on.
 
     :raises runs.AnotherIsRunning: when one is under way.
@@ -50,7 +47,7 @@ def _with_reach(verdict: str, reach: Reach) -> str:
     return verdict if reach.is_whole else f"{verdict}; {reach}"
 
 
-def take(run: AuditRun, part: Part, *, clock: Clock = utc_now) -> None:
+def take(run: AuditRun, part: Part, *, clock: Clock = clocks.now) -> None:
     """Write down what a part of the run came to.
 
     :raises runs.Overtaken: when the run was taken for dead.
@@ -63,7 +60,7 @@ def take(run: AuditRun, part: Part, *, clock: Clock = utc_now) -> None:
     runs.save_progress(run, now=clock())
 
 
-def close_unseen(run: AuditRun, not_judged: Collection[UUID], *, clock: Clock = utc_now) -> None:
+def close_unseen(run: AuditRun, not_judged: Collection[UUID], *, clock: Clock = clocks.now) -> None:
     """End every finding that the run, which has looked at everything, did not see."""
     there = AuditFinding.objects.using(ALIAS).filter(gone_at=None)
     taking_down.close(run, set(there.values_list("pk", flat=True)), not_judged, now=clock())

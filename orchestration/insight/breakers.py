@@ -22,11 +22,11 @@ class BreakerNow:
     next_probe: datetime | None
 
 
-def breakers(*, now: datetime) -> tuple[BreakerNow, ...] | Unavailable:
+def breakers() -> tuple[BreakerNow, ...] | Unavailable:
     """Every breaker, by name, as Redis has it: not as one that cannot be asked, which counts as closed."""
 
     def ask() -> tuple[BreakerNow, ...]:
-        return tuple(_looked_at(service, breaker, now) for service, breaker in in_use_by_service().values())
+        return tuple(_looked_at(service, breaker) for service, breaker in in_use_by_service().values())
 
     return read("Redis", ask)
 
@@ -37,14 +37,14 @@ def breaker_of(service: str, command: Command) -> Breaker | None:
     return work.breaker if isinstance(work, Outside) else None
 
 
-def look(service: str, breaker: Breaker, *, now: datetime) -> BreakerNow | Unavailable:
+def look(service: str, breaker: Breaker) -> BreakerNow | Unavailable:
     """One breaker, as Redis has it."""
-    return read("Redis", lambda: _looked_at(service, breaker, now))
+    return read("Redis", lambda: _looked_at(service, breaker))
 
 
-def _looked_at(service: str, breaker: Breaker, now: datetime) -> BreakerNow:
+def _looked_at(service: str, breaker: Breaker) -> BreakerNow:
     seen = breaker.look_closely()
-    return BreakerNow(breaker.name, service, seen.state(now), seen.failures, _next_probe(seen, now))
+    return BreakerNow(breaker.name, service, seen.state(seen.at), seen.failures, _next_probe(seen, seen.at))
 
 
 def _next_probe(seen: Seen, now: datetime) -> datetime | None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from orchestration import routes
+from orchestration import clocks, routes
 from orchestration.case import Case, case_of
 from orchestration.insight import blocking, breakers, dead_letters, queues
 from orchestration.insight.blocking import Blocked
@@ -34,7 +34,7 @@ _SETTLED = ENDS | {Status.PAUSED}
 def why(saga_id: UUID) -> Why | None:
     """Why this saga does not move; None when there is no such saga."""
     case = case_of(saga_id)
-    return None if case is None else why_of(case, now=datetime.now(UTC))
+    return None if case is None else why_of(case, now=clocks.now())
 
 
 def why_of(case: Case, *, now: datetime) -> Why:
@@ -128,7 +128,7 @@ def _breaker(facts: Facts, instance: SagaInstance) -> BreakerNow | Unavailable |
     undoing = instance.phase == "compensating"
     command = step.compensation if undoing and step.compensation else step.action
     found = breakers.breaker_of(command.service, command)
-    return breakers.look(command.service, found, now=facts.now) if found else None
+    return breakers.look(command.service, found) if found else None
 
 
 def _letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[DeadLetter, ...] | Unavailable:

@@ -1,12 +1,12 @@
 """Which sagas an operator's action is for, looked at again when the turn of each has come."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
+from orchestration import clocks
 from orchestration.insight.filtering import Wanted
 from orchestration.management.exits import Exit
 from orchestration.management.saying import Voice
@@ -36,7 +36,7 @@ class Chosen:
 
     def version_of(self, saga_id: UUID) -> int | None:
         """The version of the saga if it still is what was asked for."""
-        wanted = self.sieve.condition(now=datetime.now(UTC))
+        wanted = self.sieve.condition(now=clocks.now())
         found = SagaInstance.objects.using(ALIAS).filter(wanted, pk=saga_id)
         return found.values_list("version", flat=True).first()
 
@@ -83,7 +83,7 @@ def _chosen(sieve: Sieve, options: Options) -> Chosen:
 
 
 def _oldest_first(sieve: Sieve) -> QuerySet[SagaInstance, UUID]:
-    found = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=datetime.now(UTC)))
+    found = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=clocks.now()))
     return found.order_by("created_at", "pk").values_list("pk", flat=True)
 
 

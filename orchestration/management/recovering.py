@@ -2,11 +2,11 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 
-from orchestration import recovery
+from orchestration import clocks, recovery
 from orchestration.models import ALIAS, SagaInstance
 
 
@@ -21,7 +21,7 @@ class Rounds:
 
 def due_sagas() -> int:
     """How many sagas wait for recovery to look at them."""
-    return SagaInstance.objects.using(ALIAS).filter(due_at__lte=datetime.now(UTC)).count()
+    return SagaInstance.objects.using(ALIAS).filter(due_at__lte=clocks.now()).count()
 
 
 def recover(patience: timedelta) -> Rounds:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
 
 from orchestration.insight.breakers import look
 from orchestration.insight.reading import Unavailable
 from orchestration.operations.machinery import NotDone, Told, on_record
 from orchestration.operations.values import Actor, MachineryAction, MachineryAsk
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breakers import in_use_by_service
+from orchestration.participant.breakers import in_use_by_service, shared_now
 
 
 class NoSuchBreaker(NotDone):
@@ -18,6 +20,17 @@ class NoSuchBreaker(NotDone):
 
 class RedisAway(NotDone):
     """Redis does not answer; breakers count as closed meanwhile."""
+
+
+def time_after(span: timedelta) -> datetime:
+    """When so long from now is, by Redis' clock, which breakers go by.
+
+    :raises RedisAway: when it does not answer.
+    """
+    try:
+        return shared_now() + span
+    except RedisError as error:
+        raise RedisAway(str(error)) from error
 
 
 def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str) -> None:
@@ -58,7 +71,7 @@ def _seen(service: str, breaker: Breaker) -> Told | None:
 
 
 def _told(service: str, breaker: Breaker) -> Told | Unavailable:
-    found = look(service, breaker, now=datetime.now(UTC))
+    found = look(service, breaker)
     if isinstance(found, Unavailable):
         return found
     return {**asdict(found), "next_probe": found.next_probe and found.next_probe.isoformat()}

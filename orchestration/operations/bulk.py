@@ -3,14 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
 
-from orchestration import wording
+from orchestration import clocks, wording
 from orchestration.insight.filtering import Wanted, matching
 from orchestration.insight.paging import ByMoment
 from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
@@ -139,7 +138,7 @@ def approve(batch: Batch, actor: Actor) -> Batch:
         raise NotApproved("the second person needs an account")
     if actor.user_id == batch.user_id:
         raise NotApproved(f"{batch.by} asked for it, so another person must approve it")
-    now = datetime.now(UTC)
+    now = clocks.now()
     approval = {"approved_by": actor.name, "approved_user_id": actor.user_id, "approved_at": now, "next_at": now}
     if not _row(batch, BatchState.ASKED).update(state=BatchState.APPROVED, **approval):
         raise NotApproved(f"it is {_now(batch).state}, and does not wait for approval")
@@ -151,7 +150,7 @@ def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
     stopped = {
         "stopped_by": actor.name,
         "stopped_why": wording.for_the_record(why) or "Stopped by an operator.",
-        "ended_at": datetime.now(UTC),
+        "ended_at": clocks.now(),
     }
     _row(batch, *OPEN).update(state=BatchState.STOPPED, **stopped)
     return _now(batch)
@@ -218,7 +217,7 @@ _NOBODYS = Grounds("", "", "")
 
 
 def _chosen(wanted: Wanted) -> QuerySet[SagaInstance]:
-    return matching(wanted, now=datetime.now(UTC)).order_by("created_at", "pk")
+    return matching(wanted, now=clocks.now()).order_by("created_at", "pk")
 
 
 def _fingerprint(saga_ids: Iterable[UUID]) -> str:
@@ -240,7 +239,7 @@ def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, key: str | None) -> Batch:
         user_id=ask.actor.user_id,
         via=ask.actor.via.value,
         state=BatchState.ASKED if waits else BatchState.APPROVED,
-        next_at=None if waits else datetime.now(UTC),
+        next_at=None if waits else clocks.now(),
         canary=pace.canary,
         per_second=pace.per_second,
         stop_above_percent=pace.stop_above_percent,

@@ -7,7 +7,7 @@ takes it up. It is done in one transaction with what it does to its saga, so tha
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from orchestration import clocks
 from orchestration.engine import NoSuchSaga
 from orchestration.harmless import text_of
 from orchestration.insight.filtering import Wanted, condition
 from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry, SagaInstance
 from orchestration.operations.bulk import UNDER_WAY, ask_of, members_of, pace_of, tally_of
 from orchestration.operations.models import BatchState
-from orchestration.operations.pacing import Verdict, verdict
+from orchestration.operations.pacing import SLOWEST, Verdict, verdict
 from orchestration.operations.performing import carry_out
 from orchestration.operations.values import Code
 from orchestration.rounds import round_after_round
@@ -34,6 +35,8 @@ CATCHES_UP = timedelta(seconds=1)
 """What was not done in the last second may be done in this one."""
 AT_A_TIME = 50
 """Members of one batch in a row, before it is the others' turn."""
+LONGEST_PAUSE = timedelta(seconds=1 / SLOWEST) + LEASE
+"""A turn that is later yet was written by a wrong clock."""
 TRIES = 5
 """A saga that changes each time it is looked at is left for later after so many."""
 TAKEN_UP_AT_MOST = 10
@@ -76,9 +79,10 @@ def take_up(batch_id: UUID) -> BatchMember | None:
 
     One that was taken up too often is given up instead, and the batch goes on with the next the next time.
     """
-    now = datetime.now(UTC)
+    now = clocks.now()
+    turn = Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_PAUSE)
     with transaction.atomic(using=ALIAS):
-        due = Batch.objects.using(ALIAS).filter(pk=batch_id, state__in=UNDER_WAY, next_at__lte=now)
+        due = Batch.objects.using(ALIAS).filter(turn, pk=batch_id, state__in=UNDER_WAY)
         batch = due.select_for_update(skip_locked=True).first()
         member = _next_member(batch, now) if batch else None
         if batch is None or member is None:
@@ -88,7 +92,7 @@ def take_up(batch_id: UUID) -> BatchMember | None:
             return None
         member.times_taken_up += 1
         _row(member).update(state=State.TAKEN_UP, leased_until=now + LEASE, times_taken_up=member.times_taken_up)
-        earliest = max(batch.next_at or now, now - CATCHES_UP)
+        earliest = min(max(batch.next_at or now, now - CATCHES_UP), now)
         next_at = earliest + timedelta(seconds=1 / batch.per_second)
         due.update(state=BatchState.RUNNING, started_at=batch.started_at or now, next_at=next_at)
     member.batch = batch
@@ -120,11 +124,11 @@ def _goes_on(batch: Batch) -> bool:
     match verdict(pace_of(batch), tally):
         case Verdict.STOP:
             why = f"{tally.failed} of {tally.failed + tally.worked} failed, more than {batch.stop_above_percent:g} %."
-            row.update(state=BatchState.STOPPED, stopped_why=why, ended_at=datetime.now(UTC))
+            row.update(state=BatchState.STOPPED, stopped_why=why, ended_at=clocks.now())
             logger.warning("batch %s stops automatically: %s", batch.pk, why)
             return False
         case Verdict.FINISH:
-            row.update(state=BatchState.FINISHED, ended_at=datetime.now(UTC))
+            row.update(state=BatchState.FINISHED, ended_at=clocks.now())
             return False
         case _:
             return True
@@ -162,7 +166,7 @@ def _do(member: BatchMember) -> bool:
 
 def _version_of(member: BatchMember) -> int | None:
     """The saga's version, if it still meets the filter."""
-    still = condition(Wanted.from_json(member.batch.wanted), now=datetime.now(UTC))
+    still = condition(Wanted.from_json(member.batch.wanted), now=clocks.now())
     found = SagaInstance.objects.using(ALIAS).filter(still, pk=member.saga_id)
     return found.values_list("version", flat=True).first()
 

@@ -7,11 +7,12 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 
+from orchestration import clocks
 from orchestration.halving import HITS_ALL
 from orchestration.insight.why import why
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
@@ -40,7 +41,7 @@ def observe(entry: OperatorLogEntry, patience: timedelta) -> OperatorLogEntry:
     the loop of the workers goes on looking.
     """
     until = time.monotonic() + patience.total_seconds()
-    while (entry := _read(entry.pk)).observed_at is None and not _look([entry], datetime.now(UTC)):
+    while (entry := _read(entry.pk)).observed_at is None and not _look([entry], clocks.now()):
         if time.monotonic() >= until:
             entry.observed, entry.observed_detail = OPEN, _still_waiting(entry)
             return entry
@@ -53,7 +54,7 @@ def run_once(*, now: datetime | None = None) -> int:
     entries = OperatorLogEntry.objects.using(ALIAS).filter(observed_at__isnull=True).order_by("pk")
     observed, last = 0, 0
     while batch := list(entries.filter(pk__gt=last)[:BATCH]):
-        observed += _look(batch, now or datetime.now(UTC))
+        observed += _look(batch, now or clocks.now())
         last = batch[-1].pk
     return observed
 
@@ -91,7 +92,7 @@ def _observation_of(entry: OperatorLogEntry, instance: SagaInstance | None, now:
 
 def _write_down(entry: OperatorLogEntry, seen: Observation) -> bool:
     open_still = OperatorLogEntry.objects.using(ALIAS).filter(pk=entry.pk, observed_at__isnull=True)
-    written = {"observed": seen.observed.value, "observed_detail": seen.sentence, "observed_at": datetime.now(UTC)}
+    written = {"observed": seen.observed.value, "observed_detail": seen.sentence, "observed_at": clocks.now()}
     return bool(open_still.update(**written))
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from orchestration import engine, selectors
+from orchestration import clocks, engine, selectors
 from orchestration.engine import ChangedMeanwhile, NoSuchSaga
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
 from orchestration.operations import ledgers
@@ -112,7 +111,7 @@ def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_v
         before = _found(saga_id)
         version = before.version if concluded or expected_version is None else expected_version
         try:
-            after = engine.apply(saga_id, event_of(ask), now=datetime.now(UTC), known=facts, version=version)
+            after = engine.apply(saga_id, event_of(ask), now=clocks.now(), known=facts, version=version)
         except ChangedMeanwhile as error:
             if concluded or expected_version is None:
                 continue
@@ -151,7 +150,7 @@ def _observed_at_once(taken: _Taken, code: Code) -> dict[str, Any]:
     if code is Code.TAKEN:
         return {}
     said = taken.why_not.sentence if taken.why_not else ""
-    return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": said, "observed_at": datetime.now(UTC)}
+    return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": said, "observed_at": clocks.now()}
 
 
 def _told(instance: SagaInstance) -> dict[str, Any]:

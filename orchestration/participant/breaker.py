@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pybreaker import CircuitBreaker, CircuitBreakerStorage
 from redis import Redis
@@ -13,19 +13,19 @@ from orchestration.participant.breaker_record import Record, Seen, State
 
 
 class BreakerOpen(Exception):
-    """The breaker `name` is open: the call was not made, which is no attempt; ask again at `until` (aware UTC)."""
+    """The breaker `name` is open: the call was not made, which is no attempt; ask again at `until` (aware UTC).
 
-    def __init__(self, name: str, until: datetime) -> None:
-        super().__init__(name, until)
+    `until` is by Redis' clock; `wait`, where it is known, is how long that was when the error was made.
+    """
+
+    def __init__(self, name: str, until: datetime, wait: timedelta | None = None) -> None:
+        super().__init__(name, until, wait)
         self.name = name
         self.until = until
+        self.wait = wait
 
     def __str__(self) -> str:
         return f"breaker {self.name} is open until {self.until.isoformat()}"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(eq=False)
@@ -37,6 +37,7 @@ class Breaker:
     is stopped during a call (SystemExit) has learned nothing. Without Redis the breaker is closed.
     `probe_lease` must be longer than any call takes: a probe silent for so long is given up for dead.
     `redis` makes the client when it is first needed; `breaker_record.connect` makes one that does not hold calls up.
+    All times are by Redis' clock, which all processes share, unless there is a `clock`.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Breaker:
     fail_max: int = 5
     reset_after: timedelta = timedelta(seconds=30)
     probe_lease: timedelta = timedelta(seconds=30)
-    clock: Callable[[], datetime] = utc_now
+    clock: Callable[[], datetime] | None = None
 
     def __post_init__(self) -> None:
         shortest = min(self.reset_after, self.probe_lease)
@@ -73,28 +74,27 @@ class Breaker:
 
     def open_until(self) -> datetime | None:
         """This will look, changing nothing, until when `calling` would refuse; None when it would not."""
-        now = self.clock()
-        return self._record.look(now).refused_until(now)
+        seen = self._record.look()
+        return seen.refused_until(self._record.now())
 
     def state(self) -> State:
         """This will look which state it is in."""
-        now = self.clock()
-        return self._record.look(now).state(now)
+        seen = self._record.look()
+        return seen.state(self._record.now())
 
     def look_closely(self) -> Seen:
         """This will look at what Redis has, now and whatever was seen before.
 
         :raises RedisError: when Redis cannot be reached; its calls go on as if it were closed.
         """
-        return self._record.keys.look(self.clock())
+        return self._record.keys.look()
 
     def force_open(self, *, until: datetime | None = None) -> None:
         """This will open it until `until` (aware; unless given, for `reset_after`), whatever calls under way report.
 
         :raises RedisError: when Redis cannot be reached; nothing is open then.
         """
-        now = self.clock()
-        self._record.keys.force_open(now, until or now + self.reset_after)
+        self._record.keys.force_open(until or self.reset_after)
         self._record.forget_look()
 
     def close(self) -> None:
@@ -105,16 +105,19 @@ class Breaker:
         self._record.keys.close()
         self._record.forget_look()
 
+    def refusal(self, until: datetime) -> BreakerOpen:
+        """This will make the error that says until when calls are refused."""
+        return BreakerOpen(self.name, until, max(until - self._record.now(), timedelta(0)))
+
     def _enter(self) -> "_Call":
-        now = self.clock()
-        seen, probe = self._record.look(now), None
-        if seen.state(now) == "half-open":
+        seen, probe = self._record.look(), None
+        if seen.state(self._record.now()) == "half-open":
             token = secrets.token_hex(8)
-            taken, seen = self._record.take_probe(now, token, self.probe_lease)
+            taken, seen = self._record.take_probe(token, self.probe_lease)
             probe = token if taken else None
-        until = seen.refused_until(now)
+        until = seen.refused_until(self._record.now())
         if until is not None and probe is None:
-            raise BreakerOpen(self.name, until)
+            raise self.refusal(until)
         return _Call(self._record, self.reset_after, probe)
 
     def _judge(self, call: "_Call", error: Exception | None) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
+
+from orchestration.uptime import Reading, uptime
 
 logger = logging.getLogger(__name__)
 
@@ -23,33 +25,60 @@ WARNED_FOR = timedelta(minutes=1)
 FORGOTTEN_AFTER = timedelta(days=1)  # what nobody touched for so long says nothing about the other side
 
 _MILLISECOND = timedelta(milliseconds=1)
+_KEPT_MS = FORGOTTEN_AFTER // _MILLISECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# Every time is by Redis' clock, read in the script that goes by it: a process whose clock is wrong would open the
+# breaker for others. Tests give a time instead, as the first argument.
+_BEGIN = """
+local now = tonumber(ARGV[1])
+if not now then
+    local said = redis.call('TIME')
+    now = said[1] * 1000 + math.floor(said[2] / 1000)
+end
+local function open(until_ms, kept_ms, ...)
+    local left_ms = math.max(until_ms - now, 0)
+    redis.call('SET', KEYS[1], string.format('%.0f', until_ms), 'PX', string.format('%.0f', left_ms + kept_ms), ...)
+end
+"""
+
+_LOOK = f"""{_BEGIN}
+return {{now, redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[3])}}
+"""
+
+# Stragglers do not put the reopening off.
+_TRIP = f"{_BEGIN} open(now + ARGV[2], ARGV[3], 'NX')"
+
+_FORCE_OPEN = f"""{_BEGIN}
+open(tonumber(ARGV[2]) or now + ARGV[3], ARGV[4])
+redis.call('DEL', KEYS[3])
+"""
+
 # The reopening time is read again with the lease: since the look, another probe may have come and gone.
-_TAKE_PROBE = """
+_TAKE_PROBE = f"""{_BEGIN}
 local open_until = redis.call('GET', KEYS[1])
 local taken = false
-if open_until and tonumber(open_until) <= tonumber(ARGV[1]) then
+if open_until and tonumber(open_until) <= now then
     taken = redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3])
 end
-return {taken and 1 or 0, open_until, redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[3])}
+return {{taken and 1 or 0, now, open_until, redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[3])}}
 """
 
 # A probe that outlived its lease, or that an operator overruled, has no say any more.
-_END_PROBE = """
-if redis.call('GET', KEYS[3]) ~= ARGV[1] then return end
+_END_PROBE = f"""{_BEGIN}
+if redis.call('GET', KEYS[3]) ~= ARGV[2] then return end
 redis.call('DEL', KEYS[3])
-if ARGV[2] == 'closed' then
+if ARGV[3] == 'closed' then
     redis.call('DEL', KEYS[1], KEYS[2])
-elseif ARGV[2] == 'open' then
-    redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+elseif ARGV[3] == 'open' then
+    open(now + ARGV[4], ARGV[5])
 end
 """
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look at the record showed; without facts, a closed breaker."""
+    """What one look at the record showed, by Redis' clock; without facts, a closed breaker."""
 
     at: datetime
     failures: int = 0
@@ -79,30 +108,36 @@ class Seen:
 class Record:
     """A breaker's record as its calls use it: cheap while closed, and closed while Redis fails."""
 
-    def __init__(self, name: str, *, redis: Callable[[], Redis], clock: Callable[[], datetime]) -> None:
-        self.keys = Keys(name, redis)
+    def __init__(self, name: str, *, redis: Callable[[], Redis], clock: Callable[[], datetime] | None) -> None:
+        self.keys = Keys(name, redis, clock)
         self._name = name
         self._clock = clock
         self._seen: Seen | None = None
         self._failed_at: datetime | None = None
         self._warned_at: datetime | None = None
         self._warning = Lock()
+        self._reading = Reading(datetime.now(UTC), uptime())  # a guess, until Redis has said what time it is
 
-    def look(self, now: datetime) -> Seen:
+    def now(self) -> datetime:
+        """The time by Redis' clock, as it was at the last look, carried on by this host's uptime."""
+        return self._clock() if self._clock else self._reading.now()
+
+    def look(self, now: datetime | None = None) -> Seen:
         """This will look at what is known, or at Redis when that no longer holds."""
+        now = now or self.now()
         seen = self._seen
         if seen is None or not seen.holds(now):
-            seen = self._seen = self._ask(lambda: self.keys.look(now), without=Seen(at=now))
+            seen = self._seen = self._ask(self._look, without=Seen(at=now))
         return seen
 
-    def take_probe(self, now: datetime, token: str, lease: timedelta) -> tuple[bool, Seen]:
+    def take_probe(self, token: str, lease: timedelta) -> tuple[bool, Seen]:
         """This will take the lease if the breaker is half-open and nobody holds it."""
-        return self._ask(lambda: self.keys.take_probe(now, token, lease), without=(False, Seen(at=now)))
+        without = (False, Seen(at=self.now()))
+        return self._ask(lambda: self.keys.take_probe(None, token, lease), without=without)
 
     def end_probe(self, token: str, state: str, reset_after: timedelta) -> None:
         """This will give the lease back and leave the breaker in `state` (half-open: as it is)."""
-        now = self._clock()
-        self._ask(lambda: self.keys.end_probe(token, state, now, now + reset_after), without=None)
+        self._ask(lambda: self.keys.end_probe(token, state, reset_after), without=None)
         self.forget_look()
 
     def count_failure(self) -> int:
@@ -113,22 +148,26 @@ class Record:
     def forget_failures(self) -> None:
         """This will end the row of failures; a no-op while it is known that there is none."""
         seen = self._seen
-        if seen is None or seen.failures or not seen.holds(self._clock()):
+        if seen is None or seen.failures or not seen.holds(self.now()):
             self._ask(self.keys.forget_failures, without=None)
             self.forget_look()
 
     def trip(self, reset_after: timedelta) -> None:
-        now = self._clock()
-        self._ask(lambda: self.keys.trip(now, now + reset_after), without=None)
+        self._ask(lambda: self.keys.trip(reset_after), without=None)
         self.forget_look()
 
     def forget_look(self) -> None:
         """This will have the next look go to Redis."""
         self._seen = None
 
+    def _look(self) -> Seen:
+        seen = self.keys.look()
+        self._reading = Reading(seen.at, uptime())
+        return seen
+
     def _ask(self, question: Callable[[], T], *, without: T) -> T:
         """This will ask Redis, or go on `without` it while it fails."""
-        now = self._clock()
+        now = self.now()
         if self._failed_at is not None and _lasts(self._failed_at, LEFT_ALONE_FOR, now):
             return without
         try:
@@ -149,10 +188,11 @@ class Record:
 class Keys:
     """A breaker's three keys in Redis: reopening time (Unix ms), failures in a row, lease of the probe.
 
-    Each method is one round trip and raises RedisError when it fails.
+    Each method is one round trip and raises RedisError when it fails. The time is Redis', unless one is given.
     """
 
-    def __init__(self, name: str, connect: Callable[[], Redis]) -> None:
+    def __init__(self, name: str, connect: Callable[[], Redis], clock: Callable[[], datetime] | None = None) -> None:
+        self._clock = clock
         self._open_until = f"breaker:{{{name}}}:open_until"
         self._failures = f"breaker:{{{name}}}:failures"
         self._probe = f"breaker:{{{name}}}:probe"
@@ -163,12 +203,8 @@ class Keys:
     def _redis(self) -> Redis:
         return self._connect()
 
-    def look(self, now: datetime) -> Seen:
-        reads = self._redis.pipeline(transaction=False)
-        reads.get(self._open_until)
-        reads.get(self._failures)
-        reads.pttl(self._probe)
-        return _seen(now, *reads.execute())
+    def look(self, now: datetime | None = None) -> Seen:
+        return _seen(*self._run(_LOOK, now))
 
     def count_failure(self) -> int:
         writes = self._redis.pipeline()
@@ -179,26 +215,29 @@ class Keys:
     def forget_failures(self) -> None:
         self._redis.delete(self._failures)
 
-    def trip(self, now: datetime, until: datetime) -> None:
-        """This will open it unless it is open: stragglers do not put the reopening off."""
-        self._redis.set(self._open_until, _to_ms(until), px=_kept_for(now, until), nx=True)
+    def trip(self, reset_after: timedelta) -> None:
+        """This will open it for so long, unless it is open."""
+        self._run(_TRIP, None, reset_after // _MILLISECOND, _KEPT_MS)
 
-    def take_probe(self, now: datetime, token: str, lease: timedelta) -> tuple[bool, Seen]:
-        taken, *facts = self._redis.eval(_TAKE_PROBE, 3, *self._keys, _to_ms(now), token, lease // _MILLISECOND)
-        return bool(taken), _seen(now, *facts)
+    def take_probe(self, now: datetime | None, token: str, lease: timedelta) -> tuple[bool, Seen]:
+        taken, *facts = self._run(_TAKE_PROBE, now, token, lease // _MILLISECOND)
+        return bool(taken), _seen(*facts)
 
-    def end_probe(self, token: str, state: str, now: datetime, until: datetime) -> None:
-        kept_ms = _kept_for(now, until) // _MILLISECOND
-        self._redis.eval(_END_PROBE, 3, *self._keys, token, state, _to_ms(until), kept_ms)
+    def end_probe(self, token: str, state: str, reset_after: timedelta) -> None:
+        self._run(_END_PROBE, None, token, state, reset_after // _MILLISECOND, _KEPT_MS)
 
-    def force_open(self, now: datetime, until: datetime) -> None:
-        writes = self._redis.pipeline()
-        writes.set(self._open_until, _to_ms(until), px=_kept_for(now, until))
-        writes.delete(self._probe)
-        writes.execute()
+    def force_open(self, until: datetime | timedelta) -> None:
+        """This will open it until that time, or for so long."""
+        at_ms = _to_ms(until) if isinstance(until, datetime) else ""
+        for_ms = until // _MILLISECOND if isinstance(until, timedelta) else ""
+        self._run(_FORCE_OPEN, None, at_ms, for_ms, _KEPT_MS)
 
     def close(self) -> None:
         self._redis.delete(*self._keys)
+
+    def _run(self, script: str, now: datetime | None, *arguments: str | int) -> Any:
+        at = self._clock() if self._clock and now is None else now
+        return self._redis.eval(script, 3, *self._keys, _to_ms(at) if at else "", *arguments)
 
 
 def connect(url: str) -> Redis:
@@ -215,7 +254,8 @@ def _lasts(since: datetime, span: timedelta, now: datetime) -> bool:
     return timedelta(0) <= now - since < span
 
 
-def _seen(now: datetime, open_until_ms: bytes | None, failures: bytes | None, probe_ms_left: int) -> Seen:
+def _seen(now_ms: int, open_until_ms: bytes | None, failures: bytes | None, probe_ms_left: int) -> Seen:
+    now = _EPOCH + now_ms * _MILLISECOND
     return Seen(
         at=now,
         failures=int(failures or 0),
@@ -226,7 +266,3 @@ def _seen(now: datetime, open_until_ms: bytes | None, failures: bytes | None, pr
 
 def _to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
-
-
-def _kept_for(now: datetime, until: datetime) -> timedelta:
-    return until - now + FORGOTTEN_AFTER

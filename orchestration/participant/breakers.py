@@ -1,6 +1,7 @@
 """The breakers of this process, one for each outside party, made from the settings."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from django.conf import settings
@@ -21,6 +22,16 @@ def breaker_for(name: str, *, counts: tuple[type[Exception], ...]) -> Breaker:
         fail_max=settings.BREAKER_FAIL_MAX,
         reset_after=settings.BREAKER_RESET,
     )
+
+
+def shared_now() -> datetime:
+    """The time by Redis' clock.
+
+    :raises RedisError: when it does not answer.
+    """
+    with connect(settings.REDIS_URL) as redis:
+        seconds, microseconds = redis.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
 
 
 def in_use() -> Mapping[str, Breaker]:

@@ -162,7 +162,7 @@ def _why_not_now(work: Outside, request: Any, until: datetime | None) -> Breaker
     if work.own_reply(request) is not None:
         return None
     if until is not None:
-        return BreakerOpen(work.breaker.name, until)
+        return work.breaker.refusal(until)
     try:
         if work.check is not None:
             work.check(request)
@@ -196,7 +196,7 @@ def _begin_undoing(
         request: Any = decode(compensation.request, call.known)
         is_undoing = row.status == Status.UNDOING
         if not is_undoing and until is not None and work.own_reply(request) is None:
-            return BreakerOpen(work.breaker.name, until)
+            return work.breaker.refusal(until)
         if not is_undoing:
             changes.append(Change(call.saga_id, call.token, Status.UNDOING))
         keys = _keys(compensation, call, forgotten=_is_forgotten(rows, work, row.created_at))

@@ -131,6 +131,8 @@ def about(error: Exception, carried: Carried) -> dict[str, Any]:
     }
     if isinstance(error, BreakerOpen):
         told["until"] = error.until.isoformat()
+        if error.wait is not None:
+            told["error"]["wait_s"] = error.wait.total_seconds()
     if isinstance(error, Hopeless):  # a message that nobody can read is not: it is made anew
         told["hopeless"] = True
     return told

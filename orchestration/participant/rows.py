@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
 from django.db import connections, transaction
 
+from orchestration import clocks
 from orchestration.boundaries import Point
 from orchestration.participant import transactions
 from orchestration.participant.ledger import LedgerRow, Status
@@ -179,7 +180,7 @@ class LedgerTable:
 
     def now(self) -> datetime:
         """The time that its rows' times are compared with."""
-        return datetime.now(UTC)
+        return clocks.now(self.alias)
 
 
 def _loaded(text: str | None) -> Any:

@@ -1,7 +1,7 @@
 """What stands now in tables, queues and breakers, as metrics: few questions, each bounded and by an index."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from celery import current_app
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 from prometheus_client.metrics_core import Metric
 
+from orchestration import clocks
 from orchestration.auditing import reading as auditing
 from orchestration.contracts.payments import money_held
 from orchestration.models import ALIAS, SagaInstance
@@ -30,7 +31,7 @@ _HELD_BACK = Q(parked=True) | Q(progress__has_key="held")
 
 def sagas() -> list[Metric]:
     """Sagas that have not ended; a scan of the partial index of those, however many have."""
-    now = datetime.now(UTC)
+    now = clocks.now()
     rows = {(row["definition"], row["phase"]): row for row in _unfinished_by_phase()}
     every = {(name, phase.value): {} for name in definitions for phase in _PHASES} | rows
 
@@ -87,7 +88,7 @@ def breakers() -> list[Metric]:
 
 def audit() -> list[Metric]:
     """What audits see, and whether they run. Before the first has come to its end nothing is said of its result."""
-    standing = auditing.standing(now=datetime.now(UTC))
+    standing = auditing.standing(now=clocks.now())
     return [
         gauges.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
         gauges.AUDIT_UNCHECKED.family(

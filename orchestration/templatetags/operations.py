@@ -1,7 +1,7 @@
 """How operators' pages write statuses, names, moments and spans."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from django.apps import apps
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from orchestration import wording
+from orchestration import clocks, wording
 
 register = template.Library()
 
@@ -53,7 +53,7 @@ def moment(at: datetime | None) -> str:
 @register.filter
 def ago(at: datetime | None) -> str:
     """How long ago it was."""
-    return wording.span(datetime.now(UTC) - at) if at else wording.NOTHING
+    return wording.span(clocks.now() - at) if at else wording.NOTHING
 
 
 @register.filter

@@ -64,6 +64,12 @@ class MemoryStore:
                 setattr(kept, name, value)
             kept.due_at = self._clock() + after
 
+    def bring_forward(self, now: datetime, horizon: datetime) -> int:
+        wrong = [saga for saga in self.sagas.values() if saga.due_at is not None and saga.due_at > horizon]
+        for saga in wrong:
+            saga.due_at, saga.dispatched_at = now, min(saga.dispatched_at, now)
+        return len(wrong)
+
     def is_any_due(self, now: datetime) -> bool:
         return any(True for _ in self._due(now))
 
@@ -93,7 +99,9 @@ class MemoryStore:
         if not saga.in_flight or (saga.phase == Phase.RUNNING and saga.deadline_at <= now):
             return True
         overtaken = self.markers.get(markers.route_of(saga.definition, saga.phase))
-        return overtaken is not None and saga.dispatched_at <= overtaken - settings.MARKER_HEAD_START
+        if overtaken is None or overtaken > now + settings.MARKER_HEAD_START:
+            return False
+        return saga.dispatched_at <= overtaken - settings.MARKER_HEAD_START
 
     def _due(self, now: datetime) -> Iterator[SagaInstance]:
         return (saga for saga in self.sagas.values() if saga.due_at is not None and saga.due_at <= now)

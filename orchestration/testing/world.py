@@ -146,6 +146,9 @@ class World:
         self.network.publish(Message(PASS, None, 0, {}, facts={"route": route, "sent_at": now, "left": len(queues)}))
         return True
 
+    def confirm(self) -> None:
+        """Do nothing: a process of the simulation works on one message at a time, so a marker overtakes none."""
+
     def _work_on(self, message: Message) -> None:
         if message.stop is not None:
             self._perform(message)

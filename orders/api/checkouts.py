@@ -1,6 +1,6 @@
 """`/checkouts`, `/checkouts/{checkout_id}` and its cancellation."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -8,9 +8,8 @@ from django.urls import reverse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from uuid_utils.compat import uuid7
 
-from orchestration import deadline
+from orchestration import clocks, deadline
 from orchestration.api.admission import admission
 from orchestration.api.bodies import UNREADABLE, read_json
 from orchestration.api.idempotency import idempotency_key
@@ -65,17 +64,13 @@ class Checkouts(CustomerView):
         },
     )
     def post(self, request: Request) -> Response:
-        attempt = Attempt(
-            checkout_id=uuid7(),
-            customer_id=customer_id(request),
-            idempotency_key=idempotency_key(request),
-            body=read_json(request),
-        )
-        wait = preferred_wait(request)
+        asked = {"customer_id": customer_id(request), "idempotency_key": idempotency_key(request)}
+        body, wait, now = read_json(request), preferred_wait(request), clocks.now()
+        attempt = Attempt(**asked, body=body, checkout_id=clocks.new_id(now))
         if not wait:
-            return _accepted(accept(attempt, now=datetime.now(UTC)))
+            return _accepted(accept(attempt, now=now))
         with ends().expected(attempt.checkout_id) as end:  # before it begins, or its end could be missed
-            accepted = accept(attempt, now=datetime.now(UTC))
+            accepted = accept(attempt, now=now)
             if accepted.id == attempt.checkout_id:
                 return _outcome(attempt, accepted, wait, end)
         with ends().expected(accepted.id) as end:
@@ -115,7 +110,7 @@ class Cancellation(CustomerView):
     )
     def post(self, request: Request, checkout_id: UUID) -> Response:
         """:raises TooLate: when the order is placed already."""
-        cancel(customer_id(request), checkout_id, now=datetime.now(UTC))
+        cancel(customer_id(request), checkout_id, now=clocks.now())
         return Response(as_state(checkout_of(customer_id(request), checkout_id)), HTTPStatus.ACCEPTED)
 
 

@@ -8,9 +8,8 @@ from uuid import UUID
 
 from django.urls import reverse
 from rest_framework.exceptions import ValidationError
-from uuid_utils.compat import uuid7
 
-from orchestration import backlog, engine, selectors
+from orchestration import backlog, clocks, engine, selectors
 from orchestration.api import idempotency
 from orchestration.api.bodies import JsonBody
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
@@ -125,7 +124,7 @@ def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
     cart = read_cart(attempt.body.value)
     priced = _priced(cart)
     return CheckoutRequested(
-        order_id=uuid7(),
+        order_id=clocks.new_id(now),
         customer_id=attempt.customer_id,
         idempotency_key=attempt.idempotency_key,
         lines=priced.lines,

@@ -44,11 +44,11 @@ def test_workers_that_answer_are_named_with_their_queues(shared_worker):
 def test_a_breaker_is_opened_and_closed_by_hand(breaker, clean_slate):
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     open_breaker(breaker.name, until=until, **WORD)
-    [found] = [each for each in breakers(now=datetime.now(UTC)) if each.name == breaker.name]
+    [found] = [each for each in breakers() if each.name == breaker.name]
     assert (found.service, found.state, found.next_probe) == ("payments", "open", until)
 
     close_breaker(breaker.name, **WORD)
-    [found] = [each for each in breakers(now=datetime.now(UTC)) if each.name == breaker.name]
+    [found] = [each for each in breakers() if each.name == breaker.name]
     assert (found.state, found.next_probe) == ("closed", None)
     with pytest.raises(NoSuchBreaker):
         close_breaker("another", **WORD)
@@ -61,6 +61,6 @@ def test_what_is_down_is_named(breaker, workforce, clean_slate, monkeypatch):
             assert found.why.startswith("RabbitMQ does not answer: ")
     with monkeypatch.context() as patched:
         patched.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
-        away = breakers(now=datetime.now(UTC))
+        away = breakers()
     assert isinstance(away, Unavailable)
     assert away.why.startswith("Redis does not answer: ")

@@ -32,6 +32,8 @@ class Plan:
     sagas: int
     down: timedelta
     patience: timedelta
+    calls_take: float = CALLS_TAKE
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,12 @@ class Found:
 
 
 def run(plan: Plan, start_worker: Callable[[dict[str, str]], Any]) -> Found:
-    """Place the orders, have recovery look at them all the while, start a worker, and wait for the end of all."""
+    """Place the orders, have recovery look at them all the while, start the workers, and wait for the end of all."""
     with tempfile.NamedTemporaryFile() as counted:
         saga_ids = [Shop().place(line2=_line2(number)) for number in range(plan.sagas)]
         _look_after_them(plan.down)
-        start_worker({"COUNT_IN": counted.name, "CALLS_TAKE": str(CALLS_TAKE)})
+        for _ in range(plan.workers):
+            start_worker({"COUNT_IN": counted.name, "CALLS_TAKE": str(plan.calls_take)})
         began = time.monotonic()
         _wait_for_the_end(plan)
         drained = timedelta(seconds=time.monotonic() - began)

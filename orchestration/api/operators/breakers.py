@@ -1,7 +1,7 @@
 """`/breakers`: the circuit breakers around gateway and carrier."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -20,7 +20,7 @@ from orchestration.api.schema import CHALLENGE, problems
 from orchestration.insight.breakers import BreakerNow, breakers
 from orchestration.insight.reading import Unavailable
 from orchestration.operations import machinery
-from orchestration.operations.breakers import NoSuchBreaker, close_breaker, open_breaker
+from orchestration.operations.breakers import NoSuchBreaker, close_breaker, open_breaker, time_after
 from orchestration.operations.permissions import OPERATE_BREAKERS
 
 SOON = {"Retry-After": "5"}
@@ -98,9 +98,12 @@ class Open(StaffView):
     def post(self, request: Request, name: str) -> Response:
         """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
         said = bodies.read(request, Opening)
-        until = datetime.now(UTC) + timedelta(seconds=said["seconds"])
-        actor = actor_of(request)
-        return _change(name, said, lambda: open_breaker(name, until=until, actor=actor, reason=said["reason"]))
+        lasts, actor = timedelta(seconds=said["seconds"]), actor_of(request)
+
+        def open_for_so_long() -> None:
+            open_breaker(name, until=time_after(lasts), actor=actor, reason=said["reason"])
+
+        return _change(name, said, open_for_so_long)
 
 
 class Close(StaffView):
@@ -141,7 +144,7 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
 
 
 def _breakers(away: type[Problem] = RedisAway) -> tuple[BreakerNow, ...]:
-    found = breakers(now=datetime.now(UTC))
+    found = breakers()
     if isinstance(found, Unavailable):
         raise away(headers=SOON)
     return found

@@ -1,6 +1,5 @@
 """`/sagas/{saga_id}/timeline` and `/stats`: a saga drawn, and the shop's figures."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestration import figures
+from orchestration import clocks, figures
 from orchestration.api.operators import representations
 from orchestration.api.operators.sagas import TAGS, case_or_404
 from orchestration.api.operators.staff import StaffView
@@ -44,7 +43,7 @@ class Timeline(StaffView):
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         """:raises NoSuchSaga: when there is none."""
-        return Response(timeline_svg(case_or_404(saga_id), datetime.now(UTC)))
+        return Response(timeline_svg(case_or_404(saga_id), clocks.now()))
 
 
 class Stats(StaffView):
@@ -59,4 +58,4 @@ class Stats(StaffView):
         responses={200: representations.FiguresShown, **problems(HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request) -> Response:
-        return Response(figures.shown(figures.read(now=datetime.now(UTC))))
+        return Response(figures.shown(figures.read(now=clocks.now())))

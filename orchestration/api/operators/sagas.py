@@ -1,6 +1,5 @@
 """`/sagas` and `/sagas/{saga_id}`, with why it does not move and what operators did to it."""
 
-from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from uuid import UUID
@@ -9,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestration import shown
+from orchestration import clocks, shown
 from orchestration.api.operators import filters, representations
 from orchestration.api.operators.filters import Filters, Listed
 from orchestration.api.operators.pages import Paged, page
@@ -53,7 +52,7 @@ class Sagas(StaffView):
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Listed)
         found = filters.looked_up(query)
-        sagas = matching(filters.wanted(query), now=datetime.now(UTC)).filter(found.condition)
+        sagas = matching(filters.wanted(query), now=clocks.now()).filter(found.condition)
         return Response(
             {**page(request, query, sagas, NEWEST_FIRST, partial(map, shown.saga)), "unread": list(found.unread)}
         )
@@ -74,7 +73,7 @@ class Count(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request)
-        sagas = matching(filters.wanted(query), now=datetime.now(UTC)).filter(filters.looked_up(query).condition)
+        sagas = matching(filters.wanted(query), now=clocks.now()).filter(filters.looked_up(query).condition)
         counted = count_of(sagas)
         return Response({"count": counted.number, "is_more": counted.is_more})
 

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from orchestration.management.ending import PlainlyEnding
 from orchestration.management.exits import IN_WORDS, Exit
 from orchestration.management.saying import Voice
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
-from orchestration.operations.breakers import close_breaker, open_breaker
+from orchestration.operations.breakers import close_breaker, open_breaker, time_after
 from orchestration.operations.machinery import NotDone, NotKnown
 from orchestration.operations.values import Actor, Via
 
@@ -44,7 +43,7 @@ def _list(_: Options, voice: Voice) -> None:
 
 
 def _open(options: Options, voice: Voice) -> None:
-    until = datetime.now(UTC) + options["for"]
+    until = time_after(options["for"])
     question = f"Make no call through {options['breaker']} before {wording.moment(until)}?"
     _change(options, voice, question, partial(open_breaker, until=until))
 
@@ -65,7 +64,7 @@ def _change(options: Options, voice: Voice, question: str, change: Callable[...,
 
 
 def _looked_at() -> tuple[BreakerNow, ...]:
-    found = breakers(now=datetime.now(UTC))
+    found = breakers()
     if isinstance(found, Unavailable):
         raise CommandError(f"{found}: every breaker counts as closed", returncode=Exit.ERROR)
     return found

@@ -1,12 +1,11 @@
 """`manage.py saga list|count`: which sagas there are."""
 
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import shown
+from orchestration import clocks, shown
 from orchestration.finding import newest_sagas
 from orchestration.insight.counting import count_of
 from orchestration.management import tables
@@ -22,7 +21,7 @@ NONE = "no saga matches"
 
 def list_sagas(options: Options, voice: Voice) -> None:
     """:raises CommandError: when none matches."""
-    now, limit = datetime.now(UTC), options["limit"]
+    now, limit = clocks.now(), options["limit"]
     wanted = sieve_of(options).looked_up(voice).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
     listed = sagas[:limit]
@@ -36,7 +35,7 @@ def list_sagas(options: Options, voice: Voice) -> None:
 def count_sagas(options: Options, voice: Voice) -> None:
     """:raises CommandError: when none matches."""
     sieve = sieve_of(options).looked_up(voice)
-    sagas = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=datetime.now(UTC)))
+    sagas = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=clocks.now()))
     if options["exact"]:
         number, is_more = sagas.count(), False
     else:

@@ -2,12 +2,11 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import figures
+from orchestration import clocks, figures
 from orchestration.figures import Figures
 from orchestration.insight.reading import Unavailable
 from orchestration.insight.stats import WINDOW, Durations, Stats
@@ -19,7 +18,7 @@ from orchestration.management.subcommand import Options, Subcommand
 
 def measure(options: Options, voice: Voice) -> None:
     """:raises CommandError: when the sagas cannot be read; any other source that is away is named."""
-    found = figures.read(now=datetime.now(UTC), window=options["window"])
+    found = figures.read(now=clocks.now(), window=options["window"])
     voice.say(figures.shown(found), _tables(found))
     if isinstance(found.stats, Unavailable):
         raise CommandError(found.stats.why, returncode=Exit.ERROR)

@@ -4,12 +4,11 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import wording
+from orchestration import clocks, wording
 from orchestration.management.arguments import add_consent, add_format, add_limit, number, span
 from orchestration.management.consent import refuse_without_consent
 from orchestration.management.exits import Exit
@@ -27,7 +26,7 @@ def purge(options: Options, voice: Voice) -> None:
         rule.refuse_too_short(options["older_than"])
     except rule.TooShort as error:
         raise CommandError(str(error), returncode=Exit.REFUSED) from error
-    until, limit = datetime.now(UTC) - options["older_than"], options["limit"]
+    until, limit = clocks.now() - options["older_than"], options["limit"]
     if options["dry_run"]:
         _tell(foreseen(until, limit=limit), options, voice)
         for why in rule.why_ledger_rows_stay():

@@ -1,14 +1,13 @@
 """`manage.py saga show|why|timeline`: one saga whole, in one sentence, and drawn."""
 
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 from pathlib import Path
 from shutil import get_terminal_size
 
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import shown
+from orchestration import clocks, shown
 from orchestration.case import Case, case_of
 from orchestration.insight.timeline import timeline_svg
 from orchestration.insight.timeline_text import timeline_lines
@@ -31,12 +30,12 @@ def show_saga(options: Options, voice: Voice) -> None:
     case = _found(options)
     entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=case.instance.pk)[:MOST_ENTRIES])
     told = {**shown.case(case), "operator_log": [shown.log_entry(entry) for entry in entries]}
-    voice.say(told, [*tables.of_case(case, now=datetime.now(UTC)), tables.of_operator_log(entries)])
+    voice.say(told, [*tables.of_case(case, now=clocks.now()), tables.of_operator_log(entries)])
 
 
 def say_why(options: Options, voice: Voice) -> None:
     """:raises CommandError: when there is none."""
-    found = why_of(_found(options), now=datetime.now(UTC))
+    found = why_of(_found(options), now=clocks.now())
     table = Table("", "", box=None, pad_edge=False, show_header=False)
     table.add_row("why", found.sentence)
     table.add_row("next", found.next)
@@ -68,7 +67,7 @@ def draw(options: Options, voice: Voice) -> None:
 
 
 def _drawn(case: Case, form: str, *, columns: int) -> str:
-    now = datetime.now(UTC)
+    now = clocks.now()
     return timeline_svg(case, now) if form == SVG else "\n".join(timeline_lines(case, now, columns=columns)) + "\n"
 
 

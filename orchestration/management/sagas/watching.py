@@ -5,7 +5,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import IO, cast
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.live import Live
 
-from orchestration import shown, wording
+from orchestration import clocks, shown, wording
 from orchestration.finding import newest_sagas
 from orchestration.management import tables
 from orchestration.management.arguments import add_limit, number, whole_number
@@ -38,7 +37,7 @@ class View:
 
     def look(self) -> tuple[list[SagaInstance], list[SagaInstance]]:
         """Those on view, the newest first; and those of them that have moved since the last look."""
-        wanted = newest_sagas().filter(self.sieve.condition(now=datetime.now(UTC)))[: self.limit]
+        wanted = newest_sagas().filter(self.sieve.condition(now=clocks.now()))[: self.limit]
         found = {saga.pk: saga for saga in newest_sagas().filter(pk__in=self.open)}
         found |= {saga.pk: saga for saga in wanted}
         moved = [saga for saga in found.values() if self.told.get(saga.pk) != saga.version]
@@ -84,7 +83,7 @@ def _shown_on(voice: Voice) -> Iterator[Callable[[list[SagaInstance], list[SagaI
     with Live(console=Console(file=cast(IO[str], voice.out)), auto_refresh=False, transient=False) as live:
 
         def show(found: list[SagaInstance], moved: list[SagaInstance]) -> None:
-            live.update(tables.of_moving(found[:SHOWN], now=datetime.now(UTC)), refresh=True)
+            live.update(tables.of_moving(found[:SHOWN], now=clocks.now()), refresh=True)
 
         yield show
 

@@ -9,10 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from inventory.models import Reservation, Stock
+from orchestration import clocks
 from orchestration.auditing import runs
 from orchestration.auditing.models import AuditRun
 from orchestration.auditing.reading import open_findings
-from orchestration.auditing.writing import utc_now
 from orchestration.models import ALIAS, SagaInstance
 from tests.integration.audit import drift
 from tests.integration.audit.courier import Courier
@@ -110,7 +110,7 @@ def test_a_word_without_a_reason_is_misuse(command: tuple[str, ...]) -> None:
 
 
 def test_two_audits_that_write_are_refused(completed: UUID) -> None:
-    runs.start(now=utc_now())
+    runs.start(now=clocks.now())
     assert exit_code("--write") == 5
 
 

@@ -173,7 +173,7 @@ def test_what_is_advised_where_no_audit_has_ended_yet_makes_one(
 
 
 def test_a_breaker_that_is_open_is_named(examined: Callable[[], Lines], somebody_works: dict[str, Depth]) -> None:
-    found = breakers(now=datetime.now(UTC))
+    found = breakers()
     assert not isinstance(found, Unavailable)
     assert examined()["breakers"] == ("ok", f"all {len(found)} are closed")
     name = found[0].name

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.conf import settings
 from django.db import connections, transaction
+from kombu.exceptions import OperationalError
 from uuid_utils.compat import uuid7
 
 from orchestration import engine, markers, recovery
-from orchestration.models import SagaInstance
+from orchestration.models import Marker, SagaInstance
 from orchestration.sagas.checkout import checkout
 from orchestration.states import Bar, CancelRequested, Forward, Operation, StepFailed, StepRefused, Undo
 from orchestration.transitions import TooLate
@@ -200,3 +201,44 @@ def test_each_log_entry_says_the_phase_and_token_from_then_on(sent):
         ("refused", "compensating", 1),
         ("sent", "compensating", 2),
     ]
+
+
+def test_a_message_that_a_worker_held_when_the_marker_passed_is_not_lost(sent):
+    saga_id = start(datetime.now(UTC) - settings.PRESUMED_LOST_AFTER)
+    now = datetime.now(UTC)
+    markers.send(FORWARD, [], now=now)
+    markers.came_back(FORWARD, now)
+
+    markers.confirm(ask=lambda marker: {(saga_id, 1)})
+
+    assert recovery.run_once(clock=lambda: now) == 0
+    later = datetime.now(UTC) + 2 * settings.PRESUMED_LOST_AFTER
+    markers.returned(FORWARD, now + settings.PRESUMED_LOST_AFTER / 4)
+    assert recovery.run_once(clock=lambda: later) == 0, "that marker was sent before the worker was seen to hold it"
+    Marker.objects.update(returned_sent_at=later)
+    assert recovery.run_once(clock=lambda: later) == 1
+
+
+def test_an_older_message_that_a_worker_holds_says_nothing_of_the_one_that_counts(sent):
+    saga_id, now = start(datetime.now(UTC) - settings.PRESUMED_LOST_AFTER), datetime.now(UTC)
+    SagaInstance.objects.update(token=2)
+    markers.send(FORWARD, [], now=now)
+    markers.came_back(FORWARD, now)
+
+    markers.confirm(ask=lambda marker: {(saga_id, 1)})
+
+    assert recovery.run_once(clock=lambda: now) == 1
+
+
+def test_a_marker_proves_nothing_while_workers_cannot_be_asked(sent, monkeypatch):
+    def away(marker):
+        raise OperationalError("the broker is away")
+
+    start(datetime.now(UTC) - settings.PRESUMED_LOST_AFTER)
+    now = datetime.now(UTC)
+    markers.send(FORWARD, [], now=now)
+    markers.came_back(FORWARD, now)
+    with pytest.raises(OperationalError):
+        markers.confirm(ask=away)
+
+    assert Marker.objects.get().returned_sent_at is None
