@@ -25,7 +25,7 @@ from deploy.servers.processes import ProcessId, kill_trees, wait_until
 from deploy.servers.services import POSTGRES, RABBITMQ
 from deploy.servers.started import Register
 
-START_TIMEOUT_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 45.0
 ANSWER_TIMEOUT_SECONDS = 5.0
 THREADS = 4

@@ -1,5 +1,7 @@
 """`make demo`, with fewer orders: it ends well by itself, and leaves nothing running however it ends."""
 
+import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -19,7 +21,27 @@ from deploy.servers.processes import wait_until
 
 pytestmark = [pytest.mark.minutes, pytest.mark.servers, pytest.mark.timeout(300)]
 
-COMMAND = [sys.executable, "-m", "deploy.guard", sys.executable, "-m", "deploy.demo"]
+RABBITMQ_ELSEWHERE = {
+    "deploy/servers/rabbitmq.py": ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/nowhere/rabbitmq-server"),
+    "deploy/servers/services.py": ("guest:guest@{LOOPBACK}:5672//", "guest:guest@{LOOPBACK}:1//"),
+}
+"""Where a copy of the project looks for a RabbitMQ in vain, though this machine may have one."""
+
+
+@pytest.fixture(scope="session")
+def python_of_users() -> Path:
+    """The Python of an environment made of the demonstration's requirements alone, kept while they are the same."""
+    files = [supervisor.PROJECT / name for name in ("requirements-demo.txt", "requirements.txt", "deploy/make_venv")]
+    contents = b"".join(file.read_bytes() for file in files) + sys.version.encode()
+    venv = supervisor.PROJECT / ".run" / "demo-venvs" / hashlib.sha256(contents).hexdigest()[:12]
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with (venv.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (venv / "complete").exists():
+            environment = {**os.environ, "PYTHON": sys.executable}
+            subprocess.run([files[2], venv, files[0]], env=environment, cwd=supervisor.PROJECT, check=True)
+            (venv / "complete").touch()
+    return venv / "bin" / "python"
 
 
 @pytest.fixture
@@ -34,7 +56,7 @@ def checkout() -> Iterator[Path]:
 def test_the_demonstration_ends_well_by_itself_though_web_listens_late(checkout: Path) -> None:
     webserver = checkout / "deploy" / "webserver.py"
     webserver.write_text(f"{webserver.read_text()}\nimport time\n\ntime.sleep(10)\n")
-    done = subprocess.run(COMMAND, cwd=checkout, env=_environment(DEMO_EXIT="1"), capture_output=True, text=True)
+    done = subprocess.run(_command(), cwd=checkout, env=_environment(DEMO_EXIT="1"), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "failed: card_declined" in done.stdout
     assert "failed: out_of_stock" in done.stdout
@@ -49,6 +71,26 @@ def test_the_demonstration_ends_well_by_itself_though_web_listens_late(checkout:
     assert _processes_of(checkout) == []
 
 
+def test_the_demonstration_needs_neither_rabbitmq_nor_the_developers_packages(
+    checkout: Path, python_of_users: Path
+) -> None:
+    for name, (here, elsewhere) in RABBITMQ_ELSEWHERE.items():
+        source = (checkout / name).read_text()
+        assert here in source
+        (checkout / name).write_text(source.replace(here, elsewhere))
+    (checkout / ".env").write_text("SHOP_PAYMENT_GATEWAY=live.Gateway\nSHOP_NO_SUCH_SETTING=1\n")
+    environment = _environment(DEMO_EXIT="1", DEMO_ORDERS="20", PATH=f"{python_of_users.parent}:/usr/bin:/bin")
+    done = subprocess.run(
+        _command(python_of_users), cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no RabbitMQ here: Valkey carries the messages" in done.stdout
+    assert "20 orders decided" in done.stdout
+    assert "SIGKILL: the payments worker" in done.stdout
+    assert "the books agree" in done.stdout
+    assert _processes_of(checkout) == []
+
+
 def test_a_demonstration_that_is_interrupted_leaves_nothing_running(checkout: Path) -> None:
     with _started(checkout) as guard:
         guard.send_signal(signal.SIGINT)
@@ -58,16 +100,20 @@ def test_a_demonstration_that_is_interrupted_leaves_nothing_running(checkout: Pa
 
 def test_a_demonstration_that_is_killed_leaves_nothing_running(checkout: Path) -> None:
     with _started(checkout) as guard:
-        [demo] = [child for child in psutil.Process(guard.pid).children() if "deploy.demo" in _command(child)]
+        [demo] = [child for child in psutil.Process(guard.pid).children() if "deploy.demo" in _arguments(child)]
         demo.kill()
         guard.wait(timeout=30)
     assert _processes_of(checkout) == []
 
 
+def _command(python: str | Path = sys.executable) -> list[str]:
+    return [str(python), "-m", "deploy.guard", str(python), "-m", "deploy.demo"]
+
+
 @contextmanager
 def _started(checkout: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A demonstration whose processes all run."""
-    with subprocess.Popen(COMMAND, cwd=checkout, env=_environment(), stdout=subprocess.DEVNULL) as guard:
+    with subprocess.Popen(_command(), cwd=checkout, env=_environment(), stdout=subprocess.DEVNULL) as guard:
         log = checkout / ".run" / "demo" / "supervisord.log"
         wait_until(
             lambda: guard.poll() is not None or (log.exists() and "payments entered RUNNING" in log.read_text()),
@@ -86,7 +132,7 @@ def _environment(**more: str) -> dict[str, str]:
 
 def _processes_of(checkout: Path) -> list[str]:
     """Every process that was started for a demonstration in that directory, servers included."""
-    return [" ".join(_command(process)) for process in psutil.process_iter() if _belongs(process, checkout)]
+    return [" ".join(_arguments(process)) for process in psutil.process_iter() if _belongs(process, checkout)]
 
 
 def _belongs(process: psutil.Process, checkout: Path) -> bool:
@@ -96,7 +142,7 @@ def _belongs(process: psutil.Process, checkout: Path) -> bool:
         return False
 
 
-def _command(process: psutil.Process) -> list[str]:
+def _arguments(process: psutil.Process) -> list[str]:
     try:
         return list(process.cmdline())
     except psutil.Error:
