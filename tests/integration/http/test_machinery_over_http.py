@@ -90,7 +90,7 @@ def test_redis_gone_before_and_in_the_middle_are_told_apart(
 def test_redis_gone_afterwards_is_not_called_nothing_changed(
     boss: Shopper, gateway: Breaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "breakers", lambda *, now: Unavailable("Redis does not answer"))
+    monkeypatch.setattr(answers, "breakers", lambda: Unavailable("Redis does not answer"))
     assert change(boss, gateway, "open", seconds=60, dry_run=True).json()["code"] == "redis_unavailable"
     assert change(boss, gateway, "open", seconds=60).json()["code"] == "not_known"
     assert MachineryLogEntry.objects.get().outcome == "done"
