@@ -13,7 +13,7 @@ from orchestration.insight.filtering import Wanted
 from orchestration.insight.status import Status
 from orchestration.models import Batch, BatchMember, OperatorLogEntry
 from orchestration.operations import bulk, bulk_loop, observing
-from orchestration.operations.batch_keys import KeyReused, NotABatch
+from orchestration.operations.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operations.bulk import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
 from orchestration.operations.bulk_loop import run_once
 from orchestration.operations.pacing import Pace
@@ -74,7 +74,7 @@ def test_a_key_that_comes_with_another_request_is_refused(parked):
     parked(1)
     made = ask_for_batch(PARKED, asked(Action.RESUME), FAST, key="form-1")
     for ask, pace in ((asked(Action.RETRY), FAST), (asked(Action.RESUME), Pace(canary=0))):
-        with pytest.raises(KeyReused, match=str(made.pk)):
+        with pytest.raises(BatchKeyReused, match=str(made.pk)):
             ask_for_batch(PARKED, ask, pace, key="form-1")
     assert ask_for_batch(PARKED, asked(Action.RESUME, by=BOB), FAST, key="form-1").pk != made.pk, (
         "keys are a user's own"
@@ -95,7 +95,7 @@ def test_it_stops_by_itself_when_the_canary_fails_and_says_why(parked, situation
     assert resumed() == sagas[:2]
     assert [member.entry.observed for member in bulk.failures_of(batch)] == ["failed_again"] * 2
     page = admin_client.get(f"/admin/operations/batches/{batch.pk}/").content.decode()
-    assert f"Stopped by itself: {now(batch).stopped_why}" in page
+    assert f"Stopped automatically: {now(batch).stopped_why}" in page
 
 
 def test_the_stop_button_ends_it(parked):
