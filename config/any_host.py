@@ -1,4 +1,4 @@
-"""Probes and metrics, which are asked for by the address of a pod: answered whatever the Host header says."""
+"""Answer probes and metrics for any Host header, because they are requested by a pod's address."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Respond = Callable[[HttpRequest], HttpResponse]
 
 
 def middleware(get_response: Respond) -> Respond:
-    """Answer these paths before any other middleware looks at the host; they link to nothing and set no cookies."""
+    """Answer these paths before another middleware checks the host. Their answers hold no links and set no cookies."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         if request.path_info not in PROBES:

@@ -1,4 +1,4 @@
-"""Celery's remote control, all of whose exchanges and queues take the prefix of the shop."""
+"""Celery's remote control, with the shop's prefix in front of all its exchanges and queues."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from kombu import Queue, pidbox
 
 
 class Mailbox(pidbox.Mailbox):  # type: ignore[misc]
-    """Where workers are asked and answer, under names that begin with the namespace; kombu has it in their middle."""
+    """Name the mailbox's exchanges and queues so that they begin with the namespace.
+
+    In kombu's names it is in the middle.
+    """
 
     reply_exchange_fmt = "%s.reply.pidbox"
 
@@ -19,7 +22,7 @@ class Mailbox(pidbox.Mailbox):  # type: ignore[misc]
 
 
 class Control(control.Control):  # type: ignore[misc]
-    """Celery's, with this mailbox."""
+    """Celery's remote control with this mailbox."""
 
     Mailbox = Mailbox
 

@@ -1,4 +1,4 @@
-"""The file of settings, `.env`, in the part of its syntax that docker compose and this project read alike."""
+"""Reads `.env` in the part of its syntax that docker compose and this project read alike."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ _QUOTED = re.compile(r"(?P<quote>['\"])(?P<text>.*)(?P=quote)[ \t]*")
 
 
 class BadLine(Exception):
-    """A line that has no meaning, or different ones to different readers. The message never shows its value."""
+    """A line without a meaning, or one that other readers of `.env` read differently. Its message shows no value."""
 
 
 def read(file: Path) -> dict[str, str]:
-    """Give the variables of the file; none when there is no such file.
+    """Return the variables of the file; none if there is no such file.
 
     :raises BadLine: naming the line and the variable.
     """
@@ -41,9 +41,9 @@ def _parsed(line: str, where: str) -> tuple[str, str]:
 
 
 def _value(text: str) -> str:
-    """Give what every reader makes of a value: as it stands, or between quotes that nothing in it disturbs."""
+    """Return a value that all readers of `.env` read alike: unquoted, or quoted with no such quote inside."""
     if not text.isprintable() and not text.replace("\t", " ").isprintable():
-        raise ValueError("it holds a character that cannot be seen")
+        raise ValueError("it contains an invisible character")
     if "\\" in text:
         raise ValueError("readers disagree about a backslash; set this one in the environment")
     if quoted := _QUOTED.fullmatch(text):
@@ -53,9 +53,9 @@ def _value(text: str) -> str:
 
 def _between(quote: str, text: str) -> str:
     if quote in text:
-        raise ValueError("there is a quote within the quotes; use those of the other kind, or the environment")
+        raise ValueError("a quote stands within quotes of its kind; use the other kind, or the environment")
     if quote == '"' and ("$" in text or "`" in text):
-        raise ValueError("$ and ` mean more between double quotes to some readers; use single quotes")
+        raise ValueError("some readers expand $ and ` between double quotes; use single quotes")
     return text
 
 
@@ -63,7 +63,7 @@ def _bare(text: str) -> str:
     if "'" in text or '"' in text:
         raise ValueError("a quote has to be around the whole value, within quotes of the other kind")
     if "$" in text or "`" in text:
-        raise ValueError("$ and ` mean more than themselves to some readers; put the value between single quotes")
+        raise ValueError("some readers expand $ and `; put the value in single quotes")
     if text.startswith("#") or " #" in text or "\t#" in text:
-        raise ValueError("# may begin a comment; put the value between single quotes, and a comment on its own line")
+        raise ValueError("# may begin a comment; put the value in single quotes, and a comment on its own line")
     return text

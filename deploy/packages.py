@@ -1,4 +1,4 @@
-"""`python -m deploy.packages`: the system packages that tests need, found, or installed with an announcement."""
+"""`python -m deploy.packages`: finds the system packages that tests need, or announces and installs them."""
 
 import shutil
 import sys
@@ -15,13 +15,13 @@ LIBATOMIC_PATHS = ("usr/lib/*/libatomic.so.1", "usr/lib64/libatomic.so.1")
 
 @dataclass(frozen=True)
 class Package:
-    """A package of Debian and how its file is found, whoever installed it; None: it is not here."""
+    """A Debian package and a function that finds its file, however it was installed; None: it is not installed."""
 
     name: str
     find: Callable[[], Path | None]
 
     def path(self) -> Path:
-        """Give its file. :raises Missing: when it is not here."""
+        """Return its file. :raises Missing: when it is not installed."""
         found = self.find()
         if found is None:
             raise Missing(_told([self]))
@@ -29,7 +29,7 @@ class Package:
 
 
 class Missing(Exception):
-    """A package is not installed; the message says how to get it."""
+    """A package is not installed. The message says how to install it."""
 
 
 def find_program(*names: str) -> Path | None:
@@ -46,15 +46,15 @@ def find_file(*patterns: str) -> Path | None:
 CHROMIUM = Package("chromium", lambda: find_program(*CHROMIUM_NAMES))
 LIBFAKETIME = Package("libfaketime", lambda: find_file(*LIBFAKETIME_PATHS))
 LIBATOMIC = Package("libatomic1", lambda: find_file(*LIBATOMIC_PATHS))
-"""For the Node.js that Playwright brings along."""
+"""Playwright's own Node.js needs it."""
 NEEDED_BY_TESTS = (CHROMIUM, LIBATOMIC, LIBFAKETIME)
-"""The servers are not among them: `deploy.servers` finds or starts these."""
+"""Not the servers: `deploy.servers` finds or starts these."""
 
 
 def provide(packages: Sequence[Package]) -> None:
-    """Install what is missing, where that can be done.
+    """Install the missing packages, if apt can be used here.
 
-    :raises Missing: when something is missing still.
+    :raises Missing: when a package is still missing.
     """
     missing = _missing(packages)
     if missing and apt.is_usable():
@@ -65,7 +65,7 @@ def provide(packages: Sequence[Package]) -> None:
 
 
 def main() -> int:
-    """Provide what tests need and give the exit code."""
+    """Provide the packages that tests need and return the exit code."""
     try:
         provide(NEEDED_BY_TESTS)
     except (Missing, apt.Failed) as error:
@@ -80,7 +80,7 @@ def _missing(packages: Sequence[Package]) -> list[Package]:
 
 def _told(missing: Sequence[Package]) -> str:
     names = " ".join(package.name for package in missing)
-    return f"tests need what is not installed here; on Debian or Ubuntu, as root: apt-get install {names}"
+    return f"the tests need packages that are not installed; on Debian or Ubuntu, as root: apt-get install {names}"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from orchestration import boundaries, canvas, wire
 from orchestration.acks import GoneOn, SagaRequest, are_told
 from orchestration.batches import ALONE, Batches, Room, Thunk, Turns, afterwards
 from orchestration.canvas import Received
-from orchestration.endings import Ending, Opening, that_can_be_sent
+from orchestration.endings import Ending, Opening, sendable
 from orchestration.lending import let_connections_go
 from orchestration.letters import Letter, Unroutable, post
 from orchestration.routes import queue_of
@@ -156,7 +156,7 @@ class _Desk:
                 self._record_failure(ending)
 
     def _posted(self, endings: Sequence[Ending]) -> Sequence[Ending]:
-        endings = [that_can_be_sent(ending) for ending in endings]
+        endings = [sendable(ending) for ending in endings]
         try:
             post([letter for ending in endings for letter in ending.letters])
         except Unroutable as error:
@@ -247,7 +247,7 @@ def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None
     message = canvas.received(headers, [args, kwargs, embedded])
     if remains := opening(endings.extend, ALONE)([message]):
         remains()
-    [ending] = map(that_can_be_sent, endings)
+    [ending] = map(sendable, endings)
     post(ending.letters)
     if ending.is_dead:
         raise Reject(ending.error, requeue=False)

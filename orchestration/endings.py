@@ -1,4 +1,4 @@
-"""What carrying out messages comes to, told to whoever delivered them."""
+"""The outcome of each message, and the types of the functions that report it."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a message: what is to be sent now, why it failed, whether it is one that nobody can carry out."""
+    """The end of a message: the letters to send now, why it failed, and whether no worker can carry it out."""
 
     message: Received
     letters: Sequence[Letter] = ()
@@ -24,15 +24,15 @@ class Ending:
 
 End = Callable[[Sequence[Ending]], None]
 Work = Callable[[list[Received]], Thunk | None]
-"""Carries out messages, and sees to it that each gets its end; may return what it still has to do for that."""
+"""Carries out messages and reports the end of each. May return work that is left to do before it can report."""
 Opening = Callable[[End, Room], Work]
-"""Makes a task's work for one worker, with where to tell the ends and where work is done."""
+"""Makes a task's work for one worker, given the function that takes the ends and the room that runs work."""
 
 
-def that_can_be_sent(ending: Ending) -> Ending:
-    """Return the ending; where JSON cannot carry what follows, its saga hears of that failure instead, and comes back.
+def sendable(ending: Ending) -> Ending:
+    """Return the ending. If its letters cannot be encoded as JSON, report that failure to the saga instead.
 
-    If the message were given back, it and its neighbours would be delivered again at once, and without end.
+    Giving the message back would redeliver the batch at once, without end.
     """
     try:
         for letter in ending.letters:

@@ -13,7 +13,7 @@ from orchestration.asking import AskedTogether
 from orchestration.lending import lent
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.participant import participants
-from orchestration.selectors import LEDGERS_READ_WITHIN, Logged, Seen
+from orchestration.selectors import SERVICES_READ_WITHIN, Logged, Seen
 from orchestration.statements import as_array, execute
 from orchestration.states import ENDED
 
@@ -40,7 +40,7 @@ def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
     if not ended:
         return readings
     logs = _logs(ended)
-    with deadline.within(LEDGERS_READ_WITHIN):
+    with deadline.within(SERVICES_READ_WITHIN):
         ledgers = {service: _ledger(service, ended) for service in participants()}
     for saga_id in ended:
         rows = {service: None if ledger is None else ledger[saga_id] for service, ledger in ledgers.items()}

@@ -17,8 +17,8 @@ from orchestration.saga import Saga
 from orchestration.sagas import definition_of
 from orchestration.states import Kind, Phase
 
-LEDGERS_READ_WITHIN = 3.0
-"""Seconds for all of them. A database that does not answer may take half of what is left, so that the next has some."""
+SERVICES_READ_WITHIN = 3.0
+"""Seconds to read the databases of all services. A silent database may use half of the time left, not all of it."""
 
 WAITING, UNREADABLE = "waiting", "unreadable"
 """What a step without a ledger row is; and one whose service's database does not answer."""
@@ -113,7 +113,7 @@ def _services(definition: Saga) -> list[str]:
 
 
 def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow] | None]:
-    with deadline.within(LEDGERS_READ_WITHIN):
+    with deadline.within(SERVICES_READ_WITHIN):
         return {service: _ledger_rows(service, saga_id) for service in services}
 
 

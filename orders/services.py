@@ -16,7 +16,7 @@ class OrderStands(Refusal):
 
 
 class AlreadyPlaced(Refusal):
-    """This was ordered before, under the same key."""
+    """An order was already placed with this Idempotency-Key."""
 
     code = "already_placed"
 

@@ -15,7 +15,7 @@ participant = register(
             orders.place_order: Together(services.place_order),
             orders.confirm_no_order: services.confirm_no_order,
         },
-        taken={orders.place_order: services.order_placed_before},
+        refusal_of_duplicate={orders.place_order: services.order_placed_before},
         finders=(Finder("customer's e-mail", selectors.found_by_email),),
     )
 )

@@ -28,7 +28,7 @@ participant = register(
                 key_lifetime=_key_lifetime,
                 told=Told(services.AuthorisationTold, services.told_authorised_payment),
                 check=services.check_payment_method,
-                unasked=free.authorised,
+                local_reply=free.authorised,
             ),
             contracts.refund_payment: Outside(
                 call=services.refund_payment,
@@ -37,7 +37,7 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.ReversalTold, services.told_refunded_payment),
-                unasked=free.refunded,
+                local_reply=free.refunded,
             ),
             contracts.capture_payment: Outside(
                 call=services.capture_payment,
@@ -46,7 +46,7 @@ participant = register(
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
                 told=Told(services.CaptureTold, services.told_captured_payment),
-                unasked=free.captured,
+                local_reply=free.captured,
             ),
             contracts.reverse_leftover_payment: Outside(
                 call=repairs.reverse_leftover_payment,
@@ -54,7 +54,7 @@ participant = register(
                 record=repairs.record_reversed_leftover_payment,
                 breaker=_breaker,
                 key_lifetime=_key_lifetime,
-                unasked=free.leftover_reversed,
+                local_reply=free.leftover_reversed,
             ),
         },
         queries={contracts.money_held: selectors.money_held},

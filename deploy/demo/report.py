@@ -67,10 +67,12 @@ def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
 
 
 def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
-    """Print what there is to do for whoever looks on."""
+    """Print what is left to try by hand: the parked orders, and how to settle them."""
     say("")
     say(f"left to you: {count} of the orders, whose money the card does not give: parked, until a person acts")
     say(f"  look      {stack.web_url}/admin/operations/incidents/")
     say(f"  act       settle capture_payment, as {seeded['admin_user']}: say that they were paid by transfer")
     say(f"  approve   the batch, as {seeded['approver_user']}: it is about money, and takes two people")
-    say(f"  audit     until then `manage.py audit` names {count} and ends with exit code 4: that is what it is for")
+    say(
+        f"  audit     until then `manage.py audit` reports these {count} orders and ends with exit code 4, as it should"
+    )

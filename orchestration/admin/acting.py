@@ -86,21 +86,21 @@ def _shown(
         look=look,
         away=away,
         complaint=complaint,
-        instead=_instead(request, instance, action, look),
+        instead=_resume_button(request, instance, action, look),
     )
     response.status_code = status
     return response
 
 
-def _instead(request: HttpRequest, instance: SagaInstance, action: Action, look: Look | None) -> Button | None:
-    """What has the gateway give back the money that settling a compensation would leave there."""
+def _resume_button(request: HttpRequest, instance: SagaInstance, action: Action, look: Look | None) -> Button | None:
+    """Give the resume button where settling would leave money at the gateway."""
     would_leave_it = action is Action.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
     may = allowed(request.user, Action.RESUME)  # type: ignore[arg-type]
     return button(instance, Action.RESUME) if would_leave_it and may else None
 
 
 def _look(saga_id: UUID, ask: Ask | None) -> tuple[Look | None, str]:
-    """What would come of it; or why that cannot be told."""
+    """Return the preview of the action, or why there is none."""
     if ask is None:
         return None, ""
     try:

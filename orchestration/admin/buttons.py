@@ -1,4 +1,4 @@
-"""What somebody may do to a saga as it stands: the buttons on its page."""
+"""The buttons on a saga's page: the actions that an operator may take on it now."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.snapshot import state_of
 
 LABELS: Mapping[Action, str] = {action: action.value.capitalize() for action in Action}
-"""An act has the same name at every door: here, at the command line, over HTTP and in the operator log."""
+"""An action has the same name in the admin, on the command line, over HTTP and in the operator log."""
 MEANINGS: Mapping[Action, str] = {
     Action.RESUME: "Try again every step that is due or parked.",
     Action.RETRY: "Try again the waiting steps now. Parked steps stay parked.",

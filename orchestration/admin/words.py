@@ -10,19 +10,19 @@ from orchestration.wording import says_something
 
 
 class WithoutCardNumbers(forms.CharField):
-    """A text that is refused, and not shown again as it was typed, when it holds a card number."""
+    """Text without card numbers. A text with one is refused, and shown again without it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.validators.append(_refuse_card_numbers)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Show what was typed again without card numbers."""
+        """Return what was typed, without card numbers."""
         return without_card_numbers(data) if isinstance(data, str) else data
 
 
 class Words(WithoutCardNumbers):
-    """A letter or a digit at the least, and not a novel."""
+    """Text with at least one letter or digit, at most `LONGEST_WORDS` characters."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=LONGEST_WORDS, **options)
@@ -30,7 +30,7 @@ class Words(WithoutCardNumbers):
 
 
 def complaints(said: forms.Form) -> str:
-    """What is wrong with what was said, in a line."""
+    """Return the form's errors as one line."""
     return " ".join(str(error) for errors in said.errors.values() for error in errors)
 
 

@@ -32,7 +32,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Gap:
-    """A check that could not be made: the invariants that it is of, what of them it is, and why."""
+    """A check that could not be made: its invariants, the part that is missing, and why."""
 
     invariants: tuple[str, ...]
     why: str
@@ -52,7 +52,7 @@ def gap_of(written: Any) -> Gap:
 
 @dataclass(frozen=True)
 class Reach:
-    """How far an audit could read: the invariants that it held against nothing, and those against some books only."""
+    """What an audit could read: invariants not checked at all, and invariants checked against some databases only."""
 
     not_checked: tuple[str, ...] = ()
     in_part: tuple[str, ...] = ()

@@ -11,8 +11,7 @@ from orchestration.insight.reading import Unavailable, read
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.money import Money, MoneyReader
 from orchestration.participant.participant import Participant, participants
-
-READ_WITHIN = 3.0  # seconds: a page of a saga says that the books do not answer rather than wait for them
+from orchestration.selectors import SERVICES_READ_WITHIN
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def money_of(case: Case) -> MoneyLine | Unavailable | None:
     keeper = next((each for each in participants().values() if each.money), None)
     if keeper is None or keeper.money is None:
         return None
-    with deadline.within(READ_WITHIN):
+    with deadline.within(SERVICES_READ_WITHIN):
         found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(case.instance.pk))))
     if isinstance(found, Unavailable):
         return found

@@ -11,8 +11,7 @@ from orchestration.insight.reading import Unavailable, read
 from orchestration.models import SagaInstance
 from orchestration.participant.finder import Found
 from orchestration.participant.participant import participants
-
-ASKED_WITHIN = 3.0  # seconds: all services that know sagas by something of theirs
+from orchestration.selectors import SERVICES_READ_WITHIN
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def searched_by() -> list[str]:
 
 
 def _asked(word: str) -> list[Found | Unavailable]:
-    with deadline.within(ASKED_WITHIN):
+    with deadline.within(SERVICES_READ_WITHIN):
         return [
             read(f"the database of {participant.service}", partial(finder.find, word))
             for participant in participants().values()

@@ -17,28 +17,28 @@ class NotABatch(ValueError):
     """It cannot be asked for; the message says why."""
 
 
-class KeyReused(NotABatch):
+class BatchKeyReused(NotABatch):
     """The key came with another request before."""
 
 
 def made_before(batch: Batch) -> Batch | None:
     """Give the batch that the same request made before; None when it has no key, or comes for the first time.
 
-    :raises KeyReused: when the key came with another request.
+    :raises BatchKeyReused: when the key came with another request.
     """
     if batch.idempotency_key is None:
         return None
     of_the_key = Batch.objects.using(ALIAS).filter(user_id=batch.user_id, idempotency_key=batch.idempotency_key)
     found = of_the_key.first()
     if found is not None and any(getattr(found, name) != getattr(batch, name) for name in _SAME):
-        raise KeyReused(f"this was sent before with other contents, and made batch {found.pk}")
+        raise BatchKeyReused(f"this was sent before with other contents, and made batch {found.pk}")
     return found
 
 
 def make_once(batch: Batch, members: Collection[BatchMember]) -> Batch:
     """Write the batch and its members, or give the batch that the same request made at the same time.
 
-    :raises KeyReused: when the key came with another request.
+    :raises BatchKeyReused: when the key came with another request.
     """
     try:
         with transaction.atomic(using=ALIAS):

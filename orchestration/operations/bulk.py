@@ -108,7 +108,7 @@ def ask_for_batch(
 
     :raises NoneChosen: when no saga meets the filter.
     :raises OtherSagas: when others do than were looked at.
-    :raises KeyReused: when the key came with another request before.
+    :raises BatchKeyReused: when the key came with another request before.
     :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and is asked for by somebody whom nobody
         knows, so that a second person could be the same one.
     """

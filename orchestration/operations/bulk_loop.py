@@ -111,11 +111,11 @@ def do_member(member: BatchMember) -> None:
         logger.info("%s has been done by another worker", member)
     except Exception as error:  # it is taken up again when its lease has ended
         logger.exception("%s of batch %s failed, time %d", member, member.batch_id, member.times_taken_up)
-        broke = f"it broke: {type(error).__name__}: {text_of(error)}"
+        failure = f"failed: {type(error).__name__}: {text_of(error)}"
         if member.times_taken_up < TAKEN_UP_AT_MOST:
-            _row(member).filter(state=State.TAKEN_UP).update(detail=f"It is tried again, {broke}")
+            _row(member).filter(state=State.TAKEN_UP).update(detail=f"Will be retried. It {failure}")
         else:
-            _give_up(member, broke)
+            _give_up(member, f"it {failure}")
 
 
 def _goes_on(batch: Batch) -> bool:

@@ -78,7 +78,7 @@ def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: dateti
     except HITS_ALL:
         raise
     except Exception:  # it is looked at again in the next round
-        logger.exception("what came of %s could not be observed", entry)
+        logger.exception("the outcome of %s could not be observed", entry)
         return False
 
 

@@ -44,9 +44,9 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
         isolated = partial(_in_savepoint, participant.rows, work)
         return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, isolated, calls))
     except IntegrityError as error:
-        if len(calls) > 1 or action not in participant.taken or not _is_unique_violation(error):
+        if len(calls) > 1 or action not in participant.refusal_of_duplicate or not _is_unique_violation(error):
             raise  # with several calls the kit tries again with fewer, until it is one
-        refuse = partial(_refusal_of_what_is_taken, participant.taken[action], error)
+        refuse = partial(_refusal_or_raise, participant.refusal_of_duplicate[action], error)
         return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, refuse, calls))
 
 
@@ -93,8 +93,10 @@ def _in_savepoint(rows: Rows, work: Callable[..., Any], request: Any) -> Any:
         return refusal
 
 
-def _refusal_of_what_is_taken(taken: Callable[[Any], Refusal | None], error: IntegrityError, request: Any) -> Refusal:
-    if (refusal := taken(request)) is None:
+def _refusal_or_raise(
+    refusal_of_duplicate: Callable[[Any], Refusal | None], error: IntegrityError, request: Any
+) -> Refusal:
+    if (refusal := refusal_of_duplicate(request)) is None:
         raise error
     return refusal
 

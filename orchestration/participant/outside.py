@@ -67,7 +67,7 @@ class Outside:
     Each may raise a Refusal (a definite no); anything else means nobody knows.
     `check(request)` raises CannotCall when an action's call cannot be made from here: then no row says that it may have
     been made.
-    `unasked(request)` gives the reply to a request for which the other side need not be asked; None for any other.
+    `local_reply(request)` returns the reply when no external call is needed, else None.
     `key_lifetime`: how long `find` knows of an earlier call; None when it reads the other side's books, which are kept.
     `told`: how a person with a statement in hand settles it; None when nobody can.
     """
@@ -79,11 +79,11 @@ class Outside:
     key_lifetime: timedelta | None
     told: Told | None = None
     check: Callable[[Any], object] | None = None
-    unasked: Callable[[Any], Any | None] | None = None
+    local_reply: Callable[[Any], Any | None] | None = None
 
-    def own_reply(self, request: Any) -> Any | None:
-        """Return the reply to a request for which the other side need not be asked; None for any other."""
-        return self.unasked(request) if self.unasked else None
+    def local_reply_to(self, request: Any) -> Any | None:
+        """Return the reply when no external call is needed, else None."""
+        return self.local_reply(request) if self.local_reply else None
 
     @property
     def repeated_for(self) -> timedelta | None:

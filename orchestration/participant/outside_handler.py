@@ -159,7 +159,7 @@ def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Cal
 
 def _why_not_now(work: Outside, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
     """Why the other side cannot be called for this request now; None when it can, or need not be."""
-    if work.own_reply(request) is not None:
+    if work.local_reply_to(request) is not None:
         return None
     if until is not None:
         return work.breaker.refusal(until)
@@ -195,7 +195,7 @@ def _begin_undoing(
             return Done({})
         request: Any = decode(compensation.request, call.known)
         is_undoing = row.status == Status.UNDOING
-        if not is_undoing and until is not None and work.own_reply(request) is None:
+        if not is_undoing and until is not None and work.local_reply_to(request) is None:
             return work.breaker.refusal(until)
         if not is_undoing:
             changes.append(Change(call.saga_id, call.token, Status.UNDOING))
@@ -217,7 +217,7 @@ def _reply(asking: Asking) -> Any:
     :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
     """
     work = asking.work
-    if (own := work.own_reply(asking.request)) is not None:
+    if (own := work.local_reply_to(asking.request)) is not None:
         return own
     asking.rows.let_connection_go()  # the other side may take its time
     with work.breaker.calling():
@@ -236,7 +236,7 @@ def _found(asking: Asking) -> Any:
     The breaker hears of a question that fails, not of one that works: reads say nothing of writes, as above.
     """
     work = asking.work
-    if (own := work.own_reply(asking.request)) is not None:
+    if (own := work.local_reply_to(asking.request)) is not None:
         return own
     asking.rows.let_connection_go()
     try:

@@ -33,9 +33,9 @@ class Participant:
     ledger: type[LedgerRow]
     commands: Mapping[Command, Work | Outside]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
-    taken: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
-    """Asked with the request of an action whose writes met a unique constraint: the refusal that says what is there
-    already. None: it is a failure like any other. Not for actions carried out outside."""
+    refusal_of_duplicate: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
+    """When an action's write violates a unique constraint, gives the refusal that names the existing row; None: the
+    action failed. Not for actions carried out outside."""
     money: MoneyReader | None = None
     """How a saga's money is read, if this service moves any."""
     finders: tuple[Finder, ...] = ()

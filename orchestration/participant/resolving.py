@@ -156,7 +156,7 @@ def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, st
         told = work.told.reply(request, _read(work.told, facts))
     except Malformed as error:
         raise NotResolved(f"{error}. {command.name} wants {wanted(work.told)}") from error
-    own = work.own_reply(request)
+    own = work.local_reply_to(request)
     return told_each(work.record, [(request, told if own is None else own)])[0]
 
 

@@ -52,7 +52,7 @@ class Country(serializers.Field[str, Any, str, Any]):
 
 
 class Sku(Text):
-    """A product's SKU. An EAN may pass for a card number, so only one that is not sold is taken for a card number."""
+    """A product's SKU. An EAN can look like a card number, so a SKU is refused as one only if it is not on sale."""
 
     def to_internal_value(self, data: Any) -> str:
         return nfc(super().to_internal_value(data))

@@ -21,7 +21,7 @@ from orchestration.api.schema import CHALLENGE, OPTIONAL_IDEMPOTENCY_KEY, proble
 from orchestration.insight.filtering import Wanted
 from orchestration.models import ALIAS, Batch
 from orchestration.operations import bulk
-from orchestration.operations.batch_keys import KeyReused, NotABatch
+from orchestration.operations.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operations.pacing import Pace
 from orchestration.operations.permissions import APPROVE_BATCH, STOP_BATCH, may_approve
 from orchestration.operations.values import Action
@@ -102,7 +102,7 @@ class Batches(StaffView):
         pace = Pace(said["canary"], said["per_second"], said["stop_above_percent"])
         try:
             return Response(shown.batch(bulk.ask_for_batch(wanted, ask, pace, key=_key(request))))
-        except KeyReused as error:
+        except BatchKeyReused as error:
             raise idempotency.KeyReused(str(error)) from error
         except NotABatch as error:
             raise BatchRefused(str(error)) from error

@@ -23,7 +23,7 @@ def test_one_that_breaks_is_a_failure_until_it_is_done(parked, monkeypatch, admi
     with monkeypatch.context() as patched:
         patched.setattr(bulk_loop, "carry_out", lambda *_, **__: {}["poison"])
         run_once()
-    broken = "It is tried again, it broke: KeyError: 'poison'"
+    broken = "Will be retried. It failed: KeyError: 'poison'"
     assert [(member.saga_id, member.detail) for member in bulk.failures_of(batch)] == [(saga_id, broken)]
     assert "KeyError" in admin_client.get(page).content.decode()
 
@@ -49,7 +49,7 @@ def test_one_that_breaks_each_time_is_given_up_in_the_end_and_holds_up_no_other(
         run_once()
 
     [member] = bulk.failures_of(batch)
-    assert (member.state, member.detail) == ("given_up", "It is given up: it broke: KeyError: 'poison'")
+    assert (member.state, member.detail) == ("given_up", "It is given up: it failed: KeyError: 'poison'")
     assert tally_of(batch).failed == 1
     assert resumed() == [good]
 

@@ -137,7 +137,7 @@ def test_zero_that_an_earlier_version_took_to_the_gateway_goes_on_there(
     call = asked(total_minor=0)
     asking_always = replace(
         payments,
-        commands={each: replace(work, unasked=None) for each, work in payments.commands.items()},  # type: ignore[type-var]
+        commands={each: replace(work, local_reply=None) for each, work in payments.commands.items()},  # type: ignore[type-var]
     )
     authorised(asking_always, call)
     handler.undo(payments, refund_payment, [call])
