@@ -1,7 +1,7 @@
 """What ended checkouts have left behind (Q1, Q2, Q3)."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from orchestration.contracts.inventory import reserve_stock
 from orchestration.contracts.orders import place_order
 from orchestration.contracts.payments import authorise_payment
 from orchestration.contracts.shipping import schedule_shipment
+from orchestration.contracts.values import nfc
 from orchestration.participant.ledger import Status
 from orchestration.saga import Saga
 from orchestration.states import Phase
@@ -59,7 +60,7 @@ def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
         yield from _steps_not_done(saga, saga.definition, books)
     yield from _order_faults(saga, books)
     holding = books.services.holdings.get(saga.id)
-    if (holding.live if holding else {}) != saga.units:
+    if (_in_nfc(holding.live) if holding else {}) != saga.units:
         yield "it does not hold the units that were ordered"
     payment = books.services.payments.get(saga.id)
     if payment is None or not payment.was_captured or payment.is_reversed:
@@ -68,6 +69,14 @@ def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
     if shipment is None or not shipment.is_live:
         yield f"its shipment is {shipment.status if shipment else 'missing'}"
     yield from _outside_faults_of_completed(saga, books)
+
+
+def _in_nfc(units: Mapping[str, int]) -> dict[str, int]:
+    """The same units by SKUs in one form: a stock row may have kept the form in which it was first written."""
+    found = Counter[str]()
+    for sku, quantity in units.items():
+        found[nfc(sku)] += quantity
+    return dict(found)
 
 
 def _steps_not_done(saga: SagaFacts, definition: Saga, books: Books) -> Iterator[str]:

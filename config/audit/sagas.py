@@ -12,6 +12,7 @@ from uuid import UUID
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orchestration.contracts.orders import CheckoutRequested
+from orchestration.contracts.values import nfc
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance
 from orchestration.saga import Saga
 from orchestration.sagas import definitions
@@ -37,7 +38,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class SagaFacts:
-    """One saga; what it asks for (`units` by SKU, `total_minor`) is None or empty unless it is a checkout."""
+    """One saga; what it asks for (`units` by SKU in NFC, `total_minor`) is None or empty unless it is a checkout."""
 
     id: UUID
     definition_name: str
@@ -102,5 +103,5 @@ def _facts(saga_id: UUID, name: str, phase: str, lines: list[dict[str, Any]] | N
 def _units(lines: list[dict[str, Any]] | None) -> Mapping[str, int]:
     units: Counter[str] = Counter()
     for line in lines or ():
-        units[sys.intern(line["sku"])] += line["quantity"]
+        units[sys.intern(nfc(line["sku"]))] += line["quantity"]
     return dict(units)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 
 import orders.models
-from inventory.models import Reservation
+from inventory.models import Movement, Reservation, Stock
+from orchestration.models import SagaInstance
 from orders.models import Order, OrderLine
 from payments.gateways.sandbox import models as gateway
 from payments.models import Payment
@@ -18,6 +20,18 @@ from tests.support.shop import Shop
 
 CAPTURES = gateway.Operation.objects.filter(kind="capture")
 BOOKINGS = carrier.Operation.objects.filter(kind="book")
+
+
+@pytest.mark.parametrize("kept", ["\u00c5", "A\u030a"], ids=["migrated", "not migrated"])
+def test_units_of_an_order_from_before_skus_had_one_form_are_found(completed: UUID, found: Found, kept: str) -> None:
+    saga = SagaInstance.objects.get(pk=completed)
+    saga.request["lines"][0]["sku"] = "A\u030a"
+    saga.save(update_fields=["request"])
+    with transaction.atomic(using="inventory"):
+        Stock.objects.update(sku=kept)
+        Reservation.objects.update(stock_id=kept)
+        Movement.objects.update(stock_id=kept)
+    assert found("Q2") == []
 
 
 def test_a_saga_that_has_not_ended_is_found(shop: Shop, courier: Courier, found: Found) -> None:
