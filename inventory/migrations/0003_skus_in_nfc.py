@@ -5,7 +5,9 @@ from django.db import migrations
 
 
 def normalise(apps: Any, schema_editor: Any) -> None:
-    """Give each stock row its SKU in Unicode's form NFC, with what refers to it; where both forms are there, each stays.
+    """Give each stock row its SKU in Unicode's form NFC, with what refers to it.
+
+    A row whose NFC form is another row's SKU stays, and is printed: its units can be released, but not bought.
 
     Foreign keys are checked at the end of the transaction.
     """
@@ -14,8 +16,12 @@ def normalise(apps: Any, schema_editor: Any) -> None:
     skus = set(stock.values_list("sku", flat=True))
     for sku in sorted(skus):
         normal = unicodedata.normalize("NFC", sku)
-        if normal in skus:
+        if normal == sku:
             continue
+        if normal in skus:
+            print(f"inventory: the stock row {ascii(sku)} stays beside {ascii(normal)}; receive its units there")
+            continue
+        skus.add(normal)
         stock.filter(sku=sku).update(sku=normal)
         for name in ("Reservation", "Movement"):
             apps.get_model("inventory", name).objects.using(alias).filter(stock_id=sku).update(stock_id=normal)

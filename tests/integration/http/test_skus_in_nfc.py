@@ -79,3 +79,18 @@ def test_where_both_forms_are_kept_each_stays() -> None:
     Product.objects.bulk_create([product(NFC), product(NFD)])
     migrate("orders")
     assert set(Product.objects.filter(name="Coffee").values_list("sku", flat=True)) == {NFC, NFD}
+
+
+@pytest.mark.parametrize("app", ["orders", "inventory"])
+def test_of_two_skus_with_one_form_the_second_stays_and_is_printed(
+    app: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letter, sign = "A\u030a", "\u212b"
+    Product.objects.bulk_create([product(letter), product(sign)])
+    Stock.objects.bulk_create([Stock(sku=letter, on_hand=5), Stock(sku=sign, on_hand=5)])
+    migrate(app)
+    kept = Product.objects.filter(name="Coffee") if app == "orders" else Stock.objects.filter(on_hand=5)
+    assert set(kept.values_list("sku", flat=True)) == {"\u00c5", sign}
+    [told] = capsys.readouterr().out.splitlines()
+    assert told.startswith(app)
+    assert r"'\u212b' stays beside '\xc5'" in told
