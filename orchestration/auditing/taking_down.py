@@ -5,7 +5,9 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +15,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.auditing.proposing import advice, propose
-from orchestration.auditing.values import Sighting, gap_of, reach_of
+from orchestration.auditing.values import Gap, Sighting, gap_of, reach_of
 from orchestration.models import ALIAS, SagaInstance
 
 _NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
@@ -44,14 +46,36 @@ def take_down(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) ->
 def close(run: AuditRun, looked_for: Collection[int], not_judged: Collection[UUID], *, now: datetime) -> int:
     """End those findings that the run looked for and did not see; return how many. A suspicion leaves no trace.
 
-    What the run could not check is left as it is.
+    A finding stays open when the check that found it may be one that this run could not make.
     """
-    unchecked = reach_of(run.checked, map(gap_of, run.not_made)).not_checked
     missed = _there().filter(pk__in=looked_for).exclude(last_run=run).exclude(saga_id__in=not_judged)
-    missed = missed.exclude(invariant__in=unchecked)
+    missed = missed.exclude(pk__in=_not_looked_for(run, missed))
     missed.filter(opened_at=None).delete()
     missed.filter(applied_at__isnull=False).update(outcome=AuditFinding.Outcome.GONE)
     return missed.update(gone_at=now, gone_run=run)
+
+
+def _not_looked_for(run: AuditRun, missed: QuerySet[AuditFinding]) -> set[int]:
+    """Those of an invariant that the run could not check, or with a gap that the last run that saw them did not have.
+
+    What was seen despite a gap was not found by the check that the gap is about.
+    """
+    concerned = {invariant for gap in map(gap_of, run.not_made) for invariant in gap.invariants}
+    unchecked = reach_of(run.checked, map(gap_of, run.not_made)).not_checked
+    rows = missed.filter(invariant__in=concerned).values_list("pk", "invariant", "last_run__not_made")
+    return {pk for pk, each, before in rows if each in unchecked or each in _lost(run.not_made, before or ())}
+
+
+def _lost(gaps: Collection[Any], before: Collection[Any]) -> set[str]:
+    """The invariants of those gaps that were not there before."""
+    known = set(map(_alike, before))
+    return {invariant for each in gaps if _alike(each) not in known for invariant in gap_of(each).invariants}
+
+
+def _alike(written: Any) -> Gap:
+    """A gap as it is while it lasts, though its numbers change."""
+    gap = gap_of(written)
+    return replace(gap, why=_NUMBER.sub("#", gap.why))
 
 
 _SEEN_AGAIN = ["message", "last_seen_at", "last_run", "opened_at", "repair", "repair_parameters", "advice", "outcome"]

@@ -16,12 +16,13 @@ from orchestration.auditing import loop, running, runs
 from orchestration.auditing.applying import Word, accept
 from orchestration.auditing.models import AuditFinding, AuditRun
 from orchestration.auditing.proposing import SETTLED_OUTSIDE
-from orchestration.auditing.reading import last_run, open_findings, standing
+from orchestration.auditing.reading import last_run, open_findings, reach_of_run, standing
 from orchestration.auditing.running import Stopped
 from orchestration.auditing.values import Reach
 from orchestration.models import ALIAS, SagaLogEntry
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
+from shipping.models import Shipment
 from tests.integration.audit import drift
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
@@ -69,6 +70,49 @@ def test_finding_that_a_run_could_not_look_for_stays_open(completed: UUID, monke
     monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
     assert audit().ok is False
     assert [each.invariant for each in open_findings()] == ["Q4"]
+
+
+def test_finding_stays_open_while_the_check_that_found_it_is_not_made(
+    completed: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Operation.objects.filter(kind="capture").update(amount_minor=F("amount_minor") + 1)
+    audit()
+    before = opened()
+    assert any("the gateway captured" in each for each in before)
+    monkeypatch.setattr(books, "chosen_gateway", object)
+    monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
+    for _ in range(2):
+        assert Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")) == reach_of_run(audit())
+        assert opened() == before
+
+
+def test_finding_that_was_made_without_a_check_ends_without_it(
+    completed: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in every shop whose gateway is not the sandbox."""
+    monkeypatch.setattr(books, "chosen_gateway", object)
+    monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
+    [booked] = Shipment.objects.values_list("status", flat=True)
+    Shipment.objects.update(status="cancelled")
+    audit()
+    assert "Q2 The saga is completed, and its shipment is cancelled." in opened()
+    Shipment.objects.update(status=booked)
+    audit()
+    assert opened() == []
+
+
+def test_sums_that_were_left_out_end_no_finding_of_theirs(
+    completed: UUID, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(totals, "YOUNG", timedelta(0))
+    Operation.objects.filter(kind="capture").update(currency="USD")
+    for _ in range(2):
+        audit()
+    sums = [each for each in opened() if each.startswith("Q4 The gateway has kept")]
+    assert len(sums) == 2
+    monkeypatch.setattr(totals, "UNFINISHED_LIMIT", -1)
+    assert reach_of_run(audit()).in_part == ("Q4",)
+    assert [each for each in opened() if each in sums] == sums
 
 
 def test_run_that_could_read_all_books_leaves_nothing_out(completed: UUID) -> None:
