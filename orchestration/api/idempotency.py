@@ -9,8 +9,8 @@ from orchestration.api.problems import Problem
 from orchestration.card_numbers import holds_card_number
 
 LONGEST_KEY = 255
-KEY_PATTERN = r"^([!-+\--~]([ -+\--~]*[!-+\--~])?|\"[ !#-~]*\")$"
-"""Printable ASCII; a comma stands in double quotes, as a string of RFC 9651 does.
+KEY_PATTERN = r"^([!#-+\--~]([ !#-+\--~]*[!#-+\--~])?|\"[ !#-~]*\")$"
+"""Printable ASCII; commas and double quotes only as in a string of RFC 9651, `"a,b"`.
 
 A server hands over two headers of a name as one, with a comma between them: two keys must not become a third.
 """
@@ -26,7 +26,7 @@ class KeyMissing(Problem):
 
 
 class KeyMalformed(Problem):
-    """The Idempotency-Key is not 1 to 255 printable ASCII characters, or has a comma that is not in double quotes."""
+    """The Idempotency-Key is not 1 to 255 printable ASCII characters, or has a comma or a double quote out of place."""
 
     status = HTTPStatus.BAD_REQUEST
     code = "idempotency_key_malformed"

@@ -25,13 +25,15 @@ def test_request_without_a_key_is_refused(ada: Shopper, two_mugs: Cart) -> None:
     assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_missing")
 
 
-@pytest.mark.parametrize("key", ["x" * 256, "schlüssel", "tab\there", "\x7f", "k-1,k-2", '"k-1","k-2"'])
+@pytest.mark.parametrize(
+    "key", ["x" * 256, "schlüssel", "tab\there", "\x7f", "k-1,k-2", '"k-1","k-2"', '"k', 'k"', 'k"k']
+)
 def test_key_that_is_not_printable_ascii_is_refused(ada: Shopper, two_mugs: Cart, key: str) -> None:
     response = ada.check_out(two_mugs, key=key)
     assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_malformed")
 
 
-@pytest.mark.parametrize("key", ["x", "x" * 255, "a b~!", '"quoted"', '"a,b"', 'a"b"c'])
+@pytest.mark.parametrize("key", ["x", "x" * 255, "a b~!", '"quoted"', '"a,b"'])
 def test_key_of_1_to_255_printable_characters_is_taken(ada: Shopper, two_mugs: Cart, key: str) -> None:
     assert ada.check_out(two_mugs, key=key).status_code == 202
 
