@@ -8,7 +8,8 @@ from django.db import Error
 from django_celery_results.backends import DatabaseBackend
 from kombu.exceptions import OperationalError
 
-from orchestration.harmless import harmless_lines
+from orchestration.card_numbers import without_card_numbers
+from orchestration.harmless import harmless_lines, harmless_text, text_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,15 +25,25 @@ class Results(DatabaseBackend):  # type: ignore[misc]
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **options: Any
     ) -> Any:
-        told = None if traceback is None else harmless_lines(str(traceback))  # it quotes what was raised
+        told = None if traceback is None else harmless_lines(without_card_numbers(str(traceback)))
         try:
             return super().store_result(task_id, result, state, told, request, **options)
         except Error as error:
             logger.error("task %s: its result, %s, could not be stored: %s", task_id, state, error)
             return result
 
+    def prepare_exception(self, exc: BaseException, serializer: str | None = None) -> Any:
+        """Keep what was raised as harmless texts without card numbers, as logs do: it may quote a request."""
+        told = super().prepare_exception(exc, serializer)
+        return {**told, "exc_message": list(map(_told, exc.args))}
+
     def _call_task_errbacks(self, request: Any, exc: Exception, traceback: str | None) -> None:
         try:
             super()._call_task_errbacks(request, exc, traceback)
         except (OperationalError, AMQPError, OSError) as error:
             logger.error("task %s: its failure could not be reported: %s", request.id, error)
+
+
+def _told(argument: object) -> str:
+    """A text is searched before it is escaped: an escape between two digits would hide a card number."""
+    return harmless_text(without_card_numbers(argument if isinstance(argument, str) else text_of(argument)))
