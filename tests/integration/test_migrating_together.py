@@ -9,15 +9,19 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.conf import settings as configured
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.core.management import CommandError, call_command
 from django.core.management.commands import migrate as migrate_of_django
 from django.db import connections
-from django.db.migrations import Migration
+from django.db.migrations import AddField, AlterModelOptions, Migration
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.models import Index, IntegerField
 from django.db.models.signals import pre_migrate
 
 from config import env
 from config.databases import TURN_KEY, parameters_of
-from config.management.commands.migrate import Command
+from config.management.commands.migrate import Command, is_concurrent
 from deploy.demo import leftovers
 from deploy.servers.ports import free_port
 from orchestration.sessions import MARGIN
@@ -80,21 +84,40 @@ def test_a_migration_has_limits_of_its_own_and_leaves_those_of_the_shop(settings
     assert before[0] > configured.MIGRATION_LOCK_TIMEOUT_MS
 
 
-@pytest.mark.parametrize(("atomic", "limit"), [(True, "LOCK"), (False, "STATEMENT")])
+OPTIONS = AlterModelOptions("order", {})
+BUILT, REMOVED = AddIndexConcurrently("order", Index(fields=["id"], name="x")), RemoveIndexConcurrently("order", "x")
+COLUMN = AddField("order", "x", IntegerField(null=True))
+
+
+@pytest.mark.parametrize("action", ["apply_start", "unapply_start"])
+@pytest.mark.parametrize(
+    ("operations", "limit"),
+    [([BUILT], "STATEMENT"), ([OPTIONS, REMOVED], "STATEMENT"), ([COLUMN], "LOCK"), ([BUILT, COLUMN], "LOCK")],
+    ids=["built", "removed", "column", "both"],
+)
 @pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
-def test_only_what_orders_wait_behind_gives_up_soon(settings, atomic: bool, limit: str) -> None:
-    migration = type("OfATest", (Migration,), {"atomic": atomic})("0001", "orders")
+def test_only_what_orders_wait_behind_gives_up_soon(
+    settings, action: str, operations: list[Operation], limit: str
+) -> None:
+    migration = type("OfATest", (Migration,), {"atomic": False, "operations": operations})("0001", "orders")
     seen = []
 
     def apply(command: Command, *_: object, **__: object) -> None:
         command.verbosity = 0
-        command.migration_progress_callback("apply_start", migration)
+        command.migration_progress_callback(action, migration)
         seen.append(limits("orders")[0])
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(migrate_of_django.Command, "handle", apply)
         call_command("migrate", database="orders", verbosity=0)
     assert seen == [getattr(settings, f"MIGRATION_{limit}_TIMEOUT_MS")]
+
+
+def test_migrations_outside_a_transaction_only_build_or_remove_indexes() -> None:
+    """They may wait for an hour: orders must not wait behind them."""
+    every = [each for each in MigrationLoader(None).disk_migrations.values() if not each.atomic]
+    assert [each.name for each in every if not is_concurrent(each)] == []
+    assert len(every) >= 2
 
 
 @pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))

@@ -5,14 +5,19 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import DatabaseError, connections
+from django.db.migrations import AlterModelOptions, Migration
 from django.db.migrations.recorder import MigrationRecorder
 
 from config.env import ALIASES
 from config.routers import alias_of
 from orchestration.wording import one_line
+
+CONCURRENT = (AddIndexConcurrently, RemoveIndexConcurrently)
+"""Operations that wait for other transactions to end, while no order waits for them."""
 
 
 class Command(migrate.Command):
@@ -60,15 +65,16 @@ class Command(migrate.Command):
             self.stdout.write(f"{alias}: {len(self._applied(alias)) - len(before)} migrations applied")
 
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
-        """Let what runs outside a transaction, as an index that is built concurrently, wait as long as it may run.
+        """Let a migration that builds or removes indexes concurrently wait as long as a statement may run.
 
-        It waits for other transactions to end, and nobody waits for it; stopped, it would leave an invalid index.
+        It waits for other transactions and blocks no order. If it is stopped, it leaves an invalid index.
         """
         from config.databases import limit_waits
 
         super().migration_progress_callback(action, migration, fake)
-        if action == "apply_start":
-            limit = settings.MIGRATION_LOCK_TIMEOUT_MS if migration.atomic else settings.MIGRATION_STATEMENT_TIMEOUT_MS
+        if action in ("apply_start", "unapply_start"):
+            may_wait = is_concurrent(migration)
+            limit = settings.MIGRATION_STATEMENT_TIMEOUT_MS if may_wait else settings.MIGRATION_LOCK_TIMEOUT_MS
             limit_waits(self._alias, milliseconds=limit)
 
     def _applied(self, alias: str) -> set[tuple[str, str]]:
@@ -80,6 +86,12 @@ class Command(migrate.Command):
 
         if create_if_missing(alias):
             self.stdout.write(f"created the database of {alias}")
+
+
+def is_concurrent(migration: Migration) -> bool:
+    """Say whether the migration changes the database only by building or removing indexes concurrently."""
+    changes = [each for each in migration.operations if not isinstance(each, AlterModelOptions)]
+    return bool(changes) and all(isinstance(each, CONCURRENT) for each in changes)
 
 
 def _told(alias: str, error: Exception) -> str:
