@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 SCHEMES = ("postgres", "postgresql")
 _PLACE = {"user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT", "dbname": "NAME"}
-"""What Django has a name of its own for; everything else is an option."""
+"""The parameters that have a Django name of their own. All others are options."""
 _WHOLE_NUMBERS = frozenset(
     {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
 )
@@ -17,14 +17,14 @@ _NOT_TRIED = frozenset({"user", "password", "sslpassword", "dbname", "host", "ho
 
 
 def database_url(text: str) -> str:
-    """The address of one database. What is wrong is said without the address: it may hold a password."""
+    """Check the address of one database and return it. Errors never quote the address: it may hold a password."""
     if "dbname" not in _checked(text):
         raise ValueError("it names no database")
     return text
 
 
 def server_url(text: str) -> str:
-    """The address of a server, whose databases have names of their own."""
+    """Check the address of a server, without a database name, and return it."""
     if "dbname" in _checked(text):
         raise ValueError(
             "it names a database; it is for the server, whose databases are SHOP_DATABASE_PREFIX + service"
@@ -33,7 +33,7 @@ def server_url(text: str) -> str:
 
 
 def django_database(url: str, *, name: str | None = None) -> dict[str, Any]:
-    """Give Django's settings of the database at this address; `name`, where given, is the database's."""
+    """Return Django's settings of the database at this address. `name`, if given, is the database's name."""
     parameters = conninfo_to_dict(url) | ({"dbname": name} if name else {})
     place = {django: parameters.pop(libpq, "") for libpq, django in _PLACE.items()}
     return {"ENGINE": "django.db.backends.postgresql", **place, "OPTIONS": parameters}
@@ -52,11 +52,11 @@ def _checked(text: str) -> Mapping[str, Any]:
 
 
 def _parsed(text: str) -> Mapping[str, Any]:
-    """libpq's own words may quote the whole address, so only those about an option's name are repeated."""
+    """Parse the address. Repeat only libpq's errors about an option's name: others may quote the whole address."""
     before, _, query = text.partition("://")[2].partition("?")
     _, _, path = before.partition("/")
     try:
-        if "@" not in path:  # what libpq takes for a database is otherwise the rest of a password
+        if "@" not in path:  # a path with @ is the rest of a password, which libpq reads as the database
             return conninfo_to_dict(text)
     except ProgrammingError as error:
         if str(error).startswith("invalid URI query parameter") and "@" not in query:
@@ -71,7 +71,7 @@ def _is_port(text: str) -> bool:
 
 
 def _refuse_malformed(option: str, value: str) -> None:
-    """Check what libpq looks at only when it is connected."""
+    """Check values that libpq checks only after it has connected."""
     if option in _WHOLE_NUMBERS and not value.isdecimal():
         raise ValueError(f"its option {option}: {value!r} is not a whole number")
     if option in _SWITCHES and value not in ("0", "1"):
@@ -81,7 +81,7 @@ def _refuse_malformed(option: str, value: str) -> None:
 
 
 def _try(parameters: Mapping[str, Any]) -> None:
-    """Have libpq look at the options, at a socket that is not there, so that it refuses them or the socket."""
+    """Let libpq check the options. It connects to a missing socket, so it refuses either an option or the socket."""
     hosts = max(str(parameters.get(name, "")).count(",") for name in ("host", "hostaddr")) + 1
     options = {name: value for name, value in parameters.items() if name not in _NOT_TRIED}
     nowhere = make_conninfo(host=",".join(["/nonexistent"] * hosts), user="nobody", dbname="none", **options)

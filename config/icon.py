@@ -1,4 +1,4 @@
-"""`/favicon.ico`: what a browser shows beside the address of pages that name no icon."""
+"""`/favicon.ico`: the icon that browsers show for pages without an icon of their own."""
 
 from django.http import HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
@@ -7,5 +7,5 @@ from config.settings.admin import FAVICON
 
 
 def favicon(request: HttpRequest) -> HttpResponseRedirect:
-    """Lead to the icon among the static files, whose address changes with its content."""
+    """Redirect to the icon in the static files, whose address changes with its content."""
     return HttpResponseRedirect(static(FAVICON))

@@ -1,10 +1,10 @@
-"""Where people find a running shop, and how they get a login."""
+"""The addresses of a running shop's pages, and how to make a login."""
 
 from collections.abc import Iterator
 
 
 def where_to_look(public_url: str, flower_url: str) -> Iterator[str]:
-    """Give one line a page, for those addresses that are known, then how a login is made."""
+    """Yield one line for each page whose address is known, then one on how to make a login."""
     if public_url:
         yield f"API       {public_url}/api/v1/"
         yield f"API docs  {public_url}/api/v1/docs"

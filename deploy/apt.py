@@ -1,4 +1,4 @@
-"""Installation of Debian's packages, announced before it begins."""
+"""Installs Debian packages, and says so before it begins."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ class Failed(Exception):
 
 
 def is_usable() -> bool:
-    """Tell whether packages can be installed here: as root, on Debian or Ubuntu."""
+    """Return whether this process can install packages: it runs as root, on Debian or Ubuntu."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install(packages: Sequence[str], *, needed_for: str) -> None:
-    """Say which packages are installed and why, then install them. :raises Failed: when apt-get does not."""
+    """Print which packages are installed and why, then install them. :raises Failed: when apt-get fails."""
     print(f"installing {', '.join(packages)} with apt-get, needed for {needed_for}", file=sys.stderr, flush=True)
     _apt_get("update")
     _apt_get("install", "--yes", "--no-install-recommends", *packages)

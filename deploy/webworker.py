@@ -1,4 +1,4 @@
-"""A web process whose threads do not wait for clients that say nothing, or do not hang up."""
+"""A web process whose threads do not wait for clients that send no request or do not close their connection."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from gunicorn.workers import gthread
 
 
 class Worker(gthread.ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, but for two of its waits for a client (gunicorn 27).
+    """gunicorn's threaded worker without two of its waits for a client (gunicorn 27).
 
-    A new connection without a request is left to the poller at once; gunicorn gives it a thread for five seconds.
-    The last answer of a connection is followed by a wait of up to two seconds for the client to hang up, too (RFC 9112,
-    section 9.6); it is spent in the thread that gave the answer, not in the one that accepts connections.
+    A new connection without a request goes to the poller at once; gunicorn would give it a thread for five seconds.
+    After the last answer of a connection, gunicorn waits up to two seconds until the client has closed it, too (RFC
+    9112, section 9.6). Here the thread that gave the answer waits, not the one that accepts connections.
     """
 
     def handle(self, conn: Any) -> Any:
@@ -25,4 +25,4 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
 
 def _is_closed(graceful: bool = False) -> None:
-    """Stand in for the close of a connection that is closed."""
+    """Do nothing: the connection has been closed already."""

@@ -1,4 +1,4 @@
-"""Card numbers in text, found wherever they stand: a shop must not keep, log or repeat one (PCI DSS 3.5)."""
+"""Finds card numbers in text, because a shop must not store, log or repeat one (PCI DSS 3.5)."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ REFUSED = "This looks like a card number. Leave it out; a payment method is sent
 
 _LENGTHS = range(13, 20)  # ISO/IEC 7812-1 allows up to 19 digits; no scheme issues fewer than 13
 _NO_SCHEME = ("0", "1", "20", "21")
-"""What no scheme's numbers begin with (ISO/IEC 7812-1, but for airlines' own cards), and times and generated ids do."""
+"""Times and generated ids begin with these. No card number does (ISO/IEC 7812-1), except airlines' own cards."""
 _BETWEEN = r"\s_\-\u2010-\u2015\u2212\u00ad\u200b-\u200f\u2060\ufeff"
-"""What may stand between two digits of one number: spaces, dashes, and what cannot be seen."""
+"""Characters allowed between two digits of one number: spaces, dashes and invisible ones."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-"""Twice a digit, its digits summed."""
+"""For each digit, the sum of the digits of its double."""
 _DIGITS = re.compile(r"\d+")
 _ENOUGH_DIGITS = re.compile(rf"\d(?:[{_BETWEEN}]*\d){{12}}")
 _RUN = re.compile(rf"\d[\d{_BETWEEN}]*")
@@ -20,11 +20,11 @@ _RANDOM_ID = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
     r"|(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{32,})(?![0-9A-Za-z])"
 )
-"""A UUID, or a digest: one in a thousand has digits that pass for a card number."""
+"""A UUID or a digest. One in a thousand has digits that look like a card number."""
 
 
 def holds_card_number(text: str) -> bool:
-    """Say whether the text holds what looks like a card number: groups of digits, 13 to 19 in all, that pass Luhn.
+    """Return whether the text holds groups of digits, 13 to 19 in all, that pass the Luhn check of card numbers.
 
     Digits inside UUIDs and digests do not count.
     """
@@ -39,7 +39,7 @@ def without_card_numbers(text: str) -> str:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where card numbers begin and end, by their beginnings; some may overlap."""
+    """Yield the start and end of each card number, ordered by start. Spans may overlap."""
     if not _ENOUGH_DIGITS.search(text):
         return
     masked = _RANDOM_ID.sub(lambda found: "x" * len(found[0]), text)
@@ -54,7 +54,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _outermost(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The same places, those that overlap as one."""
+    """Yield these spans, with overlapping ones merged."""
     start = end = -1
     for span in spans:
         if span[0] >= end:
@@ -71,10 +71,10 @@ def _is_card_number(digits: str) -> bool:
 
 
 def _passes_luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
+    """Return whether the digits pass the Luhn check (ISO/IEC 7812-1, annex B)."""
     return (sum(map(int, digits[-1::-2])) + sum(map(_DOUBLED.__getitem__, map(int, digits[-2::-2])))) % 10 == 0
 
 
 def _in_ascii(digits: str) -> str:
-    """The same digits, whatever script they are of."""
+    """Return the digits of any script as ASCII digits."""
     return digits if digits.isascii() else "".join(str(int(digit)) for digit in digits)

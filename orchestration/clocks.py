@@ -1,8 +1,8 @@
-"""The time by which decisions are made: a database's, not this host's, whose clock may be wrong by any amount.
+"""The clock that decisions use: that of the database server, because this host's clock may be wrong by any amount.
 
-Times in rows are compared across processes, and one of these may run on a host that booted with a wrong clock. So the
-time comes from the server that keeps the rows. It is read every few seconds and carried on by the host's uptime in
-between, which runs on when somebody sets the host's clock, and while a process or the whole host stands still.
+Processes compare the times in rows, and a process may run on a host that booted with a wrong clock. So the time comes
+from the server that keeps the rows. It is read every few seconds. In between, the host's uptime is added, which also
+counts while a process is frozen or the host is suspended, and which does not change when the host's clock is set.
 """
 
 import logging
@@ -23,20 +23,20 @@ logger = logging.getLogger(__name__)
 
 ALIAS = "orchestration"
 READ_EVERY = 5.0
-"""Seconds. For so long a process does not notice that its database has moved to a host with another clock."""
+"""Seconds. After a failover to a host with another clock, a process uses the old clock for up to this long."""
 ERROR_BORNE = 0.25
-"""Seconds, either way. A reading that took longer is used only when the last good one is `TOO_OLD`."""
+"""Seconds. A reading that may be wrong by more is used only if the last good one is older than `TOO_OLD`."""
 TOO_OLD = 60.0
-"""Seconds; two clocks of computers drift apart by a few milliseconds in that time."""
+"""Seconds. The clocks of two hosts drift apart by a few milliseconds in that time."""
 SKEW_BORNE = timedelta(seconds=2)
-"""A process whose clock is wrong by more says so in its log."""
+"""A process whose host's clock is wrong by more logs a warning."""
 READ = "SELECT clock_timestamp()"
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class RemoteClock:
-    """The clock of a server: asked by `ask` every few seconds, by one thread, while the others use the last reading."""
+    """The clock of a server. One thread reads it with `ask` every few seconds; the others use the last reading."""
 
     def __init__(self, name: str, ask: Callable[[], Reading]) -> None:
         self._name, self._ask = name, ask
@@ -46,12 +46,12 @@ class RemoteClock:
         self._is_warned = False
 
     def now(self, *, may_ask: bool = True) -> datetime:
-        """The server's time; while the server cannot be asked, the last reading carried on.
+        """Return the server's time. If the server does not answer, return the last reading plus the time since then.
 
-        :raises django.db.Error: when it could never be asked.
+        :raises django.db.Error: when the server has not answered yet and does not answer now.
         """
         reading = self._reading
-        if reading is None:  # each for itself: were they to wait for each other, so would their timeouts
+        if reading is None:  # each thread asks by itself: if they waited in turn, their timeouts would add up
             reading = self._taken()
         elif may_ask and uptime() - self._tried_at >= READ_EVERY and self._asking.acquire(blocking=False):
             try:
@@ -63,15 +63,15 @@ class RemoteClock:
         return reading.now()
 
     def ahead(self) -> timedelta:
-        """How much this host's clock is ahead of the server's; negative when it is behind.
+        """Return how much this host's clock is ahead of the server's; negative if it is behind.
 
-        :raises django.db.Error: when the server could never be asked.
+        :raises django.db.Error: when the server has not answered yet and does not answer now.
         """
         now = self.now()
         return datetime.now(UTC) - now
 
     def _taken(self) -> Reading:
-        """Ask, and keep the answer unless it took so long that the last reading is the better one."""
+        """Read the clock. Keep the reading, unless it took so long that the last one is more exact."""
         self._tried_at = uptime()
         new, old = self._ask(), self._reading
         if old is None or new.error <= ERROR_BORNE or new.at - old.at > TOO_OLD:
@@ -80,7 +80,7 @@ class RemoteClock:
         return old
 
     def _compare(self, ahead: timedelta) -> None:
-        """Warn when this host's clock has become wrong; not again before it has been right."""
+        """Log a warning when this host's clock becomes wrong. Warn again only after it has been right."""
         is_wrong = abs(ahead) > SKEW_BORNE
         if is_wrong and not self._is_warned:
             logger.warning("this host's clock is %s that of %s, which decides: set it (NTP)", said(ahead), self._name)
@@ -88,37 +88,37 @@ class RemoteClock:
 
 
 def now(alias: str = ALIAS) -> datetime:
-    """The time by this database's clock.
+    """Return the time by this database's clock.
 
-    :raises django.db.Error: when it could never be asked.
+    :raises django.db.Error: when the database has not answered yet and does not answer now.
     """
     return clock_of(alias).now(may_ask=not connections[alias].in_atomic_block)
 
 
 def new_id(at: datetime) -> UUID:
-    """A new UUIDv7 that says `at`: audits and lists go by the time in ids, which is to be the rows' time."""
+    """Return a new UUIDv7 with the time `at`, that of the rows: audits and lists sort by the time in ids."""
     return UUID(int=uuid7(nanoseconds=(at - _EPOCH) // _MICROSECOND * 1000).int)
 
 
 @cache
 def clock_of(alias: str) -> RemoteClock:
-    """The clock of this database's server, as this process knows it."""
+    """Return this process's reader of the clock of this database's server."""
     return RemoteClock(f"the database of {alias}", lambda: _read(alias))
 
 
 def said(ahead: timedelta) -> str:
-    """A skew in words: "3600.0 s ahead of"."""
+    """Return a skew in words, such as "3600.0 s ahead of"."""
     seconds = ahead.total_seconds()
     return f"{abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'}"
 
 
 def _read(alias: str) -> Reading:
-    """Ask once; a connection that is made for it is given back."""
+    """Read the clock once. Return a connection that was opened for it to the pool."""
     connection = connections[alias]
     if connection.connection is not None:
         return _timed(alias)
     with lent(alias):
-        connection.ensure_connection()  # making one takes longer than asking
+        connection.ensure_connection()  # before the time is measured: connecting takes longer than the query
         return _timed(alias)
 
 

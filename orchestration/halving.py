@@ -1,4 +1,4 @@
-"""Work done for many at once, so that one bad member fails alone."""
+"""Does work for many members at once, so that one bad member fails alone."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +14,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 HITS_ALL = (OperationalError, InterfaceError)
-"""The database is not there, or not in order: fewer members at a time would not help. Locks are another matter."""
+"""The database is unavailable or misconfigured, so a smaller batch would fail as well. Lock timeouts are handled
+separately."""
 
 LOCK_WAIT, TRIED_APART = timedelta(milliseconds=50), timedelta(seconds=1)
 
@@ -22,11 +23,11 @@ LOCK_WAIT, TRIED_APART = timedelta(milliseconds=50), timedelta(seconds=1)
 def each_or_error(work: Callable[[Sequence[T]], Sequence[R]], members: Sequence[T]) -> list[R | Exception]:
     """Do the work for all members at once and return its result for each.
 
-    When it raises, each half is done by itself, and so on: a member that fails alone gets the error. Work that was done
-    for a neighbour before the error is done again, so it must be harmless to repeat.
+    When the work raises, it is done for each half separately, and so on. A member that fails alone gets the error. Work
+    is repeated for members that were done together with a failed one, so it must be idempotent.
 
-    Whoever else waits for this work waits once for a lock, and hardly for finding out whose it is: `LOCK_WAIT` in each
-    try, and `TRIED_APART` in all. What is together by then comes back together.
+    Callers that share this work wait once for the full lock timeout. After that, each try waits `LOCK_WAIT`, and all
+    tries together `TRIED_APART`. Members that are still together then all get the error.
     """
     return _each_or_error(work, members, until=None)
 

@@ -1,10 +1,10 @@
-r"""Text and facts from outside, made harmless: what JSON, PostgreSQL, XML, a log line and a terminal can carry.
+r"""Makes text and facts from outside harmless: fit for JSON, PostgreSQL, XML, a log line and a terminal.
 
 A harmful character becomes a visible escape such as `\x85`. These are harmful:
 
 - control characters (C0, DEL, C1) and the line and paragraph separators: they end a log line or control a terminal;
-- bidirectional controls (Unicode standard annex 9): they make text read otherwise than it is written;
-- surrogates, U+FFFE and U+FFFF: UTF-8 or XML has no place for them.
+- bidirectional controls (Unicode standard annex 9): they change the order in which text is displayed;
+- surrogates, U+FFFE and U+FFFF: UTF-8 or XML cannot encode them.
 """
 
 import re
@@ -13,13 +13,13 @@ from math import isfinite
 from typing import Any
 
 LONGEST_TEXT = 1_000
-"""Characters that are kept of a text, or of a name."""
+"""The most characters kept of a text or a name."""
 MOST_PARTS = 500
-"""Values that are kept of facts, counted through all levels."""
+"""The most values kept of facts, counted over all levels."""
 DEEPEST = 8
-"""Levels that are kept of facts."""
+"""The most levels kept of facts."""
 WHOLE_NUMBERS = range(-(2**63), 2**63)
-"""What JSON libraries and databases take without loss."""
+"""Integers that JSON libraries and databases store without loss."""
 
 _BIDIRECTIONAL = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
 _HARMFUL = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff{_BIDIRECTIONAL}]")
@@ -27,23 +27,23 @@ _HARMFUL_IN_LINES = re.compile(_HARMFUL.pattern.replace(r"\x00-\x1f", r"\x00-\x0
 
 
 def harmless_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
-    """Return the text in one harmless line of at most `longest` characters. Doing so again changes nothing."""
+    """Return the text as one harmless line of at most `longest` characters. A second call changes nothing."""
     escaped = _HARMFUL.sub(_escape, text[: longest + 1])
     return escaped if len(escaped) <= longest else f"{escaped[: longest - 1]}…"
 
 
 def is_harmless(text: str) -> bool:
-    """Say whether the text is one harmless line already."""
+    """Return whether the text is one harmless line already."""
     return not _HARMFUL.search(text)
 
 
 def harmless_lines(text: str) -> str:
-    """Return the text harmless and whole, with its line breaks (LF) and tabs."""
+    """Return the whole text, made harmless. Line breaks (LF) and tabs stay."""
     return _HARMFUL_IN_LINES.sub(_escape, text)
 
 
 def text_of(value: object, *, longest: int = LONGEST_TEXT) -> str:
-    """Return what `str` makes of the value, harmless; its class when `str` raises, as an adapter's own error may."""
+    """Return `str(value)`, made harmless. If `str` raises, as an adapter's own error may, return the class name."""
     try:
         text = str(value)
     except Exception:
@@ -52,10 +52,10 @@ def text_of(value: object, *, longest: int = LONGEST_TEXT) -> str:
 
 
 def harmless(facts: Any) -> Any:
-    """Return the facts as JSON that every store and every message takes.
+    """Return the facts as JSON that every store and every message can hold.
 
-    Texts and names are made harmless. NaN, infinity, integers beyond 64 bits and what JSON has no type for become text.
-    What exceeds `MOST_PARTS` or `DEEPEST` is cut off.
+    Texts and names are made harmless. NaN, infinity, integers beyond 64 bits and types unknown to JSON become text.
+    Facts beyond `MOST_PARTS` or `DEEPEST` are cut off.
     """
     return _harmless(facts, iter(range(MOST_PARTS)), DEEPEST)
 
@@ -79,7 +79,7 @@ def _harmless(value: Any, left: Iterator[int], depth: int) -> Any:
 
 
 def _first(parts: Iterable[Any], left: Iterator[int]) -> Iterator[Any]:
-    """As many parts as are left."""
+    """Return the first parts, as many as `left` allows."""
     return (part for _, part in zip(left, parts, strict=False))
 
 

@@ -1,8 +1,8 @@
-"""What workers hold: messages that were delivered to them and wait inside, where a marker overtakes them.
+"""The messages that workers have received and not finished, which a marker overtakes.
 
-A queue is first in, first out, and a worker is not: it takes in many messages and works on some. So whenever a marker
-passes a queue, every worker is told, and notes which sagas' messages it holds at that moment. When the marker comes
-back all are asked for their notes. A worker that does not answer is frozen or dead.
+A queue is first in, first out. A worker is not: it receives many messages and works on some. So whenever a marker
+passes a queue, each worker notes the sagas whose messages it holds. When the marker returns, recovery collects the
+notes. A worker that does not answer is frozen or dead.
 """
 
 from collections import OrderedDict
@@ -15,29 +15,29 @@ from celery import current_app
 
 COMMAND = "note_held"
 NEXT_ANSWER_WITHIN = timedelta(seconds=0.5)
-"""After the last answer; workers answer within milliseconds of each other."""
+"""Time allowed after each answer for the next. Workers answer within milliseconds of each other."""
 MARKERS_NOTED = 100
-"""So many markers a worker remembers, the newest: a few are under way for each saga definition."""
+"""The newest markers that a worker keeps notes for. Each saga definition has a few under way."""
 
 Held = tuple[UUID, int]
-"""A saga, and the token of the message that it was sent."""
+"""A saga id, and the token of the message that was sent for it."""
 
 _notes: OrderedDict[str, set[tuple[str, int]]] = OrderedDict()
 
 
 def have_noted(marker: str) -> None:
-    """Have every worker note what it holds: the marker has passed a queue.
+    """Tell every worker to note the messages it holds, because the marker has passed a queue.
 
-    :raises kombu.exceptions.OperationalError: when the broker is away.
+    :raises kombu.exceptions.OperationalError: when the broker is unavailable.
     """
     with current_app.connection_for_write() as connection:
         current_app.control.broadcast(COMMAND, arguments={"marker": marker}, connection=connection)
 
 
 def overtaken_by(marker: str) -> set[Held]:
-    """What workers held when the marker passed a queue, and what they hold now.
+    """Return the messages that workers held when the marker passed a queue, and those that they hold now.
 
-    :raises kombu.exceptions.OperationalError: when the broker is away.
+    :raises kombu.exceptions.OperationalError: when the broker is unavailable.
     """
     with current_app.connection_for_write() as connection:
         said = current_app.control.broadcast(
@@ -52,7 +52,7 @@ def overtaken_by(marker: str) -> set[Held]:
 
 
 def register() -> None:
-    """Have this worker note and answer."""
+    """Make this worker answer the command."""
     from celery.worker import state as worker
     from celery.worker.control import inspect_command
 
@@ -62,7 +62,7 @@ def register() -> None:
 
 
 def noted(marker: str, requests: Collection[Any]) -> set[tuple[str, int]]:
-    """Add what the requests are about to what was noted for the marker before; give all of it."""
+    """Add the sagas of these requests to the marker's notes, and return all of these notes."""
     notes = _notes.setdefault(marker, set())
     notes.update(_sagas_in(requests))
     while len(_notes) > MARKERS_NOTED:

@@ -1,8 +1,9 @@
-"""Markers: how recovery tells a message that is lost from one that waits its turn.
+"""Markers, by which recovery distinguishes a lost message from one that still waits in a queue.
 
-A marker travels the same queues in the same order as a saga's messages. Queues are first in, first out: when a marker
-comes back, whatever was sent well before it has been delivered, so a saga that still has not reported is owed a new
-message. While the marker waits, so does the saga's message, and sending it again would only feed the backlog.
+A marker passes through the same queues in the same order as a saga's messages. Queues are first in, first out. So when
+a marker returns, every message that was sent well before it has been delivered or lost, and a saga that has not
+reported needs a new one. While the marker waits, the saga's message may wait, too: sending it again would only add to
+the backlog. Messages that workers hold are the exception (`holding`).
 """
 
 from collections.abc import Callable, Collection
@@ -34,12 +35,12 @@ _PHASES = {
 
 
 def route_of(definition: str, phase: str) -> str:
-    """The name of the route that a saga's messages take in that phase."""
+    """Return the name of the route that a saga's messages take in that phase."""
     return f"{definition}:{next(name for name, phases in _PHASES.items() if phase in phases)}"
 
 
 def queues_of(route: str, saga: Saga, topology: Topology) -> list[str]:
-    """The queues of a route, in order, as the broker knows them."""
+    """Return the queues of a route in order, by their names at the broker."""
     match route.rpartition(":")[2]:
         case "forward":
             queues = [step.action.service for step in saga.steps]
@@ -51,9 +52,9 @@ def queues_of(route: str, saga: Saga, topology: Topology) -> list[str]:
 
 
 def lost(now: datetime) -> Q:
-    """Matches sagas whose message a marker has overtaken: it has been delivered or lost.
+    """Match sagas whose message a marker has proved to be delivered or lost.
 
-    A marker from the future, which a wrong clock sent, proves nothing.
+    Ignore markers with a time in the future, which a wrong clock wrote.
     """
     condition = Q(pk__in=[])
     for marker in Marker.objects.using(ALIAS).filter(returned_sent_at__lte=now + settings.MARKER_HEAD_START):
@@ -66,9 +67,9 @@ def lost(now: datetime) -> Q:
 
 
 def send(route: str, queues: list[str], *, now: datetime) -> bool:
-    """Send a marker unless somebody sent one a moment ago; say whether it was sent.
+    """Send a marker unless one was sent within `MARKER_PERIOD`. Return whether it was sent.
 
-    One that was sent in the future, by a wrong clock, is no reason to wait.
+    A last marker with a time in the future, which a wrong clock wrote, does not count.
     """
     Marker.objects.using(ALIAS).bulk_create(
         [Marker(route=route, sent_at=now - settings.MARKER_PERIOD)], ignore_conflicts=True
@@ -81,20 +82,20 @@ def send(route: str, queues: list[str], *, now: datetime) -> bool:
 
 
 def name_of(route: str, sent_at: str) -> str:
-    """What workers know a marker by."""
+    """Return the name by which workers know a marker."""
     return f"{route} {sent_at}"
 
 
 def came_back(route: str, sent_at: datetime) -> None:
-    """Remember that it did; it proves something when it is known what it overtook."""
+    """Record that the marker returned. It proves nothing until `confirm` has asked which messages it overtook."""
     newer = Q(back_sent_at__isnull=True) | Q(back_sent_at__lt=sent_at)
     Marker.objects.using(ALIAS).filter(newer, route=route).update(back_sent_at=sent_at)
 
 
 def confirm(*, ask: Callable[[str], Collection[Held]] = overtaken_by) -> None:
-    """Ask workers what the markers that came back had overtaken, and from then on go by them.
+    """Ask workers which messages the returned markers overtook. From then on `lost` uses these markers.
 
-    :raises kombu.exceptions.OperationalError: when the broker is away.
+    :raises kombu.exceptions.OperationalError: when the broker is unavailable.
     """
     for marker in Marker.objects.using(ALIAS).filter(back_sent_at__isnull=False):
         sent_at: Any = marker.back_sent_at
@@ -104,7 +105,7 @@ def confirm(*, ask: Callable[[str], Collection[Held]] = overtaken_by) -> None:
 
 
 def _seen_alive(held: Collection[Held], sent_at: datetime) -> None:
-    """Have sagas that the marker would prove lost wait for another one: a worker holds their message."""
+    """Exempt sagas from this marker's proof, because a worker holds their message. A later marker may prove it lost."""
     if held:
         given = as_rows({"id": saga_id, "token": token} for saga_id, token in held)
         ids = as_array(saga_id for saga_id, _ in held)
@@ -114,7 +115,7 @@ def _seen_alive(held: Collection[Held], sent_at: datetime) -> None:
 
 @cache
 def _alive() -> str:
-    """One statement: note that sagas have been seen, and look at them again after the usual time."""
+    """Return the statement that records that workers hold these sagas' messages, and postpones their next check."""
     return (
         f'UPDATE "{SagaInstance._meta.db_table}" AS saga SET held_at = now(), '
         "due_at = least(now() + make_interval(secs => %s), CASE WHEN phase = 'running' THEN deadline_at END) "
@@ -126,9 +127,9 @@ def _alive() -> str:
 
 
 def returned(route: str, sent_at: datetime) -> None:
-    """Remember the newest marker that came back; older ones that come later change nothing.
+    """Record the newest returned marker. An older one that returns later changes nothing.
 
-    One from the future is not remembered, and one that was, by a wrong clock, is forgotten for any other.
+    A marker with a time in the future is not recorded; a recorded one is replaced by any other.
     """
     if sent_at > clocks.now() + settings.MARKER_HEAD_START:
         return

@@ -1,9 +1,9 @@
-"""The loop that forgets no saga: claim what is due, decide what it is owed, send it.
+"""The recovery loop: it claims sagas that are due, decides their next messages and sends these.
 
-Any orchestrator worker runs it, as does `manage.py saga resume`; any number may run at once, and none is needed by the
-others. It looks at sagas whose `due_at` has passed: those whose retry is due, whose deadline has passed, whose message
-never left, and those that have not been heard of for a while. Of the last it first finds out whether the message is
-lost or merely waits (`markers`), so that it never feeds a backlog.
+Every orchestrator worker runs it, as does `manage.py saga resume`. Any number may run at once, independently. It claims
+sagas whose `due_at` has passed: a retry is due, the deadline has passed, a message was never sent, or no report has
+come for a while. In the last case `markers` first find out whether the message is lost or still waits, so that
+recovery does not add to a backlog.
 """
 
 import logging
@@ -32,7 +32,7 @@ BATCH = 50
 
 
 class Markers(Protocol):
-    """Who sends markers, and confirms what those that came back prove. The module of that name is one."""
+    """Sends markers, and confirms what returned markers prove. The module `markers` implements it."""
 
     def send(self, route: str, queues: list[str], /, *, now: datetime) -> bool: ...
 
@@ -41,16 +41,16 @@ class Markers(Protocol):
 
 @dataclass(frozen=True)
 class Recovery:
-    """Rounds of recovery over an engine, its store and its broker; `markers` finds out what was lost."""
+    """Recovery rounds over an engine, its store and its broker. `markers` finds out which messages are lost."""
 
     engine: Engine
     markers: Markers
 
     def run_once(self, *, clock: Callable[[], datetime] = clocks.now) -> int:
-        """Look at every saga that is due; return how many. One saga's error does not stop the others.
+        """Process every saga that is due and return how many. One saga's error does not stop the others.
 
-        Each is sent at the time it is sent and not at the round's beginning, or a marker that overtook a long round
-        would prove its last messages lost.
+        Each message gets the time at which it is sent, not that of the round's beginning. Otherwise a marker sent
+        during a long round would prove the round's last messages lost.
         """
         store, broker = self.engine.store, self.engine.broker
         self._bring_forward(clock())
@@ -66,11 +66,11 @@ class Recovery:
         return seen
 
     def _bring_forward(self, now: datetime) -> None:
-        """Look at once at sagas that are due later than any saga is."""
+        """Make sagas due now whose `due_at` is further away than any wait can be: a wrong clock wrote it."""
         longest = settings.PRESUMED_LOST_AFTER + LONGEST_WAIT
         if brought := self.engine.store.bring_forward(now, now + longest):
-            told = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
-            logger.warning(told, brought, longest)
+            message = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
+            logger.warning(message, brought, longest)
 
     def _look_at(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now
@@ -79,7 +79,7 @@ class Recovery:
             try:
                 logger.warning("saga %s is due in phase %s: %s", instance.pk, instance.phase, event)
                 self.engine.apply(instance.pk, event, now=now)
-            except Exception:  # one saga's error never stops the loop; it is due again later
+            except Exception:  # one saga's error must not stop the loop; the saga is due again later
                 logger.exception("saga %s: recovery failed, it will be tried again", instance.pk)
 
     def _confirm_markers(self) -> None:
@@ -89,7 +89,7 @@ class Recovery:
             logger.warning("workers cannot be asked what markers overtook: %s", error)
 
     def _send_markers(self, now: datetime) -> None:
-        """For sagas not heard of for a while, find out whether their messages are lost."""
+        """Send markers for sagas without a report for a while, to find out whether their messages are lost."""
         unheard = self.engine.store.unheard_of(now)
         for route, name in {(route_of(name, phase), name) for name, phase in unheard}:
             try:
@@ -104,5 +104,5 @@ run_once = _recovery.run_once
 
 
 def run_forever(stopped: threading.Event) -> None:
-    """Run a round every `RECOVERY_PERIOD` until `stopped`; outages of database or broker are waited out."""
+    """Run a round every `RECOVERY_PERIOD` until `stopped`. Outages of database or broker only delay it."""
     round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="recovery")

@@ -1,4 +1,4 @@
-"""How long this host has been running: the one clock here that nobody can set."""
+"""This host's uptime, a clock that cannot be set, and readings of other clocks that it extends."""
 
 import time
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ _UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def uptime() -> float:
-    """Seconds since the host was started, those while it was suspended too. Setting its clock does not change them."""
+    """Return the seconds since the host booted, including suspended time. Setting the host's clock changes nothing."""
     return time.clock_gettime(_UPTIME)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What another host's clock said (`said`), and at which uptime of this host; wrong by at most `error` seconds."""
+    """The time that another host's clock showed (`said`) at an uptime of this host (`at`), exact to `error` seconds."""
 
     said: datetime
     at: float
@@ -22,9 +22,9 @@ class Reading:
 
     @classmethod
     def between(cls, asked_at: float, said: datetime, answered_at: float) -> "Reading":
-        """Make one of a question and its answer: the clock was read somewhere in between."""
+        """Make a reading from a query and its answer. The clock was read at some moment between the two."""
         return cls(said, (asked_at + answered_at) / 2, (answered_at - asked_at) / 2)
 
     def now(self) -> datetime:
-        """What that clock says now."""
+        """Return the time that the other clock shows now."""
         return self.said + timedelta(seconds=uptime() - self.at)

@@ -1,4 +1,4 @@
-"""Payments of nothing: a free order moves no money, so the gateway is not asked, and only our books know of it."""
+"""Payments of free orders. They move no money, so they are recorded in this database only, not at the gateway."""
 
 from uuid import UUID
 
@@ -8,11 +8,11 @@ from payments.models import Payment
 from payments.services import Reversal
 
 FREE = "free_"
-"""What the ids of such payments begin with; no gateway gave them."""
+"""The prefix of the ids of such payments, which no gateway issued."""
 
 
 def is_free(authorisation_id: str) -> bool:
-    """Whether the payment is one that no gateway knows of."""
+    """Return whether the payment is that of a free order, unknown to the gateway."""
     return authorisation_id.startswith(FREE)
 
 
@@ -31,17 +31,17 @@ def captured(request: CapturePayment) -> GatewayPayment | None:
 
 
 def refunded(request: RefundPayment) -> Reversal | None:
-    """Return the reversal of a free order's payment; None when a gateway has to be asked."""
+    """Return the reversal of a free order's payment; None if the gateway must be called."""
     return None if request.total_minor else _reversed(request.saga_id)
 
 
 def leftover_reversed(request: ReverseLeftoverPayment) -> Reversal | None:
-    """Return the reversal of what a compensated free order left behind; None when a gateway has to be asked."""
+    """Return the reversal of a compensated free order's leftover payment; None if the gateway must be called."""
     return None if request.total_minor else _reversed(request.repaired_saga_id)
 
 
 def _reversed(saga_id: UUID) -> Reversal | None:
-    """An order of nothing that an earlier version took to the gateway goes on there."""
+    """Return the reversal; None for a free order that an earlier version authorised at the gateway."""
     payment = Payment.objects.filter(saga_id=saga_id).first()
     if payment is None:
         return Reversal(payment=None)

@@ -7,13 +7,13 @@ from orchestration.api.problems import CONTENT_TYPE
 
 
 class Negotiation(DefaultContentNegotiation):
-    """REST framework's; a client that names problem documents alone takes whatever there is, too.
+    """REST framework's negotiation. A client that accepts only problem documents also gets JSON.
 
-    Such a client asks for the form of errors. Refusing its request for that would be an error in a form of our own.
+    Such a client names the format that it wants for errors. A 406 would refuse every one of its requests.
     """
 
     def get_accept_list(self, request: Request) -> list[str]:
-        """Give the media types that the client accepts, as they stand in the header."""
+        """Return the media types of the Accept header, with JSON added if problem documents are among them."""
         accepted: list[str] = super().get_accept_list(request)
         named = (media_type.partition(";")[0].strip().lower() for media_type in accepted)
         return [*accepted, "application/json"] if CONTENT_TYPE in named else accepted

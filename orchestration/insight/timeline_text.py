@@ -10,7 +10,7 @@ from orchestration.insight.bars import Bar, Look, bars_of, lanes_of, pivot_of
 from orchestration.insight.timeline import LABELS, Scale, moments_of
 
 NARROWEST = 16
-"""Columns of a bar's field, at the least."""
+"""The least number of columns of a bar's field."""
 _DRAWN: Mapping[Look, str] = {
     Look.DONE: "█",
     Look.REFUSED: "x",
@@ -25,7 +25,7 @@ _DRAWN: Mapping[Look, str] = {
 
 
 def timeline_lines(case: Case, now: datetime, *, columns: int) -> Iterator[str]:
-    """Draw it in so many columns; what a line says in words may be cut at the end.
+    """Yield the lines of the timeline, at most so many columns wide. Longer descriptions are cut.
 
     Time runs to the right, with long stretches shortened as in the picture.
     """
@@ -52,12 +52,12 @@ def _label(step: str, case: Case) -> str:
 
 
 def _said(bar: Bar, began: datetime) -> str:
-    """What its title says, without the step, and without the day where the saga began."""
+    """Return the bar's title without the step, and without the date if it is that of the saga's beginning."""
     return bar.title.removeprefix(f"{bar.step}: ").replace(f"{wording.moment(began)[:10]} ", "")
 
 
 def _drawn(bar: Bar, scale: Scale, field: int) -> str:
-    """A bar in its field, one character at the least."""
+    """Return a bar in its field, at least one character wide."""
     first, last = (_column(moment, scale, field) for moment in (bar.start, bar.end))
     start = min(first, field - 1)
     return f"{' ' * start}{_DRAWN[bar.look] * max(1, last - start):{field - start}}"

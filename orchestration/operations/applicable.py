@@ -1,4 +1,4 @@
-"""Which of an operator's actions can apply to sagas as they stand."""
+"""The operator actions that would change a saga in its present state."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ class Applicable:
 
 
 def applicable(saga: Saga, state: State, open_steps: Iterable[str]) -> Iterator[Applicable]:
-    """Give what would change something; `open_steps` have an external call without an outcome. Pure."""
+    """Yield the actions that would change something. `open_steps` have an external call without an outcome. Pure."""
     for action in _OF_THE_SAGA:
         if not isinstance(foreseen(saga, state, Ask(action, _LOOK, "looking")), WhyNot):
             yield Applicable(action)
@@ -41,9 +41,9 @@ def applicable(saga: Saga, state: State, open_steps: Iterable[str]) -> Iterator[
 
 
 def applicable_at(instances: Collection[SagaInstance]) -> Mapping[UUID, frozenset[Action]]:
-    """Give by saga which actions would change something, resolve and settle only for the step that fails.
+    """Return by saga the actions that would change something; resolve and settle only for the failing step.
 
-    Each service is asked once; one that does not answer has nothing resolved.
+    Each service is queried once. If its database is unavailable, resolve is left out for its steps.
     """
     found: dict[UUID, frozenset[Action]] = {}
     is_open = _with_an_open_call(instances)

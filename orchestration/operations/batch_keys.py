@@ -10,21 +10,21 @@ _SAME = (
     *("action", "wanted", "step", "statement", "reason", "evidence"),
     *("canary", "per_second", "stop_above_percent"),
 )
-"""What two requests with one key have in common."""
+"""The fields in which two requests with one key must agree."""
 
 
 class NotABatch(ValueError):
-    """It cannot be asked for; the message says why."""
+    """The batch cannot be created; the message says why."""
 
 
 class BatchKeyReused(NotABatch):
-    """The key came with another request before."""
+    """The key was used for another request."""
 
 
 def made_before(batch: Batch) -> Batch | None:
-    """Give the batch that the same request made before; None when it has no key, or comes for the first time.
+    """Return the batch that the same request created before; None if it has no key or a new one.
 
-    :raises BatchKeyReused: when the key came with another request.
+    :raises BatchKeyReused: when the key was used for another request.
     """
     if batch.idempotency_key is None:
         return None
@@ -36,9 +36,9 @@ def made_before(batch: Batch) -> Batch | None:
 
 
 def make_once(batch: Batch, members: Collection[BatchMember]) -> Batch:
-    """Write the batch and its members, or give the batch that the same request made at the same time.
+    """Create the batch and its members, or return the batch that the same request created meanwhile.
 
-    :raises BatchKeyReused: when the key came with another request.
+    :raises BatchKeyReused: when the key was used for another request.
     """
     try:
         with transaction.atomic(using=ALIAS):

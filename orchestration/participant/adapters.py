@@ -1,4 +1,4 @@
-"""Gateways and carriers as settings name them: imported, made once, and held against their port."""
+"""Imports and creates the gateways and carriers that settings name, and checks them against their port."""
 
 import difflib
 import inspect
@@ -15,7 +15,7 @@ Port = TypeVar("Port")
 
 
 class BadAdapter(Exception):
-    """What a setting names does not do what its port asks for; the message names setting and class, in one line."""
+    """The class that a setting names does not fit its port. The message names setting and class in one line."""
 
 
 def adapter(port: type[Port], setting: str) -> Port:
@@ -32,7 +32,7 @@ def adapter(port: type[Port], setting: str) -> Port:
 
 @contextmanager
 def bad_adapters_end_the_process() -> Iterator[None]:
-    """End the process with one line when an adapter does not fit, as it ends when a setting cannot be read."""
+    """End the process with a one-line error when an adapter does not fit its port, as for an invalid setting."""
     try:
         yield
     except BadAdapter as error:
@@ -67,7 +67,7 @@ def _imported(path: str) -> Any:
 
 
 def _problems(made: Any, port: type) -> Iterator[str]:
-    """Say what the port asks for and the adapter does not have, or has otherwise."""
+    """Yield what the adapter lacks of its port, and what differs from it."""
     methods = {name: each for name, each in vars(port).items() if inspect.isfunction(each) and not name.startswith("_")}
     values = get_type_hints(port)
     inherited = [name for name, asked in methods.items() if getattr(type(made), name, None) is asked]
@@ -82,7 +82,7 @@ def _problems(made: Any, port: type) -> Iterator[str]:
 
 
 def _difference(own: Any, asked: Callable[..., Any]) -> str | None:
-    """Say why the adapter's method cannot be called as the port's is; None when it can."""
+    """Return why the adapter's method cannot be called like the port's; None if it can."""
     if not callable(own):
         return f"is no method: it is {own!r}"
     if inspect.iscoroutinefunction(own):
@@ -99,7 +99,7 @@ def _difference(own: Any, asked: Callable[..., Any]) -> str | None:
 
 
 def _refusal_of(function: Callable[..., Any], *arguments: Any, **named: Any) -> str | None:
-    """Say why the function does not take these arguments; None when it does, or does not tell."""
+    """Return why the function does not accept these arguments; None if it does, or if it has no signature."""
     try:
         inspect.signature(function).bind(*arguments, **named)
     except ValueError:

@@ -57,7 +57,7 @@ class Breaker:
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """This will run the body as one call and learn from how it ends.
+        """Run the body as one call and learn from how it ends.
 
         :raises BreakerOpen: when open, or half-open with a probe under way; the body is not run.
         """
@@ -73,24 +73,24 @@ class Breaker:
         self._judge(call, None)
 
     def open_until(self) -> datetime | None:
-        """This will look, changing nothing, until when `calling` would refuse; None when it would not."""
+        """Look, changing nothing, until when `calling` would refuse; None when it would not."""
         seen = self._record.look()
         return seen.refused_until(self._record.now())
 
     def state(self) -> State:
-        """This will look which state it is in."""
+        """Look which state it is in."""
         seen = self._record.look()
         return seen.state(self._record.now())
 
     def look_closely(self) -> Seen:
-        """This will look at what Redis has, now and whatever was seen before.
+        """Look at what Redis has, now and whatever was seen before.
 
         :raises RedisError: when Redis cannot be reached; its calls go on as if it were closed.
         """
         return self._record.keys.look()
 
     def force_open(self, *, until: datetime | None = None) -> None:
-        """This will open it until `until` (aware; unless given, for `reset_after`), whatever calls under way report.
+        """Open it until `until` (aware; unless given, for `reset_after`), whatever calls under way report.
 
         :raises RedisError: when Redis cannot be reached; nothing is open then.
         """
@@ -98,7 +98,7 @@ class Breaker:
         self._record.forget_look()
 
     def close(self) -> None:
-        """This will close it and forget its failures.
+        """Close it and forget its failures.
 
         :raises RedisError: when Redis cannot be reached.
         """
@@ -106,7 +106,7 @@ class Breaker:
         self._record.forget_look()
 
     def refusal(self, until: datetime) -> BreakerOpen:
-        """This will make the error that says until when calls are refused."""
+        """Make the error that says until when calls are refused."""
         return BreakerOpen(self.name, until, max(until - self._record.now(), timedelta(0)))
 
     def _enter(self) -> "_Call":
@@ -121,7 +121,7 @@ class Breaker:
         return _Call(self._record, self.reset_after, probe)
 
     def _judge(self, call: "_Call", error: Exception | None) -> None:
-        """This will have pybreaker decide what follows from the end of a call.
+        """Have pybreaker decide what follows from the end of a call.
 
         Each call gets a circuit of its own: no lock is shared, and it is judged in the state it was let in with.
         """
@@ -175,7 +175,7 @@ class _Call(CircuitBreakerStorage):
             self._record.forget_failures()
 
     def abandon(self) -> None:
-        """This will let another call be the probe, if this one was."""
+        """Let another call be the probe, if this one was."""
         if self._probe is not None:
             self._record.end_probe(self._probe, "half-open", self._reset_after)
 

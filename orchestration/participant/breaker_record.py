@@ -1,4 +1,4 @@
-"""What the processes that share a circuit breaker tell each other through Redis."""
+"""The record of a circuit breaker in Redis, which all processes share."""
 
 import logging
 from collections.abc import Callable
@@ -19,17 +19,19 @@ T = TypeVar("T")
 State = Literal["closed", "open", "half-open"]
 
 ANSWERS_WITHIN = timedelta(milliseconds=200)
-SEEN_FOR = timedelta(seconds=1)  # a trip elsewhere is noticed this late; in between, a call costs no round trip
-LEFT_ALONE_FOR = timedelta(seconds=5)  # after Redis failed: a hanging one then costs a thread 4 % of its time
+SEEN_FOR = timedelta(
+    seconds=1
+)  # a trip by another process is noticed after at most this; until then a call costs no round trip
+LEFT_ALONE_FOR = timedelta(seconds=5)  # not asked after a failure; so a hanging Redis costs a thread 4 % of its time
 WARNED_FOR = timedelta(minutes=1)
-FORGOTTEN_AFTER = timedelta(days=1)  # what nobody touched for so long says nothing about the other side
+FORGOTTEN_AFTER = timedelta(days=1)  # a record unchanged for so long says nothing about the other side
 
 _MILLISECOND = timedelta(milliseconds=1)
 _KEPT_MS = FORGOTTEN_AFTER // _MILLISECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Every time is by Redis' clock, read in the script that goes by it: a process whose clock is wrong would open the
-# breaker for others. Tests give a time instead, as the first argument.
+# Scripts read Redis' clock themselves, because a process with a wrong clock would open the breaker for the others.
+# Tests pass a time as the first argument instead.
 _BEGIN = """
 local now = tonumber(ARGV[1])
 if not now then
@@ -46,7 +48,7 @@ _LOOK = f"""{_BEGIN}
 return {{now, redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[3])}}
 """
 
-# Stragglers do not put the reopening off.
+# NX: late failures of earlier calls do not postpone the reopening.
 _TRIP = f"{_BEGIN} open(now + ARGV[2], ARGV[3], 'NX')"
 
 _FORCE_OPEN = f"""{_BEGIN}
@@ -54,7 +56,7 @@ open(tonumber(ARGV[2]) or now + ARGV[3], ARGV[4])
 redis.call('DEL', KEYS[3])
 """
 
-# The reopening time is read again with the lease: since the look, another probe may have come and gone.
+# The reopening time is read again with the lease: another probe may have begun and ended since the last read.
 _TAKE_PROBE = f"""{_BEGIN}
 local open_until = redis.call('GET', KEYS[1])
 local taken = false
@@ -64,7 +66,7 @@ end
 return {{taken and 1 or 0, now, open_until, redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[3])}}
 """
 
-# A probe that outlived its lease, or that an operator overruled, has no say any more.
+# A probe whose lease has ended, or that an operator has overruled, changes nothing.
 _END_PROBE = f"""{_BEGIN}
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return end
 redis.call('DEL', KEYS[3])
@@ -78,7 +80,7 @@ end
 
 @dataclass(frozen=True)
 class Seen:
-    """What one look at the record showed, by Redis' clock; without facts, a closed breaker."""
+    """The record as it was read at one moment of Redis' clock. The defaults are a closed breaker."""
 
     at: datetime
     failures: int = 0
@@ -91,7 +93,7 @@ class Seen:
         return "open" if now < self.open_until else "half-open"
 
     def refused_until(self, now: datetime) -> datetime | None:
-        """This will say until when calls are refused, None when one may be made (while half-open: as the probe)."""
+        """Return until when calls are refused; None if a call may be made (while half-open: as the probe)."""
         match self.state(now):
             case "closed":
                 return None
@@ -101,12 +103,12 @@ class Seen:
                 return self.probe_until
 
     def holds(self, now: datetime) -> bool:
-        """This will say whether to go by it still; half-open changes with each probe, so it never holds."""
+        """Return whether it is recent enough to use. Half-open never is, because each probe changes it."""
         return self.state(now) != "half-open" and _lasts(self.at, SEEN_FOR, now)
 
 
 class Record:
-    """A breaker's record as its calls use it: cheap while closed, and closed while Redis fails."""
+    """A breaker's record as calls use it: rarely read while closed, and treated as closed while Redis fails."""
 
     def __init__(self, name: str, *, redis: Callable[[], Redis], clock: Callable[[], datetime] | None) -> None:
         self.keys = Keys(name, redis, clock)
@@ -116,14 +118,14 @@ class Record:
         self._failed_at: datetime | None = None
         self._warned_at: datetime | None = None
         self._warning = Lock()
-        self._reading = Reading(datetime.now(UTC), uptime())  # a guess, until Redis has said what time it is
+        self._reading = Reading(datetime.now(UTC), uptime())  # this host's clock, until Redis has been read
 
     def now(self) -> datetime:
-        """The time by Redis' clock, as it was at the last look, carried on by this host's uptime."""
+        """Return the time by Redis' clock: that of the last read plus this host's uptime since then."""
         return self._clock() if self._clock else self._reading.now()
 
     def look(self, now: datetime | None = None) -> Seen:
-        """This will look at what is known, or at Redis when that no longer holds."""
+        """Return the last read; read Redis again if that is too old."""
         now = now or self.now()
         seen = self._seen
         if seen is None or not seen.holds(now):
@@ -131,12 +133,12 @@ class Record:
         return seen
 
     def take_probe(self, token: str, lease: timedelta) -> tuple[bool, Seen]:
-        """This will take the lease if the breaker is half-open and nobody holds it."""
+        """Take the lease if the breaker is half-open and the lease is free."""
         without = (False, Seen(at=self.now()))
         return self._ask(lambda: self.keys.take_probe(None, token, lease), without=without)
 
     def end_probe(self, token: str, state: str, reset_after: timedelta) -> None:
-        """This will give the lease back and leave the breaker in `state` (half-open: as it is)."""
+        """Give the lease back and set the breaker to `state` (half-open: leave it as it is)."""
         self._ask(lambda: self.keys.end_probe(token, state, reset_after), without=None)
         self.forget_look()
 
@@ -146,7 +148,7 @@ class Record:
         return failures
 
     def forget_failures(self) -> None:
-        """This will end the row of failures; a no-op while it is known that there is none."""
+        """Reset the count of failures. A no-op if the last read showed none."""
         seen = self._seen
         if seen is None or seen.failures or not seen.holds(self.now()):
             self._ask(self.keys.forget_failures, without=None)
@@ -157,7 +159,7 @@ class Record:
         self.forget_look()
 
     def forget_look(self) -> None:
-        """This will have the next look go to Redis."""
+        """Make the next look read Redis."""
         self._seen = None
 
     def _look(self) -> Seen:
@@ -166,7 +168,7 @@ class Record:
         return seen
 
     def _ask(self, question: Callable[[], T], *, without: T) -> T:
-        """This will ask Redis, or go on `without` it while it fails."""
+        """Ask Redis; return `without` while Redis fails."""
         now = self.now()
         if self._failed_at is not None and _lasts(self._failed_at, LEFT_ALONE_FOR, now):
             return without
@@ -188,7 +190,7 @@ class Record:
 class Keys:
     """A breaker's three keys in Redis: reopening time (Unix ms), failures in a row, lease of the probe.
 
-    Each method is one round trip and raises RedisError when it fails. The time is Redis', unless one is given.
+    Each method is one round trip and raises RedisError when it fails. The time is that of Redis, unless one is given.
     """
 
     def __init__(self, name: str, connect: Callable[[], Redis], clock: Callable[[], datetime] | None = None) -> None:
@@ -216,7 +218,7 @@ class Keys:
         self._redis.delete(self._failures)
 
     def trip(self, reset_after: timedelta) -> None:
-        """This will open it for so long, unless it is open."""
+        """Open the breaker for so long, unless it is open."""
         self._run(_TRIP, None, reset_after // _MILLISECOND, _KEPT_MS)
 
     def take_probe(self, now: datetime | None, token: str, lease: timedelta) -> tuple[bool, Seen]:
@@ -227,7 +229,7 @@ class Keys:
         self._run(_END_PROBE, None, token, state, reset_after // _MILLISECOND, _KEPT_MS)
 
     def force_open(self, until: datetime | timedelta) -> None:
-        """This will open it until that time, or for so long."""
+        """Open the breaker until that time, or for so long."""
         at_ms = _to_ms(until) if isinstance(until, datetime) else ""
         for_ms = until // _MILLISECOND if isinstance(until, timedelta) else ""
         self._run(_FORCE_OPEN, None, at_ms, for_ms, _KEPT_MS)
@@ -241,16 +243,16 @@ class Keys:
 
 
 def connect(url: str) -> Redis:
-    """This will make a client that connects when used and holds no call up for long.
+    """Make a client that connects when it is first used and waits at most `ANSWERS_WITHIN`.
 
-    Made by `from_url` it does not retry (redis 8.1), as one made by `Redis()` would.
+    `from_url` makes a client that does not retry (redis 8.1); `Redis()` would make one that does.
     """
     seconds = ANSWERS_WITHIN.total_seconds()
     return Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
 
 
 def _lasts(since: datetime, span: timedelta, now: datetime) -> bool:
-    """This will say whether `span` still runs; a clock that was set back ends it."""
+    """Return whether `span` has not ended yet. It also ends when the clock is set back."""
     return timedelta(0) <= now - since < span
 
 

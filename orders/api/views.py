@@ -1,4 +1,4 @@
-"""What all of the customers' resources have in common."""
+"""The base class of all resources for customers."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from rest_framework.views import APIView
 from orchestration import deadline
 
 ANSWERED_WITHIN_S = 2.0
-"""A request whose servers take longer is answered 503; its client may send it again with the same key."""
+"""If its servers take longer, a request gets 503. Its client may send it again with the same key."""
 
 
 class CustomerView(APIView):
-    """A resource that answers its customer in time, whatever its servers do."""
+    """A resource that answers within a bound, even if a server hangs."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Bound the waits for servers, authentication among them."""
+        """Bound all waits for servers, including those of authentication."""
         with deadline.within(ANSWERED_WITHIN_S):
             return super().dispatch(request, *args, **kwargs)

@@ -7,10 +7,10 @@ from django.db.migrations.loader import MigrationLoader
 
 
 class Files(MigrationLoader):
-    """The migrations in the files, whatever any database has of them.
+    """The migrations in the files, without a look at databases.
 
-    Django would ask each of the databases whether its history is consistent, and wait for those that are away.
-    `migrate` asks that every time, before it changes anything.
+    Django would check each database's history for consistency, and wait for databases that are unavailable. `migrate`
+    checks that every time, before it changes anything.
     """
 
     def check_consistent_history(self, connection: Any) -> None:
