@@ -26,9 +26,9 @@ def leave_logging_alone(**_: Any) -> None:
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    """Celery's consumer, which makes the queues on each connection and dead-letters what it cannot read.
+    """Celery's consumer, which declares the queues on each connection and dead-letters unreadable messages.
 
-    It makes none of Celery's delay queues, whose names take no prefix: no task of ours is delayed.
+    It does not declare Celery's delay queues, whose names get no prefix, because no task here is delayed.
     """
 
     class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc, valid-type]
@@ -49,7 +49,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         return connection
 
     def _refuse_wrong_queues(self, differing: Mapping[str, str]) -> None:
-        """Go on without a queue that others consume. :raises SystemExit: when this worker is to consume it."""
+        """Ignore other workers' queues that differ. :raises SystemExit: when a queue of this worker differs."""
         for name, difference in differing.items():
             logger.error("%s at the broker is not as described: %s", name, difference)
         if own := sorted(differing.keys() & set(self.app.amqp.queues.consume_from)):

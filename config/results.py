@@ -33,7 +33,7 @@ class Results(DatabaseBackend):  # type: ignore[misc]
             return result
 
     def prepare_exception(self, exc: BaseException, serializer: str | None = None) -> Any:
-        """Keep what was raised as harmless texts without card numbers, as logs do: it may quote a request."""
+        """Store the error's arguments as harmless texts without card numbers, as logs do: they may quote a request."""
         told = super().prepare_exception(exc, serializer)
         return {**told, "exc_message": list(map(_told, exc.args))}
 
@@ -45,5 +45,5 @@ class Results(DatabaseBackend):  # type: ignore[misc]
 
 
 def _told(argument: object) -> str:
-    """A text is searched before it is escaped: an escape between two digits would hide a card number."""
+    """Search the text before escaping it: an escape between two digits would hide a card number."""
     return harmless_text(without_card_numbers(argument if isinstance(argument, str) else text_of(argument)))

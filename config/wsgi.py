@@ -7,11 +7,11 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 APP_LOAD_ERROR = 4
-"""What a worker of gunicorn ends with so that it is not started again, and again."""
+"""A gunicorn worker that ends with this exit code is not started again."""
 
 try:
     application = get_wsgi_application()
-except SystemExit as end:  # a setting that cannot be
+except SystemExit as end:  # a setting is invalid
     print(end.code, file=sys.stderr)
     sys.exit(APP_LOAD_ERROR)
 

@@ -69,7 +69,7 @@ class SagaInstance(models.Model):
     """Whether it waits for a breaker to close, or for the broker to be back."""
     dispatched_at = models.DateTimeField()
     held_at = models.DateTimeField(null=True)
-    """When a worker was last seen to hold its message, overtaken by a marker; one sent before that proves nothing."""
+    """When a worker last held its message while a marker overtook it. Markers sent before that prove nothing."""
     due_at = models.DateTimeField(null=True)
     """When recovery looks at it again; null when it has ended or waits for a person."""
     deadline_at = models.DateTimeField()

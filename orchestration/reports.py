@@ -66,9 +66,9 @@ def step_failed(
     until: str | None = None,
     hopeless: bool = False,
 ) -> tuple[Event, Carried]:
-    """Sent by `link_error`. Without `error` the kit could not say why: the result row of `task_id` may.
+    """Read the report that `link_error` sent. Without `error`, the result row of `task_id` may hold the reason.
 
-    `until` is by the clock of whoever set it; what the error says of the wait is better, and by no clock.
+    `until` is by the sender's clock. If the error holds the length of the wait, use that instead: it needs no clock.
     """
     operated = Operation(operation)
     told, said = carried or NOTHING, dict(error or {})

@@ -17,7 +17,7 @@ class BadDefinition(ValueError):
 
 
 LONGEST_WAIT = timedelta(minutes=10)
-"""How long a saga waits at most before it is looked at again. A later due time comes from a wrong clock."""
+"""The longest time between two checks of a saga. A wrong clock wrote any later due time."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Saga:
                 raise BadDefinition(f"{self.name}: {error}") from None
 
     def _contracts(self) -> Iterator[type]:
-        """Everything that messages of this saga carry."""
+        """Yield the contracts that messages of this saga carry."""
         yield self.request
         for step in self.steps:
             yield from (each for each in (step.action.request, step.action.answer) if each is not None)

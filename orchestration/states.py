@@ -146,7 +146,7 @@ Trail = tuple[tuple[str, datetime], ...]
 
 @dataclass(frozen=True)
 class StepRefused:
-    """The refusal may quote the other side: it is made harmless, as every store and terminal needs it."""
+    """A step was refused. The refusal may quote the external system, so it is made harmless."""
 
     step: str
     refusal: Mapping[str, Any]
@@ -158,9 +158,9 @@ class StepRefused:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """`until` is set when nothing was tried (a breaker is open until then, or so long); `hopeless` parks at once.
+    """`until` is set if no call was made because a breaker is open until then; `hopeless` parks at once.
 
-    The error may quote the other side, and is made harmless as a refusal is.
+    The error may quote the external system, so it is made harmless like a refusal.
     """
 
     step: str

@@ -113,9 +113,9 @@ def mark_undelivered(instance: SagaInstance, after: timedelta) -> None:
 
 
 def bring_forward(now: datetime, horizon: datetime) -> int:
-    """Make sagas due that would not be before `horizon`; say how many. No saga waits so long: a wrong clock wrote that.
+    """Make sagas due now whose due time is after `horizon`, and return how many. A wrong clock wrote these times.
 
-    What was sent to them was not sent in the future: a marker that is sent from now on will tell if it is lost.
+    A `dispatched_at` in the future becomes now, so that a marker sent from now on can prove a lost message.
     """
     wrong = SagaInstance.objects.using(ALIAS).filter(due_at__gt=horizon)
     return wrong.update(due_at=now, dispatched_at=Least(F("dispatched_at"), Value(now)), held_at=None)

@@ -58,8 +58,10 @@ def _read(message: Received) -> Happening | Malformed:
 
 
 def _happen(happenings: list[Happening]) -> list[SagaInstance | Exception]:
-    """Let the sagas hear of it. One that cannot be written down gets the error and stays due; the others do without
-    it, for an event that happens to a saga twice changes nothing."""
+    """Apply the events to their sagas. A saga whose event cannot be stored gets the error and stays due.
+
+    The other sagas' events are applied again without it: an event that is applied twice changes nothing.
+    """
 
     def apply(some: Sequence[Happening]) -> list[SagaInstance | Exception]:
         return transactions.repeated(ALIAS, lambda: engine.apply_all(some, now=clocks.now()))
@@ -87,7 +89,7 @@ for _name in reports.READERS:
 
 @shared_task(name=_ours(markers.PASS), base=SagaTask)
 def pass_marker(*, route: str, sent_at: str) -> None:
-    """Have workers note what it overtakes inside them; having come this far in the queues is what a marker is for."""
+    """Tell workers to note the messages that the marker overtakes. Otherwise a marker only passes through queues."""
     holding.have_noted(markers.name_of(route, sent_at))
 
 

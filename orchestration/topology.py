@@ -15,7 +15,7 @@ DEAD_LETTERS = "dead-letters"
 
 @dataclass(frozen=True)
 class Depth:
-    """How many messages wait in a queue, without those that workers hold, and how many consume it (None: not told)."""
+    """The number of messages in a queue, without those that workers hold, and of its consumers (None: unknown)."""
 
     messages: int
     consumers: int | None
@@ -66,10 +66,10 @@ class Topology:
         )
 
     def declare(self, connection: Connection) -> dict[str, str]:
-        """Make every exchange and queue that does not exist.
+        """Declare every exchange and queue that does not exist.
 
-        Those that the broker has with other properties, or may not be declared, are left alone. They are returned by
-        name, with what is different.
+        Existing ones with other properties, and ones that may not be declared, stay as they are. Return these by name,
+        with the difference.
         """
         every: tuple[Exchange | Queue, ...] = (self.exchange, self.dead_letter_exchange, *self._all())
         return {entity.name: said for entity in every if (said := _refusal(entity, connection))}
@@ -117,14 +117,14 @@ class Topology:
 
 
 def _over_redis(queue: Queue, channel: Any) -> Depth | None:
-    """Look at a queue where it is a list, which does not exist while it is empty: what was declared is its binding."""
+    """Return the depth of a queue that is a Redis list. An empty list does not exist, so look for its binding."""
     if queue.name not in {bound for *_, bound in channel.get_table(queue.exchange.name)}:
         return None
-    return Depth(channel.queue_declare(queue.name).message_count, consumers=None)  # which makes nothing there
+    return Depth(channel.queue_declare(queue.name).message_count, consumers=None)  # creates nothing in Redis
 
 
 def _difference(queue: Queue, connection: Connection) -> str:
-    """What the broker refuses to call the same; empty also when it has no such queue, which is not made."""
+    """Return how the broker's queue differs; "" also if there is no such queue. Declare nothing."""
     channel: Any
     with connection.channel() as channel:
         try:
@@ -139,7 +139,7 @@ def _difference(queue: Queue, connection: Connection) -> str:
 
 
 def _refusal(entity: Exchange | Queue, connection: Connection) -> str:
-    """Declare an exchange or queue; say why the broker refuses, which closes the channel, or nothing."""
+    """Declare an exchange or queue. Return why the broker refuses (which closes the channel), else ""."""
     channel: Any
     with connection.channel() as channel:
         try:
@@ -155,7 +155,7 @@ def _refusal(entity: Exchange | Queue, connection: Connection) -> str:
 
 
 def _in_words(error: BaseException) -> str:
-    """Say what is different; in RabbitMQ's own words where they are not those about an argument."""
+    """Return the difference; RabbitMQ's whole message if it is not about an argument."""
     said = " ".join(str(error).split())
     found = re.search(r"inequivalent arg '([^']+)'.*: received (.*) but current is (.*)$", said)
     if found is None:

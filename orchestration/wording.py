@@ -19,8 +19,7 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def can_be_seen(text: str) -> bool:
-    """Say whether there is a character in it that is not blank: neither space nor format, nor any other without a shape
-    (Unicode, `Default_Ignorable_Code_Point`)."""
+    """Return whether the text has a visible character: no space, format or `Default_Ignorable_Code_Point` (Unicode)."""
     return any(unicodedata.category(letter) not in _WITHOUT_SHAPE and letter not in _BLANK for letter in text)
 
 
@@ -30,7 +29,7 @@ def says_something(text: str) -> bool:
 
 
 def for_the_record(text: str) -> str:
-    """Return what an operator said as one harmless line: line breaks become spaces, so that it forges no log line."""
+    """Return an operator's text as one harmless line. Line breaks become spaces, so that it cannot forge a log line."""
     return harmless_text(" ".join(text.split()))
 
 
@@ -58,12 +57,12 @@ def span(length: timedelta) -> str:
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """A number of things, such as "1 saga", "2 sagas" or "0 batches"."""
+    """Return a count with its noun, such as "1 saga", "2 sagas" or "0 batches"."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, in one harmless line; its class where it says nothing."""
+    """Return an exception's message as one harmless line; its class if the message is empty."""
     return harmless_text(" ".join(str(error).split())) or type(error).__name__
 
 

@@ -32,7 +32,7 @@ def answer_roll_calls(**_: Any) -> None:
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def tell_markers_what_is_held(**_: Any) -> None:
-    """Say which sagas' messages wait in this worker, whenever a marker passes them."""
+    """Make this worker note the messages that it holds whenever a marker passes a queue."""
     holding.register()
 
 

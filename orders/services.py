@@ -56,7 +56,7 @@ def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
 
 
 def order_placed_before(request: PlaceOrder) -> AlreadyPlaced | None:
-    """Say which order of another saga the customer's key stands for: that saga was purged, or lost."""
+    """Return the refusal that names another saga's order with the same key: that saga was purged or lost."""
     placed = Order.objects.filter(customer_id=request.customer_id, idempotency_key=request.idempotency_key)
     other = placed.exclude(saga_id=request.saga_id).first()
     return AlreadyPlaced(order=str(other.pk)) if other else None

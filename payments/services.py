@@ -76,7 +76,7 @@ def authorise_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment:
 
 
 def check_payment_method(request: AuthorisePayment) -> None:
-    """See that the payment method can be read here.
+    """Check that this process can read the payment method.
 
     :raises SealBroken: when no key of this process opens it.
     """

@@ -99,9 +99,9 @@ class Stack:
         wait_until(self._web_answers, seconds=START_TIMEOUT_SECONDS, what=f"an answer of {self.web_url}")
 
     def write_environment(self) -> Path:
-        """Write what a shell needs to run `manage.py` on this demonstration, for its owner only; `stop` removes it.
+        """Write the environment for `manage.py` on this demonstration, readable by its owner only. `stop` removes it.
 
-        Such a shell may hold a shop's own settings, its gateway among them: these are unset.
+        It unsets a shop's own settings, such as its gateway, that the shell may hold.
         """
         known = {PREFIX + name for name in SETTINGS} | {name for name in os.environ if name.startswith(FOREIGN)}
         exports = [
@@ -181,7 +181,7 @@ class Stack:
 
 
 def _environment(run_directory: Path) -> dict[str, str]:
-    """Give the settings of a demonstration: of the environment's only its servers; names and secrets of its own."""
+    """Return the settings of a demonstration: the environment's servers, with its own names and secrets."""
     checkout = hashlib.sha256(str(run_directory).encode()).hexdigest()[:6]
     web, flower = _port(8000), _port(5555)
     return {

@@ -95,7 +95,7 @@ class PrivatePostgres(PrivateServer):
         self._run_once(command)
 
     def _run_once(self, command: Sequence[str | Path]) -> None:
-        """Run one of the server's programs to its end, as the server's account."""
+        """Run one of the server's programs as the server's account, and wait until it ends."""
         done = subprocess.run(
             command,
             cwd=self.directory,

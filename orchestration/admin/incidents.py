@@ -25,7 +25,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
 
 
 def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incident, list[Action]]]:
-    """Each incident with what this user may do and what would change at least one of its sagas."""
+    """Yield each incident with the actions that this user may take and that would change one of its sagas."""
     examples = {saga_id for incident in found for saga_id in incident.examples}
     can = applicable_at(SagaInstance.objects.using(ALIAS).filter(pk__in=examples))
     for incident in found:

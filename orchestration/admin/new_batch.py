@@ -45,7 +45,7 @@ class Order(Said):
     wanted = Sieve(widget=forms.HiddenInput)
     sagas = forms.CharField(required=False, widget=forms.HiddenInput)
     token = forms.UUIDField(widget=forms.HiddenInput)
-    """Of the page that the form was filled in on: sent twice, it makes one batch."""
+    """Identifies the page of the form, so that sending it twice creates one batch."""
     canary = forms.IntegerField(
         min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="Canary: how many go first"
     )

@@ -20,13 +20,13 @@ no_control_characters = RegexValidator(
     "Line breaks, other control characters and characters that turn text around are not allowed.",
     code="control_character",
 )
-"""Marks of direction, joiners and non-joiners are allowed: Arabic, Hebrew, Persian and emoji are written with them."""
+"""Not among them: direction marks, joiners and non-joiners, which Arabic, Hebrew, Persian and emoji need."""
 
 
 class Text(serializers.CharField):
-    """A JSON string of one line, without the space around it; REST framework's own would also take a number.
+    """A JSON string of one line, stripped of surrounding space. REST framework's own field would also accept a number.
 
-    A text that cannot be seen is as good as none. One that holds a card number is refused, and never repeated.
+    A text of invisible characters only counts as blank. A text with a card number is refused and never repeated.
     """
 
     default_error_messages = {"card_number": REFUSED}
@@ -47,7 +47,7 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
     def is_card_number(self, text: str) -> bool:
-        """Say whether it must be refused for one."""
+        """Return whether the text must be refused because of a card number."""
         return holds_card_number(text)
 
 
@@ -105,7 +105,7 @@ class Strict(serializers.Serializer[Any]):
 
 
 def _unknown_field(name: str) -> tuple[str, list[ErrorDetail]]:
-    """What is wrong with a member that is not declared; one whose name is a card number is not named."""
+    """Return the error of an undeclared member. A name that holds a card number is not repeated."""
     if holds_card_number(name):
         return api_settings.NON_FIELD_ERRORS_KEY, [ErrorDetail(REFUSED, code="card_number")]
     return name, [ErrorDetail("There is no such field.", code="unknown_field")]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 CUSTOMER = "audit"
-"""Whose sagas repairs are; customers' ids are numbers."""
+"""The customer id of repairs. Customers' ids are numbers."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Reach:
 
 
 def reach_of(checked: Mapping[str, int], gaps: Iterable[Gap]) -> Reach:
-    """Say how far an audit could read that held each invariant against so many things and has these gaps."""
+    """Return what an audit could read, given the number of checks of each invariant and its gaps."""
     concerned = sorted({invariant for gap in gaps for invariant in gap.invariants})
     return Reach(
         tuple(each for each in concerned if not checked.get(each)),

@@ -31,7 +31,7 @@ class QueueNow:
 
     @property
     def has_no_consumer(self) -> bool:
-        """Whether it is known that nobody consumes it."""
+        """Whether it is known to have no consumers."""
         return self.consumers == 0
 
 

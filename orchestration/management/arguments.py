@@ -139,7 +139,7 @@ def moment(text: str) -> datetime:
 
 
 def words(text: str) -> str:
-    """:raises ArgumentTypeError: when it says nothing, or too much, or holds a card number."""
+    """:raises ArgumentTypeError: when it is blank, too long, or holds a card number."""
     if not can_be_stored(text):
         raise ArgumentTypeError("it is not UTF-8")
     if not says_something(text):

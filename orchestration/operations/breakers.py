@@ -23,9 +23,9 @@ class RedisAway(NotDone):
 
 
 def time_after(span: timedelta) -> datetime:
-    """When so long from now is, by Redis' clock, which breakers go by.
+    """Return the time so long from now by Redis' clock, which breakers use.
 
-    :raises RedisAway: when it does not answer.
+    :raises RedisAway: when Redis does not answer.
     """
     try:
         return shared_now() + span

@@ -36,7 +36,7 @@ CATCHES_UP = timedelta(seconds=1)
 AT_A_TIME = 50
 """Members of one batch in a row, before it is the others' turn."""
 LONGEST_PAUSE = timedelta(seconds=1 / SLOWEST) + LEASE
-"""A turn that is later yet was written by a wrong clock."""
+"""A wrong clock wrote any later turn."""
 TRIES = 5
 """A saga that changes each time it is looked at is left for later after so many."""
 TAKEN_UP_AT_MOST = 10

@@ -42,7 +42,7 @@ class Batch(models.Model):
     via = models.TextField(choices=[(via.value, via.value) for via in Via])
     state = models.TextField(choices=BatchState.choices)
     idempotency_key = models.TextField(null=True)
-    """Of the form or request that asked for it: sent twice, it makes one batch."""
+    """Identifies the form or request, so that sending it twice creates one batch."""
 
     approved_by = models.TextField(default="")
     approved_user_id = models.IntegerField(null=True)

@@ -71,13 +71,13 @@ def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:
 
 
 def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> bool:
-    """Say whether its outcome was seen, and is written down. One entry's error does not stop the others."""
+    """Return whether its outcome was observed and stored. One entry's error does not stop the others."""
     try:
         seen = _observation_of(entry, instance, now)
         return seen is not None and _write_down(entry, seen)
     except HITS_ALL:
         raise
-    except Exception:  # it is looked at again in the next round
+    except Exception:  # the next round looks at it again
         logger.exception("the outcome of %s could not be observed", entry)
         return False
 

@@ -73,24 +73,24 @@ class Breaker:
         self._judge(call, None)
 
     def open_until(self) -> datetime | None:
-        """Look, changing nothing, until when `calling` would refuse; None when it would not."""
+        """Return until when `calling` would refuse; None if it would not. Change nothing."""
         seen = self._record.look()
         return seen.refused_until(self._record.now())
 
     def state(self) -> State:
-        """Look which state it is in."""
+        """Return its present state."""
         seen = self._record.look()
         return seen.state(self._record.now())
 
     def look_closely(self) -> Seen:
-        """Look at what Redis has, now and whatever was seen before.
+        """Read the record from Redis now, even if the last read is recent.
 
-        :raises RedisError: when Redis cannot be reached; its calls go on as if it were closed.
+        :raises RedisError: when Redis cannot be reached; calls continue as if the breaker were closed.
         """
         return self._record.keys.look()
 
     def force_open(self, *, until: datetime | None = None) -> None:
-        """Open it until `until` (aware; unless given, for `reset_after`), whatever calls under way report.
+        """Open it until `until` (aware; default: for `reset_after`). Reports of running calls do not change that.
 
         :raises RedisError: when Redis cannot be reached; nothing is open then.
         """
@@ -106,7 +106,7 @@ class Breaker:
         self._record.forget_look()
 
     def refusal(self, until: datetime) -> BreakerOpen:
-        """Make the error that says until when calls are refused."""
+        """Return the error that tells until when calls are refused."""
         return BreakerOpen(self.name, until, max(until - self._record.now(), timedelta(0)))
 
     def _enter(self) -> "_Call":
@@ -121,9 +121,9 @@ class Breaker:
         return _Call(self._record, self.reset_after, probe)
 
     def _judge(self, call: "_Call", error: Exception | None) -> None:
-        """Have pybreaker decide what follows from the end of a call.
+        """Let pybreaker decide what the end of a call changes.
 
-        Each call gets a circuit of its own: no lock is shared, and it is judged in the state it was let in with.
+        Each call gets a circuit of its own: calls share no lock, and each is judged by the state that it began in.
         """
         circuit = CircuitBreaker(
             fail_max=self.fail_max,
@@ -175,7 +175,7 @@ class _Call(CircuitBreakerStorage):
             self._record.forget_failures()
 
     def abandon(self) -> None:
-        """Let another call be the probe, if this one was."""
+        """Release the probe, if this call was it."""
         if self._probe is not None:
             self._record.end_probe(self._probe, "half-open", self._reset_after)
 

@@ -25,9 +25,9 @@ def breaker_for(name: str, *, counts: tuple[type[Exception], ...]) -> Breaker:
 
 
 def shared_now() -> datetime:
-    """The time by Redis' clock.
+    """Return the time by Redis' clock.
 
-    :raises RedisError: when it does not answer.
+    :raises RedisError: when Redis does not answer.
     """
     with connect(settings.REDIS_URL) as redis:
         seconds, microseconds = redis.time()

@@ -137,7 +137,7 @@ def _one_by_one(
 
 
 def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Call]) -> dict[UUID, Standing]:
-    """Claim the rows as *started*, or look at those that are there. What cannot be called now leaves no trace."""
+    """Claim the rows as *started*, or read the existing ones. A call that cannot be made now gets no row."""
     requests: dict[UUID, Any] = {call.saga_id: decode(action.request, call.known) for call in calls}
     until = work.breaker.open_until()
     held_up = {each: why for each, request in requests.items() if (why := _why_not_now(work, request, until))}
@@ -158,7 +158,7 @@ def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Cal
 
 
 def _why_not_now(work: Outside, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
-    """Why the other side cannot be called for this request now; None when it can, or need not be."""
+    """Return why the external call cannot be made now; None if it can, or if none is needed."""
     if work.local_reply_to(request) is not None:
         return None
     if until is not None:
@@ -219,7 +219,7 @@ def _reply(asking: Asking) -> Any:
     work = asking.work
     if (own := work.local_reply_to(asking.request)) is not None:
         return own
-    asking.rows.let_connection_go()  # the other side may take its time
+    asking.rows.let_connection_go()  # the external call may take long
     with work.breaker.calling():
         if asking.since is not None:
             reply = asking.cross(Boundary.FIND, work.find)

@@ -84,7 +84,7 @@ Making = Callable[[End, Room], Performance]
 
 
 LONGEST_MESSAGE = 500
-"""Characters of what an error says."""
+"""The most characters kept of an error's message."""
 
 Results = Mapping[UUID, Any]
 """What became of each saga's call: an Outcome, a BarSettled, or the exception."""
@@ -123,8 +123,11 @@ def read(args: Sequence[Any], ids: Mapping[str, Any]) -> tuple[Call, Carried]:
 
 
 def about(error: Exception, carried: Carried) -> dict[str, Any]:
-    """Return what the report of a failure tells the orchestrator. The error may quote the other side: it is made
-    harmless, or the report could be neither sent nor written down."""
+    """Return the report of a failure for the orchestrator.
+
+    The error may quote the external system. It is made harmless, because otherwise the report might be neither sent nor
+    stored.
+    """
     told: dict[str, Any] = {
         "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
         "carried": carried,

@@ -20,7 +20,7 @@ class Refusal(Exception):
         self.facts = facts
 
     def as_json(self) -> dict[str, Any]:
-        """Return the refusal as ledger, saga log and messages hold it: harmless, or none of them could."""
+        """Return the refusal for ledger, saga log and messages, made harmless so that all of them can hold it."""
         told = {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
         return dict(harmless(told))
 
@@ -37,4 +37,4 @@ class CannotCall(Exception):
 
 
 class VersionConflict(Exception):
-    """Somebody else changed the row first: the kit runs the transaction again."""
+    """Another transaction changed the row first. The kit runs this one again."""

@@ -142,9 +142,9 @@ def wanted(told: Told) -> str:
 
 
 def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, str]) -> Any:
-    """Write the service's own rows as the facts have it; gives what the command answers.
+    """Write the service's own rows from the facts and return the command's answer.
 
-    For a request that the other side need not be asked about, there is only one reply, whatever the facts say.
+    A request that needs no external call has only one possible reply, independent of the facts.
     """
     if work.told is None:
         raise NotResolved(f"{command.name} takes no facts from an operator")

@@ -16,7 +16,7 @@ from orchestration.purging.rule import FINAL, purgeable
 
 CHUNK = 200
 LOOKED_AT_ONCE = 10_000
-"""Sagas whose ledger rows are counted by one query of each service; nothing is locked for it."""
+"""The number of sagas whose ledger rows one query of each service counts. It locks nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def purge_ledgers(until: datetime) -> Iterator[Removed]:
 
 
 def foreseen(until: datetime, *, limit: int | None = None) -> Removed:
-    """What a purge would remove now. A saga's row says how long its log is, so no log is read."""
+    """Return what a purge would remove now. A saga's row holds the length of its log, so no log is read."""
     total, after = Removed(), UUID(int=0)
     while left := _with_ledger_rows(until, after, LOOKED_AT_ONCE):
         total, after = total + Removed(ledger_rows=_remembered(until, left)), left[-1]
@@ -90,7 +90,7 @@ def _purge_chunk(until: datetime, size: int) -> Removed:
 
 
 def _in_chunks(rows: QuerySet[SagaInstance, tuple[UUID, int]]) -> Iterator[list[tuple[UUID, int]]]:
-    """All rows of one query, read as they are needed, `LOOKED_AT_ONCE` at a time."""
+    """Yield the rows of one query in chunks of `LOOKED_AT_ONCE`, read as they are needed."""
     found = rows.iterator(chunk_size=LOOKED_AT_ONCE)
     while chunk := list(islice(found, LOOKED_AT_ONCE)):
         yield chunk

@@ -1,7 +1,7 @@
-"""Log lines that say which saga they are about: for people, or as JSON for programs.
+"""Log lines that name the saga they are about: for people, or as JSON for programs.
 
-Both formats are the last line of defence against text from outside: whatever a message quotes, it stays one line, it
-controls no terminal, and it holds no card number.
+Both formats escape text from outside once more. So a message stays one line, controls no terminal and holds no card
+number.
 """
 
 import json
@@ -16,7 +16,7 @@ NAMED_IN_JSON, NAMED_IN_LINES = 20, 3
 """So many sagas of a batch are named; of the others the line says how many they are."""
 
 LONGEST_MESSAGE = 10_000
-"""Characters."""
+"""The most characters kept of a message."""
 
 
 class OfSagas(logging.Filter):
@@ -29,9 +29,9 @@ class OfSagas(logging.Filter):
 
 
 class Line(logging.Formatter):
-    """Time, level, logger, the sagas if it is about any, and the message.
+    """Time, level, logger, the sagas if any, and the message.
 
-    The lines of a traceback are indented, so that none of them passes for a line of its own.
+    The lines of a traceback are indented, so that none of them looks like a log line of its own.
     """
 
     def __init__(self) -> None:

@@ -147,7 +147,7 @@ class World:
         return True
 
     def confirm(self) -> None:
-        """Do nothing: a process of the simulation works on one message at a time, so a marker overtakes none."""
+        """Do nothing: a simulated process holds one message at a time, so a marker overtakes none."""
 
     def _work_on(self, message: Message) -> None:
         if message.stop is not None:

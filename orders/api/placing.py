@@ -149,7 +149,7 @@ def _priced(cart: Cart) -> pricing.PricedCart:
 
 
 def _line_error(error: pricing.CartError, cart: Cart, line: int) -> FieldError:
-    """What is wrong with a line; a card number in place of a SKU is called that, but for one that is sold."""
+    """Return the error of a line. An unknown SKU that looks like a card number is reported as a card number."""
     pointer = f"/lines/{line}/sku"
     if isinstance(error, pricing.UnknownProduct) and holds_card_number(cart.lines[line][0]):
         return FieldError(pointer, "card_number", REFUSED)
