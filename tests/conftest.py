@@ -49,6 +49,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[Any]:
+    """Escape what UTF-8 cannot carry: a report that quotes half a surrogate pair would end the whole run."""
+    return _escaped((yield))
+
+
+def _escaped(told: Any) -> Any:
+    match told:
+        case str():
+            return told.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_escaped(name): _escaped(value) for name, value in told.items()}
+        case list() | tuple():
+            return type(told)(map(_escaped, told))
+        case _:
+            return told
+
+
 def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
     takes_minutes = item.get_closest_marker("minutes") is not None
     return not takes_minutes, _is_acceptance(item), "start_worker" in getattr(item, "fixturenames", ())

@@ -11,6 +11,8 @@ _SAME = (
     *("canary", "per_second", "stop_above_percent"),
 )
 """The fields in which two requests with one key must agree."""
+AT_ONCE = 500
+"""Members written by one statement: no statement is prepared for so long that the server ends the idle transaction."""
 
 
 class NotABatch(ValueError):
@@ -43,7 +45,7 @@ def make_once(batch: Batch, members: Collection[BatchMember]) -> Batch:
     try:
         with transaction.atomic(using=ALIAS):
             batch.save(using=ALIAS, force_insert=True)
-            BatchMember.objects.using(ALIAS).bulk_create(members)
+            BatchMember.objects.using(ALIAS).bulk_create(members, batch_size=AT_ONCE)
     except IntegrityError:
         if made := made_before(batch):
             return made

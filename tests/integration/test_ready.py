@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from config import env, readiness
 from orchestration.topology import Topology
+from tests.support.broker import talking_to
 from tests.support.processes import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -58,10 +59,9 @@ def test_servers_that_are_away_are_one_line_each_with_how_to_get_one(monkeypatch
         raise psycopg.OperationalError('connection to server at "127.0.0.1", port 1 failed: Connection refused')
 
     monkeypatch.setattr(readiness, "refuse_if_away", refuse)
-    monkeypatch.setattr(current_app.conf, "broker_write_url", "amqp://shop:hush@127.0.0.1:1//")
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     for options in ({}, {"servers": True}):
-        with pytest.raises(SystemExit):
+        with talking_to("amqp://shop:hush@127.0.0.1:1//"), pytest.raises(SystemExit):
             call_command("ready", **options)
         said = capsys.readouterr().err.splitlines()
         assert [line.split(":")[0] for line in said[:3]] == ["warning", "not ready", "not ready"]

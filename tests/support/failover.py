@@ -1,4 +1,4 @@
-"""What a failover leaves behind in a process: sessions on a server that refuses writes, which new ones do not."""
+"""What a failover leaves behind in a process: sessions that the server has ended, or on which it refuses writes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,3 +23,12 @@ def sessions_on_a_read_only_server(alias: str) -> Iterator[None]:
     finally:
         connections[alias].close()
         cast(Any, connections[alias]).close_pool()
+
+
+def end_session(alias: str) -> None:
+    """Have the server end this thread's session, which the client learns by its next statement."""
+    own = cast(Any, connections[alias]).connection
+    other = connections[alias].copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [own.info.backend_pid])
+    other.close()

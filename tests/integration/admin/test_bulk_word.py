@@ -42,12 +42,12 @@ def bob(db: None) -> Client:
 def look(client: Client, action: str, said: dict[str, str], **query: Any) -> Any:
     """What is seen once that has been said."""
     first = client.get(f"{BATCHES}/new/", query | {"which": "filter", "action": action})
-    shown = {"wanted": first.context["wanted"], "sagas": ""}
+    shown = {"wanted": first.context["wanted"], "sagas": "", "token": first.context["token"]}
     return client.post(f"{BATCHES}/new/{action}/", PACE | shown | said).context
 
 
 def confirm(client: Client, action: str, seen: Any, said: dict[str, str]) -> Any:
-    shown = {"wanted": seen["wanted"], "sagas": seen["preview"].fingerprint, "looked_at": seen["looked_at"]}
+    shown = {name: seen[name] for name in ("wanted", "looked_at", "token")} | {"sagas": seen["preview"].fingerprint}
     return client.post(f"{BATCHES}/new/{action}/", PACE | shown | said | {"confirm": "1"})
 
 

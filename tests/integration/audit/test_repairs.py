@@ -12,11 +12,10 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from uuid_utils.compat import uuid7
 
 from config.audit import violations
 from inventory.models import Reservation, Stock
-from orchestration import engine
+from orchestration import clocks, engine
 from orchestration.auditing import applying, loop
 from orchestration.auditing.applying import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
 from orchestration.auditing.models import AuditFinding
@@ -136,15 +135,15 @@ def test_two_operators_at_once_start_one_saga(compensated: UUID, monkeypatch: py
     drift.hold_again(compensated)
     both = found("release_leftover_hold.v1")
     assert len(both) == 2
-    start, meeting = threading.Barrier(3), threading.Barrier(2)
+    start, meeting, new_id = threading.Barrier(3), threading.Barrier(2), clocks.new_id
     monkeypatch.setattr(applying, "_look_again", lambda finding: start.wait(10))
 
-    def meet_and_make_id() -> UUID:
+    def meet_and_make_id(now: datetime) -> UUID:
         with suppress(threading.BrokenBarrierError):
             meeting.wait(0.5)
-        return uuid7()
+        return new_id(now)
 
-    monkeypatch.setattr(applying, "uuid7", meet_and_make_id)
+    monkeypatch.setattr(clocks, "new_id", meet_and_make_id)
 
     with ThreadPoolExecutor(3) as pool:
         made = list(pool.map(_in_a_thread, (*both, both[0])))

@@ -28,7 +28,7 @@ def ask_for_batches(count: int) -> list[str]:
         )
         for _ in range(count)
     ]
-    Batch.objects.using(ALIAS).bulk_create(batches)
+    Batch.objects.using(ALIAS).bulk_create(batches, batch_size=500)
     return sorted((str(batch.pk) for batch in batches), reverse=True)
 
 
@@ -36,7 +36,7 @@ def write_log(count: int, saga_id: UUID = SAGA) -> list[int]:
     """Ids of entries, as they are listed."""
     said = {"action": "resume", "reason": "x", "by": "ada", "via": "api", "code": "ended", "before": {}, "after": {}}
     entries = [OperatorLogEntry(saga_id=saga_id, **said) for _ in range(count)]
-    return [entry.pk for entry in reversed(OperatorLogEntry.objects.using(ALIAS).bulk_create(entries))]
+    return [entry.pk for entry in reversed(OperatorLogEntry.objects.using(ALIAS).bulk_create(entries, batch_size=500))]
 
 
 def followed(boss: Shopper, address: str | None) -> list[list[Any]]:

@@ -26,6 +26,7 @@ from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation
 from payments.gateways.sandbox.selectors import authorisations_by_key
 from tests.support.clock import Clock
+from tests.support.failover import end_session
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["gateway"])
@@ -311,7 +312,7 @@ def test_one_refund_key_in_eight_threads_gives_back_once(gateway: SandboxGateway
 
 def test_a_lost_database_is_a_gateway_that_is_down_and_comes_back(gateway: SandboxGateway) -> None:
     authorised(gateway)
-    connections["gateway"].connection.close()
+    end_session("gateway")
     with pytest.raises(GatewayDown):
         gateway.find(key="a", reference="order-1")
     assert gateway.find(key="a", reference="order-1")

@@ -23,6 +23,7 @@ from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.carriers.sandbox.selectors import bookings_by_key
 from tests.support.clock import Clock
+from tests.support.failover import end_session
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["carrier"])
@@ -190,7 +191,7 @@ def test_cancellations_at_once_do_one_thing(carrier: SandboxCarrier) -> None:
 
 def test_a_lost_database_is_a_carrier_that_is_down_and_comes_back(carrier: SandboxCarrier) -> None:
     carrier.book(parcel(), key="b")
-    connections["carrier"].connection.close()
+    end_session("carrier")
     with pytest.raises(CarrierDown):
         carrier.find(key="b", reference="order-1")
     assert carrier.find(key="b", reference="order-1")
