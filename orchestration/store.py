@@ -159,8 +159,14 @@ def _row(instance: SagaInstance) -> QuerySet[SagaInstance]:
 
 
 def _afterwards(then: Then | None) -> None:
-    if then is not None:
-        transaction.on_commit(then, using=ALIAS, robust=True)
+    if then is None:
+        return
+
+    def after_the_commit() -> None:
+        """Do `then`: Django logs what fails here by its `__qualname__`, which a partial does not have."""
+        then()
+
+    transaction.on_commit(after_the_commit, using=ALIAS, robust=True)
 
 
 _SAGA = tuple(str(field.column) for field in SagaInstance._meta.concrete_fields)

@@ -97,6 +97,21 @@ def test_what_follows_an_insert_is_done_after_it_is_committed(kept):
     assert seen == [{instance.pk: instance}]
 
 
+def test_what_fails_after_a_commit_is_logged_as_what_it_is_and_takes_nothing_back(caplog):
+    """Also where it is a partial, which has no name for Django to log."""
+    read = found(store, inserted(store))
+
+    def fail(taken: set[UUID]) -> None:
+        raise RuntimeError("the broker has no such queue")
+
+    taken = store.compare_and_set([Change(read, {"version": 1}, [])], about="Due", then=fail)
+
+    assert taken == {read.pk}
+    assert found(store, read).version == 1
+    [logged] = [record for record in caplog.records if record.exc_info]
+    assert isinstance(logged.exc_info[1], RuntimeError)
+
+
 def _and_close(look):
     try:
         return look()
