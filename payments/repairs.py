@@ -1,12 +1,43 @@
-"""What payments does to put right what an audit has found."""
+"""What payments does to put right what an audit has found, or what a settlement outside leaves on hold."""
 
-from orchestration.contracts.payments import LeftoverPaymentReversed, ReverseLeftoverPayment, authorise_payment
+from orchestration.contracts.payments import (
+    ConfirmCaptureSettled,
+    LeftoverPaymentReversed,
+    ReverseLeftoverPayment,
+    SettledHoldVoided,
+    VoidSettledHold,
+    authorise_payment,
+    capture_payment,
+)
+from orchestration.participant.ledger import Status
 from orchestration.participant.outside import Keys, key_of
+from orchestration.participant.refusals import Refusal
 from orchestration.participant.repairing import mark_reversed
 from payments.gateways.choice import gateway
-from payments.gateways.port import GatewayPayment, PaymentRefused
+from payments.gateways.port import GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Ledger, Payment
 from payments.services import REVERSED, Reversal, authorisation_id_of, reverse, write_down
+
+CONCLUDED = (Status.DONE, Status.REFUSED)
+"""The capture's ledger row says that no capture is called any more."""
+
+
+class CaptureStillOwed(Refusal):
+    """The capture is not settled: it may still take what is on hold."""
+
+    code = "capture_still_owed"
+
+
+class MoneyWasTaken(Refusal):
+    """The money is not on hold: the gateway has captured it. Nothing is given back."""
+
+    code = "money_was_taken"
+
+
+class NothingOnHold(Refusal):
+    """The gateway knows of no hold for this order."""
+
+    code = "nothing_on_hold"
 
 
 def reverse_leftover_payment(request: ReverseLeftoverPayment, keys: Keys) -> Reversal:
@@ -26,17 +57,69 @@ def record_reversed_leftover_payment(request: ReverseLeftoverPayment, reversal: 
     mark_reversed(Ledger, request.repaired_saga_id, authorise_payment)
     if reversal.payment is None:
         return LeftoverPaymentReversed(None)
+    _record(request, reversal.payment)
+    return LeftoverPaymentReversed(reversal.payment.status)
+
+
+def confirm_capture_settled(request: ConfirmCaptureSettled) -> None:
+    """Change nothing; the answer is what counts.
+
+    :raises CaptureStillOwed: when the saga's capture may still be called.
+    """
+    captures = Ledger.objects.filter(saga_id=request.repaired_saga_id, step=capture_payment.step)
+    if not captures.filter(status__in=CONCLUDED).exists():
+        raise CaptureStillOwed
+
+
+def void_settled_hold(request: VoidSettledHold, keys: Keys) -> GatewayPayment:
+    """Void what the gateway still holds; what it has captured, by now at the latest, stays as it is.
+
+    :raises MoneyWasTaken: when it is captured or refunded.
+    :raises NothingOnHold: when there never was a hold.
+    """
+    payment = _leftover(request)
+    if payment is None:
+        raise NothingOnHold
+    if payment.status != PaymentStatus.AUTHORISED:
+        return _voided(payment)
+    try:
+        return gateway().void(payment.authorisation_id, key=keys.own)
+    except NotPossible:
+        by_now = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
+        if by_now.status == PaymentStatus.AUTHORISED:
+            raise
+        return _voided(by_now)
+
+
+def find_voided_hold(request: VoidSettledHold, keys: Keys) -> GatewayPayment | None:
+    """Ask the gateway what came of `void_settled_hold`."""
+    payment = _leftover(request)
+    return None if payment is None or payment.status == PaymentStatus.AUTHORISED else _voided(payment)
+
+
+def record_voided_hold(request: VoidSettledHold, payment: GatewayPayment) -> SettledHoldVoided:
+    """Write down that nothing is on hold any more. The order stands, so its authorisation's ledger row stays done."""
+    _record(request, payment)
+    return SettledHoldVoided(payment.status)
+
+
+def _voided(payment: GatewayPayment) -> GatewayPayment:
+    if payment.status != PaymentStatus.VOIDED:
+        raise MoneyWasTaken(payment=payment.authorisation_id, status=payment.status.value)
+    return payment
+
+
+def _record(request: ReverseLeftoverPayment | VoidSettledHold, payment: GatewayPayment) -> None:
     asked = Payment(
         saga_id=request.repaired_saga_id,
         order_id=request.repaired_order_id,
         amount_minor=request.total_minor,
         currency=request.currency,
     )
-    write_down(asked, reversal.payment)
-    return LeftoverPaymentReversed(reversal.payment.status)
+    write_down(asked, payment)
 
 
-def _leftover(request: ReverseLeftoverPayment) -> GatewayPayment | None:
+def _leftover(request: ReverseLeftoverPayment | VoidSettledHold) -> GatewayPayment | None:
     """The payment by its id if we wrote it down, else by the key that the repaired saga asked for it with."""
     if authorisation_id := authorisation_id_of(request.repaired_saga_id):
         return gateway().look_up(authorisation_id)

@@ -56,6 +56,14 @@ participant = register(
                 key_lifetime=_key_lifetime,
                 local_reply=free.leftover_reversed,
             ),
+            contracts.confirm_capture_settled: repairs.confirm_capture_settled,
+            contracts.void_settled_hold: Outside(
+                call=repairs.void_settled_hold,
+                find=repairs.find_voided_hold,
+                record=repairs.record_voided_hold,
+                breaker=_breaker,
+                key_lifetime=_key_lifetime,
+            ),
         },
         queries={contracts.money_held: selectors.money_held},
         money=MoneyReader(

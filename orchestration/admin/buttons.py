@@ -27,7 +27,7 @@ MEANINGS: Mapping[Action, str] = {
     Action.PAUSE: "Send nothing until an operator unpauses it. A message in flight still reports.",
     Action.UNPAUSE: "Let it continue.",
     Action.RESOLVE: "Record the outcome of a call that gateway or carrier never answered.",
-    Action.SETTLE: "Record that the parked step was settled by hand, outside this system. No call follows.",
+    Action.SETTLE: "Record that the parked step was settled by hand, outside this system: it is not called any more.",
 }
 
 

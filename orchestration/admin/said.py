@@ -12,6 +12,7 @@ from orchestration.admin.words import WithoutCardNumbers, Words
 from orchestration.harmless import harmless_text, is_harmless
 from orchestration.operations.permissions import allowed
 from orchestration.operations.values import NEEDS_EVIDENCE, Action, Ask, NotAsked
+from orchestration.operations.voiding import VOIDS
 from orchestration.participant.statement import Grounds, Outcome, Statement
 
 NOT_SAID = "not said yet"
@@ -26,6 +27,7 @@ class Said(forms.Form):
     looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
     outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="Outcome of the call")
     facts = WithoutCardNumbers(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
+    void = forms.BooleanField(required=False, label="Void what stays on hold at the gateway")
     reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
     evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
 
@@ -35,6 +37,8 @@ class Said(forms.Form):
             del self.fields["outcome"]
         if action not in NEEDS_EVIDENCE:
             del self.fields["evidence"], self.fields["facts"]
+        if action is not Action.SETTLE or (self["step"].value() or "") not in VOIDS:
+            del self.fields["void"]
 
     def clean_facts(self) -> dict[str, str]:
         facts = {}
@@ -69,12 +73,14 @@ def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | 
         outcome = Outcome(said["outcome"]) if action is Action.RESOLVE else Outcome.DONE
         statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts") or {})
     try:
-        return Ask(action, actor, reason, said.get("step") or "", statement, evidence if statement else "")
+        shown = evidence if statement else ""
+        return Ask(action, actor, reason, said.get("step") or "", statement, shown, void=bool(said.get("void")))
     except NotAsked:
         return None
 
 
 def signature_of(ask: Ask) -> str:
-    """The same for the same outcome and facts of the same step."""
+    """The same for the same outcome and facts of the same step, and the same word on what stays on hold."""
     said = ask.statement
-    return sha256(repr((ask.step, said and (said.outcome, sorted(said.facts.items())))).encode()).hexdigest()[:16]
+    told = said and (said.outcome, sorted(said.facts.items()))
+    return sha256(repr((ask.step, told, ask.void)).encode()).hexdigest()[:16]

@@ -62,12 +62,40 @@ class LeftoverPaymentReversed:
     payment_status: str | None
 
 
+@dataclass(frozen=True)
+class ConfirmCaptureSettled:
+    """Say that no capture is called any more for the saga `repaired_saga_id`: what it has on hold may go."""
+
+    saga_id: UUID
+    repaired_saga_id: UUID
+
+
+@dataclass(frozen=True)
+class VoidSettledHold:
+    """Void what the saga `repaired_saga_id` still holds for its order, whose capture a person has settled outside."""
+
+    saga_id: UUID
+    repaired_saga_id: UUID
+    repaired_order_id: UUID
+    total_minor: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class SettledHoldVoided:
+    """`payment_status` as it is now."""
+
+    payment_status: str
+
+
 authorise_payment = Action("payments.authorise_payment", request=AuthorisePayment, answer=PaymentAuthorised)
 refund_payment = Compensation("payments.refund_payment", request=RefundPayment, undoes=authorise_payment)
 capture_payment = Action("payments.capture_payment", request=CapturePayment, answer=PaymentCaptured)
 reverse_leftover_payment = Action(
     "payments.reverse_leftover_payment", request=ReverseLeftoverPayment, answer=LeftoverPaymentReversed
 )
+confirm_capture_settled = Action("payments.confirm_capture_settled", request=ConfirmCaptureSettled)
+void_settled_hold = Action("payments.void_settled_hold", request=VoidSettledHold, answer=SettledHoldVoided)
 
 money_held = Query("payments.money_held")
 """(saga ids: collection of UUID) -> dict of (currency, "authorised" or "captured") to minor units held for them."""

@@ -9,6 +9,7 @@ from orchestration import selectors
 from orchestration.contracts.command import Action as StepAction
 from orchestration.contracts.command import Compensation, field_types
 from orchestration.models import SagaInstance
+from orchestration.operations import voiding
 from orchestration.operations.judging import undoes
 from orchestration.operations.values import Action, Ask, Code, WhyNot
 from orchestration.participant import resolving, settled_outside
@@ -120,6 +121,8 @@ def _owed_anyway(saga: Saga, step: str, outcome: Outcome) -> str:
 
 
 def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Concluded:
+    if ask.void and (complaint := voiding.why_not(instance, saga, ask)):
+        raise NotResolved(complaint)
     participant, command = _participant(saga, ask), _command(instance, saga, ask)
     needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
     facts = ask.statement.facts if ask.statement else {}

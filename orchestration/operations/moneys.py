@@ -39,11 +39,11 @@ def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> 
             yield f"If {saga.pivot.name} is barred: {_given_back(purse)}"
 
 
-def stays(purse: Purse, *, is_undone: bool, is_told: bool) -> str:
-    """Say what stays at the gateway when a step is settled, and how to void it instead.
+def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> str:
+    """Say what stays at the gateway when a step is settled, and how to void it.
 
     `is_undone` says whether the step's compensation is settled, else its action; `is_told` whether the operator gives
-    the service facts for its records.
+    the service facts for its records; `is_voided` whether what is on hold is voided with the settlement.
     """
     money = purse.money
     if money is None:
@@ -57,10 +57,19 @@ def stays(purse: Purse, *, is_undone: bool, is_told: bool) -> str:
         return f"Nothing stays at the gateway: {_standing(money)}."
     if is_told:
         return f"Our records take the facts that you give. The gateway is not called; so far {_standing(money)}."
+    if is_voided:
+        return (
+            f"{wording.money(money.held_minor, money.currency)} on hold is voided ({money.reference}), by a saga that "
+            "asks the gateway first: if it has captured the money, nothing is given back."
+        )
     amounts = " and ".join(f"{amount} stays {what} at the gateway" for amount, what, _ in left)
     ways = " and ".join(f"{way_back} it" for _, _, way_back in left)
-    elsewhere = f"if it is not owed any more, {ways} at the gateway"
-    instead = f"resume the saga instead to {ways}" if is_undone else elsewhere
+    if is_undone:
+        instead = f"resume the saga instead to {ways}"
+    elif money.held_minor > 0:
+        instead = "if it is not owed any more, have it voided with the settlement: settle with `void`"
+    else:
+        instead = f"if it is not owed any more, {ways} at the gateway"
     return f"{amounts} ({money.reference}): {instead}."
 
 

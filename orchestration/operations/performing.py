@@ -1,7 +1,7 @@
 """An operator's action carried out: one compare-and-set, and what was asked and came of it in the same transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from orchestration import clocks, engine, selectors
 from orchestration.engine import ChangedMeanwhile, NoSuchSaga
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
-from orchestration.operations import ledgers
+from orchestration.operations import ledgers, voiding
 from orchestration.operations.judging import event_of, foreseen, is_refused, why_nothing
 from orchestration.operations.ledgers import Concluded, NotConcluded
 from orchestration.operations.observations import Observed
@@ -79,6 +79,8 @@ def carry_out(
             if refused
             else _let_happen(saga_id, ask, concluded, expected_version)
         )
+        if ask.void and taken.why_not is None:
+            taken = replace(taken, detail=f"{taken.detail} {voiding.start(taken.after, ask.step)}")
         entry = OperatorLogEntry.objects.using(ALIAS).create(batch=batch, **_columns_of(ask, taken))
         if alongside is not None:
             alongside(entry)

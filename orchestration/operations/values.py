@@ -111,7 +111,7 @@ class Ask:
 
     `step` is for resolve and settle, with a `statement` of the outcome and the facts that the service is to be told
     (what it names as grounds is not used: they are this ask's), and the `evidence` for it. Reason and evidence are kept
-    as one harmless line each, whichever way they came in.
+    as one harmless line each, whichever way they came in. `void` has what a settled step leaves on hold voided.
 
     :raises NotAsked: when a reason is missing, or what the action needs beside it.
     """
@@ -122,9 +122,12 @@ class Ask:
     step: str = ""
     statement: Statement | None = None
     evidence: str = ""
+    void: bool = False
 
     def __post_init__(self) -> None:
         _refuse_silence(self.action, self.actor, self.reason)
+        if self.void and (self.action is not Action.SETTLE or (self.statement and self.statement.facts)):
+            raise NotAsked("void is for settle, without facts: who tells the service facts has moved the money")
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
         if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):

@@ -8,11 +8,12 @@ from orchestration.sagas.checkout import checkout
 from orchestration.sagas.recount_reserved import recount_reserved
 from orchestration.sagas.release_leftover_hold import release_leftover_hold
 from orchestration.sagas.reverse_leftover_payment import reverse_leftover_payment
+from orchestration.sagas.void_settled_hold import void_settled_hold
 
 REPAIRS = (release_leftover_hold, reverse_leftover_payment, cancel_leftover_parcel, recount_reserved)
 """What an audit proposes and a person applies."""
 
-definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout, *REPAIRS)}
+definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout, *REPAIRS, void_settled_hold)}
 
 
 class UnknownDefinition(LookupError):

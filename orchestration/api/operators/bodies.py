@@ -64,6 +64,7 @@ class Asked(Word):
 class ActionAsked(Asked):
     """An action on one saga, as somebody saw it."""
 
+    void = TrueOrFalse(default=False, help_text="For settle: have what the step leaves on hold voided.")
     expected_version = WholeNumber(
         min_value=0,
         max_value=LONGEST_VERSION,
@@ -101,7 +102,7 @@ def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
         outcome = Outcome(said.get("outcome", Outcome.DONE))
         statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts", {}))
     try:
-        return Ask(action, actor, reason, said.get("step", ""), statement, evidence)
+        return Ask(action, actor, reason, said.get("step", ""), statement, evidence, void=said.get("void", False))
     except NotAsked as error:
         raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error
 

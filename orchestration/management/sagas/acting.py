@@ -34,7 +34,7 @@ from orchestration.management.saying import JSONL, Voice
 from orchestration.management.sifting import add_filters
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.management.waiting import judge_outcomes, seen_through
-from orchestration.operations.values import Action, Actor, Ask, Preview, Via
+from orchestration.operations.values import Action, Actor, Ask, NotAsked, Preview, Via
 from orchestration.participant.statement import Grounds, Outcome, Statement
 from orchestration.standing import known_steps
 
@@ -78,13 +78,19 @@ def act(action: Action, options: Options, voice: Voice) -> None:
 
 
 def ask_for(action: Action, options: Options) -> Ask:
-    """What is asked, by somebody at a command line."""
+    """What is asked, by somebody at a command line.
+
+    :raises CommandError: when void and facts are both given.
+    """
     actor, reason = Actor(options["by"], None, Via.COMMAND), options["reason"]
     if action is not Action.SETTLE:
         return Ask(action, actor, reason)
     grounds = Grounds(actor.name, reason, options["evidence"])
     statement = Statement(Outcome.DONE, grounds, dict(options["facts"]))
-    return Ask(action, actor, reason, options["of_step"], statement, options["evidence"])
+    try:
+        return Ask(action, actor, reason, options["of_step"], statement, options["evidence"], void=options["void"])
+    except NotAsked as error:
+        raise CommandError(str(error), returncode=Exit.USAGE) from error
 
 
 def resume(options: Options, voice: Voice) -> None:
@@ -176,6 +182,9 @@ def _add_settle(parser: ArgumentParser) -> None:
     )
     add_evidence(parser)
     add_facts(parser)
+    parser.add_argument(
+        "--void", action="store_true", help="have what a settled capture leaves on hold at the gateway voided"
+    )
     _add_act(parser)
 
 

@@ -167,6 +167,27 @@ def test_settling_a_capture_offers_no_resumption(ada: Client, unknown: Unknown) 
 
 
 @committed
+def test_what_a_settled_capture_leaves_on_hold_is_voided_once_that_was_looked_at(ada: Client, unknown: Unknown) -> None:
+    url, step = address(unknown.capture(), Action.SETTLE), {"step": "capture_payment"}
+    assert 'name="void"' in ada.get(url, step).content.decode()
+    told = WHY | step | {"evidence": "statement 7", "void": "on"}
+    seen = ada.get(url, step).context["look"]
+    unseen = ada.post(url, told | {"version": seen.preview.version, "looked_at": seen.signature})
+    look = unseen.context["look"]
+    assert "on hold is voided" in look.preview.money[0]
+    assert not OperatorLogEntry.objects.exists()
+    ada.post(url, told | {"version": look.preview.version, "looked_at": look.signature})
+    assert OperatorLogEntry.objects.get().code == "taken"
+    assert SagaInstance.objects.get(definition="void_settled_hold.v1").customer_id == "audit"
+
+
+@committed
+def test_no_other_settlement_has_something_to_void(ada: Client, unknown: Unknown) -> None:
+    answer = ada.get(address(unknown.refund(), Action.SETTLE), {"step": "authorise_payment"})
+    assert 'name="void"' not in answer.content.decode()
+
+
+@committed
 def test_another_outcome_than_was_looked_at_is_looked_at_first(ada: Client, unknown: Unknown) -> None:
     saga_id = unknown.authorisation()
     url, told = address(saga_id, Action.RESOLVE), {"step": "authorise_payment", "evidence": "statement 7, line 12"}

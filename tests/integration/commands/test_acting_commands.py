@@ -14,6 +14,7 @@ from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.operations import performing
 from orchestration.operations.values import LONGEST_WORDS
 from tests.integration.admin.situations import Situations
+from tests.integration.admin.unknown import Unknown
 from tests.integration.commands.conftest import Ends, Run
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -99,6 +100,15 @@ def test_a_parked_step_is_settled_outside_with_evidence(run: Run, ends: Ends, si
     [found] = run(*settle, "--dry-run")
     assert found["facts_wanted"] or found["possible"]
     assert OperatorLogEntry.objects.get().action == "settle"
+
+
+def test_what_a_settled_capture_leaves_on_hold_is_voided(run: Run, ends: Ends, unknown: Unknown) -> None:
+    settle = ("saga", "settle", unknown.capture(), "--of-step", "capture_payment", "--evidence", "statement 7", *DO)
+    assert "have it voided with the settlement" in run(*settle, "--dry-run")[0]["money"][0]
+    assert "on hold is voided" in run(*settle, "--void", "--dry-run")[0]["money"][0]
+    assert ends(*settle, "--void", "--fact", "capture_id=cap_1") == 2
+    [done] = run(*settle, "--void")
+    assert str(SagaInstance.objects.get(definition="void_settled_hold.v1").pk) in done["detail"]
 
 
 def test_who_changed_since_the_choice_is_passed_over(

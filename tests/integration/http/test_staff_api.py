@@ -110,6 +110,7 @@ def test_what_the_state_does_not_allow_is_409_and_says_why(boss: Shopper, situat
         ({"action": "resume", "reason": "x", "force": True}, "/force"),
         ({"action": "settle", "reason": "x", "evidence": "y"}, ""),
         ({"action": "resolve", "reason": "x", "step": "capture_payment", "evidence": "y"}, "/outcome"),
+        ({"action": "resume", "reason": "x", "void": True}, ""),
         ({"action": "resume", "reason": "x", "expected_version": "1"}, "/expected_version"),
     ],
 )
@@ -120,6 +121,15 @@ def test_what_is_missing_or_wrong_is_named(
     assert answer.status_code == 422
     assert [each for each, _ in pointers(answer)] == [pointer]
     assert OperatorLogEntry.objects.count() == 0
+
+
+def test_void_is_for_one_saga_and_for_what_is_on_hold(boss: Shopper, situations: Situations) -> None:
+    said: dict[str, Any] = {"step": "capture_payment", "evidence": "statement 7", "void": True}
+    answer = act(boss, situations.parked_after_pivot(), "settle", dry_run=True, **said)
+    assert answer.json()["why_not"] == "nothing is on hold in our records: leave out void"
+    body = {"action": "settle", "reason": "x", "sagas": {"status": ["parked"]}, **said}
+    many = boss.post("/saga-batches", data=body, content_type="application/json")
+    assert [each for each, _ in pointers(many)] == ["/void"]
 
 
 def test_an_action_on_no_saga_is_404(boss: Shopper) -> None:

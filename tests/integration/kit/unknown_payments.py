@@ -10,6 +10,7 @@ import pytest
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.participant import handler
 from orchestration.participant.ledger import LEGAL_NEXT
+from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
 from orchestration.participant.rows import Call
 from orchestration.participant.sealing import seal
@@ -19,10 +20,10 @@ from payments.models import Ledger
 
 
 def with_all(participant, **changed):
-    """The participant, with this of every command changed."""
-    return replace(
-        participant, commands={each: replace(work, **changed) for each, work in participant.commands.items()}
-    )
+    """The participant, with this of every command outside changed."""
+    outside = {each: work for each, work in participant.commands.items() if isinstance(work, Outside)}
+    changes = {each: replace(work, **changed) for each, work in outside.items()}
+    return replace(participant, commands={**participant.commands, **changes})
 
 
 def having(participant, command, **changed):

@@ -1,0 +1,17 @@
+"""Letting go of the money that is still on hold for an order that was paid another way."""
+
+from datetime import timedelta
+
+from orchestration.contracts import payments
+from orchestration.contracts.repairs import HoldSettled
+from orchestration.saga import Pivot, Saga, Step, patient
+
+void_settled_hold = Saga(
+    name="void_settled_hold.v1",
+    request=HoldSettled,
+    deadline=timedelta(minutes=15),
+    steps=(
+        Pivot(payments.confirm_capture_settled),
+        Step(payments.void_settled_hold, retry=patient),
+    ),
+)
