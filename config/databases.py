@@ -70,8 +70,8 @@ def limit_waits(alias: str, *, milliseconds: int) -> None:
 def _turn(**parameters: Any) -> Iterator[Connection]:
     """Hold the database's advisory lock, by a session of its own: it ends with the process, however that ends.
 
-    It is tried again and again: CREATE INDEX CONCURRENTLY, which the lock's holder may run, waits for the end of every
-    statement that runs, and one that waited for the lock would be among them.
+    Retry instead of waiting: CREATE INDEX CONCURRENTLY waits for every running statement, so a statement that waits for
+    this lock would block it.
     """
     deadline = time.monotonic() + settings.MIGRATION_TURN_MS / 1000
     with connect(**parameters, autocommit=True) as session:

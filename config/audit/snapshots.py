@@ -12,7 +12,7 @@ BATCH = 5_000
 """Rows fetched at a time from a cursor on the server."""
 
 STATEMENT_TIMEOUT_MS = 600_000  # sorting a whole table may take longer than any request is allowed to
-THINKING_TIMEOUT_MS = 60_000  # between two pieces of a table; a transaction that only reads keeps nobody waiting
+IDLE_TIMEOUT_MS = 60_000  # between two parts of a table; a read-only transaction blocks no other
 
 
 class Unreadable(Exception):
@@ -30,7 +30,7 @@ def snapshot(alias: str) -> Iterator[None]:
             with connections[alias].cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
-                cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {THINKING_TIMEOUT_MS}")
+                cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
             with patient(connections[alias].connection, STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
                 yield
     except Error as error:
