@@ -68,7 +68,7 @@ def _sealed() -> Line:
     if count := failing.count():
         do = "add the key that sealed them to SHOP_SEALING_KEYS of the payments workers, or: manage.py saga cancel"
         return fail("sealing keys", f"none opens the payment method of unfinished sagas: {count}", do)
-    return ok("sealing keys", "they open every payment method")
+    return ok("sealing keys", "no unfinished saga has failed for a sealing key")
 
 
 def _definitions() -> Line:
