@@ -8,8 +8,11 @@ from deploy.servers.services import SERVICES
 
 SERVERS = frozenset(service.variable for service in SERVICES)
 """The only settings that stay: the addresses of test servers."""
-FOREIGN = (PREFIX, "CELERY_", "DJANGO_", "FLOWER_", "OTEL_", "WEB_", "WORKER_")
-"""Prefixes of the variables that configure a shop's processes. CELERY_BROKER_URL overrides the broker's setting."""
+FOREIGN = (PREFIX, "CELERY_", "DJANGO_", "FLOWER_", "OTEL_", "PG", "WEB_", "WORKER_")
+"""Prefixes of the variables that configure a shop's processes. CELERY_BROKER_URL overrides the broker's setting.
+
+libpq reads PG… for what an address leaves out.
+"""
 NO_FILE = "/dev/null"
 
 

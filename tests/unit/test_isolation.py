@@ -25,6 +25,8 @@ LIVE = {
     "SHOP_NO_SUCH_SETTING": "1",
     "CELERY_BROKER_URL": "amqp://127.0.0.1:1//",
     "DJANGO_SETTINGS_MODULE": "live",
+    "PGHOST": "live-server",
+    "PGOPTIONS": "-c statement_timeout=1",
 }
 """What a shop's own configuration could hold; each would be seen by whoever reads it."""
 SERVERS = {
