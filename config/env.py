@@ -105,9 +105,15 @@ def read() -> dict[str, Any]:
 
 def database(values: Mapping[str, Any], alias: str) -> dict[str, Any]:
     """Give Django's settings of one alias's database: at its own URL, or the server's by the prefixed name."""
-    if own := values[f"{alias.upper()}_DATABASE_URL"]:
-        return django_database(own)
-    return django_database(values["POSTGRES_URL"], name=f"{values['DATABASE_PREFIX']}{alias}")
+    setting = database_setting(values, alias)
+    is_server = setting == "POSTGRES_URL"
+    return django_database(values[setting], name=f"{values['DATABASE_PREFIX']}{alias}" if is_server else None)
+
+
+def database_setting(values: Mapping[str, Any], alias: str) -> str:
+    """Name the setting that says where the alias's database is, without the prefix: its own URL, or the server's."""
+    own = f"{alias.upper()}_DATABASE_URL"
+    return own if values[own] else "POSTGRES_URL"
 
 
 def web_threads() -> int:

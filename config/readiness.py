@@ -1,6 +1,8 @@
 """What this process needs from elsewhere, and what of it is missing: one line each."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -13,15 +15,17 @@ from redis.exceptions import RedisError
 
 from config.celery import app
 from config.databases import refuse_if_away
-from config.env import ALIASES
+from config.env import ALIASES, PREFIX, database_setting
 from config.routers import alias_of
+from config.settings._values import VALUES
 from orchestration.participant.breaker_record import connect
+from orchestration.telemetry.side_by_side import SideBySide
 from orchestration.wording import one_line
 
 DISPENSABLE = frozenset({"redis"})
 """Checks of what can be done without."""
 NO_DATABASES, NO_BROKER, NO_REDIS = "PostgreSQL", "broker (SHOP_BROKER_URL)", "Redis (SHOP_REDIS_URL)"
-"""How a line begins that says of a server that it does not let us in."""
+"""How a line begins that says of a server that it accepts no connection."""
 HOW_TO_GET: Mapping[str, str] = {
     NO_DATABASES: "PostgreSQL on Debian or Ubuntu, as root: apt-get install postgresql && "
     "sudo -u postgres createuser --createdb --pwprompt shop; then in .env "
@@ -31,21 +35,30 @@ HOW_TO_GET: Mapping[str, str] = {
 }
 
 
+PATIENCE = timedelta(seconds=6)
+"""Above `connect_timeout`, for all servers together: they are asked at the same time."""
+_NOTHING_LOCAL = re.compile(r"(127\.0\.0\.1|::1|localhost|socket).*(Connection refused|No such file or directory)")
+"""What an error says when no server listens on this host."""
+
+
 def problems() -> Iterator[str]:
-    """Every reason not to start, naming the server, database, queue or setting."""
-    found = (check() for what, check in CHECKS.items() if what not in DISPENSABLE)
-    return (line for line in dict.fromkeys(found) if line)
+    """Every reason not to start, naming the server, the databases, the queue or the setting."""
+    checks = {what: check for what, check in CHECKS.items() if what not in DISPENSABLE}
+    found: dict[str, list[str]] = {}
+    for what, told in SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers().items():
+        found.setdefault(told if isinstance(told, str) else f"{_server(what)}: {one_line(told)}", []).append(what)
+    return (_with_databases(line, names) for line, names in found.items() if line)
 
 
 def servers_away() -> Iterator[str]:
-    """Those of the problems that are a server which does not let us in; databases and queues are made later."""
+    """Those of the problems that are a server which accepts no connection; databases and queues are made later."""
     return (line for line in problems() if line.startswith(tuple(HOW_TO_GET)))
 
 
 def how_to_get(lines: Iterable[str]) -> Iterator[str]:
-    """For each server that these lines say is away, how a developer gets one."""
-    said = tuple(lines)
-    return (how for server, how in HOW_TO_GET.items() if any(line.startswith(server) for line in said))
+    """For each server that these lines say is missing on this host, how a developer gets one."""
+    missing = tuple(filter(_NOTHING_LOCAL.search, lines))
+    return (how for server, how in HOW_TO_GET.items() if any(line.startswith(server) for line in missing))
 
 
 def warnings() -> Iterator[str]:
@@ -64,11 +77,22 @@ def _database(alias: str) -> str:
         why = one_line(error)
         if "does not exist" in why:
             return f"database {alias} ({name}): {why}; run manage.py migrate --create"
-        return f"{NO_DATABASES} (SHOP_POSTGRES_URL): {why}"  # the same line for every database of the server
+        return f"{_server(alias)}: {why}"
     if not missing:
         _migrated.add(alias)
         return ""
     return f"database {alias} ({name}): migration {missing[0]} is missing, of {len(missing)}; run manage.py migrate"
+
+
+def _server(what: str) -> str:
+    """Name the server that a check asks, with the setting that says where it is."""
+    return f"{NO_DATABASES} ({PREFIX}{database_setting(VALUES, what)})" if what in ALIASES else NO_BROKER
+
+
+def _with_databases(line: str, aliases: Iterable[str]) -> str:
+    """Name the databases of a server for which the line is the same."""
+    server, colon, why = line.partition(": ")
+    return f"{server}, database {', '.join(aliases)}{colon}{why}" if server.startswith(NO_DATABASES) else line
 
 
 _migrated: set[str] = set()

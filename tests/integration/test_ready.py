@@ -1,6 +1,9 @@
 """`manage.py ready`: what is missing, one line each, and nothing is changed."""
 
 import re
+import threading
+import time
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,6 +13,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from config import env, readiness
+from config.settings._values import VALUES
 from orchestration.topology import Topology
 from tests.support.broker import talking_to
 from tests.support.processes import Worker
@@ -66,9 +70,58 @@ def test_servers_that_are_away_are_one_line_each_with_how_to_get_one(monkeypatch
         said = capsys.readouterr().err.splitlines()
         assert [line.split(":")[0] for line in said[:3]] == ["warning", "not ready", "not ready"]
         assert "Redis (SHOP_REDIS_URL)" in said[0]
-        assert "PostgreSQL (SHOP_POSTGRES_URL): connection to server" in said[1]
+        databases = ", ".join(env.ALIASES)
+        assert f"PostgreSQL (SHOP_POSTGRES_URL), database {databases}: connection to server" in said[1]
         assert "broker (SHOP_BROKER_URL) amqp://shop:**@127.0.0.1:1//" in said[2]
         assert [line.split(" on ")[0] for line in said[3:]] == ["to get PostgreSQL", "to get RabbitMQ", "to get Redis"]
+
+
+def test_a_database_with_an_address_of_its_own_is_named_with_its_setting(monkeypatch, other_prefix) -> None:
+    call_command("declare_queues")
+
+    def refuse(alias: str) -> None:
+        if alias in ("orders", "payments", "shipping"):
+            raise psycopg.OperationalError(
+                'connection to server at "db", port 1 failed: password authentication failed'
+            )
+
+    monkeypatch.setattr(readiness, "refuse_if_away", refuse)
+    monkeypatch.setitem(VALUES, "ORDERS_DATABASE_URL", "postgres://db:1/orders")
+    found = list(readiness.problems())
+    assert [line.partition(": ")[0] for line in found] == [
+        "PostgreSQL (SHOP_POSTGRES_URL), database payments, shipping",
+        "PostgreSQL (SHOP_ORDERS_DATABASE_URL), database orders",
+    ]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'connection to server at "10.0.0.7", port 5432 failed: Connection refused',
+        'connection to server at "127.0.0.1", port 5432 failed: FATAL: password authentication failed for user "shop"',
+        "session is read-only",
+    ],
+)
+def test_only_a_server_that_is_missing_here_is_to_be_installed(why: str) -> None:
+    assert list(readiness.how_to_get([f"{readiness.NO_DATABASES} (SHOP_POSTGRES_URL): {why}"])) == []
+
+
+def test_silent_servers_are_waited_for_together(monkeypatch) -> None:
+    released = threading.Event()
+
+    def hang(alias: str) -> None:
+        released.wait(20)
+        raise psycopg.OperationalError("released")
+
+    monkeypatch.setattr(readiness, "refuse_if_away", hang)
+    monkeypatch.setattr(readiness, "PATIENCE", timedelta(seconds=0.5))
+    begun = time.monotonic()
+    try:
+        [told] = [line for line in readiness.problems() if line.startswith(readiness.NO_DATABASES)]
+        assert time.monotonic() - begun < 5
+    finally:
+        released.set()
+    assert told == f"PostgreSQL (SHOP_POSTGRES_URL), database {', '.join(env.ALIASES)}: no answer within 0.5 s"
 
 
 def test_a_shop_that_is_ready_says_where_to_look_and_how_to_log_in(other_prefix, settings, capsys):

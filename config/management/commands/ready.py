@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--servers", action="store_true", help="Only look whether the servers let us in, as before `migrate`."
+            "--servers",
+            action="store_true",
+            help="Check only whether the servers accept connections, as needed before `migrate`.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
