@@ -1,4 +1,4 @@
-"""What this process needs from elsewhere, and what of it is missing: one line each."""
+"""Checks of the servers that this process needs: one line for each that is missing."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,9 +23,9 @@ from orchestration.telemetry.side_by_side import SideBySide
 from orchestration.wording import one_line
 
 DISPENSABLE = frozenset({"redis"})
-"""Checks of what can be done without."""
+"""Checks of servers that the shop can run without."""
 NO_DATABASES, NO_BROKER, NO_REDIS = "PostgreSQL", "broker (SHOP_BROKER_URL)", "Redis (SHOP_REDIS_URL)"
-"""How a line begins that says of a server that it accepts no connection."""
+"""The beginning of a line about a server that accepts no connection."""
 HOW_TO_GET: Mapping[str, str] = {
     NO_DATABASES: "PostgreSQL on Debian or Ubuntu, as root: apt-get install postgresql && "
     "sudo -u postgres createuser --createdb --pwprompt shop; then in .env "
@@ -36,13 +36,13 @@ HOW_TO_GET: Mapping[str, str] = {
 
 
 PATIENCE = timedelta(seconds=6)
-"""Above `connect_timeout`, for all servers together: they are asked at the same time."""
+"""Above `connect_timeout`. It bounds all checks together, because they run at the same time."""
 _NOTHING_LOCAL = re.compile(r"(127\.0\.0\.1|::1|localhost|socket).*(Connection refused|No such file or directory)")
-"""What an error says when no server listens on this host."""
+"""The text of an error when no server listens on this host."""
 
 
 def problems() -> Iterator[str]:
-    """Every reason not to start, naming the server, the databases, the queue or the setting."""
+    """Return every reason not to start, with the server, the databases, the queue or the setting."""
     checks = {what: check for what, check in CHECKS.items() if what not in DISPENSABLE}
     found: dict[str, list[str]] = {}
     for what, told in SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers().items():
@@ -51,18 +51,18 @@ def problems() -> Iterator[str]:
 
 
 def servers_away() -> Iterator[str]:
-    """Those of the problems that are a server which accepts no connection; databases and queues are made later."""
+    """Return only the problems of servers that accept no connection; databases and queues are created later."""
     return (line for line in problems() if line.startswith(tuple(HOW_TO_GET)))
 
 
 def how_to_get(lines: Iterable[str]) -> Iterator[str]:
-    """For each server that these lines say is missing on this host, how a developer gets one."""
+    """Return how to install each server that these lines report as missing on this host."""
     missing = tuple(filter(_NOTHING_LOCAL.search, lines))
     return (how for server, how in HOW_TO_GET.items() if any(line.startswith(server) for line in missing))
 
 
 def warnings() -> Iterator[str]:
-    """What is missing but can be done without."""
+    """Yield what is missing but not required."""
     yield from (why for what in DISPENSABLE if (why := CHECKS[what]()))
     if not settings.BROKER_HAS_CONFIRMS:
         yield "SHOP_BROKER_URL is not RabbitMQ: no publisher confirms, no dead letters; not for production"
@@ -85,18 +85,18 @@ def _database(alias: str) -> str:
 
 
 def _server(what: str) -> str:
-    """Name the server that a check asks, with the setting that says where it is."""
+    """Return the name of a check's server, with the setting that holds its address."""
     return f"{NO_DATABASES} ({PREFIX}{database_setting(VALUES, what)})" if what in ALIASES else NO_BROKER
 
 
 def _with_databases(line: str, aliases: Iterable[str]) -> str:
-    """Name the databases of a server for which the line is the same."""
+    """Add to the line the databases of a server that share it."""
     server, colon, why = line.partition(": ")
     return f"{server}, database {', '.join(aliases)}{colon}{why}" if server.startswith(NO_DATABASES) else line
 
 
 _migrated: set[str] = set()
-"""Aliases that lacked nothing: while this code runs, it needs no more migrations."""
+"""Aliases without missing migrations. The running code needs no further ones, so they are not checked again."""
 
 
 def _missing_migrations(alias: str) -> list[str]:
@@ -135,4 +135,4 @@ CHECKS: Mapping[str, Callable[[], str]] = {
     "broker": _broker,
     "redis": _redis,
 }
-"""Everything that is looked at, by name: each says what is wrong, in one line, and nothing when all is well."""
+"""All checks by name. Each returns the problem as one line, or "" if there is none."""
