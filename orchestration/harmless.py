@@ -21,9 +21,19 @@ DEEPEST = 8
 WHOLE_NUMBERS = range(-(2**63), 2**63)
 """Integers that JSON libraries and databases store without loss."""
 
-_BIDIRECTIONAL = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
-_HARMFUL = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff{_BIDIRECTIONAL}]")
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_EMBEDDINGS = r"\u202a-\u202e\u2066-\u206f"
+_BIDIRECTIONAL = rf"\u061c\u200e\u200f{_EMBEDDINGS}"
+_SURROGATES = r"\ud800-\udfff"
+HARMFUL_IN_NAMES = rf"{_CONTROL}{_EMBEDDINGS}\ufffe\uffff"
+"""Characters that a name or an address must not have, as in a class of a regular expression.
+
+Marks of direction are allowed: Arabic and Hebrew are written with them. JSON fields refuse surrogates by themselves.
+"""
+
+_HARMFUL = re.compile(rf"[{_CONTROL}{_SURROGATES}\ufffe\uffff{_BIDIRECTIONAL}]")
 _HARMFUL_IN_LINES = re.compile(_HARMFUL.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
+_UNSTORABLE = re.compile(rf"[\x00{_SURROGATES}]")
 
 
 def harmless_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
@@ -35,6 +45,11 @@ def harmless_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
 def is_harmless(text: str) -> bool:
     """Return whether the text is one harmless line already."""
     return not _HARMFUL.search(text)
+
+
+def can_be_stored(text: str) -> bool:
+    """Say whether PostgreSQL can store the text: no NUL, no surrogate (bytes of a command line that are not UTF-8)."""
+    return not _UNSTORABLE.search(text)
 
 
 def harmless_lines(text: str) -> str:

@@ -33,11 +33,6 @@ def for_the_record(text: str) -> str:
     return harmless_text(" ".join(text.split()))
 
 
-def can_be_stored(text: str) -> bool:
-    """Whether PostgreSQL can hold it: no NUL, and no surrogate (bytes of a command line that are no UTF-8)."""
-    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)
-
-
 def moment(at: datetime | None) -> str:
     """A time in UTC, to the millisecond."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] if at else NOTHING
@@ -63,7 +58,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def one_line(error: BaseException) -> str:
     """Return an exception's message as one harmless line; its class if the message is empty."""
-    return harmless_text(" ".join(str(error).split())) or type(error).__name__
+    return for_the_record(str(error)) or type(error).__name__
 
 
 def error(detail: Mapping[str, Any] | None) -> str:

@@ -13,10 +13,11 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.settings import api_settings
 
 from orchestration.card_numbers import REFUSED, holds_card_number
+from orchestration.harmless import HARMFUL_IN_NAMES
 from orchestration.wording import can_be_seen
 
 no_control_characters = RegexValidator(
-    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufffe\uffff]*\Z",
+    rf"^[^{HARMFUL_IN_NAMES}]*\Z",
     "Line breaks, other control characters and characters that turn text around are not allowed.",
     code="control_character",
 )

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration import wording
 from orchestration.finding import newest_sagas
+from orchestration.harmless import can_be_stored
 from orchestration.insight.status import Status, has_one_of, is_at, is_being_undone
 from orchestration.models import UNFINISHED, SagaInstance
 
@@ -169,7 +170,7 @@ def _flag(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     text = str(value)
-    if not wording.can_be_stored(text):
+    if not can_be_stored(text):
         raise ValueError("no text of a saga has such letters")
     return text
 

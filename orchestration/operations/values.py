@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from orchestration.harmless import harmless_text
+from orchestration.harmless import can_be_stored, harmless_text
 from orchestration.participant.statement import Statement
-from orchestration.wording import can_be_stored, for_the_record, says_something
+from orchestration.wording import for_the_record, says_something
 
 
 class Action(StrEnum):

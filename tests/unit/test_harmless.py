@@ -1,6 +1,7 @@
 """What comes from outside is made harmless: every store, message, log line and terminal can carry it."""
 
 import json
+import re
 import unicodedata
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.harmless import DEEPEST, LONGEST_TEXT, MOST_PARTS, harmless, harmless_lines, harmless_text, text_of
+from orchestration.harmless import (
+    DEEPEST,
+    HARMFUL_IN_NAMES,
+    LONGEST_TEXT,
+    MOST_PARTS,
+    can_be_stored,
+    harmless,
+    harmless_lines,
+    harmless_text,
+    is_harmless,
+    text_of,
+)
 
 ANY_TEXT = st.text(st.characters(), max_size=50)  # surrogates and unassigned characters, too
 ANY_FACTS = st.recursive(
@@ -126,3 +138,20 @@ def test_an_error_that_cannot_say_what_it_is_is_named_by_its_class() -> None:
             raise RuntimeError("no")
 
     assert text_of(Mute()) == "(Mute)"
+
+
+@pytest.mark.parametrize("character", ["\u061c", "\u200e", "\u200f"])
+def test_a_name_may_hold_marks_of_direction_and_logs_show_them(character: str) -> None:
+    name = f"Ada{character}"
+    assert re.fullmatch(f"[^{HARMFUL_IN_NAMES}]*", name)
+    assert harmless_text(name) == f"Ada\\u{ord(character):04x}"
+
+
+@given(st.characters())
+def test_what_no_name_may_hold_is_harmful_everywhere(character: str) -> None:
+    if re.search(f"[{HARMFUL_IN_NAMES}]", character) or not can_be_stored(character):
+        assert not is_harmless(character)
+
+
+def test_a_nul_and_a_surrogate_cannot_be_stored() -> None:
+    assert [can_be_stored(each) for each in ("a\0", "a\udc80", "a\x01\u202e\uffff")] == [False, False, True]
