@@ -12,7 +12,7 @@ from orchestration.models import Marker, SagaInstance
 from orchestration.topology import ORCHESTRATOR
 from orders.models import Product
 from tests.support.broker import purge_queues
-from tests.support.faketime import AHEAD, BEHIND, FASTER, run_python, wrong_clock
+from tests.support.faketime import AHEAD, BEHIND, FASTER, RIGHT, clock_in, run_python, set_clock, wrong_clock
 from tests.support.waiting import wait_for
 
 SLACK = timedelta(seconds=5)
@@ -57,6 +57,23 @@ def test_orders_go_on_as_ever_where_every_workers_clock_is_wrong(shop, start_wor
     assert max(SagaInstance.objects.values_list("token", flat=True)) <= 2
     written = SagaInstance.objects.values_list("created_at", "ended_at")
     assert all(began <= ended <= clocks.now() + SLACK for began, ended in written)
+
+
+def test_orders_go_on_while_the_only_workers_clock_jumps_and_when_it_is_right_again(
+    shop, start_worker, audited, tmp_path
+):
+    set_clock(clock := tmp_path / "clock", RIGHT)
+    worker = start_worker(env=clock_in(clock))
+    saga_ids = [shop.place() for _ in range(5)]
+
+    set_clock(clock, AHEAD)
+    wait_for(lambda: "s ahead of that of the database" in worker.log(), seconds=30, what="a worker that sees the jump")
+    saga_ids += [shop.place() for _ in range(5)]
+    assert shop.ended(*saga_ids, seconds=30) == ["completed"] * 10
+
+    set_clock(clock, RIGHT)
+    assert shop.ended(*(shop.place() for _ in range(5)), seconds=30) == ["completed"] * 5
+    assert max(SagaInstance.objects.values_list("token", flat=True)) <= 2
 
 
 def test_an_order_taken_by_a_web_process_an_hour_ahead_is_looked_at_in_time(shop, start_worker):

@@ -15,7 +15,7 @@ from tests.chaos import messages
 from tests.chaos.failover import fail_over
 from tests.chaos.field import DidNotTakeHold, FaultKind, Field, some
 from tests.chaos.fleet import ROLES
-from tests.chaos.hosts import fall_silent, freeze_in_transaction
+from tests.chaos.hosts import fall_silent, freeze_in_transaction, jump_clock
 from tests.chaos.proxy import Manner, Proxy
 from tests.chaos.servers import LEDGERS, MAX_CONNECTIONS, OUTSIDE, SERVICES
 
@@ -219,6 +219,8 @@ KINDS = (
     FaultKind("worker frozen in a transaction", "processes", "workers", freeze_in_transaction),
     FaultKind("all workers killed", "processes", "workers", kill_all_workers),
     FaultKind("web killed", "processes", "web", kill_web),
+    FaultKind("worker's clock jumps", "clocks", "workers", partial(jump_clock, list(ROLES))),
+    FaultKind("web's clock jumps", "clocks", "web", partial(jump_clock, ["web"])),
     FaultKind("workers rolled out", "people and deploys", "workers", roll_out),
     FaultKind("two operators resume at once", "people and deploys", "operators", two_operators),
     FaultKind("queues purged", "messages", "rabbit", partial(gathered, purge)),

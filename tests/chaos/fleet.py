@@ -10,6 +10,7 @@ from deploy.servers.ports import LOOPBACK, free_port
 from deploy.servers.processes import ProcessId, kill_trees, tree
 from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
 from tests.chaos.servers import ROOT, Servers
+from tests.support.faketime import RIGHT, clean_up_after, clock_in, set_clock
 
 EVERYTHING = (ORCHESTRATOR, *SERVICES, *(compensations_queue(service) for service in SERVICES))
 ROLES = {"worker1": EVERYTHING, "worker2": EVERYTHING, "worker3": (ORCHESTRATOR, *EVERYTHING[5:])}
@@ -54,6 +55,8 @@ class Fleet:
 
     def start(self) -> None:
         """Start everybody, and somebody who looks after them."""
+        for name in self.members:
+            self.set_clock(name, RIGHT)
         self._keeper.start()
 
     def signal(self, name: str, signum: int) -> ProcessId:
@@ -63,6 +66,14 @@ class Fleet:
             process.send(signum)
         return member
 
+    def set_clock(self, name: str, offset: str) -> None:
+        """Set the clock of a member's host, as libfaketime writes it; a member that starts again finds it so."""
+        set_clock(self._clock_of(name), offset)
+
+    def log(self, name: str) -> str:
+        """What a member has logged so far, under all its pids."""
+        return self._log_of(name).read_text(errors="replace")
+
     def close(self) -> None:
         """End everybody at once."""
         self._closed.set()
@@ -71,6 +82,7 @@ class Fleet:
         kill_trees([ProcessId.of(process.pid) for process in running if process.poll() is None])
         for process in running:
             process.wait()
+            clean_up_after(process.pid)
 
     def _keep(self) -> None:
         while not self._closed.is_set():
@@ -80,15 +92,24 @@ class Fleet:
             self._closed.wait(LOOK_SECONDS)
 
     def _launch(self, member: Member) -> None:
+        if member.process is not None:
+            clean_up_after(member.process.pid)
         environment = self._servers.environment(application=member.name) | {
             "WEB_BIND": f"{LOOPBACK}:{self.web_port}",
             "WEB_CONCURRENCY": "1",
+            **clock_in(self._clock_of(member.name)),
         }
-        with (self._directory / f"{member.name}.log").open("ab") as log:
+        with self._log_of(member.name).open("ab") as log:
             member.process = subprocess.Popen(
                 member.command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         member.starts += 1
+
+    def _log_of(self, name: str) -> Path:
+        return self._directory / f"{name}.log"
+
+    def _clock_of(self, name: str) -> Path:
+        return self._directory / f"{name}.clock"
 
 
 def _worker(name: str, prefix: str) -> list[str]:

@@ -1,15 +1,21 @@
-"""Faults of hosts: one that stands still in the middle of its work, one that vanishes without a word."""
+"""Faults of hosts: one that stands still in the middle of its work, one that vanishes, one whose clock jumps."""
 
 import random
 import signal
 import time
+from collections.abc import Sequence
 
 from tests.chaos.field import DidNotTakeHold, Field, some
 from tests.chaos.fleet import ROLES
 from tests.chaos.servers import LEDGERS, SERVICES
+from tests.support.faketime import AHEAD, BEHIND, RIGHT
 
 FROZEN_SECONDS = 14.0
 """Longer than its sessions and its broker wait for it."""
+WRONG_SECONDS = 8.0
+"""Longer than a process goes without comparing its clock with a server's."""
+NOTICED = {AHEAD: " s ahead of that of ", BEHIND: " s behind that of "}
+"""What a process logs when it compares."""
 WAITING = (
     "SELECT application_name FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = ANY(%s)"
@@ -45,6 +51,20 @@ def fall_silent(name: str | None, field: Field, chance: random.Random) -> str:
     silent = some(field.servers.proxies[chosen].silence(), "connections silent for ever")
     field.hold(3)
     return f"{chosen}: {silent}"
+
+
+def jump_clock(names: Sequence[str], field: Field, chance: random.Random) -> str:
+    """Set the clock of a member's host an hour wrong while it works, and right again."""
+    name, offset = chance.choice(names), chance.choice([AHEAD, BEHIND])
+    logged = len(field.fleet.log(name))
+    field.fleet.set_clock(name, offset)
+    try:
+        field.hold(WRONG_SECONDS)
+    finally:
+        field.fleet.set_clock(name, RIGHT)
+    noticed = [line for line in field.fleet.log(name)[logged:].splitlines() if "this host's clock is" in line]
+    servers = some(sum(NOTICED[offset] in line for line in noticed), "servers were seen to have another time")
+    return f"{name} had {offset} for {WRONG_SECONDS} s: {servers}"
 
 
 def _who_waits(field: Field, alias: str) -> str:

@@ -9,17 +9,45 @@ from pathlib import Path
 from deploy.packages import LIBFAKETIME
 from tests.support.processes import ROOT, environment
 
-AHEAD, BEHIND = "+3600s", "-3600s"
+AHEAD, BEHIND, RIGHT = "+3600s", "-3600s", "+0s"
 FASTER = "+0 x1.5"
 """Half an hour ahead after an hour."""
 
-_ALWAYS = {"PYTHONPATH": str(Path(__file__).with_name("wrong_clock")), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-"""Where only the clock that people set is wrong, uptime is right, and so are waits."""
+_ALWAYS = {
+    "PYTHONPATH": str(Path(__file__).with_name("wrong_clock")),
+    "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    "NO_FAKE_STAT": "1",
+}
+"""Only the clock that people set is wrong. Uptime is right, and so are waits and the times that files have: gunicorn
+keeps the uptime of its workers in one, and Python compiles a module again whose file has another time."""
+_SHARED = ("faketime_shm_{}", "sem.faketime_sem_{}")
 
 
 def wrong_clock(offset: str) -> dict[str, str]:
     """What gives a process that clock, as libfaketime writes it: "+3600s", or "+0 x1.5" for one that runs faster."""
     return {"LD_PRELOAD": str(LIBFAKETIME.path()), "FAKETIME": offset, **_ALWAYS}
+
+
+def clock_in(path: Path) -> dict[str, str]:
+    """Give the environment of a process that has the clock in this file (`set_clock`).
+
+    It reads the file every second: reading it at each question for the time would take twenty times as long.
+    """
+    read = {"FAKETIME_TIMESTAMP_FILE": str(path), "FAKETIME_CACHE_DURATION": "1"}
+    return {"LD_PRELOAD": str(LIBFAKETIME.path()), **read, **_ALWAYS}
+
+
+def set_clock(path: Path, offset: str) -> None:
+    """Set the clock of the processes that read this file."""
+    beside = path.with_suffix(".new")
+    beside.write_text(f"{offset}\n")
+    beside.replace(path)  # or one of them would read half of it
+
+
+def clean_up_after(pid: int) -> None:
+    """Remove what libfaketime leaves of a killed process: the next one with its pid would not start."""
+    for name in _SHARED:
+        (Path("/dev/shm") / name.format(pid)).unlink(missing_ok=True)
 
 
 def run_python(source: str, *, offset: str, env: Mapping[str, str] | None = None) -> str:
