@@ -6,13 +6,14 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import QuerySet
 
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.participant import participants
 from orchestration.purging.rule import FINAL, purgeable
+from orchestration.statements import as_array
 
 CHUNK = 200
 LOOKED_AT_ONCE = 10_000
@@ -117,13 +118,16 @@ def _note_forgotten(saga_ids: Sequence[UUID]) -> None:
 
 
 def _remembered(until: datetime, saga_ids: Sequence[UUID]) -> int:
-    return sum(
-        _ledger(service)
-        ._default_manager.using(service)
-        .filter(saga_id__in=saga_ids, status__in=FINAL, changed_at__lt=until)
-        .count()
-        for service in participants()
-    )
+    """Count the ledger rows that would go; the ids are one array, as many parameters would take most of the time."""
+    ids, final = as_array(saga_ids), as_array(FINAL)
+    return sum(_counted(service, ids, final, until) for service in participants())
+
+
+def _counted(service: str, ids: str, final: str, until: datetime) -> int:
+    where = "saga_id = ANY(%s::uuid[]) AND status = ANY(%s::text[]) AND changed_at < %s"
+    with connections[service].cursor() as cursor:
+        cursor.execute(f'SELECT count(*) FROM "{_ledger(service)._meta.db_table}" WHERE {where}', (ids, final, until))
+        return int(cursor.fetchone()[0])
 
 
 def _ledger(service: str) -> type[LedgerRow]:
