@@ -10,7 +10,7 @@ from django.db import connections
 from psycopg import Connection, connect, pq, sql
 from psycopg.errors import DuplicateDatabase, UniqueViolation
 
-from orchestration.sessions import MARGIN, patient
+from orchestration.sessions import MARGIN, longer_waits
 
 TURN_KEY = "shop: migrate"
 """Hashed, the key of the advisory lock that `migrate` holds."""
@@ -96,7 +96,7 @@ def _limits_of_a_migration(alias: str) -> Iterator[None]:
         for name in LONG:
             cursor.execute(f"SET {name} = {settings.MIGRATION_STATEMENT_TIMEOUT_MS}")
     try:
-        with patient(connection.connection, settings.MIGRATION_STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
+        with longer_waits(connection.connection, settings.MIGRATION_STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
             yield
     finally:
         if connection.connection is not None and connection.is_usable():

@@ -16,7 +16,7 @@ KEPT_FOR = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)
 """After so long without an answer something counts as not ready."""
 TOLD_WITHIN = timedelta(milliseconds=80)
-"""Whoever probes regularly waits no longer, and is told what was known before."""
+"""A client that asks at least once a minute waits no longer than this. It may get the previous answer."""
 
 
 @require_safe

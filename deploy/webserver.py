@@ -4,13 +4,13 @@ import gc
 import os
 from typing import Any
 
-from config.settings.http import WEB_AT_WORK, WEB_IN_LINE, WEB_SPARE, WEB_WAITING
+from config.settings.http import WEB_AT_WORK, WEB_QUEUED, WEB_SPARE, WEB_WAITING
 from config.settings.logs import LOGGING
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "deploy.webworker.Worker"
-threads = WEB_AT_WORK + WEB_IN_LINE + WEB_WAITING + WEB_SPARE  # at most: each is started when it is needed
+threads = WEB_AT_WORK + WEB_QUEUED + WEB_WAITING + WEB_SPARE  # at most: each is started when it is needed
 timeout = 30  # seconds without a sign of life from a process
 graceful_timeout = 15  # seconds for requests in flight at a stop; above the longest wait
 keepalive = 5  # seconds; above a proxy's pause between two requests

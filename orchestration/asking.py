@@ -1,7 +1,10 @@
 """Questions that several threads ask at the same time, asked once: what comes while one is asked makes the next."""
 
 import threading
+import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from math import inf
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from django.db import OperationalError
@@ -17,8 +20,8 @@ PATIENCE = 20.0
 """Seconds that a thread waits while another reads: longer than one read of a database that does not answer."""
 
 
-class NoAnswer(OperationalError):
-    """The thread that reads for all has not come back in time; its database may be silent."""
+class SharedReadTimedOut(OperationalError):
+    """Another thread reads for all and has not finished in time. Its database may be silent."""
 
 
 class AskedTogether(Generic[K, V]):
@@ -41,7 +44,7 @@ class AskedTogether(Generic[K, V]):
 
         Who waits here holds no database connection: the one who reads for all may need it.
 
-        :raises NoAnswer: when another thread reads, and has not come back in time.
+        :raises SharedReadTimedOut: when another thread reads, and has not come back in time.
         """
         give_connections_back()
         question: _Question[K, V] = _Question(frozenset(keys))
@@ -61,14 +64,18 @@ class AskedTogether(Generic[K, V]):
         if question.turn.acquire(timeout=deadline.left(PATIENCE)):
             return
         with self._lock:
-            if question.turn.acquire(blocking=False):  # at the last moment: those behind rely on this thread
+            # If the turn came at the last moment, waiting threads depend on this one.
+            if question.turn.acquire(blocking=False):
                 return
             if question in self._waiting:
                 self._waiting.remove(question)
-        raise NoAnswer(NoAnswer.__doc__)
+        raise SharedReadTimedOut(SharedReadTimedOut.__doc__)
 
     def _answer_all(self) -> None:
-        """Answer all that wait, this thread's among them, then let the first of those that have come lead."""
+        """Answer all that wait, this thread's among them; then one of those that have come reads for all.
+
+        It is the one with the most time left: a read for all that fails for lack of time is repeated by each alone.
+        """
         with self._lock:
             questions, self._waiting = self._waiting, []
         try:
@@ -87,7 +94,7 @@ class AskedTogether(Generic[K, V]):
             question.turn.release()
         with self._lock:
             if self._waiting:
-                self._waiting[0].turn.release()
+                max(self._waiting, key=attrgetter("until")).turn.release()
             else:
                 self._is_asking = False
 
@@ -97,6 +104,7 @@ class _Question(Generic[K, V]):
 
     def __init__(self, keys: frozenset[K]) -> None:
         self.keys = keys
+        self.until = time.monotonic() + deadline.left(inf)
         self.turn = threading.Semaphore(0)
         self.is_over = False
         self.found: Mapping[K, V] | None = None

@@ -17,7 +17,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def anew(seconds: float) -> Iterator[None]:
+def separate_bound(seconds: float) -> Iterator[None]:
     """Bound the waits of this thread in the block to `seconds` in all, at no cost to an outer bound.
 
     After the block there is as much left of the outer bound as before.
@@ -32,8 +32,8 @@ def anew(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def half_of_it() -> Iterator[None]:
-    """Bound the waits of this thread in the block to half of what it has left; the other is for what comes next."""
+def half_of_the_rest() -> Iterator[None]:
+    """Bound the block to half of the time left, and keep the other half for what follows."""
     with within(left(inf) / 2) if is_set() else nullcontext():
         yield
 

@@ -15,18 +15,18 @@ from orchestration import deadline
 from orchestration.canvas import letter_for
 from orchestration.letters import post
 from orchestration.models import SagaInstance
-from orchestration.process_breaker import LeftAlone, ProcessBreaker
+from orchestration.process_breaker import BreakerIsOpen, ProcessBreaker
 from orchestration.sagas import definition_of
 from orchestration.states import Command
 
 logger = logging.getLogger(__name__)
 
-LEFT_ALONE_FOR = timedelta(seconds=1)
+OPEN_FOR = timedelta(seconds=1)
 """After a failed publish no thread of this process waits for the broker for so long; recovery goes on asking."""
 PUBLISHED_WITHIN_S = 1.0
 """While a client waits, connecting and confirm together: the saga is due anyway, so recovery will publish it."""
 
-breaker = ProcessBreaker(LEFT_ALONE_FOR.total_seconds())
+breaker = ProcessBreaker(OPEN_FOR.total_seconds())
 
 
 class BrokerAway(Exception):
@@ -54,11 +54,11 @@ def send(instance: SagaInstance, command: Command) -> None:
     saga = definition_of(instance.definition)
     letter = letter_for(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))
     a_client_waits = deadline.is_set()
-    bounded = deadline.anew(PUBLISHED_WITHIN_S) if a_client_waits else nullcontext()
+    bounded = deadline.separate_bound(PUBLISHED_WITHIN_S) if a_client_waits else nullcontext()
     try:
         with breaker.calling(OperationalError, OSError, one_at_a_time=a_client_waits), bounded:
             post([letter])
-    except LeftAlone as error:
+    except BreakerIsOpen as error:
         raise BrokerAway("it was away a moment ago") from error
     except (OperationalError, OSError) as error:
         raise BrokerAway(str(error) or type(error).__name__) from error

@@ -220,7 +220,7 @@ class Engine:
             self.broker.send(instance, command)
         except BrokerAway as error:
             logger.warning("saga %s not dispatched, recovery will: %s", instance.pk, error, extra={"saga": instance.pk})
-            self.store.mark_undelivered(instance, dispatch.LEFT_ALONE_FOR)
+            self.store.mark_undelivered(instance, dispatch.OPEN_FOR)
 
     def _earlier(self, origin: Origin, error: IntegrityError) -> Started:
         instance = self.store.find_by_key(origin.customer_id, origin.idempotency_key)

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 
 from orchestration import boundaries, deadline
 from orchestration.boundaries import Boundary, Point
-from orchestration.wire import corked, read_ahead
+from orchestration.wire import bounded, corked, read_ahead
 
 CONFIRMED_WITHIN = 10.0  # seconds for all of them; a broker's alarm keeps them waiting
 CONNECTED_WITHIN = 2.0
@@ -127,7 +127,8 @@ class _Line:
         """Send all, then wait for all."""
         self._turned_away.clear()
         try:
-            with corked(self._channel.connection):
+            link, seconds = self._channel.connection, max(deadline.left(CONFIRMED_WITHIN), 0.001)
+            with bounded(link, seconds), corked(link):  # the link may have been opened by a thread with less time
                 for letter in letters:
                     self._send(letter)
             self._await_confirms()
@@ -170,7 +171,7 @@ class _Line:
 
 
 def _options(seconds: float) -> dict[str, Any]:
-    """What to open a connection with, each wait for the broker bounded to `seconds`."""
+    """What to open a connection with, each wait for the broker bounded to `seconds` until it is open."""
     if not _confirms():
         return {"connect_timeout": seconds}
     waits = {"read_timeout": seconds, "write_timeout": seconds} if deadline.is_set() else {}

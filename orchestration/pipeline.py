@@ -24,7 +24,7 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.types.string import TextLoader
 
-from orchestration.sessions import deadline_of, given_up, judged
+from orchestration.sessions import close_unanswered, closed_if_unusable, deadline_of
 
 COMMIT = "COMMIT"
 PREPARED_AT_MOST = 200
@@ -152,9 +152,9 @@ def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGre
 
 
 def _error(results: Sequence[PGresult], raw: Connection[Any]) -> Error | None:
-    """Give the first, if there is one; a session that is no good after it is closed."""
+    """Give the first, if there is one; a session that cannot be used after it is closed."""
     failed = (result for result in results if result.status == ExecStatus.FATAL_ERROR)
-    return next((judged(raw, error_from_result(result, CLIENT_ENCODING)) for result in failed), None)
+    return next((closed_if_unusable(raw, error_from_result(result, CLIENT_ENCODING)) for result in failed), None)
 
 
 def _send(pgconn: PGconn, each: _Outgoing) -> None:
@@ -169,7 +169,7 @@ def _send(pgconn: PGconn, each: _Outgoing) -> None:
 def _results(raw: Connection[Any]) -> Iterator[PGresult]:
     """What the server answers, up to the end of the pipeline.
 
-    :raises NoAnswer: when nothing came in time.
+    :raises SessionEnded: when nothing came in time.
     """
     pgconn, socket, until = raw.pgconn, select.poll(), deadline_of(raw)
     unsent = True
@@ -178,7 +178,7 @@ def _results(raw: Connection[Any]) -> Iterator[PGresult]:
         if pgconn.is_busy():
             socket.register(pgconn.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
             if not socket.poll(max(0.0, until - time.monotonic()) * 1000):
-                raise given_up(raw)
+                raise close_unanswered(raw)
             pgconn.consume_input()
             continue
         result = pgconn.get_result()

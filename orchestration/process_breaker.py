@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class LeftAlone(Exception):
-    """The server failed a moment ago, so it was not called."""
+class BreakerIsOpen(Exception):
+    """The server failed less than a second ago, so it was not called."""
 
 
 class ProcessBreaker:
-    """Leaves a server alone for `left_alone_s` seconds after a call has failed.
+    """Stays open, which lets no call through, for `open_for_s` seconds after a call has failed.
 
-    From then on a caller with `one_at_a_time` is let through only while no other such caller is under way, until a
+    A failure does not count if another call succeeded while it lasted: then the server is busy, not absent.
+
+    After that a caller with `one_at_a_time` is let through only while no other such caller is under way, until a
     call succeeds. Unlike pybreaker's, no lock is held during a call.
     """
 
-    def __init__(self, left_alone_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.left_alone_s = left_alone_s
+    def __init__(self, open_for_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.open_for_s = open_for_s
         self._clock = clock
         self._lock = threading.Lock()
         self._open_until = float("-inf")
+        self._succeeded_at = float("-inf")
         self._has_failed = False
         self._is_probed = False
 
@@ -30,10 +33,10 @@ class ProcessBreaker:
         return self._clock() < self._open_until
 
     def open(self, seconds: float | None = None) -> None:
-        """Leave the server alone for so long (unless given, for `left_alone_s`)."""
+        """Let no call through for so long (unless given, for `open_for_s`)."""
         with self._lock:
             self._has_failed = True
-            self._open_until = self._clock() + (self.left_alone_s if seconds is None else seconds)
+            self._open_until = self._clock() + (self.open_for_s if seconds is None else seconds)
 
     def close(self) -> None:
         """Let every caller through."""
@@ -45,13 +48,14 @@ class ProcessBreaker:
     def calling(self, *counts: type[Exception], one_at_a_time: bool) -> Iterator[None]:
         """Run the block as one call; an exception in `counts` opens the breaker, an end without one closes it.
 
-        :raises LeftAlone: when the block is not run.
+        :raises BreakerIsOpen: when the block is not run.
         """
-        is_probe = self._enter(one_at_a_time)
+        is_probe, began = self._enter(one_at_a_time), self._clock()
         try:
             yield
         except counts:
-            self.open()
+            if self._succeeded_at < began:
+                self.open()
             raise
         else:
             self._succeed()
@@ -63,10 +67,11 @@ class ProcessBreaker:
         with self._lock:
             is_probe = one_at_a_time and self._has_failed
             if self.is_open() or (is_probe and self._is_probed):
-                raise LeftAlone(LeftAlone.__doc__)
+                raise BreakerIsOpen(BreakerIsOpen.__doc__)
             self._is_probed = self._is_probed or is_probe
             return is_probe
 
     def _succeed(self) -> None:
+        self._succeeded_at = self._clock()
         if self._has_failed:
             self.close()

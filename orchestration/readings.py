@@ -65,7 +65,7 @@ def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None
     selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s::uuid[])'
     rows = defaultdict[UUID, list[Seen]](list)
     try:
-        with deadline.half_of_it(), lent(service):
+        with deadline.half_of_the_rest(), lent(service):
             for saga_id, *row in execute(service, selected, as_array(saga_ids)):
                 rows[saga_id].append(Seen(*row))
     except Error:

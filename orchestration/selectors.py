@@ -120,7 +120,7 @@ def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow
 def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
     try:
         ledger = participants()[service].ledger
-        with deadline.half_of_it(), lent(service):
+        with deadline.half_of_the_rest(), lent(service):
             return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
     except Error:
         return None

@@ -1,5 +1,6 @@
-"""Sessions with PostgreSQL that end by themselves when the server is silent, or when they are no good any more."""
+"""Sessions with PostgreSQL that close themselves when the server is silent or when they can no longer be used."""
 
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +21,11 @@ from orchestration import deadline
 T = TypeVar("T")
 
 ANSWERED_WITHIN = 17.0
-"""Seconds; see `patient_as_server`."""
+"""Seconds; see `adopt_statement_timeout`."""
 MARGIN = 2.0
-"""Seconds above the server's statement_timeout: a server that is there has said by then that it gave up."""
+"""Seconds above the server's statement_timeout. A reachable server has reported the timeout by then."""
+REACTS_WITHIN = 0.3
+"""Seconds that a server has to react to a cancel request before it counts as silent."""
 UNLIMITED = 3600.0
 """Seconds, where the server has no statement_timeout, as for migrations."""
 LOOK_AGAIN = 0.1  # seconds: between two looks for signals, as psycopg's own waits have it
@@ -33,14 +36,21 @@ _OF_STALE_PLANS = "RevalidateCachedQuery"
 
 
 class SessionEnded(OperationalError):
-    """The session was no good any more and has been closed; another one may do.
+    """The session could no longer be used and has been closed. Another session may work.
 
     `sqlstate` is what the server said, if it said anything.
     """
 
 
-class NoAnswer(SessionEnded):
+class DatabaseSilent(SessionEnded):
     """The server has not answered in time: the session is closed, and whether its work was done is not known."""
+
+
+class OutOfTime(SessionEnded):
+    """The thread's deadline passed while the server was at work: the statement was cancelled, the session closed.
+
+    Whether the work was done is not known. Other sessions with this server are not affected.
+    """
 
 
 class Session(Connection[Any]):
@@ -48,29 +58,39 @@ class Session(Connection[Any]):
 
     answered_within: float = ANSWERED_WITHIN
     """Seconds that one wait for the server may take."""
-    when_silent: Callable[[], None] | None = None
-    """Called when the server has not answered in time."""
+    when_silent: Callable[[], object] | None = None
+    """Called when the server is silent."""
+    lock_wait_ms: int | None = None
+    """The lock_timeout that was set; None: as the session began."""
+
+    def set_lock_wait(self, ms: int | None) -> None:
+        """Have the next statements wait so long for a lock, or (None) as the session began; asks the server if new."""
+        if self.lock_wait_ms == ms:
+            return
+        self.execute("RESET lock_timeout" if ms is None else f"SET lock_timeout = {ms}")
+        self.lock_wait_ms = ms
 
     def wait(self, gen: PQGen[T], interval: float = LOOK_AGAIN, timeout: float | None = None) -> T:
         """Wait for the server, as psycopg does, but never for ever.
 
-        :raises NoAnswer: when nothing came in time.
-        :raises SessionEnded: instead of an error after which the session is no good.
+        :raises DatabaseSilent: when nothing came in time, and the server did not react to a cancel request either.
+        :raises OutOfTime: when nothing came in time, and the server did react.
+        :raises SessionEnded: instead of an error after which the session can no longer be used.
         """
-        if timeout is not None:  # whoever waits for notifications has a bound of their own
+        if timeout is not None:  # a wait for notifications passes its own timeout
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, deadline.left(self.answered_within))
         except _WaitTimeout:
-            raise given_up(self) from None
+            raise close_unanswered(self) from None
         except Error as error:
-            ended = judged(self, error)
+            ended = closed_if_unusable(self, error)
             if ended is error:
                 raise
             raise ended from error
 
 
-def patient_as_server(raw: Connection[Any]) -> None:
+def adopt_statement_timeout(raw: Connection[Any]) -> None:
     """Have a new session wait as long as its server may work, which a database's address or owner may have changed."""
     if isinstance(raw, Session):
         [(seconds,)] = raw.execute("SELECT extract(epoch FROM current_setting('statement_timeout')::interval)")
@@ -78,7 +98,7 @@ def patient_as_server(raw: Connection[Any]) -> None:
 
 
 @contextmanager
-def patient(raw: Connection[Any], seconds: float) -> Iterator[None]:
+def longer_waits(raw: Connection[Any], seconds: float) -> Iterator[None]:
     """Let each wait of the block take so long, for statements whose statement_timeout is raised."""
     if not isinstance(raw, Session):
         yield
@@ -95,17 +115,24 @@ def deadline_of(raw: Connection[Any]) -> float:
     return time.monotonic() + deadline.left(raw.answered_within if isinstance(raw, Session) else ANSWERED_WITHIN)
 
 
-def given_up(raw: Connection[Any]) -> NoAnswer:
-    """Close a session whose server is silent, and its pool's; give the error to raise."""
-    silent = NoAnswer(f"database {raw.info.dbname} has not answered in time; the session was closed")
+def close_unanswered(raw: Connection[Any]) -> SessionEnded:
+    """Close a session whose server has not answered in time, and give the error to raise.
+
+    Only a server that does not react to a cancel request is silent. One that reacts was working, or waited for a lock:
+    the statement ends, and neither its pool's other sessions nor the breaker have anything to do with it.
+    """
+    name = raw.info.dbname
+    if _reacts_to_cancel(raw):
+        raw.close()
+        return OutOfTime(f"database {name} was still at work at the deadline; the statement was cancelled")
     if isinstance(raw, Session) and raw.when_silent is not None:
         raw.when_silent()
     _close(raw)
-    return silent
+    return DatabaseSilent(f"database {name} has not answered in time; the session was closed")
 
 
-def judged(raw: Connection[Any], error: Error) -> Error:
-    """Give the error to raise: the same, or `SessionEnded` where the session is no good, which is then closed."""
+def closed_if_unusable(raw: Connection[Any], error: Error) -> Error:
+    """Give the error to raise: the same, or `SessionEnded` where the session can no longer be used and is closed."""
     if isinstance(error, SessionEnded) or not ends_session(error):
         return error
     _close(raw)
@@ -126,6 +153,18 @@ def ends_session(error: Error) -> bool:
         return error.diag.source_function == _OF_STALE_PLANS
     is_lost = (error.sqlstate or "").startswith(CONNECTION_EXCEPTION)
     return is_lost or error.diag.severity_nonlocalized in ENDED_BY_SERVER
+
+
+def _reacts_to_cancel(raw: Connection[Any]) -> bool:
+    """Cancel the statement; say whether the server then sent anything over the session."""
+    until = time.monotonic() + REACTS_WITHIN
+    try:
+        raw.cancel_safe(timeout=REACTS_WITHIN)
+        socket = select.poll()
+        socket.register(raw.pgconn.socket, select.POLLIN)
+    except Error:
+        return False
+    return bool(socket.poll(max(0.0, until - time.monotonic()) * 1000))
 
 
 def _close(raw: Connection[Any]) -> None:

@@ -5,7 +5,7 @@ py-amqp asks the socket three times for each frame, a message is three frames, a
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from amqp.exceptions import RecoverableConnectionError
@@ -43,6 +43,14 @@ def drain(link: Any) -> None:
             link.drain_events(timeout=0)
     except (TimeoutError, BlockingIOError, InterruptedError):
         return
+
+
+@contextmanager
+def bounded(link: Any, seconds: float) -> Iterator[None]:
+    """Bound each write in the block, whatever bounds the link was opened with."""
+    having_timeout = getattr(getattr(link, "transport", None), "having_timeout", None)
+    with having_timeout(seconds) if having_timeout else nullcontext():
+        yield
 
 
 @contextmanager

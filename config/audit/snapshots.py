@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import Error, connections, transaction
 
-from orchestration.sessions import MARGIN, patient
+from orchestration.sessions import MARGIN, longer_waits
 from orchestration.wording import one_line
 
 BATCH = 5_000
@@ -31,7 +31,7 @@ def snapshot(alias: str) -> Iterator[None]:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
                 cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
-            with patient(connections[alias].connection, STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
+            with longer_waits(connections[alias].connection, STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
                 yield
     except Error as error:
         raise Unreadable(f"database {alias} ({connections[alias].settings_dict['NAME']}): {one_line(error)}") from error

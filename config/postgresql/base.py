@@ -1,7 +1,6 @@
 """The database backend: a thread whose time is short gets a connection in that time, or an error."""
 
-import time
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from django.db.backends.postgresql import base
@@ -9,12 +8,15 @@ from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from orchestration import deadline
-from orchestration.process_breaker import LeftAlone, ProcessBreaker
-from orchestration.sessions import patient_as_server
+from orchestration.process_breaker import BreakerIsOpen, ProcessBreaker
+from orchestration.sessions import Session, adopt_statement_timeout
 
-LEFT_ALONE_S = 1.0
-LONG_ENOUGH_S = 1.0
-"""A vain wait for a connection or an answer, if as long as this, shows that the database is away and not only busy."""
+OPEN_FOR_S = 1.0
+LONG_ENOUGH_S = 0.3
+"""If a wait of at least this long ends without a connection, and no other thread got one meanwhile, the database counts
+as unavailable."""
+REQUESTS_WAIT_FOR_LOCKS_MS = 500
+"""A request that waits for a lock keeps a pooled connection from others. Locks are held for some ten milliseconds."""
 
 
 class DatabaseAway(OperationalError):
@@ -37,7 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().ensure_connection()
 
     def _configure_connection(self, connection: Any) -> bool:
-        patient_as_server(connection)
+        adopt_statement_timeout(connection)
         return bool(super()._configure_connection(connection))  # type: ignore[misc]
 
 
@@ -54,29 +56,34 @@ class PoolInTime:
     def getconn(self) -> "Connection[Any]":
         """Take a connection; before its deadline, if this thread has one.
 
-        Threads with a deadline do not line up for a database that is away: after a vain wait for a connection, or for
-        an answer over one, they fail at once, but for one at a time that tries again. Others wait as the pool allows.
+        If such a wait ends without a connection, or if the server is silent, threads with a deadline fail at once for
+        a second. After that one thread at a time tries again. Others wait as the pool allows.
 
         :raises psycopg.OperationalError: when there is none in time.
         """
         if not deadline.is_set():
-            return self._pool.getconn()
+            return self._prepared(self._pool.getconn(), None)
         seconds = deadline.left(self._pool.timeout)
         shows_it_is_away = (PoolTimeout,) if seconds >= LONG_ENOUGH_S else ()
         try:
             with self._breaker.calling(*shows_it_is_away, one_at_a_time=True):
-                connection: Any = self._pool.getconn(timeout=seconds)
-        except LeftAlone as error:
+                connection = self._pool.getconn(timeout=seconds)
+        except BreakerIsOpen as error:
             raise DatabaseAway(DatabaseAway.__doc__ or "") from error
-        connection.when_silent = partial(self._leave_alone, time.monotonic())
-        return connection  # type: ignore[no-any-return]
+        return self._prepared(connection, REQUESTS_WAIT_FOR_LOCKS_MS)
 
-    def _leave_alone(self, lent_at: float) -> None:
-        if time.monotonic() - lent_at >= LONG_ENOUGH_S:
-            self._breaker.open()
+    def _prepared(self, connection: "Connection[Any]", lock_wait_ms: int | None) -> "Connection[Any]":
+        if isinstance(connection, Session):
+            connection.when_silent = self._breaker.open
+            try:
+                connection.set_lock_wait(lock_wait_ms)
+            except BaseException:
+                self._pool.putconn(connection)
+                raise
+        return connection
 
 
 @cache
 def breaker_of(alias: str) -> ProcessBreaker:
     """Give this process's breaker around an alias's database."""
-    return ProcessBreaker(LEFT_ALONE_S)
+    return ProcessBreaker(OPEN_FOR_S)

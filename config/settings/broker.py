@@ -13,8 +13,8 @@ CELERY_BROKER_URL = VALUES["BROKER_URL"]
 CELERY_BROKER_USE_SSL = tls.of_broker(tls.tls_of(VALUES, "BROKER"), VALUES["BROKER_URL"])
 CELERY_BROKER_CONNECTION_TIMEOUT = 2  # seconds: a request may wait this long for a broker that does not answer
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Seconds. RabbitMQ gives a consumer's messages to others when nothing was heard of it for two to three of these, which
-# is how long what waits inside a frozen worker stays there; a worker hears of a half-open connection after two.
+# Seconds. After two to three missed heartbeats RabbitMQ gives a consumer's messages to other workers. So a frozen
+# worker keeps its messages for 8 to 12 s. A worker notices a half-open connection after two.
 CELERY_BROKER_HEARTBEAT = 4
 CELERY_BROKER_POOL_LIMIT = 16  # publishing connections a process keeps, at least one a thread
 CELERY_BROKER_TRANSPORT_OPTIONS = (

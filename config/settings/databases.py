@@ -18,12 +18,13 @@ CONNECTION_PARAMETERS: dict[str, Any] = {  # of libpq (manual 34.1.2)
 }
 SERVER_PARAMETERS: dict[str, Any] = {  # of PostgreSQL (manual 20), for the shop's sessions
     "statement_timeout": 15_000,  # milliseconds; a slower statement is an outage, and the saga will come back
-    # Milliseconds. Statements take few, so this is a lock whose holder is ill: one saga comes back, its batch goes on.
+    # Milliseconds. Statements take few. A longer wait means that the holder is stuck. This saga is retried; the rest of
+    # its batch continues. A web request waits less (`config.postgresql.base`).
     "lock_timeout": 2_000,
     # Milliseconds that a client may think inside a transaction. Ours think for some ten (the longest writes a batch of
     # 64) and wait for no call and no broker. A worker that was frozen or lost keeps its locks for so long.
     "idle_in_transaction_session_timeout": 4_000,
-    "tcp_keepalives_idle": 5,  # seconds; the session of a client that has vanished is one that others may need
+    "tcp_keepalives_idle": 5,  # seconds; the session of a vanished client may hold locks that others need
     "tcp_keepalives_interval": 2,  # seconds
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds
@@ -40,7 +41,7 @@ POOL_OPTIONS = {
     "timeout": 10,  # seconds
     "max_idle": 30,  # seconds; an unused connection is closed after this
     "max_lifetime": 300,  # seconds; then even a session that only reads asks again which server takes writes
-    "reconnect_timeout": 2,  # seconds; then the next who needs one tries anew; by default it is up to five minutes
+    "reconnect_timeout": 2,  # seconds; after that the next request tries again; psycopg's default is up to five minutes
     "num_workers": 1,  # threads that open connections in the background
 }
 

@@ -13,10 +13,10 @@ USE_X_FORWARDED_HOST = True
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
-# A web process's threads: so many work on a request each, so many more wait for their turn at that, and so many let a
-# client wait for an outcome (`Prefer: wait`). What is left over answers the probes and tells the others to come later.
+# A web process's threads: so many run a request each, so many more are queued, and so many let a client wait for an
+# outcome (`Prefer: wait`). The remaining threads answer probes and send 503 to requests beyond these limits.
 WEB_AT_WORK = env.web_threads()
-WEB_IN_LINE = 4 * WEB_AT_WORK
+WEB_QUEUED = 4 * WEB_AT_WORK
 WEB_WAITING = WEB_AT_WORK
 WEB_SPARE = 8
 

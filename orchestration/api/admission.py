@@ -18,10 +18,11 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """These paths are answered at once, however many requests there are."""
 LONGEST_REQUEST_S = 25.0
 """For all waits of one request for servers; a page for operators reads from all of them."""
-IN_LINE_S = 10.0
-"""For a turn. A line does not stand still for a server that hangs: whoever is at work gives up long before this."""
+QUEUED_WITHIN_S = 3.0
+"""Seconds to wait for a turn. A customer's request that runs gives up before that, so the line moves even while a
+server hangs."""
 
-_turn: ContextVar["Turn | None"] = ContextVar("turn", default=None)
+_running: ContextVar["AdmittedRequest | None"] = ContextVar("running", default=None)
 
 
 class Overloaded(Problem):
@@ -31,50 +32,50 @@ class Overloaded(Problem):
     code = "overloaded"
 
 
-class Turn:
-    """One request's place among those that are worked on."""
+class AdmittedRequest:
+    """A request that runs: one of the places for those is its own until it ends."""
 
     def __init__(self, places: threading.Semaphore) -> None:
         self._places = places
         self._is_over = False
 
     def end(self) -> None:
-        """Let the next request have its turn; ending it again changes nothing."""
+        """Let the next request run; ending it again changes nothing."""
         if not self._is_over:
             self._is_over = True
             self._places.release()
 
 
 class Admission:
-    """Counts the requests of one process: those at work, those in line for that, and those that wait for an outcome."""
+    """Counts the requests of one process: those that run, those that are queued, and those that wait for an outcome."""
 
-    def __init__(self, *, at_work: int, in_line: int, waiting: int, in_line_s: float = IN_LINE_S) -> None:
+    def __init__(self, *, at_work: int, queued: int, waiting: int, queued_within_s: float = QUEUED_WITHIN_S) -> None:
         self._at_work = threading.Semaphore(at_work)
-        self._in_line = threading.Semaphore(in_line)
+        self._queued = threading.Semaphore(queued)
         self._waiting = threading.Semaphore(waiting)
-        self._in_line_s = in_line_s
+        self._queued_within_s = queued_within_s
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Run the block as one of the requests at work.
+    def running(self) -> Iterator[None]:
+        """Run the block as one of the requests that run.
 
-        :raises Overloaded: when the line is full, or there was no turn in time; the block is not run.
+        :raises Overloaded: when the queue is full, or there was no place in time; the block is not run.
         """
         self._await_turn()
-        turn = Turn(self._at_work)
-        outer = _turn.set(turn)
+        admitted = AdmittedRequest(self._at_work)
+        outer = _running.set(admitted)
         try:
             yield
         finally:
-            _turn.reset(outer)
-            turn.end()
+            _running.reset(outer)
+            admitted.end()
 
     @contextmanager
-    def waiting_place(self) -> Iterator[bool]:
-        """Give this request one of the places of clients that wait, if there is one; it then ends its turn at work."""
+    def waiting_for_outcome(self) -> Iterator[bool]:
+        """Give this request one of the places for clients that wait, if there is one; it then no longer runs."""
         has_place = self._waiting.acquire(blocking=False)
-        if has_place and (turn := _turn.get()):
-            turn.end()
+        if has_place and (admitted := _running.get()):
+            admitted.end()
         try:
             yield has_place
         finally:
@@ -84,31 +85,31 @@ class Admission:
     def _await_turn(self) -> None:
         if self._at_work.acquire(blocking=False):
             return
-        if not self._in_line.acquire(blocking=False):
+        if not self._queued.acquire(blocking=False):
             raise Overloaded(headers={"Retry-After": "1"})
         try:
-            if not self._at_work.acquire(timeout=self._in_line_s):
+            if not self._at_work.acquire(timeout=self._queued_within_s):
                 raise Overloaded(headers={"Retry-After": "1"})
         finally:
-            self._in_line.release()
+            self._queued.release()
 
 
 @cache
 def admission() -> Admission:
     """Give this process's own."""
-    return Admission(at_work=settings.WEB_AT_WORK, in_line=settings.WEB_IN_LINE, waiting=settings.WEB_WAITING)
+    return Admission(at_work=settings.WEB_AT_WORK, queued=settings.WEB_QUEUED, waiting=settings.WEB_WAITING)
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Give each request its turn and bound its waits for servers; answer 503 when there is no turn for it."""
+    """Admit each request and bound its waits for servers; answer 503 when too many run and wait."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.path_info in PROBES:
             return get_response(request)
         try:
-            with admission().turn(), deadline.within(LONGEST_REQUEST_S):
+            with admission().running(), deadline.within(LONGEST_REQUEST_S):
                 return get_response(request)
         except Overloaded as error:  # get_response raises nothing: Django has made a response of whatever was raised
-            return problem_response(error)
+            return problem_response(request, error)
 
     return answer

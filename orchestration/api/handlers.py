@@ -41,7 +41,19 @@ def server_error(request: HttpRequest) -> HttpResponse:
     A database that did not answer is a 503: the next request meets another session.
     """
     error = sys.exception()
-    document = document_of(error) if isinstance(error, Exception) else InternalError().document
+    return _failed(request, document_of(error) if isinstance(error, Exception) else InternalError().document)
+
+
+def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answer with a problem that was raised outside Django's handlers."""
+    return _failed(request, problem.document)
+
+
+def _for_people(request: HttpRequest) -> bool:
+    return not request.path_info.startswith(API_PATH)
+
+
+def _failed(request: HttpRequest, document: Document) -> HttpResponse:
     if not _for_people(request):
         return _response(document)
     page = defaults.server_error(request)
@@ -50,15 +62,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         for name, value in document.headers.items():
             page[name] = value
     return page
-
-
-def problem_response(problem: Problem) -> HttpResponse:
-    """Answer with a problem outside REST framework."""
-    return _response(problem.document)
-
-
-def _for_people(request: HttpRequest) -> bool:
-    return not request.path_info.startswith(API_PATH)
 
 
 def _answer(status: HTTPStatus, code: str, detail: str) -> HttpResponse:

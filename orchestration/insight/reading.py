@@ -34,7 +34,7 @@ class Unavailable:
 def read(source: str, question: Callable[[], T]) -> T | Unavailable:
     """Ask a source, or say that it is down. With a deadline, one that does not answer leaves time to ask the next."""
     try:
-        with deadline.half_of_it():
+        with deadline.half_of_the_rest():
             return question()
     except AWAY as error:
         return Unavailable(f"{source} does not answer: {wording.one_line(error)}")

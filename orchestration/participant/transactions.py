@@ -17,7 +17,7 @@ from orchestration.boundaries import Point
 from orchestration.committing import committing
 from orchestration.participant.refusals import VersionConflict
 from orchestration.round_trips import gathered
-from orchestration.sessions import NoAnswer, SessionEnded
+from orchestration.sessions import DatabaseSilent, OutOfTime, SessionEnded
 from orchestration.statements import run_later
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = (
     "40P01",
     "55P03",
 )  # PostgreSQL manual, appendix A
-TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout, NoAnswer)  # seconds have been spent already
+TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout, DatabaseSilent, OutOfTime)  # seconds have been spent already
 
 
 _lock_timeout: ContextVar[timedelta | None] = ContextVar("lock_timeout", default=None)

@@ -1,4 +1,4 @@
-"""Questions to several servers, asked at the same time, none of which can hold up whoever wants to know."""
+"""Questions to several servers, asked at the same time; a server that does not answer delays no client for long."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ REMEMBERED_FOR = timedelta(minutes=1)
 """After so long without a question, an answer says nothing about now."""
 
 
-class NoAnswer(Exception):
+class SourceSilent(Exception):
     """Nothing was heard in time."""
 
 
@@ -25,8 +25,8 @@ class SideBySide(Generic[T]):
     A question that has not come back is not asked again: what hangs is one thread for each question, however many
     want to know.
 
-    With `told_within`, whoever asks at least once in `REMEMBERED_FOR` waits no longer than that: a question that is
-    under way for less than `patience` then has the answer it had the time before.
+    A client that asks at least once in `REMEMBERED_FOR` waits no longer than `told_within`, if given. It then gets the
+    previous answer to a question that has been under way for less than `patience`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SideBySide(Generic[T]):
         except TimeoutError:
             if time.monotonic() - self._begun_at[name] < self._patience.total_seconds():
                 return self._answers[name]
-            return NoAnswer(f"no answer within {self._patience.total_seconds():g} s")
+            return SourceSilent(f"no answer within {self._patience.total_seconds():g} s")
         told = self._under_way.pop(name)
         return error if isinstance(error, Exception) else told.result()
 

@@ -118,10 +118,10 @@ def _outcome(attempt: Attempt, accepted: Accepted, wait: timedelta, end: Expecte
     """The checkout when it is decided in time, else as it was accepted; at once when too many clients wait already."""
 
     def look() -> Checkout | None:
-        with deadline.anew(ANSWERED_WITHIN_S):
+        with deadline.separate_bound(ANSWERED_WITHIN_S):
             return decided(attempt.customer_id, accepted.id)
 
-    with admission().waiting_place() as has_place:
+    with admission().waiting_for_outcome() as has_place:
         if not has_place:
             return _accepted(accepted)
         outcome = wait_for(

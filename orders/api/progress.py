@@ -74,13 +74,12 @@ def checkout_of(customer_id: str, checkout_id: UUID) -> Checkout:
 
 
 def decided(customer_id: str, checkout_id: UUID) -> Checkout | None:
-    """The checkout, once its outcome is known."""
-    reading = _reading(customer_id, checkout_id)
-    try:
+    """The checkout, once its outcome is known; None also when a database fails, since the checkout is accepted."""
+    with suppress(Error):
+        reading = _reading(customer_id, checkout_id)
         status = status_of(reading.instance)
-    except Error:  # nobody can say it yet; the checkout is accepted all the same
-        return None
-    return _shown(reading, status) if status in FINAL else None
+        return _shown(reading, status) if status in FINAL else None
+    return None
 
 
 def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:

@@ -21,7 +21,7 @@ from knox.models import AuthToken
 from config.settings.http import WEB_WAITING
 from deploy.servers.ports import LOOPBACK
 from deploy.servers.rabbitmq import BEHIND_THE_WRAPPER, PrivateRabbit
-from orchestration.dispatch import LEFT_ALONE_FOR, PUBLISHED_WITHIN_S
+from orchestration.dispatch import OPEN_FOR, PUBLISHED_WITHIN_S
 from orders.models import Product
 from tests.chaos.proxy import Loop, Manner, Proxy
 from tests.support import broker
@@ -128,7 +128,7 @@ def test_orders_are_accepted_and_probes_answered_during_an_alarm_of_the_broker(p
     assert {reply.status for reply in first + later} == {202}
     assert max(reply.seconds for reply in first + later) < REFUSED_WITHIN_S
     waited = [line for line in pressed.web.log()[said:].splitlines() if WAITED_FOR_THE_BROKER.search(line)]
-    tries = 1 + seconds / (PUBLISHED_WITHIN_S + LEFT_ALONE_FOR.total_seconds())
+    tries = 1 + seconds / (PUBLISHED_WITHIN_S + OPEN_FOR.total_seconds())
     assert len(waited) <= 2 * tries, "more than one request of a process waited for the broker"
     assert statistics.median(probes) < PROBED_WITHIN_S, probes
 

@@ -16,7 +16,7 @@ from orchestration import deadline, pipeline
 from orchestration.boundaries import Boundary, Point
 from orchestration.participant import transactions
 from orchestration.pipeline import Asked
-from orchestration.sessions import MARGIN, UNLIMITED, NoAnswer, Session, SessionEnded, patient_as_server
+from orchestration.sessions import MARGIN, UNLIMITED, DatabaseSilent, Session, SessionEnded, adopt_statement_timeout
 from orchestration.statements import execute
 from tests.chaos.proxy import Loop, Proxy
 from tests.support.failover import sessions_on_a_read_only_server
@@ -151,7 +151,7 @@ def test_a_silent_server_is_given_up_with_all_sessions_that_lead_to_it(
         "pipeline": lambda: pipeline.answered(pipeline.written(raw, [Asked("SELECT 1")])),
     }[by]
 
-    with pytest.raises(NoAnswer, match="has not answered in time"):
+    with pytest.raises(DatabaseSilent, match="has not answered in time"):
         in_time(ask)
 
     assert raw.closed
@@ -164,7 +164,7 @@ def test_a_silent_server_is_given_up_with_all_sessions_that_lead_to_it(
 def test_whoever_has_less_time_waits_less(proxy: Proxy, pool: "ConnectionPool[Session]") -> None:
     with pool.connection() as raw:
         proxy.silence()
-        with pytest.raises(NoAnswer), deadline.within(BOUND):
+        with pytest.raises(DatabaseSilent), deadline.within(BOUND):
             raw.execute("SELECT 1")
 
 
@@ -173,7 +173,7 @@ def test_a_client_is_a_little_more_patient_than_its_server(on_server: str, secon
     parameters = connections["orders"].get_connection_params()
     parameters["options"] += f" -c statement_timeout={on_server}"
     with Session.connect(**parameters) as raw:
-        patient_as_server(raw)
+        adopt_statement_timeout(raw)
         assert raw.answered_within == seconds
 
 

@@ -9,61 +9,61 @@ from orchestration.api.admission import Admission, Overloaded
 from tests.support.waiting import wait_for
 
 
-def admission(*, at_work: int = 1, in_line: int = 1, waiting: int = 1, in_line_s: float = 30) -> Admission:
-    return Admission(at_work=at_work, in_line=in_line, waiting=waiting, in_line_s=in_line_s)
+def admission(*, at_work: int = 1, queued: int = 1, waiting: int = 1, queued_within_s: float = 30) -> Admission:
+    return Admission(at_work=at_work, queued=queued, waiting=waiting, queued_within_s=queued_within_s)
 
 
 def test_requests_beyond_those_at_work_have_their_turn_one_after_the_other() -> None:
     door, served = admission(), []
 
     def serve() -> None:
-        with door.turn():
+        with door.running():
             served.append(threading.get_ident())
 
-    with door.turn():
+    with door.running():
         thread = threading.Thread(target=serve)
         thread.start()
-        wait_for(lambda: door._in_line._value == 0, what="a request in line")
+        wait_for(lambda: door._queued._value == 0, what="a request queued")
         assert served == []
     thread.join()
     assert len(served) == 1
 
 
 def test_a_request_that_has_no_turn_in_time_is_told_when_to_come_again() -> None:
-    door = admission(in_line_s=0.01)
-    with door.turn(), pytest.raises(Overloaded) as told, door.turn():
+    door = admission(queued_within_s=0.01)
+    with door.running(), pytest.raises(Overloaded) as told, door.running():
         pass
     assert told.value.document.status == 503
     assert told.value.document.headers["Retry-After"] == "1"
 
 
 def test_a_client_that_waits_makes_room_for_the_next_request() -> None:
-    door = admission(in_line=0)
-    with door.turn(), door.waiting_place() as has_place:
+    door = admission(queued=0)
+    with door.running(), door.waiting_for_outcome() as has_place:
         assert has_place
-        with door.turn():
+        with door.running():
             pass
 
 
 def test_a_turn_that_was_ended_by_waiting_is_not_given_out_twice() -> None:
-    door = admission(in_line=0)
-    with door.turn(), door.waiting_place():
+    door = admission(queued=0)
+    with door.running(), door.waiting_for_outcome():
         pass
-    with door.turn():
+    with door.running():
         assert _is_refused(door)
 
 
 def test_so_many_clients_wait_and_no_more() -> None:
     door = admission(waiting=2)
     with ExitStack() as held:
-        assert [held.enter_context(door.waiting_place()) for _ in range(3)] == [True, True, False]
-    with door.waiting_place() as has_place:
+        assert [held.enter_context(door.waiting_for_outcome()) for _ in range(3)] == [True, True, False]
+    with door.waiting_for_outcome() as has_place:
         assert has_place
 
 
 def _is_refused(door: Admission) -> bool:
     try:
-        with door.turn():
+        with door.running():
             return False
     except Overloaded:
         return True

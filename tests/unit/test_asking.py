@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 
 import pytest
 
 from orchestration import deadline
-from orchestration.asking import AskedTogether, NoAnswer
+from orchestration.asking import AskedTogether, SharedReadTimedOut
 from tests.support.waiting import wait_for
 
 
@@ -81,7 +82,7 @@ def test_who_waits_for_a_reader_that_does_not_come_back_gives_up_and_holds_up_no
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(together.ask, [1])
         wait_for(lambda: slow.asked)
-        with pytest.raises(NoAnswer):
+        with pytest.raises(SharedReadTimedOut):
             pool.submit(in_a_hurry).result(10)
         patient = pool.submit(together.ask, [3])
         wait_for(lambda: len(together._waiting) == 1)
@@ -89,3 +90,29 @@ def test_who_waits_for_a_reader_that_does_not_come_back_gives_up_and_holds_up_no
         assert (first.result(), patient.result()) == ({1: "1"}, {3: "3"})
     assert slow.asked == [{1}, {3}]
     assert together.ask([4]) == {4: "4"}
+
+
+def test_the_thread_with_the_most_time_left_reads_for_all() -> None:
+    slow, left = Slow(), list[float]()
+
+    def read(keys: Collection[int]) -> dict[int, str]:
+        left.append(deadline.left(inf))
+        return slow(keys)
+
+    together = AskedTogether(read)
+
+    def ask(key: int, seconds: float) -> dict[int, str]:
+        with deadline.within(seconds):
+            return together.ask([key])
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(ask, 1, 60)
+        wait_for(lambda: slow.asked)
+        others = []
+        for key, seconds in enumerate([10, 60, 20], start=2):
+            others.append(pool.submit(ask, key, seconds))
+            wait_for(lambda: len(together._waiting) == len(others))
+        slow.go_on.set()
+        assert [each.result() for each in (first, *others)] == [{1: "1"}, {2: "2"}, {3: "3"}, {4: "4"}]
+    assert slow.asked == [{1}, {2, 3, 4}]
+    assert left[1] > 30

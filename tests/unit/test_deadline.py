@@ -26,7 +26,7 @@ def test_an_inner_bound_does_not_outlast_the_outer_one() -> None:
 
 
 def test_a_bound_may_begin_anew() -> None:
-    with deadline.within(1), deadline.anew(60):
+    with deadline.within(1), deadline.separate_bound(60):
         assert deadline.left(100) > 59
 
 
@@ -35,7 +35,7 @@ def test_what_began_anew_takes_nothing_from_the_outer_bound(monkeypatch: pytest.
     monkeypatch.setattr("orchestration.deadline.time.monotonic", lambda: now[0])
     with deadline.within(2):
         now[0] += 0.5
-        with deadline.anew(1):
+        with deadline.separate_bound(1):
             now[0] += 0.75
             assert deadline.left(100) == 0.25
         assert deadline.left(100) == 1.5

@@ -1,8 +1,10 @@
 """The breaker of one process: a server that failed is left alone, then tried by one caller at a time."""
 
+from contextlib import ExitStack
+
 import pytest
 
-from orchestration.process_breaker import LeftAlone, ProcessBreaker
+from orchestration.process_breaker import BreakerIsOpen, ProcessBreaker
 
 
 class Clock:
@@ -38,7 +40,7 @@ def call(breaker: ProcessBreaker, *, one_at_a_time: bool = True) -> bool:
     try:
         with breaker.calling(Down, one_at_a_time=one_at_a_time):
             return True
-    except LeftAlone:
+    except BreakerIsOpen:
         return False
 
 
@@ -89,3 +91,14 @@ def test_another_error_is_no_failure_and_ends_a_trial(breaker: ProcessBreaker, c
 def test_no_lock_is_held_during_calls(breaker: ProcessBreaker) -> None:
     with breaker.calling(Down, one_at_a_time=True), breaker.calling(Down, one_at_a_time=True):
         assert not breaker.is_open()
+
+
+def test_a_failure_does_not_count_when_another_call_succeeded_meanwhile(breaker: ProcessBreaker, clock: Clock) -> None:
+    with ExitStack() as failing:
+        failing.enter_context(pytest.raises(Down))
+        failing.enter_context(breaker.calling(Down, one_at_a_time=True))
+        clock.now += 0.5
+        assert call(breaker)
+        clock.now += 0.5
+        raise Down
+    assert not breaker.is_open()

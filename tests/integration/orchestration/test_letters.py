@@ -2,6 +2,9 @@
 
 import os
 import socket
+import threading
+from contextlib import closing
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -9,10 +12,16 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from orchestration import letters
+from orchestration import deadline, letters
 from orchestration.letters import Letter, Unroutable, post
+from tests.chaos.proxy import LOOPBACK, Loop, Proxy
 from tests.support import broker
 from tests.support.broker import talking_to
+from tests.support.waiting import wait_for
+
+LITTLE_S = 0.3
+"""Three times as much is below the TCP_USER_TIMEOUT of py-amqp's sockets, a second."""
+LARGE = 2_000_000  # bytes: more than the sockets between hold
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +132,27 @@ def test_a_forked_child_has_lines_of_its_own():
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     post([letter(3)])
     assert waiting() == [1, 2, 3]
+
+
+def posts_in_little_time() -> bool:
+    try:
+        with deadline.within(LITTLE_S):
+            post([letter(1)])
+    except OperationalError:
+        return False
+    return True
+
+
+def test_a_line_opened_by_a_thread_with_little_time_serves_one_with_more():
+    url = urlsplit(settings.CELERY_BROKER_URL)
+    with closing(Loop()) as loop, closing(Proxy(loop, url.port or 5672).start()) as proxy:
+        through_it = f"{url.scheme}://{url.username}:{url.password}@{LOOPBACK}:{proxy.port}{url.path}"
+        with talking_to(through_it):
+            wait_for(posts_in_little_time, what="a line that was opened in time")
+            [line] = letters._idle[os.getpid()].queue
+            line._connection.connection.transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            proxy.delay = 3 * LITTLE_S
+            threading.Timer(LITTLE_S, setattr, [proxy, "delay", 0]).start()
+            with deadline.within(60):
+                post([Letter("test.task", settings.TOPOLOGY.name("inventory"), "2", "x" * LARGE, {"id": "2"})])
+            assert list(letters._idle[os.getpid()].queue) == [line], "it was given up"

@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 from itertools import count
 
-from orchestration.telemetry.side_by_side import NoAnswer, SideBySide
+from orchestration.telemetry.side_by_side import SideBySide, SourceSilent
 from tests.support.waiting import wait_for
 
 SOON, LONG, NOT = timedelta(milliseconds=50), timedelta(seconds=60), timedelta(0)
@@ -35,7 +35,7 @@ def test_what_hangs_is_not_waited_for_and_not_asked_twice() -> None:
     asked = SideBySide({"hangs": hang, "quick": lambda: 7}, patience=SOON, kept_for=NOT)
     for _ in range(2):
         answers = asked.answers()
-        assert isinstance(answers["hangs"], NoAnswer)
+        assert isinstance(answers["hangs"], SourceSilent)
         assert answers["quick"] == 7
     let_go.set()
     first = SideBySide({"hangs": asked.answers}, patience=LONG, kept_for=NOT).answers()["hangs"]
@@ -63,7 +63,7 @@ def test_who_asks_again_is_told_at_once_what_was_known_until_patience_is_over() 
     began = time.monotonic()
     assert asked.answers() == {"it": "fine"}
     assert time.monotonic() - began < 0.5
-    wait_for(lambda: isinstance(asked.answers()["it"], NoAnswer), what="the end of patience")
+    wait_for(lambda: isinstance(asked.answers()["it"], SourceSilent), what="the end of patience")
     let_go.set()
     wait_for(lambda: asked.answers() == {"it": "fine"}, what="an answer")
 
