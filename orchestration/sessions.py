@@ -156,15 +156,21 @@ def ends_session(error: Error) -> bool:
 
 
 def _reacts_to_cancel(raw: Connection[Any]) -> bool:
-    """Cancel the statement; say whether the server then sent anything over the session."""
+    """Cancel the statement; say whether the server then sent anything over the session.
+
+    It is cancelled several times: a request that overtakes the statement has no effect.
+    """
     until = time.monotonic() + REACTS_WITHIN
     try:
-        raw.cancel_safe(timeout=REACTS_WITHIN)
         socket = select.poll()
         socket.register(raw.pgconn.socket, select.POLLIN)
+        while (left := until - time.monotonic()) > 0:
+            raw.cancel_safe(timeout=left)
+            if socket.poll(min(left, LOOK_AGAIN) * 1000):
+                return True
     except Error:
-        return False
-    return bool(socket.poll(max(0.0, until - time.monotonic()) * 1000))
+        pass
+    return False
 
 
 def _close(raw: Connection[Any]) -> None:

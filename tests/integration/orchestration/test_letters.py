@@ -134,6 +134,11 @@ def test_a_forked_child_has_lines_of_its_own():
     assert waiting() == [1, 2, 3]
 
 
+def delay_no_more(proxy: Proxy) -> None:
+    wait_for(lambda: proxy.held, what="the delay of one chunk")
+    proxy.delay = 0
+
+
 def posts_in_little_time() -> bool:
     try:
         with deadline.within(LITTLE_S):
@@ -151,8 +156,8 @@ def test_a_line_opened_by_a_thread_with_little_time_serves_one_with_more():
             wait_for(posts_in_little_time, what="a line that was opened in time")
             [line] = letters._idle[os.getpid()].queue
             line._connection.connection.transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-            proxy.delay = 3 * LITTLE_S
-            threading.Timer(LITTLE_S, setattr, [proxy, "delay", 0]).start()
+            proxy.held, proxy.delay = 0, 3 * LITTLE_S
+            threading.Thread(target=delay_no_more, args=[proxy]).start()
             with deadline.within(60):
                 post([Letter("test.task", settings.TOPOLOGY.name("inventory"), "2", "x" * LARGE, {"id": "2"})])
             assert list(letters._idle[os.getpid()].queue) == [line], "it was given up"
