@@ -13,7 +13,8 @@ class BreakerIsOpen(Exception):
 class ProcessBreaker:
     """Stays open, which lets no call through, for `open_for_s` seconds after a call has failed.
 
-    A failure does not count if another call succeeded while it lasted: then the server is busy, not absent.
+    A failure does not count if another call succeeded while it lasted, in its last `open_for_s` seconds. The server is
+    busy then, not absent.
 
     After that a caller with `one_at_a_time` is let through only while no other such caller is under way, until a
     call succeeds. Unlike pybreaker's, no lock is held during a call.
@@ -54,7 +55,7 @@ class ProcessBreaker:
         try:
             yield
         except counts:
-            if self._succeeded_at < began:
+            if self._succeeded_at < max(began, self._clock() - self.open_for_s):
                 self.open()
             raise
         else:

@@ -93,6 +93,16 @@ def test_no_lock_is_held_during_calls(breaker: ProcessBreaker) -> None:
         assert not breaker.is_open()
 
 
+def test_a_failure_counts_when_the_last_success_was_long_before(breaker: ProcessBreaker, clock: Clock) -> None:
+    with ExitStack() as failing:
+        failing.enter_context(pytest.raises(Down))
+        failing.enter_context(breaker.calling(Down, one_at_a_time=True))
+        assert call(breaker)
+        clock.now += 1.5
+        raise Down
+    assert breaker.is_open()
+
+
 def test_a_failure_does_not_count_when_another_call_succeeded_meanwhile(breaker: ProcessBreaker, clock: Clock) -> None:
     with ExitStack() as failing:
         failing.enter_context(pytest.raises(Down))
