@@ -69,10 +69,9 @@ def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
 def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
     """Print what is left to try by hand: the parked orders, and how to settle them."""
     say("")
-    say(f"left to you: {count} of the orders, whose money the card does not give: parked, until a person acts")
+    parked = "1 parked order" if count == 1 else f"{count} parked orders"
+    say(f"left to you: {parked}: the card refuses the capture, and an operator must act")
     say(f"  look      {stack.web_url}/admin/operations/incidents/")
     say(f"  act       settle capture_payment, as {seeded['admin_user']}: say that they were paid by transfer")
     say(f"  approve   the batch, as {seeded['approver_user']}: it is about money, and takes two people")
-    say(
-        f"  audit     until then `manage.py audit` reports these {count} orders and ends with exit code 4, as it should"
-    )
+    say(f"  audit     until then `manage.py audit` reports {parked} and ends with exit code 4, as it should")

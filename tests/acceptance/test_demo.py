@@ -64,8 +64,8 @@ def test_the_demonstration_ends_well_by_itself_though_web_listens_late(checkout:
     assert re.search(r"SIGKILL: the payments worker, pid (\d+); the supervisor started pid (?!\1)", done.stdout)
     assert re.search(r"capture refused\s+confirmed", done.stdout)
     assert "the books agree" in done.stdout
-    assert "left to you: 1 of the orders" in done.stdout
-    assert "until then `manage.py audit` names 1 and ends with exit code 4" in done.stdout
+    assert "left to you: 1 parked order:" in done.stdout
+    assert "until then `manage.py audit` reports 1 parked order and ends with exit code 4" in done.stdout
     assert ". .run/demo/environment && " in done.stdout
     assert not (checkout / ".run" / "demo" / "environment").exists()
     assert _processes_of(checkout) == []
