@@ -12,6 +12,7 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from config import env
+from config.postgresql.base import breaker_of
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
 from orchestration.participant.breakers import in_use
 from tests.support.broker import declare_queues, delete_queues, purge_queues
@@ -88,8 +89,10 @@ def workforce(django_db_setup: None) -> Iterator[Workforce]:
 
 @pytest.fixture(scope="module", autouse=True)
 def pools_are_emptied(django_db_blocker: Any) -> Iterator[None]:
-    """Keep no connections between modules: several processes share the server's hundred."""
+    """Keep no connections between modules, as several processes share the server's hundred, and no open breaker."""
     yield
+    for alias in env.ALIASES:
+        breaker_of(alias).close()
     with django_db_blocker.unblock():
         for connection in connections.all(initialized_only=True):
             if connection.vendor == "postgresql":

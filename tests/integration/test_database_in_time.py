@@ -130,7 +130,7 @@ def test_a_busy_pool_is_not_an_absent_database(proxy: Proxy) -> None:
     with ThreadPoolExecutor() as threads, deadline.within(60):
         lucky = threads.submit(copy_context().run, pool.getconn)
         wait_for(lambda: pool.get_stats()["requests_waiting"] == 1, what="a thread that waits")
-        unlucky = threads.submit(ask, 2 * SHORT_S)
+        unlucky = threads.submit(ask, SHORT_S)
         wait_for(lambda: pool.get_stats()["requests_waiting"] == 2, what="another thread that waits")
         pool.putconn(held.pop())
         held.append(lucky.result())
