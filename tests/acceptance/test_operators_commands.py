@@ -24,11 +24,11 @@ WHY = ("--reason", "they wait", "--yes", "--format", "json")
 
 
 def parked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A saga whose authorisation is tried again in an hour, unless a person is faster; no recovery sees it before."""
+    """A saga whose authorisation is tried again in nine minutes, unless an operator is faster. Recovery leaves it alone."""
     with monkeypatch.context() as patched, transaction.atomic(using=ALIAS):
         patched.setattr(dispatch, "send", Post().send)
         saga_id = Situations().failing()
-        SagaInstance.objects.filter(pk=saga_id).update(due_at=datetime.now(UTC) + timedelta(hours=1))
+        SagaInstance.objects.filter(pk=saga_id).update(due_at=datetime.now(UTC) + timedelta(minutes=9))
         return saga_id
 
 

@@ -190,9 +190,8 @@ def test_a_step_that_failed_and_waits(shop, shared_worker):
 def test_a_row_that_another_saga_has_locked(shop, shared_worker):
     other = shop.place()
     shop.ended(other)
-    SagaInstance.objects.filter(pk=other).update(
-        phase="running", ended_at=None, due_at=datetime(2100, 1, 1, tzinfo=UTC)
-    )
+    later = datetime.now(UTC) + timedelta(minutes=9)  # beyond that, recovery takes it for a wrong clock's
+    SagaInstance.objects.filter(pk=other).update(phase="running", ended_at=None, due_at=later)
     stock = f"SELECT 1 FROM inventory_stock WHERE sku = '{shop.sku}' FOR UPDATE"
     its_row = f"SELECT 1 FROM inventory_ledger WHERE saga_id = '{other}' FOR UPDATE"
     with locked("inventory", its_row, stock):
