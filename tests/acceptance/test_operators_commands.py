@@ -24,7 +24,7 @@ WHY = ("--reason", "they wait", "--yes", "--format", "json")
 
 
 def parked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A saga whose authorisation is tried again in nine minutes, unless an operator is faster. Recovery leaves it alone."""
+    """A saga whose authorisation is tried again in nine minutes, or when an operator resumes it."""
     with monkeypatch.context() as patched, transaction.atomic(using=ALIAS):
         patched.setattr(dispatch, "send", Post().send)
         saga_id = Situations().failing()
