@@ -8,6 +8,6 @@ class ConfigApp(AppConfig):
 
     def ready(self) -> None:
         from config.audit import auditor
-        from orchestration.auditing import registry
+        from orchestration.operators.audit import registry
 
         registry.register(auditor)

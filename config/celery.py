@@ -57,7 +57,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
             sys.exit(EX_FAILURE)
 
     def _read_ahead(self, link: Any) -> None:
-        from orchestration import wire
+        from orchestration.messaging import amqp_io as wire
 
         wire.read_ahead(link)
         self._link = link
@@ -67,7 +67,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
     def _look_again(self) -> None:
         """Take in what came along with the answer that somebody waited for: the socket will not tell of it."""
-        from orchestration import wire
+        from orchestration.messaging import amqp_io as wire
 
         if wire.has_more(self._link):
             wire.drain(self._link)
@@ -79,7 +79,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         """
         from django.conf import settings
 
-        from orchestration.letters import without_confirms
+        from orchestration.messaging.publisher import without_confirms
 
         options = without_confirms("shop events") if settings.BROKER_HAS_CONFIRMS else None
         return self.ensure_connected(

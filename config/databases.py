@@ -10,7 +10,7 @@ from django.db import connections
 from psycopg import Connection, connect, pq, sql
 from psycopg.errors import DuplicateDatabase, UniqueViolation
 
-from orchestration.sessions import MARGIN, longer_waits
+from orchestration.db.sessions import MARGIN, longer_waits
 
 TURN_KEY = "shop: migrate"
 """Hashed, the key of the advisory lock that `migrate` holds."""

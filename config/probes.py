@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from config.readiness import CHECKS, DISPENSABLE
 from orchestration.telemetry.access import may_look
-from orchestration.telemetry.side_by_side import SideBySide
+from orchestration.telemetry.parallel_reads import SideBySide
 
 KEPT_FOR = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)

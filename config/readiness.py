@@ -18,9 +18,9 @@ from config.databases import refuse_if_away
 from config.env import ALIASES, PREFIX, database_setting
 from config.routers import alias_of
 from config.settings._values import VALUES
-from orchestration.participant.breaker_record import connect
-from orchestration.telemetry.side_by_side import SideBySide
-from orchestration.wording import one_line
+from orchestration.participant.breaker_redis import connect
+from orchestration.telemetry.parallel_reads import SideBySide
+from orchestration.text.formatting import one_line
 
 DISPENSABLE = frozenset({"redis"})
 """Checks of servers that the shop can run without."""

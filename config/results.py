@@ -8,8 +8,8 @@ from django.db import Error
 from django_celery_results.backends import DatabaseBackend
 from kombu.exceptions import OperationalError
 
-from orchestration.card_numbers import without_card_numbers
-from orchestration.harmless import harmless_lines, harmless_text, text_of
+from orchestration.text.card_numbers import without_card_numbers
+from orchestration.text.cleaning import harmless_lines, harmless_text, text_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from config.icon import favicon
 from config.probes import healthz, readyz
 from orchestration.telemetry.views import metrics
 
-handler400 = "orchestration.api.handlers.bad_request"
-handler403 = "orchestration.api.handlers.forbidden"
-handler404 = "orchestration.api.handlers.not_found"
-handler500 = "orchestration.api.handlers.server_error"
+handler400 = "orchestration.api.error_views.bad_request"
+handler403 = "orchestration.api.error_views.forbidden"
+handler404 = "orchestration.api.error_views.not_found"
+handler500 = "orchestration.api.error_views.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -24,6 +24,6 @@ urlpatterns = [
     path("metrics", metrics),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("api/v1/", include("orchestration.api.operators.urls")),
+    path("api/v1/", include("orchestration.operators.api.urls")),
     path("api/v1/", include("orders.api.urls")),
 ]

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
+from orchestration.messaging.topology import ORCHESTRATOR, SERVICES, compensations_queue
 
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from inventory.models import Ledger, Movement, Reservation, Stock
 from inventory.services import UnknownSku, release_holds
 from orchestration.contracts.inventory import RecountReserved, ReleaseLeftoverHold, reserve_stock
 from orchestration.participant.refusals import Refusal
-from orchestration.participant.repairing import mark_reversed
+from orchestration.participant.repair_marks import mark_reversed
 
 
 class NothingLeft(Refusal):

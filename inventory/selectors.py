@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from inventory.models import Stock
-from orchestration.statements import as_array, find_all
+from orchestration.db.sql import as_array, find_all
 
 
 def available_units(skus: Iterable[str]) -> dict[str, int]:

@@ -15,9 +15,9 @@ from inventory.models import Movement, Reservation, Stock
 from inventory.selectors import available_units, stock_rows
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line, nfc
-from orchestration.participant.each_own import UpdateEach, each_own
+from orchestration.db.bulk_update import UpdateEach, each_own
+from orchestration.db.sql import insert_all
 from orchestration.participant.refusals import Refusal, VersionConflict
-from orchestration.statements import insert_all
 
 VERSIONED_TRIES = 2
 """After so many lost races the rows are locked before they are read: nobody can be faster then."""

@@ -9,7 +9,7 @@ class OrchestrationApp(AppConfig):
 
     def ready(self) -> None:
         from orchestration import checks, tasks, worker  # noqa: F401  they register themselves
-        from orchestration.telemetry import listening
+        from orchestration.telemetry import signal_receivers as listening
 
         listening.listen()
         if settings.TRACES:

@@ -10,12 +10,14 @@ from celery import current_app
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from orchestration import itinerary, routes, sagas
+from orchestration import sagas
 from orchestration.contracts.command import Action, Compensation
-from orchestration.messages import SagaTask
-from orchestration.participant.outside import Outside
+from orchestration.messaging import routing as routes
+from orchestration.messaging.task import SagaTask
+from orchestration.participant.external import Outside
 from orchestration.participant.participant import NotAParticipant, participant_of, participants
-from orchestration.saga import Saga
+from orchestration.protocol import itinerary
+from orchestration.protocol.saga import Saga
 from orchestration.sagas import definitions
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from orchestration.states import ENDED
+from orchestration.protocol.states import ENDED
 
 sagas_moved = Signal()
 """After the commit that started or changed them: `moves`, pairs of `SagaInstance` as it is now and the entries written

@@ -8,19 +8,20 @@ from typing import Any
 from celery import shared_task
 from django.conf import settings
 
-from orchestration import clocks, engine, holding, markers, recovery, reports
-from orchestration.batches import Room
-from orchestration.canvas import Received
 from orchestration.contracts.codec import Malformed
-from orchestration.endings import End, Ending, Work
-from orchestration.engine import Happening
-from orchestration.halving import each_or_error
-from orchestration.messages import BatchedTask, SagaTask
+from orchestration.db import clocks, transactions
+from orchestration.db.bisection import each_or_error
+from orchestration.engine import engine, markers, recovery, reports
+from orchestration.engine.engine import Happening
+from orchestration.execution.batching import Room
+from orchestration.execution.results import End, Ending, Work
+from orchestration.messaging import unfinished as holding
+from orchestration.messaging.canvas import Received
+from orchestration.messaging.routing import send_to
+from orchestration.messaging.task import BatchedTask, SagaTask
+from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.participant import transactions
-from orchestration.routes import send_to
 from orchestration.sagas import UnknownDefinition
-from orchestration.topology import ORCHESTRATOR
 
 logger = logging.getLogger(__name__)
 

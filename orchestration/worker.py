@@ -7,13 +7,18 @@ from typing import Any
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from orchestration import announcing, holding, recovery, roll_call
-from orchestration.auditing import loop, registry
-from orchestration.operations import bulk_loop, observing
-from orchestration.participant import settling
+from orchestration.engine import completion_events as announcing
+from orchestration.engine import recovery
+from orchestration.messaging import unfinished as holding
+from orchestration.messaging import worker_ping as roll_call
+from orchestration.messaging.topology import ORCHESTRATOR
+from orchestration.operators.actions import batch_loop as bulk_loop
+from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.audit import registry
+from orchestration.operators.audit import schedule as loop
+from orchestration.participant import reconciliation as settling
 from orchestration.participant.participant import participants
-from orchestration.telemetry import shared_counts
-from orchestration.topology import ORCHESTRATOR
+from orchestration.telemetry import redis_counts as shared_counts
 
 _stopped = threading.Event()
 

@@ -7,10 +7,10 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from orchestration.asking import AskedTogether
-from orchestration.lending import lent
-from orchestration.participant.finder import Found
-from orchestration.statements import execute
+from orchestration.db.coalescing import AskedTogether
+from orchestration.db.connections import lent
+from orchestration.db.sql import execute
+from orchestration.participant.search_key import Found
 from orders.models import Order, Product
 
 

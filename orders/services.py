@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from orchestration.contracts.orders import ConfirmNoOrder, PlaceOrder
+from orchestration.db.sql import insert_all
 from orchestration.participant.refusals import Refusal
-from orchestration.statements import insert_all
 from orders.models import Order, OrderLine, Product
 
 

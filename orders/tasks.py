@@ -1,9 +1,9 @@
 """The orders service's commands as tasks."""
 
 from orchestration.contracts import orders
-from orchestration.participant.finder import Finder
+from orchestration.participant.batch import Together
 from orchestration.participant.participant import Participant, register
-from orchestration.participant.together import Together
+from orchestration.participant.search_key import Finder
 from orders import selectors, services
 from orders.models import Ledger
 

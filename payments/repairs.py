@@ -9,10 +9,10 @@ from orchestration.contracts.payments import (
     authorise_payment,
     capture_payment,
 )
+from orchestration.participant.external import Keys, key_of
 from orchestration.participant.ledger import Status
-from orchestration.participant.outside import Keys, key_of
 from orchestration.participant.refusals import Refusal
-from orchestration.participant.repairing import mark_reversed
+from orchestration.participant.repair_marks import mark_reversed
 from payments.gateways.choice import gateway
 from payments.gateways.port import GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Ledger, Payment

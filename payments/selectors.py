@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 
-from orchestration.participant.finder import Found
 from orchestration.participant.money import Money
+from orchestration.participant.search_key import Found
 from payments.gateways.port import PaymentStatus
 from payments.models import Payment
 

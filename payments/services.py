@@ -15,11 +15,11 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
-from orchestration.participant.each_own import UpdateEach, each_own
-from orchestration.participant.outside import Keys, OutcomeUnknown
+from orchestration.db.bulk_update import UpdateEach, each_own
+from orchestration.db.sql import insert_all
+from orchestration.participant.encryption import unseal
+from orchestration.participant.external import Keys, OutcomeUnknown
 from orchestration.participant.refusals import Hopeless
-from orchestration.participant.sealing import unseal
-from orchestration.statements import insert_all
 from payments.gateways.choice import gateway
 from payments.gateways.port import AuthorisationRequest, GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Payment

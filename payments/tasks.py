@@ -1,12 +1,12 @@
 """What payments answers to."""
 
 from orchestration.contracts import payments as contracts
-from orchestration.participant.breakers import breaker_for
-from orchestration.participant.finder import Finder
+from orchestration.participant.batch import Together
+from orchestration.participant.breaker_registry import breaker_for
+from orchestration.participant.external import Outside, Told
 from orchestration.participant.money import MoneyReader
-from orchestration.participant.outside import Outside, Told
 from orchestration.participant.participant import Participant, register
-from orchestration.participant.together import Together
+from orchestration.participant.search_key import Finder
 from payments import free, repairs, selectors, services
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES

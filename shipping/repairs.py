@@ -1,8 +1,8 @@
 """What shipping does to put right what an audit has found."""
 
 from orchestration.contracts.shipping import CancelLeftoverParcel, LeftoverParcelCancelled, schedule_shipment
-from orchestration.participant.outside import Keys, key_of
-from orchestration.participant.repairing import mark_reversed
+from orchestration.participant.external import Keys, key_of
+from orchestration.participant.repair_marks import mark_reversed
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver
 from shipping.models import Ledger

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from orchestration.participant.finder import Found
+from orchestration.participant.search_key import Found
 from shipping.models import Shipment
 
 

@@ -8,9 +8,9 @@ from django.db.models.functions import Now
 
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
-from orchestration.participant.outside import Keys, OutcomeUnknown
+from orchestration.db.sql import insert_all
+from orchestration.participant.external import Keys, OutcomeUnknown
 from orchestration.participant.refusals import Hopeless
-from orchestration.statements import insert_all
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, NotPossible, Parcel
 from shipping.models import Shipment

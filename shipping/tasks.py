@@ -1,11 +1,11 @@
 """What shipping answers to."""
 
 from orchestration.contracts import shipping as contracts
-from orchestration.participant.breakers import breaker_for
-from orchestration.participant.finder import Finder
-from orchestration.participant.outside import Outside, Told
+from orchestration.participant.batch import Together
+from orchestration.participant.breaker_registry import breaker_for
+from orchestration.participant.external import Outside, Told
 from orchestration.participant.participant import Participant, register
-from orchestration.participant.together import Together
+from orchestration.participant.search_key import Finder
 from shipping import repairs, selectors, services
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import OUTAGES

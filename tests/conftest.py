@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from config import env
 from config.postgresql.base import breaker_of
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
-from orchestration.participant.breakers import in_use
+from orchestration.participant.breaker_registry import in_use
 from tests.support.broker import declare_queues, delete_queues, purge_queues
 from tests.support.processes import Worker
 from tests.support.shop import Shop

@@ -13,8 +13,8 @@ from config.audit.outcomes import Unfinished
 from config.audit.run import check_all
 from config.audit.selection import Between, Those
 from config.audit.snapshots import Unreadable
-from orchestration.auditing.values import Again, CannotAudit, Part, Portion, Sighting
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.audit.values import Again, CannotAudit, Part, Portion, Sighting
 
 PORTION = 10_000
 """Sagas that are held in memory at a time, with everything that names them."""

@@ -25,7 +25,7 @@ from config.audit.selection import EVERYTHING, Selection
 from config.audit.settled import Evidence
 from config.audit.snapshots import snapshot
 from inventory.models import Ledger as InventoryLedger
-from orchestration import clocks
+from orchestration.db import clocks
 from orchestration.models import ALIAS
 from orders.models import Ledger as OrdersLedger
 from payments.gateways.choice import gateway as chosen_gateway

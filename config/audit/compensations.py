@@ -10,8 +10,8 @@ from config.audit.ledgers import COMPENSATED, Remembered
 from config.audit.saga_logs import LogFacts
 from config.audit.sagas import SagaFacts
 from orchestration.participant.ledger import Status
-from orchestration.saga import Saga
-from orchestration.states import Phase
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Phase
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
 """Each service's database has a clock of its own."""

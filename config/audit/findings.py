@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from orchestration.auditing.values import Gap, Reach, reach_of
-from orchestration.harmless import harmless_text, text_of
+from orchestration.operators.audit.values import Gap, Reach, reach_of
+from orchestration.text.cleaning import harmless_text, text_of
 
 INVARIANTS: Mapping[str, str] = {
     "A1": "reserved is between 0 and on hand, and is the sum of live reservations",

@@ -15,7 +15,7 @@ from config.audit import keys
 from config.audit.findings import Findings
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
-from orchestration.wording import money
+from orchestration.text.formatting import money
 from payments.gateways.port import PaymentStatus
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation
 

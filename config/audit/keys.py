@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestration.states import Operation
+from orchestration.protocol.states import Operation
 
 STARTED_WITH = {Operation.ACTION: "started", Operation.COMPENSATION: "undoing"}
 """The ledger status that is committed before a call under such a key is made."""

@@ -9,7 +9,7 @@ from config.audit.findings import Findings
 from config.audit.gateway import Account, Accounts
 from config.audit.payments import PaymentFacts
 from orchestration.contracts.payments import authorise_payment
-from orchestration.wording import money
+from orchestration.text.formatting import money
 
 
 def check_totals(books: Books, findings: Findings) -> None:

@@ -14,9 +14,9 @@ from orchestration.contracts.payments import authorise_payment
 from orchestration.contracts.shipping import schedule_shipment
 from orchestration.contracts.values import nfc
 from orchestration.participant.ledger import Status
-from orchestration.saga import Saga
-from orchestration.states import Phase
-from orchestration.wording import money
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Phase
+from orchestration.text.formatting import money
 
 
 @dataclass(frozen=True)

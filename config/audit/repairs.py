@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from orchestration.auditing.values import CUSTOMER
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.audit.values import CUSTOMER
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
 """Whoever ended a repair has a clock of its own."""

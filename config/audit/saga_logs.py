@@ -11,7 +11,7 @@ from config.audit.sagas import SagaFacts
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from orchestration.models import ALIAS, SagaLogEntry
-from orchestration.states import Kind, Phase
+from orchestration.protocol.states import Kind, Phase
 
 _ALL = frozenset(Phase)
 MAY_FOLLOW: Mapping[str, frozenset[Phase]] = {

@@ -14,9 +14,9 @@ from config.audit.snapshots import BATCH
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import nfc
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance
-from orchestration.saga import Saga
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import ENDED, Phase
 from orchestration.sagas import definitions
-from orchestration.states import ENDED, Phase
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
 

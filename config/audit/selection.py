@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from orchestration.participant.outside import key_of
+from orchestration.participant.external import key_of
 from orchestration.sagas import definitions
 
 

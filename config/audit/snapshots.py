@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from django.db import Error, connections, transaction
 
-from orchestration.sessions import MARGIN, longer_waits
-from orchestration.wording import one_line
+from orchestration.db.sessions import MARGIN, longer_waits
+from orchestration.text.formatting import one_line
 
 BATCH = 5_000
 """Rows fetched at a time from a cursor on the server."""

@@ -16,7 +16,7 @@ from config.audit.findings import Findings
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from inventory.models import Movement, Reservation, Stock
-from orchestration import wording
+from orchestration.text import formatting as wording
 
 NO_UNITS: Mapping[str, int] = {}
 LIVE, RELEASED = "live reservation", "released reservation"

@@ -12,9 +12,9 @@ from config.audit.findings import Findings
 from config.audit.money import compare_sums
 from config.audit.selection import Between, Those
 from config.audit.snapshots import snapshot
-from orchestration.auditing.values import first_id_at
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.states import ENDED
+from orchestration.operators.audit.values import first_id_at
+from orchestration.protocol.states import ENDED
 from orders.models import Order
 from payments.gateways.sandbox.models import Kind, Operation
 

@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 from config.doctor.databases import SKEW_BORNE
 from config.doctor.lines import Line, fail, ok, warn
 from config.readiness import CHECKS
-from orchestration import wording
-from orchestration.insight.breakers import breakers
-from orchestration.insight.reading import Unavailable, at_the_broker
-from orchestration.participant.breakers import shared_now
-from orchestration.topology import Depth
+from orchestration.messaging.topology import Depth
+from orchestration.operators.insight.breakers import breakers
+from orchestration.operators.insight.sources import Unavailable, at_the_broker
+from orchestration.participant.breaker_registry import shared_now
+from orchestration.text import formatting as wording
 
 DEEP = 10_000  # messages
 

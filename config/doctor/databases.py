@@ -11,7 +11,7 @@ from django.db import Error, connections
 from config.doctor.lines import Line, fail, ok, warn
 from config.env import ALIASES
 from config.readiness import CHECKS
-from orchestration.telemetry.side_by_side import SideBySide
+from orchestration.telemetry.parallel_reads import SideBySide
 
 SKEW_BORNE = timedelta(seconds=1)
 """Leases and markers allow for seconds; the audit allows a second between two services."""

@@ -7,15 +7,17 @@ from django.conf import settings
 from django.db.models import Min
 
 from config.doctor.lines import Line, fail, ok, warn
-from orchestration import clocks, preflight, wording
-from orchestration.auditing import reading
-from orchestration.insight.counting import Count, count_of
-from orchestration.insight.filtering import STUCK_AFTER, Wanted, matching
-from orchestration.insight.reading import Unavailable, read
-from orchestration.insight.status import Status
+from orchestration.db import clocks
+from orchestration.engine import preflight
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.participant.sealing import SealBroken
-from orchestration.states import ENDED
+from orchestration.operators.audit import queries as reading
+from orchestration.operators.insight.counts import Count, count_of
+from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
+from orchestration.operators.insight.sources import Unavailable, read
+from orchestration.operators.insight.status import Status
+from orchestration.participant.encryption import SealBroken
+from orchestration.protocol.states import ENDED
+from orchestration.text import formatting as wording
 
 LATE = 30
 """So many periods of recovery a due saga may wait: it goes through them in batches."""

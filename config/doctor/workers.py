@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from config.doctor.databases import DO, SKEW_BORNE
 from config.doctor.lines import Line, fail, ok
-from orchestration.insight.reading import Unavailable, read
-from orchestration.roll_call import present
+from orchestration.messaging.worker_ping import present
+from orchestration.operators.insight.sources import Unavailable, read
 
 
 def look() -> Iterator[Line]:

@@ -16,11 +16,11 @@ from config.audit.books import Books
 from config.audit.findings import INVARIANTS
 from config.audit.run import check_all
 from config.audit.selection import EVERYTHING, Between, Selection
-from orchestration.auditing import writing
-from orchestration.auditing.runs import AnotherIsRunning
-from orchestration.auditing.values import Reach, first_id_at
 from orchestration.management.arguments import add_format, moment
-from orchestration.management.exits import Exit
+from orchestration.management.exit_codes import Exit
+from orchestration.operators.audit import record as writing
+from orchestration.operators.audit.run_rows import AnotherIsRunning
+from orchestration.operators.audit.values import Reach, first_id_at
 
 
 def add_arguments(parser: ArgumentParser) -> None:

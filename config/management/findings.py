@@ -8,14 +8,16 @@ from typing import Any
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import clocks, selectors
-from orchestration.auditing import applying, reading
-from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
-from orchestration.auditing.models import AuditFinding
-from orchestration.auditing.values import CannotAudit, Repair
+from orchestration.db import clocks
+from orchestration.engine import selectors
 from orchestration.management.arguments import add_format, add_word, whole_number
-from orchestration.management.exits import Exit
-from orchestration.states import ENDED, Phase
+from orchestration.management.exit_codes import Exit
+from orchestration.models.audit import AuditFinding
+from orchestration.operators.audit import apply as applying
+from orchestration.operators.audit import queries as reading
+from orchestration.operators.audit.apply import NoSuchFinding, NotApplicable, Word
+from orchestration.operators.audit.values import CannotAudit, Repair
+from orchestration.protocol.states import ENDED, Phase
 
 LOOK_EVERY_S = 0.2
 

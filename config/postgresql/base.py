@@ -7,9 +7,9 @@ from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from orchestration import deadline
-from orchestration.process_breaker import BreakerIsOpen, ProcessBreaker
-from orchestration.sessions import Session, adopt_statement_timeout
+from orchestration.db import deadline
+from orchestration.db.process_breaker import BreakerIsOpen, ProcessBreaker
+from orchestration.db.sessions import Session, adopt_statement_timeout
 
 OPEN_FOR_S = 1.0
 LONG_ENOUGH_S = 0.3

@@ -8,6 +8,7 @@ SEALING_KEYS = VALUES["SEALING_KEYS"]
 
 INSTALLED_APPS = [
     "config",
+    "deploy",
     "orchestration",
     "inventory",
     "payments",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from config import tls
 from config.settings._values import VALUES
-from orchestration.topology import ORCHESTRATOR, Topology
+from orchestration.messaging.topology import ORCHESTRATOR, Topology
 
 TOPOLOGY = Topology(prefix=VALUES["QUEUE_PREFIX"], queue_type=VALUES["QUEUE_TYPE"])
 BROKER_HAS_CONFIRMS = VALUES["BROKER_URL"].startswith(("amqp://", "amqps://"))
@@ -37,7 +37,7 @@ CELERY_EVENT_EXCHANGE = CELERY_EVENT_QUEUE_PREFIX = TOPOLOGY.name("celeryev")
 CELERY_CONTROL_EXCHANGE = TOPOLOGY.name("celery")  # config.control makes the names of it
 
 CELERY_TASK_QUEUES = TOPOLOGY.queues
-CELERY_TASK_ROUTES = ("orchestration.routes:route",)
+CELERY_TASK_ROUTES = ("orchestration.messaging.routing:route",)
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typo would make a queue that swallows sagas
 CELERY_TASK_DEFAULT_QUEUE = TOPOLOGY.name(ORCHESTRATOR)
 CELERY_TASK_DEFAULT_EXCHANGE = TOPOLOGY.exchange.name

@@ -6,7 +6,7 @@ from psycopg import IsolationLevel
 
 from config import env, tls
 from config.settings._values import VALUES
-from orchestration.sessions import Session
+from orchestration.db.sessions import Session
 
 CONNECTION_PARAMETERS: dict[str, Any] = {  # of libpq (manual 34.1.2)
     "connect_timeout": 5,  # seconds

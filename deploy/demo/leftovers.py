@@ -5,7 +5,7 @@ from kombu import Connection
 from psycopg import sql
 
 from config.env import ALIASES
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
 
 
 def drop_databases(server_url: str, *, prefix: str) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from config import env
-from config.bench import options as read
-from config.bench.figures import Figures, medians
-from config.bench.processes import PROJECT, ended_by_sigterm
-from config.bench.table import number, table
+from deploy.bench import options as read
+from deploy.bench.figures import Figures, medians
+from deploy.bench.processes import PROJECT, ended_by_sigterm
+from deploy.bench.table import number, table
 from deploy.isolation import isolate
 from deploy.peers import environment, ours
 from deploy.peers.comparison import OURS, compare, comparison_table

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.bench.load import Happened, Window
-from config.bench.spent import Meter
-from config.bench.variants import Variant
+from deploy.bench.load import Happened, Window
+from deploy.bench.spent import Meter
+from deploy.bench.variants import Variant
 
 
 @dataclass(frozen=True)

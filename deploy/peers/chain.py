@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from config.bench import processes
+from deploy.bench import processes
 from deploy.peers import ordering
 from deploy.peers.asked import Measure, Place
 

@@ -4,8 +4,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from config.bench.figures import Figures
-from config.bench.table import lay_out, number
+from deploy.bench.figures import Figures
+from deploy.bench.table import lay_out, number
 
 OURS = "ours"
 Round = Mapping[str, Mapping[str, Figures]]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from config.bench import load, processes
-from config.bench.load import Happened
-from config.bench.records import Tail
+from deploy.bench import load, processes
+from deploy.bench.load import Happened
+from deploy.bench.records import Tail
 from deploy.peers.asked import Asked, Measure, Place
 
 PROCESSES = 2

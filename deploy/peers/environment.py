@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from config.bench.processes import PROJECT
+from deploy.bench.processes import PROJECT
 from deploy.peers import restate
 
 DIRECTORY = PROJECT / ".run" / "peers"

@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 
 from config import env
-from config.bench import records
-from config.bench.figures import Figures, figures
-from config.bench.load import Window
-from config.bench.processes import ended_by_sigterm
-from config.bench.spent import Meter
-from config.bench.variants import VARIANTS
+from deploy.bench import records
+from deploy.bench.figures import Figures, figures
+from deploy.bench.load import Window
+from deploy.bench.processes import ended_by_sigterm
+from deploy.bench.spent import Meter
+from deploy.bench.variants import VARIANTS
 from deploy.peers import chain, dbos, restate, work
 from deploy.peers.asked import Asked, Peer, Place
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from config.bench import load
-from config.bench.load import Happened
-from config.bench.records import Tail
+from deploy.bench import load
+from deploy.bench.load import Happened
+from deploy.bench.records import Tail
 from deploy.peers import work
 from deploy.peers.asked import Asked, Place
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config import env
-from config.bench.figures import Figures
-from config.bench.processes import PROJECT
+from deploy.bench.figures import Figures
+from deploy.bench.processes import PROJECT
 from deploy.demo import leftovers
 
 PREFIX = "peers_ours_"

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from config.bench import processes
-from config.bench.processes import LOOPBACK, free_port
+from deploy.bench import processes
+from deploy.bench.processes import LOOPBACK, free_port
 from deploy.peers import ordering, work
 from deploy.peers.asked import Measure, Place
 from deploy.servers.processes import wait_until

@@ -22,7 +22,7 @@ PREFIX = os.environ.get("PEERS_PREFIX", "peers_")
 UNITS = 1_000_000_000
 AMOUNT_MINOR = 1999
 RECORD = struct.Struct("<16sdB")
-"""As `config.bench.records` reads them; the peers' interpreters have no Celery, which importing that would take."""
+"""As `deploy.bench.records` reads them; the peers' interpreters have no Celery, which importing that would take."""
 STARTED, COMPLETED, COMPENSATED = 0, 1, 2
 
 SCHEMA = {

@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from orchestration.case import Case
+from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaInstance
-from orchestration.operations.applicable import applicable
-from orchestration.operations.permissions import allowed
-from orchestration.operations.values import Action
+from orchestration.operators.actions.applicable import applicable
+from orchestration.operators.actions.permissions import allowed
+from orchestration.operators.actions.requests import Action
+from orchestration.operators.insight.saga_view import Case
 from orchestration.participant.participant import participants
-from orchestration.participant.settling import commands_outside
+from orchestration.participant.reconciliation import commands_outside
 from orchestration.sagas import UnknownDefinition, definition_of
-from orchestration.snapshot import state_of
 
 LABELS: Mapping[Action, str] = {action: action.value.capitalize() for action in Action}
 """An action has the same name in the admin, on the command line, over HTTP and in the operator log."""

@@ -7,11 +7,11 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from orchestration.insight.filtering import Wanted
-from orchestration.insight.searching import searched_by
-from orchestration.insight.status import Status
+from orchestration.operators.insight.current_step import known_steps
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.search import searched_by
+from orchestration.operators.insight.status import Status
 from orchestration.sagas import definitions
-from orchestration.standing import known_steps
 
 _MINUTE = timedelta(minutes=1)
 LONGEST_STUCK_MINUTES = 1_000_000_000

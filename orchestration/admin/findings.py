@@ -8,13 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from orchestration import clocks
+from orchestration.admin.form_fields import complaints
+from orchestration.admin.frame import actor_of, for_operators, page
 from orchestration.admin.machinery import Word as Said
-from orchestration.admin.shell import actor_of, for_operators, page
-from orchestration.admin.words import complaints
-from orchestration.auditing import applying, reading
-from orchestration.auditing.applying import NoSuchFinding, NotApplicable, Word
-from orchestration.auditing.values import CannotAudit, Repair
+from orchestration.db import clocks
+from orchestration.operators.audit import apply as applying
+from orchestration.operators.audit import queries as reading
+from orchestration.operators.audit.apply import NoSuchFinding, NotApplicable, Word
+from orchestration.operators.audit.values import CannotAudit, Repair
 
 VIEW, APPLY, ACCEPT = (f"orchestration.{name}" for name in ("view_auditfinding", "apply_repair", "accept_finding"))
 LISTED = 200

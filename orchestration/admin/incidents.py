@@ -5,15 +5,15 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from orchestration import wording
 from orchestration.admin.filters import parameters_of
-from orchestration.admin.listing import actions_on_many
-from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
-from orchestration.insight import incidents as insight
-from orchestration.insight.incidents import Incident
+from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
+from orchestration.admin.list_view import actions_on_many
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operations.applicable import applicable_at
-from orchestration.operations.values import Action
+from orchestration.operators.actions.applicable import applicable_at
+from orchestration.operators.actions.requests import Action
+from orchestration.operators.insight import incidents as insight
+from orchestration.operators.insight.incidents import Incident
+from orchestration.text import formatting as wording
 
 
 @for_operators(VIEW_SAGAS)

@@ -9,17 +9,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from orchestration.admin.shell import VIEW_SAGAS, actor_of, for_operators, page
-from orchestration.admin.words import Words, complaints
-from orchestration.insight import breakers as insight_breakers
-from orchestration.insight import dead_letters as insight_letters
-from orchestration.insight.dead_letters import DeadLetter
-from orchestration.insight.reading import Unavailable
-from orchestration.operations import breakers as operations_breakers
-from orchestration.operations import dead_letters as operations_letters
-from orchestration.operations.machinery import NotDone, NotKnown
-from orchestration.operations.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
-from orchestration.operations.values import Actor
+from orchestration.admin.form_fields import Words, complaints
+from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, page
+from orchestration.operators.actions import breakers as operations_breakers
+from orchestration.operators.actions import dead_letters as operations_letters
+from orchestration.operators.actions.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
+from orchestration.operators.actions.recorded_action import NotDone, NotKnown
+from orchestration.operators.actions.requests import Actor
+from orchestration.operators.insight import breakers as insight_breakers
+from orchestration.operators.insight import dead_letters as insight_letters
+from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.sources import Unavailable
 
 A_DAY_IN_MINUTES = 1_440
 

@@ -10,20 +10,20 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
-from orchestration import clocks
-from orchestration.admin.bulk import preview_of
+from orchestration.admin.action_form import Said, action_of, ask_of, signature_of
+from orchestration.admin.batch_views import preview_of
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
-from orchestration.admin.said import Said, action_of, ask_of, signature_of
-from orchestration.admin.shell import VIEW_SAGAS, for_operators, page
-from orchestration.insight.filtering import Wanted, matching
-from orchestration.insight.searching import search
-from orchestration.operations import bulk
-from orchestration.operations.batch_keys import NotABatch
-from orchestration.operations.bulk import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
-from orchestration.operations.pacing import FASTEST, SLOWEST, Pace
-from orchestration.operations.values import NEEDS_STEP, Action, Ask
-from orchestration.standing import known_steps
+from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
+from orchestration.db import clocks
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions.batch_keys import NotABatch
+from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
+from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
+from orchestration.operators.actions.requests import NEEDS_STEP, Action, Ask
+from orchestration.operators.insight.current_step import known_steps
+from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.operators.insight.search import search
 
 OF_A_BATCH = ("action", "which", "saga")
 """What a query says besides the filters of the list that it came from."""

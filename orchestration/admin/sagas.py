@@ -8,15 +8,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from orchestration import clocks
-from orchestration.admin.listing import list_of
-from orchestration.admin.page import page_of
-from orchestration.admin.shell import VIEW_SAGAS, for_operators, page, see
-from orchestration.case import case_about, case_of
-from orchestration.insight.timeline import timeline_svg
+from orchestration.admin.frame import VIEW_SAGAS, for_operators, page, see
+from orchestration.admin.list_view import list_of
+from orchestration.admin.saga_page import page_of
+from orchestration.db import clocks
+from orchestration.engine.selectors import saga
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance
+from orchestration.operators.insight.saga_view import case_about, case_of
+from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.participant.admin import ModelAdmin, ReadOnly
-from orchestration.selectors import saga
 
 
 @admin.register(SagaInstance)

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
 from orchestration.models import AuditFinding, AuditRun, MachineryLogEntry, OperatorLogEntry
-from orchestration.operations.observations import Observed
+from orchestration.operators.actions.outcome import Observed
 from orchestration.participant.admin import LongTable, ModelAdmin, ReadOnly, WordFilter
 
 

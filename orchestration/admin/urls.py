@@ -2,7 +2,11 @@
 
 from django.urls import path
 
-from orchestration.admin import acting, bulk, entries, findings, incidents, machinery, new_batch, sagas, tiles
+from orchestration.admin import action_view as acting
+from orchestration.admin import batch_views as bulk
+from orchestration.admin import dashboard as tiles
+from orchestration.admin import findings, incidents, machinery, new_batch, sagas
+from orchestration.admin import log_entry_view as entries
 
 app_name = "operations"
 

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from orchestration import deadline
-from orchestration.api.handlers import problem_response
+from orchestration.api.error_views import problem_response
 from orchestration.api.problems import Problem
+from orchestration.db import deadline
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """These paths are answered at once, however many requests there are."""

@@ -15,10 +15,10 @@ from knox.models import AuthToken
 from knox.settings import CONSTANTS
 from rest_framework.exceptions import AuthenticationFailed
 
-from orchestration.asking import AskedTogether
-from orchestration.lending import lent
+from orchestration.db.coalescing import AskedTogether
+from orchestration.db.connections import lent
+from orchestration.db.sql import execute
 from orchestration.models import ALIAS
-from orchestration.statements import execute
 
 Row = tuple[Any, ...]
 """A token's columns, then its customer's."""

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from rest_framework.request import Request
 
 from orchestration.api.problems import Problem
-from orchestration.card_numbers import holds_card_number
+from orchestration.text.card_numbers import holds_card_number
 
 LONGEST_KEY = 255
 KEY_PATTERN = r"^([!#-+\--~]([ !#-+\--~]*[!#-+\--~])?|\"[ !#-~]*\")$"

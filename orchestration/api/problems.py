@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from orchestration.card_numbers import REFUSED, holds_card_number, without_card_numbers
+from orchestration.text.card_numbers import REFUSED, holds_card_number, without_card_numbers
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orchestration.card_numbers import holds_card_number
-from orchestration.harmless import can_be_stored, is_harmless
-from orchestration.management.saying import FORMATS, TABLE
-from orchestration.operations.values import LONGEST_WORDS
-from orchestration.wording import says_something
+from orchestration.management.output import FORMATS, TABLE
+from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.text.card_numbers import holds_card_number
+from orchestration.text.cleaning import can_be_stored, is_harmless
+from orchestration.text.formatting import says_something
 
 MOST = 1_000_000_000
 """Rows or seconds that are asked for at once: neither the database nor the calendar has room for any number."""

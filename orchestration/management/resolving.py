@@ -9,22 +9,22 @@ from typing import Any
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import selectors
+from orchestration.engine import selectors
 from orchestration.management.arguments import add_facts
-from orchestration.management.exits import Exit
+from orchestration.management.exit_codes import Exit
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operations import ledgers
-from orchestration.operations.ledgers import NotConcluded
-from orchestration.operations.performing import carry_out
-from orchestration.operations.values import Action, Actor, Ask, Code, Via, WhyNot
+from orchestration.operators.actions import ledger_actions as ledgers
+from orchestration.operators.actions.ledger_actions import NotConcluded
+from orchestration.operators.actions.perform import carry_out
+from orchestration.operators.actions.requests import Action, Actor, Ask, Code, Via, WhyNot
+from orchestration.operators.insight.current_step import known_steps
+from orchestration.operators.insight.redaction import redacted
 from orchestration.participant.ledger import Status
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_resolution import Resolved
 from orchestration.participant.participant import participants
-from orchestration.participant.resolving import Resolved
-from orchestration.participant.statement import Grounds, Outcome, Statement
-from orchestration.redaction import redacted
+from orchestration.protocol.states import ENDED
 from orchestration.sagas import UnknownDefinition, definition_of
-from orchestration.standing import known_steps
-from orchestration.states import ENDED
 
 _EXITS = {
     Code.UNKNOWN_DEFINITION: Exit.ERROR,

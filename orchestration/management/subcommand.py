@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.management.saying import Voice
+from orchestration.management.output import Voice
 
 Options = Mapping[str, Any]
 

@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestration import wording
-from orchestration.case import Case
-from orchestration.harmless import harmless_lines
-from orchestration.insight.status import attempt_of, status_of, step_of
+from orchestration.engine.selectors import UNREADABLE, StepProgress
 from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
-from orchestration.operations.values import Preview
+from orchestration.operators.actions.requests import Preview
+from orchestration.operators.insight.current_step import standing_of
+from orchestration.operators.insight.redaction import redacted
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.participant.ledger import LedgerRow
-from orchestration.redaction import redacted
-from orchestration.selectors import UNREADABLE, StepProgress
-from orchestration.standing import standing_of
+from orchestration.text import formatting as wording
+from orchestration.text.cleaning import harmless_lines
 
 WIDTH_OF_A_FILE = 1_000  # columns; nothing is folded where no terminal limits it
 

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import orchestration.states
+import orchestration.protocol.states
 from django.db import migrations, models
 
 
@@ -50,8 +50,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'saga',
-                'indexes': [models.Index(models.F('due_at'), condition=models.Q(('due_at__isnull', False)), name='saga_due'), models.Index(fields=['order_id'], name='saga_by_order'), models.Index(fields=['idempotency_key'], name='saga_by_idempotency_key'), models.Index(fields=['-created_at'], name='saga_newest_first'), models.Index(condition=models.Q(('phase__in', [orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']]), _negated=True), fields=['phase', '-created_at'], name='saga_unfinished')],
-                'constraints': [models.UniqueConstraint(fields=('customer_id', 'idempotency_key'), name='saga_one_per_customer_and_idempotency_key'), models.CheckConstraint(condition=models.Q(('phase__in', [orchestration.states.Phase['RUNNING'], orchestration.states.Phase['BARRING'], orchestration.states.Phase['COMPENSATING'], orchestration.states.Phase['FINISHING'], orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']])), name='saga_phase_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', True), ('ended_at__isnull', False), ('phase__in', [orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']])), models.Q(models.Q(('phase__in', [orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']]), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='saga_ended_is_never_due'), models.CheckConstraint(condition=models.Q(('parked', True), ('due_at__isnull', False), ('phase__in', [orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']]), _connector='OR'), name='saga_unfinished_is_due_or_parked')],
+                'indexes': [models.Index(models.F('due_at'), condition=models.Q(('due_at__isnull', False)), name='saga_due'), models.Index(fields=['order_id'], name='saga_by_order'), models.Index(fields=['idempotency_key'], name='saga_by_idempotency_key'), models.Index(fields=['-created_at'], name='saga_newest_first'), models.Index(condition=models.Q(('phase__in', [orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']]), _negated=True), fields=['phase', '-created_at'], name='saga_unfinished')],
+                'constraints': [models.UniqueConstraint(fields=('customer_id', 'idempotency_key'), name='saga_one_per_customer_and_idempotency_key'), models.CheckConstraint(condition=models.Q(('phase__in', [orchestration.protocol.states.Phase['RUNNING'], orchestration.protocol.states.Phase['BARRING'], orchestration.protocol.states.Phase['COMPENSATING'], orchestration.protocol.states.Phase['FINISHING'], orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']])), name='saga_phase_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', True), ('ended_at__isnull', False), ('phase__in', [orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']])), models.Q(models.Q(('phase__in', [orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']]), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='saga_ended_is_never_due'), models.CheckConstraint(condition=models.Q(('parked', True), ('due_at__isnull', False), ('phase__in', [orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']]), _connector='OR'), name='saga_unfinished_is_due_or_parked')],
             },
         ),
         migrations.CreateModel(
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'saga log entry',
                 'verbose_name_plural': 'saga log',
                 'ordering': ('saga', 'sequence'),
-                'constraints': [models.UniqueConstraint(fields=('saga', 'sequence'), name='saga_log_one_entry_per_number'), models.CheckConstraint(condition=models.Q(('kind__in', [orchestration.states.Kind['STARTED'], orchestration.states.Kind['SENT'], orchestration.states.Kind['DONE'], orchestration.states.Kind['REFUSED'], orchestration.states.Kind['FAILED'], orchestration.states.Kind['WAITING'], orchestration.states.Kind['GAVE_UP'], orchestration.states.Kind['PIVOT_BARRED'], orchestration.states.Kind['PIVOT_DONE'], orchestration.states.Kind['UNDONE'], orchestration.states.Kind['PARKED'], orchestration.states.Kind['RESUMED'], orchestration.states.Kind['COMPLETED'], orchestration.states.Kind['COMPENSATED']])), name='saga_log_kind_is_known')],
+                'constraints': [models.UniqueConstraint(fields=('saga', 'sequence'), name='saga_log_one_entry_per_number'), models.CheckConstraint(condition=models.Q(('kind__in', [orchestration.protocol.states.Kind['STARTED'], orchestration.protocol.states.Kind['SENT'], orchestration.protocol.states.Kind['DONE'], orchestration.protocol.states.Kind['REFUSED'], orchestration.protocol.states.Kind['FAILED'], orchestration.protocol.states.Kind['WAITING'], orchestration.protocol.states.Kind['GAVE_UP'], orchestration.protocol.states.Kind['PIVOT_BARRED'], orchestration.protocol.states.Kind['PIVOT_DONE'], orchestration.protocol.states.Kind['UNDONE'], orchestration.protocol.states.Kind['PARKED'], orchestration.protocol.states.Kind['RESUMED'], orchestration.protocol.states.Kind['COMPLETED'], orchestration.protocol.states.Kind['COMPENSATED']])), name='saga_log_kind_is_known')],
             },
         ),
     ]

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import orchestration.states
+import orchestration.protocol.states
 import uuid
 from django.db import migrations, models
 
@@ -135,15 +135,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='sagainstance',
-            constraint=models.CheckConstraint(condition=models.Q(('parked', True), ('paused', True), ('due_at__isnull', False), ('phase__in', [orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']]), _connector='OR'), name='saga_unfinished_is_due_parked_or_paused'),
+            constraint=models.CheckConstraint(condition=models.Q(('parked', True), ('paused', True), ('due_at__isnull', False), ('phase__in', [orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']]), _connector='OR'), name='saga_unfinished_is_due_parked_or_paused'),
         ),
         migrations.AddConstraint(
             model_name='sagainstance',
-            constraint=models.CheckConstraint(condition=models.Q(('paused', False), models.Q(('due_at__isnull', True), models.Q(('phase__in', [orchestration.states.Phase['COMPLETED'], orchestration.states.Phase['COMPENSATED']]), _negated=True)), _connector='OR'), name='saga_paused_is_unfinished_and_never_due'),
+            constraint=models.CheckConstraint(condition=models.Q(('paused', False), models.Q(('due_at__isnull', True), models.Q(('phase__in', [orchestration.protocol.states.Phase['COMPLETED'], orchestration.protocol.states.Phase['COMPENSATED']]), _negated=True)), _connector='OR'), name='saga_paused_is_unfinished_and_never_due'),
         ),
         migrations.AddConstraint(
             model_name='sagalogentry',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [orchestration.states.Kind['STARTED'], orchestration.states.Kind['SENT'], orchestration.states.Kind['DONE'], orchestration.states.Kind['REFUSED'], orchestration.states.Kind['FAILED'], orchestration.states.Kind['WAITING'], orchestration.states.Kind['GAVE_UP'], orchestration.states.Kind['PIVOT_BARRED'], orchestration.states.Kind['PIVOT_DONE'], orchestration.states.Kind['UNDONE'], orchestration.states.Kind['PARKED'], orchestration.states.Kind['RESUMED'], orchestration.states.Kind['RETRIED'], orchestration.states.Kind['PAUSED'], orchestration.states.Kind['UNPAUSED'], orchestration.states.Kind['SETTLED'], orchestration.states.Kind['COMPLETED'], orchestration.states.Kind['COMPENSATED']])), name='saga_log_kind_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [orchestration.protocol.states.Kind['STARTED'], orchestration.protocol.states.Kind['SENT'], orchestration.protocol.states.Kind['DONE'], orchestration.protocol.states.Kind['REFUSED'], orchestration.protocol.states.Kind['FAILED'], orchestration.protocol.states.Kind['WAITING'], orchestration.protocol.states.Kind['GAVE_UP'], orchestration.protocol.states.Kind['PIVOT_BARRED'], orchestration.protocol.states.Kind['PIVOT_DONE'], orchestration.protocol.states.Kind['UNDONE'], orchestration.protocol.states.Kind['PARKED'], orchestration.protocol.states.Kind['RESUMED'], orchestration.protocol.states.Kind['RETRIED'], orchestration.protocol.states.Kind['PAUSED'], orchestration.protocol.states.Kind['UNPAUSED'], orchestration.protocol.states.Kind['SETTLED'], orchestration.protocol.states.Kind['COMPLETED'], orchestration.protocol.states.Kind['COMPENSATED']])), name='saga_log_kind_is_known'),
         ),
         migrations.AddIndex(
             model_name='batch',

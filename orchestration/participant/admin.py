@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from orchestration.contracts.command import Action
-from orchestration.harmless import can_be_stored
 from orchestration.participant.participant import participant_of
+from orchestration.text.cleaning import can_be_stored
 
 IS_UNFOLD = apps.is_installed("unfold")
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pybreaker import CircuitBreaker, CircuitBreakerStorage
 from redis import Redis
 
-from orchestration.participant.breaker_record import Record, Seen, State
+from orchestration.participant.breaker_redis import Record, Seen, State
 
 
 class BreakerOpen(Exception):

@@ -5,8 +5,8 @@ from typing import Any
 
 from orchestration.contracts.codec import encode
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call, Change, Row
 from orchestration.participant.refusals import Refusal
-from orchestration.participant.rows import Call, Change, Row
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import Any
 
 from orchestration.contracts.command import Action, Compensation, Query
-from orchestration.participant.finder import Finder
+from orchestration.participant.batch import Work
+from orchestration.participant.external import Outside
 from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.ledger_store import LedgerTable, Rows
 from orchestration.participant.money import MoneyReader
-from orchestration.participant.outside import Outside
 from orchestration.participant.refusals import Refusal
-from orchestration.participant.rows import LedgerTable, Rows
-from orchestration.participant.together import Work
+from orchestration.participant.search_key import Finder
 
 Command = Action | Compensation
 

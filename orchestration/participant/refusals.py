@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from orchestration.harmless import harmless
+from orchestration.text.cleaning import harmless
 
 
 class Refusal(Exception):

@@ -8,16 +8,18 @@ from typing import Any
 from celery import shared_task
 from django.conf import settings
 
-from orchestration import canvas, signals
-from orchestration.batches import Room
-from orchestration.canvas import Received
+from orchestration import signals
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action
-from orchestration.endings import End, Ending, Work
-from orchestration.letters import Letter
-from orchestration.messages import BatchedTask
-from orchestration.participant.participant import Participant
-from orchestration.participant.performing import (
+from orchestration.execution.batching import Room
+from orchestration.execution.results import End, Ending, Work
+from orchestration.messaging import canvas
+from orchestration.messaging.canvas import Received
+from orchestration.messaging.publisher import Letter
+from orchestration.messaging.routing import send_to
+from orchestration.messaging.task import BatchedTask
+from orchestration.messaging.topology import compensations_queue
+from orchestration.participant.executor import (
     Carried,
     Diverted,
     Errand,
@@ -28,8 +30,7 @@ from orchestration.participant.performing import (
     performances,
     read,
 )
-from orchestration.routes import send_to
-from orchestration.topology import compensations_queue
+from orchestration.participant.participant import Participant
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orchestration.saga import Saga
+from orchestration.protocol.saga import Saga
 from orchestration.sagas.cancel_leftover_parcel import cancel_leftover_parcel
 from orchestration.sagas.checkout import checkout
 from orchestration.sagas.recount_reserved import recount_reserved

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestration.contracts import orders, shipping
 from orchestration.contracts.repairs import LeftoverFound
-from orchestration.saga import Pivot, Saga, Step, patient
+from orchestration.protocol.saga import Pivot, Saga, Step, patient
 
 cancel_leftover_parcel = Saga(
     name="cancel_leftover_parcel.v1",

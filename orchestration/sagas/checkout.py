@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from orchestration.contracts import inventory, orders, payments, shipping
-from orchestration.saga import Pivot, Saga, Step, patient
+from orchestration.protocol.saga import Pivot, Saga, Step, patient
 
 checkout = Saga(
     name="checkout.v1",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestration.contracts import inventory
 from orchestration.contracts.repairs import MiscountFound
-from orchestration.saga import Pivot, Saga
+from orchestration.protocol.saga import Pivot, Saga
 
 recount_reserved = Saga(
     name="recount_reserved.v1",

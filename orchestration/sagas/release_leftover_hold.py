@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestration.contracts import inventory
 from orchestration.contracts.repairs import LeftoverFound
-from orchestration.saga import Pivot, Saga
+from orchestration.protocol.saga import Pivot, Saga
 
 release_leftover_hold = Saga(
     name="release_leftover_hold.v1",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestration.contracts import orders, payments
 from orchestration.contracts.repairs import LeftoverFound
-from orchestration.saga import Pivot, Saga, Step, patient
+from orchestration.protocol.saga import Pivot, Saga, Step, patient
 
 reverse_leftover_payment = Saga(
     name="reverse_leftover_payment.v1",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from orchestration.contracts import payments
 from orchestration.contracts.repairs import HoldSettled
-from orchestration.saga import Pivot, Saga, Step, patient
+from orchestration.protocol.saga import Pivot, Saga, Step, patient
 
 void_settled_hold = Saga(
     name="void_settled_hold.v1",

@@ -8,9 +8,9 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from orchestration.card_numbers import without_card_numbers
-from orchestration.harmless import harmless_lines, harmless_text
-from orchestration.telemetry.subject import sagas_worked_on
+from orchestration.log_context import sagas_worked_on
+from orchestration.text.card_numbers import without_card_numbers
+from orchestration.text.cleaning import harmless_lines, harmless_text
 
 NAMED_IN_JSON, NAMED_IN_LINES = 20, 3
 """So many sagas of a batch are named; of the others the line says how many they are."""

@@ -18,10 +18,10 @@ from opentelemetry.trace import SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.performing import Diverted, Errand, GoesOn, Next
+from orchestration.participant.executor import Diverted, Errand, GoesOn, Next
+from orchestration.protocol.states import ENDED, Kind
 from orchestration.signals import sagas_moved, steps_carried_out
-from orchestration.states import ENDED, Kind
-from orchestration.telemetry.listening import operations, outcome_of
+from orchestration.telemetry.signal_receivers import operations, outcome_of
 from orchestration.telemetry.spans import Attributes, Happened, SpanMade, Spans, context_of, exporter_for
 from orchestration.telemetry.trace_ids import dispatch_id, is_traced, whole_id
 

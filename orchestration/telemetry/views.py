@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client.exposition import choose_encoder
 
 from orchestration.telemetry.access import denial, may_look
-from orchestration.telemetry.exposition import exposition
+from orchestration.telemetry.prometheus_text import exposition
 
 
 @never_cache

@@ -10,7 +10,8 @@ from django.apps import apps
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from orchestration import clocks, wording
+from orchestration.db import clocks
+from orchestration.text import formatting as wording
 
 register = template.Library()
 
@@ -27,7 +28,7 @@ def is_unfold() -> bool:
 @register.simple_tag
 def tiles() -> list[tuple[str, Any]]:
     """The dashboard's tiles, by name."""
-    from orchestration.admin.tiles import TILES  # the admin's classes render templates when they are made
+    from orchestration.admin.dashboard import TILES  # the admin's classes render templates when they are made
 
     return list(TILES.items())
 

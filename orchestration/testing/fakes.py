@@ -9,12 +9,12 @@ from uuid import UUID
 
 from orchestration.contracts.command import Action
 from orchestration.participant.breaker import Breaker
+from orchestration.participant.external import Keys, OutcomeUnknown, Outside
 from orchestration.participant.ledger import LedgerRow
-from orchestration.participant.outside import Keys, OutcomeUnknown, Outside
 from orchestration.participant.participant import Command, Participant
 from orchestration.participant.refusals import Refusal
-from orchestration.saga import Saga, Step
-from orchestration.testing.memory_rows import Effect, MemoryRows
+from orchestration.protocol.saga import Saga, Step
+from orchestration.testing.memory_ledger import Effect, MemoryRows
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 from django.db import OperationalError as DatabaseError
 from kombu.exceptions import OperationalError as BrokerError
 
-from orchestration.boundaries import COMMITS, Boundary, Faults, Point
+from orchestration.failpoints import COMMITS, Boundary, Faults, Point
 
 
 class Crash(BaseException):

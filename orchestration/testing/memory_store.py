@@ -10,12 +10,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError
 
-from orchestration import boundaries, markers
-from orchestration.boundaries import Boundary, Point
+from orchestration import failpoints as boundaries
+from orchestration.engine import markers
+from orchestration.engine.snapshot import undelivered
+from orchestration.engine.store import Change, Taken, Then
+from orchestration.failpoints import Boundary, Point
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.snapshot import undelivered
-from orchestration.states import ENDED, Phase
-from orchestration.store import Change, Taken, Then
+from orchestration.protocol.states import ENDED, Phase
 
 
 class MemoryStore:

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.db import OperationalError as DatabaseError
 
-from orchestration.participant.resolving import NotResolved
-from orchestration.participant.rows import Call
-from orchestration.participant.settled_outside import Settlement, settle
-from orchestration.participant.statement import Grounds
-from orchestration.snapshot import state_of
-from orchestration.states import (
+from orchestration.engine.snapshot import state_of
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_outcome import Grounds
+from orchestration.participant.manual_resolution import NotResolved
+from orchestration.participant.manual_settlement import Settlement, settle
+from orchestration.protocol.states import (
     CompensationRequested,
     Event,
     Paused,
@@ -20,9 +20,9 @@ from orchestration.states import (
     StepSettled,
     Unpaused,
 )
+from orchestration.protocol.transitions import TooLate
 from orchestration.testing.faults import Crash
-from orchestration.testing.world import World
-from orchestration.transitions import TooLate
+from orchestration.testing.simulation import World
 
 WHO, WHY = "the simulation", "somebody said so"
 

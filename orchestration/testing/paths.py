@@ -6,10 +6,10 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from orchestration.saga import Saga
-from orchestration.states import Phase
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Phase
 from orchestration.testing.fakes import Fake, Script
-from orchestration.testing.world import World
+from orchestration.testing.simulation import World
 
 LATE = timedelta(seconds=60)
 """How long a call outside is on its way on the late path; by then it may have been undone."""

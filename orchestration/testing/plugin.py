@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.testing.sweeping import Sweep, sweep
-from orchestration.testing.tables import lines_of
+from orchestration.testing.sweep import Sweep, sweep
+from orchestration.testing.sweep_table import lines_of
 
 _SWEEPS: pytest.StashKey[list[Sweep]] = pytest.StashKey()
 

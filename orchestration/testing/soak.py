@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from orchestration import boundaries
-from orchestration.boundaries import COMMITS, Point
-from orchestration.saga import Saga
+from orchestration import failpoints as boundaries
+from orchestration.failpoints import COMMITS, Point
+from orchestration.protocol.saga import Saga
 from orchestration.testing import operators
 from orchestration.testing.fakes import Fake, Script
 from orchestration.testing.faults import FITTING, Crash, Fate, Kind, lost_reply
-from orchestration.testing.judge import violations
-from orchestration.testing.world import Stuck, World
+from orchestration.testing.invariants import violations
+from orchestration.testing.simulation import Stuck, World
 
 SAGAS_A_WORLD = 12
 MISHAP = 0.01

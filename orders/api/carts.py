@@ -10,9 +10,9 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from orchestration.api.fields import Strict, Text, WholeNumber
+from orchestration.api.strict_fields import Strict, Text, WholeNumber
 from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Address, nfc
-from orchestration.wording import can_be_seen
+from orchestration.text.formatting import can_be_seen
 from orders.api.countries import COUNTRIES, WITHOUT_POSTCODES
 from orders.api.payment_methods import PaymentMethod
 from orders.models import LARGEST_QUANTITY

@@ -9,14 +9,14 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestration import clocks, deadline
 from orchestration.api.admission import admission
-from orchestration.api.bodies import UNREADABLE, read_json
+from orchestration.api.completion_listener import Expected, ends
 from orchestration.api.idempotency import idempotency_key
-from orchestration.api.listening import Expected, ends
-from orchestration.api.preferences import preferred_wait
+from orchestration.api.json_body import UNREADABLE, read_json
+from orchestration.api.polling import wait_for
+from orchestration.api.prefer_header import preferred_wait
 from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problems, response_header
-from orchestration.api.waiting import wait_for
+from orchestration.db import clocks, deadline
 from orders.api.carts import CheckoutRequest
 from orders.api.customers import customer_id
 from orders.api.placing import Accepted, Attempt, accept

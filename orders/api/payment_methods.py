@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from orchestration.card_numbers import holds_card_number
+from orchestration.text.card_numbers import holds_card_number
 
 TOKEN_PATTERN = r"^[A-Za-z]+_[A-Za-z0-9_]{1,64}$"
 

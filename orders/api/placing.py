@@ -9,15 +9,17 @@ from uuid import UUID
 from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 
-from orchestration import backlog, clocks, engine, selectors
 from orchestration.api import idempotency
-from orchestration.api.bodies import JsonBody
+from orchestration.api.json_body import JsonBody
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
-from orchestration.card_numbers import REFUSED, holds_card_number
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested
-from orchestration.participant.sealing import seal
+from orchestration.db import clocks
+from orchestration.engine import admission as backlog
+from orchestration.engine import engine, selectors
+from orchestration.participant.encryption import seal
 from orchestration.sagas.checkout import checkout
+from orchestration.text.card_numbers import REFUSED, holds_card_number
 from orders import pricing
 from orders.api.carts import Cart, read_cart
 from orders.api.representations import amount

@@ -10,14 +10,16 @@ from uuid import UUID
 
 from django.db import Error
 
-from orchestration import engine, readings, selectors, transitions
 from orchestration.api.problems import Problem
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested, place_order
+from orchestration.engine import bulk_reads as readings
+from orchestration.engine import engine, selectors
+from orchestration.engine.bulk_reads import Reading
+from orchestration.engine.selectors import Logged, StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.readings import Reading
-from orchestration.selectors import Logged, StepProgress
-from orchestration.states import Phase
+from orchestration.protocol import transitions
+from orchestration.protocol.states import Phase
 from orders.api.representations import Amount, amount
 
 CANCELLED = "cancelled"

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orchestration.api.handlers import not_found
+from orchestration.api.error_views import not_found
 from orders.api.checkouts import Cancellation, Checkouts, OneCheckout
 from orders.api.orders import OneOrder, Orders
 from orders.api.products import Products

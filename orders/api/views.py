@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
-from orchestration import deadline
+from orchestration.db import deadline
 
 ANSWERED_WITHIN_S = 2.0
 """If its servers take longer, a request gets 503. Its client may send it again with the same key."""

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from orchestration import dispatch
+from orchestration.engine import dispatch
 from orchestration.models import SagaInstance
 from payments.models import Payment
 from tests.integration.admin.situations import STEPS, Post, Situations

@@ -6,10 +6,10 @@ from itertools import pairwise
 from uuid import UUID
 
 from config.audit import violations
-from orchestration.auditing.applying import Word, apply
-from orchestration.auditing.models import AuditFinding, AuditRun
-from orchestration.auditing.reading import open_findings
 from orchestration.models import ALIAS
+from orchestration.models.audit import AuditFinding, AuditRun
+from orchestration.operators.audit.apply import Word, apply
+from orchestration.operators.audit.queries import open_findings
 from tests.integration.audit import drift
 from tests.support.processes import Worker
 from tests.support.shop import Shop

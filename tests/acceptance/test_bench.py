@@ -16,9 +16,9 @@ from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
 from config.audit import violations
-from config.bench import stored
-from config.bench.baskets import Baskets
-from config.bench.buying import Buyer, fill_shelves
+from deploy.bench import stored
+from deploy.bench.baskets import Baskets
+from deploy.bench.buying import Buyer, fill_shelves
 from deploy.demo import leftovers
 from deploy.servers.processes import ProcessId, tree
 from orchestration.models import SagaInstance

@@ -8,12 +8,12 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError
 
-from orchestration.insight.dead_letters import Heap, dead_letters
-from orchestration.insight.reading import Unavailable
 from orchestration.models import MachineryLogEntry
-from orchestration.operations.dead_letters import NoSuchLetter, discard, send_again
-from orchestration.operations.machinery import NotDone, NotKnown, NotRecorded
-from orchestration.operations.values import LONGEST_WORDS, Actor, Via
+from orchestration.operators.actions.dead_letters import NoSuchLetter, discard, send_again
+from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded
+from orchestration.operators.actions.requests import LONGEST_WORDS, Actor, Via
+from orchestration.operators.insight.dead_letters import Heap, dead_letters
+from orchestration.operators.insight.sources import Unavailable
 from tests.support.broker import channel, publish_raw, talking_to, waiting_messages
 from tests.support.broker import dead_letters as count_of_dead_letters
 from tests.support.waiting import wait_for

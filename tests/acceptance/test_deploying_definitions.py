@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
 from config.audit import violations
-from orchestration import engine
+from orchestration.engine import engine
 from orchestration.models import SagaInstance
 from orchestration.sagas import definitions
 from tests.support import broker

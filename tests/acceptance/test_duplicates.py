@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.participant.participant import participants
-from orchestration.states import Bar, Forward, Undo
+from orchestration.protocol.states import Bar, Forward, Undo
 from orders.models import Order
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier

@@ -6,8 +6,8 @@ import pytest
 
 from config.audit import Unfinished, violations
 from inventory.models import Stock
-from orchestration.operations.performing import perform
-from orchestration.operations.values import Action, Actor, Ask, Via
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.requests import Action, Actor, Ask, Via
 from orders.models import Order
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier

@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 
-from orchestration import engine
 from orchestration.contracts.values import Sealed
+from orchestration.engine import engine
+from orchestration.messaging.topology import ORCHESTRATOR, SERVICES
 from orchestration.models import SagaInstance
+from orchestration.protocol.transitions import TooLate
 from orchestration.sagas.checkout import checkout
-from orchestration.topology import ORCHESTRATOR, SERVICES
-from orchestration.transitions import TooLate
 from orders.models import Order
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier

@@ -6,14 +6,14 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment
-from orchestration.insight.breakers import breaker_of, breakers
-from orchestration.insight.queues import QueueNow, queues
-from orchestration.insight.reading import Unavailable
-from orchestration.insight.workers import workers
-from orchestration.operations.breakers import NoSuchBreaker, close_breaker, open_breaker
-from orchestration.operations.values import Actor, Via
+from orchestration.operators.actions.breakers import NoSuchBreaker, close_breaker, open_breaker
+from orchestration.operators.actions.requests import Actor, Via
+from orchestration.operators.insight.breakers import breaker_of, breakers
+from orchestration.operators.insight.queues import QueueNow, queues
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.workers import workers
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_record import Keys, connect
+from orchestration.participant.breaker_redis import Keys, connect
 from tests.support.broker import talking_to
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.topology import ORCHESTRATOR
+from orchestration.messaging.topology import ORCHESTRATOR
 from tests.support import broker
 
 pytestmark = pytest.mark.usefixtures("audited")

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration import engine, selectors
 from orchestration.contracts.payments import authorise_payment
+from orchestration.engine import engine, selectors
 from payments.tasks import participant as payments
 
 pytestmark = pytest.mark.usefixtures("audited")

@@ -8,8 +8,8 @@ import re
 from playwright.sync_api import expect
 
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.participant.breaker_record import Keys, connect
-from orchestration.participant.breakers import in_use
+from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_registry import in_use
 from tests.integration.admin.conftest import SAGAS
 from tests.support.browser import log_in, shoot
 

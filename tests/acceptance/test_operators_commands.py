@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import transaction
 
-from orchestration import dispatch
+from orchestration.engine import dispatch
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from tests.integration.admin.situations import Post, Situations
 from tests.support.processes import Worker, environment

@@ -8,11 +8,11 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from orchestration import dispatch
-from orchestration.insight.filtering import Wanted
+from orchestration.engine import dispatch
 from orchestration.models import AuditFinding, Batch, BatchMember, OperatorLogEntry, SagaInstance
-from orchestration.operations.bulk import ask_for_batch
-from orchestration.operations.values import Action, Actor, Ask, Code, Via
+from orchestration.operators.actions.batches import ask_for_batch
+from orchestration.operators.actions.requests import Action, Actor, Ask, Code, Via
+from orchestration.operators.insight.saga_filter import Wanted
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations
 from tests.support.broker import dead_letters, publish_raw

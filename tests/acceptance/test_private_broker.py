@@ -13,7 +13,7 @@ from celery.events import EventReceiver
 from config.tls import Tls, of_broker
 from deploy.servers import PrivateRabbit
 from deploy.servers.ports import free_port
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
 from tests.support.broker import declare_queues, talking_to
 from tests.support.certificates import Authority
 from tests.support.processes import Worker

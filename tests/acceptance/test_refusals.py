@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.models import SagaInstance
-from orchestration.purging.purging import purge_sagas
+from orchestration.operators.retention.purge import purge_sagas
 from orders.api.progress import checkout_of
 from orders.api.shown import as_state
 from orders.models import Order

@@ -12,8 +12,10 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from orchestration import engine
-from orchestration.telemetry import counted, shared_counts, tracing
+from orchestration.engine import engine
+from orchestration.telemetry import metric_definitions as counted
+from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry import tracing
 from orchestration.telemetry.spans import Spans, exporter_for
 from tests.support.waiting import wait_for
 

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.db.models import Model
 
 from config.audit import violations
-from orchestration import engine
-from orchestration.topology import ORCHESTRATOR
+from orchestration.engine import engine
+from orchestration.messaging.topology import ORCHESTRATOR
 from payments.gateways.sandbox import models as gateway
 from payments.gateways.sandbox.selectors import authorisations_by_key
 from payments.models import Ledger as PaymentsLedger

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from knox.models import AuthToken
 
-from orchestration.api import listening
+from orchestration.api import completion_listener as listening
 from orders.models import Product
 from tests.support.waiting import wait_for
 

@@ -21,7 +21,7 @@ from knox.models import AuthToken
 from config.settings.http import WEB_WAITING
 from deploy.servers.ports import LOOPBACK
 from deploy.servers.rabbitmq import BEHIND_THE_WRAPPER, PrivateRabbit
-from orchestration.dispatch import OPEN_FOR, PUBLISHED_WITHIN_S
+from orchestration.engine.dispatch import OPEN_FOR, PUBLISHED_WITHIN_S
 from orders.models import Product
 from tests.chaos.proxy import Loop, Manner, Proxy
 from tests.support import broker

@@ -13,18 +13,18 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from orchestration import dispatch, engine, store
 from orchestration.contracts.payments import authorise_payment
-from orchestration.insight.facts import Cause, Why
-from orchestration.insight.why import why
+from orchestration.engine import dispatch, engine, store
+from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import SagaInstance
-from orchestration.participant.breaker_record import Keys, connect
-from orchestration.participant.outside import Outside
+from orchestration.operators.insight.why import why
+from orchestration.operators.insight.why_facts import Cause, Why
+from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.external import Outside
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
+from orchestration.protocol.states import Paused
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Paused
-from orchestration.topology import ORCHESTRATOR
 from payments.gateways.port import GatewayDown
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.models import Payment

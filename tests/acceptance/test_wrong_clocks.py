@@ -7,9 +7,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from knox.models import AuthToken
 
-from orchestration import clocks
+from orchestration.db import clocks
+from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import Marker, SagaInstance
-from orchestration.topology import ORCHESTRATOR
 from orders.models import Product
 from tests.support.broker import purge_queues
 from tests.support.faketime import AHEAD, BEHIND, FASTER, RIGHT, clock_in, run_python, set_clock, wrong_clock

@@ -30,7 +30,7 @@ def modules_of(*folders: str) -> dict[str, Path]:
     }
 
 
-SHIPPED = modules_of(*PACKAGES)
+SHIPPED = modules_of(*PACKAGES, "deploy/bench", "deploy/replay", "deploy/management")
 ALL = SHIPPED | modules_of("deploy", "tests")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.servers.ports import LOOPBACK, free_port
 from deploy.servers.processes import ProcessId, kill_trees, tree
-from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
+from orchestration.messaging.topology import ORCHESTRATOR, SERVICES, compensations_queue
 from tests.chaos.servers import ROOT, Servers
 from tests.support.faketime import RIGHT, clean_up_after, clock_in, set_clock
 

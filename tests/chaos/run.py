@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from amqp.exceptions import AMQPError
 
-from orchestration.states import ENDED
+from orchestration.protocol.states import ENDED
 from tests.chaos import messages
 from tests.chaos.customers import Customer, Heard
 from tests.chaos.faults import KINDS

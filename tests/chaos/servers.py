@@ -16,7 +16,7 @@ from config import env
 from deploy.isolation import isolated
 from deploy.servers import PrivatePostgres, PrivateRabbit, PrivateRedis, PrivateServer
 from deploy.servers.postgres import THROWAWAY
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
 from tests.chaos.proxy import LOOPBACK, Loop, Proxy
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestration.boundaries import Boundary
+from orchestration.failpoints import Boundary
 from orchestration.testing.faults import FITTING, Fault, Kind
 from tests.faults.paths import Path
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from orchestration import engine
-from orchestration.transitions import TooLate
+from orchestration.engine import engine
+from orchestration.protocol.transitions import TooLate
 from tests.faults.paths import PATHS, SKU
 from tests.faults.plan import Files
 from tests.support.shop import Shop

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from orchestration.boundaries import Point
+from orchestration.failpoints import Point
 from orchestration.testing.faults import Fault, Kind, lost_reply
 
 

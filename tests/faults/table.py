@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from statistics import mean
 
-from orchestration.boundaries import Boundary
+from orchestration.failpoints import Boundary
 from orchestration.testing.faults import Fault
 from tests.faults.cases import REAL
 from tests.faults.wave import Ended

@@ -6,7 +6,7 @@ import signal
 import pytest
 from uuid_utils.compat import uuid7
 
-from orchestration.boundaries import Boundary, Point, armed, cross
+from orchestration.failpoints import Boundary, Point, armed, cross
 from orchestration.testing.faults import FITTING, Fault, Kind
 from tests.faults.cases import REAL, every_case, sample
 from tests.faults.paths import PATHS

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from config.audit import violations
-from orchestration.boundaries import Boundary
+from orchestration.failpoints import Boundary
 from tests.faults.cases import Case, every_case, sample
 from tests.faults.forking import Zygote
 from tests.faults.paths import PATHS, SKU, Path

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from orchestration import selectors
+from orchestration.engine import selectors
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.states import ENDED
+from orchestration.protocol.states import ENDED
 from tests.faults.cases import Case
 from tests.faults.forking import Child, Zygote
 from tests.faults.plan import Files

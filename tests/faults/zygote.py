@@ -19,7 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from config.celery import app  # noqa: E402
-from orchestration import boundaries  # noqa: E402
+from orchestration import failpoints as boundaries  # noqa: E402
 from tests.faults import clients  # noqa: E402
 from tests.faults.plan import Files, RealFaults  # noqa: E402
 

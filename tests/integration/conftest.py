@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration import dispatch
+from orchestration.engine import dispatch
 from payments import services as payments
 from payments.gateways.sandbox.gateway import SandboxGateway
 from shipping import services as shipping

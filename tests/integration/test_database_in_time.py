@@ -11,8 +11,8 @@ import pytest
 from django.db import OperationalError, connections
 
 from config.postgresql import base
-from orchestration import deadline
-from orchestration.sessions import OutOfTime
+from orchestration.db import deadline
+from orchestration.db.sessions import OutOfTime
 from tests.chaos.proxy import LOOPBACK, Loop, Manner, Proxy
 from tests.support.waiting import wait_for
 

@@ -24,7 +24,7 @@ from config.databases import TURN_KEY, parameters_of
 from config.management.commands.migrate import Command, is_concurrent
 from deploy.demo import leftovers
 from deploy.servers.ports import free_port
-from orchestration.sessions import MARGIN
+from orchestration.db.sessions import MARGIN
 from tests.support.processes import ROOT, environment
 
 TOGETHER = 3

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from config import env, readiness
 from config.settings._values import VALUES
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
 from tests.support.broker import talking_to
 from tests.support.processes import Worker
 

@@ -12,12 +12,11 @@ from psycopg_pool import ConnectionPool
 
 from config.audit.snapshots import snapshot
 from config.env import ALIASES
-from orchestration import deadline, pipeline
-from orchestration.boundaries import Boundary, Point
-from orchestration.participant import transactions
-from orchestration.pipeline import Asked
-from orchestration.sessions import MARGIN, UNLIMITED, DatabaseSilent, Session, SessionEnded, adopt_statement_timeout
-from orchestration.statements import execute
+from orchestration.db import deadline, pipeline, transactions
+from orchestration.db.pipeline import Asked
+from orchestration.db.sessions import MARGIN, UNLIMITED, DatabaseSilent, Session, SessionEnded, adopt_statement_timeout
+from orchestration.db.sql import execute
+from orchestration.failpoints import Boundary, Point
 from tests.chaos.proxy import Loop, Proxy
 from tests.support.failover import sessions_on_a_read_only_server
 

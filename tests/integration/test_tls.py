@@ -20,7 +20,7 @@ from config.settings import databases
 from deploy.servers import PrivatePostgres, PrivateRabbit, PrivateRedis
 from deploy.servers.ports import free_port
 from deploy.servers.postgres import unprivileged_account
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
 from tests.support.certificates import Authority, Signed
 from tests.support.processes import ROOT
 

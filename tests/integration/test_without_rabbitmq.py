@@ -12,9 +12,9 @@ from config.celery import app
 from config.doctor import broker as doctor
 from deploy.servers import PrivateRedis
 from deploy.servers.redis import wheel_program
-from orchestration.insight.queues import QueueNow, every_queue
-from orchestration.insight.reading import Unavailable
-from orchestration.topology import Depth, Topology
+from orchestration.messaging.topology import Depth, Topology
+from orchestration.operators.insight.queues import QueueNow, every_queue
+from orchestration.operators.insight.sources import Unavailable
 
 TOPOLOGY = Topology(prefix="over-redis.", queue_type="classic")
 NAMES = [queue.name for queue in (*TOPOLOGY.queues, TOPOLOGY.dead_letter_queue)]

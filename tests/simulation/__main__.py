@@ -16,7 +16,7 @@ django.setup()
 
 from orchestration.sagas.checkout import checkout  # noqa: E402
 from orchestration.testing.soak import SAGAS_A_WORLD, Soaked, soak_one  # noqa: E402
-from orchestration.testing.sweeping import simulated  # noqa: E402
+from orchestration.testing.sweep import simulated  # noqa: E402
 from tests.simulation.checkout import FAKES, REQUEST  # noqa: E402
 
 CHUNK = 50

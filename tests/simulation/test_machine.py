@@ -6,16 +6,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from orchestration import boundaries
-from orchestration.boundaries import Boundary, Point
+from orchestration import failpoints as boundaries
+from orchestration.failpoints import Boundary, Point
 from orchestration.sagas.checkout import checkout
 from orchestration.testing import operators
 from orchestration.testing.fakes import Script
 from orchestration.testing.faults import FITTING, Crash, Fate, Kind, lost_reply
-from orchestration.testing.judge import violations
-from orchestration.testing.network import Waiting
-from orchestration.testing.sweeping import simulated
-from orchestration.testing.world import World
+from orchestration.testing.invariants import violations
+from orchestration.testing.memory_broker import Waiting
+from orchestration.testing.simulation import World
+from orchestration.testing.sweep import simulated
 from tests.simulation.checkout import FAKES, REQUEST
 
 STEPS = [step.name for step in checkout.steps]

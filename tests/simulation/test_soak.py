@@ -1,10 +1,10 @@
 """Random lives of thousands of sagas; `make soak` runs a million."""
 
 from orchestration.sagas.checkout import checkout
-from orchestration.testing.memory_rows import Effect, MemoryRows
+from orchestration.testing.memory_ledger import Effect, MemoryRows
 from orchestration.testing.operators import WORDS
 from orchestration.testing.soak import Soaked, soak_one
-from orchestration.testing.sweeping import simulated
+from orchestration.testing.sweep import simulated
 from tests.simulation.checkout import FAKES, REQUEST
 
 WORLDS = 250

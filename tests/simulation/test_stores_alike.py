@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, connections
 
-from orchestration import markers, store
+from orchestration.engine import markers, store
+from orchestration.engine.store import Change
 from orchestration.models import ALIAS, Marker, SagaInstance, SagaLogEntry
-from orchestration.store import Change
 from orchestration.testing.clock import Clock
 from orchestration.testing.memory_store import MemoryStore
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.boundaries import Boundary
-from orchestration.participant import handler
+from orchestration.failpoints import Boundary
+from orchestration.participant import local_steps as handler
 from orchestration.sagas.checkout import checkout
 from orchestration.testing import Fake, Unsafe, sweep
 from orchestration.testing.paths import paths
-from orchestration.testing.sweeping import run, simulated
+from orchestration.testing.sweep import run, simulated
 from tests.simulation.checkout import FAKES, REQUEST
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from orchestration import recovery
+from orchestration.engine import recovery
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.states import ENDED, Kind
+from orchestration.protocol.states import ENDED, Kind
 from tests.support.shop import Shop
 
 REFUSED_EVERY = 25

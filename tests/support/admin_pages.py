@@ -23,7 +23,7 @@ def opened(username: str) -> dict[str, int]:
 
 
 def _addresses(request: HttpRequest) -> Iterator[str]:
-    from orchestration.admin.tiles import TILES
+    from orchestration.admin.dashboard import TILES
 
     yield reverse("admin:index")
     yield reverse("admin:password_change")

@@ -7,7 +7,8 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 
-from orchestration import dispatch, letters
+from orchestration.engine import dispatch
+from orchestration.messaging import publisher as letters
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Any
 from celery import signals
 
 from config.celery import app
-from orchestration import desk
-from orchestration.canvas import Received
+from orchestration.execution import strategy as desk
+from orchestration.messaging.canvas import Received
 
 __all__ = ["app"]
 
@@ -34,7 +34,7 @@ def _count_batch(self: Any, work: Any, messages: list[Received]) -> Any:
 @signals.worker_init.connect
 def slow_calls_down(**_: Any) -> None:
     """Not before: the models are there only when the app has been set up."""
-    from orchestration.participant import outside_handler
+    from orchestration.participant import external_steps as outside_handler
 
     takes, reply_to = float(os.environ.get("CALLS_TAKE", "0")), outside_handler.reply_to
 

@@ -1,6 +1,6 @@
 """The project's Celery app with one crash point: the worker kills itself with SIGKILL the n-th time it gets there.
 
-`CRASH_AT` is "<before|after> <boundary> <subject> <n>", as in `orchestration.boundaries`. `CRASH_BY` may name another
+`CRASH_AT` is "<before|after> <boundary> <subject> <n>", as in `orchestration.failpoints`. `CRASH_BY` may name another
 signal: with SIGSTOP the worker freezes. Only tests start this app.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 from celery import signals
 
 from config.celery import app
-from orchestration import boundaries
-from orchestration.boundaries import Point
+from orchestration import failpoints as boundaries
+from orchestration.failpoints import Point
 
 __all__ = ["app"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from config.celery import app
-from orchestration import letters as post_office
-from orchestration.letters import Letter
+from orchestration.messaging import publisher as post_office
+from orchestration.messaging.publisher import Letter
 
 __all__ = ["app"]
 

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass, field
 from operator import add, le
 from pathlib import Path
 
-from orchestration import clocks
+from orchestration.db import clocks
 from tests.support.tapping import BROKER, TRACE
 
 SANDBOXES = ("carrier", "gateway")

@@ -15,7 +15,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connections
 
-from orchestration.topology import ORCHESTRATOR, SERVICES, compensations_queue
+from orchestration.messaging.topology import ORCHESTRATOR, SERVICES, compensations_queue
 from tests.environment import RUN
 from tests.support.waiting import wait_for
 

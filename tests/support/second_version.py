@@ -11,10 +11,10 @@ from celery import signals
 
 from config.celery import app
 from orchestration.contracts.command import Action, Compensation
-from orchestration.saga import Step
+from orchestration.messaging.topology import compensations_queue
+from orchestration.protocol.saga import Step
 from orchestration.sagas import definitions
 from orchestration.sagas.checkout import checkout
-from orchestration.topology import compensations_queue
 
 __all__ = ["app"]
 
@@ -37,8 +37,8 @@ checkout_v2 = replace(
 
 def deploy() -> None:
     """Teach this process, in which Django is set up, the second version."""
+    from orchestration.participant.executor import performances
     from orchestration.participant.participant import participants
-    from orchestration.participant.performing import performances
     from orchestration.participant.tasks import _make_task
 
     definitions[checkout_v2.name] = checkout_v2

@@ -8,13 +8,13 @@ from uuid_utils.compat import uuid7
 
 from inventory.models import Stock
 from inventory.services import receive_stock
-from orchestration import dispatch, engine, selectors
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import Address, Line
+from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
-from orchestration.participant.sealing import seal
+from orchestration.participant.encryption import seal
+from orchestration.protocol.states import ENDED, Command
 from orchestration.sagas.checkout import checkout
-from orchestration.states import ENDED, Command
 from tests.support.crowd import at_once
 from tests.support.waiting import wait_for
 

@@ -6,9 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from orchestration.contracts.command import Action, Compensation
-from orchestration.saga import Pivot, Retry, Saga, Step
-from orchestration.sagas.checkout import checkout
-from orchestration.states import (
+from orchestration.protocol.saga import Pivot, Retry, Saga, Step
+from orchestration.protocol.states import (
     CancelRequested,
     ChainCompleted,
     Command,
@@ -29,7 +28,8 @@ from orchestration.states import (
     Trail,
     Unpaused,
 )
-from orchestration.transitions import decide
+from orchestration.protocol.transitions import decide
+from orchestration.sagas.checkout import checkout
 
 NOON = datetime(2026, 7, 14, 12, 0, tzinfo=UTC)
 HALF = 0.5

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from enum import StrEnum, auto
 
-from orchestration.saga import Saga
-from orchestration.states import ENDED, Bar, Command, Decision, Entry, Forward, Kind, Phase, State, Undo
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import ENDED, Bar, Command, Decision, Entry, Forward, Kind, Phase, State, Undo
 
 NEXT_PHASES: Mapping[Phase, frozenset[Phase]] = {
     Phase.RUNNING: frozenset(Phase),

@@ -5,8 +5,8 @@ from datetime import timedelta
 from enum import StrEnum, auto
 
 from orchestration.contracts.command import Action, Compensation
-from orchestration.saga import Pivot, Retry, Saga, Step
-from orchestration.states import (
+from orchestration.protocol.saga import Pivot, Retry, Saga, Step
+from orchestration.protocol.states import (
     ENDED,
     Bar,
     ChainCompleted,
@@ -28,7 +28,7 @@ from orchestration.states import (
     Trail,
     Undo,
 )
-from orchestration.transitions import TooLate, decide
+from orchestration.protocol.transitions import TooLate, decide
 from tests.unit.stories import BROKE, HALF, NO, NOON, RESUMED, UNPAUSED
 from tests.unit.stories_invariants import Ledger, check
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from celery.worker.consumer.events import Events
 
-from orchestration.acks import are_told
+from orchestration.messaging.request import are_told
 
 
 @pytest.mark.parametrize("watched", [True, False], ids=["with -E", "without"])

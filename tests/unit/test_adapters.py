@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from config.bench.instant import InstantCarrier, InstantGateway
+from deploy.bench.instant import InstantCarrier, InstantGateway
 from orchestration.participant.adapters import BadAdapter
 from payments.gateways.choice import gateway
 from payments.gateways.port import Gateway

@@ -7,8 +7,8 @@ from math import inf
 
 import pytest
 
-from orchestration import deadline
-from orchestration.asking import AskedTogether, SharedReadTimedOut
+from orchestration.db import deadline
+from orchestration.db.coalescing import AskedTogether, SharedReadTimedOut
 from tests.support.waiting import wait_for
 
 

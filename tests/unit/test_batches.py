@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.batches import Batches, Turn, Turns, afterwards, at_once
-from orchestration.lanes import Lanes
+from orchestration.execution.batching import Batches, Turn, Turns, afterwards, at_once
+from orchestration.execution.call_pool import Lanes
 
 
 class Later:
@@ -294,7 +294,9 @@ def test_what_takes_its_time_is_done_side_by_side_in_so_many_lanes():
 
 def test_who_brings_what_turns_out_slow_leaves_it_to_others(monkeypatch):
     clock = threading.local()
-    monkeypatch.setattr("orchestration.lanes.time", SimpleNamespace(monotonic=lambda: getattr(clock, "now", 0.0)))
+    monkeypatch.setattr(
+        "orchestration.execution.call_pool.time", SimpleNamespace(monotonic=lambda: getattr(clock, "now", 0.0))
+    )
     threads: list[int] = []
     done = threading.Semaphore(0)
 

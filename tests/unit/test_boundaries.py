@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from orchestration import boundaries
-from orchestration.boundaries import Boundary, NotAllowed, Point
+from orchestration import failpoints as boundaries
+from orchestration.failpoints import Boundary, NotAllowed, Point
 from orchestration.testing.faults import Crash, Fault, Kind, Plan
 
 SAGA = uuid4()

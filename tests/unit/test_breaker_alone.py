@@ -13,7 +13,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from orchestration.participant.breaker import Breaker, BreakerOpen
-from orchestration.participant.breaker_record import Seen, connect
+from orchestration.participant.breaker_redis import Seen, connect
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

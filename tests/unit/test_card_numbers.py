@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.card_numbers import HIDDEN, holds_card_number, without_card_numbers
+from orchestration.text.card_numbers import HIDDEN, holds_card_number, without_card_numbers
 
 VISA, AMEX, OLD_VISA, MAESTRO = "4242424242424242", "378282246310005", "4222222222222", "6304000000000000000"
 

@@ -13,7 +13,7 @@ from django.core.checks import run_checks
 from orchestration import sagas
 from orchestration.contracts import orders
 from orchestration.contracts.command import Action
-from orchestration.saga import Pivot, Saga
+from orchestration.protocol.saga import Pivot, Saga
 from orchestration.sagas.checkout import checkout
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from orchestration.contracts.codec import Malformed, NotCarried, check_carried, decode, encode
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import Address, Line, Sealed
-from orchestration.saga import Saga
+from orchestration.protocol.saga import Saga
 from orchestration.sagas import definitions
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30)), timezone(timedelta(hours=14))])

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from orchestration import deadline
+from orchestration.db import deadline
 
 
 def test_without_a_bound_each_wait_has_its_own_limit() -> None:
@@ -32,7 +32,7 @@ def test_a_bound_may_begin_anew() -> None:
 
 def test_what_began_anew_takes_nothing_from_the_outer_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("orchestration.deadline.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("orchestration.db.deadline.time.monotonic", lambda: now[0])
     with deadline.within(2):
         now[0] += 0.5
         with deadline.separate_bound(1):

@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.contracts.codec import CARRIED
 from orchestration.contracts.command import Action, Compensation
-from orchestration.saga import BadDefinition, Pivot, Retry, Saga, Step
+from orchestration.protocol.saga import BadDefinition, Pivot, Retry, Saga, Step
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
 from tests.unit import stories
 from tests.unit.stories import book_room, cancel_room, hold_seat, issue_ticket, rent_car, return_car, trip

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from deploy import supervisor
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
 
 
 def test_every_queue_that_workers_consume_has_exactly_one_role() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.harmless import (
+from orchestration.text.cleaning import (
     DEEPEST,
     HARMFUL_IN_NAMES,
     LONGEST_TEXT,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import get_commands, load_command_class
 
-OURS = ("config", "orders", "inventory", "payments", "shipping", "orchestration")
+OURS = ("config", "deploy", "orders", "inventory", "payments", "shipping", "orchestration")
 COMMANDS = sorted(name for name, app in get_commands().items() if str(app).split(".")[0] in OURS)
 
 

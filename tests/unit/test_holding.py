@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from orchestration.holding import MARKERS_NOTED, noted
+from orchestration.messaging.unfinished import MARKERS_NOTED, noted
 
 
 @dataclass

@@ -7,7 +7,7 @@ import json
 import orjson
 import pytest
 
-from orchestration.participant.performing import about
+from orchestration.participant.executor import about
 
 CARRIED: dict[str, object] = {"known": {}, "trail": []}
 

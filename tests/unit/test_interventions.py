@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.states import (
+from orchestration.protocol.states import (
     Bar,
     CancelRequested,
     ChainCompleted,
@@ -21,7 +21,7 @@ from orchestration.states import (
     StepsUndone,
     Undo,
 )
-from orchestration.transitions import TooLate
+from orchestration.protocol.transitions import TooLate
 from tests.unit.stories import (
     ALL,
     BACK,

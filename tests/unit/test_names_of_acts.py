@@ -5,7 +5,7 @@ import pytest
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.management import resolving
 from orchestration.management.commands.saga import SUBCOMMANDS
-from orchestration.operations.values import PERMISSIONS, Action
+from orchestration.operators.actions.requests import PERMISSIONS, Action
 
 
 @pytest.mark.parametrize("action", Action)

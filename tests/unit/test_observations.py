@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestration.operations.observations import Line, Now, Observed, came_of
-from orchestration.operations.values import Action
-from orchestration.states import Kind, Phase
+from orchestration.operators.actions.outcome import Line, Now, Observed, came_of
+from orchestration.operators.actions.requests import Action
+from orchestration.protocol.states import Kind, Phase
 
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer"}
 

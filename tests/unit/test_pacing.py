@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.operations.pacing import Pace, Tally, Verdict, verdict
+from orchestration.operators.actions.batch_pacing import Pace, Tally, Verdict, verdict
 
 PACE = Pace(canary=5, per_second=10, stop_above_percent=20)
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from orchestration.process_breaker import BreakerIsOpen, ProcessBreaker
+from orchestration.db.process_breaker import BreakerIsOpen, ProcessBreaker
 
 
 class Clock:

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from orchestration.auditing.proposing import ADVICE, SETTLED_OUTSIDE, advice, propose
-from orchestration.auditing.taking_down import fingerprint
-from orchestration.auditing.values import Repair, Sighting, first_id_at
+from orchestration.operators.audit.finding_rows import fingerprint
+from orchestration.operators.audit.proposals import ADVICE, SETTLED_OUTSIDE, advice, propose
+from orchestration.operators.audit.values import Repair, Sighting, first_id_at
+from orchestration.protocol.states import Phase
 from orchestration.sagas import REPAIRS
-from orchestration.states import Phase
 
 SAGA = str(UUID(int=7))
 HELD = Sighting("Q3", "It still holds units.", {"saga": SAGA, "step": "reserve_stock"}, Phase.COMPENSATED)

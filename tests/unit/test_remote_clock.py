@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import OperationalError
 
-from orchestration import clocks
-from orchestration.clocks import ERROR_BORNE, READ_EVERY, TOO_OLD, RemoteClock
-from orchestration.uptime import Reading
+from orchestration.db import clocks
+from orchestration.db.clocks import ERROR_BORNE, READ_EVERY, TOO_OLD, RemoteClock
+from orchestration.db.uptime import Reading
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -38,7 +38,7 @@ class Host:
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
     monkeypatch.setattr(clocks, "uptime", host)
-    monkeypatch.setattr("orchestration.uptime.uptime", host)
+    monkeypatch.setattr("orchestration.db.uptime.uptime", host)
     return host
 
 

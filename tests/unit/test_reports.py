@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 from celery import current_app
 
-from orchestration import itinerary
-from orchestration.messages import SagaTask
+from orchestration.messaging.task import SagaTask
+from orchestration.protocol import itinerary
 
 REPORTS = [
     itinerary.CHAIN_COMPLETED,

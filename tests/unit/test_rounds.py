@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.rounds import round_after_round
+from orchestration.execution.periodic import round_after_round
 
 EVERY, BUSY = timedelta(seconds=60), timedelta(seconds=1)
 

@@ -10,8 +10,8 @@ from django.core.management.base import OutputWrapper
 from rich.table import Table
 
 from orchestration.management import tables
-from orchestration.management.saying import JSON, JSONL, Voice
-from orchestration.operations.values import Preview
+from orchestration.management.output import JSON, JSONL, Voice
+from orchestration.operators.actions.requests import Preview
 
 SAID = "\x1b]0;owned\x07\x1b[2J[/b][red]down[/red]\x9b"
 TURNED = "\u202egnillac\u202c \u2028\u2066x\u2069"

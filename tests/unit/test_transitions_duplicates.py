@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.states import (
+from orchestration.protocol.states import (
     ChainCompleted,
     DeadlinePassed,
     Due,
@@ -16,7 +16,7 @@ from orchestration.states import (
     StepRefused,
     StepsUndone,
 )
-from orchestration.transitions import Contradiction
+from orchestration.protocol.transitions import Contradiction
 from tests.unit.stories import (
     ALL,
     BACK,

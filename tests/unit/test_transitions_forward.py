@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.saga import Saga
-from orchestration.states import (
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import (
     Bar,
     CancelRequested,
     ChainCompleted,

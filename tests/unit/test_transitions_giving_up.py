@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.saga import Saga
-from orchestration.states import (
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import (
     Bar,
     CancelRequested,
     ChainCompleted,
@@ -20,7 +20,7 @@ from orchestration.states import (
     StepsUndone,
     Undo,
 )
-from orchestration.transitions import TooLate
+from orchestration.protocol.transitions import TooLate
 from tests.unit.stories import (
     ALL,
     BACK,

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from orchestration.sagas.checkout import checkout
-from orchestration.states import (
+from orchestration.protocol.states import (
     ChainCompleted,
     DeadlinePassed,
     Due,
@@ -13,6 +12,7 @@ from orchestration.states import (
     StepsUndone,
     Undo,
 )
+from orchestration.sagas.checkout import checkout
 from tests.unit.stories import (
     ALL,
     BACK,

@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from orchestration.batches import Batches, Turn, Turns, afterwards
-from orchestration.lanes import Lanes
+from orchestration.execution.batching import Batches, Turn, Turns, afterwards
+from orchestration.execution.call_pool import Lanes
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management.base import CommandError
 
-from orchestration.management.exits import Exit
-from orchestration.management.waiting import judge_outcomes
+from orchestration.management.exit_codes import Exit
+from orchestration.management.outcome_wait import judge_outcomes
 from orchestration.models import OperatorLogEntry
 
 SEEN_AT = datetime(2026, 7, 14, tzinfo=UTC)

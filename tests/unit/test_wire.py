@@ -8,7 +8,7 @@ import pytest
 from amqp.exceptions import RecoverableConnectionError
 
 from config.celery import Consumer
-from orchestration import wire
+from orchestration.messaging import amqp_io as wire
 
 
 class Link:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration import wording
+from orchestration.text import formatting as wording
 
 
 @pytest.mark.parametrize(

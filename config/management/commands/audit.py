@@ -8,9 +8,9 @@ from django.core.management.base import CommandError
 from django.db import Error
 
 from config.management import auditing, findings
-from orchestration.management.ending import PlainlyEnding
-from orchestration.management.exits import Exit
-from orchestration.management.saying import Voice
+from orchestration.management.exit_codes import Exit
+from orchestration.management.no_match import PlainlyEnding
+from orchestration.management.output import Voice
 
 
 class Command(PlainlyEnding):

@@ -10,8 +10,8 @@ from rich.table import Table
 from config.doctor import broker, databases, sagas, values, workers
 from config.doctor.lines import Line, Verdict
 from orchestration.management.arguments import add_format
-from orchestration.management.exits import Exit
-from orchestration.management.saying import Voice
+from orchestration.management.exit_codes import Exit
+from orchestration.management.output import Voice
 
 LOOKED_AT = (values.look, databases.look, broker.look, workers.look, sagas.look)
 

@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from config.env import ALIASES
 from config.routers import alias_of
-from orchestration.wording import one_line
+from orchestration.text.formatting import one_line
 
 CONCURRENT = (AddIndexConcurrently, RemoveIndexConcurrently)
 """Operations that wait for other transactions to end, while no order waits for them."""

@@ -8,18 +8,19 @@ from typing import Any
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration import shown, wording
-from orchestration.insight.breakers import BreakerNow, breakers
-from orchestration.insight.reading import Unavailable
 from orchestration.management.arguments import add_consent, add_format, add_word, span
-from orchestration.management.consent import refuse_without_consent
-from orchestration.management.ending import PlainlyEnding
-from orchestration.management.exits import IN_WORDS, Exit
-from orchestration.management.saying import Voice
+from orchestration.management.confirmation import refuse_without_consent
+from orchestration.management.exit_codes import IN_WORDS, Exit
+from orchestration.management.no_match import PlainlyEnding
+from orchestration.management.output import Voice
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
-from orchestration.operations.breakers import close_breaker, open_breaker, time_after
-from orchestration.operations.machinery import NotDone, NotKnown
-from orchestration.operations.values import Actor, Via
+from orchestration.operators import representations as shown
+from orchestration.operators.actions.breakers import close_breaker, open_breaker, time_after
+from orchestration.operators.actions.recorded_action import NotDone, NotKnown
+from orchestration.operators.actions.requests import Actor, Via
+from orchestration.operators.insight.breakers import BreakerNow, breakers
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.text import formatting as wording
 
 
 class Command(PlainlyEnding):

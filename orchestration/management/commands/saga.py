@@ -6,21 +6,19 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from orchestration.management.ending import PlainlyEnding
-from orchestration.management.exits import IN_WORDS, Exit
-from orchestration.management.sagas import (
-    acting,
-    asking_outside,
-    batching,
-    listing,
-    measuring,
-    preflighting,
-    purging,
-    resolving,
-    showing,
-    watching,
-)
-from orchestration.management.saying import Voice
+from orchestration.management.exit_codes import IN_WORDS, Exit
+from orchestration.management.no_match import PlainlyEnding
+from orchestration.management.output import Voice
+from orchestration.management.sagas import act as acting
+from orchestration.management.sagas import batch as batching
+from orchestration.management.sagas import list as listing
+from orchestration.management.sagas import preflight as preflighting
+from orchestration.management.sagas import purge as purging
+from orchestration.management.sagas import reconcile as asking_outside
+from orchestration.management.sagas import resolve as resolving
+from orchestration.management.sagas import show as showing
+from orchestration.management.sagas import stats as measuring
+from orchestration.management.sagas import watch as watching
 from orchestration.management.subcommand import add_all, run
 
 SUBCOMMANDS = tuple(

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from orchestration import dispatch, engine
+from orchestration.engine import dispatch, engine
 from orchestration.models import SagaInstance
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
-from orchestration.sagas.checkout import checkout
-from orchestration.states import (
+from orchestration.protocol.states import (
     CancelRequested,
     ChainCompleted,
     Command,
@@ -24,6 +23,7 @@ from orchestration.states import (
     StepsUndone,
     Trail,
 )
+from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop
 
 SECRET = "tok_ok"

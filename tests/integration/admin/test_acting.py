@@ -10,7 +10,7 @@ from django.test import Client
 
 from config import env
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operations.values import PERMISSIONS, Action
+from orchestration.operators.actions.requests import PERMISSIONS, Action
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.admin.unknown import Unknown

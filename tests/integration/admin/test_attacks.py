@@ -8,9 +8,9 @@ from django.test import Client
 
 from config import env
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operations.values import LONGEST_WORDS
-from orchestration.participant import breakers
-from orchestration.states import StepRefused
+from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.participant import breaker_registry as breakers
+from orchestration.protocol.states import StepRefused
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.test_bulk import BATCHES, PARKED, asked

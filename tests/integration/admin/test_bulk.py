@@ -11,10 +11,11 @@ from django.test import Client
 
 from config import env
 from orchestration.admin import new_batch
-from orchestration.insight.searching import search
 from orchestration.models import Batch
-from orchestration.operations import bulk_loop, observing
-from orchestration.states import Resumed
+from orchestration.operators.actions import batch_loop as bulk_loop
+from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.insight.search import search
+from orchestration.protocol.states import Resumed
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
 

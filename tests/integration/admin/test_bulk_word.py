@@ -12,7 +12,9 @@ from django.test import Client
 
 from config import env
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operations import bulk, bulk_loop, observing
+from orchestration.operators.actions import batch_loop as bulk_loop
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import outcome_watcher as observing
 from payments.models import Ledger
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
@@ -90,7 +92,7 @@ def test_a_word_that_its_worker_died_of_before_the_saga_heard_it_is_heard_at_the
     batch = Batch.objects.get()
     with monkeypatch.context() as patched:
         patched.setattr(bulk_loop, "LEASE", timedelta(0))
-        patched.setattr("orchestration.operations.performing._let_happen", lambda *_: 1 / 0)
+        patched.setattr("orchestration.operators.actions.perform._let_happen", lambda *_: 1 / 0)
         patched.setattr(bulk_loop, "AT_A_TIME", 1)
         carry_out(batch, bob)
     assert Ledger.objects.get(saga_id=saga_id).status == "refused"
@@ -205,7 +207,7 @@ def test_a_ledger_that_cannot_be_asked_is_said_to_be_away(
         raise OperationalError("connection refused")
 
     unknown.authorisation()
-    monkeypatch.setattr("orchestration.participant.resolving.why_not_open", away)
+    monkeypatch.setattr("orchestration.participant.manual_resolution.why_not_open", away)
     seen = look(ada, "resolve", STEP | WORD | {"outcome": "not-done", "facts": ""}, status="retrying")
     assert "does not answer: connection refused" in seen["away"]
     assert not seen["may_be_asked"]

@@ -6,12 +6,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from config import env
-from orchestration.insight.incidents import incidents
-from orchestration.insight.reading import Unavailable
-from orchestration.operations import applicable
-from orchestration.operations.bulk import preview_batch
-from orchestration.operations.values import NEEDS_EVIDENCE, Action, Ask
-from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.operators.actions import applicable
+from orchestration.operators.actions.batches import preview_batch
+from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Action, Ask
+from orchestration.operators.insight.incidents import incidents
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown

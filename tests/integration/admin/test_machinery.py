@@ -12,11 +12,11 @@ from django.db import DatabaseError
 from django.test import Client
 
 from config import env
-from orchestration.admin import tiles
-from orchestration.insight import counting
+from orchestration.admin import dashboard as tiles
 from orchestration.models import AuditFinding, AuditRun, MachineryLogEntry
-from orchestration.participant.breaker_record import Keys, connect
-from orchestration.participant.breakers import in_use
+from orchestration.operators.insight import counts as counting
+from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_registry import in_use
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Situations
 from tests.support import markup

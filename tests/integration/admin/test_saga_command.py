@@ -17,10 +17,10 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from config import env
-from orchestration import selectors
-from orchestration.management import recovering
+from orchestration.engine import selectors
+from orchestration.management import recovery_rounds as recovering
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.states import Forward, Undo
+from orchestration.protocol.states import Forward, Undo
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Post, Situations
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
@@ -275,7 +275,7 @@ def test_resume_stuck_gives_up_on_messages_that_may_merely_wait(
 ) -> None:
     saga_id = situations.running()
     SagaInstance.objects.filter(pk=saga_id).update(due_at=datetime.now(UTC) - timedelta(minutes=1))
-    monkeypatch.setattr("orchestration.markers.send", lambda *_, **__: True)  # no worker passes the marker on
+    monkeypatch.setattr("orchestration.engine.markers.send", lambda *_, **__: True)  # no worker passes the marker on
     post.sent.clear()
     fails(6, saga, "resume", "--stuck", "--patience", 1, *WHY)
     rounds = json.loads(capsys.readouterr().out)

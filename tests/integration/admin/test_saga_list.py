@@ -10,10 +10,10 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from config import env
-from orchestration.admin import listing
-from orchestration.finding import known_by
-from orchestration.insight.status import Status, status_of, step_of
+from orchestration.admin import list_view as listing
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.insight.finding import known_by
+from orchestration.operators.insight.status import Status, status_of, step_of
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import STEPS, Situations
 from tests.support.markup import said

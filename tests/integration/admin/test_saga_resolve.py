@@ -14,10 +14,10 @@ from django.db.models import Model
 from django.test import Client
 
 from config import env
-from orchestration import selectors
+from orchestration.engine import selectors
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Refused
-from orchestration.states import Forward, Undo
+from orchestration.protocol.states import Forward, Undo
 from payments.gateways.sandbox.models import Operation as GatewayOperation
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.participant import handler
-from orchestration.participant.outside import Outside
+from orchestration.participant import local_steps as handler
+from orchestration.participant.external import Outside
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
+from orchestration.protocol.states import Operation, StepRefused
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Operation, StepRefused
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.models import Payment
 from shipping.carriers.port import CarrierBroken, CarrierTimeout

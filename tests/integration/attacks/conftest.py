@@ -7,8 +7,8 @@ import pytest
 from django.conf import settings as django_settings
 
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_record import connect
-from orchestration.participant.outside import Outside
+from orchestration.participant.breaker_redis import connect
+from orchestration.participant.external import Outside
 from orchestration.participant.participant import Participant
 from payments import tasks as payments_tasks
 from shipping import tasks as shipping_tasks

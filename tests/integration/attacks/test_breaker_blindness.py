@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
+from orchestration.participant.encryption import seal
+from orchestration.participant.ledger_store import Call
 from payments.gateways.port import GatewayBroken
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, capture_payment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.encryption import seal
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
 from payments.gateways.sandbox.models import Operation
 from tests.support.threads import at_once
 

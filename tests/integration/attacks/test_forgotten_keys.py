@@ -10,10 +10,10 @@ from orchestration.contracts.codec import encode
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
 from orchestration.contracts.values import Address, Line
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.encryption import seal
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
 from payments.gateways.port import GatewayBroken
 from payments.gateways.sandbox.models import Operation as GatewayOperation
 from payments.models import Ledger as PaymentsLedger

@@ -10,9 +10,9 @@ from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment
 from orchestration.contracts.values import Line
-from orchestration.participant import handler
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
+from orchestration.participant import local_steps as handler
+from orchestration.participant.encryption import seal
+from orchestration.participant.ledger_store import Call
 from payments.gateways.port import GatewayTimeout
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory", "payments", "gateway"])

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from orchestration.protocol.states import Due, Operation, Phase, State, StepFailed, StepRefused
+from orchestration.protocol.transitions import decide
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Due, Operation, Phase, State, StepFailed, StepRefused
-from orchestration.transitions import decide
 
 OUTAGE = timedelta(minutes=10)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from uuid_utils.compat import uuid7
 
-from orchestration import dispatch, engine, markers, recovery
+from orchestration.engine import dispatch, engine, markers, recovery
 from orchestration.models import SagaInstance
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop

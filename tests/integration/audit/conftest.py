@@ -8,7 +8,7 @@ import pytest
 
 from config import env
 from config.audit import repairs, violations
-from orchestration import dispatch
+from orchestration.engine import dispatch
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 

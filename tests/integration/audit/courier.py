@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from orchestration import dispatch, engine, selectors
 from orchestration.contracts.command import Action, Compensation
+from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
-from orchestration.sagas import definition_of
-from orchestration.states import (
+from orchestration.protocol.states import (
     ENDED,
     Bar,
     ChainCompleted,
@@ -31,6 +30,7 @@ from orchestration.states import (
     Trail,
     Undo,
 )
+from orchestration.sagas import definition_of
 
 ROUNDS = 50
 NOTHING: dict[str, Any] = {}

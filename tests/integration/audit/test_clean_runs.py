@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from config.audit import Unfinished, audit, violations
-from orchestration import engine
-from orchestration.states import DeadlinePassed, Operation, StepFailed
+from orchestration.engine import engine
+from orchestration.protocol.states import DeadlinePassed, Operation, StepFailed
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 

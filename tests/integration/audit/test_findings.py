@@ -12,14 +12,16 @@ from django.db.models import F
 
 from config.audit import auditor, books, totals
 from inventory.models import Reservation, Stock
-from orchestration.auditing import loop, running, runs
-from orchestration.auditing.applying import Word, accept
-from orchestration.auditing.models import AuditFinding, AuditRun
-from orchestration.auditing.proposing import SETTLED_OUTSIDE
-from orchestration.auditing.reading import last_run, open_findings, reach_of_run, standing
-from orchestration.auditing.running import Stopped
-from orchestration.auditing.values import Reach
 from orchestration.models import ALIAS, SagaLogEntry
+from orchestration.models.audit import AuditFinding, AuditRun
+from orchestration.operators.audit import run as running
+from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit import schedule as loop
+from orchestration.operators.audit.apply import Word, accept
+from orchestration.operators.audit.proposals import SETTLED_OUTSIDE
+from orchestration.operators.audit.queries import last_run, open_findings, reach_of_run, standing
+from orchestration.operators.audit.run import Stopped
+from orchestration.operators.audit.values import Reach
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
 from shipping.models import Shipment
@@ -53,7 +55,7 @@ def test_run_that_could_not_read_the_gateway_s_books_says_so(
     completed: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(books, "chosen_gateway", object)
-    with caplog.at_level("INFO", logger="orchestration.auditing.writing"):
+    with caplog.at_level("INFO", logger="orchestration.operators.audit.record"):
         audit()
         audit()
     stands = standing(now=datetime.now(UTC))

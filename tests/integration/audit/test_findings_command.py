@@ -9,11 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from inventory.models import Reservation, Stock
-from orchestration import clocks
-from orchestration.auditing import runs
-from orchestration.auditing.models import AuditRun
-from orchestration.auditing.reading import open_findings
+from orchestration.db import clocks
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.models.audit import AuditRun
+from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit.queries import open_findings
 from tests.integration.audit import drift
 from tests.integration.audit.courier import Courier
 from tests.integration.audit.test_audit_command import printed, printed_before_failing

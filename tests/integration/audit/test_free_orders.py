@@ -12,8 +12,8 @@ from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.payments import ReverseLeftoverPayment, authorise_payment, reverse_leftover_payment
 from orchestration.contracts.values import Line
 from orchestration.models import SagaInstance
-from orchestration.participant import handler
-from orchestration.participant.rows import Call
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
 from payments import repairs, services, tasks
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment

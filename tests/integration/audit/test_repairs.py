@@ -15,16 +15,18 @@ from django.db.models.functions import Now
 
 from config.audit import violations
 from inventory.models import Reservation, Stock
-from orchestration import clocks, engine
-from orchestration.auditing import applying, loop
-from orchestration.auditing.applying import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
-from orchestration.auditing.models import AuditFinding
-from orchestration.auditing.reading import open_findings
 from orchestration.contracts.inventory import release_stock
+from orchestration.db import clocks
+from orchestration.engine import engine
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.participant import handler
+from orchestration.models.audit import AuditFinding
+from orchestration.operators.audit import apply as applying
+from orchestration.operators.audit import schedule as loop
+from orchestration.operators.audit.apply import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
+from orchestration.operators.audit.queries import open_findings
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier
 from tests.integration.audit import drift
@@ -202,7 +204,7 @@ def test_nobody_is_said_to_have_applied_what_cannot_be_asked_for(
     drift.hold_money_again(compensated)
     finding_id, *_ = found("reverse_leftover_payment.v1")
     monkeypatch.setattr(applying, "_look_again", lambda finding: None)
-    monkeypatch.setattr("orchestration.selectors.saga", lambda saga_id: None)
+    monkeypatch.setattr("orchestration.engine.selectors.saga", lambda saga_id: None)
     with pytest.raises(NotApplicable, match="not there any more"):
         applied(finding_id)
     assert AuditFinding.objects.get(pk=finding_id).applied_at is None

@@ -10,13 +10,13 @@ from config.audit import violations
 from orchestration.contracts.codec import encode
 from orchestration.contracts.payments import ConfirmCaptureSettled, confirm_capture_settled
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operations.performing import carry_out, perform
-from orchestration.operations.previewing import preview
-from orchestration.operations.values import Action, Actor, Ask, Code, NotAsked, Via
-from orchestration.participant import handler
+from orchestration.operators.actions.perform import carry_out, perform
+from orchestration.operators.actions.preview import preview
+from orchestration.operators.actions.requests import Action, Actor, Ask, Code, NotAsked, Via
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Refused
-from orchestration.participant.rows import Call
-from orchestration.participant.statement import Grounds, Outcome, Statement
 from payments import tasks
 from payments.gateways.choice import gateway
 from payments.gateways.sandbox.models import Operation

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestration.participant.breaker import Breaker, BreakerOpen
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
 
 REDIS_URL = os.environ.get("SHOP_REDIS_URL", "redis://127.0.0.1:6379/0")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

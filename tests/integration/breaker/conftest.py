@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
 from tests.integration.breaker.callers import REDIS_URL, RESET_AFTER, Clock, GatewayDown, MakeBreaker, forget
 
 

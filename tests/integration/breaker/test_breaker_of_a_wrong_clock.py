@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.participant.breakers import shared_now
+from orchestration.participant.breaker_registry import shared_now
 from tests.integration.breaker.callers import RESET_AFTER, MakeBreaker
 from tests.support.faketime import AHEAD, BEHIND, run_python
 
@@ -13,7 +13,7 @@ import os
 from functools import partial
 from datetime import timedelta
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
 redis = partial(connect, os.environ["SHOP_REDIS_URL"])
 breaker = Breaker(os.environ["NAME"], redis=redis, counts=(OSError,), fail_max=1, reset_after=timedelta(seconds=30))
 try:

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from orchestration.participant.breaker_record import LEFT_ALONE_FOR, connect
+from orchestration.participant.breaker_redis import LEFT_ALONE_FOR, connect
 from tests.integration.breaker.callers import (
     DEADLINE_SECONDS,
     REDIS_URL,

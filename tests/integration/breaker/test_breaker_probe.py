@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from orchestration.participant.breaker_record import Keys, connect
+from orchestration.participant.breaker_redis import Keys, connect
 from tests.integration.breaker.callers import (
     DEADLINE_SECONDS,
     NOW,

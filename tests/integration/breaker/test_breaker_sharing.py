@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import ConnectionPool, Redis
 
-from orchestration.participant.breaker_record import Record, connect
+from orchestration.participant.breaker_redis import Record, connect
 from tests.integration.breaker.callers import (
     DEADLINE_SECONDS,
     NOW,

@@ -11,8 +11,8 @@ import pytest
 from config import env
 from orchestration.management.arguments import words
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operations import performing
-from orchestration.operations.values import LONGEST_WORDS
+from orchestration.operators.actions import perform as performing
+from orchestration.operators.actions.requests import LONGEST_WORDS
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
 from tests.integration.commands.conftest import Ends, Run
@@ -121,7 +121,7 @@ def test_who_changed_since_the_choice_is_passed_over(
         SagaInstance.objects.filter(pk=other).update(failing_step="")
         return performed(saga_id, *args, **kwargs)
 
-    monkeypatch.setattr("orchestration.management.doing.perform", and_meanwhile)
+    monkeypatch.setattr("orchestration.management.carry_out.perform", and_meanwhile)
     assert ends("saga", "pause", "--status", "retrying", *DO) == 4
     assert [entry.saga_id for entry in OperatorLogEntry.objects.all()] == [one]
 

@@ -11,11 +11,12 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from config import env
-from orchestration.management import following
+from orchestration.management import batch_watch as following
 from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance
-from orchestration.operations import bulk, observing
-from orchestration.operations.bulk_loop import run_once
-from orchestration.states import Resumed
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions.batch_loop import run_once
+from orchestration.protocol.states import Resumed
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
 from tests.integration.commands.conftest import Ends, Run

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from orchestration.models import MachineryLogEntry
-from orchestration.participant import breakers
+from orchestration.participant import breaker_registry as breakers
 from tests.integration.commands.conftest import Ends, Run
 
 pytestmark = pytest.mark.django_db(databases=["orchestration"])

@@ -15,11 +15,11 @@ from django.core.management.base import CommandError
 from config import env
 from config.doctor import broker, databases, sagas, workers
 from config.readiness import CHECKS
-from orchestration.insight.breakers import breakers
-from orchestration.insight.reading import Unavailable
+from orchestration.messaging.topology import Depth
+from orchestration.messaging.worker_ping import Present
 from orchestration.models import SagaInstance
-from orchestration.roll_call import Present
-from orchestration.topology import Depth
+from orchestration.operators.insight.breakers import breakers
+from orchestration.operators.insight.sources import Unavailable
 from tests.integration.admin.situations import Situations
 from tests.support.workforce import Workforce
 

@@ -14,15 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from config import env
 from config.audit import violations
 from inventory.models import Ledger as InventoryLedger
-from orchestration.auditing.models import AuditFinding
+from orchestration.messaging.topology import Depth
 from orchestration.models import OperatorLogEntry, PurgedSaga, SagaInstance, SagaLogEntry
-from orchestration.operations.performing import perform
-from orchestration.operations.values import Action, Actor, Ask, Via
+from orchestration.models.audit import AuditFinding
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.retention import purge as purging
+from orchestration.operators.retention import rule
+from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
-from orchestration.participant.outside import Outside
 from orchestration.participant.participant import participants
-from orchestration.purging import purging, rule
-from orchestration.topology import Depth
 from orders.models import Order
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.commands.conftest import Ends, Run

@@ -12,12 +12,12 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandParser
 
 from config import env
-from orchestration.insight.filtering import Wanted
-from orchestration.management.exits import Exit
+from orchestration.management.exit_codes import Exit
 from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
-from orchestration.operations.bulk import ask_for_batch
-from orchestration.operations.values import Action, Actor, Ask, Via
-from orchestration.participant import breakers
+from orchestration.operators.actions.batches import ask_for_batch
+from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.participant import breaker_registry as breakers
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends
 

@@ -14,7 +14,7 @@ from django.test import Client
 from knox.models import AuthToken
 
 from inventory.models import Stock
-from orchestration import dispatch
+from orchestration.engine import dispatch
 from orders.models import Product
 
 EVERY_DATABASE = ["orchestration", "inventory", "payments", "shipping", "orders", "gateway", "carrier"]

@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from orchestration import backlog
+from orchestration.engine import admission as backlog
 from orchestration.models import SagaInstance
 from tests.integration.http.conftest import EVERY_DATABASE
 from tests.support.plans import by_indexes

@@ -10,7 +10,7 @@ import pytest
 
 from inventory.models import Stock
 from orchestration.models import MachineryLogEntry, OperatorLogEntry, SagaInstance
-from orchestration.participant import breakers
+from orchestration.participant import breaker_registry as breakers
 from orchestration.telemetry.logs import Json, Line
 from orders.models import Product
 from tests.integration.admin.situations import Situations

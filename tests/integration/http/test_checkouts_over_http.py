@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from orchestration import engine, selectors
 from orchestration.contracts.orders import place_order
-from orchestration.participant import handler
+from orchestration.engine import engine, selectors
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
-from orchestration.states import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
+from orchestration.protocol.states import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
 from tests.integration.http.conftest import EVERY_DATABASE, Cart, Shopper
 
 pytestmark = [pytest.mark.django_db(databases=EVERY_DATABASE), pytest.mark.usefixtures("catalogue")]

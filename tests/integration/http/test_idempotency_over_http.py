@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from django.db import connections, transaction
 
-from orchestration import engine
+from orchestration.engine import engine
 from orchestration.models import SagaInstance
-from orchestration.states import StepRefused
+from orchestration.protocol.states import StepRefused
 from orders.models import Product
 from tests.integration.http.conftest import EVERY_DATABASE, Cart, Shopper
 

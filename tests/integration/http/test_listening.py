@@ -14,13 +14,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from orchestration import announcing
-from orchestration.announcing import Announcer, announce_ends, packed, unpacked
-from orchestration.api import listening
-from orchestration.api.listening import Ends, Expected
-from orchestration.api.waiting import growing_pauses, wait_for
+from orchestration.api import completion_listener as listening
+from orchestration.api.completion_listener import Ends, Expected
+from orchestration.api.polling import growing_pauses, wait_for
+from orchestration.engine import completion_events as announcing
+from orchestration.engine.completion_events import Announcer, announce_ends, packed, unpacked
 from orchestration.models import SagaInstance
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
 from orchestration.signals import sagas_ended
 from tests.support.waiting import wait_for as wait_until
 from tests.support.wire import Wire

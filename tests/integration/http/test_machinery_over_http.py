@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisGone
 
-from orchestration.api.operators import breakers as answers
-from orchestration.insight.reading import Unavailable
 from orchestration.models import MachineryLogEntry
+from orchestration.operators.api import breakers as answers
+from orchestration.operators.insight.sources import Unavailable
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breakers import in_use
+from orchestration.participant.breaker_registry import in_use
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper
 
 pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)

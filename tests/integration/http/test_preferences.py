@@ -6,8 +6,8 @@ import pytest
 from django.test import RequestFactory
 from rest_framework.request import Request
 
-from orchestration.api.preferences import preferred_wait
-from orchestration.api.waiting import wait_for
+from orchestration.api.polling import wait_for
+from orchestration.api.prefer_header import preferred_wait
 
 
 def seconds(header: str) -> float:

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orchestration.api import handlers
+from orchestration.api import error_views as handlers
 from orchestration.api.problems import FieldError, field_errors
 from tests.integration.http.conftest import BASE, EVERY_DATABASE, Cart, Shopper
 

@@ -8,7 +8,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.test import RequestFactory
 from rest_framework.request import Request
 
-from orchestration.api.bodies import (
+from orchestration.api.json_body import (
     MAX_BODY_BYTES,
     BodyTooLarge,
     BodyUnreadable,

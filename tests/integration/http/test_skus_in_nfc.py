@@ -11,7 +11,7 @@ from django.db import connections
 from django.test import Client
 from uuid_utils.compat import uuid7
 
-from config.replay.rows import COLUMNS, read_rows
+from deploy.replay.rows import COLUMNS, read_rows
 from inventory.models import Movement, Reservation, Stock
 from inventory.services import top_up_stock
 from orchestration.models import SagaInstance

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.participant import breakers
+from orchestration.participant import breaker_registry as breakers
 from tests.integration.admin.situations import Situations
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper, pointers
 

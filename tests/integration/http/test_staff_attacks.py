@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operations.values import LONGEST_WORDS
+from orchestration.operators.actions.requests import LONGEST_WORDS
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper, pointers
 
@@ -16,7 +16,7 @@ BLANK = "\N{ZERO WIDTH SPACE}\N{NO-BREAK SPACE}\N{HANGUL FILLER}"
 
 @pytest.fixture
 def parked(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
-    monkeypatch.setattr("orchestration.dispatch.send", Post().send)
+    monkeypatch.setattr("orchestration.engine.dispatch.send", Post().send)
     return Situations().parked_after_pivot()
 
 

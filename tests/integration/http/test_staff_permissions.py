@@ -9,14 +9,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from orchestration.api.operators.staff import VIEW_SAGAS
-from orchestration.api.operators.urls import urlpatterns
-from orchestration.insight.filtering import Wanted
 from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
-from orchestration.operations.bulk import ask_for_batch
-from orchestration.operations.permissions import APPROVE_BATCH, OPERATE_BREAKERS, STOP_BATCH
-from orchestration.operations.values import PERMISSIONS, Action, Actor, Ask, Via
-from orchestration.participant import breakers
+from orchestration.operators.actions.batches import ask_for_batch
+from orchestration.operators.actions.permissions import APPROVE_BATCH, OPERATE_BREAKERS, STOP_BATCH
+from orchestration.operators.actions.requests import PERMISSIONS, Action, Actor, Ask, Via
+from orchestration.operators.api.permissions import VIEW_SAGAS
+from orchestration.operators.api.urls import urlpatterns
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.participant import breaker_registry as breakers
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.http.conftest import BASE, EVERY_DATABASE, Shopper
 
@@ -77,7 +77,7 @@ EVERY_PERMISSION = sorted({door.permission for door in DOORS})
 @pytest.fixture
 def saga_id(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
     """A saga that is parked, so that every action is thinkable."""
-    monkeypatch.setattr("orchestration.dispatch.send", Post().send)
+    monkeypatch.setattr("orchestration.engine.dispatch.send", Post().send)
     saga_id = Situations().parked_after_pivot()
     asker = Actor("asker", 0, Via.API)
     ask_for_batch(Wanted(ids=frozenset({saga_id})), Ask(Action.CANCEL, asker, "why"))

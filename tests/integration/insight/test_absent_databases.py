@@ -8,11 +8,12 @@ import pytest
 from django.db import connections
 
 from config.env import ALIASES
-from orchestration import readings, selectors
-from orchestration.case import Case
-from orchestration.insight.money import money_of
-from orchestration.insight.reading import Unavailable
-from orchestration.insight.searching import search
+from orchestration.engine import bulk_reads as readings
+from orchestration.engine import selectors
+from orchestration.operators.insight.money import money_of
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.search import search
+from orchestration.operators.insight.sources import Unavailable
 from orchestration.participant.participant import participants
 from tests.integration.admin.situations import STEPS, Situations
 

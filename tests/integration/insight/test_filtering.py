@@ -7,15 +7,15 @@ from uuid import uuid4
 import pytest
 from django.db.models import QuerySet
 
-from orchestration.finding import NEWEST_FIRST
-from orchestration.insight import counting
-from orchestration.insight.counting import count_of, estimate_of, preset_counts, presets
-from orchestration.insight.filtering import Wanted, matching
-from orchestration.insight.paging import BadCursor, page_of
-from orchestration.insight.status import Status, statuses_meant
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.insight import counts as counting
+from orchestration.operators.insight.counts import count_of, estimate_of, preset_counts, presets
+from orchestration.operators.insight.finding import NEWEST_FIRST
+from orchestration.operators.insight.keyset import BadCursor, page_of
+from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.operators.insight.status import Status, statuses_meant
+from orchestration.protocol.states import Operation, Paused
 from orchestration.sagas import definitions
-from orchestration.states import Operation, Paused
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.insight.generated import generate_sagas
 from tests.support.plans import by_indexes

@@ -6,9 +6,9 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.insight.filtering import matching
-from orchestration.insight.incidents import _GROUPED, incidents
 from orchestration.models import ALIAS
+from orchestration.operators.insight.incidents import _GROUPED, incidents
+from orchestration.operators.insight.saga_filter import matching
 from tests.integration.admin.situations import Situations
 from tests.integration.insight.generated import generate_sagas
 

@@ -3,9 +3,9 @@
 import pytest
 
 from config import env
-from orchestration.case import Case, case_of
-from orchestration.insight.money import MoneyLine, money_of
-from orchestration.insight.reading import Unavailable
+from orchestration.operators.insight.money import MoneyLine, money_of
+from orchestration.operators.insight.saga_view import Case, case_of
+from orchestration.operators.insight.sources import Unavailable
 from tests.integration.admin.situations import Situations
 from tests.support.tables import missing_table
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from config import env
-from orchestration.insight.searching import search, searched_by
 from orchestration.models import SagaInstance
+from orchestration.operators.insight.search import search, searched_by
 from payments.models import Payment
 from shipping.models import Shipment
 from tests.integration.admin.situations import Situations

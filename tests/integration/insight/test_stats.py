@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
-from orchestration.insight import stats as module
-from orchestration.insight.reading import Unavailable
-from orchestration.insight.stats import Durations, Stats, stats
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
-from orchestration.states import ChainCompleted, Due
+from orchestration.operators.insight import stats as module
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.stats import Durations, Stats, stats
+from orchestration.protocol.states import ChainCompleted, Due
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.insight.generated import generate_sagas
 from tests.support.tables import missing_table

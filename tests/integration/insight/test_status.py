@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from orchestration import engine, store
-from orchestration.insight.status import (
+from orchestration.engine import engine, store
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.insight.status import (
     ENDS,
     Status,
     attempt_of,
@@ -18,8 +19,7 @@ from orchestration.insight.status import (
     status_of,
     step_of,
 )
-from orchestration.models import ALIAS, SagaInstance
-from orchestration.states import ENDED, Due, Operation, Phase, StepFailed
+from orchestration.protocol.states import ENDED, Due, Operation, Phase, StepFailed
 from tests.integration.admin.situations import STEPS, Situations
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])

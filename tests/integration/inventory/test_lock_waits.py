@@ -16,15 +16,15 @@ from config.settings.databases import SERVER_PARAMETERS
 from inventory.models import Stock
 from inventory.services import receive_stock
 from inventory.tasks import participant as inventory
-from orchestration import halving
 from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import reserve_stock
 from orchestration.contracts.values import Line
-from orchestration.halving import TRIED_APART
-from orchestration.participant import handler
+from orchestration.db import bisection as halving
+from orchestration.db.bisection import TRIED_APART
+from orchestration.participant import local_steps as handler
+from orchestration.participant.executor import apart
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
-from orchestration.participant.performing import apart
-from orchestration.participant.rows import Call
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])

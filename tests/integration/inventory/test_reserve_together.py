@@ -17,10 +17,10 @@ from django.db.models import F, QuerySet, Sum
 from inventory import services
 from inventory.models import Movement, Reservation, Stock
 from inventory.services import OutOfStock, receive_stock
-from orchestration.boundaries import Boundary, Point
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
-from orchestration.participant import transactions
+from orchestration.db import transactions
+from orchestration.failpoints import Boundary, Point
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])

@@ -9,7 +9,7 @@ from django.db import connections
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
 from orchestration.participant.participant import Participant
 from payments import services, tasks
 from payments.gateways.port import OUTAGES

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inventory.models import Stock
-from orchestration.boundaries import Boundary, Point
+from orchestration.failpoints import Boundary, Point
 from orchestration.participant.refusals import Refusal
 
 ALIAS = "inventory"

@@ -14,11 +14,12 @@ from inventory.tasks import participant
 from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.values import Line
-from orchestration.participant import handler, transactions
+from orchestration.db import transactions
+from orchestration.participant import local_steps as handler
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call, Change
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.refusals import Refusal, VersionConflict
-from orchestration.participant.rows import Call, Change
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 

@@ -11,15 +11,15 @@ from uuid_utils.compat import uuid7
 from inventory.models import Ledger, Reservation, Stock
 from inventory.services import receive_stock
 from inventory.tasks import participant as inventory
-from orchestration.batches import ALONE
 from orchestration.contracts.codec import Malformed, encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.contracts.values import Line
-from orchestration.participant import handler
+from orchestration.execution.batching import ALONE
+from orchestration.participant import local_steps as handler
+from orchestration.participant.executor import Diverted, Errand, GoesOn, Halted, Next, performances
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
-from orchestration.participant.performing import Diverted, Errand, GoesOn, Halted, Next, performances
-from orchestration.participant.rows import Call
 from payments.models import Ledger as PaymentLedger
 from payments.models import Payment
 from tests.integration.kit.unknown_payments import call as asked_of

@@ -8,9 +8,9 @@ import pytest
 from django.db import DataError
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant.outside import Keys
+from orchestration.participant.executor import Diverted, about
+from orchestration.participant.external import Keys
 from orchestration.participant.participant import Participant
-from orchestration.participant.performing import Diverted, about
 from payments import services
 from payments.gateways.port import CardDeclined, GatewayPayment, PaymentStatus
 from payments.models import Ledger

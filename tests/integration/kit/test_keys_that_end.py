@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.checks import run_checks
 
+from orchestration.participant.external import OutcomeUnknown
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done
-from orchestration.participant.outside import OutcomeUnknown
 from orchestration.participant.participant import Participant
-from orchestration.participant.settling import Round, settle_open_rows
+from orchestration.participant.reconciliation import Round, settle_open_rows
 from payments import tasks
 from payments.gateways.sandbox.models import LateArrival
 from tests.integration.kit.unknown_payments import act, history, kinds, time_passes, timed_out, undo, with_all

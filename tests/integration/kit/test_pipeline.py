@@ -12,9 +12,9 @@ import pytest
 from django.db import DataError, NotSupportedError, ProgrammingError, connections, transaction
 
 from inventory.models import Stock
-from orchestration import pipeline
-from orchestration.pipeline import Asked, answered, written
-from orchestration.statements import as_array, execute
+from orchestration.db import pipeline
+from orchestration.db.pipeline import Asked, answered, written
+from orchestration.db.sql import as_array, execute
 from tests.integration.kit.gathering import ALIAS
 
 pytestmark = [

@@ -15,13 +15,13 @@ from celery.worker import state
 from django.db import connections, transaction
 
 from inventory.models import Stock
-from orchestration import desk
-from orchestration.canvas import Received
-from orchestration.committing import committing
-from orchestration.endings import Ending
+from orchestration.db.commits import committing
+from orchestration.db.sql import execute, run_later
+from orchestration.execution import strategy as desk
+from orchestration.execution.results import Ending
+from orchestration.messaging.canvas import Received
+from orchestration.participant.manual_resolution import Grounds, NotResolved, Outcome, Statement, resolve
 from orchestration.participant.participant import Participant
-from orchestration.participant.resolving import Grounds, NotResolved, Outcome, Statement, resolve
-from orchestration.statements import execute, run_later
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
 from tests.integration.kit.gathering import ALIAS, NUMBER, POINT, NoLuck, written

@@ -8,16 +8,17 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
-from orchestration import boundaries
-from orchestration.boundaries import Boundary, Point
+from orchestration import failpoints as boundaries
 from orchestration.contracts.payments import authorise_payment, capture_payment
-from orchestration.participant import handler, settling
+from orchestration.failpoints import Boundary, Point
+from orchestration.participant import local_steps as handler
+from orchestration.participant import reconciliation as settling
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
-from orchestration.participant.rows import Call
-from orchestration.participant.settling import Round, settle_open_rows
+from orchestration.participant.reconciliation import Round, settle_open_rows
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.gateways.sandbox.models import Kind
 from payments.models import Ledger, Payment

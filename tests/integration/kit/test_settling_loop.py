@@ -11,11 +11,11 @@ import pytest
 from django.db import connections
 from redis import Redis
 
-from orchestration.participant import settling
-from orchestration.participant.breaker_record import connect
+from orchestration.participant import reconciliation as settling
+from orchestration.participant.breaker_redis import connect
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import Participant
-from orchestration.participant.settling import Round, Turn, run_forever, settle_open_rows
+from orchestration.participant.reconciliation import Round, Turn, run_forever, settle_open_rows
 from tests.integration.kit.unknown_payments import history, timed_out
 from tests.support.threads import at_once
 from tests.support.waiting import wait_for

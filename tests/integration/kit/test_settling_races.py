@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_resolution import Grounds, NotResolved, Outcome, Statement, resolve
 from orchestration.participant.participant import Participant
-from orchestration.participant.resolving import Grounds, NotResolved, Outcome, Statement, resolve
-from orchestration.participant.rows import Call
-from orchestration.participant.settling import settle_open_rows
+from orchestration.participant.reconciliation import settle_open_rows
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Payment
 from tests.integration.kit.unknown_payments import act, history, is_legal, kinds, timed_out, undo

@@ -17,9 +17,9 @@ from django.db import (
     transaction,
 )
 
-from orchestration.committing import commit_at_once
-from orchestration.participant import transactions
-from orchestration.statements import execute, run_later
+from orchestration.db import transactions
+from orchestration.db.commits import commit_at_once
+from orchestration.db.sql import execute, run_later
 from tests.integration.kit.gathering import ALIAS, NUMBER, POINT, NoLuck, cause, written
 from tests.support.waiting import wait_for
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.encryption import seal
+from orchestration.participant.external import Outside
 from orchestration.participant.ledger import LEGAL_NEXT
-from orchestration.participant.outside import Outside
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.models import Operation
 from payments.models import Ledger

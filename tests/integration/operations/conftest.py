@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.insight.filtering import Wanted
-from orchestration.insight.status import Status
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operations.pacing import Pace
-from orchestration.operations.performing import perform
-from orchestration.operations.previewing import preview
-from orchestration.operations.values import Action, Actor, Ask, Preview, Via
+from orchestration.operators.actions.batch_pacing import Pace
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.preview import preview
+from orchestration.operators.actions.requests import Action, Actor, Ask, Preview, Via
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.status import Status
 
 ADA, BOB = Actor("ada", 1, Via.ADMIN), Actor("bob", 2, Via.ADMIN)
 PARKED = Wanted(statuses=frozenset({Status.PARKED}))

@@ -9,16 +9,18 @@ import pytest
 from django.db import IntegrityError
 
 from config import env
-from orchestration.insight.filtering import Wanted
-from orchestration.insight.status import Status
 from orchestration.models import Batch, BatchMember, OperatorLogEntry
-from orchestration.operations import bulk, bulk_loop, observing
-from orchestration.operations.batch_keys import BatchKeyReused, NotABatch
-from orchestration.operations.bulk import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
-from orchestration.operations.bulk_loop import run_once
-from orchestration.operations.pacing import Pace
-from orchestration.operations.values import Action, Actor, Via
-from orchestration.states import ChainCompleted
+from orchestration.operators.actions import batch_loop as bulk_loop
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
+from orchestration.operators.actions.batch_loop import run_once
+from orchestration.operators.actions.batch_pacing import Pace
+from orchestration.operators.actions.batches import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
+from orchestration.operators.actions.requests import Action, Actor, Via
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.status import Status
+from orchestration.protocol.states import ChainCompleted
 from tests.integration.admin.situations import STEPS
 from tests.integration.operations.conftest import ADA, BOB, FAST, PARKED, asked, now, resumed
 from tests.support.threads import at_once

@@ -12,12 +12,13 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from config import env
-from orchestration.auditing.applying import Word
 from orchestration.management.arguments import fact, words
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
-from orchestration.operations import bulk, observing
-from orchestration.operations.values import Action, Actor, Ask, Via
-from orchestration.participant import breakers
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.audit.apply import Word
+from orchestration.participant import breaker_registry as breakers
 from orchestration.telemetry.logs import Line
 from tests.integration.admin.situations import Situations
 from tests.integration.operations.conftest import ADA, FAST, PARKED, asked
@@ -39,7 +40,7 @@ def gateway() -> Any:
 def test_a_breakers_reason_forges_no_line_in_a_log(gateway: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         call_command("breakers", "open", gateway, "--for", "10m", "--yes", "--by", "ada", "--reason", FORGED)
-    [told] = [record for record in caplog.records if record.name == "orchestration.operations.machinery"]
+    [told] = [record for record in caplog.records if record.name == "orchestration.operators.actions.recorded_action"]
     assert "\n" not in told.getMessage()
     assert Line().format(told).splitlines() == [Line().format(told)]
     assert MachineryLogEntry.objects.get().reason == KEPT

@@ -6,10 +6,10 @@ import pytest
 
 from config import env
 from orchestration.models import OperatorLogEntry
-from orchestration.operations import observing
-from orchestration.operations.performing import observe
-from orchestration.operations.values import Action
-from orchestration.states import ChainCompleted
+from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions.perform import observe
+from orchestration.operators.actions.requests import Action
+from orchestration.protocol.states import ChainCompleted
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))

@@ -6,12 +6,12 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from config import env
-from orchestration import recovery
-from orchestration.engine import NoSuchSaga
+from orchestration.engine import recovery
+from orchestration.engine.engine import NoSuchSaga
 from orchestration.models import OperatorLogEntry
-from orchestration.operations.performing import perform
-from orchestration.operations.values import LONGEST_WORDS, Action, Code, NotAsked
-from orchestration.states import Bar, Forward, Undo
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.requests import LONGEST_WORDS, Action, Code, NotAsked
+from orchestration.protocol.states import Bar, Forward, Undo
 from tests.integration.operations.conftest import ADA, BOB, EVIDENCE, WHY, asked
 from tests.support.threads import at_once
 
@@ -70,7 +70,7 @@ def test_what_is_rolled_back_is_not_written_down(situations, act, monkeypatch):
     def fails(ask, taken):
         raise IntegrityError("the log cannot be written")
 
-    monkeypatch.setattr("orchestration.operations.performing._columns_of", fails)
+    monkeypatch.setattr("orchestration.operators.actions.perform._columns_of", fails)
     with pytest.raises(IntegrityError):
         act(saga_id, Action.PAUSE)
 

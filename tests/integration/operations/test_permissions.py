@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from orchestration.operations.permissions import allowed, may_approve
-from orchestration.operations.values import PERMISSIONS, Action
+from orchestration.operators.actions.permissions import allowed, may_approve
+from orchestration.operators.actions.requests import PERMISSIONS, Action
 
 pytestmark = pytest.mark.django_db(databases=["orchestration"])
 

@@ -6,13 +6,13 @@ import pytest
 
 from config import env
 from inventory.models import Ledger as InventoryLedger
-from orchestration import recovery
-from orchestration.itinerary import itinerary
+from orchestration.engine import recovery
 from orchestration.models import OperatorLogEntry
-from orchestration.operations.values import Action
-from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.operators.actions.requests import Action
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.protocol.itinerary import itinerary
+from orchestration.protocol.states import CancelRequested, Operation, StepRefused
 from orchestration.sagas.checkout import checkout
-from orchestration.states import CancelRequested, Operation, StepRefused
 from payments.models import Ledger, Payment
 from tests.integration.admin.situations import STEPS
 

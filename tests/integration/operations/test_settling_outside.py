@@ -10,16 +10,16 @@ from config import env
 from config.audit import Unfinished, audit
 from inventory.models import Ledger as InventoryLedger
 from inventory.models import Reservation
-from orchestration import engine
 from orchestration.contracts.shipping import cancel_shipment
-from orchestration.operations.performing import perform
-from orchestration.operations.values import Action, Code
-from orchestration.participant import handler
+from orchestration.engine import engine
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.requests import Action, Code
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.participant import participant_of
-from orchestration.participant.rows import Call
-from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.protocol.states import StepRefused, StepsUndone
 from orchestration.sagas.checkout import checkout
-from orchestration.states import StepRefused, StepsUndone
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment
 from tests.integration.admin.situations import STEPS, Situations
@@ -208,7 +208,7 @@ def test_what_somebody_resumed_meanwhile_is_not_settled(unknown, situations, act
     saga_id = unknown.refund()
     seen = situations.shop.saga(saga_id)
     engine.resume_saga(saga_id, by="bob", reason="it answers", now=datetime.now(UTC))
-    monkeypatch.setattr("orchestration.operations.performing._found", lambda _: seen)
+    monkeypatch.setattr("orchestration.operators.actions.perform._found", lambda _: seen)
 
     entry = settle(act, saga_id)
 

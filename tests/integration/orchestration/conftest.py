@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from orchestration import dispatch, markers
+from orchestration.engine import dispatch, markers
 from orchestration.models import SagaInstance
-from orchestration.states import Command
+from orchestration.protocol.states import Command
 
 
 @dataclass

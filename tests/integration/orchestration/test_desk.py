@@ -10,10 +10,10 @@ from celery.exceptions import InvalidTaskError
 from kombu.exceptions import DecodeError, OperationalError
 
 from config.celery import app
-from orchestration import desk
-from orchestration.endings import Ending
-from orchestration.letters import Letter, Unroutable
-from orchestration.messages import BatchedTask
+from orchestration.execution import strategy as desk
+from orchestration.execution.results import Ending
+from orchestration.messaging.publisher import Letter, Unroutable
+from orchestration.messaging.task import BatchedTask
 
 
 class Inline(TaskPool):

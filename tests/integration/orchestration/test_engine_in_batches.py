@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from uuid_utils.compat import uuid7
 
-from orchestration import engine, store
-from orchestration.engine import Happening, NoSuchSaga
+from orchestration.engine import engine, store
+from orchestration.engine.engine import Happening, NoSuchSaga
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.protocol.states import CancelRequested, ChainCompleted, StepRefused, Undo
+from orchestration.protocol.transitions import Contradiction
 from orchestration.sagas.checkout import checkout
-from orchestration.states import CancelRequested, ChainCompleted, StepRefused, Undo
-from orchestration.transitions import Contradiction
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])

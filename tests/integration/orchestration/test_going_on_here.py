@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from config.celery import app
-from orchestration import desk
-from orchestration.endings import Ending
-from orchestration.letters import Letter
-from orchestration.messages import BatchedTask
+from orchestration.execution import strategy as desk
+from orchestration.execution.results import Ending
+from orchestration.messaging.publisher import Letter
+from orchestration.messaging.task import BatchedTask
 from tests.integration.orchestration.test_desk import Consumer, Message
 
 QUEUE = "here"

@@ -10,14 +10,16 @@ from django.conf import settings
 from django.db import DataError
 from uuid_utils.compat import uuid7
 
-from orchestration import canvas, engine, reports, tasks
-from orchestration.canvas import Received
-from orchestration.engine import Happening
+from orchestration import tasks
+from orchestration.engine import engine, reports
+from orchestration.engine.engine import Happening
+from orchestration.messaging import canvas
+from orchestration.messaging.canvas import Received
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.performing import Diverted, Errand, Next, read
+from orchestration.participant.executor import Diverted, Errand, Next, read
 from orchestration.participant.tasks import _ending
+from orchestration.protocol.states import Forward, Operation, StepFailed, StepRefused
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Forward, Operation, StepFailed, StepRefused
 from payments.gateways.port import CardDeclined, GatewayBroken
 from tests.support.shop import Shop
 

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connections
 
-from orchestration.lending import let_connections_go
+from orchestration.db.connections import let_connections_go
 from orchestration.models import ALIAS, SagaInstance
 
 

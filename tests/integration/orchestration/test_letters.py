@@ -12,8 +12,9 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from orchestration import deadline, letters
-from orchestration.letters import Letter, Unroutable, post
+from orchestration.db import deadline
+from orchestration.messaging import publisher as letters
+from orchestration.messaging.publisher import Letter, Unroutable, post
 from tests.chaos.proxy import LOOPBACK, Loop, Proxy
 from tests.support import broker
 from tests.support.broker import talking_to

@@ -6,11 +6,12 @@ import pytest
 from django.conf import settings
 from uuid_utils.compat import uuid7
 
-from orchestration import clocks, engine, markers, recovery
+from orchestration.db import clocks
+from orchestration.engine import engine, markers, recovery
 from orchestration.models import Marker, SagaInstance
-from orchestration.saga import LONGEST_WAIT
+from orchestration.protocol.saga import LONGEST_WAIT
+from orchestration.protocol.states import Operation, StepFailed, StepRefused
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Operation, StepFailed, StepRefused
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])

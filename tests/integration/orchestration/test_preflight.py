@@ -10,11 +10,19 @@ import pytest
 from celery import current_app
 from django.core.management import CommandError, call_command
 
-from orchestration import engine, preflight, sagas
+from orchestration import sagas
 from orchestration.contracts.command import Action
+from orchestration.engine import engine, preflight
 from orchestration.models import SagaInstance
+from orchestration.protocol.states import (
+    CancelRequested,
+    ChainCompleted,
+    Operation,
+    PivotFoundDone,
+    StepFailed,
+    StepRefused,
+)
 from orchestration.sagas.checkout import checkout
-from orchestration.states import CancelRequested, ChainCompleted, Operation, PivotFoundDone, StepFailed, StepRefused
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 from django.db import connections, transaction
 
-from orchestration import store
+from orchestration.engine import store
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call, Change
 from orchestration.participant.participant import participants
-from orchestration.participant.rows import Call, Change
 from tests.integration.insight.generated import generate_sagas
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS, "payments"])

@@ -8,11 +8,11 @@ from django.db import connections, transaction
 from kombu.exceptions import OperationalError
 from uuid_utils.compat import uuid7
 
-from orchestration import engine, markers, recovery
+from orchestration.engine import engine, markers, recovery
 from orchestration.models import Marker, SagaInstance
+from orchestration.protocol.states import Bar, CancelRequested, Forward, Operation, StepFailed, StepRefused, Undo
+from orchestration.protocol.transitions import TooLate
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Bar, CancelRequested, Forward, Operation, StepFailed, StepRefused, Undo
-from orchestration.transitions import TooLate
 from tests.support.shop import Shop
 from tests.support.threads import at_once
 

@@ -8,11 +8,11 @@ import pytest
 from django.db import connections
 from uuid_utils.compat import uuid7
 
-from orchestration import engine
 from orchestration.contracts.inventory import ReserveStock
+from orchestration.engine import engine
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.protocol.states import Forward
 from orchestration.sagas.checkout import checkout
-from orchestration.states import Forward
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])

@@ -9,14 +9,14 @@ from uuid import uuid4
 import pytest
 from django.db import DataError, IntegrityError, transaction
 
-from orchestration.batches import Room, at_once
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
-from orchestration.participant import handler
+from orchestration.execution.batching import Room, at_once
+from orchestration.participant import local_steps as handler
+from orchestration.participant.executor import Errand, Next, performances
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Refused
-from orchestration.participant.performing import Errand, Next, performances
-from orchestration.participant.rows import Call
 from orders import services
 from orders.models import Ledger, Order
 from orders.selectors import order_of, orders_of

@@ -9,21 +9,21 @@ import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 
-from orchestration.batches import Room, at_once
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.participant import handler
+from orchestration.execution.batching import Room, at_once
+from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
+from orchestration.participant.encryption import SealBroken, seal
+from orchestration.participant.executor import Errand, Next, performances
+from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_resolution import resolve
 from orchestration.participant.outcomes import Done
-from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
-from orchestration.participant.performing import Errand, Next, performances
-from orchestration.participant.resolving import resolve
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import SealBroken, seal
-from orchestration.participant.settling import Round, settle_open_rows
-from orchestration.participant.statement import Grounds, Outcome, Statement
+from orchestration.participant.reconciliation import Round, settle_open_rows
 from payments import services, tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.gateway import SandboxGateway

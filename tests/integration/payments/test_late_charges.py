@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.encryption import seal
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
-from orchestration.participant.settling import Round, settle_open_rows
+from orchestration.participant.reconciliation import Round, settle_open_rows
 from payments import tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.models import LateArrival

@@ -14,8 +14,8 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
-from orchestration.participant.outside import Keys
-from orchestration.participant.sealing import seal
+from orchestration.participant.encryption import seal
+from orchestration.participant.external import Keys
 from payments import services
 from payments.gateways.port import (
     CardDeclined,

@@ -9,15 +9,15 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker, BreakerOpen
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
+from orchestration.participant.encryption import seal
+from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
-from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
-from orchestration.participant.rows import Call
-from orchestration.participant.sealing import seal
 from payments import tasks
 from payments.gateways.port import GatewayBroken, GatewayTimeout, PaymentStatus
 from payments.gateways.sandbox.gateway import SandboxGateway

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
-from orchestration.participant.rows import Call
-from orchestration.participant.settling import Round, settle_open_rows
+from orchestration.participant.reconciliation import Round, settle_open_rows
 from shipping import tasks
 from shipping.carriers.port import CarrierTimeout
 from shipping.carriers.sandbox.models import LateArrival

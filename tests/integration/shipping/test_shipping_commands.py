@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
 from orchestration.contracts.values import Address, Line
-from orchestration.participant.outside import Keys
+from orchestration.participant.external import Keys
 from shipping import services
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, CarrierBroken, CarrierTimeout
 from shipping.carriers.sandbox.carrier import SandboxCarrier

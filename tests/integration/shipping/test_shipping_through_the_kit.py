@@ -8,14 +8,14 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
-from orchestration.participant import handler
+from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker, BreakerOpen
-from orchestration.participant.breaker_record import connect
+from orchestration.participant.breaker_redis import connect
+from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
-from orchestration.participant.outside import Outside
 from orchestration.participant.participant import Participant
-from orchestration.participant.rows import Call
 from shipping import tasks
 from shipping.carriers.port import BookingStatus, CarrierBroken, CarrierTimeout
 from shipping.carriers.sandbox.carrier import SandboxCarrier

@@ -3,7 +3,7 @@
 import pytest
 
 from config import env, probes
-from orchestration.telemetry.exposition import exposition
+from orchestration.telemetry.prometheus_text import exposition
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

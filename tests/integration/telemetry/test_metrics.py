@@ -8,13 +8,14 @@ import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from orchestration.messaging.topology import Topology
 from orchestration.models import AuditFinding, AuditRun, SagaInstance
-from orchestration.participant import breaker_record
-from orchestration.participant.breakers import in_use
-from orchestration.telemetry import shared_counts, sources
-from orchestration.telemetry.counted import COUNTED
-from orchestration.telemetry.gauges import GAUGES
-from orchestration.topology import Topology
+from orchestration.participant import breaker_redis as breaker_record
+from orchestration.participant.breaker_registry import in_use
+from orchestration.telemetry import gauge_sources as sources
+from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry.gauge_definitions import GAUGES
+from orchestration.telemetry.metric_definitions import COUNTED
 from payments.models import Payment
 from tests.support.broker import purge_queues
 from tests.support.plans import by_indexes

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from config import probes, readiness
-from orchestration.participant.breaker_record import connect
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
+from orchestration.participant.breaker_redis import connect
 from tests.support.broker import declare_queues
 
 

@@ -6,11 +6,12 @@ from uuid import uuid4
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
-from orchestration.participant.breaker_record import connect
-from orchestration.telemetry import counts, shared_counts
-from orchestration.telemetry.counted import STARTED
-from orchestration.telemetry.shared_counts import Handover
-from orchestration.topology import Topology
+from orchestration.messaging.topology import Topology
+from orchestration.participant.breaker_redis import connect
+from orchestration.telemetry import local_counts as counts
+from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry.metric_definitions import STARTED
+from orchestration.telemetry.redis_counts import Handover
 
 KEY = STARTED.key("checkout.v1")
 

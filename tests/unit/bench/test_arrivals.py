@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from config.bench.arrivals import ClosedLoop, Poisson
-from config.bench.variants import VARIANTS
+from deploy.bench.arrivals import ClosedLoop, Poisson
+from deploy.bench.variants import VARIANTS
 
 
 def test_customers_come_as_often_as_asked_and_as_they_like() -> None:

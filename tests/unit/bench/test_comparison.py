@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from config.bench.figures import Figures
+from deploy.bench.figures import Figures
 from deploy.peers.__main__ import main
 from deploy.peers.comparison import DEMANDS, Demand, Found, compare, comparison_table
 

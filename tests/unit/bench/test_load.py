@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from config.bench import load, records
-from config.bench.arrivals import ClosedLoop
-from config.bench.load import NothingHappens, Window
-from config.bench.records import Record, Recorder, Tail, What
-from config.bench.spent import Reading
+from deploy.bench import load, records
+from deploy.bench.arrivals import ClosedLoop
+from deploy.bench.load import NothingHappens, Window
+from deploy.bench.records import Record, Recorder, Tail, What
+from deploy.bench.spent import Reading
 
 WINDOW = Window(warmup_s=0.05, seconds=0.1, drain_s=0.1, begins_within_s=0.1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.bench import options
+from deploy.bench import options
 
 
 @pytest.mark.parametrize(

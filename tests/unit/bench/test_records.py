@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from config.bench import records
-from config.bench.records import Record, Recorder, Tail, What
+from deploy.bench import records
+from deploy.bench.records import Record, Recorder, Tail, What
 from deploy.peers import work
 
 SIZE = 25

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from config.bench.baskets import Baskets
-from config.bench.records import What
-from config.bench.shopper import HungUp, Reply, Shopper
+from deploy.bench.baskets import Baskets
+from deploy.bench.records import What
+from deploy.bench.shopper import HungUp, Reply, Shopper
 
 TOKEN = "token"
 

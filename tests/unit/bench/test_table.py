@@ -1,7 +1,7 @@
 """The table that people read."""
 
-from config.bench.figures import Figures
-from config.bench.table import lay_out, number, table
+from deploy.bench.figures import Figures
+from deploy.bench.table import lay_out, number, table
 
 BASE = Figures(
     orders=20_000,

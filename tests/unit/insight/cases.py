@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from inventory.models import Ledger as InventoryLedger
-from orchestration.case import Case
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.operators.insight.saga_view import Case
 from orchestration.participant.ledger import LedgerRow
-from orchestration.states import LEADS_TO, Kind
+from orchestration.protocol.states import LEADS_TO, Kind
 
 BEGAN = datetime(2026, 3, 1, 14, 2, 11, tzinfo=UTC)
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer within 1 s"}

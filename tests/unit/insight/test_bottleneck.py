@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.insight.bottleneck import Seen, bottleneck
-from orchestration.insight.breakers import BreakerNow
-from orchestration.insight.counting import Count
-from orchestration.insight.queues import QueueNow
-from orchestration.insight.reading import Unavailable
-from orchestration.insight.stats import Durations, Stats, StepStats
+from orchestration.operators.insight.bottleneck import Seen, bottleneck
+from orchestration.operators.insight.breakers import BreakerNow
+from orchestration.operators.insight.counts import Count
+from orchestration.operators.insight.queues import QueueNow
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.stats import Durations, Stats, StepStats
 
 NONE = Durations(0, None, None, None)
 AWAY = Unavailable("it does not answer")

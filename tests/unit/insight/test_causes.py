@@ -7,16 +7,16 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.insight.blocking import Blocked
-from orchestration.insight.breakers import BreakerNow
-from orchestration.insight.causes import decide
-from orchestration.insight.dead_letters import DeadLetter
-from orchestration.insight.facts import UNTIL_A_PERSON, Cause, Facts, Told
-from orchestration.insight.queues import QueueNow
-from orchestration.insight.reading import Unavailable
-from orchestration.insight.status import Status
-from orchestration.insight.stops import Whereabouts
-from orchestration.states import Operation
+from orchestration.operators.insight.breakers import BreakerNow
+from orchestration.operators.insight.db_locks import Blocked
+from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.queues import QueueNow
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.whereabouts import Whereabouts
+from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, Told
+from orchestration.operators.insight.why_rules import decide
+from orchestration.protocol.states import Operation
 from payments.models import Ledger
 
 NOW = datetime(2026, 1, 1, 14, 2, tzinfo=UTC)

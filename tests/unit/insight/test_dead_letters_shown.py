@@ -3,8 +3,8 @@
 import amqp
 import pytest
 
-from orchestration.insight.dead_letters import letter_of
-from orchestration.redaction import HIDDEN
+from orchestration.operators.insight.dead_letters import letter_of
+from orchestration.operators.insight.redaction import HIDDEN
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"7", b"[1, 2]", b"[" * 100_000, b'{"a":' * 100_000])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.insight.money import money_line
+from orchestration.operators.insight.money import money_line
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.money import Money
 from payments.models import Ledger

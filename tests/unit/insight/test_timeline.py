@@ -7,11 +7,11 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from orchestration.case import Case
-from orchestration.insight.bars import Look, bars_of
-from orchestration.insight.timeline import LABELS, RIGHT, timeline_svg
-from orchestration.insight.timeline_text import timeline_lines
-from orchestration.states import Kind
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.timeline_data import Look, bars_of
+from orchestration.operators.insight.timeline_svg import LABELS, RIGHT, timeline_svg
+from orchestration.operators.insight.timeline_text import timeline_lines
+from orchestration.protocol.states import Kind
 from tests.unit.insight.cases import (
     BEGAN,
     COMPENSATED,

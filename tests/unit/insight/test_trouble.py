@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestration.states import Entry, Kind, Phase, State
-from orchestration.trouble import BROKER, Trouble
+from orchestration.protocol.failure_summary import BROKER, Trouble
+from orchestration.protocol.states import Entry, Kind, Phase, State
 
 HELD = State(phase=Phase.COMPENSATING, held=frozenset({"pay"}))
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer"}

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from rest_framework.utils.encoders import JSONEncoder
 
-from orchestration.selectors import StepProgress
+from orchestration.engine.selectors import StepProgress
 from orders.api.progress import Checkout, Failure
 from orders.api.representations import AcceptedCheckout, CheckoutState, amount
 from orders.api.shown import as_accepted, as_state

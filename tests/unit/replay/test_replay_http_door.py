@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from config.replay.doors import Outcome, Result
-from config.replay.http_door import HttpDoor, Unreachable
-from config.replay.plan import Invoice
+from deploy.replay.doors import Outcome, Result
+from deploy.replay.http_door import HttpDoor, Unreachable
+from deploy.replay.plan import Invoice
 from orchestration.contracts.values import Line
 
 INVOICE = Invoice("536365", "17850", "GB", (Line("MUG", 2, 450), Line("MUG", 1, 450)))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.replay.plan import Reason, make_plan
-from config.replay.rows import Row, read_rows
+from deploy.replay.plan import Reason, make_plan
+from deploy.replay.rows import Row, read_rows
 from orchestration.contracts.values import Line
 
 SLICE = Path(__file__).parents[2] / "data" / "online_retail.csv"

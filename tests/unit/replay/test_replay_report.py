@@ -3,11 +3,11 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from config.replay.doors import Outcome, Result
-from config.replay.plan import Plan, make_plan
-from config.replay.report import Report
-from config.replay.rows import read_rows
-from config.replay.run import Replayed
+from deploy.replay.doors import Outcome, Result
+from deploy.replay.plan import Plan, make_plan
+from deploy.replay.report import Report
+from deploy.replay.rows import read_rows
+from deploy.replay.run import Replayed
 
 FILE = """InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 1,MUG,MUG,2,,1.50,17850,United Kingdom

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from config.replay.rows import NotOnlineRetail, Row, read_rows
+from deploy.replay.rows import NotOnlineRetail, Row, read_rows
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 

@@ -12,11 +12,12 @@ from prometheus_client import generate_latest
 from orchestration import signals
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.performing import Diverted, Errand, GoesOn, Halted, Next
-from orchestration.participant.rows import Call
-from orchestration.states import Kind
-from orchestration.telemetry import counted, counts
-from orchestration.telemetry.families import families
+from orchestration.participant.executor import Diverted, Errand, GoesOn, Halted, Next
+from orchestration.participant.ledger_store import Call
+from orchestration.protocol.states import Kind
+from orchestration.telemetry import local_counts as counts
+from orchestration.telemetry import metric_definitions as counted
+from orchestration.telemetry.prometheus_families import families
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -80,7 +81,7 @@ def test_a_task_is_known_by_what_it_does(task: str, operation: str) -> None:
 
 def test_a_message_is_timed_from_its_being_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = replace(errand(), began=7.0)
-    monkeypatch.setattr("orchestration.telemetry.listening.time.monotonic", lambda: 7.015625)
+    monkeypatch.setattr("orchestration.telemetry.signal_receivers.time.monotonic", lambda: 7.015625)
     signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({}))])
     lines = text_of(dict(counts.take()))
     at = 'saga_step_seconds_bucket{le="%s",operation="action",step="authorise_payment"} %s'

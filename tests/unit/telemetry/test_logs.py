@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from orchestration.log_context import about, of_ending, of_message, within
 from orchestration.telemetry.logs import Json, Line, OfSagas
-from orchestration.telemetry.subject import about, of_ending, of_message, within
 
 logger = logging.getLogger("tests.telemetry")
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from deploy.supervisor import PROJECT
-from orchestration.telemetry.counted import COUNTED, Histogram
-from orchestration.telemetry.gauges import GAUGES
+from orchestration.telemetry.gauge_definitions import GAUGES
+from orchestration.telemetry.metric_definitions import COUNTED, Histogram
 
 MONITORING = PROJECT / "deploy" / "monitoring"
 GROUPS: list[dict[str, Any]] = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]

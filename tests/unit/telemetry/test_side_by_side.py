@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 from itertools import count
 
-from orchestration.telemetry.side_by_side import SideBySide, SourceSilent
+from orchestration.telemetry.parallel_reads import SideBySide, SourceSilent
 from tests.support.waiting import wait_for
 
 SOON, LONG, NOT = timedelta(milliseconds=50), timedelta(seconds=60), timedelta(0)

@@ -1,0 +1,39 @@
+"""`celery -A deploy.bench.app worker --records FILE`: the shop's worker, which writes down when each saga ended."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from celery import bootsteps
+from click import Option
+
+from config.celery import app
+from deploy.bench.records import Record, Recorder, What
+from orchestration.protocol.states import Phase
+from orchestration.signals import sagas_ended
+
+OUTCOMES = {Phase.COMPLETED: What.COMPLETED, Phase.COMPENSATED: What.COMPENSATED}
+
+
+class WritesDown(bootsteps.Step):  # type: ignore[misc]
+    """Listens for the ends of sagas in this worker."""
+
+    def __init__(self, parent: Any, records: str | None = None, **options: Any) -> None:
+        super().__init__(parent, **options)
+        if records:
+            listen(Recorder(Path(records)))
+
+
+def listen(recorder: Recorder) -> None:
+    """Have every end from now on recorded, after the commit that made it one."""
+
+    def write_down(*, sagas: Sequence[Any], **_: Any) -> None:
+        at = time.time()
+        recorder.add(Record(saga.pk, OUTCOMES[saga.phase], at) for saga in sagas)
+
+    sagas_ended.connect(write_down, weak=False)
+
+
+app.user_options["worker"].add(Option(["--records"], help="The file to append to."))
+app.steps["worker"].add(WritesDown)

@@ -1,0 +1,52 @@
+"""How much memory workers hold as they carry out saga after saga."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.db import connections
+
+from deploy.bench import buying, load
+from deploy.bench.arrivals import ClosedLoop
+from deploy.bench.baskets import Baskets
+from deploy.bench.load import Happened, NothingHappens
+from deploy.bench.measuring import Plan, Running
+
+SAMPLES = 10
+
+
+def resident_mib(sagas: int, plan: Plan, running: Running) -> Iterator[tuple[int, float]]:
+    """Carry out so many sagas; give the workers' resident memory before them and after each tenth of them.
+
+    :raises NothingHappens: when sagas stop ending.
+    """
+    happened, arrivals = Happened(), ClosedLoop(plan.in_flight)
+    running.tail.skip()
+    connections.close_all()
+    yield 0, _resident_mib(running)
+    with load.starting(buying.Buyer(Baskets(plan.skus)), arrivals, happened.due):
+        for tenth in range(1, SAMPLES + 1):
+            wanted = max(1, sagas * tenth // SAMPLES)
+            _wait_for(wanted, happened, arrivals, plan, running)
+            yield wanted, _resident_mib(running)
+    load.drain(happened, running.tail, plan.window)
+
+
+def _wait_for(wanted: int, happened: Happened, arrivals: ClosedLoop, plan: Plan, running: Running) -> None:
+    last = time.monotonic()
+    while len(happened.ends) < wanted:
+        if ended := happened.learn(running.tail.more()):
+            arrivals.ended(ended)
+            last = time.monotonic()
+        elif time.monotonic() > last + plan.window.drain_s:
+            raise NothingHappens(f"no saga has ended for {plan.window.drain_s:g} s, {len(happened.ends)} before")
+        time.sleep(load.POLL_S)
+
+
+def _resident_mib(running: Running) -> float:
+    """What /proc says of the workers now, proc(5)."""
+    kib = 0
+    for worker in running.workers:
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        kib += int(status.partition("VmRSS:")[2].split()[0])
+    return kib / 1024

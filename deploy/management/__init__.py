@@ -1,0 +1,1 @@
+"""Commands of `manage.py` that measure, replay or fill a whole shop."""

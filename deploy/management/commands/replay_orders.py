@@ -1,0 +1,108 @@
+"""`manage.py replay_orders FILE`: place the orders of an Online Retail file again."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from deploy.replay.doors import Door, username_of
+from deploy.replay.engine_door import EngineDoor
+from deploy.replay.http_door import HttpDoor, Unreachable
+from deploy.replay.plan import Plan, make_plan
+from deploy.replay.report import Report
+from deploy.replay.rows import NotOnlineRetail, read_rows
+from deploy.replay.run import Replayed, replay
+from deploy.replay.staging import fill_shelves, known_prices, make_customers, tokens_for
+
+
+def whole_number(text: str) -> int:
+    """:raises ArgumentTypeError: when it is not a whole number above zero."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+class Command(BaseCommand):
+    help = (
+        "Put the articles of an Online Retail file on sale, with the stock and the customers it takes, and place every "
+        "invoice as a checkout. Replaying a file again places nothing twice. Exit code 1 if the totals differ."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--via", choices=("http", "engine"), default="http", help="which door (default: http)")
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the API is, for --via http")
+        parser.add_argument(
+            "--token", help="place all orders as this customer, for --via http (default: one customer a CustomerID)"
+        )
+        parser.add_argument("--concurrency", type=whole_number, default=8, metavar="N", help="orders at a time")
+        parser.add_argument(
+            "--patience", type=whole_number, default=120, metavar="SECONDS", help="how long to wait for one order"
+        )
+        parser.add_argument("--format", choices=("table", "json"), default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        plan = _read(options["file"])
+        fill_shelves(plan)
+        began = time.monotonic()
+        with _door(plan, options) as door:
+            replayed = _replay(door, plan, options["concurrency"])
+        report = Report(plan, replayed, time.monotonic() - began)
+        self._show(report, options["format"])
+        if not report.agrees:
+            raise CommandError("the totals differ from the file's")
+
+    def _show(self, report: Report, form: str) -> None:
+        if form == "json":
+            self.stdout.write(json.dumps(report.as_json(), indent=2))
+        else:
+            self.stdout.writelines(f"{line}\n" for line in report.as_table())
+
+
+def _read(path: Path) -> Plan:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            rows = list(read_rows(lines))
+    except (OSError, UnicodeDecodeError, NotOnlineRetail) as error:
+        raise CommandError(f"{path}: {error}") from None
+    return make_plan(rows, known_prices(row.code for row in rows))
+
+
+@contextmanager
+def _door(plan: Plan, options: dict[str, Any]) -> Iterator[Door]:
+    patience = timedelta(seconds=options["patience"])
+    if not plan.invoices:
+        raise CommandError("there is no order in this file")
+    if options["via"] == "engine":
+        yield EngineDoor(make_customers(plan), patience)
+    elif options["token"]:
+        tokens = {username_of(invoice): options["token"] for invoice in plan.invoices}
+        yield _checked(HttpDoor(options["url"], tokens, patience))
+    else:
+        with tokens_for(make_customers(plan)) as tokens:
+            yield _checked(HttpDoor(options["url"], tokens, patience))
+
+
+def _checked(door: HttpDoor) -> HttpDoor:
+    try:
+        door.check()
+    except Unreachable as error:
+        raise CommandError(str(error)) from None
+    return door
+
+
+def _replay(door: Door, plan: Plan, concurrency: int) -> Sequence[Replayed]:
+    """Progress is for people: it goes to the terminal, and nowhere else."""
+    columns = (BarColumn(), MofNCompleteColumn(), "orders", TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("replay", total=len(plan.invoices))
+        return replay(door, plan.invoices, concurrency=concurrency, on_decided=lambda: progress.advance(task))

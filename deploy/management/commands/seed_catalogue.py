@@ -1,0 +1,107 @@
+"""`manage.py seed_catalogue`: products, stock, a customer and two operators, to try the shop with."""
+
+import json
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission, User
+from django.core.management.base import BaseCommand
+from knox.models import AuthToken
+
+from inventory.selectors import available_units
+from inventory.services import top_up_stock
+from orchestration.operators.actions.permissions import APPROVE_BATCH
+from orchestration.operators.actions.requests import MOVES_MONEY, PERMISSIONS
+from orders.models import Product
+from orders.services import publish_products
+
+CURRENCY = "GBP"
+CUSTOMER = "demo-customer"
+OPERATOR = "demo-admin"
+APPROVER = "demo-approver"
+"""The second person: looks at sagas, and approves batches that move money."""
+PLENTY = 100_000
+SCARCE = 5
+SCARCE_SKU = "DEMO-SCARCE"
+PRODUCTS = (
+    *(
+        Product(
+            sku=f"DEMO-{number:03}", name=f"Demo product {number}", price_minor=199 + 50 * number, currency=CURRENCY
+        )
+        for number in range(1, 21)
+    ),
+    Product(sku=SCARCE_SKU, name="Demo product, nearly gone", price_minor=999, currency=CURRENCY),
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Put demo products on sale, with stock, and make a customer, an operator and one who approves batches. "
+        "Again: fills the shelves, and gives the three a new token and new passwords."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        publish_products(products=PRODUCTS)
+        top_up_stock(units_by_sku=_units())
+        seeded = {
+            "token": _customer_token(),
+            "admin_user": OPERATOR,
+            "admin_password": _password_of(OPERATOR, is_superuser=True),
+            "approver_user": APPROVER,
+            "approver_password": _approver_password(),
+            "skus": _skus(),
+            "scarce_sku": SCARCE_SKU,
+        }
+        self.stdout.write(json.dumps(seeded, indent=2) if options["format"] == "json" else _text(seeded))
+
+
+def _units() -> dict[str, int]:
+    return {product.sku: PLENTY for product in PRODUCTS} | {SCARCE_SKU: SCARCE}
+
+
+def _customer_token() -> str:
+    """A new token; the old ones, which nobody can read again, are revoked."""
+    customer, _ = User.objects.get_or_create(username=CUSTOMER, defaults={"password": make_password(None)})
+    AuthToken.objects.filter(user=customer).delete()
+    _, token = AuthToken.objects.create(customer)
+    return str(token)
+
+
+def _approver_password() -> str:
+    password = _password_of(APPROVER, is_superuser=False)
+    permissions = ("orchestration.view_sagainstance", APPROVE_BATCH, *(PERMISSIONS[action] for action in MOVES_MONEY))
+    names = [permission.partition(".")[2] for permission in permissions]
+    granted = Permission.objects.filter(content_type__app_label="orchestration", codename__in=names)
+    User.objects.get(username=APPROVER).user_permissions.set(granted)
+    return password
+
+
+def _password_of(name: str, *, is_superuser: bool) -> str:
+    operator, _ = User.objects.get_or_create(username=name)
+    operator.is_staff, operator.is_superuser = True, is_superuser
+    password = secrets.token_urlsafe(12)
+    operator.set_password(password)
+    operator.save()
+    return password
+
+
+def _skus() -> list[dict[str, object]]:
+    available = available_units(product.sku for product in PRODUCTS)
+    return [
+        {"sku": product.sku, "price_minor": product.price_minor, "available": available[product.sku]}
+        for product in PRODUCTS
+    ]
+
+
+def _text(seeded: dict[str, Any]) -> str:
+    return (
+        f"{len(seeded['skus'])} products on sale; {SCARCE} units of {seeded['scarce_sku']}\n"
+        f"customer token  {seeded['token']}\n"
+        f"admin           {seeded['admin_user']} / {seeded['admin_password']}\n"
+        f"approves        {seeded['approver_user']} / {seeded['approver_password']}"
+    )

@@ -1,0 +1,102 @@
+"""Placing old orders as any customer would: over HTTP."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from deploy.replay.doors import Outcome, Result, body_of, key_of, username_of
+from deploy.replay.plan import Invoice
+from orchestration.api.polling import wait_for
+
+ANSWER_WITHIN_S = 30
+TRY_AGAIN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class Unreachable(Exception):
+    """Nobody answers at the shop's address."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True)
+class HttpDoor:
+    """The API at `url`, "http://127.0.0.1:8000", with a token by username."""
+
+    url: str
+    tokens: Mapping[str, str]
+    patience: timedelta
+
+    def place(self, invoice: Invoice) -> Outcome:
+        """Place the order and wait until it is decided; a second time finds the first."""
+        token = self.tokens[username_of(invoice)]
+        reply = wait_for(lambda: self._accepted(invoice, token), self.patience)
+        if reply is None:
+            return Outcome(Result.UNDECIDED, code="no_answer")
+        if reply.status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
+            return Outcome(Result.REFUSED, code=reply.body.get("code", str(reply.status)))
+        checkout = reply.body
+        return wait_for(lambda: self._decided(checkout["id"], token), self.patience) or Outcome(Result.UNDECIDED)
+
+    def check(self) -> None:
+        """:raises Unreachable: when the API does not answer a customer as it should."""
+        reply = self._call("GET", "/api/v1/products", next(iter(self.tokens.values())))
+        if reply is None or reply.status != HTTPStatus.OK:
+            raise Unreachable(f"{self.url} answers {reply.status if reply else 'nothing'}")
+
+    def _accepted(self, invoice: Invoice, token: str) -> Reply | None:
+        headers = {"Idempotency-Key": key_of(invoice), "Prefer": "wait=5"}
+        reply = self._call("POST", "/api/v1/checkouts", token, body_of(invoice), headers)
+        return None if reply is None or reply.status in TRY_AGAIN or reply.status >= 500 else reply
+
+    def _decided(self, checkout_id: str, token: str) -> Outcome | None:
+        reply = self._call("GET", f"/api/v1/checkouts/{checkout_id}", token)
+        if reply is None or reply.status != HTTPStatus.OK:
+            return None
+        match reply.body["status"]:
+            case "confirmed":
+                return self._placed(reply.body["order_id"], token)
+            case "failed" | "cancelled" as status:
+                return Outcome(Result.REFUSED, code=(reply.body["failure"] or {}).get("code", status))
+            case _:
+                return None
+
+    def _placed(self, order_id: str, token: str) -> Outcome | None:
+        reply = self._call("GET", f"/api/v1/orders/{order_id}", token)
+        if reply is None or reply.status != HTTPStatus.OK:
+            return None
+        return Outcome(Result.PLACED, sum(line["total"]["amount_minor"] for line in reply.body["lines"]))
+
+    def _call(
+        self, method: str, path: str, token: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Reply | None:
+        """None when nobody answers."""
+        request = urllib.request.Request(
+            self.url.rstrip("/") + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Token {token}", "Content-Type": "application/json", **(headers or {})},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S) as response:
+                return Reply(response.status, json.load(response))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, _problem(error.read()))
+        except (OSError, ValueError):
+            return None
+
+
+def _problem(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return {}

@@ -1,0 +1,38 @@
+"""Placing many old orders, several at a time."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from deploy.replay.doors import Door, Outcome
+from deploy.replay.plan import Invoice
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """An invoice and what came of it."""
+
+    invoice: Invoice
+    outcome: Outcome
+
+
+def replay(
+    door: Door, invoices: Sequence[Invoice], *, concurrency: int, on_decided: Callable[[], None]
+) -> list[Replayed]:
+    """Place every invoice, `concurrency` at a time; the first error stops those not begun, and is raised."""
+    left = iter(invoices)
+    decided: list[Replayed] = []
+
+    def work() -> None:
+        for invoice in left:
+            decided.append(Replayed(invoice, door.place(invoice)))
+            on_decided()
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        workers = [pool.submit(work) for _ in range(concurrency)]
+        try:
+            for worker in workers:
+                worker.result()
+        finally:
+            list(left)  # whoever is interrupted leaves nothing for the others to begin
+    return decided

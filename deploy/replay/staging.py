@@ -1,0 +1,56 @@
+"""What must exist before old orders can be placed: catalogue, stock, customers, tokens."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from knox.models import AuthToken
+
+from deploy.replay.doors import username_of
+from deploy.replay.plan import CURRENCY, Plan
+from inventory.services import top_up_stock
+from orders.models import Product
+from orders.selectors import products_by_sku
+from orders.services import publish_products
+
+TOKENS_LIVE_FOR = timedelta(days=1)
+
+
+def known_prices(codes: Iterable[str]) -> dict[str, int]:
+    """What SKUs on sale cost, in pence."""
+    return {sku: product.price_minor for sku, product in products_by_sku(codes).items()}
+
+
+def fill_shelves(plan: Plan) -> None:
+    """Put every article on sale, with at least as many units as all orders need."""
+    publish_products(
+        products=[
+            Product(sku=article.sku, name=article.name, price_minor=article.price_minor, currency=CURRENCY)
+            for article in plan.articles
+        ]
+    )
+    top_up_stock(units_by_sku=plan.units_by_sku)
+
+
+def make_customers(plan: Plan) -> dict[str, User]:
+    """A user, who cannot log in by password, for each customer of the plan; by username."""
+    names = {username_of(invoice) for invoice in plan.invoices}
+    locked = make_password(None)
+    User.objects.bulk_create((User(username=name, password=locked) for name in sorted(names)), ignore_conflicts=True)
+    return {user.username: user for user in User.objects.filter(username__in=names)}
+
+
+@contextmanager
+def tokens_for(customers: Mapping[str, User]) -> Iterator[dict[str, str]]:
+    """A token by username, for as long as the block lasts."""
+    issued = {name: AuthToken.objects.create(user, expiry=TOKENS_LIVE_FOR) for name, user in customers.items()}
+    try:
+        yield {name: token for name, (_, token) in issued.items()}
+    finally:
+        _revoke(instance for instance, _ in issued.values())
+
+
+def _revoke(tokens: Iterable[AuthToken]) -> None:
+    AuthToken.objects.filter(pk__in=[token.pk for token in tokens]).delete()

@@ -1,0 +1,86 @@
+"""What somebody says with an action, on one saga or on many: read from a form, and made what is asked for."""
+
+from hashlib import sha256
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, QueryDict
+
+from orchestration.admin.form_fields import WithoutCardNumbers, Words
+from orchestration.admin.frame import actor_of
+from orchestration.operators.actions.permissions import allowed
+from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Action, Ask, NotAsked
+from orchestration.operators.actions.void_hold import VOIDS
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.text.cleaning import harmless_text, is_harmless
+
+NOT_SAID = "not said yet"
+"""Stands for reason and evidence while an action is only looked at."""
+
+
+class Said(forms.Form):
+    """What somebody says with an action; `version` and `looked_at` tell what they were shown before."""
+
+    step = forms.CharField(required=False, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
+    outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="Outcome of the call")
+    facts = WithoutCardNumbers(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
+    void = forms.BooleanField(required=False, label="Void what stays on hold at the gateway")
+    reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
+    evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
+
+    def __init__(self, action: Action, said: QueryDict | None, step: str) -> None:
+        super().__init__(said, auto_id="said_%s", label_suffix="", initial={"step": step})
+        if action is not Action.RESOLVE:
+            del self.fields["outcome"]
+        if action not in NEEDS_EVIDENCE:
+            del self.fields["evidence"], self.fields["facts"]
+        if action is not Action.SETTLE or (self["step"].value() or "") not in VOIDS:
+            del self.fields["void"]
+
+    def clean_facts(self) -> dict[str, str]:
+        facts = {}
+        for line in filter(str.strip, self.cleaned_data["facts"].splitlines()):
+            name, equals, value = line.partition("=")
+            if not equals or not name.strip() or not is_harmless(line):
+                raise forms.ValidationError(f"{harmless_text(line)} is not name=value")
+            facts[name.strip()] = value.strip()
+        return facts
+
+
+def action_of(request: HttpRequest, name: str) -> Action:
+    """The action of that name, if whoever asks may take it.
+
+    :raises Http404: when there is none.
+    :raises PermissionDenied: when they may not.
+    """
+    try:
+        action = Action(name)
+    except ValueError as error:
+        raise Http404(f"there is no action {name}") from error
+    if not allowed(request.user, action):  # type: ignore[arg-type]
+        raise PermissionDenied(name)
+    return action
+
+
+def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | None:
+    """What is asked for; None while what the action needs has not been said."""
+    reason, evidence = said.get("reason") or NOT_SAID, said.get("evidence") or NOT_SAID
+    actor, statement = actor_of(request), None
+    if action in NEEDS_EVIDENCE:
+        outcome = Outcome(said["outcome"]) if action is Action.RESOLVE else Outcome.DONE
+        statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts") or {})
+    try:
+        shown = evidence if statement else ""
+        return Ask(action, actor, reason, said.get("step") or "", statement, shown, void=bool(said.get("void")))
+    except NotAsked:
+        return None
+
+
+def signature_of(ask: Ask) -> str:
+    """The same for the same outcome and facts of the same step, and the same word on what stays on hold."""
+    said = ask.statement
+    told = said and (said.outcome, sorted(said.facts.items()))
+    return sha256(repr((ask.step, told, ask.void)).encode()).hexdigest()[:16]

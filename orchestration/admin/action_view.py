@@ -1,0 +1,111 @@
+"""An action on one saga: looked at first, then taken with a reason, if the saga is still as it was looked at."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import Error
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from orchestration.admin.action_form import Said, action_of, ask_of, signature_of
+from orchestration.admin.buttons import LABELS, MEANINGS, Button, button
+from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
+from orchestration.engine.engine import NoSuchSaga
+from orchestration.engine.selectors import saga
+from orchestration.models import SagaInstance
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.permissions import allowed
+from orchestration.operators.actions.preview import preview
+from orchestration.operators.actions.requests import MOVES_MONEY, Action, Ask, Code, Preview
+from orchestration.operators.insight.status import status_of
+from orchestration.protocol.states import Phase
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an action would do, and what was said when that was found out."""
+
+    preview: Preview
+    signature: str
+
+
+@for_operators(VIEW_SAGAS)
+def act(request: HttpRequest, saga_id: UUID, name: str) -> HttpResponse:
+    """Look at an action (GET, or POST without `confirm`), or take it."""
+    action, instance = action_of(request, name), saga(saga_id)
+    if instance is None:
+        raise Http404(f"there is no saga {saga_id}")
+    step = request.GET.get("step", "")
+    form = Said(action, request.POST or None, step)
+    if request.method != "POST":
+        ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
+        return _shown(request, instance, action, form, ask)
+    form.is_valid()
+    said = form.cleaned_data
+    if "confirm" not in request.POST or form.errors:
+        ready = not {"outcome", "facts"} & form.errors.keys()
+        return _shown(request, instance, action, form, ask_of(request, action, said) if ready else None)
+    return _taken(request, instance, action, form)
+
+
+def _taken(request: HttpRequest, instance: SagaInstance, action: Action, form: Said) -> HttpResponse:
+    said = form.cleaned_data
+    ask = ask_of(request, action, said)
+    if ask is None or said["version"] is None or said["looked_at"] != signature_of(ask):
+        return _shown(request, instance, action, form, ask, "Check this preview, then confirm.")
+    entry = perform(instance.pk, ask, expected_version=said["version"])
+    if entry.code == Code.CHANGED_MEANWHILE:
+        fresh = saga(instance.pk) or instance
+        complaint = "The saga has changed since you looked, so nothing was done. This is its state now."
+        return _shown(request, fresh, action, form, ask, complaint, status=409)
+    return HttpResponseRedirect(reverse("operations:entry", args=[entry.pk]))
+
+
+def _shown(
+    request: HttpRequest,
+    instance: SagaInstance,
+    action: Action,
+    form: Said,
+    ask: Ask | None,
+    complaint: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    look, away = _look(instance.pk, ask)
+    response = page(
+        request,
+        "operations/act.html",
+        f"{LABELS[action]}: saga {instance.pk}",
+        instance=instance,
+        status=status_of(instance).value,
+        action=action,
+        label=LABELS[action],
+        meaning=MEANINGS[action],
+        moves_money=action in MOVES_MONEY,
+        step=form["step"].value() or "",
+        form=form,
+        look=look,
+        away=away,
+        complaint=complaint,
+        instead=_resume_button(request, instance, action, look),
+    )
+    response.status_code = status
+    return response
+
+
+def _resume_button(request: HttpRequest, instance: SagaInstance, action: Action, look: Look | None) -> Button | None:
+    """Give the resume button where settling would leave money at the gateway."""
+    would_leave_it = action is Action.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
+    may = allowed(request.user, Action.RESUME)  # type: ignore[arg-type]
+    return button(instance, Action.RESUME) if would_leave_it and may else None
+
+
+def _look(saga_id: UUID, ask: Ask | None) -> tuple[Look | None, str]:
+    """Return the preview of the action, or why there is none."""
+    if ask is None:
+        return None, ""
+    try:
+        return Look(preview(saga_id, ask), signature_of(ask)), ""
+    except NoSuchSaga as error:
+        raise Http404(str(error)) from error
+    except Error as error:
+        return None, f"A service whose database is needed does not answer: {error}"

@@ -1,0 +1,142 @@
+"""One action on many sagas: approved by a second person, watched, and stopped."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import Error
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from orchestration.admin.buttons import LABELS
+from orchestration.admin.form_fields import Words, complaints
+from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
+from orchestration.db import clocks
+from orchestration.models import ALIAS, Batch
+from orchestration.models.operators import BatchState
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions.batches import OPEN, BatchPreview, NotApproved
+from orchestration.operators.actions.permissions import may_approve
+from orchestration.operators.actions.requests import Action, Ask
+from orchestration.operators.insight.keyset import BadCursor, page_of
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.text import formatting as wording
+
+FAILURES_LISTED = 100
+STOP = "orchestration.stop_batch"
+
+
+class NotStopped(Exception):
+    """It goes on; the message says why."""
+
+
+class Stopping(forms.Form):
+    """Why a batch is stopped, if somebody says."""
+
+    why = Words(required=False)
+
+
+@for_operators(VIEW_SAGAS)
+def batches(request: HttpRequest) -> HttpResponse:
+    """Batches, the newest first, a page at a time."""
+    try:
+        found = page_of(Batch.objects.using(ALIAS).all(), bulk.NEWEST_FIRST, after=request.GET.get("after", ""))
+    except BadCursor as error:
+        raise Http404(str(error)) from error
+    return page(request, "operations/batches.html", "Batches", batches=found.rows, next=found.next)
+
+
+@for_operators(VIEW_SAGAS)
+def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """One batch, how far it has come, and what can be done about it."""
+    found = _found(batch_id)
+    user: Any = request.user
+    waits = found.state == BatchState.ASKED
+    preview, away = preview_of(bulk.still_wanted(found), bulk.ask_of(found)) if waits else (None, "")
+    return page(
+        request,
+        "operations/batch.html",
+        f"{LABELS[Action(found.action)]}: {wording.count(found.members_chosen, 'saga')}",
+        may_stop=user.has_perm(STOP) and found.state in OPEN,
+        waits=waits,
+        preview=preview,
+        skipped=sorted(preview.why_not.items()) if preview else [],
+        away=away,
+        may_approve=may_approve(user, Action(found.action)) and user.pk != found.user_id,
+        **_progress(found),
+    )
+
+
+@for_operators(VIEW_SAGAS)
+def progress(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """How far it has come: asked for again until it has ended."""
+    return fragment(request, "operations/progress.html", **_progress(_found(batch_id)))
+
+
+@require_POST
+@for_operators(VIEW_SAGAS)
+def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """Be the second person."""
+    found = _found(batch_id)
+    if not may_approve(request.user, Action(found.action)):  # type: ignore[arg-type]
+        raise PermissionDenied("approve")
+    return _done(request, found, lambda: bulk.approve(found, actor_of(request)), "Approved. It begins now.")
+
+
+@require_POST
+@for_operators(VIEW_SAGAS)
+def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+    """Begin no further member."""
+    see(request, STOP)
+    found, said = _found(batch_id), Stopping(request.POST)
+
+    def act() -> None:
+        if not said.is_valid():
+            raise NotStopped(complaints(said))
+        stopped = bulk.stop(found, actor_of(request), said.cleaned_data["why"])
+        if stopped.state != BatchState.STOPPED:
+            raise NotStopped(f"it is {stopped.state}")
+
+    return _done(request, found, act, "Stopped.")
+
+
+def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
+    """What would come of it; or why that cannot be told."""
+    try:
+        return bulk.preview_batch(wanted, ask), ""
+    except Error as error:
+        return None, f"A service whose database is needed does not answer: {error}"
+
+
+def _progress(found: Batch) -> dict[str, Any]:
+    tally = bulk.tally_of(found)
+    done = found.members_chosen - tally.to_do
+    took = found.started_at and ((found.ended_at or clocks.now()) - found.started_at).total_seconds()
+    return {
+        "batch": found,
+        "tally": tally,
+        "done": done,
+        "rate": done / took if took else None,
+        "is_open": found.state in OPEN or tally.under_way,
+        "failures": bulk.failures_of(found)[:FAILURES_LISTED],
+    }
+
+
+def _done(request: HttpRequest, found: Batch, act: Callable[[], object], said: str) -> HttpResponse:
+    try:
+        act()
+        messages.success(request, said)
+    except (NotApproved, NotStopped) as error:
+        messages.error(request, f"Nothing was done: {error}.")
+    return HttpResponseRedirect(reverse("operations:batch", args=[found.pk]))
+
+
+def _found(batch_id: UUID) -> Batch:
+    found = Batch.objects.using(ALIAS).filter(pk=batch_id).first()
+    if found is None:
+        raise Http404(f"there is no batch {batch_id}")
+    return found

@@ -1,0 +1,56 @@
+"""What all operators' pages have in common: the admin's frame around them, and who may open them."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from orchestration.operators.actions.requests import Actor, Via
+
+View = Callable[..., HttpResponse]
+
+VIEW_SAGAS = "orchestration.view_sagainstance"
+
+
+def page(request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
+    """Render a page within the admin's frame."""
+    return TemplateResponse(request, template, {**admin.site.each_context(request), "title": title, **context})
+
+
+def fragment(request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+    """Render a part of a page, which a page asks for anew now and then."""
+    response = TemplateResponse(request, template, context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def for_operators(permission: str) -> Callable[[View], View]:
+    """Open a view to staff with the permission: others are sent to log in, or refused."""
+
+    def guard(view: View) -> View:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            see(request, permission)
+            return view(request, *args, **kwargs)
+
+        @wraps(view)
+        def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return admin.site.admin_view(guarded)(request, *args, **kwargs)
+
+        return opened
+
+    return guard
+
+
+def see(request: HttpRequest, permission: str) -> None:
+    """:raises PermissionDenied: when whoever asks lacks the permission."""
+    if not request.user.has_perm(permission):  # type: ignore[union-attr]
+        raise PermissionDenied(permission)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Whoever is logged in, as the operator log names them."""
+    return Actor(request.user.get_username(), request.user.pk, Via.ADMIN)

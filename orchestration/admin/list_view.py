@@ -1,0 +1,105 @@
+"""The list of sagas: sifted, searched, and paged by where the last page ended."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from orchestration.admin.filters import Filter, parameters_of
+from orchestration.models import SagaInstance
+from orchestration.operators.actions.permissions import allowed
+from orchestration.operators.actions.requests import Action
+from orchestration.operators.insight import counts as counting
+from orchestration.operators.insight import keyset as paging
+from orchestration.operators.insight.finding import NEWEST_FIRST, newest_sagas
+from orchestration.operators.insight.saga_filter import Wanted, condition
+from orchestration.operators.insight.search import Search, search
+from orchestration.operators.insight.status import attempt_of, status_of, step_of
+from orchestration.text import formatting as wording
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """One saga in the list."""
+
+    pk: Any
+    status: str
+    order_id: Any
+    step: str
+    attempt: str
+    age: str
+    moved: str
+    error: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A list that operators open every day; `query` asks for it."""
+
+    name: str
+    query: dict[str, Any]
+    count: counting.Count
+    is_open: bool
+
+
+def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
+    """The template's context; a filter that cannot be read finds nothing."""
+    form = Filter(given)
+    wanted = form.wanted() if form.is_valid() else None
+    context = {"form": form, "tabs": _tabs(wanted, now), "actions": actions_on_many(user), "rows": [], "unread": ()}
+    if wanted is None:
+        return context
+    found = _found(form.cleaned_data["q"])
+    sagas = newest_sagas().filter(condition(wanted, now=now), found.condition)
+    try:
+        page = paging.page_of(sagas, NEWEST_FIRST, after=given.get("after", ""), size=PAGE_SIZE)
+    except paging.BadCursor as error:
+        return context | {"complaint": str(error)}
+    kept = {name: given.getlist(name) for name in given if name != "after"}
+    return context | {
+        "rows": [_row(instance, now) for instance in page.rows],
+        "next": {**kept, "after": page.next} if page.next else None,
+        "first": kept if given.get("after") else None,
+        "count": counting.estimate_of(sagas),
+        "unread": found.unread,
+        "words": wanted.in_words(),
+        "wanted": parameters_of(wanted),
+        "searched": form.cleaned_data["q"],
+    }
+
+
+def _found(text: str) -> Search:
+    return search(text) if text else Search(Q(), ())
+
+
+def _row(instance: SagaInstance, now: datetime) -> Row:
+    attempt = attempt_of(instance)
+    return Row(
+        pk=instance.pk,
+        status=status_of(instance).value,
+        order_id=instance.order_id or wording.NOTHING,
+        step=step_of(instance) or wording.NOTHING,
+        attempt=attempt.said(now) if attempt else "",
+        age=wording.span(now - instance.created_at),
+        moved=wording.span(now - instance.changed_at),
+        error=instance.last_error or wording.NOTHING,
+        definition=instance.definition,
+    )
+
+
+def _tabs(open_one: Wanted | None, now: datetime) -> list[Tab]:
+    presets, counts = counting.presets(now=now), counting.preset_counts(now=now)
+    return [
+        Tab(name, parameters_of(preset), counts[name], parameters_of(preset) == (open_one and parameters_of(open_one)))
+        for name, preset in presets.items()
+    ]
+
+
+def actions_on_many(user: Any) -> list[Action]:
+    """What this user may do to many sagas."""
+    return [action for action in Action if allowed(user, action)]

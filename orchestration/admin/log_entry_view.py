@@ -1,0 +1,55 @@
+"""One entry of the operator log: what was asked, and what was seen to come of it."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from orchestration.admin.frame import VIEW_SAGAS, for_operators, fragment, page
+from orchestration.engine.selectors import saga
+from orchestration.models import ALIAS, OperatorLogEntry
+from orchestration.operators.actions.outcome_watcher import observe
+from orchestration.operators.insight.status import status_of
+
+
+@for_operators(VIEW_SAGAS)
+def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """What came of an action, first as far as that is known at once."""
+    found = _found(entry_id)
+    title = f"{found.action}: {found.code}".replace("_", " ")
+    changes = [(name, _said(before), _said(found.after.get(name))) for name, before in found.before.items()]
+    return page(request, "operations/entry.html", title, entry=found, changes=changes, **_standing(found))
+
+
+@for_operators(VIEW_SAGAS)
+def observed(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """The part that is asked for again until something was observed."""
+    return fragment(request, "operations/observed.html", entry=_looked_after(entry_id))
+
+
+@for_operators(VIEW_SAGAS)
+def standing(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """How the saga stands by now, asked for again until something was observed."""
+    found = _looked_after(entry_id)
+    return fragment(request, "operations/standing.html", entry=found, **_standing(found))
+
+
+def _standing(found: OperatorLogEntry) -> dict[str, object]:
+    instance = saga(found.saga_id)
+    return {"instance": instance, "status": status_of(instance).value if instance else ""}
+
+
+def _looked_after(entry_id: int) -> OperatorLogEntry:
+    """The entry with what came of it by now, or with why that is open."""
+    return observe(_found(entry_id), patience=timedelta(0))
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _found(entry_id: int) -> OperatorLogEntry:
+    found = OperatorLogEntry.objects.using(ALIAS).filter(pk=entry_id).first()
+    if found is None:
+        raise Http404(f"there is no entry {entry_id}")
+    return found

@@ -1,0 +1,50 @@
+"""Waiting for something to become true, gently."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import TypeVar
+
+from orchestration.db.connections import give_connections_back
+
+FIRST_PAUSE_S = 0.005
+LONGEST_PAUSE_S = 0.1
+
+T = TypeVar("T")
+
+
+def sleep_without_connections(seconds: float) -> None:
+    """Sleep, with this thread's database connections given back."""
+    give_connections_back()
+    time.sleep(seconds)
+
+
+def growing_pauses() -> Iterator[float]:
+    """Seconds between two looks, when there is nothing but looking."""
+    step = FIRST_PAUSE_S
+    while True:
+        yield step
+        step = min(2 * step, LONGEST_PAUSE_S)
+
+
+def wait_for(
+    look: Callable[[], T | None],
+    timeout: timedelta,
+    *,
+    pauses: Iterable[float] | None = None,
+    at_once: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = sleep_without_connections,
+) -> T | None:
+    """Look again and again, at growing distances or after `pauses` (seconds, without end), until there is something to
+    see or `timeout` has passed; the first time `at_once`, or after a pause, too."""
+    deadline = clock() + timeout.total_seconds()
+    for step in growing_pauses() if pauses is None else pauses:
+        if at_once and (seen := look()) is not None:
+            return seen
+        at_once = True
+        left = deadline - clock()
+        if left <= 0:
+            return None
+        pause(min(step, left))
+    raise ValueError("the pauses came to an end")

@@ -1,0 +1,1 @@
+"""PostgreSQL in few round trips: transactions, bulk statements, pipelines, pooled connections."""

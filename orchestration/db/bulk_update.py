@@ -1,0 +1,73 @@
+"""Many rows changed by one statement, each by values of its own. The ORM writes the statement once, not for each batch:
+writing it takes several times as long as running it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import orjson
+from django.db import connections, router
+from django.db.models import BooleanField, Expression, F, Field, Func, Model, Q, TextField
+from django.db.models.functions import Cast
+from django.db.models.sql import UpdateQuery
+
+from orchestration.db.sql import as_array, execute
+
+_KEYS, _VALUES = object(), object()
+"""Stand in a statement where it takes what it is given."""
+
+
+class UpdateEach:
+    """An UPDATE of rows by their keys, each as `changes` say; those for which `where` is not true stay as they are.
+
+    Rows are locked in the order of their keys first: an UPDATE alone locks them as they lie in the table, and two that
+    meet would deadlock.
+
+        sell = UpdateEach(Stock, by="sku", on_hand=F("on_hand") - each_own("units", by="sku", kind=BigIntegerField()))
+        sell({"tea": {"units": 2}, "cup": {"units": 1}})
+    """
+
+    def __init__(self, model: type[Model], *, by: str, where: Q | None = None, **changes: Any) -> None:
+        self._rows = model._default_manager.using(router.db_for_write(model))
+        self._by, self._where, self._changes = by, where or Q(), changes
+
+    def __call__(self, own: Mapping[Any, Mapping[str, Any]]) -> int:
+        """Change the rows that there are, by what is given for each key; give how many were changed."""
+        if not own:
+            return 0
+        statement, parameters = self._written
+        keys, values = as_array(own), orjson.dumps({str(key): values for key, values in own.items()}).decode()
+        given = (keys if each is _KEYS else values if each is _VALUES else each for each in parameters)
+        return len(execute(self._rows.db, statement, *given))
+
+    @cached_property
+    def _written(self) -> tuple[str, tuple[Any, ...]]:
+        type_ = self._rows.model._meta.get_field(self._by).db_type(connections[self._rows.db])
+        keyed = self._rows.filter(_is_among(self._by, str(type_)))
+        locked = keyed.filter(self._where).select_for_update().order_by(self._by).values("pk")
+        update: Any = keyed.filter(pk__in=locked).query.chain(UpdateQuery)  # keyed twice: see "by keys" in decisions.md
+        update.add_update_values(self._changes)
+        statement, parameters = update.get_compiler(self._rows.db).as_sql()
+        return f"{statement} RETURNING 1", tuple(parameters)
+
+
+def each_own(name: str, *, by: str, kind: "Field[Any, Any]") -> Cast:
+    """In the statement of an `UpdateEach`: what is given under this name for the row whose column `by` is the key."""
+    row = Func(_Given("jsonb", _VALUES), Cast(F(by), TextField()), template="(%(expressions)s)", arg_joiner=" -> ")
+    return Cast(Func(row, template=f"(%(expressions)s ->> '{name}')"), kind)
+
+
+class _Given(Expression):
+    """A parameter whose value comes later: `stands_for` is in its place."""
+
+    def __init__(self, type_: str, stands_for: object) -> None:
+        super().__init__(output_field=Field())
+        self._type, self._stands_for = type_, stands_for
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return f"%s::{self._type}", [self._stands_for]
+
+
+def _is_among(column: str, type_: str) -> Func:
+    keys = _Given(f"{type_}[]", _KEYS)
+    return Func(F(column), keys, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())

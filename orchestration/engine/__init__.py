@@ -1,0 +1,1 @@
+"""The orchestrator's shell around the protocol: rows, dispatch, reports, recovery."""

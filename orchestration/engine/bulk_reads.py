@@ -1,0 +1,77 @@
+"""Sagas with what shows how they went, read at once for all threads that ask at the same moment."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+from django.db import Error
+
+from orchestration.db import deadline
+from orchestration.db.coalescing import AskedTogether
+from orchestration.db.connections import lent
+from orchestration.db.sql import as_array, execute
+from orchestration.engine import store
+from orchestration.engine.selectors import SERVICES_READ_WITHIN, Logged, Seen
+from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.participant.participant import participants
+from orchestration.protocol.states import ENDED
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A saga's row; of one that has ended, its log and its rows of each ledger, too (None: its database is down)."""
+
+    instance: SagaInstance
+    log: Sequence[Logged] | None = None
+    ledgers: Mapping[str, Sequence[Seen] | None] | None = None
+
+
+def read(saga_id: UUID) -> Reading | None:
+    """The saga as it is now, if there is one; not for use within a transaction."""
+    return _together.ask([saga_id]).get(saga_id)
+
+
+def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
+    with lent(ALIAS):
+        instances = store.find(saga_ids)
+    ended = [saga_id for saga_id, instance in instances.items() if instance.phase in ENDED]
+    readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
+    if not ended:
+        return readings
+    logs = _logs(ended)
+    with deadline.within(SERVICES_READ_WITHIN):
+        ledgers = {service: _ledger(service, ended) for service in participants()}
+    for saga_id in ended:
+        rows = {service: None if ledger is None else ledger[saga_id] for service, ledger in ledgers.items()}
+        readings[saga_id] = Reading(instances[saga_id], logs[saga_id], rows)
+    return readings
+
+
+def _logs(saga_ids: list[UUID]) -> dict[UUID, list[Logged]]:
+    selected = (
+        f'SELECT saga_id, kind, step, phase, detail, at FROM "{SagaLogEntry._meta.db_table}" '
+        "WHERE saga_id = ANY(%s::uuid[]) ORDER BY saga_id, sequence"
+    )
+    logs = defaultdict[UUID, list[Logged]](list)
+    with lent(ALIAS):
+        for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, as_array(saga_ids)):
+            logs[saga_id].append(Logged(kind, step, phase, orjson.loads(detail), at))
+    return logs
+
+
+def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None:
+    table = participants()[service].ledger._meta.db_table
+    selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s::uuid[])'
+    rows = defaultdict[UUID, list[Seen]](list)
+    try:
+        with deadline.half_of_the_rest(), lent(service):
+            for saga_id, *row in execute(service, selected, as_array(saga_ids)):
+                rows[saga_id].append(Seen(*row))
+    except Error:
+        return None
+    return rows
+
+
+_together = AskedTogether(_read_all)

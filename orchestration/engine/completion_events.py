@@ -1,0 +1,78 @@
+"""What workers tell web processes through Redis: these sagas have ended. It may be lost, and nobody depends on it."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from redis import Redis
+from redis.exceptions import RedisError
+
+from orchestration.execution.batching import afterwards
+from orchestration.participant.breaker_redis import connect
+from orchestration.signals import sagas_ended
+
+logger = logging.getLogger(__name__)
+
+ENDED = "ended"
+LEFT_ALONE_FOR = timedelta(seconds=5)
+"""After Redis failed; one that hangs then costs a thread 4 % of its time."""
+
+_ID_BYTES = 16
+
+
+class Announcer:
+    """Publishes ends of sagas on a channel: one message for all that ended together."""
+
+    def __init__(
+        self, channel: str, *, redis: Callable[[], Redis], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._channel = channel
+        self._connect = redis
+        self._clock = clock
+        self._left_alone_until = float("-inf")
+
+    def announce(self, saga_ids: Iterable[UUID]) -> None:
+        """Say that they have ended, or leave it while Redis fails."""
+        if self._clock() < self._left_alone_until:
+            return
+        try:
+            self._redis.publish(self._channel, packed(saga_ids))
+        except RedisError as error:
+            self._left_alone_until = self._clock() + LEFT_ALONE_FOR.total_seconds()
+            logger.warning("ends of sagas are not announced, who waits for one will look: Redis failed: %s", error)
+
+    @cached_property
+    def _redis(self) -> Redis:
+        return self._connect()
+
+
+def announce_ends() -> None:
+    """Have every end in this process announced, after its commit and when nobody waits for the thread."""
+    announcer = Announcer(channel(), redis=lambda: connect(settings.REDIS_URL))
+
+    def announce(*, sagas: Sequence[Any], **_: Any) -> None:
+        ids = [saga.pk for saga in sagas]
+        afterwards(lambda: announcer.announce(ids))
+
+    sagas_ended.connect(announce, weak=False, dispatch_uid=ENDED)
+
+
+def channel() -> str:
+    """Where this shop's ends are announced: channels are common to all databases of a Redis."""
+    return settings.TOPOLOGY.name(ENDED)
+
+
+def packed(saga_ids: Iterable[UUID]) -> bytes:
+    """Ids as one message."""
+    return b"".join(saga_id.bytes for saga_id in saga_ids)
+
+
+def unpacked(message: bytes) -> list[UUID]:
+    """The ids in a message; of one that nobody here has sent, as many as there might be."""
+    whole = len(message) - len(message) % _ID_BYTES
+    return [UUID(bytes=message[start : start + _ID_BYTES]) for start in range(0, whole, _ID_BYTES)]

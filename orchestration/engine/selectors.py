@@ -1,0 +1,157 @@
+"""Reads: sagas, and how far each step of one has come."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import Error
+
+from orchestration.db import deadline
+from orchestration.db.connections import lent
+from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.participant import participants
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Kind, Phase
+from orchestration.sagas import definition_of
+
+SERVICES_READ_WITHIN = 3.0
+"""Seconds to read the databases of all services. A silent database may use half of the time left, not all of it."""
+
+WAITING, UNREADABLE = "waiting", "unreadable"
+"""What a step without a ledger row is; and one whose service's database does not answer."""
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """How far a step has come: `status` is its ledger row's, or waiting, or unreadable."""
+
+    name: str
+    service: str
+    status: str
+    since: datetime | None
+    attempts: int
+    """Failed tries in a row, and the one under way."""
+    last_error: dict[str, Any] | None
+
+
+class Logged(NamedTuple):
+    """What shows of a line of a saga's log."""
+
+    kind: str
+    step: str
+    phase: str
+    detail: dict[str, Any]
+    at: datetime
+
+
+class Seen(NamedTuple):
+    """What shows of a row of a ledger."""
+
+    step: str
+    status: str
+    changed_at: datetime
+
+
+Remembered = Sequence[LedgerRow] | Sequence[Seen]
+"""One ledger's rows of one saga."""
+
+
+def saga(saga_id: UUID) -> SagaInstance | None:
+    """One saga, if there is one."""
+    return SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
+
+
+def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
+    """The saga that this customer started with this key."""
+    return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
+
+
+def log_of(saga_id: UUID) -> list[SagaLogEntry]:
+    """The saga's log, oldest first."""
+    return list(SagaLogEntry.objects.using(ALIAS).filter(saga_id=saga_id).order_by("sequence"))
+
+
+def progress(
+    instance: SagaInstance,
+    log: Iterable[SagaLogEntry | Logged] | None = None,
+    ledgers: Mapping[str, Remembered | None] | None = None,
+) -> list[StepProgress]:
+    """How far each step of the saga has come, as the services' ledgers say it now."""
+    definition = definition_of(instance.definition)
+    errors = _last_errors(log_of(instance.pk) if log is None else log)
+    found = _ledgers(_services(definition), instance.pk) if ledgers is None else ledgers
+    return [
+        _progress(instance, step.name, step.action.service, found[step.action.service], errors.get(step.name))
+        for step in definition.steps
+    ]
+
+
+def ledger_rows(instance: SagaInstance) -> dict[str, list[LedgerRow] | None]:
+    """What each service remembers of the saga, oldest first; None where its database does not answer."""
+    return _ledgers(participants(), instance.pk)
+
+
+def pivot_is_done(instance: SagaInstance) -> bool:
+    """Whether there is no way back any more; read from the commit record while the row does not say it.
+
+    :raises django.db.Error: when that record cannot be read; a guess could take back what was said before.
+    """
+    phase = Phase(instance.phase)
+    if phase not in (Phase.RUNNING, Phase.BARRING):
+        return phase in (Phase.FINISHING, Phase.COMPLETED)
+    pivot = definition_of(instance.definition).pivot
+    ledger = participants()[pivot.action.service].ledger._default_manager.using(pivot.action.service)
+    with lent(pivot.action.service):
+        return ledger.filter(saga_id=instance.pk, step=pivot.name, status=Status.DONE).exists()
+
+
+def _services(definition: Saga) -> list[str]:
+    return list(dict.fromkeys(step.action.service for step in definition.steps))
+
+
+def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow] | None]:
+    with deadline.within(SERVICES_READ_WITHIN):
+        return {service: _ledger_rows(service, saga_id) for service in services}
+
+
+def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
+    try:
+        ledger = participants()[service].ledger
+        with deadline.half_of_the_rest(), lent(service):
+            return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
+    except Error:
+        return None
+
+
+def _last_errors(log: Iterable[SagaLogEntry | Logged]) -> dict[str, dict[str, Any]]:
+    return {entry.step: entry.detail for entry in log if entry.kind in (Kind.FAILED, Kind.WAITING)}
+
+
+def _progress(
+    instance: SagaInstance,
+    step: str,
+    service: str,
+    rows: Remembered | None,
+    error: dict[str, Any] | None,
+) -> StepProgress:
+    row = next((row for row in rows or () if row.step == step), None)
+    return StepProgress(
+        name=step,
+        service=service,
+        status=UNREADABLE if rows is None else row.status if row else WAITING,
+        since=row.changed_at if row else None,
+        attempts=_attempts(instance, step, row),
+        last_error=error,
+    )
+
+
+def _attempts(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:
+    """The failures, and the attempt that is none of them: the one that worked, or is under way."""
+    failures: int = instance.progress.get("failures", {}).get(step, 0)
+    if row is None or step in instance.progress.get("parked", ()):
+        return failures
+    is_over = row.status not in (Status.STARTED, Status.UNDOING)
+    return failures + (is_over or instance.in_flight or not failures)

@@ -1,0 +1,1 @@
+"""How a worker carries out messages: in batches, by a bounded number of threads."""

@@ -1,0 +1,28 @@
+"""The loops that workers run beside their consumer: one round after another, until the process ends."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from orchestration.db.connections import let_connections_go
+
+logger = logging.getLogger(__name__)
+
+
+def round_after_round(
+    stopped: threading.Event, once: Callable[[], object], *, every: timedelta, of: str, busy: timedelta | None = None
+) -> None:
+    """Wait and run `once`, until `stopped`; outages are waited out. `of` says in the log what failed.
+
+    After a round that gives something true, the wait is `busy` if that is given.
+    """
+    wait = every
+    while not stopped.wait(wait.total_seconds()):
+        wait = every
+        try:
+            wait = busy if once() and busy else every
+        except Exception:  # the loop outlives whatever a round ran into
+            logger.exception("a round of %s failed; the next one comes", of)
+        finally:
+            let_connections_go()

@@ -1,0 +1,44 @@
+"""The outcome of each message, and the types of the functions that report it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestration.execution.batching import Room, Thunk
+from orchestration.messaging.canvas import Received, failure_letters
+from orchestration.messaging.publisher import Letter
+from orchestration.text.cleaning import text_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a message: the letters to send now, why it failed, and whether no worker can carry it out."""
+
+    message: Received
+    letters: Sequence[Letter] = ()
+    error: Exception | None = None
+    is_dead: bool = False
+
+
+End = Callable[[Sequence[Ending]], None]
+Work = Callable[[list[Received]], Thunk | None]
+"""Carries out messages and reports the end of each. May return work that is left to do before it can report."""
+Opening = Callable[[End, Room], Work]
+"""Makes a task's work for one worker, given the function that takes the ends and the room that runs work."""
+
+
+def sendable(ending: Ending) -> Ending:
+    """Return the ending. If its letters cannot be encoded as JSON, report that failure to the saga instead.
+
+    Giving the message back would redeliver the batch at once, without end.
+    """
+    try:
+        for letter in ending.letters:
+            _ = letter.body
+    except TypeError as error:
+        logger.error("%s: what follows cannot be sent: %s", ending.message.task, error)
+        told = {"error": {"class": type(error).__name__, "message": text_of(error)}}
+        return Ending(ending.message, failure_letters(ending.message, told), error=ending.error or error)
+    return ending

@@ -1,0 +1,121 @@
+"""What is asked of many sagas at a command line: its arguments, and what would come of it."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+
+from django.core.management.base import CommandError
+
+from orchestration.management import batch_tables
+from orchestration.management.arguments import add_evidence, add_facts, number_between, number_from_zero
+from orchestration.management.exit_codes import Exit
+from orchestration.management.output import Voice
+from orchestration.management.selection import NONE
+from orchestration.management.subcommand import Options
+from orchestration.operators import representations as shown
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
+from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
+from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.operators.insight.current_step import known_steps
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+
+SAID = ("of_step", "outcome", "facts", "evidence")
+
+
+def add_action(parser: ArgumentParser) -> None:
+    """Let it be said what is to be done to each."""
+    actions = [action.value for action in Action]
+    parser.add_argument("action", choices=actions, metavar="ACTION", help=", ".join(actions))
+
+
+def add_statement(parser: ArgumentParser) -> None:
+    """Let a person's word be said for resolve and settle."""
+    said = parser.add_argument_group("for resolve and settle")
+    said.add_argument("--of-step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
+    said.add_argument("--outcome", choices=[each.value for each in Outcome], help="for resolve")
+    add_evidence(said, required=False)
+    add_facts(said)
+
+
+def add_pace(parser: ArgumentParser) -> None:
+    """Let it be said how it goes."""
+    pace = parser.add_argument_group("how it goes")
+    pace.add_argument(
+        "--canary",
+        type=_canary,
+        default=USUAL_PACE.canary,
+        metavar="N",
+        help="how many go first; the others follow when their outcome is known (default: %(default)s)",
+    )
+    pace.add_argument(
+        *("--per-second", "--rate"),
+        type=number_between(SLOWEST, FASTEST),
+        default=USUAL_PACE.per_second,
+        metavar="N",
+        help="then how many a second (default: %(default)g)",
+    )
+    pace.add_argument(
+        "--stop-above-percent",
+        type=number_between(0, 100),
+        default=USUAL_PACE.stop_above_percent,
+        metavar="PERCENT",
+        help="stop when more than this share of the finished ones failed (default: %(default)g)",
+    )
+
+
+def ask_of(options: Options, actor: Actor) -> Ask:
+    """What is asked of each.
+
+    :raises CommandError: when something is missing, or is of no use to the action.
+    """
+    action, reason, evidence = Action(options["action"]), options["reason"], options["evidence"] or ""
+    statement, outcome = None, options["outcome"] or (Outcome.DONE if action is Action.SETTLE else None)
+    if action in NEEDS_EVIDENCE and outcome:
+        statement = Statement(Outcome(outcome), Grounds(actor.name, reason, evidence), dict(options["facts"]))
+    if action not in NEEDS_EVIDENCE and any(options[each] for each in SAID):
+        raise CommandError(f"step, outcome, facts and evidence are not for {action}", returncode=Exit.USAGE)
+    try:
+        return Ask(action, actor, reason, options["of_step"] or "", statement, evidence)
+    except NotAsked as error:
+        raise CommandError(str(error), returncode=Exit.USAGE) from error
+
+
+def pace_of(options: Options) -> Pace:
+    """How it goes."""
+    return Pace(options["canary"], options["per_second"], options["stop_above_percent"])
+
+
+def tell_preview(wanted: Wanted, ask: Ask, voice: Voice) -> None:
+    """Say what it would do.
+
+    :raises CommandError: unless it is possible on each saga.
+    """
+    seen = bulk.preview_batch(wanted, ask)
+    voice.say(shown.batch_preview(seen), batch_tables.of_preview(seen))
+    refuse_no_batch(seen)
+    if seen.possible < seen.chosen:
+        told = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"
+        raise CommandError(told, returncode=Exit.SOME_FAILED if seen.possible else Exit.REFUSED)
+
+
+def note_preview(seen: BatchPreview, voice: Voice) -> None:
+    """Tell whoever is asked for a yes what it cannot do, and how much money it is about."""
+    for why, count in seen.why_not.items():
+        voice.note(f"not possible on {count}: {why}")
+    for sentence in seen.money:
+        voice.note(sentence)
+
+
+def refuse_no_batch(seen: BatchPreview) -> None:
+    """:raises CommandError: when there is no saga, or there are too many."""
+    if not seen.chosen:
+        raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
+    if seen.is_too_many:
+        raise CommandError(f"more than {MEMBERS_LIMIT} sagas match: ask for fewer", returncode=Exit.REFUSED)
+
+
+def _canary(text: str) -> int:
+    count = number_from_zero(text)
+    if count > MEMBERS_LIMIT:
+        raise ArgumentTypeError(f"a batch has {MEMBERS_LIMIT} sagas at most")
+    return count

@@ -1,0 +1,111 @@
+"""An operator's action carried out on the sagas that were chosen, one after the other, and what came of each."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+
+from orchestration.engine.engine import NoSuchSaga
+from orchestration.management.exit_codes import Exit
+from orchestration.management.selection import Chosen
+from orchestration.models import OperatorLogEntry
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.preview import preview
+from orchestration.operators.actions.requests import Ask, Code, Preview
+
+UNKNOWN, PASSED_OVER = "unknown", "passed_over"
+"""There is no such saga; it was not what was asked for any more when its turn came."""
+BROKEN = frozenset({Code.UNKNOWN_DEFINITION, UNKNOWN})
+"""What is no matter of the saga's state."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one saga: `code` is its entry's in the operator log, or one of those above."""
+
+    saga_id: UUID
+    code: str
+    entry: OperatorLogEntry | None = None
+
+    @property
+    def was_taken(self) -> bool:
+        return self.code == Code.TAKEN
+
+    def as_json(self) -> dict[str, Any]:
+        """What is printed of it."""
+        entry = self.entry
+        return {
+            "id": str(self.saga_id),
+            "code": self.code,
+            "detail": entry.detail if entry else "",
+            "phase": entry.after["phase"] if entry else None,
+            "log_entry": entry.pk if entry else None,
+            "observed": entry.observed if entry and entry.observed_at else None,
+            "observed_detail": entry.observed_detail if entry else "",
+        }
+
+
+def previews(chosen: Chosen, ask: Ask) -> Iterator[Preview]:
+    """What the action would do to each."""
+    for saga_id in chosen.ids:
+        try:
+            yield preview(saga_id, ask)
+        except NoSuchSaga:
+            continue  # it was purged meanwhile
+
+
+def do(chosen: Chosen, ask: Ask, *, per_second: float | None) -> Iterator[Done]:
+    """Act on each that is still what was asked for, and has not changed since that was seen."""
+    for saga_id in chosen.unknown:
+        yield Done(saga_id, UNKNOWN)
+    next_at = time.monotonic()
+    for saga_id in chosen.ids:
+        time.sleep(max(0.0, next_at - time.monotonic()))
+        next_at = time.monotonic() + (1 / per_second if per_second else 0.0)
+        yield _do(chosen, saga_id, ask)
+
+
+def judge(done: list[Done]) -> None:
+    """:raises CommandError: unless each was done."""
+    refused = [each for each in done if not each.was_taken]
+    if len(refused) == len(done):
+        broken = any(each.code in BROKEN for each in refused)
+        raise CommandError(f"nothing was changed: {_told(refused)}", returncode=Exit.ERROR if broken else Exit.REFUSED)
+    if refused:
+        raise CommandError(
+            f"{len(refused)} of {len(done)} were not done: {_told(refused)}", returncode=Exit.SOME_FAILED
+        )
+
+
+def judge_previews(looked_at: list[Preview]) -> None:
+    """:raises CommandError: unless the action is possible on each."""
+    impossible = [each for each in looked_at if not each.possible]
+    if impossible:
+        all_of_them = len(impossible) == len(looked_at)
+        told = f"not possible on {len(impossible)} of {len(looked_at)}"
+        raise CommandError(told, returncode=Exit.REFUSED if all_of_them else Exit.SOME_FAILED)
+
+
+def _do(chosen: Chosen, saga_id: UUID, ask: Ask) -> Done:
+    version = chosen.version_of(saga_id)
+    if version is None:
+        return Done(saga_id, PASSED_OVER)
+    try:
+        entry = perform(saga_id, ask, expected_version=version)
+    except NoSuchSaga:
+        return Done(saga_id, UNKNOWN)
+    return Done(saga_id, entry.code, entry)
+
+
+def _told(done: list[Done]) -> str:
+    if len(done) == 1 and done[0].entry and done[0].entry.detail:
+        return done[0].entry.detail
+    return _counted(Counter(each.code for each in done))
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in counter.most_common())

@@ -1,0 +1,61 @@
+"""Who acts at a command line: the account of the operating system, or staff whose password is asked for."""
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.core.management.base import CommandError
+
+from orchestration.management.arguments import operator, words
+from orchestration.management.exit_codes import Exit
+from orchestration.management.subcommand import Options
+from orchestration.operators.actions.permissions import User
+from orchestration.operators.actions.requests import Actor, Via
+
+HELP = "who, as the account of the admin, whose password is asked for"
+
+
+def add_login(parser: ArgumentParser, *, required: bool = False) -> None:
+    """Let an account be named, or unless that is required somebody without one."""
+    if required:
+        parser.add_argument("--as", type=words, required=True, metavar="ACCOUNT", dest="account", help=HELP)
+        return
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--as", type=words, metavar="ACCOUNT", dest="account", help=HELP)
+    who.add_argument("--by", type=words, default=operator(), metavar="NAME", help="who (default: %(default)s)")
+
+
+def named(options: Options) -> Actor:
+    """Whoever is said to act. Nobody has been asked for a password: they are somebody without an account."""
+    return Actor(options["account"] or options["by"], None, Via.COMMAND)
+
+
+def logged_in(options: Options, *, may: Callable[[User], bool]) -> Actor:
+    """Whoever acts; an account is one of the staff that knows its password, and that `may`.
+
+    :raises CommandError: when it is not, or there is no terminal to ask at.
+    """
+    if not options["account"]:
+        return named(options)
+    user: Any = authenticate(username=options["account"], password=_asked_for(options["account"]))
+    if user is None:
+        raise _refused("no such account, or not its password")
+    if not (user.is_staff and may(user)):
+        raise _refused(f"{user.get_username()} may not do this")
+    return Actor(user.get_username(), user.pk, Via.COMMAND)
+
+
+def _asked_for(account: str) -> str:
+    if not sys.stdin.isatty():
+        raise CommandError(f"There is no terminal to ask for {account}'s password at", returncode=Exit.USAGE)
+    try:
+        return getpass.getpass(f"Password of {account}: ")
+    except (EOFError, KeyboardInterrupt):
+        raise _refused("no password was given") from None
+
+
+def _refused(why: str) -> CommandError:
+    return CommandError(f"nothing was changed: {why}", returncode=Exit.REFUSED)

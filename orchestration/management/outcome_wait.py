@@ -1,0 +1,39 @@
+"""What came of operators' actions, waited for, and judged."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from django.core.management.base import CommandError
+
+from orchestration.management.carry_out import Done
+from orchestration.management.exit_codes import Exit
+from orchestration.models import OperatorLogEntry
+from orchestration.operators.actions.outcome import FAILURES
+from orchestration.operators.actions.outcome_watcher import observe
+
+
+def seen_through(done: Iterable[Done], patience: timedelta) -> Iterator[Done]:
+    """The same, each with what came of it if that is seen within `patience`, which is for all of them together."""
+    until = time.monotonic() + patience.total_seconds()
+    for each in done:
+        if each.entry is None or not each.was_taken:
+            yield each
+            continue
+        left = timedelta(seconds=max(0.0, until - time.monotonic()))
+        yield replace(each, entry=observe(each.entry, left))
+
+
+def judge_outcomes(entries: list[OperatorLogEntry]) -> None:
+    """:raises CommandError: unless what came of each was seen, and is no failure."""
+    badly = [entry for entry in entries if entry.observed in FAILURES]
+    if badly:
+        outcomes = Counter(entry.observed.replace("_", " ") for entry in badly)
+        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+        raise CommandError(f"{len(badly)} of {len(entries)} did not go well: {told}", returncode=Exit.SOME_FAILED)
+    open_still = [entry for entry in entries if entry.observed_at is None]
+    if open_still:
+        told = f"the outcome of {len(open_still)} of {len(entries)} was not seen in time"
+        raise CommandError(told, returncode=Exit.TIMED_OUT)

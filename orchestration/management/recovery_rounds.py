@@ -1,0 +1,41 @@
+"""Rounds of recovery run by hand, in place of the workers' loops."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+
+from orchestration.db import clocks
+from orchestration.engine import recovery
+from orchestration.models import ALIAS, SagaInstance
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What rounds of recovery came to: how often a saga was looked at, and how many are due still."""
+
+    rounds: int
+    looked_at: int
+    due: int
+
+
+def due_sagas() -> int:
+    """How many sagas wait for recovery to look at them."""
+    return SagaInstance.objects.using(ALIAS).filter(due_at__lte=clocks.now()).count()
+
+
+def recover(patience: timedelta) -> Rounds:
+    """Run rounds of recovery until nothing is due, for as long as `patience`; at least one.
+
+    More than one is needed where a message may be lost: a marker must come back first (`markers`).
+    """
+    until = time.monotonic() + patience.total_seconds()
+    rounds = looked_at = 0
+    while True:
+        looked_at += recovery.run_once()
+        rounds += 1
+        due = due_sagas()
+        if not due or time.monotonic() >= until:
+            return Rounds(rounds, looked_at, due)
+        time.sleep(settings.RECOVERY_PERIOD.total_seconds())

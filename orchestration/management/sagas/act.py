@@ -1,0 +1,201 @@
+"""`manage.py saga resume|retry|compensate|cancel|pause|unpause|settle`: an operator's actions."""
+
+import logging
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import asdict, astuple
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.table import Table
+
+from orchestration.engine import dispatch
+from orchestration.management import tables
+from orchestration.management.arguments import (
+    add_consent,
+    add_evidence,
+    add_facts,
+    add_format,
+    add_limit,
+    add_wait,
+    add_word,
+    number,
+    whole_number,
+)
+from orchestration.management.carry_out import Done, do, judge, judge_previews, previews
+from orchestration.management.confirmation import refuse_without_consent
+from orchestration.management.exit_codes import Exit
+from orchestration.management.filter_arguments import add_filters
+from orchestration.management.outcome_wait import judge_outcomes, seen_through
+from orchestration.management.output import JSONL, Voice
+from orchestration.management.recovery_rounds import due_sagas, recover
+from orchestration.management.selection import Chosen, choose
+from orchestration.management.subcommand import Options, Subcommand
+from orchestration.operators.actions.requests import Action, Actor, Ask, NotAsked, Preview, Via
+from orchestration.operators.insight.current_step import known_steps
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.text import formatting as wording
+
+logger = logging.getLogger(__name__)
+
+HELPS = {
+    Action.RESUME: "try again now every step that is due or parked; --stuck is for cron",
+    Action.RETRY: "try again now the steps that wait; parked steps stay parked",
+    Action.COMPENSATE: "undo every step that was done, where that is still possible",
+    Action.CANCEL: "cancel the order, as its customer would",
+    Action.PAUSE: "send nothing until the saga is unpaused; a message in flight still reports",
+    Action.UNPAUSE: "let paused sagas continue",
+    Action.SETTLE: "record that a parked step was settled by hand: it is not called or compensated any more",
+}
+SENDS = frozenset({Action.RESUME, Action.RETRY})
+"""Nothing but sending comes of these, so without a broker nothing does."""
+
+
+def act(action: Action, options: Options, voice: Voice) -> None:
+    """Preview the action, or carry it out and say what came of it.
+
+    :raises CommandError: with the exit code, unless everything was done.
+    """
+    if action in SENDS and not options["dry_run"] and not dispatch.broker_is_ready():
+        raise CommandError(
+            "the broker does not answer: nothing can be sent, and nothing was changed", returncode=Exit.ERROR
+        )
+    ask, chosen = ask_for(action, options), choose(action, options, voice)
+    if options["dry_run"]:
+        looked_at = list(previews(chosen, ask))
+        voice.say([_previewed(each) for each in looked_at], [tables.of_previews(looked_at)])
+        judge_previews(looked_at)
+        return
+    _ask_for_consent(chosen, ask, options, voice)
+    done = list(_carried_out(chosen, ask, options, voice))
+    if voice.form != JSONL:
+        voice.say([each.as_json() for each in done], [_done_table(done)])
+    judge(done)
+    if options["wait"]:
+        judge_outcomes([each.entry for each in done if each.entry])
+
+
+def ask_for(action: Action, options: Options) -> Ask:
+    """What is asked, by somebody at a command line.
+
+    :raises CommandError: when void and facts are both given.
+    """
+    actor, reason = Actor(options["by"], None, Via.COMMAND), options["reason"]
+    if action is not Action.SETTLE:
+        return Ask(action, actor, reason)
+    grounds = Grounds(actor.name, reason, options["evidence"])
+    statement = Statement(Outcome.DONE, grounds, dict(options["facts"]))
+    try:
+        return Ask(action, actor, reason, options["of_step"], statement, options["evidence"], void=options["void"])
+    except NotAsked as error:
+        raise CommandError(str(error), returncode=Exit.USAGE) from error
+
+
+def resume(options: Options, voice: Voice) -> None:
+    """Run rounds of recovery with --stuck; else carry out the action."""
+    if not options["stuck"]:
+        act(Action.RESUME, options, voice)
+        return
+    if options["ids"] or options["status"]:
+        raise CommandError("--stuck is for all due sagas: name none with it", returncode=Exit.USAGE)
+    if not dispatch.broker_is_ready():
+        raise CommandError("the broker does not answer: nothing can be sent", returncode=Exit.ERROR)
+    if not due_sagas():
+        said = "no saga is due" if sys.stderr.isatty() else ""  # which cron would send a mail of, each minute
+        raise CommandError(said, returncode=Exit.NOTHING_MATCHED)
+    logger.info("%s runs recovery: %s", options["by"], options["reason"])
+    rounds = recover(timedelta(seconds=options["patience"]))
+    table = Table("rounds", "sagas looked at", "still due", box=None, pad_edge=False)
+    table.add_row(*map(str, astuple(rounds)))
+    voice.say(asdict(rounds), [table])
+    if rounds.due:
+        told = f"{wording.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
+        raise CommandError(told, returncode=Exit.TIMED_OUT)
+
+
+def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> None:
+    if not options["yes"] and len(chosen) == 1:
+        for each in previews(chosen, ask):
+            for sentence in (each.why_not, *each.will, *each.money):
+                voice.note(sentence)
+    which = chosen.sieve.in_words()
+    refuse_without_consent(f"{ask.action.capitalize()} {wording.count(len(chosen), 'saga')} ({which})?", options, voice)
+
+
+def _carried_out(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> Iterator[Done]:
+    done = do(chosen, ask, per_second=options["rate"])
+    with voice.counting(ask.action.value, len(chosen)) as bar:
+        if options["wait"]:
+            done = seen_through(list(done), timedelta(seconds=options["wait"]))
+        for each in done:
+            if voice.form == JSONL:
+                voice.line(each.as_json())
+            bar.advance()
+            yield each
+
+
+def _previewed(found: Preview) -> dict[str, Any]:
+    return {**asdict(found), "saga_id": str(found.saga_id)}
+
+
+def _done_table(done: list[Done]) -> Table:
+    table = Table("id", "outcome", "phase", "observed", "detail", box=None, pad_edge=False)
+    for each in done:
+        told = each.as_json()
+        detail = " ".join(dict.fromkeys(filter(None, [told["detail"], told["observed_detail"]])))
+        table.add_row(told["id"], told["code"], told["phase"] or "", told["observed"] or "", detail)
+    return table
+
+
+def _add_act(parser: ArgumentParser) -> None:
+    add_filters(parser)
+    add_word(parser)
+    add_limit(parser, None)
+    parser.add_argument("--rate", type=number, metavar="N", help="at most this many a second (default: no limit)")
+    add_wait(parser)
+    add_consent(parser)
+    add_format(parser)
+
+
+def _add_resume(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--parked", action="append_const", dest="status", const="parked", default=[], help="the same as --status parked"
+    )
+    parser.add_argument(
+        "--stuck", action="store_true", help="run rounds of recovery for what is due, in place of the workers' loops"
+    )
+    parser.add_argument(
+        "--patience", type=whole_number, default=30, metavar="SECONDS", help="how long --stuck goes on (default: 30)"
+    )
+    _add_act(parser)
+
+
+def _add_settle(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--of-step",
+        choices=known_steps(),
+        required=True,
+        metavar="STEP",
+        help="the parked step; " + ", ".join(known_steps()),
+    )
+    add_evidence(parser)
+    add_facts(parser)
+    parser.add_argument(
+        "--void", action="store_true", help="have what a settled capture leaves on hold at the gateway voided"
+    )
+    _add_act(parser)
+
+
+_ARGUMENTS = {Action.RESUME: _add_resume, Action.SETTLE: _add_settle}
+SUBCOMMANDS = tuple(
+    Subcommand(
+        action.value,
+        told,
+        _ARGUMENTS.get(action, _add_act),
+        resume if action is Action.RESUME else partial(act, action),
+    )
+    for action, told in HELPS.items()
+)

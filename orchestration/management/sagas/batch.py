@@ -1,0 +1,235 @@
+"""`manage.py saga batch start|list|show|approve|stop`: one action on many sagas, which workers carry out."""
+
+from argparse import ArgumentParser
+from dataclasses import replace
+from datetime import timedelta
+
+from django.core.management.base import CommandError
+
+from orchestration.management import batch_tables
+from orchestration.management.arguments import add_consent, add_format, add_limit, add_reason, add_wait, batch_id
+from orchestration.management.batch_request import (
+    add_action,
+    add_pace,
+    add_statement,
+    ask_of,
+    note_preview,
+    pace_of,
+    refuse_no_batch,
+    tell_preview,
+)
+from orchestration.management.batch_watch import follow, judge
+from orchestration.management.confirmation import refuse_without_consent
+from orchestration.management.exit_codes import Exit
+from orchestration.management.filter_arguments import add_filters
+from orchestration.management.login import add_login, logged_in, named
+from orchestration.management.output import Voice
+from orchestration.management.selection import choose_for_batch
+from orchestration.management.subcommand import Options, Subcommand, add_all, run
+from orchestration.models import ALIAS, Batch
+from orchestration.models.operators import BatchState
+from orchestration.operators import representations as shown
+from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions.batch_keys import NotABatch
+from orchestration.operators.actions.batches import OPEN, NoneChosen, NotApproved
+from orchestration.operators.actions.permissions import STOP_BATCH, allowed, may_approve
+from orchestration.operators.actions.requests import MOVES_MONEY, Action, Ask
+from orchestration.operators.insight.keyset import BadCursor, page_of
+from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.text import formatting as wording
+
+TWO_PEOPLE = "{action} moves money: a batch of it needs two people with accounts, ask for it with --as ACCOUNT"
+SECOND = "it waits for a second person: manage.py saga batch approve {id} --as ACCOUNT"
+
+
+def start(options: Options, voice: Voice) -> None:
+    """Ask for a batch, or say what it would do.
+
+    :raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail.
+    """
+    ask, wanted = ask_of(options, named(options)), choose_for_batch(options, voice)
+    if options["dry_run"]:
+        tell_preview(wanted, ask, voice)
+        return
+    if ask.action in MOVES_MONEY and not options["account"]:
+        raise CommandError(TWO_PEOPLE.format(action=ask.action), returncode=Exit.REFUSED)
+    ask = replace(ask, actor=logged_in(options, may=lambda user: allowed(user, ask.action)))
+    looked_at = None if options["yes"] else _consented_to(wanted, ask, options, voice)
+    _tell(_made(wanted, ask, options, looked_at), options, voice)
+
+
+def list_batches(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when there is none, or `--after` is no cursor."""
+    batches = Batch.objects.using(ALIAS).all()
+    if options["state"]:
+        batches = batches.filter(state__in=options["state"])
+    try:
+        page = page_of(batches, bulk.NEWEST_FIRST, after=options["after"], size=options["limit"])
+    except BadCursor as error:
+        raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
+    found = list(zip(page.rows, shown.batches(page.rows), strict=True))
+    voice.say([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
+    if not found:
+        raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
+    if page.next:
+        voice.note(f"there are older batches: add --after {page.next}")
+
+
+def show_batch(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail."""
+    _tell(_found(options), options, voice)
+
+
+def approve(options: Options, voice: Voice) -> None:
+    """Be the second person, or see what it would do now.
+
+    :raises CommandError: when it waits for nobody, or for somebody else; with --wait as when it is shown.
+    """
+    batch = _found(options)
+    if batch.state != BatchState.ASKED:
+        raise CommandError(f"it is {batch.state}, and does not wait for approval", returncode=Exit.REFUSED)
+    if options["dry_run"]:
+        tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), voice)
+        return
+    actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
+    for name, fact in batch_tables.facts(shown.batch(batch)):
+        voice.note(f"{name}: {fact}")
+    if not options["yes"]:
+        _note_what_it_would_do_now(batch, voice)
+    refuse_without_consent(f"{_in_words(batch)}. Approve it?", options, voice)
+    try:
+        _tell(bulk.approve(batch, actor), options, voice)
+    except NotApproved as error:
+        raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
+
+
+def stop(options: Options, voice: Voice) -> None:
+    """Have it begin no further member.
+
+    :raises CommandError: when there is none, or it has ended.
+    """
+    batch = _found(options)
+    if batch.state not in OPEN:
+        raise _ended(batch)
+    if options["dry_run"]:
+        _tell(batch, options, voice)
+        return
+    actor = logged_in(options, may=lambda user: user.has_perm(STOP_BATCH))
+    refuse_without_consent(f"{_in_words(batch)}. Stop it?", options, voice)
+    stopped = bulk.stop(batch, actor, options["reason"])
+    if stopped.state != BatchState.STOPPED:
+        raise _ended(stopped)
+    _tell(stopped, options, voice)
+
+
+def _consented_to(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> str:
+    """The fingerprint of the sagas that somebody has agreed to."""
+    seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
+    refuse_no_batch(seen)
+    note_preview(seen, voice)
+    which = f"{wording.count(seen.chosen, 'saga')} ({wanted.in_words()})"
+    goes = f"{pace.canary} first, then {pace.per_second:g} a second"
+    refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, voice)
+    return seen.fingerprint
+
+
+def _note_what_it_would_do_now(batch: Batch, voice: Voice) -> None:
+    seen = bulk.preview_batch(bulk.still_wanted(batch), bulk.ask_of(batch))
+    voice.note(f"possible now on {seen.possible} of {batch.members_chosen}")
+    note_preview(seen, voice)
+
+
+def _made(wanted: Wanted, ask: Ask, options: Options, looked_at: str | None) -> Batch:
+    try:
+        return bulk.ask_for_batch(wanted, ask, pace_of(options), looked_at=looked_at)
+    except NoneChosen as error:
+        raise CommandError(str(error), returncode=Exit.NOTHING_MATCHED) from error
+    except NotABatch as error:
+        raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
+
+
+def _tell(batch: Batch, options: Options, voice: Voice) -> None:
+    if batch.state == BatchState.ASKED:
+        voice.note(SECOND.format(id=batch.pk))
+    if options.get("wait"):
+        batch = follow(batch, timedelta(seconds=options["wait"]), voice)
+    told = shown.batch(batch)
+    voice.say(told, batch_tables.of_batch(told))
+    if options.get("wait"):
+        judge(batch)
+
+
+def _found(options: Options) -> Batch:
+    found = Batch.objects.using(ALIAS).filter(pk=options["id"]).first()
+    if found is None:
+        raise CommandError(f"there is no batch {options['id']}", returncode=Exit.NOTHING_MATCHED)
+    return found
+
+
+def _ended(batch: Batch) -> CommandError:
+    return CommandError(f"nothing was changed: it is {batch.state}", returncode=Exit.REFUSED)
+
+
+def _in_words(batch: Batch) -> str:
+    which = f"{wording.count(batch.members_chosen, 'saga')} ({batch.wanted_in_words})"
+    return f"{batch.by} has asked to {batch.action} {which}: {batch.reason}"
+
+
+def _add_start(parser: ArgumentParser) -> None:
+    add_action(parser)
+    add_filters(parser)
+    add_reason(parser)
+    add_login(parser)
+    add_statement(parser)
+    add_pace(parser)
+    add_wait(parser)
+    add_consent(parser)
+    add_format(parser)
+
+
+def _add_list(parser: ArgumentParser) -> None:
+    states = BatchState.values
+    parser.add_argument("--state", choices=states, action="append", default=[], metavar="STATE", help=", ".join(states))
+    add_limit(parser, 50)
+    parser.add_argument("--after", default="", metavar="CURSOR", help="the next page, as the one before names it")
+    add_format(parser)
+
+
+def _add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=batch_id, metavar="BATCH")
+    add_wait(parser)
+    add_format(parser)
+
+
+def _add_approve(parser: ArgumentParser) -> None:
+    add_login(parser, required=True)
+    add_consent(parser)
+    _add_show(parser)
+
+
+def _add_stop(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=batch_id, metavar="BATCH")
+    add_reason(parser)
+    add_login(parser)
+    add_consent(parser)
+    add_format(parser)
+
+
+ACTS = (
+    Subcommand("start", "ask for an action on many sagas; one that moves money waits for approval", _add_start, start),
+    Subcommand("list", "batches, the newest first", _add_list, list_batches),
+    Subcommand("show", "the progress of a batch, and what failed", _add_show, show_batch),
+    Subcommand("approve", "be the second person of a batch that moves money", _add_approve, approve),
+    Subcommand("stop", "begin no further member; those that are done stay done", _add_stop, stop),
+)
+
+
+def _add_acts(parser: ArgumentParser) -> None:
+    add_all(parser, ACTS, dest="act")
+
+
+def _run(options: Options, voice: Voice) -> None:
+    run(ACTS, options["act"], options, voice)
+
+
+SUBCOMMANDS = (Subcommand("batch", "one action on many sagas, carried out by the workers", _add_acts, _run),)

@@ -1,0 +1,67 @@
+"""`manage.py saga list|count`: which sagas there are."""
+
+from argparse import ArgumentParser
+
+from django.core.management.base import CommandError
+from rich.table import Table
+
+from orchestration.db import clocks
+from orchestration.management import tables
+from orchestration.management.arguments import add_format, add_limit
+from orchestration.management.exit_codes import Exit
+from orchestration.management.filter_arguments import add_filters, sieve_of
+from orchestration.management.output import Voice
+from orchestration.management.subcommand import Options, Subcommand
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators import representations as shown
+from orchestration.operators.insight.counts import count_of
+from orchestration.operators.insight.finding import newest_sagas
+
+NONE = "no saga matches"
+
+
+def list_sagas(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when none matches."""
+    now, limit = clocks.now(), options["limit"]
+    wanted = sieve_of(options).looked_up(voice).condition(now=now)
+    sagas = list(newest_sagas().filter(wanted)[: limit + 1])
+    listed = sagas[:limit]
+    voice.say([shown.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
+    if not listed:
+        raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
+    if len(sagas) > limit:
+        voice.note(f"only the newest {limit} are listed; --limit shows more")
+
+
+def count_sagas(options: Options, voice: Voice) -> None:
+    """:raises CommandError: when none matches."""
+    sieve = sieve_of(options).looked_up(voice)
+    sagas = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=clocks.now()))
+    if options["exact"]:
+        number, is_more = sagas.count(), False
+    else:
+        counted = count_of(sagas)
+        number, is_more = counted.number, counted.is_more
+    table = Table("sagas", "which", box=None, pad_edge=False)
+    table.add_row(f"{number}+" if is_more else str(number), sieve.in_words())
+    voice.say({"count": number, "is_more": is_more}, [table])
+    if not number:
+        raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
+
+
+def _add_list(parser: ArgumentParser) -> None:
+    add_filters(parser)
+    add_limit(parser, 50)
+    add_format(parser)
+
+
+def _add_count(parser: ArgumentParser) -> None:
+    add_filters(parser)
+    parser.add_argument("--exact", action="store_true", help="count them all, however many there are")
+    add_format(parser)
+
+
+SUBCOMMANDS = (
+    Subcommand("list", "sagas, the newest first", _add_list, list_sagas),
+    Subcommand("count", "how many there are; beyond a thousand only with --exact", _add_count, count_sagas),
+)

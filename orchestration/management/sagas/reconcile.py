@@ -1,0 +1,36 @@
+"""`manage.py saga ask-outside`: one round of settling now, beside those of the workers."""
+
+from argparse import ArgumentParser
+from dataclasses import asdict, astuple
+
+from rich.table import Table
+
+from orchestration.management.arguments import add_format
+from orchestration.management.output import Voice
+from orchestration.management.subcommand import Options, Subcommand
+from orchestration.participant import reconciliation as settling
+from orchestration.participant.participant import participants
+
+HELP = "query gateway and carrier now for the outcome of every unanswered call; nothing is called again"
+
+
+def ask(options: Options, voice: Voice) -> None:
+    """Run a round for each service that calls outside."""
+    chosen = [options["service"]] if options["service"] else _services_that_call_outside()
+    rounds = {service: settling.settle_open_rows(participants()[service]) for service in chosen}
+    table = Table("service", "settled", "not known there yet", "failed", box=None, pad_edge=False)
+    for service, made in rounds.items():
+        table.add_row(service, *map(str, astuple(made)))
+    voice.say({service: asdict(made) for service, made in rounds.items()}, [table])
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--service", choices=_services_that_call_outside(), help="only this one's")
+    add_format(parser)
+
+
+def _services_that_call_outside() -> list[str]:
+    return [service for service, participant in participants().items() if settling.commands_outside(participant)]
+
+
+SUBCOMMANDS = (Subcommand("ask-outside", HELP, _add_arguments, ask),)

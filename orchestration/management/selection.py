@@ -1,0 +1,93 @@
+"""Which sagas an operator's action is for, looked at again when the turn of each has come."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.core.management.base import CommandError
+from django.db.models import QuerySet
+
+from orchestration.db import clocks
+from orchestration.management.exit_codes import Exit
+from orchestration.management.filter_arguments import Sieve, sieve_of
+from orchestration.management.output import Voice
+from orchestration.management.subcommand import Options
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.actions.batches import MEMBERS_LIMIT
+from orchestration.operators.actions.requests import MOVES_MONEY, Action
+from orchestration.operators.insight.saga_filter import Wanted
+
+BY_MANY = (
+    "{action} moves money: on one saga at a time here, on many only as a batch that a second person approves "
+    "(saga batch start {action} --as ACCOUNT, the admin, or POST /api/v1/saga-batches)"
+)
+NONE = "no saga matches"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Sagas in the order they are acted on, the oldest first, and ids that were named and do not exist."""
+
+    ids: list[UUID]
+    unknown: list[UUID]
+    sieve: Sieve
+
+    def __len__(self) -> int:
+        return len(self.ids) + len(self.unknown)
+
+    def version_of(self, saga_id: UUID) -> int | None:
+        """The version of the saga if it still is what was asked for."""
+        wanted = self.sieve.condition(now=clocks.now())
+        found = SagaInstance.objects.using(ALIAS).filter(wanted, pk=saga_id)
+        return found.values_list("version", flat=True).first()
+
+
+def choose(action: Action, options: Options, voice: Voice) -> Chosen:
+    """Find the sagas that are meant.
+
+    :raises CommandError: when nobody said which, when there is none, or when there are more than the action is for.
+    """
+    sieve = _asked_for(options, voice)
+    chosen = _chosen(sieve, options)
+    if not chosen.ids:
+        raise CommandError("no such saga" if chosen.unknown else NONE, returncode=Exit.NOTHING_MATCHED)
+    if len(chosen) > 1 and action in MOVES_MONEY:
+        raise CommandError(BY_MANY.format(action=action), returncode=Exit.REFUSED)
+    return chosen
+
+
+def choose_for_batch(options: Options, voice: Voice) -> Wanted:
+    """Say which sagas a batch is for, as the filter that it keeps: of a text it keeps the sagas found by it now.
+
+    :raises CommandError: when nobody said which, or none is found by the text.
+    """
+    sieve = _asked_for(options, voice)
+    for saga_id in _unknown(sieve):
+        voice.note(f"there is no saga {saga_id}")
+    if not sieve.text:
+        return sieve.wanted
+    found = frozenset(_oldest_first(sieve)[: MEMBERS_LIMIT + 1])
+    if not found:  # without ids the filter would mean more than was asked for
+        raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
+    return replace(sieve.wanted, ids=found)
+
+
+def _asked_for(options: Options, voice: Voice) -> Sieve:
+    sieve = sieve_of(options).looked_up(voice)
+    if not sieve.asks_for_something:
+        raise CommandError("say which sagas: by id, or by a filter", returncode=Exit.USAGE)
+    return sieve
+
+
+def _chosen(sieve: Sieve, options: Options) -> Chosen:
+    return Chosen(list(_oldest_first(sieve)[: options["limit"]]), _unknown(sieve), sieve)
+
+
+def _oldest_first(sieve: Sieve) -> QuerySet[SagaInstance, UUID]:
+    found = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=clocks.now()))
+    return found.order_by("created_at", "pk").values_list("pk", flat=True)
+
+
+def _unknown(sieve: Sieve) -> list[UUID]:
+    named = sieve.wanted.ids
+    there = SagaInstance.objects.using(ALIAS).filter(pk__in=named).values_list("pk", flat=True)
+    return sorted(named - set(there))

@@ -1,0 +1,85 @@
+"""The operator actions that would change a saga in its present state."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from orchestration.engine.snapshot import state_of
+from orchestration.models import SagaInstance
+from orchestration.operators.actions.requests import Action, Actor, Ask, Via, WhyNot
+from orchestration.operators.actions.rules import foreseen
+from orchestration.operators.insight.sources import Unavailable, read
+from orchestration.participant.participant import participant_of
+from orchestration.participant.reconciliation import commands_outside
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import State
+from orchestration.sagas import UnknownDefinition, definition_of
+
+_LOOK = Actor("nobody", None, Via.ADMIN)
+_OF_THE_SAGA = (Action.RESUME, Action.RETRY, Action.UNPAUSE, Action.PAUSE, Action.COMPENSATE, Action.CANCEL)
+
+
+@dataclass(frozen=True)
+class Applicable:
+    """An action, and the step that it is for: only resolve and settle have one."""
+
+    action: Action
+    step: str = ""
+
+
+def applicable(saga: Saga, state: State, open_steps: Iterable[str]) -> Iterator[Applicable]:
+    """Yield the actions that would change something. `open_steps` have an external call without an outcome. Pure."""
+    for action in _OF_THE_SAGA:
+        if not isinstance(foreseen(saga, state, Ask(action, _LOOK, "looking")), WhyNot):
+            yield Applicable(action)
+    yield from (Applicable(Action.RESOLVE, step) for step in open_steps)
+    for step in sorted(state.parked):
+        settle = Ask(Action.SETTLE, _LOOK, "looking", step=step, evidence="looking")
+        if not isinstance(foreseen(saga, state, settle), WhyNot):
+            yield Applicable(Action.SETTLE, step)
+
+
+def applicable_at(instances: Collection[SagaInstance]) -> Mapping[UUID, frozenset[Action]]:
+    """Return by saga the actions that would change something; resolve and settle only for the failing step.
+
+    Each service is queried once. If its database is unavailable, resolve is left out for its steps.
+    """
+    found: dict[UUID, frozenset[Action]] = {}
+    is_open = _with_an_open_call(instances)
+    for instance in instances:
+        saga_id = UUID(str(instance.pk))
+        try:
+            saga = definition_of(instance.definition)
+        except UnknownDefinition:
+            found[saga_id] = frozenset()
+            continue
+        step = instance.failing_step
+        can = applicable(saga, state_of(instance), [step] if saga_id in is_open else [])
+        found[saga_id] = frozenset(each.action for each in can if each.step in ("", step))
+    return found
+
+
+def _with_an_open_call(instances: Iterable[SagaInstance]) -> set[UUID]:
+    by_service = defaultdict[str, list[SagaInstance]](list)
+    for instance in instances:
+        try:
+            step = definition_of(instance.definition).by_name.get(instance.failing_step)
+        except UnknownDefinition:
+            continue
+        if step is not None:
+            by_service[step.action.service].append(instance)
+    return {saga_id for service, some in by_service.items() for saga_id in _open_in(service, some)}
+
+
+def _open_in(service: str, instances: Collection[SagaInstance]) -> Collection[UUID]:
+    participant = participant_of(service)
+    calls = commands_outside(participant)
+    failing = {UUID(str(instance.pk)): instance.failing_step for instance in instances}
+    if not calls:
+        return ()
+    rows = participant.ledger._default_manager.using(service).filter(saga_id__in=failing)
+    found = read(f"the database of {service}", lambda: list(rows.values_list("saga_id", "status", "step")))
+    if isinstance(found, Unavailable):
+        return ()
+    return {saga_id for saga_id, status, step in found if step == failing[saga_id] and (status, step) in calls}

@@ -1,0 +1,288 @@
+"""One action on many sagas: asked for, approved, stopped, and looked at. `bulk_loop` carries it out."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet
+
+from orchestration.db import clocks
+from orchestration.engine.snapshot import state_of
+from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
+from orchestration.models.operators import BatchState
+from orchestration.operators.actions import batch_keys
+from orchestration.operators.actions.batch_keys import NotABatch
+from orchestration.operators.actions.batch_pacing import Pace, Tally
+from orchestration.operators.actions.ledger_actions import why_not_resolved
+from orchestration.operators.actions.outcome import FAILURES
+from orchestration.operators.actions.preview import preview
+from orchestration.operators.actions.requests import MOVES_MONEY, Action, Actor, Ask, Code, Preview, Via
+from orchestration.operators.actions.rules import foreseen, is_refused
+from orchestration.operators.insight.keyset import ByMoment
+from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.participant import participants
+from orchestration.sagas import UnknownDefinition, definition_of
+from orchestration.text import formatting as wording
+
+MEMBERS_LIMIT = 10_000
+"""So many sagas at most in one batch; narrow the filter, or make several."""
+EXAMPLES = 5
+USUAL_PACE = Pace()
+NEWEST_FIRST = ByMoment("asked_at")
+"""The order in which batches are listed."""
+
+FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP, Code.UNKNOWN_DEFINITION})
+"""What was tried in vain; other refusals are of sagas that need it no more."""
+UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
+OPEN = (BatchState.ASKED, *UNDER_WAY)
+_COUNTED = [each.name for each in fields(Tally)]
+_OBSERVED_FAILED = [each.value for each in FAILURES]
+_FAILED_AT_ONCE = Q(entry__code__in=[each.value for each in FAILED_CODES])
+_FAILED = Q(state=BatchMember.State.GIVEN_UP) | Q(state=BatchMember.State.DONE) & (
+    _FAILED_AT_ONCE | Q(entry__code=Code.TAKEN, entry__observed__in=_OBSERVED_FAILED)
+)
+
+
+class NoneChosen(NotABatch):
+    """No saga meets the filter."""
+
+
+class OtherSagas(NotABatch):
+    """By now other sagas meet the filter than were looked at."""
+
+
+class NotApproved(Exception):
+    """The batch stays as it is; the message says why."""
+
+
+@dataclass(frozen=True)
+class BatchPreview:
+    """What a batch would do: to how many sagas, to how many of them it can do something, and why not to the others.
+
+    What only the gateway's or the carrier's own facts could tell is seen in the examples.
+
+    `money` is what is on hold and taken for those sagas, by currency; `examples` are whole previews of the first.
+    `fingerprint` is the same for the same sagas, and for no others.
+    """
+
+    chosen: int
+    fingerprint: str
+    is_too_many: bool
+    possible: int
+    why_not: Mapping[str, int]
+    money: tuple[str, ...]
+    examples: tuple[Preview, ...]
+    needs_second_person: bool
+
+
+def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
+    """Say what the action would do to the sagas that meet the filter now. Ledgers are asked for the examples only."""
+    found = list(_chosen(wanted)[: MEMBERS_LIMIT + 1])
+    sagas = found[:MEMBERS_LIMIT]
+    why_not = _why_not(sagas, ask)
+    chosen = [UUID(str(instance.pk)) for instance in sagas]
+    possible = [saga_id for saga_id in chosen if saga_id not in why_not]
+    return BatchPreview(
+        chosen=len(sagas),
+        fingerprint=_fingerprint(chosen),
+        is_too_many=len(found) > MEMBERS_LIMIT,
+        possible=len(possible),
+        why_not=Counter(why_not.values()),
+        money=tuple(_money_of(possible)),
+        examples=tuple(preview(saga_id, ask) for saga_id in possible[:EXAMPLES]),
+        needs_second_person=ask.action in MOVES_MONEY,
+    )
+
+
+def ask_for_batch(
+    wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None, key: str | None = None
+) -> Batch:
+    """Choose the sagas that meet the filter now, the oldest first, and have the action done to each of them.
+
+    A batch that moves money waits for a second person; another one begins at once. With `looked_at`, a preview's
+    `fingerprint`, only if they are still the same sagas. With `key`, the actor's idempotency key, the same request
+    sent again gives the batch that it made the first time.
+
+    :raises NoneChosen: when no saga meets the filter.
+    :raises OtherSagas: when others do than were looked at.
+    :raises BatchKeyReused: when the key came with another request before.
+    :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and is asked for by somebody whom nobody
+        knows, so that a second person could be the same one.
+    """
+    if ask.action in MOVES_MONEY and ask.actor.user_id is None:
+        raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, log in with one")
+    batch = _batch_of(wanted, ask, pace, key)
+    if made := batch_keys.made_before(batch):
+        return made
+    chosen = list(_chosen(wanted).values_list("pk", flat=True)[: MEMBERS_LIMIT + 1])
+    if not chosen:
+        raise NoneChosen(f"no saga is {wanted.in_words()}")
+    if len(chosen) > MEMBERS_LIMIT:
+        raise NotABatch(f"more than {MEMBERS_LIMIT} sagas are {wanted.in_words()}: ask for fewer")
+    if looked_at not in (None, _fingerprint(chosen)):
+        raise OtherSagas("other sagas match by now, look again")
+    batch.members_chosen = len(chosen)
+    members = [BatchMember(batch=batch, position=place, saga_id=saga_id) for place, saga_id in enumerate(chosen)]
+    return batch_keys.make_once(batch, members)
+
+
+def approve(batch: Batch, actor: Actor) -> Batch:
+    """Be the second person; the caller sees to it that they may (`permissions.may_approve`).
+
+    :raises NotApproved: when it is the first person again, or somebody without an account; when it waits for nobody.
+    """
+    if actor.user_id is None:
+        raise NotApproved("the second person needs an account")
+    if actor.user_id == batch.user_id:
+        raise NotApproved(f"{batch.by} asked for it, so another person must approve it")
+    now = clocks.now()
+    approval = {"approved_by": actor.name, "approved_user_id": actor.user_id, "approved_at": now, "next_at": now}
+    if not _row(batch, BatchState.ASKED).update(state=BatchState.APPROVED, **approval):
+        raise NotApproved(f"it is {_now(batch).state}, and does not wait for approval")
+    return _now(batch)
+
+
+def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
+    """Begin no further member. Those that are done stay done; asking again changes nothing."""
+    stopped = {
+        "stopped_by": actor.name,
+        "stopped_why": wording.for_the_record(why) or "Stopped by an operator.",
+        "ended_at": clocks.now(),
+    }
+    _row(batch, *OPEN).update(state=BatchState.STOPPED, **stopped)
+    return _now(batch)
+
+
+def tally_of(batch: Batch) -> Tally:
+    """What became of its members."""
+    return tallies_of([batch])[batch.pk]
+
+
+def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
+    """What became of the members of each batch, asked for once."""
+    done = Q(state=BatchMember.State.DONE)
+    to_do = Q(state__in=(BatchMember.State.WAITING, BatchMember.State.TAKEN_UP))
+    taken = Q(entry__code=Code.TAKEN)
+    is_open = done & taken & Q(entry__observed="")
+    worked = done & taken & ~Q(entry__observed="") & ~Q(entry__observed__in=_OBSERVED_FAILED)
+    members = BatchMember.objects.using(ALIAS).filter(batch__in=batches)
+    counts: Any = members.values("batch_id").annotate(
+        to_do=Count("pk", filter=to_do),
+        passed_over=Count("pk", filter=Q(state=BatchMember.State.PASSED_OVER)),
+        refused=Count("pk", filter=done & ~taken & ~_FAILED_AT_ONCE),
+        under_way=Count("pk", filter=is_open),
+        worked=Count("pk", filter=worked),
+        failed=Count("pk", filter=_FAILED),
+        canary_open=Count("pk", filter=Q(position__lt=F("batch__canary")) & (to_do | is_open)),
+    )
+    found = {each["batch_id"]: {name: each[name] for name in _COUNTED} for each in counts.order_by()}
+    return {UUID(str(batch.pk)): Tally(**found.get(batch.pk, {})) for batch in batches}
+
+
+def failures_of(batch: Batch) -> QuerySet[BatchMember]:
+    """Members that failed, with their entries, and those that broke, tried again or given up, in their order."""
+    broke = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
+    found = members_of(batch).filter(_FAILED | broke)
+    return found.select_related("entry").order_by("position")
+
+
+def members_of(batch: Batch) -> QuerySet[BatchMember]:
+    """All of its members."""
+    return BatchMember.objects.using(ALIAS).filter(batch_id=batch.pk)
+
+
+def still_wanted(batch: Batch) -> Wanted:
+    """Those of its members that meet its filter when that is asked."""
+    members = frozenset(members_of(batch).values_list("saga_id", flat=True))
+    return replace(Wanted.from_json(batch.wanted), ids=members)
+
+
+def pace_of(batch: Batch) -> Pace:
+    """How it goes."""
+    return Pace(batch.canary, batch.per_second, batch.stop_above_percent)
+
+
+def ask_of(batch: Batch) -> Ask:
+    """What is asked of each of its members."""
+    told = batch.statement and Statement(Outcome(batch.statement["outcome"]), _NOBODYS, batch.statement["facts"])
+    actor = Actor(batch.by, batch.user_id, Via(batch.via))
+    return Ask(Action(batch.action), actor, batch.reason, batch.step, told or None, batch.evidence)
+
+
+_NOBODYS = Grounds("", "", "")
+"""An ask's own grounds are used."""
+
+
+def _chosen(wanted: Wanted) -> QuerySet[SagaInstance]:
+    return matching(wanted, now=clocks.now()).order_by("created_at", "pk")
+
+
+def _fingerprint(saga_ids: Iterable[UUID]) -> str:
+    return sha256(b"".join(sorted(saga_id.bytes for saga_id in saga_ids))).hexdigest()
+
+
+def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, key: str | None) -> Batch:
+    waits = ask.action in MOVES_MONEY
+    said = ask.statement
+    return Batch(
+        action=ask.action.value,
+        wanted=wanted.as_json(),
+        wanted_in_words=wanted.in_words(),
+        step=ask.step,
+        statement=said and {"outcome": said.outcome.value, "facts": dict(said.facts)},
+        reason=ask.reason,
+        evidence=ask.evidence,
+        by=ask.actor.name,
+        user_id=ask.actor.user_id,
+        via=ask.actor.via.value,
+        state=BatchState.ASKED if waits else BatchState.APPROVED,
+        next_at=None if waits else clocks.now(),
+        canary=pace.canary,
+        per_second=pace.per_second,
+        stop_above_percent=pace.stop_above_percent,
+        idempotency_key=key,
+    )
+
+
+def _why_not(instances: Iterable[SagaInstance], ask: Ask) -> dict[UUID, str]:
+    """Why nothing can be done, by saga; the others are missing."""
+    why_not: dict[UUID, str] = {}
+    to_resolve = defaultdict[str, list[UUID]](list)
+    for instance in instances:
+        saga_id = UUID(str(instance.pk))
+        try:
+            judged = foreseen(definition_of(instance.definition), state_of(instance), ask)
+        except UnknownDefinition as error:
+            why_not[saga_id] = str(error)
+            continue
+        if is_refused(judged, ask):
+            why_not[saga_id] = judged.sentence
+        elif ask.action is Action.RESOLVE:
+            to_resolve[instance.definition].append(saga_id)
+    for name, saga_ids in to_resolve.items():
+        why_not |= why_not_resolved(definition_of(name), ask, saga_ids)
+    return why_not
+
+
+def _money_of(saga_ids: list[UUID]) -> Iterable[str]:
+    held, taken = Counter[str](), Counter[str]()
+    for participant in participants().values():
+        if participant.money is not None:
+            for money in participant.money.of_sagas(saga_ids).values():
+                held[money.currency] += money.held_minor
+                taken[money.currency] += money.kept_minor
+    for currency in sorted(held.keys() | taken.keys()):
+        on_hold, kept = wording.money(held[currency], currency), wording.money(taken[currency], currency)
+        yield f"{on_hold} on hold, {kept} captured and not refunded."
+
+
+def _row(batch: Batch, *states: BatchState) -> QuerySet[Batch]:
+    return Batch.objects.using(ALIAS).filter(pk=batch.pk, state__in=states)
+
+
+def _now(batch: Batch) -> Batch:
+    return Batch.objects.using(ALIAS).get(pk=batch.pk)

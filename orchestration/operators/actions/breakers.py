@@ -1,0 +1,84 @@
+"""Opening and closing a circuit breaker by hand."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+
+from orchestration.operators.actions.recorded_action import NotDone, Told, on_record
+from orchestration.operators.actions.requests import Actor, MachineryAction, MachineryAsk
+from orchestration.operators.insight.breakers import look
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker_registry import in_use_by_service, shared_now
+
+
+class NoSuchBreaker(NotDone):
+    """This process has no breaker of that name."""
+
+
+class RedisAway(NotDone):
+    """Redis does not answer; breakers count as closed meanwhile."""
+
+
+def time_after(span: timedelta) -> datetime:
+    """Return the time so long from now by Redis' clock, which breakers use.
+
+    :raises RedisAway: when Redis does not answer.
+    """
+    try:
+        return shared_now() + span
+    except RedisError as error:
+        raise RedisAway(str(error)) from error
+
+
+def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str) -> None:
+    """Have nobody call the other side until then (None: for as long as it stays open by itself).
+
+    :raises NoSuchBreaker: when there is none of that name.
+    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotDone: when Redis is away, or the act cannot be written down; nothing is opened then.
+    :raises NotKnown: when Redis went away in the middle of it.
+    """
+    wanted = {"until": until.isoformat() if until else None}
+    ask = MachineryAsk(MachineryAction.OPEN_BREAKER, actor, reason, name, wanted)
+    _change(ask, lambda breaker: breaker.force_open(until=until))
+
+
+def close_breaker(name: str, *, actor: Actor, reason: str) -> None:
+    """Have everybody call the other side again, and forget its failures. Processes notice within a second.
+
+    :raises NoSuchBreaker: when there is none of that name.
+    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotDone: when Redis is away, or the act cannot be written down.
+    :raises NotKnown: when Redis went away in the middle of it.
+    """
+    _change(MachineryAsk(MachineryAction.CLOSE_BREAKER, actor, reason, name), Breaker.close)
+
+
+def _change(ask: MachineryAsk, change: Callable[[Breaker], None]) -> None:
+    service, breaker = _named(ask.subject)
+    before = _told(service, breaker)
+    if isinstance(before, Unavailable):
+        raise RedisAway(before.why)
+    on_record(ask, before=before, act=lambda: change(breaker), after=lambda _: _seen(service, breaker))
+
+
+def _seen(service: str, breaker: Breaker) -> Told | None:
+    told = _told(service, breaker)
+    return None if isinstance(told, Unavailable) else told
+
+
+def _told(service: str, breaker: Breaker) -> Told | Unavailable:
+    found = look(service, breaker)
+    if isinstance(found, Unavailable):
+        return found
+    return {**asdict(found), "next_probe": found.next_probe and found.next_probe.isoformat()}
+
+
+def _named(name: str) -> tuple[str, Breaker]:
+    try:
+        return in_use_by_service()[name]
+    except KeyError:
+        raise NoSuchBreaker(f"no breaker is called {name!r}") from None

@@ -1,0 +1,189 @@
+"""What resolving and settling do to a service's ledger, before the saga hears of it."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+from uuid import UUID
+
+from orchestration.contracts.command import Action as StepAction
+from orchestration.contracts.command import Compensation, field_types
+from orchestration.engine import selectors
+from orchestration.engine.snapshot import state_of
+from orchestration.models import SagaInstance
+from orchestration.operators.actions import void_hold as voiding
+from orchestration.operators.actions.requests import Action, Ask, Code, WhyNot
+from orchestration.operators.actions.rules import undoes
+from orchestration.participant import manual_resolution as resolving
+from orchestration.participant import manual_settlement as settled_outside
+from orchestration.participant.external import Outside
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_outcome import Grounds, Outcome
+from orchestration.participant.manual_resolution import NoSuchRow, NotResolved, Resolved
+from orchestration.participant.manual_settlement import Settlement
+from orchestration.participant.participant import Participant, participant_of
+from orchestration.participant.reconciliation import commands_outside
+from orchestration.protocol.saga import Saga
+
+ON_LEDGERS = frozenset({Action.RESOLVE, Action.SETTLE})
+
+
+class NotConcluded(Exception):
+    """The ledger row stays as it is."""
+
+    def __init__(self, why: WhyNot) -> None:
+        super().__init__(why.sentence)
+        self.why = why
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """What became of the ledger row, and the facts that the saga learns by it."""
+
+    row: Resolved
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the row becomes another; one that stays takes no facts."""
+        return self.row.was != self.row.status
+
+    @property
+    def sentence(self) -> str:
+        if not self.is_change:
+            return f"The ledger row stays {self.row.status}."
+        return f"The ledger row was {self.row.was}, it is {self.row.status}."
+
+
+def conclude(
+    instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False, may_be_told: bool = False
+) -> Concluded:
+    """Conclude the step's ledger row as the person says; with `rehearsed` see that it could be, and change nothing.
+
+    With `may_be_told` it may have been concluded on this very word before.
+
+    :raises NotConcluded: when it cannot be so.
+    """
+    try:
+        if ask.action is Action.SETTLE:
+            return _settle(instance, saga, ask, rehearsed)
+        return _resolve(instance, saga, ask, rehearsed=rehearsed, may_be_told=may_be_told)
+    except NoSuchRow as error:
+        raise NotConcluded(WhyNot(Code.NO_SUCH_ROW, str(error))) from error
+    except NotResolved as error:
+        raise NotConcluded(WhyNot(Code.NOT_RESOLVED, str(error))) from error
+
+
+def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """Of sagas of one definition: why the step cannot be resolved so, as far as their ledger tells at once."""
+    if ask.statement is None:
+        return {}
+    outcome = ask.statement.outcome
+    if complaint := _owed_anyway(saga, ask.step, outcome):
+        return dict.fromkeys(saga_ids, complaint)
+    found = resolving.why_not_open(_participant(saga, ask), saga_ids, ask.step, outcome)
+    return {saga_id: str(why) for saga_id, why in found.items()}
+
+
+def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
+    """The facts that the step's service wants to be told, for a person; empty when it wants none."""
+    participant, step = _participant(saga, ask), saga.by_name[ask.step]
+    if ask.action is Action.SETTLE:
+        return settled_outside.facts_wanted(participant, _command(instance, saga, ask))
+    if ask.statement is None or ask.statement.outcome is Outcome.NOT_DONE:
+        return ""
+    command = step.compensation if ask.statement.outcome is Outcome.UNDONE else step.action
+    return settled_outside.facts_wanted(participant, command) if command else ""
+
+
+def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
+    """By status and step of an open row: the facts that a person who resolves it has to tell."""
+    return {
+        key: resolving.wanted(work.told)
+        for key, (_, work) in commands_outside(participant).items()
+        if work.told is not None
+    }
+
+
+def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concluded:
+    said = ask.statement
+    if said is None:
+        raise NotResolved("the outcome is missing")
+    if complaint := _owed_anyway(saga, ask.step, said.outcome):
+        raise NotResolved(complaint)
+    statement = replace(said, grounds=_grounds(ask))
+    made = resolving.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
+    return Concluded(made)
+
+
+def _owed_anyway(saga: Saga, step: str, outcome: Outcome) -> str:
+    if outcome is Outcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
+        return f"{step} must still happen after the pivot: do it by hand, then say done"
+    return ""
+
+
+def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Concluded:
+    if ask.void and (complaint := voiding.why_not(instance, saga, ask)):
+        raise NotResolved(complaint)
+    participant, command = _participant(saga, ask), _command(instance, saga, ask)
+    needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
+    facts = ask.statement.facts if ask.statement else {}
+    answers = {name: fact for name, fact in facts.items() if name in needed - _told(participant, command)}
+    told = {name: fact for name, fact in facts.items() if name not in answers}
+    known = instance.request | instance.answers | {"saga_id": str(instance.pk)}
+    made = settled_outside.settle(
+        participant,
+        Call(_id(instance), ask.step, instance.token, known),
+        Settlement(command, _grounds(ask), told, answers, needed),
+        still=_still_parked(instance, ask.step),
+        rehearsed=rehearsed,
+    )
+    learned = made.answer or {} if isinstance(command, StepAction) else {}
+    return Concluded(made, {name: fact for name, fact in learned.items() if name in command_provides(saga, ask.step)})
+
+
+def command_provides(saga: Saga, step: str) -> frozenset[str]:
+    """The facts that the step's action answers."""
+    return frozenset(saga.by_name[step].action.provides)
+
+
+def _needed_later(saga: Saga, step: str) -> frozenset[str]:
+    later = saga.steps[saga.position_of(step) + 1 :]
+    wanted = {name for each in later for name in field_types(each.action.request)}
+    return command_provides(saga, step) & wanted
+
+
+def _told(participant: Participant, command: StepAction | Compensation) -> frozenset[str]:
+    work = participant.commands[command]
+    if not isinstance(work, Outside) or work.told is None:
+        return frozenset()
+    return frozenset(each.name for each in fields(work.told.facts))
+
+
+def _still_parked(instance: SagaInstance, step: str) -> Callable[[], bool]:
+    """Parked steps are sent by nobody: whoever sends this one later must first have changed the saga."""
+
+    def still() -> bool:
+        now = selectors.saga(_id(instance))
+        return now is not None and step in state_of(now).parked
+
+    return still
+
+
+def _command(instance: SagaInstance, saga: Saga, ask: Ask) -> StepAction | Compensation:
+    """What is owed of the step: before the pivot its compensation."""
+    step = saga.by_name[ask.step]
+    if undoes(saga, state_of(instance), ask.step) and step.compensation is not None:
+        return step.compensation
+    return step.action
+
+
+def _participant(saga: Saga, ask: Ask) -> Participant:
+    return participant_of(saga.by_name[ask.step].action.service)
+
+
+def _grounds(ask: Ask) -> Grounds:
+    return Grounds(by=ask.actor.name, reason=ask.reason, evidence=ask.evidence)
+
+
+def _id(instance: SagaInstance) -> UUID:
+    return UUID(str(instance.pk))

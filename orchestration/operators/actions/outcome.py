@@ -1,0 +1,134 @@
+"""What became of an operator's action, as the saga's row and its log tell by now. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from orchestration.operators.actions.requests import Action
+from orchestration.protocol.states import ENDED, Kind, Phase
+from orchestration.text import formatting as wording
+
+
+class Observed(StrEnum):
+    """What an action came to."""
+
+    COMPLETED = "completed"
+    COMPENSATED = "compensated"
+    WENT_ON = "went_on"
+    """What was sent was done; the saga is not at its end."""
+    PAUSED = "paused"
+    SETTLED = "settled"
+    WAITS = "waits"
+    """Nothing was tried: a breaker is open."""
+    FAILED_AGAIN = "failed_again"
+    PARKED_AGAIN = "parked_again"
+    STILL_WAITING = "still_waiting"
+    """Nobody has heard anything for so long that nobody waits for it any more."""
+    TOO_LATE = "too_late"
+    """The order was placed before the pivot could be barred."""
+    OVERTAKEN = "overtaken"
+    """Somebody did something else to the saga before it came to anything."""
+    GONE = "gone"
+    """The saga has been purged."""
+    NOTHING_CHANGED = "nothing_changed"
+
+
+FAILURES = frozenset(
+    {Observed.FAILED_AGAIN, Observed.PARKED_AGAIN, Observed.STILL_WAITING, Observed.TOO_LATE, Observed.WAITS}
+)
+"""What a batch counts as failed."""
+
+_PEOPLES = frozenset({Kind.RESUMED, Kind.RETRIED, Kind.PAUSED, Kind.UNPAUSED, Kind.SETTLED})
+_TAKES_BACK = frozenset({Action.CANCEL, Action.COMPENSATE})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen, and the same as a sentence."""
+
+    observed: Observed
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the saga's log."""
+
+    kind: Kind
+    step: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Now:
+    """How the saga is by now, and what its log says `since` the action."""
+
+    phase: Phase
+    in_flight: bool
+    paused: bool
+    parked: Sequence[str]
+    is_due: bool
+    since: Sequence[Line]
+
+
+def came_of(action: Action, now: Now) -> Observation | None:
+    """Say what became of it; None while that is open."""
+    if now.phase in ENDED:
+        return Observation(Observed(now.phase.value), _done(now.since, f"The saga is {now.phase}."))
+    if action in _TAKES_BACK and now.phase is Phase.FINISHING:
+        return Observation(Observed.TOO_LATE, "The order was already placed. There is no way back: the saga continues.")
+    return _overtaken(now.since) or _failed(now.since) or _at_rest(action, now)
+
+
+def _overtaken(since: Iterable[Line]) -> Observation | None:
+    for line in since:
+        if line.kind in _PEOPLES or (line.kind is Kind.GAVE_UP and "by" in line.detail):
+            who = line.detail.get("by") or "another operator"
+            return Observation(
+                Observed.OVERTAKEN,
+                f"{who} acted on the saga before this had an effect: {line.kind.value.replace('_', ' ')}.",
+            )
+    return None
+
+
+def _failed(since: Sequence[Line]) -> Observation | None:
+    """The newest bad news, if it is not followed by something that was done."""
+    for line in reversed(since):
+        match line.kind:
+            case Kind.PARKED:
+                return Observation(Observed.PARKED_AGAIN, f"{line.step} is parked: {_said(line)}")
+            case Kind.FAILED:
+                return Observation(Observed.FAILED_AGAIN, f"{line.step} failed again: {_said(line)}")
+            case Kind.WAITING:
+                return Observation(Observed.WAITS, f"{line.step} was not tried: {_said(line)}")
+            case Kind.DONE | Kind.UNDONE | Kind.REFUSED:
+                return None
+    return None
+
+
+def _said(line: Line) -> str:
+    """The error, with one full stop."""
+    return wording.error(line.detail).removesuffix(".") + "."
+
+
+def _at_rest(action: Action, now: Now) -> Observation | None:
+    """Nothing is under way, or what is says nothing of the action."""
+    if now.paused:
+        under_way = "a message sent before may still report" if now.in_flight else "nothing is in flight"
+        return Observation(Observed.PAUSED, _done(now.since, f"The saga is paused; {under_way}."))
+    if now.in_flight:
+        return None
+    if any(line.kind in (Kind.DONE, Kind.UNDONE) for line in now.since):
+        return Observation(Observed.WENT_ON, _done(now.since, f"The saga is {now.phase} and continues."))
+    if now.is_due:
+        return None
+    parked = f"{', '.join(now.parked)} is still parked."
+    return Observation(Observed.SETTLED if action is Action.SETTLE else Observed.PARKED_AGAIN, parked)
+
+
+def _done(since: Iterable[Line], then: str) -> str:
+    """What went through, such as "authorise_payment is undone.", and then the rest."""
+    said = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled"}
+    told = [f"{line.step} is {said[line.kind]}" for line in since if line.kind in said and line.step]
+    return f"{', '.join(told)}. {then}" if told else then

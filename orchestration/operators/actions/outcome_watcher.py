@@ -1,0 +1,123 @@
+"""What operators' actions came to: looked for while somebody waits, and by a loop, and written down once.
+
+The loop runs in every orchestrator worker; of several that see the same, the first writes it down.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from orchestration.db import clocks
+from orchestration.db.bisection import HITS_ALL
+from orchestration.execution.periodic import round_after_round
+from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.operators.actions.outcome import Line, Now, Observation, Observed, came_of
+from orchestration.operators.actions.requests import Action
+from orchestration.operators.insight.why import why
+from orchestration.protocol.states import Kind, Phase
+
+logger = logging.getLogger(__name__)
+
+OBSERVED_WITHIN = timedelta(minutes=10)
+"""After that "still waiting, because …" is what it came to."""
+
+LOOK_EVERY = timedelta(milliseconds=200)
+"""How often it is looked while somebody waits."""
+
+BATCH = 100
+OPEN = "open"
+"""What an entry says that is shown while it has not been observed; it is written nowhere."""
+
+
+def observe(entry: OperatorLogEntry, patience: timedelta) -> OperatorLogEntry:
+    """Wait for what comes of it, write it down, and give the entry as it is then.
+
+    When `patience` ends first nothing is written: the entry given says `OPEN` and why, its `observed_at` is None, and
+    the loop of the workers goes on looking.
+    """
+    until = time.monotonic() + patience.total_seconds()
+    while (entry := _read(entry.pk)).observed_at is None and not _look([entry], clocks.now()):
+        if time.monotonic() >= until:
+            entry.observed, entry.observed_detail = OPEN, _still_waiting(entry)
+            return entry
+        time.sleep(LOOK_EVERY.total_seconds())
+    return _read(entry.pk)
+
+
+def run_once(*, now: datetime | None = None) -> int:
+    """Look once after every entry whose outcome is open; say how many were observed."""
+    entries = OperatorLogEntry.objects.using(ALIAS).filter(observed_at__isnull=True).order_by("pk")
+    observed, last = 0, 0
+    while batch := list(entries.filter(pk__gt=last)[:BATCH]):
+        observed += _look(batch, now or clocks.now())
+        last = batch[-1].pk
+    return observed
+
+
+def run_forever(stopped: threading.Event) -> None:
+    """Run a round every `RECOVERY_PERIOD` until `stopped`; outages are waited out."""
+    round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="observing")
+
+
+def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:
+    """Look after these, and write down what is to be seen; whoever else sees it writes it down, or finds it written."""
+    sagas = SagaInstance.objects.using(ALIAS).in_bulk([entry.saga_id for entry in entries])
+    return sum(_look_at(entry, sagas.get(entry.saga_id), now) for entry in entries)
+
+
+def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> bool:
+    """Return whether its outcome was observed and stored. One entry's error does not stop the others."""
+    try:
+        seen = _observation_of(entry, instance, now)
+        return seen is not None and _write_down(entry, seen)
+    except HITS_ALL:
+        raise
+    except Exception:  # the next round looks at it again
+        logger.exception("the outcome of %s could not be observed", entry)
+        return False
+
+
+def _observation_of(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> Observation | None:
+    if instance is None:
+        return Observation(Observed.GONE, "The saga has been purged.")
+    if seen := came_of(Action(entry.action), _now_of(entry, instance)):
+        return seen
+    return Observation(Observed.STILL_WAITING, _still_waiting(entry)) if now - entry.at >= OBSERVED_WITHIN else None
+
+
+def _write_down(entry: OperatorLogEntry, seen: Observation) -> bool:
+    open_still = OperatorLogEntry.objects.using(ALIAS).filter(pk=entry.pk, observed_at__isnull=True)
+    written = {"observed": seen.observed.value, "observed_detail": seen.sentence, "observed_at": clocks.now()}
+    return bool(open_still.update(**written))
+
+
+def _now_of(entry: OperatorLogEntry, instance: SagaInstance) -> Now:
+    return Now(
+        phase=Phase(instance.phase),
+        in_flight=instance.in_flight,
+        paused=instance.paused,
+        parked=instance.progress.get("parked", []),
+        is_due=instance.due_at is not None,
+        since=_since(entry, instance),
+    )
+
+
+def _since(entry: OperatorLogEntry, instance: SagaInstance) -> list[Line]:
+    if instance.version == entry.after["version"]:
+        return []
+    log = SagaLogEntry.objects.using(ALIAS).filter(saga_id=instance.pk, sequence__gt=entry.after["log_length"])
+    return [Line(Kind(each.kind), each.step, each.detail) for each in log.order_by("sequence")]
+
+
+def _still_waiting(entry: OperatorLogEntry) -> str:
+    line = why(UUID(str(entry.saga_id)))
+    return f"Still waiting: {line.sentence if line else 'the saga no longer exists.'}"
+
+
+def _read(entry_id: int) -> OperatorLogEntry:
+    return OperatorLogEntry.objects.using(ALIAS).get(pk=entry_id)

@@ -1,0 +1,181 @@
+"""An operator's action carried out: one compare-and-set, and what was asked and came of it in the same transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.db import clocks
+from orchestration.engine import engine, selectors
+from orchestration.engine.engine import ChangedMeanwhile, NoSuchSaga
+from orchestration.engine.snapshot import state_of
+from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
+from orchestration.operators.actions import ledger_actions as ledgers
+from orchestration.operators.actions import void_hold as voiding
+from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
+from orchestration.operators.actions.outcome import Observed
+from orchestration.operators.actions.outcome_watcher import observe
+from orchestration.operators.actions.requests import Ask, Code, WhyNot
+from orchestration.operators.actions.rules import event_of, foreseen, is_refused, why_nothing
+from orchestration.participant.manual_resolution import Resolved
+from orchestration.protocol.transitions import TooLate
+from orchestration.sagas import UnknownDefinition, definition_of
+
+__all__ = ("Performed", "carry_out", "observe", "perform")
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """The saga before and after; what else was done; why nothing was, if so."""
+
+    before: SagaInstance
+    after: SagaInstance
+    detail: str = ""
+    why_not: WhyNot | None = None
+
+
+@dataclass(frozen=True)
+class Performed:
+    """The entry in the operator log, and what became of the step's ledger row where the action was on one."""
+
+    entry: OperatorLogEntry
+    row: Resolved | None = None
+
+
+Alongside = Callable[[OperatorLogEntry], None]
+"""Done in the same transaction as the action and its entry; what it raises takes both back."""
+
+
+def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None) -> OperatorLogEntry:
+    """Do it, and write down who did it, why, and what came of it at once: `code` says whether anything was changed.
+
+    With `expected_version` (a preview's) only if the saga is still as it was then: of two operators who saw the same,
+    one is too late. A ledger row that was resolved or settled stays so even if the process dies before the saga hears
+    of it: a resume does the rest.
+
+    :raises NoSuchSaga: when there is none.
+    """
+    return carry_out(saga_id, ask, expected_version=expected_version).entry
+
+
+def carry_out(
+    saga_id: UUID,
+    ask: Ask,
+    *,
+    expected_version: int | None = None,
+    batch: Batch | None = None,
+    alongside: Alongside | None = None,
+) -> Performed:
+    """Do the same as `perform`, as a member of the batch if there is one, and tell what became of the ledger row."""
+    instance, concluded = _found(saga_id), None
+    refused: WhyNot | None = None
+    try:
+        concluded = _prepare(instance, ask, expected_version, may_be_told=batch is not None)
+    except NotConcluded as error:
+        refused = error.why
+    with transaction.atomic(using=ALIAS):
+        taken = (
+            _Taken(instance, instance, why_not=refused)
+            if refused
+            else _let_happen(saga_id, ask, concluded, expected_version)
+        )
+        if ask.void and taken.why_not is None:
+            taken = replace(taken, detail=f"{taken.detail} {voiding.start(taken.after, ask.step)}")
+        entry = OperatorLogEntry.objects.using(ALIAS).create(batch=batch, **_columns_of(ask, taken))
+        if alongside is not None:
+            alongside(entry)
+    return Performed(entry, concluded.row if concluded else None)
+
+
+def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None, *, may_be_told: bool) -> Concluded | None:
+    """Do what is to be done to a ledger; None when the action is on the saga only.
+
+    A member of a batch comes again, with the same word, when its worker has died.
+
+    :raises NotConcluded: when it cannot be done, as the saga is now.
+    """
+    if expected_version not in (None, instance.version):
+        raise NotConcluded(WhyNot(Code.CHANGED_MEANWHILE, ChangedMeanwhile.__doc__ or ""))
+    try:
+        saga = definition_of(instance.definition)
+    except UnknownDefinition as error:
+        raise NotConcluded(WhyNot(Code.UNKNOWN_DEFINITION, str(error))) from error
+    judged = foreseen(saga, state_of(instance), ask)
+    if is_refused(judged, ask):
+        raise NotConcluded(judged)
+    return ledgers.conclude(instance, saga, ask, may_be_told=may_be_told) if ask.action in ledgers.ON_LEDGERS else None
+
+
+def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_version: int | None) -> _Taken:
+    """Let the saga hear of it, as it is by now: without `expected_version`, or once a ledger has changed."""
+    detail, facts = (concluded.sentence, concluded.facts) if concluded else ("", {})
+    while True:
+        before = _found(saga_id)
+        version = before.version if concluded or expected_version is None else expected_version
+        try:
+            after = engine.apply(saga_id, event_of(ask), now=clocks.now(), known=facts, version=version)
+        except ChangedMeanwhile as error:
+            if concluded or expected_version is None:
+                continue
+            return _Taken(before, before, why_not=WhyNot(Code.CHANGED_MEANWHILE, str(error)))
+        except TooLate as error:
+            return _Taken(before, before, detail, WhyNot(Code.TOO_LATE, str(error)))
+        if after.version == before.version and concluded is None:
+            return _Taken(before, before, why_not=why_nothing(state_of(before), ask))
+        return _Taken(before, after, detail)
+
+
+def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
+    code = Code.TAKEN if taken.why_not is None else taken.why_not.code
+    sentences = [taken.detail, taken.why_not.sentence if taken.why_not else ""]
+    statement = ask.statement and {"outcome": ask.statement.outcome.value, "facts": dict(ask.statement.facts)}
+    return {
+        "saga_id": taken.before.pk,
+        "action": ask.action.value,
+        "by": ask.actor.name,
+        "user_id": ask.actor.user_id,
+        "via": ask.actor.via.value,
+        "step": ask.step,
+        "statement": statement or None,
+        "reason": ask.reason,
+        "evidence": ask.evidence,
+        "code": code.value,
+        "detail": " ".join(filter(None, sentences)),
+        "before": _told(taken.before),
+        "after": _told(taken.after),
+        **_observed_at_once(taken, code),
+    }
+
+
+def _observed_at_once(taken: _Taken, code: Code) -> dict[str, Any]:
+    """Where nothing was changed there is nothing to wait for."""
+    if code is Code.TAKEN:
+        return {}
+    said = taken.why_not.sentence if taken.why_not else ""
+    return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": said, "observed_at": clocks.now()}
+
+
+def _told(instance: SagaInstance) -> dict[str, Any]:
+    """The saga as the log keeps it: where it stands, and nothing of what it knows."""
+    return {
+        "phase": instance.phase,
+        "version": instance.version,
+        "token": instance.token,
+        "in_flight": instance.in_flight,
+        "parked": instance.progress.get("parked", []),
+        "paused": instance.paused,
+        "done": instance.progress.get("done", []),
+        "undone": instance.progress.get("undone", []),
+        "failure": (instance.failure or {}).get("code", ""),
+        "due_at": instance.due_at and instance.due_at.isoformat(),
+        "log_length": instance.log_length,
+    }
+
+
+def _found(saga_id: UUID) -> SagaInstance:
+    instance = selectors.saga(saga_id)
+    if instance is None:
+        raise NoSuchSaga(f"there is no saga {saga_id}")
+    return instance

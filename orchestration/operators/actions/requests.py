@@ -1,0 +1,208 @@
+"""Words of operators' actions: who asks for what, what would come of it, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from orchestration.participant.manual_outcome import Statement
+from orchestration.text.cleaning import can_be_stored, harmless_text
+from orchestration.text.formatting import for_the_record, says_something
+
+
+class Action(StrEnum):
+    """What an operator can do to a saga."""
+
+    RESUME = "resume"
+    """Try again what is owed, also what is parked."""
+    RETRY = "retry"
+    """Try again what waits, without waiting; what is parked stays parked."""
+    CANCEL = "cancel"
+    """Call it off, as its customer would."""
+    COMPENSATE = "compensate"
+    """Bring it back to where it began, from wherever that is still possible."""
+    PAUSE = "pause"
+    """Send nothing until it is unpaused; what is under way still reports."""
+    UNPAUSE = "unpause"
+    RESOLVE = "resolve"
+    """Say what became of a call outside that nobody knows the outcome of."""
+    SETTLE = "settle"
+    """Say that a parked step was settled outside: it is not tried any more."""
+
+
+PERMISSIONS: Mapping[Action, str] = {action: f"orchestration.{action}_saga" for action in Action}
+MOVES_MONEY = frozenset({Action.CANCEL, Action.COMPENSATE, Action.RESOLVE, Action.SETTLE})
+"""What brings money back that was held or taken, or says that it was: on many sagas at once only with a second person.
+
+Resuming and retrying ask for nothing that the customer's order has not asked for already.
+"""
+LONGEST_WORDS = 1_000
+"""So many characters at most of a reason, or of evidence."""
+NEEDS_EVIDENCE = frozenset({Action.RESOLVE, Action.SETTLE})
+NEEDS_STEP = NEEDS_EVIDENCE
+
+
+class MachineryAction(StrEnum):
+    """What an operator can do to a part of the machinery, beside sagas."""
+
+    OPEN_BREAKER = "open_breaker"
+    CLOSE_BREAKER = "close_breaker"
+    SEND_LETTER_AGAIN = "send_letter_again"
+    DISCARD_LETTER = "discard_letter"
+
+
+class MachineryOutcome(StrEnum):
+    """What came of it. Of an entry without an end nobody knows: whoever acted may have died before or after."""
+
+    DONE = "done"
+    NOTHING_CHANGED = "nothing_changed"
+    UNKNOWN = "unknown"
+    """Redis or the broker went away in the middle of it."""
+
+
+class Via(StrEnum):
+    """Where an operator spoke."""
+
+    ADMIN = "admin"
+    API = "api"
+    COMMAND = "command"
+
+
+class Code(StrEnum):
+    """What came of it at once."""
+
+    TAKEN = "taken"
+    """It was done: the saga, or a service's ledger, is not as it was before."""
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    TOO_LATE = "too_late"
+    ENDED = "ended"
+    GIVING_UP = "giving_up"
+    PARKED = "parked"
+    PAUSED = "paused"
+    NOT_PAUSED = "not_paused"
+    NOT_PARKED = "not_parked"
+    NO_SUCH_STEP = "no_such_step"
+    NO_SUCH_ROW = "no_such_row"
+    """The step's service remembers nothing of it."""
+    NOT_RESOLVED = "not_resolved"
+    """The step's ledger row, or the service's own rows, cannot be made so."""
+    UNKNOWN_DEFINITION = "unknown_definition"
+
+
+class NotAsked(ValueError):
+    """Something is missing without which nobody may act; the message says what."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. `user_id` is None for somebody at a command line, whom nobody has asked for a password."""
+
+    name: str
+    user_id: int | None
+    via: Via
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", harmless_text(self.name))
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an operator wants done to a saga.
+
+    `step` is for resolve and settle, with a `statement` of the outcome and the facts that the service is to be told
+    (what it names as grounds is not used: they are this ask's), and the `evidence` for it. Reason and evidence are kept
+    as one harmless line each, whichever way they came in. `void` has what a settled step leaves on hold voided.
+
+    :raises NotAsked: when a reason is missing, or what the action needs beside it.
+    """
+
+    action: Action
+    actor: Actor
+    reason: str
+    step: str = ""
+    statement: Statement | None = None
+    evidence: str = ""
+    void: bool = False
+
+    def __post_init__(self) -> None:
+        _refuse_silence(self.action, self.actor, self.reason)
+        if self.void and (self.action is not Action.SETTLE or (self.statement and self.statement.facts)):
+            raise NotAsked("void is for settle, without facts: who tells the service facts has moved the money")
+        if self.action in NEEDS_STEP and not self.step:
+            raise NotAsked(f"{self.action} needs a step")
+        if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
+            raise NotAsked(f"{self.action} needs evidence")
+        _refuse_unwritable(self.reason, self.step, self.evidence)
+        object.__setattr__(self, "reason", for_the_record(self.reason))
+        object.__setattr__(self, "evidence", for_the_record(self.evidence))
+        if self.action is Action.RESOLVE and self.statement is None:
+            raise NotAsked("resolve needs the outcome")
+
+
+@dataclass(frozen=True)
+class MachineryAsk:
+    """What an operator wants done to a part of the machinery: `subject` is a breaker's name, or a queue and a letter.
+
+    `wanted` is JSON-ready: what is asked for beside, such as until when. The reason is kept as one harmless line.
+
+    :raises NotAsked: when nobody says who they are, or why.
+    """
+
+    action: MachineryAction
+    actor: Actor
+    reason: str
+    subject: str
+    wanted: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _refuse_silence(self.action, self.actor, self.reason)
+        _refuse_unwritable(self.reason)
+        object.__setattr__(self, "reason", for_the_record(self.reason))
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A step that the action does not touch, and why."""
+
+    step: str
+    why: str
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why an action cannot be taken: for programs, and as a sentence."""
+
+    code: Code
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would come of an action on the saga as it is at `version`; when not `possible`, only why not."""
+
+    saga_id: UUID
+    possible: bool
+    code: str
+    why_not: str
+    will: tuple[str, ...] = ()
+    """What happens, as sentences, in that order."""
+    skipped: tuple[Skipped, ...] = ()
+    money: tuple[str, ...] = ()
+    """What it does to the customer's money, as sentences; empty: nothing."""
+    version: int = 0
+    facts_wanted: str = field(default="", kw_only=True)
+    """For resolve and settle: what the service wants to be told."""
+
+
+def _refuse_silence(action: StrEnum, actor: Actor, reason: str) -> None:
+    if not says_something(actor.name):
+        raise NotAsked("the operator's name is missing")
+    if not says_something(reason):
+        raise NotAsked(f"{action} needs a reason")
+
+
+def _refuse_unwritable(*said: str) -> None:
+    if not all(map(can_be_stored, said)):
+        raise NotAsked("some of it cannot be written down")
+    if max(map(len, said)) > LONGEST_WORDS:
+        raise NotAsked(f"reason and evidence have {LONGEST_WORDS} characters at most")

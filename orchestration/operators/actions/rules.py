@@ -1,0 +1,104 @@
+"""Whether an action on a saga comes to anything, and why not. Pure."""
+
+from typing import TypeGuard
+
+from orchestration.operators.actions.requests import Action, Ask, Code, WhyNot
+from orchestration.protocol.interventions import TooLate
+from orchestration.protocol.next_command import owed
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import (
+    ENDED,
+    CancelRequested,
+    CompensationRequested,
+    Decision,
+    Intervention,
+    Paused,
+    Phase,
+    Resumed,
+    Retried,
+    State,
+    StepSettled,
+    Unpaused,
+)
+from orchestration.protocol.transitions import decide
+
+MIDDLE = 0.5
+"""The jitter of a decision that is only looked at."""
+
+
+def event_of(ask: Ask) -> Intervention:
+    """What the saga hears."""
+    by, reason = ask.actor.name, ask.reason
+    match ask.action:
+        case Action.RESUME:
+            return Resumed(by, reason)
+        case Action.RETRY:
+            return Retried(by, reason)
+        case Action.CANCEL:
+            return CancelRequested(by, reason)
+        case Action.COMPENSATE:
+            return CompensationRequested(by, reason)
+        case Action.PAUSE:
+            return Paused(by, reason)
+        case Action.UNPAUSE:
+            return Unpaused(by, reason)
+        case Action.RESOLVE:
+            outcome = ask.statement.outcome if ask.statement else ""
+            return Resumed(by, f"{ask.step} resolved as {outcome}: {reason}; evidence: {ask.evidence}")
+        case Action.SETTLE:
+            return StepSettled(ask.step, by, reason, ask.evidence)
+
+
+def foreseen(saga: Saga, state: State, ask: Ask) -> Decision | WhyNot:
+    """What would follow for a saga in this state."""
+    if (why_not := _why_never(saga, state, ask)) is not None:
+        return why_not
+    try:
+        decision = decide(saga, state, event_of(ask), jitter=MIDDLE)
+    except TooLate as error:
+        return WhyNot(Code.TOO_LATE, str(error))
+    return why_nothing(state, ask) if decision is None else decision
+
+
+def is_refused(judged: Decision | WhyNot, ask: Ask) -> TypeGuard[WhyNot]:
+    """Whether nothing comes of it. A ledger is resolved whatever its saga makes of it, if that has the step."""
+    return isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP)
+
+
+def why_nothing(state: State, ask: Ask) -> WhyNot:
+    """Why an action that was taken to a saga in this state changed nothing."""
+    if state.phase in ENDED:
+        return WhyNot(Code.ENDED, f"The saga has already ended: it is {state.phase}.")
+    if ask.action is Action.PAUSE:
+        return WhyNot(Code.PAUSED, "The saga is already paused.")
+    if ask.action is Action.UNPAUSE:
+        return WhyNot(Code.NOT_PAUSED, "The saga is not paused.")
+    if ask.action is Action.CANCEL:
+        return WhyNot(Code.GIVING_UP, f"The saga is already being given up: it is {state.phase}.")
+    if ask.action is Action.SETTLE:
+        return WhyNot(Code.NOT_PARKED, f"{ask.step} no longer needs to be settled.")
+    if state.paused:
+        return WhyNot(Code.PAUSED, "The saga is paused: nothing is sent until it is unpaused.")
+    return WhyNot(Code.PARKED, f"{_listed(state.parked)} is parked, and retry skips that: resume the saga instead.")
+
+
+def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
+    """What decisions do not know of: which steps there are, and that only what is parked is settled by a person."""
+    if ask.step and ask.step not in saga.by_name:
+        return WhyNot(Code.NO_SUCH_STEP, f"{saga.name} has no step {ask.step}.")
+    if ask.action is not Action.SETTLE or state.phase in ENDED:
+        return None
+    if ask.step not in state.parked:
+        return WhyNot(Code.NOT_PARKED, f"{ask.step} is not parked: the saga still retries it automatically.")
+    if state.phase is Phase.FINISHING and saga.position_of(ask.step) <= saga.pivot_position:
+        return WhyNot(Code.NOT_RESOLVED, f"{ask.step} is done and only its answer is missing: resume the saga instead.")
+    return None
+
+
+def undoes(saga: Saga, state: State, step: str) -> bool:
+    """Whether what is owed of the step is its compensation."""
+    return state.phase is Phase.COMPENSATING and step in owed(saga, state)
+
+
+def _listed(steps: frozenset[str]) -> str:
+    return ", ".join(sorted(steps)) or "What is owed"

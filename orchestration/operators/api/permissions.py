@@ -1,0 +1,46 @@
+"""Who may use the operators' resources: staff, each with the permissions they were given."""
+
+from typing import ClassVar
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from orchestration.operators.actions.permissions import allowed
+from orchestration.operators.actions.requests import PERMISSIONS, Action, Actor, Via
+
+VIEW_SAGAS = "orchestration.view_sagainstance"
+
+
+class Staff(BasePermission):
+    """Staff with at least one of the view's permissions, by method."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        needed: dict[str, tuple[str, ...]] = getattr(view, "needs", {})
+        method = "GET" if request.method == "HEAD" else request.method  # which REST framework hands to `get`
+        if method not in needed:
+            return bool(request.user and request.user.is_authenticated)  # it is answered 405
+        user = request.user
+        return bool(user.is_staff and any(user.has_perm(each) for each in needed[method]))
+
+
+class StaffView(APIView):
+    """A resource for staff: `needs` names, by method, permissions one of which is enough to be heard."""
+
+    permission_classes = (Staff,)
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {"GET": (VIEW_SAGAS,)}
+
+
+ANY_ACTION = tuple(PERMISSIONS.values())
+
+
+def refuse_unless_allowed(request: Request, action: Action) -> None:
+    """:raises PermissionDenied: when whoever asks may not do it to a saga."""
+    if not allowed(request.user, action):
+        raise PermissionDenied
+
+
+def actor_of(request: Request) -> Actor:
+    """Whoever asks, as the operator log names them."""
+    return Actor(request.user.get_username(), request.user.pk, Via.API)

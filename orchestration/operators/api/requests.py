@@ -1,0 +1,153 @@
+"""What staff send, read strictly."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from orchestration.api.json_body import read_json
+from orchestration.api.problems import FieldError, ValidationFailed
+from orchestration.api.strict_fields import Id, Number, Strict, Text, TrueOrFalse, WholeNumber
+from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST
+from orchestration.operators.actions.batches import USUAL_PACE
+from orchestration.operators.actions.requests import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.operators.api.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
+from orchestration.operators.insight.status import WORDS_FOR_STATUSES
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.text.formatting import says_something
+
+LONGEST_VERSION = 2**31 - 1
+MOST_IN_A_CANARY = 1_000
+
+
+class Words(Text):
+    """What somebody says for the record: a letter or a digit at the least."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=LONGEST_WORDS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        said = super().to_internal_value(data)
+        if not says_something(said):
+            self.fail("blank")
+        return said
+
+
+class Facts(serializers.DictField):
+    """Texts by name; REST framework's own would take any name."""
+
+    child = Text(max_length=LONGEST_WORDS)
+    name = Text(max_length=LONGEST)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        facts: dict[str, str] = super().to_internal_value(data)
+        return {self.name.run_validation(name): fact for name, fact in facts.items()}
+
+
+class Word(Strict):
+    """Why; and whether it is only looked at."""
+
+    reason = Words(help_text="For the record.")
+    dry_run = TrueOrFalse(default=False, help_text="Say what would happen, and change nothing.")
+
+
+class Asked(Word):
+    """An action on a saga."""
+
+    action = serializers.ChoiceField([action.value for action in Action])
+    step = Text(max_length=200, required=False, help_text="For resolve and settle.")
+    outcome = serializers.ChoiceField([each.value for each in Outcome], required=False, help_text="For resolve.")
+    facts = Facts(required=False, help_text="What the service asks, for resolve and settle.")
+    evidence = Words(required=False, help_text="For resolve and settle: what shows it.")
+
+
+class ActionAsked(Asked):
+    """An action on one saga, as somebody saw it."""
+
+    void = TrueOrFalse(default=False, help_text="For settle: have what the step leaves on hold voided.")
+    expected_version = WholeNumber(
+        min_value=0,
+        max_value=LONGEST_VERSION,
+        required=False,
+        help_text="Act only if the saga is still at this `version`; an `If-Match` header says the same.",
+    )
+
+
+class Opening(Word):
+    """For how long a breaker is to be open."""
+
+    seconds = WholeNumber(min_value=1, max_value=86_400, help_text="A day at the most.")
+
+
+def read(request: Request, serializer: type[Strict]) -> dict[str, Any]:
+    """Read the body.
+
+    :raises ValidationFailed: naming the members at fault; and as `read_json` does.
+    """
+    body = serializer(data=read_json(request).value)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
+    """What is asked for.
+
+    :raises ValidationFailed: when what the action needs is missing.
+    """
+    action, reason, evidence = Action(said["action"]), said["reason"], said.get("evidence", "")
+    statement = None
+    if action in NEEDS_EVIDENCE:
+        if action is Action.RESOLVE and "outcome" not in said:
+            raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
+        outcome = Outcome(said.get("outcome", Outcome.DONE))
+        statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts", {}))
+    try:
+        return Ask(action, actor, reason, said.get("step", ""), statement, evidence, void=said.get("void", False))
+    except NotAsked as error:
+        raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error
+
+
+class Some(serializers.ListField):
+    """At least one: who sends none, having found none, does not mean all."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_empty=False, **kwargs)
+
+
+class Which(Strict):
+    """The sagas that are meant, at least one of these; as in `GET /sagas`. A list without anything is refused."""
+
+    status = Some(child=serializers.ChoiceField(WORDS_FOR_STATUSES), required=False)
+    step = Some(child=Text(max_length=LONGEST), required=False)
+    error = Some(child=Text(max_length=LONGEST), required=False)
+    definition = Some(child=Text(max_length=LONGEST), required=False)
+    failing = TrueOrFalse(required=False)
+    undoing = TrueOrFalse(required=False)
+    attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
+    stuck_longer_than = WholeNumber(min_value=1, max_value=LONGEST_STUCK_S, required=False, help_text="Seconds.")
+    created_from = serializers.DateTimeField(required=False)
+    created_until = serializers.DateTimeField(required=False)
+    customer = Text(max_length=LONGEST, required=False)
+    ids = Some(child=Id(), max_length=1_000, required=False)
+
+
+class BatchAsked(Asked):
+    """An action on many sagas: a few first, then the others at a rate."""
+
+    sagas = Which()
+    canary = WholeNumber(
+        min_value=0, max_value=MOST_IN_A_CANARY, default=USUAL_PACE.canary, help_text="How many go first."
+    )
+    per_second = Number(min_value=SLOWEST, max_value=FASTEST, default=USUAL_PACE.per_second)
+    stop_above_percent = Number(
+        min_value=0,
+        max_value=100,
+        default=USUAL_PACE.stop_above_percent,
+        help_text="It stops when more than this share of the finished ones failed.",
+    )
+
+
+class Stopping(Strict):
+    """Why a batch is stopped."""
+
+    reason = Words()

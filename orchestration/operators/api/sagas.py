@@ -1,0 +1,143 @@
+"""`/sagas` and `/sagas/{saga_id}`, with why it does not move and what operators did to it."""
+
+from functools import partial
+from http import HTTPStatus
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestration.api.problems import Problem
+from orchestration.api.schema import CHALLENGE, problems, response_header
+from orchestration.db import clocks
+from orchestration.models import ALIAS, OperatorLogEntry
+from orchestration.operators import representations as shown
+from orchestration.operators.api import filters, representations
+from orchestration.operators.api.filters import Filters, Listed
+from orchestration.operators.api.pages import Paged, page
+from orchestration.operators.api.permissions import StaffView
+from orchestration.operators.insight.counts import count_of
+from orchestration.operators.insight.finding import NEWEST_FIRST
+from orchestration.operators.insight.keyset import ByNumber
+from orchestration.operators.insight.saga_filter import matching
+from orchestration.operators.insight.saga_view import Case, case_of
+from orchestration.operators.insight.why import why
+
+INVALID_FILTER = "invalid_filter: `errors` name the parameters."
+INVALID = "invalid_filter (`errors` name the parameters), invalid_cursor"
+TAGS = ["staff"]
+
+
+class NoSuchSaga(Problem):
+    """There is no such saga."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class Sagas(StaffView):
+    """Every saga."""
+
+    @extend_schema(
+        operation_id="list_sagas",
+        tags=TAGS,
+        summary="Sagas, the newest first",
+        description="As `manage.py saga list`. Each filter narrows; one that is given several times widens.",
+        parameters=[Listed, CHALLENGE],
+        responses={
+            200: representations.SagaPage,
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        query = filters.asked(request, Listed)
+        found = filters.looked_up(query)
+        sagas = matching(filters.wanted(query), now=clocks.now()).filter(found.condition)
+        return Response(
+            {**page(request, query, sagas, NEWEST_FIRST, partial(map, shown.saga)), "unread": list(found.unread)}
+        )
+
+
+class Count(StaffView):
+    """How many there are."""
+
+    @extend_schema(
+        operation_id="count_sagas",
+        tags=TAGS,
+        summary="How many sagas there are, counted to a thousand",
+        parameters=[Filters, CHALLENGE],
+        responses={
+            200: representations.Counted,
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID_FILTER),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        query = filters.asked(request)
+        sagas = matching(filters.wanted(query), now=clocks.now()).filter(filters.looked_up(query).condition)
+        counted = count_of(sagas)
+        return Response({"count": counted.number, "is_more": counted.is_more})
+
+
+class OneSaga(StaffView):
+    """One saga whole."""
+
+    @extend_schema(
+        operation_id="get_saga",
+        tags=TAGS,
+        summary="One saga: its row, steps, log, and what every service remembers",
+        description="As `manage.py saga show`; secrets are hidden. A ledger that cannot be read is null.",
+        parameters=[CHALLENGE, response_header("ETag", "The saga's version, for `If-Match`.", 200)],
+        responses={200: representations.SagaWhole, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+    )
+    def get(self, request: Request, saga_id: UUID) -> Response:
+        """:raises NoSuchSaga: when there is none."""
+        case = case_or_404(saga_id)
+        return Response(shown.case(case), headers={"ETag": f'"{case.instance.version}"'})
+
+
+class WhyOfSaga(StaffView):
+    """Why a saga does not move."""
+
+    @extend_schema(
+        operation_id="why_saga",
+        tags=TAGS,
+        summary="Why it does not move, and what happens next",
+        parameters=[CHALLENGE],
+        responses={200: representations.WhyShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+    )
+    def get(self, request: Request, saga_id: UUID) -> Response:
+        """:raises NoSuchSaga: when there is none."""
+        found = why(saga_id)
+        if found is None:
+            raise NoSuchSaga
+        return Response(shown.why(found))
+
+
+class OperatorLog(StaffView):
+    """What operators did to a saga."""
+
+    @extend_schema(
+        operation_id="list_operator_log",
+        tags=TAGS,
+        summary="What operators did to it and why, the newest first",
+        description="It outlasts the saga: that of a purged one is still there, and of none is empty.",
+        parameters=[Paged, CHALLENGE],
+        responses={
+            200: representations.LogPage,
+            **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, bad_request=INVALID),
+        },
+    )
+    def get(self, request: Request, saga_id: UUID) -> Response:
+        entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=saga_id)
+        return Response(
+            page(request, filters.asked(request, Paged), entries, ByNumber(), partial(map, shown.log_entry))
+        )
+
+
+def case_or_404(saga_id: UUID) -> Case:
+    """:raises NoSuchSaga: when there is none."""
+    case = case_of(saga_id)
+    if case is None:
+        raise NoSuchSaga
+    return case

@@ -1,0 +1,62 @@
+"""`/sagas/{saga_id}/timeline` and `/stats`: a saga drawn, and the shop's figures."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orchestration.api.schema import CHALLENGE, problems
+from orchestration.db import clocks
+from orchestration.operators.api import representations
+from orchestration.operators.api.permissions import StaffView
+from orchestration.operators.api.sagas import TAGS, case_or_404
+from orchestration.operators.insight import overview as figures
+from orchestration.operators.insight.timeline_svg import timeline_svg
+
+SVG = "image/svg+xml"
+
+
+class Svg(JSONRenderer):
+    """A picture as it is; a problem as JSON."""
+
+    media_type, format = SVG, "svg"
+
+    def render(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        return data.encode() if isinstance(data, str) else super().render(data, *args, **kwargs)
+
+
+class Timeline(StaffView):
+    """A saga drawn."""
+
+    renderer_classes = (Svg,)
+
+    @extend_schema(
+        operation_id="draw_saga",
+        tags=TAGS,
+        summary="What happened to it when, as a picture with titles for screen readers",
+        parameters=[CHALLENGE],
+        responses={(200, SVG): OpenApiTypes.STR, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+    )
+    def get(self, request: Request, saga_id: UUID) -> Response:
+        """:raises NoSuchSaga: when there is none."""
+        return Response(timeline_svg(case_or_404(saga_id), clocks.now()))
+
+
+class Stats(StaffView):
+    """The shop's figures."""
+
+    @extend_schema(
+        operation_id="get_stats",
+        tags=TAGS,
+        summary="How fast sagas come and go over the last fifteen minutes, what waits, and what holds them up",
+        description="A source that does not answer is named in `unread`, and the others are there.",
+        parameters=[CHALLENGE],
+        responses={200: representations.FiguresShown, **problems(HTTPStatus.FORBIDDEN)},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(figures.shown(figures.read(now=clocks.now())))

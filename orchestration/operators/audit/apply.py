@@ -1,0 +1,192 @@
+"""A person's word about a finding: apply the proposed repair, or accept what is found as it is."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from orchestration.contracts.codec import decode
+from orchestration.db import clocks
+from orchestration.engine import engine, selectors
+from orchestration.models import ALIAS
+from orchestration.models.audit import AuditFinding
+from orchestration.operators.audit import registry
+from orchestration.operators.audit.finding_rows import fingerprint
+from orchestration.operators.audit.values import CUSTOMER, Again, Repair
+from orchestration.sagas import definition_of
+from orchestration.text.formatting import for_the_record
+
+STILL_THERE = AuditFinding.Outcome.STILL_THERE
+
+
+class NoSuchFinding(LookupError):
+    """There is no finding of this id."""
+
+
+class NotApplicable(Exception):
+    """Nothing is done about the finding; the message says why."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """Who says it, and why; the finding keeps both, as one harmless line each."""
+
+    by: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by", for_the_record(self.by))
+        object.__setattr__(self, "reason", for_the_record(self.reason))
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The repair's saga; `started` False: an earlier word had started it, and this one changed nothing."""
+
+    finding: AuditFinding
+    saga_id: UUID
+    started: bool
+
+
+def proposal(finding_id: int) -> tuple[AuditFinding, Repair]:
+    """The finding, and the repair that would be applied now.
+
+    :raises NoSuchFinding: when there is none.
+    :raises NotApplicable: when there is nothing to apply.
+    """
+    finding = find(finding_id)
+    if finding.gone_at is not None:
+        raise NotApplicable("it is gone")
+    if finding.opened_at is None:
+        raise NotApplicable("it is a suspicion: only one audit has seen it")
+    if not finding.repair:
+        raise NotApplicable(f"no saga can put it right. {finding.advice}")
+    return finding, Repair(finding.repair, finding.repair_parameters)
+
+
+def preview(finding_id: int) -> tuple[AuditFinding, Repair]:
+    """What `apply` would do now, having looked again; nothing is started.
+
+    :raises NoSuchFinding: when there is none.
+    :raises NotApplicable: when there is nothing to apply, or the drift is not there any more.
+    :raises CannotAudit: when it cannot be looked at again.
+    """
+    finding, repair = proposal(finding_id)
+    if not _is_applied(finding):
+        _look_again(finding)
+    return finding, repair
+
+
+def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
+    """Start the proposed repair, once: a second click or a second operator meets the saga of the first.
+
+    What an audit saw is looked at again before. Findings with the same repair share one saga. A repair that had ended
+    when an audit still saw the finding may be applied anew.
+
+    :raises NoSuchFinding: when there is none.
+    :raises NotApplicable: when there is nothing to apply, or the drift is not there any more.
+    :raises CannotAudit: when it cannot be looked at again.
+    """
+    finding, repair = preview(finding_id)
+    request = _request(repair)
+    saga_id, started = _claim(finding.pk, word, now)
+    _start(repair, request, saga_id, now)  # also when somebody else has claimed it: that process may have died since
+    return Applied(find(finding_id), saga_id, started)
+
+
+def accept(finding_id: int, word: Word, *, now: datetime) -> AuditFinding:
+    """Have the finding on record as one that may stay: it raises no alarm any more. The first word stands.
+
+    :raises NoSuchFinding: when there is none.
+    :raises NotApplicable: when it is gone.
+    """
+    if find(finding_id).gone_at is not None:
+        raise NotApplicable("it is gone")
+    unaccepted = _findings().filter(pk=finding_id, accepted_at=None)
+    unaccepted.update(accepted_by=word.by, accepted_reason=word.reason, accepted_at=now)
+    return find(finding_id)
+
+
+def find(finding_id: int) -> AuditFinding:
+    """:raises NoSuchFinding: when there is none."""
+    finding = _findings().filter(pk=finding_id).first()
+    if finding is None:
+        raise NoSuchFinding(f"there is no finding {finding_id}")
+    return finding
+
+
+def _findings() -> QuerySet[AuditFinding]:
+    return AuditFinding.objects.using(ALIAS)
+
+
+def _is_applied(finding: AuditFinding) -> bool:
+    """Whether a repair is under way, or has ended and no audit has looked since."""
+    return finding.repair_saga_id is not None and finding.outcome != STILL_THERE
+
+
+def _look_again(finding: AuditFinding) -> None:
+    """Say nothing of a saga on which a repair is at work: that one knows when nothing is left to do.
+
+    :raises NotApplicable: when the drift is not there any more.
+    """
+    auditor = registry.auditor()
+    part = auditor.again(Again(frozenset({finding.saga_id}))) if finding.saga_id else auditor.totals(at=clocks.now())
+    seen = {fingerprint(each) for each in part.sightings}
+    if finding.fingerprint not in seen and finding.saga_id not in part.not_judged:
+        raise NotApplicable("it is not there any more; the next audit will say so")
+
+
+def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
+    """Write down who applies it and the id of the saga to be; or give the saga of whoever was first.
+
+    All findings with the same repair are locked, in one order: two operators on two of them start one saga.
+    """
+    with transaction.atomic(using=ALIAS):
+        wanted = find(finding_id)
+        alike = _findings().filter(gone_at=None, repair=wanted.repair, repair_parameters=wanted.repair_parameters)
+        rows = {row.pk: row for row in alike.order_by("pk").select_for_update()}
+        if (mine := rows.get(finding_id)) is None:
+            raise NotApplicable("it is gone, or another repair is proposed now")
+        earlier = next((row.repair_saga_id for row in rows.values() if _is_applied(row)), None)
+        if _is_applied(mine):
+            earlier = mine.repair_saga_id
+        else:
+            mine.repair_saga_id, mine.outcome = earlier or clocks.new_id(now), ""
+            mine.applied_by, mine.applied_reason, mine.applied_at = word.by, word.reason, now
+            mine.save(using=ALIAS)
+        assert mine.repair_saga_id is not None
+        return mine.repair_saga_id, earlier is None
+
+
+def _request(repair: Repair) -> Any:
+    """What the repair's saga is asked for.
+
+    :raises NotApplicable: when the saga that it is about is not there any more.
+    """
+    return decode(definition_of(repair.kind).request, _known(repair.parameters))
+
+
+def _start(repair: Repair, request: Any, saga_id: UUID, now: datetime) -> None:
+    """Start the repair's saga; one that stands already, or that somebody starts at this moment, is left as it is."""
+    saga = definition_of(repair.kind)
+    key = str(saga_id)
+    origin = engine.Origin(CUSTOMER, idempotency_key=key, request_hash=repair.kind)
+    with suppress(engine.KeyInProgress):
+        engine.start_saga(saga, request, saga_id=saga_id, origin=origin, now=now)
+
+
+def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a repair asks with: its parameters, and what the saga that it is about was asked for."""
+    known = dict(parameters)
+    if repaired := known.get("repaired_saga_id"):
+        saga = selectors.saga(UUID(repaired))
+        if saga is None:
+            raise NotApplicable(f"saga {repaired} is not there any more")
+        known |= {"repaired_order_id": saga.request["order_id"]}
+        known |= {name: saga.request[name] for name in ("total_minor", "currency")}
+    return known

@@ -1,0 +1,60 @@
+"""The audit's loop: any orchestrator worker runs it, and one of them at a time audits."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import Error
+
+from orchestration.db import clocks
+from orchestration.execution.periodic import round_after_round
+from orchestration.models.audit import AuditRun
+from orchestration.operators.audit import record as writing
+from orchestration.operators.audit import registry
+from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit.run import Stopped, Walk
+from orchestration.operators.audit.values import CannotAudit
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = timedelta(seconds=15)
+"""How often it is looked whether a run is due."""
+
+FIRST_AFTER = timedelta(minutes=5)
+"""A process that has just been started has better things to do; and it may end soon."""
+
+
+def run_forever(stopped: threading.Event) -> None:
+    """Audit every `AUDIT_PERIOD` until `stopped`, unless another process does; outages are waited out."""
+    period: timedelta = settings.AUDIT_PERIOD
+    stopped.wait(min(period, FIRST_AFTER).total_seconds())
+
+    def audit_if_due() -> None:
+        if runs.is_due(period, now=clocks.now()):
+            run_once(stopped=stopped.is_set, every=period)
+
+    round_after_round(stopped, audit_if_due, every=min(period, LOOK_EVERY), of="audits")
+
+
+def run_once(
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    every: timedelta = timedelta(0),
+    clock: Callable[[], datetime] = clocks.now,
+) -> AuditRun | None:
+    """One run, here and now; None when another has been started within `every`, or is under way.
+
+    A database that cannot be read ends it; the run's row says so.
+    """
+    auditor = registry.auditor()
+    try:
+        with writing.one_run(every=every, clock=clock) as run:
+            Walk(run, auditor, clock, stopped).go()
+    except (runs.AnotherIsRunning, runs.TooSoon):
+        return None
+    except (CannotAudit, Stopped, Error) as error:
+        logger.warning("an audit did not come to its end: %s", error)
+        return runs.last()
+    return run

@@ -1,0 +1,51 @@
+"""The circuit breakers as operators see them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.operators.insight.sources import Unavailable, read
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.breaker_redis import Seen, State
+from orchestration.participant.breaker_registry import in_use_by_service
+from orchestration.participant.external import Outside
+from orchestration.participant.participant import Command, participants
+
+
+@dataclass(frozen=True)
+class BreakerNow:
+    """`next_probe` is when a call is let through to see, None while closed; in the past: as soon as somebody calls."""
+
+    name: str
+    service: str
+    state: State
+    failures: int
+    next_probe: datetime | None
+
+
+def breakers() -> tuple[BreakerNow, ...] | Unavailable:
+    """Every breaker, by name, as Redis has it: not as one that cannot be asked, which counts as closed."""
+
+    def ask() -> tuple[BreakerNow, ...]:
+        return tuple(_looked_at(service, breaker) for service, breaker in in_use_by_service().values())
+
+    return read("Redis", ask)
+
+
+def breaker_of(service: str, command: Command) -> Breaker | None:
+    """The breaker around a command's call outside, if it makes one."""
+    work = participants()[service].commands.get(command) if service in participants() else None
+    return work.breaker if isinstance(work, Outside) else None
+
+
+def look(service: str, breaker: Breaker) -> BreakerNow | Unavailable:
+    """One breaker, as Redis has it."""
+    return read("Redis", lambda: _looked_at(service, breaker))
+
+
+def _looked_at(service: str, breaker: Breaker) -> BreakerNow:
+    seen = breaker.look_closely()
+    return BreakerNow(breaker.name, service, seen.state(seen.at), seen.failures, _next_probe(seen, seen.at))
+
+
+def _next_probe(seen: Seen, now: datetime) -> datetime | None:
+    return None if seen.state(now) == "closed" else seen.refused_until(now) or seen.open_until

@@ -1,0 +1,56 @@
+"""How many sagas there are, however many there are, and the lists that operators open every day."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from django.db.models import QuerySet
+
+from orchestration.models import SagaInstance
+from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
+from orchestration.operators.insight.status import Status
+
+COUNTED_TO = 1_000
+
+
+@dataclass(frozen=True)
+class Count:
+    """At least `number`; exactly, unless `is_more`."""
+
+    number: int
+    is_more: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number}+" if self.is_more else str(self.number)
+
+
+def count_of(sagas: QuerySet[SagaInstance]) -> Count:
+    """How many there are, counted no further than `COUNTED_TO`."""
+    found = sagas.order_by()[: COUNTED_TO + 1].count()
+    return Count(min(found, COUNTED_TO), found > COUNTED_TO)
+
+
+def estimate_of(sagas: QuerySet[SagaInstance]) -> Count:
+    """How many there are, as the planner thinks where there are more than `COUNTED_TO`."""
+    counted = count_of(sagas)
+    if not counted.is_more:
+        return counted
+    [plan] = json.loads(sagas.order_by().explain(format="json"))
+    return Count(max(int(plan["Plan"]["Plan Rows"]), counted.number), is_more=True)
+
+
+def presets(*, now: datetime) -> Mapping[str, Wanted]:
+    """The lists that operators open every day, by name."""
+    return {
+        "parked": Wanted(statuses=frozenset({Status.PARKED})),
+        "retrying": Wanted(statuses=frozenset({Status.RETRYING, Status.WAITING})),
+        "stuck": Wanted(stuck_for=STUCK_AFTER),
+        "compensating": Wanted(undoing=True),
+        "today": Wanted(created_from=datetime.combine(now.astimezone(UTC).date(), time(), UTC)),
+    }
+
+
+def preset_counts(*, now: datetime) -> Mapping[str, Count]:
+    """How many sagas are in each."""
+    return {name: count_of(matching(wanted, now=now)) for name, wanted in presets(now=now).items()}

@@ -1,0 +1,101 @@
+"""Where a saga stands, as its row says it: no ledger is asked, so steps under way on the fast path are not seen yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from orchestration.engine.snapshot import state_of
+from orchestration.models import SagaInstance
+from orchestration.protocol.next_command import owed
+from orchestration.protocol.saga import Saga, Step
+from orchestration.protocol.states import ENDED, Phase, State
+from orchestration.sagas import UnknownDefinition, definition_of, definitions
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`step` is the one whose answer is owed next, "" when none is or when this code lacks the definition."""
+
+    step: str
+    attempts: int
+    """Failed tries of the step in a row, and the one under way."""
+    parked: tuple[str, ...]
+
+
+def standing_of(instance: SagaInstance) -> Standing:
+    """Read where the saga stands off its row."""
+    state = state_of(instance)
+    step = _current_step(instance.definition, state)
+    under_way = state.in_flight and step not in state.held | state.parked
+    attempts = state.failures.get(step, 0) + under_way if step else 0
+    return Standing(step, attempts, tuple(sorted(state.parked)))
+
+
+def known_steps() -> list[str]:
+    """Every step of every definition, in their order."""
+    return list(dict.fromkeys(step.name for saga in definitions.values() for step in saga.steps))
+
+
+def stands_at(step: str) -> Q:
+    """Matches sagas whose `standing_of` names this step."""
+    condition = Q(pk__in=[])
+    for saga in definitions.values():
+        if step in saga.by_name:
+            condition |= Q(definition=saga.name) & _stands_at(saga, step)
+    return ~Q(phase__in=list(ENDED)) & condition
+
+
+def _current_step(definition: str, state: State) -> str:
+    try:
+        saga = definition_of(definition)
+    except UnknownDefinition:
+        return ""
+    match state.phase:
+        case Phase.RUNNING:
+            steps = [step.name for step in saga.steps if step.name not in state.done]
+        case Phase.FINISHING:
+            steps = [step.name for step in _retriable(saga) if step.name not in state.done]
+        case Phase.BARRING:
+            steps = [saga.pivot.name]
+        case Phase.COMPENSATING:
+            steps = list(owed(saga, state))
+        case _:
+            steps = []
+    return steps[0] if steps else ""
+
+
+def _stands_at(saga: Saga, step: str) -> Q:
+    """The same as `_current_step`, said in SQL."""
+    condition = Q(phase=Phase.RUNNING) & _first_not_done(saga.steps, step)
+    if step == saga.pivot.name:
+        condition |= Q(phase=Phase.BARRING)
+    if saga.by_name[step] in _retriable(saga):
+        condition |= Q(phase=Phase.FINISHING) & _first_not_done(_retriable(saga), step)
+    if saga.by_name[step] in saga.compensable:
+        condition |= Q(phase=Phase.COMPENSATING) & _last_owed(saga, step)
+    return condition
+
+
+def _first_not_done(steps: Sequence[Step], step: str) -> Q:
+    names = [each.name for each in steps]
+    condition = ~Q(progress__contains={"done": [step]})
+    if before := names[: names.index(step)]:
+        condition &= Q(progress__contains={"done": before})
+    return condition
+
+
+def _last_owed(saga: Saga, step: str) -> Q:
+    names = [each.name for each in saga.compensable]
+    condition = ~_settled(step)
+    for later in names[names.index(step) + 1 :]:
+        condition &= _settled(later)
+    return condition
+
+
+def _settled(step: str) -> Q:
+    return Q(progress__contains={"undone": [step]}) | Q(failure__contains={"refused": step})
+
+
+def _retriable(saga: Saga) -> tuple[Step, ...]:
+    return saga.steps[saga.pivot_position + 1 :]

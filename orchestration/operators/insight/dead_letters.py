@@ -1,0 +1,131 @@
+"""Messages that nobody could carry out, as operators see them.
+
+Looking fetches them and gives them back, so each look counts as a delivery: on a quorum queue at RabbitMQ 4, give the
+queue a policy without a delivery limit.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from kombu import Connection
+
+from orchestration.messaging.task import public
+from orchestration.operators.insight.redaction import HIDDEN
+from orchestration.operators.insight.sources import Unavailable, at_the_broker
+
+LOOKED_AT = 200
+"""So many are looked at, the oldest first."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One of them, fit to be shown: of what it carries only ids. `id` finds it again."""
+
+    id: str
+    task: str
+    task_id: str
+    saga_id: UUID | None
+    step: str
+    token: int | None
+    queue: str
+    """Where it died; empty when the broker does not say."""
+    reason: str
+    """Why, as the broker says: rejected, expired, maxlen, delivery_limit."""
+    died_at: datetime | None
+    body: str
+    size: int
+    """Of the body, in bytes."""
+
+
+@dataclass(frozen=True)
+class Heap:
+    """Dead letters, the oldest first; `is_more`: there are others behind them."""
+
+    letters: tuple[DeadLetter, ...]
+    is_more: bool
+
+
+def dead_letters(limit: int = LOOKED_AT) -> Heap | Unavailable:
+    """Look at them; each goes back to where it was."""
+
+    def look(connection: Connection) -> Heap:
+        with connection.channel() as channel:  # closed, it gives back what was not acked
+            found = [letter_of(message) for message in fetched(channel, limit + 1)]
+        return Heap(tuple(found[:limit]), len(found) > limit)
+
+    return at_the_broker(look)
+
+
+def dead_letters_of(saga_id: UUID) -> tuple[DeadLetter, ...] | Unavailable:
+    """Those that are about this saga."""
+    heap = dead_letters()
+    if isinstance(heap, Unavailable):
+        return heap
+    return tuple(letter for letter in heap.letters if letter.saga_id == saga_id)
+
+
+def fetched(channel: Any, limit: int) -> Iterator[Any]:
+    """Messages of the dead-letter queue, the oldest first, until the channel is closed; what is not acked goes back."""
+    queue = settings.TOPOLOGY.dead_letter_queue.name
+    for _ in range(limit):
+        message = channel.basic_get(queue, no_ack=False)
+        if message is None:
+            return
+        yield message
+
+
+def letter_of(message: Any) -> DeadLetter:
+    """What may be shown of a message, whatever it holds."""
+    headers, death = headers_of(message), death_of(message)
+    shown = public(_kwargs(message))
+    body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+    return DeadLetter(
+        id=hashlib.sha256(body + json.dumps(headers, sort_keys=True, default=str).encode()).hexdigest()[:16],
+        task=str(headers.get("task", "")),
+        task_id=str(headers.get("id", "")),
+        saga_id=_uuid(shown.get("saga_id")),
+        step=str(shown.get("step", "")),
+        token=shown["token"] if isinstance(shown.get("token"), int) else None,
+        queue=str(death.get("queue", "")),
+        reason=str(death.get("reason", "")),
+        died_at=_time(death.get("time")),
+        body=json.dumps([HIDDEN, shown]) if shown else HIDDEN,
+        size=len(body),
+    )
+
+
+def headers_of(message: Any) -> Mapping[str, Any]:
+    """Its headers as it was published, and what the broker has added."""
+    return message.properties.get("application_headers") or {}
+
+
+def death_of(message: Any) -> Mapping[str, Any]:
+    """The newest of the message's deaths."""
+    deaths = headers_of(message).get("x-death") or [{}]
+    return deaths[0]
+
+
+def _kwargs(message: Any) -> Mapping[str, Any]:
+    try:
+        _, kwargs, _ = json.loads(message.body)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return kwargs if isinstance(kwargs, dict) else {}
+
+
+def _uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(text)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _time(at: Any) -> datetime | None:
+    """AMQP's times are UTC and say so nowhere."""
+    return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None

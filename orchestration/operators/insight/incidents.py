@@ -1,0 +1,98 @@
+"""Failing sagas by what they have in common: one incident for each step, error and definition."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orchestration.db.sql import execute
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.insight.saga_filter import Wanted
+
+LOOKED_AT = 10_000
+"""So many failing sagas are grouped, the newest; beyond that nobody counts."""
+SHOWN = 5
+
+_GROUPED = f"""
+SELECT definition, failing_step, last_error, request ->> 'currency', count(*), count(*) FILTER (WHERE parked),
+    count(*) FILTER (WHERE waits AND NOT parked), min(created_at), max(created_at),
+    (array_agg(id ORDER BY created_at DESC))[1:{SHOWN}],
+    sum(CASE WHEN request ->> 'total_minor' ~ '^[0-9]{{1,18}}$' THEN (request ->> 'total_minor')::bigint END)
+FROM (
+    SELECT * FROM "{SagaInstance._meta.db_table}"
+    WHERE NOT (failing_step = '') AND ended_at IS NULL AND NOT paused
+    ORDER BY created_at DESC LIMIT {LOOKED_AT}
+) AS failing
+GROUP BY 1, 2, 3, 4, phase, parked, waits
+"""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """What fails alike: parked, waiting for a breaker, or tried again. `at_stake_minor` is by currency."""
+
+    definition: str
+    step: str
+    error: str
+    count: int
+    parked: int
+    waiting: int
+    oldest_at: datetime
+    newest_at: datetime
+    ids: tuple[UUID, ...]
+    """A few of the newest of each kind."""
+    examples: tuple[UUID, ...]
+    """Some of each kind, which is a phase, parked or not, waiting or not."""
+    at_stake_minor: dict[str, int]
+
+    @property
+    def retrying(self) -> int:
+        """How many are tried again by themselves."""
+        return self.count - self.parked - self.waiting
+
+    @property
+    def wanted(self) -> Wanted:
+        """The filter that finds just these sagas."""
+        return Wanted(
+            steps=frozenset({self.step}),
+            errors=frozenset({self.error}),
+            definitions=frozenset({self.definition}),
+            failing=True,
+        )
+
+
+def incidents() -> list[Incident]:
+    """Every incident, the largest first; one query, over the failing sagas only."""
+    grouped: dict[tuple[str, str, str], list[tuple[Any, ...]]] = {}
+    for definition, step, error, *row in execute(ALIAS, _GROUPED):
+        grouped.setdefault((definition, step, error), []).append(tuple(row))
+    found = [_incident(*what, rows) for what, rows in grouped.items()]
+    return sorted(found, key=lambda each: (-each.count, each.step, each.error, each.definition))
+
+
+def _incident(definition: str, step: str, error: str, rows: Iterable[tuple[Any, ...]]) -> Incident:
+    """One incident, of a row for each currency and kind."""
+    currencies, counts, parked, waiting, oldest, newest, ids, totals = zip(*rows, strict=True)
+    return Incident(
+        definition=definition,
+        step=step,
+        error=error,
+        count=sum(counts),
+        parked=sum(parked),
+        waiting=sum(waiting),
+        oldest_at=min(oldest),
+        newest_at=max(newest),
+        ids=tuple(each for some in ids for each in some)[:SHOWN],
+        examples=tuple(each for some in ids for each in some),
+        at_stake_minor=_sums(zip(currencies, totals, strict=True)),
+    )
+
+
+def _sums(totals: Iterable[tuple[str, int | None]]) -> dict[str, int]:
+    """The total of each currency that has one."""
+    sums = Counter[str]()
+    for currency, total in totals:
+        sums[currency] += int(total or 0)
+    return {currency: total for currency, total in sums.items() if total}

@@ -1,0 +1,97 @@
+"""The money line: how a saga's money stands in our books, and what of it nobody can be sure of."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from orchestration.db import deadline
+from orchestration.engine.selectors import SERVICES_READ_WITHIN
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.sources import Unavailable, read
+from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.money import Money, MoneyReader
+from orchestration.participant.participant import Participant, participants
+from orchestration.text import formatting as wording
+
+
+@dataclass(frozen=True)
+class MoneyLine:
+    """One saga's money in minor units of an ISO 4217 currency; none is negative.
+
+    `on_hold_minor` is neither taken nor let go; `out_of_pocket_minor` is taken and not given back; `in_limbo_minor` is
+    what a call moves of which nobody knows the outcome, and may be part of either of those.
+    """
+
+    authorised_minor: int
+    captured_minor: int
+    voided_minor: int
+    refunded_minor: int
+    on_hold_minor: int
+    out_of_pocket_minor: int
+    in_limbo_minor: int
+    currency: str
+    reference: str
+
+    def __str__(self) -> str:
+        amounts = {
+            "authorised": self.authorised_minor,
+            "captured": self.captured_minor,
+            "voided": self.voided_minor,
+            "refunded": self.refunded_minor,
+        }
+        said = [f"{wording.money(amount, self.currency)} {what}" for what, amount in amounts.items() if amount]
+        limbo = wording.money(self.in_limbo_minor, self.currency)
+        doubt = f"; {limbo} in limbo: the outcome of a call is unknown" if self.in_limbo_minor else ""
+        now = wording.money(self.out_of_pocket_minor, self.currency)
+        return f"{', '.join(said) or 'nothing authorised'}; out of pocket now: {now}{doubt}"
+
+
+def money_of(case: Case) -> MoneyLine | Unavailable | None:
+    """How a saga's money stands; None when it moves none, so far."""
+    keeper = next((each for each in participants().values() if each.money), None)
+    if keeper is None or keeper.money is None:
+        return None
+    with deadline.within(SERVICES_READ_WITHIN):
+        found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(case.instance.pk))))
+    if isinstance(found, Unavailable):
+        return found
+    rows = case.ledgers.get(keeper.service)
+    return money_line(found, keeper.money, rows or (), case.instance.request)
+
+
+def money_line(
+    money: Money | None, reader: MoneyReader, rows: Iterable[LedgerRow], asked: Mapping[str, Any]
+) -> MoneyLine | None:
+    """What the books and the ledger rows come to. Pure."""
+    open_steps = {row.step: row.status for row in rows if row.status in (Status.STARTED, Status.UNDOING)}
+    total, currency = asked.get("total_minor"), asked.get("currency")
+    if money is None:
+        if reader.holds.step not in open_steps or not isinstance(total, int) or not isinstance(currency, str):
+            return None
+        return MoneyLine(0, 0, 0, 0, 0, 0, total, currency, "")
+    limbo = _limbo(money, reader, open_steps)
+    return MoneyLine(
+        authorised_minor=money.authorised_minor,
+        captured_minor=money.captured_minor,
+        voided_minor=money.voided_minor,
+        refunded_minor=money.refunded_minor,
+        on_hold_minor=money.held_minor,
+        out_of_pocket_minor=money.kept_minor,
+        in_limbo_minor=limbo,
+        currency=money.currency,
+        reference=money.reference,
+    )
+
+
+def _limbo(money: Money, reader: MoneyReader, open_steps: Mapping[str, str]) -> int:
+    """What is being taken, or being given back, with an unknown outcome."""
+    if open_steps.get(reader.holds.step) == Status.UNDOING:
+        return money.kept_minor or money.held_minor
+    if reader.takes.step in open_steps:
+        return money.held_minor
+    return 0
+
+
+def _in_the_books(keeper: Participant, saga_id: UUID) -> Money | None:
+    return keeper.money.of_sagas([saga_id]).get(saga_id) if keeper.money else None

@@ -1,0 +1,68 @@
+"""The shop's figures at one moment, for commands and staff: each source that is down is named, and hides no other."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestration.operators.insight import bottleneck as bottlenecks
+from orchestration.operators.insight import breakers, queues, stats
+from orchestration.operators.insight.bottleneck import Bottleneck, Seen
+from orchestration.operators.insight.counts import Count, preset_counts
+from orchestration.operators.insight.queues import QueueNow
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.sources import read as survive
+from orchestration.operators.insight.stats import Stats
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was read; `unread` says who did not answer."""
+
+    stats: Stats | Unavailable
+    presets: Mapping[str, Count]
+    queues: tuple[QueueNow, ...]
+    bottleneck: Bottleneck | None
+    unread: tuple[str, ...]
+
+
+def read(*, now: datetime, window: timedelta = stats.WINDOW) -> Figures:
+    """Ask everybody once."""
+    measured = stats.stats(now=now, window=window)
+    counted = survive("the database of orchestration", lambda: preset_counts(now=now))
+    waiting, states = queues.queues(), breakers.breakers()
+    everybody = (measured, counted, waiting, states)
+    return Figures(
+        stats=measured,
+        presets={} if isinstance(counted, Unavailable) else counted,
+        queues=() if isinstance(waiting, Unavailable) else waiting,
+        bottleneck=bottlenecks.bottleneck(Seen(waiting, states, measured)),
+        unread=tuple(sorted({each.why for each in everybody if isinstance(each, Unavailable)})),
+    )
+
+
+def shown(found: Figures) -> dict[str, Any]:
+    """The figures as a JSON-ready value; seconds, and shares from 0 to 1."""
+    return {
+        "stats": None if isinstance(found.stats, Unavailable) else _stats(found.stats),
+        "presets": {name: _count(count) for name, count in found.presets.items()},
+        "queues": [asdict(queue) for queue in found.queues],
+        "bottleneck": asdict(found.bottleneck) if found.bottleneck else None,
+        "unread": list(found.unread),
+    }
+
+
+def _stats(found: Stats) -> dict[str, Any]:
+    return {
+        "window_s": found.window.total_seconds(),
+        "in_flight": _count(found.in_flight),
+        "started_per_minute": found.started_per_minute,
+        "ended_per_minute": found.ended_per_minute,
+        "success": found.success,
+        "end_to_end": asdict(found.end_to_end),
+        "steps": [asdict(step) for step in found.steps],
+    }
+
+
+def _count(count: Count) -> dict[str, Any]:
+    return {"count": count.number, "is_more": count.is_more}

@@ -1,0 +1,65 @@
+"""Sagas by whatever somebody has at hand: an id, a key, a customer, or what only a service knows."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from django.db.models import Q, QuerySet
+
+from orchestration.db import deadline
+from orchestration.engine.selectors import SERVICES_READ_WITHIN
+from orchestration.models import SagaInstance
+from orchestration.operators.insight.finding import known_by, newest_sagas
+from orchestration.operators.insight.sources import Unavailable, read
+from orchestration.participant.participant import participants
+from orchestration.participant.search_key import Found
+
+
+@dataclass(frozen=True)
+class Search:
+    """The sagas that are known by a text, as far as everybody answered; `unread` says who did not."""
+
+    condition: Q
+    unread: tuple[str, ...]
+
+    @property
+    def sagas(self) -> QuerySet[SagaInstance]:
+        """What was found, the newest first."""
+        return newest_sagas().filter(self.condition)
+
+
+def search(text: str) -> Search:
+    """Find sagas by saga id, order id, customer, idempotency key, and what services know; exactly, and by indexes."""
+    word = text.strip()
+    if not word or "\0" in word:  # which PostgreSQL knows no text with
+        return Search(Q(pk__in=[]), ())
+    condition, unread = known_by(word), []
+    for found in _asked(word):
+        if isinstance(found, Unavailable):
+            unread.append(found.why)
+        else:
+            condition |= _either(found)
+    return Search(condition, tuple(unread))
+
+
+def searched_by() -> list[str]:
+    """Everything that can be typed, in words."""
+    known = [finder.what for participant in participants().values() for finder in participant.finders]
+    return ["saga id", "order id", "customer", "idempotency key", *sorted(known)]
+
+
+def _asked(word: str) -> list[Found | Unavailable]:
+    with deadline.within(SERVICES_READ_WITHIN):
+        return [
+            read(f"the database of {participant.service}", partial(finder.find, word))
+            for participant in participants().values()
+            for finder in participant.finders
+        ]
+
+
+def _either(found: Found) -> Q:
+    condition = Q(pk__in=[])
+    if found.saga_ids:
+        condition |= Q(pk__in=found.saga_ids)
+    if found.customer_ids:
+        condition |= Q(customer_id__in=found.customer_ids)
+    return condition

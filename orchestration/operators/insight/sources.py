@@ -1,0 +1,52 @@
+"""Reads that survive their source being down: what it says, or why it does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from amqp.exceptions import AMQPError
+from celery import current_app
+from django.db import Error
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from orchestration.db import deadline
+from orchestration.text import formatting as wording
+
+T = TypeVar("T")
+
+CONNECTED_WITHIN = 2  # seconds
+AWAY = (Error, AMQPError, OperationalError, OSError, RedisError, PoolTimeout)
+"""What a source that is down raises."""
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """The source did not answer; `why` names it."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+def read(source: str, question: Callable[[], T]) -> T | Unavailable:
+    """Ask a source, or say that it is down. With a deadline, one that does not answer leaves time to ask the next."""
+    try:
+        with deadline.half_of_the_rest():
+            return question()
+    except AWAY as error:
+        return Unavailable(f"{source} does not answer: {wording.one_line(error)}")
+
+
+def at_the_broker(question: Callable[[Connection], T]) -> T | Unavailable:
+    """Ask the broker, over a connection of its own."""
+
+    def ask() -> T:
+        with current_app.connection_for_read(connect_timeout=CONNECTED_WITHIN) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
+            return question(connection)
+
+    return read("RabbitMQ", ask)

@@ -1,0 +1,198 @@
+"""What a saga's timeline shows: a bar for each attempt and each wait, read off the log and the ledgers. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from orchestration.engine.snapshot import state_of
+from orchestration.models import SagaLogEntry
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.whereabouts import BEHIND
+from orchestration.participant.ledger import LedgerRow
+from orchestration.protocol.itinerary import Stop, itinerary
+from orchestration.protocol.next_command import command_owed
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Kind, Operation, Phase
+from orchestration.sagas import UnknownDefinition, definition_of
+from orchestration.text import formatting as wording
+
+SHORTEST = timedelta(milliseconds=1)
+"""What took less is shown so long, or nobody could see it."""
+
+
+class Look(StrEnum):
+    """How a bar looks, and what it means."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+    COMPENSATION_FAILED = "compensation failed"
+    BARRED = "barred"
+    WAITING = "waiting"
+    PARKED = "parked"
+    UNDER_WAY = "under way"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One stretch of time in a step's lane; `title` says it in words."""
+
+    step: str
+    look: Look
+    start: datetime
+    end: datetime
+    title: str
+
+
+_ENDS_PARKING = frozenset({Kind.RESUMED, Kind.SETTLED})
+_TRIED = frozenset({Kind.FAILED, Kind.WAITING})
+
+
+def lanes_of(case: Case) -> list[str]:
+    """The steps, in their order; where this code lacks the definition, those that the log names."""
+    saga = _definition(case)
+    named = [step.name for step in saga.steps] if saga else []
+    return list(dict.fromkeys([*named, *(entry.step for entry in case.log if entry.step)]))
+
+
+def pivot_of(case: Case) -> str:
+    """The pivot's name; empty where this code lacks the definition."""
+    saga = _definition(case)
+    return saga.pivot.name if saga else ""
+
+
+def pivot_done_at(case: Case) -> datetime | None:
+    """When the pivot was done, or was found done: from then on there is no way back."""
+    pivot = pivot_of(case)
+    done = (e.at for e in case.log if e.step == pivot and e.kind in (Kind.DONE, Kind.PIVOT_DONE))
+    return next(done, None)
+
+
+def bars_of(case: Case, now: datetime) -> list[Bar]:
+    """Every bar, lane by lane; those of one lane follow each other and do not overlap."""
+    found = [*_from_the_log(case, now), *_under_way(case, now)]
+    return [bar for step in lanes_of(case) for bar in _in_a_row([bar for bar in found if bar.step == step])]
+
+
+def _in_a_row(bars: Sequence[Bar]) -> Iterator[Bar]:
+    """The bars of a lane, each behind the one before it, and none too short to be seen."""
+    until: datetime | None = None
+    for bar in sorted(bars, key=lambda bar: (bar.start, bar.end)):
+        start = max(bar.start, until) if until else bar.start
+        until = max(bar.end, start + SHORTEST)
+        yield Bar(bar.step, bar.look, start, until, bar.title)
+
+
+def _from_the_log(case: Case, now: datetime) -> Iterator[Bar]:
+    log, begun = case.log, case.instance.created_at
+    for position, entry in enumerate(log):
+        look = _look(entry, log)
+        if look is not None:
+            yield _bar(entry.step, look, begun, entry.at, wording.error(entry.detail) if entry.detail else "")
+        if entry.kind in _TRIED and not _is_parked_now(log, position):
+            yield _waiting(case, position, now)
+        if entry.kind == Kind.PARKED:
+            yield _parked(case, position, now)
+        if entry.kind in (Kind.STARTED, Kind.SENT, Kind.DONE, Kind.UNDONE):
+            begun = entry.at
+
+
+def _look(entry: SagaLogEntry, log: Sequence[SagaLogEntry]) -> Look | None:
+    undoing = entry.phase == Phase.COMPENSATING
+    match entry.kind:
+        case Kind.DONE:
+            return Look.DONE
+        case Kind.REFUSED:
+            return Look.REFUSED
+        case Kind.FAILED:
+            return Look.COMPENSATION_FAILED if undoing else Look.FAILED
+        case Kind.UNDONE:
+            return Look.COMPENSATED
+        case Kind.PIVOT_BARRED:
+            return Look.BARRED
+        case Kind.PIVOT_DONE if not any(e.kind == Kind.DONE and e.step == entry.step for e in log):
+            return Look.DONE
+        case _:
+            return None
+
+
+def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
+    """Whether the try was the last before the step was parked."""
+    behind = log[position + 1 : position + 2]
+    return bool(behind) and behind[0].kind == Kind.PARKED and behind[0].step == log[position].step
+
+
+def _waiting(case: Case, position: int, now: datetime) -> Bar:
+    entry = case.log[position]
+    until = _sent_again(case, position) or _planned_end(case, now)
+    until_told = f" until {wording.moment(until)}"
+    return _bar(entry.step, Look.WAITING, entry.at, until, wording.error(entry.detail), until_told)
+
+
+def _sent_again(case: Case, position: int) -> datetime | None:
+    """When the step was sent anew: with the last message before anything more is heard of it."""
+    step, sent = case.log[position].step, None
+    for entry in case.log[position + 1 :]:
+        if entry.step == step:
+            return sent or entry.at
+        if entry.kind == Kind.SENT and entry.at > case.log[position].at:
+            sent = entry.at
+    return sent or case.instance.ended_at
+
+
+def _planned_end(case: Case, now: datetime) -> datetime:
+    """When a wait that still lasts is to end; it may be over and nobody has looked."""
+    due = None if case.instance.in_flight else case.instance.due_at
+    return max(now, due) if due else now
+
+
+def _parked(case: Case, position: int, now: datetime) -> Bar:
+    entry = case.log[position]
+    behind = case.log[position + 1 :]
+    ends = (e.at for e in behind if e.kind in _ENDS_PARKING or (e.step == entry.step and e.kind == Kind.UNDONE))
+    until = next(ends, case.instance.ended_at or now)
+    return _bar(entry.step, Look.PARKED, entry.at, until, wording.error(entry.detail))
+
+
+def _under_way(case: Case, now: datetime) -> Iterator[Bar]:
+    """What was sent last and has not been reported: its way so far, as the ledgers tell it."""
+    saga, state = _definition(case), state_of(case.instance)
+    command = command_owed(saga, state) if saga and state.in_flight else None
+    if saga is None or command is None:
+        return
+    begun = max(case.instance.dispatched_at, *(entry.at for entry in case.log[-1:]))
+    for stop in itinerary(saga, command)[0]:
+        row = _row(case, saga, stop)
+        if row is None or row.status not in BEHIND[stop.operation]:
+            yield _bar(stop.step, Look.UNDER_WAY, begun, now, stop.operation.value)
+            return
+        if row.changed_at > begun:
+            look = Look.DONE if stop.operation is Operation.ACTION else Look.COMPENSATED
+            yield _bar(stop.step, look, begun, row.changed_at, "as its ledger says")
+            begun = row.changed_at
+
+
+def _row(case: Case, saga: Saga, stop: Stop) -> LedgerRow | None:
+    rows = case.ledgers.get(saga.by_name[stop.step].action.service) or ()
+    return next((row for row in rows if row.step == stop.step), None)
+
+
+def _bar(step: str, look: Look, start: datetime, end: datetime, said: str = "", until: str = "") -> Bar:
+    end = max(end, start)
+    length = _length(end - start)
+    title = f"{step}: {look.value}, {length} from {wording.moment(start)}{until}"
+    return Bar(step, look, start, end, f"{title} – {said}" if said else title)  # noqa: RUF001  an en dash is meant
+
+
+def _length(span: timedelta) -> str:
+    milliseconds = span / timedelta(milliseconds=1)
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else wording.span(span)
+
+
+def _definition(case: Case) -> Saga | None:
+    try:
+        return definition_of(case.instance.definition)
+    except UnknownDefinition:
+        return None

@@ -1,0 +1,257 @@
+"""One saga's timeline as an SVG: a lane a step, a bar an attempt. Made here, without a script or a browser. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.status import status_of
+from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_done_at, pivot_of
+from orchestration.text import formatting as wording
+from orchestration.text.cleaning import harmless_lines
+
+LABELS, PLOT, RIGHT = 190, 740, 30
+"""Widths: of the steps' names, of the plot (at least), and of what is left free on its right."""
+TOP, LANE, BAR = 34, 34, 18
+"""Heights: above the first lane, of a lane, of a bar."""
+NARROWEST = 5.0
+"""No stretch between two moments is narrower, however short."""
+EVEN = timedelta(milliseconds=10)
+"""Stretches much longer than this grow with their logarithm: half an hour of waiting leaves room for the rest."""
+BETWEEN_TICKS = 84
+LINE = 20
+
+_FILLS: Mapping[Look, str] = {
+    Look.DONE: "#2e9e5b",
+    Look.REFUSED: "#d64545",
+    Look.FAILED: "#d64545",
+    Look.COMPENSATED: "#e0a020",
+    Look.COMPENSATION_FAILED: "#e0a020",
+    Look.BARRED: "#b07a10",
+    Look.UNDER_WAY: "#4a90d9",
+}
+_HATCHED = {Look.WAITING: "#8a8f98", Look.PARKED: "#d64545"}
+_RED, _GREY, _BLUE = "#d64545", "#8a8f98", "#4a90d9"
+_STANDALONE = (
+    "svg.saga-timeline:root{color-scheme:light dark;color:#1f2430;background:#fff}"
+    "@media (prefers-color-scheme:dark){svg.saga-timeline:root{color:#e6e8ee;background:#16181d}}"
+)
+"""Only for the picture at a URL of its own; inside a page it takes the colour of the text around it."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where each moment is: time runs to the right, long stretches shortened, so that short ones can be seen."""
+
+    moments: tuple[datetime, ...]
+    places: tuple[float, ...]
+
+    @classmethod
+    def over(cls, moments: Iterable[datetime]) -> "Scale":
+        """A scale on which each of these moments has a place of its own."""
+        ordered = tuple(sorted(set(moments)))
+        spans = [math.log1p((later - sooner) / EVEN) for sooner, later in pairwise(ordered)]
+        left = max(PLOT - NARROWEST * len(spans), 0.0)
+        total = sum(spans) or 1.0
+        places = [float(LABELS)]
+        for span in spans:
+            places.append(places[-1] + NARROWEST + span / total * left)
+        return cls(ordered, tuple(places))
+
+    def at(self, moment: datetime) -> float:
+        """The place of one of the moments."""
+        return self.places[self.moments.index(moment)]
+
+    @property
+    def end(self) -> float:
+        return self.places[-1]
+
+
+def timeline_svg(case: Case, now: datetime) -> str:
+    """The picture. Every bar has a title, and the whole has a description, for those who do not see it."""
+    bars, lanes = bars_of(case, now), lanes_of(case)
+    scale = Scale.over(moments_of(case, bars, now))
+    bottom = TOP + LANE * len(lanes)
+    looks = [look for look in Look if any(bar.look is look for bar in bars)]
+    svg = _root(case, bars, width=scale.end + RIGHT, height=bottom + 3 * LINE)
+    _patterns(svg, case)
+    _lanes(svg, lanes, pivot_of(case), scale.end)
+    _ticks(svg, scale, bottom)
+    for bar in bars:
+        _bar(svg, bar, scale, TOP + LANE * lanes.index(bar.step), case)
+    _lines(svg, case, scale, bottom, now)
+    _legend(svg, looks, bottom + 2 * LINE, case)
+    return tostring(svg, encoding="unicode")
+
+
+def moments_of(case: Case, bars: Sequence[Bar], now: datetime) -> Iterable[datetime]:
+    """Give the moments that need a place: where bars begin and end, the pivot, and the ends of it all."""
+    yield case.instance.created_at
+    yield case.instance.ended_at or now
+    if pivot_at := pivot_done_at(case):
+        yield pivot_at
+    for bar in bars:
+        yield bar.start
+        yield bar.end
+
+
+def _root(case: Case, bars: Sequence[Bar], *, width: float, height: float) -> Element:
+    saga_id = str(case.instance.pk)
+    svg = Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "class": "saga-timeline",
+            "role": "img",
+            "aria-labelledby": f"{saga_id}-title {saga_id}-desc",
+            "viewBox": f"0 0 {width:.0f} {height:.0f}",
+            "width": f"{width:.0f}",
+            "height": f"{height:.0f}",
+            "font-family": "system-ui, sans-serif",
+            "font-size": "12",
+            "fill": "currentColor",
+        },
+    )
+    said = status_of(case.instance).value.replace("_", " ")
+    SubElement(svg, "title", id=f"{saga_id}-title").text = f"Timeline of saga {saga_id}, {said}"
+    SubElement(svg, "desc", id=f"{saga_id}-desc").text = (
+        harmless_lines("; ".join(bar.title for bar in bars)) or "Nothing yet."
+    )
+    SubElement(svg, "style").text = _STANDALONE
+    return svg
+
+
+def _patterns(svg: Element, case: Case) -> None:
+    defs = SubElement(svg, "defs")
+    for look, colour in _HATCHED.items():
+        pattern = SubElement(
+            defs,
+            "pattern",
+            {"id": _pattern(look, case), "width": "6", "height": "6", "patternUnits": "userSpaceOnUse"}
+            | {"patternTransform": "rotate(45)"},
+        )
+        SubElement(pattern, "rect", {"width": "6", "height": "6", "fill": colour, "fill-opacity": "0.15"})
+        SubElement(pattern, "rect", {"width": "2.4", "height": "6", "fill": colour})
+
+
+def _pattern(look: Look, case: Case) -> str:
+    return f"{look.value}-{case.instance.pk}"
+
+
+def _lanes(svg: Element, lanes: Sequence[str], pivot: str, end: float) -> None:
+    for number, step in enumerate(lanes):
+        top = TOP + LANE * number
+        attributes = {"x": "0", "y": f"{top}", "width": f"{end + RIGHT:.1f}", "height": f"{LANE}"}
+        if number % 2 == 0:
+            SubElement(svg, "rect", attributes | {"fill": "currentColor", "fill-opacity": "0.04"})
+        name = _text(svg, LABELS - 12, top + LANE / 2 + 4, step, anchor="end")
+        if step == pivot:
+            name.set("font-weight", "bold")
+            _text(svg, LABELS - 12, top + LANE / 2 + 11, "pivot", anchor="end", size=9, opacity=0.7)
+            name.set("y", f"{top + LANE / 2 - 1:.1f}")
+            under = f"{top + LANE}"
+            dashed = {"stroke": "currentColor", "stroke-opacity": "0.5", "stroke-dasharray": "2 4"}
+            line = SubElement(svg, "line", {"x1": "0", "x2": f"{end + RIGHT:.1f}", "y1": under, "y2": under} | dashed)
+            line.set("class", "pivot-lane")
+            SubElement(line, "title").text = f"{pivot} is the pivot: steps below are never compensated"
+
+
+def _ticks(svg: Element, scale: Scale, bottom: float) -> None:
+    last = -math.inf
+    for moment, place in zip(scale.moments, scale.places, strict=True):
+        if place - last < BETWEEN_TICKS:
+            continue
+        last = place
+        elapsed = moment - scale.moments[0]
+        mark = {"x1": f"{place:.1f}", "x2": f"{place:.1f}", "y1": f"{TOP}", "y2": f"{bottom + 4}"}
+        SubElement(svg, "line", mark | {"stroke": "currentColor", "stroke-opacity": "0.15"})
+        told = wording.moment(moment)[11:19] if elapsed == timedelta(0) else f"+{_elapsed(elapsed)}"
+        text = _text(svg, place, bottom + LINE - 2, told, anchor="middle", size=10, opacity=0.75)
+        SubElement(text, "title").text = wording.moment(moment)
+
+
+def _elapsed(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else wording.span(span)
+
+
+def _bar(svg: Element, bar: Bar, scale: Scale, top: float, case: Case) -> None:
+    start, end = scale.at(bar.start), scale.at(bar.end)
+    rect = SubElement(
+        svg,
+        "rect",
+        {
+            "class": f"bar {bar.look.value.replace(' ', '-')}",
+            "data-step": bar.step,
+            "data-start": bar.start.astimezone(UTC).isoformat(),
+            "data-end": bar.end.astimezone(UTC).isoformat(),
+            "x": f"{start:.1f}",
+            "y": f"{top + (LANE - BAR) / 2:.1f}",
+            "width": f"{end - start:.1f}",
+            "height": f"{BAR}",
+            "rx": "2",
+            **_paint(bar.look, case),
+        },
+    )
+    SubElement(rect, "title").text = harmless_lines(bar.title)
+
+
+def _paint(look: Look, case: Case) -> dict[str, str]:
+    if look in _HATCHED:
+        return {"fill": f"url(#{_pattern(look, case)})", "stroke": _HATCHED[look], "stroke-width": "0.8"}
+    paint = {"fill": _FILLS[look]}
+    if look is Look.FAILED:
+        return paint | {"fill-opacity": "0.35", "stroke": _RED, "stroke-width": "1.2"}
+    if look is Look.COMPENSATION_FAILED:
+        return paint | {"fill-opacity": "0.35", "stroke": _RED, "stroke-width": "1.2"}
+    if look is Look.UNDER_WAY:
+        return paint | {"fill-opacity": "0.45", "stroke": _BLUE, "stroke-dasharray": "4 2"}
+    return paint
+
+
+def _lines(svg: Element, case: Case, scale: Scale, bottom: float, now: datetime) -> None:
+    """Where there is no way back, and where now is; an ended saga has no now."""
+    if at := pivot_done_at(case):
+        _line(
+            svg,
+            scale.at(at),
+            bottom,
+            "pivot",
+            f"The pivot is done at {wording.moment(at)}: no way back",
+            "currentColor",
+        )
+    if case.instance.ended_at is None:
+        _line(svg, scale.at(now), bottom, "now", f"Now: {wording.moment(now)}", _BLUE)
+
+
+def _line(svg: Element, place: float, bottom: float, word: str, title: str, colour: str) -> None:
+    group = SubElement(svg, "g", {"class": f"{word}-line"})
+    SubElement(group, "title").text = title
+    ends = {"x1": f"{place:.1f}", "x2": f"{place:.1f}", "y1": f"{TOP - 8}", "y2": f"{bottom}"}
+    SubElement(group, "line", ends | {"stroke": colour, "stroke-width": "1.5"})
+    label = _text(group, place, TOP - 13, word, anchor="middle", size=11)
+    label.set("fill", colour)
+
+
+def _legend(svg: Element, looks: Sequence[Look], y: float, case: Case) -> None:
+    x = float(LABELS)
+    for look in looks:
+        box = {"x": f"{x:.0f}", "y": f"{y - 9:.0f}", "width": "12", "height": "10", "rx": "2"}
+        SubElement(svg, "rect", box | _paint(look, case) | {"class": "legend", "aria-hidden": "true"})
+        _text(svg, x + 17, y, look.value, size=10, opacity=0.8)
+        x += 34 + 6 * len(look.value)
+    _text(svg, x + 6, y, "long stretches are shortened", size=10, opacity=0.55)
+
+
+def _text(
+    parent: Element, x: float, y: float, said: str, *, anchor: str = "start", size: int = 12, opacity: float = 1.0
+) -> Element:
+    attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": f"{size}"}
+    text = SubElement(parent, "text", attributes | {"fill-opacity": f"{opacity}"})
+    text.text = harmless_lines(said)
+    return text

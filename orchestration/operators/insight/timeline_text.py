@@ -1,0 +1,67 @@
+"""One saga's timeline as text for a terminal: a line an attempt, with a bar on the scale of the picture. Pure."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_of
+from orchestration.operators.insight.timeline_svg import LABELS, Scale, moments_of
+from orchestration.text import formatting as wording
+from orchestration.text.cleaning import harmless_lines
+
+NARROWEST = 16
+"""The least number of columns of a bar's field."""
+_DRAWN: Mapping[Look, str] = {
+    Look.DONE: "█",
+    Look.REFUSED: "x",
+    Look.FAILED: "x",
+    Look.COMPENSATED: "▓",
+    Look.COMPENSATION_FAILED: "x",
+    Look.BARRED: "▓",
+    Look.WAITING: "·",
+    Look.PARKED: "░",
+    Look.UNDER_WAY: "▒",
+}
+
+
+def timeline_lines(case: Case, now: datetime, *, columns: int) -> Iterator[str]:
+    """Yield the lines of the timeline, at most so many columns wide. Longer descriptions are cut.
+
+    Time runs to the right, with long stretches shortened as in the picture.
+    """
+    bars, lanes = bars_of(case, now), lanes_of(case)
+    if not bars:
+        yield "Nothing has happened yet."
+        return
+    scale = Scale.over(moments_of(case, bars, now))
+    labels = max(len(_label(step, case)) for step in lanes) + 1
+    field = max(NARROWEST, (columns - labels) * 2 // 5)
+    for step in lanes:
+        label = _label(step, case)
+        for bar in (bar for bar in bars if bar.step == step):
+            drawn = _drawn(bar, scale, field)
+            yield harmless_lines(f"{label:{labels}}{drawn} {_said(bar, scale.moments[0])}")[:columns].rstrip()
+            label = ""
+        if label:
+            yield label
+    yield f"{'':{labels}}{wording.moment(scale.moments[0])} + {wording.span(scale.moments[-1] - scale.moments[0])}"
+
+
+def _label(step: str, case: Case) -> str:
+    return f"{step} (pivot)" if step == pivot_of(case) else step
+
+
+def _said(bar: Bar, began: datetime) -> str:
+    """Return the bar's title without the step, and without the date if it is that of the saga's beginning."""
+    return bar.title.removeprefix(f"{bar.step}: ").replace(f"{wording.moment(began)[:10]} ", "")
+
+
+def _drawn(bar: Bar, scale: Scale, field: int) -> str:
+    """Return a bar in its field, at least one character wide."""
+    first, last = (_column(moment, scale, field) for moment in (bar.start, bar.end))
+    start = min(first, field - 1)
+    return f"{' ' * start}{_DRAWN[bar.look] * max(1, last - start):{field - start}}"
+
+
+def _column(moment: datetime, scale: Scale, field: int) -> int:
+    return round((scale.at(moment) - LABELS) / (scale.end - LABELS) * field)

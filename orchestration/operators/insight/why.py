@@ -1,0 +1,168 @@
+"""The why line: one sentence on why a saga does not move, and what happens next by itself."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from orchestration.db import clocks
+from orchestration.engine.snapshot import state_of
+from orchestration.messaging import routing as routes
+from orchestration.messaging.topology import ORCHESTRATOR
+from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.operators.insight import breakers, dead_letters, queues
+from orchestration.operators.insight import db_locks as blocking
+from orchestration.operators.insight.breakers import BreakerNow
+from orchestration.operators.insight.db_locks import Blocked
+from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.queues import QueueNow, Queues
+from orchestration.operators.insight.saga_view import Case, case_of
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.status import ENDS, Status, status_of
+from orchestration.operators.insight.whereabouts import Whereabouts, whereabouts
+from orchestration.operators.insight.why_facts import Facts, Told, Why
+from orchestration.operators.insight.why_rules import decide
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Kind, Operation
+from orchestration.sagas import UnknownDefinition, definition_of
+
+_SETTLED = ENDS | {Status.PAUSED}
+"""Of these nobody else need be asked anything."""
+
+
+def why(saga_id: UUID) -> Why | None:
+    """Why this saga does not move; None when there is no such saga."""
+    case = case_of(saga_id)
+    return None if case is None else why_of(case, now=clocks.now())
+
+
+def why_of(case: Case, *, now: datetime) -> Why:
+    """The same of a saga that was read already. Whatever does not answer is survived, and named."""
+    facts = _from_the_books(case, now)
+    if facts.knows_definition and facts.status not in _SETTLED:
+        facts = _with_what_is_there_now(facts, case)
+    unread = {each.why for each in _answers(facts) if isinstance(each, Unavailable)}
+    return replace(decide(facts), unread=tuple(sorted(unread)))
+
+
+def _from_the_books(case: Case, now: datetime) -> Facts:
+    instance, log = case.instance, case.log
+    saga = _definition(instance)
+    where = whereabouts(saga, state_of(instance), case.ledgers) if saga else None
+    return Facts(
+        now=now,
+        status=status_of(instance),
+        definition=instance.definition,
+        phase=instance.phase,
+        in_flight=instance.in_flight,
+        dispatched_at=instance.dispatched_at,
+        due_at=instance.due_at,
+        deadline_at=instance.deadline_at,
+        ended_at=instance.ended_at,
+        failed_tries=instance.failed_tries,
+        failing_step=instance.failing_step,
+        recovery_period=settings.RECOVERY_PERIOD,
+        where=where,
+        knows_definition=saga is not None,
+        failed=_newest(log, {Kind.FAILED, Kind.WAITING}, instance.failing_step),
+        parked=tuple(_parked(instance, log)),
+        paused=_newest(log, {Kind.PAUSED}),
+        database=_silent(where, case.ledgers),
+    )
+
+
+def _with_what_is_there_now(facts: Facts, case: Case) -> Facts:
+    where, instance = facts.where, case.instance
+    found = queues.every_queue()
+    reports = _queue(found, settings.TOPOLOGY.name(ORCHESTRATOR))
+    facts = replace(facts, reports=reports, breaker=_breaker(facts, instance))
+    if where is None or not facts.in_flight:
+        return facts
+    return replace(
+        facts,
+        queue=_queue(found, routes.queue_of(where.task)) if where.step else facts.reports,
+        letters=_letters(instance, found),
+        blocked=_blocked(facts, instance, where),
+    )
+
+
+def _answers(facts: Facts) -> Iterable[object]:
+    return (facts.queue, facts.reports, facts.breaker, facts.letters, facts.blocked, facts.database)
+
+
+def _definition(instance: SagaInstance) -> Saga | None:
+    try:
+        return definition_of(instance.definition)
+    except UnknownDefinition:
+        return None
+
+
+def _newest(log: list[SagaLogEntry], kinds: set[Kind], step: str = "") -> Told | None:
+    told = (entry for entry in reversed(log) if entry.kind in kinds and (not step or entry.step == step))
+    return next((Told(entry.step, entry.at, entry.detail) for entry in told), None)
+
+
+def _parked(instance: SagaInstance, log: list[SagaLogEntry]) -> Iterable[Told]:
+    parked = instance.progress.get("parked", ())
+    for step in sorted(parked, key=lambda name: (name != instance.failing_step, name)):
+        yield _newest(log, {Kind.PARKED}, step) or Told(step, instance.changed_at, {})
+
+
+def _silent(where: Whereabouts | None, ledgers: Mapping[str, Any]) -> Unavailable | None:
+    if where is None or ledgers.get(where.service, ()) is not None:
+        return None
+    return Unavailable(f"the database of {where.service} does not answer")
+
+
+def _queue(found: Queues | Unavailable, name: str | None) -> QueueNow | Unavailable | None:
+    return found if isinstance(found, Unavailable) else found.get(name or "")
+
+
+def _breaker(facts: Facts, instance: SagaInstance) -> BreakerNow | Unavailable | None:
+    """The one around the step that it waits for, or where it is."""
+    name = facts.failing_step or (facts.where.step if facts.where else "")
+    step = definition_of(instance.definition).by_name.get(name)
+    if step is None or (facts.where and facts.where.operation is Operation.BAR):
+        return None
+    undoing = instance.phase == "compensating"
+    command = step.compensation if undoing and step.compensation else step.action
+    found = breakers.breaker_of(command.service, command)
+    return breakers.look(command.service, found) if found else None
+
+
+def _letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[DeadLetter, ...] | Unavailable:
+    """Dead letters of what was sent last: older ones have been sent again, or were late."""
+    heap = _queue(found, settings.TOPOLOGY.dead_letter_queue.name)
+    if isinstance(heap, Unavailable) or heap is None or not heap.messages:
+        return heap if isinstance(heap, Unavailable) else ()
+    letters = dead_letters.dead_letters_of(UUID(str(instance.pk)))
+    if isinstance(letters, Unavailable):
+        return letters
+    return tuple(letter for letter in letters if letter.token in (None, instance.token))
+
+
+def _blocked(facts: Facts, instance: SagaInstance, where: Whereabouts) -> tuple[Blocked, ...] | Unavailable:
+    found = blocking.blocked_sessions(where.service or ALIAS)
+    if isinstance(found, Unavailable):
+        return found
+    return tuple(lock for lock in found if _may_be_ours(lock, instance, where))
+
+
+def _may_be_ours(lock: Blocked, instance: SagaInstance, where: Whereabouts) -> bool:
+    """Whether both want a row of this saga or one that it asks for; a row nobody can name may be, if it came later."""
+    if lock.names:
+        return lock.names == str(instance.pk) or lock.names in _texts(instance.request)
+    arrived = where.arrived_at or instance.dispatched_at
+    return lock.since is not None and lock.since >= arrived
+
+
+def _texts(facts: Any) -> set[str]:
+    """Every text in a saga's request."""
+    if isinstance(facts, dict):
+        return set().union(*map(_texts, facts.values()))
+    if isinstance(facts, list):
+        return set().union(*map(_texts, facts))
+    return {facts} if isinstance(facts, str) else set()

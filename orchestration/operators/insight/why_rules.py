@@ -1,0 +1,260 @@
+"""Why a saga does not move, decided from the facts: the first cause that holds, in one order. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from orchestration.operators.insight.breakers import BreakerNow
+from orchestration.operators.insight.queues import QueueNow
+from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, Told, Why
+from orchestration.participant.ledger import Status as Ledger
+from orchestration.protocol.states import Operation
+from orchestration.text import formatting as wording
+
+OPERATOR = "Operator action required."
+
+
+def decide(facts: Facts) -> Why:
+    """The first cause that holds; the last one always does."""
+    return next(why for cause in CAUSES if (why := cause(facts)))
+
+
+def _ended(facts: Facts) -> Why | None:
+    if facts.ended_at is None:
+        return None
+    ago = wording.span(facts.now - facts.ended_at)
+    return Why(f"{facts.phase.capitalize()} {ago} ago.", Cause.ENDED, "Nothing remains to be done.")
+
+
+def _lacks_definition(facts: Facts) -> Why | None:
+    if facts.knows_definition:
+        return None
+    sentence = f"This process has no saga definition {facts.definition}."
+    return Why(sentence, Cause.LACKS_DEFINITION, "It continues when a process that has this definition runs.")
+
+
+def _paused(facts: Facts) -> Why | None:
+    if facts.status is not Status.PAUSED:
+        return None
+    return Why(f"Paused{_by(facts.paused)}.", Cause.PAUSED, UNTIL_A_PERSON)
+
+
+def _parked(facts: Facts) -> Why | None:
+    if facts.status is not Status.PARKED:
+        return None
+    told = facts.parked[0] if facts.parked else Told(facts.failing_step, facts.now, {})
+    others = facts.due_at is not None
+    going_on = f"The other compensations continue. {_recovery(facts)}" if others else UNTIL_A_PERSON
+    return Why(_parked_sentence(facts, told), Cause.PARKED, going_on, told.step, _evidence_of(facts.parked[1:]))
+
+
+def _dead_letter(facts: Facts) -> Why | None:
+    if not facts.in_flight or isinstance(facts.letters, Unavailable) or not facts.letters:
+        return None
+    letter = facts.letters[0]
+    told = f"in the dead-letter queue{_lasting(letter.died_at, facts.now)} ({letter.reason or 'no reason given'})"
+    sentence = f"Its message {letter.task} {'has been' if letter.died_at else 'is'} {told}."
+    return Why(sentence, Cause.DEAD_LETTER, _sent_again(facts), letter.step)
+
+
+def _nobody_looks(facts: Facts) -> Why | None:
+    """Recovery is late by more than it can be while it runs."""
+    if facts.in_flight or facts.due_at is None or facts.due_at > facts.now - 5 * facts.recovery_period:
+        return None
+    alone = isinstance(facts.reports, QueueNow) and facts.reports.has_no_consumer
+    why = "no orchestrator is running" if alone else "recovery is not running, or cannot keep up"
+    late = wording.span(facts.now - facts.due_at)
+    return Why(f"Overdue for {late}: {why}.", Cause.NOBODY_LOOKS, "It continues when recovery runs.")
+
+
+def _broker_away(facts: Facts) -> Why | None:
+    if facts.status is not Status.WAITING or facts.failing_step:
+        return None
+    away = isinstance(facts.reports, Unavailable)
+    sentence = f"The broker {'is unavailable' if away else 'did not accept its message'}."
+    return Why(sentence, Cause.BROKER_AWAY, _recovery(facts))
+
+
+def _breaker_open(facts: Facts) -> Why | None:
+    breaker = facts.breaker
+    is_open = isinstance(breaker, BreakerNow) and breaker.state != "closed"
+    if facts.status is not Status.WAITING and not (facts.in_flight and is_open):
+        return None
+    step = facts.failing_step or (facts.where.step if facts.where else "")
+    if not isinstance(breaker, BreakerNow) or not is_open:
+        return Why(f"{step} is waiting: its breaker was open.", Cause.BREAKER_OPEN, _recovery(facts), step)
+    probe = breaker.next_probe
+    when = f"next probe in {wording.span(probe - facts.now)}" if probe and probe > facts.now else "next call probes"
+    failures = (wording.count(breaker.failures, "consecutive failure"),) if breaker.failures else ()
+    next_ = _sent_again(facts) if facts.in_flight else _recovery(facts)
+    return Why(
+        f"{step} is waiting: breaker {breaker.name} is {breaker.state}, {when}.",
+        Cause.BREAKER_OPEN,
+        next_,
+        step,
+        failures,
+    )
+
+
+def _retry(facts: Facts) -> Why | None:
+    if facts.in_flight or not facts.failing_step or facts.due_at is None:
+        return None
+    said = wording.error(facts.failed.detail) if facts.failed else wording.NOTHING
+    sentence = f"{facts.failing_step} failed ({said}): retry {facts.failed_tries} at {_clock(facts.due_at, facts.now)}."
+    return Why(sentence, Cause.RETRY, _recovery(facts), facts.failing_step, _open_call(facts))
+
+
+def _due(facts: Facts) -> Why | None:
+    if facts.in_flight:
+        return None
+    return Why("It is due, and no message of it is in flight.", Cause.DUE, _recovery(facts))
+
+
+def _database_down(facts: Facts) -> Why | None:
+    if facts.database is None or facts.where is None:
+        return None
+    return Why(f"{facts.where.step or 'It'} is waiting: {facts.database.why}.", Cause.DATABASE_DOWN, _sent_again(facts))
+
+
+def _locked(facts: Facts) -> Why | None:
+    if isinstance(facts.blocked, Unavailable) or not facts.blocked:
+        return None
+    lock = facts.blocked[0]
+    holder = f"saga {lock.holder_saga}" if lock.holder_saga else f"session {lock.holder}"
+    what = f"on {lock.row} " if lock.row else ""
+    state = f"session {lock.holder} of {lock.alias} is {lock.holder_state or 'gone'}"
+    began = f", its transaction began {wording.span(facts.now - lock.holder_since)} ago" if lock.holder_since else ""
+    sentence = f"Waiting{_lasting(lock.since, facts.now)} for a lock {what}held by {holder}."
+    next_ = "It continues when that transaction ends. A wait that is too long fails and is retried."
+    return Why(sentence, Cause.LOCKED, next_, _step(facts), (state + began,))
+
+
+def _queue_missing(facts: Facts) -> Why | None:
+    if not isinstance(facts.queue, QueueNow) or not facts.queue.is_missing:
+        return None
+    return Why(f"Queue {facts.queue.name} does not exist.", Cause.QUEUE_MISSING, _sent_again(facts), _step(facts))
+
+
+def _no_consumer(facts: Facts) -> Why | None:
+    if not isinstance(facts.queue, QueueNow) or not facts.queue.has_no_consumer:
+        return None
+    sentence = f"Queue {facts.queue.name} has no consumer."
+    waits = (f"{wording.count(facts.queue.messages or 0, 'message')} waiting in it",)
+    return Why(sentence, Cause.NO_CONSUMER, "It continues when a worker consumes that queue.", _step(facts), waits)
+
+
+def _called_outside(facts: Facts) -> Why | None:
+    row = facts.where.row if facts.where else None
+    if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
+        return None
+    since = wording.span(facts.now - row.changed_at)
+    sentence = f"Waiting for {facts.where.service} for {since}: the call of {facts.where.step} has no answer yet."
+    next_ = f"Workers query its outcome. {_sent_again(facts)}"
+    return Why(sentence, Cause.CALLED_OUTSIDE, next_, facts.where.step)
+
+
+def _in_queue(facts: Facts) -> Why | None:
+    if not isinstance(facts.queue, QueueNow) or not facts.queue.messages:
+        return None
+    consumers = facts.queue.consumers
+    workers = "" if consumers is None else f", {wording.count(consumers, 'consumer')}"
+    sentence = f"Waiting in queue {facts.queue.name} for {wording.span(facts.now - _since(facts))}."
+    evidence = (f"{wording.count(facts.queue.messages, 'message')} waiting in it{workers}",)
+    return Why(sentence, Cause.IN_QUEUE, "It continues when a worker takes its message.", _step(facts), evidence)
+
+
+def _under_way(facts: Facts) -> Why:
+    since = wording.span(facts.now - _since(facts))
+    if facts.where is None:
+        return Why(f"In flight for {since}.", Cause.UNDER_WAY, _sent_again(facts))
+    if not facts.where.step:
+        return Why(
+            f"Every step has answered. The report has been in flight for {since}.", Cause.UNDER_WAY, _sent_again(facts)
+        )
+    doing = {
+        Operation.ACTION: "Executing",
+        Operation.COMPENSATION: "Compensating",
+        Operation.BAR: "Barring",
+    }[facts.where.operation]
+    sentence = f"{doing} {facts.where.step} in {facts.where.service} for {since}."
+    return Why(sentence, Cause.UNDER_WAY, _sent_again(facts), facts.where.step)
+
+
+CAUSES: tuple[Callable[[Facts], Why | None], ...] = (
+    *(_ended, _lacks_definition, _paused, _parked, _dead_letter),
+    *(_nobody_looks, _broker_away, _breaker_open, _retry, _due),
+    *(_database_down, _locked, _queue_missing, _no_consumer, _called_outside, _in_queue, _under_way),
+)
+"""In this order: what an operator must do, what recovery misses, what it waits for, what it is doing."""
+
+
+def _step(facts: Facts) -> str:
+    return facts.where.step if facts.where else ""
+
+
+def _since(facts: Facts) -> datetime:
+    """Since when it is where it is."""
+    arrived = facts.where.arrived_at if facts.where else None
+    return max(facts.dispatched_at, arrived) if arrived else facts.dispatched_at
+
+
+def _parked_sentence(facts: Facts, told: Told) -> str:
+    code, said = told.detail.get("code"), wording.error(told.detail)
+    doing = "compensating" if facts.phase == "compensating" else "executing"
+    if code:
+        return f"{told.step} was refused ({said}). {OPERATOR}"
+    if told.detail.get("class") == "OutcomeUnknown":
+        return f"The outcome of {told.step} can no longer be determined. {OPERATOR}"
+    tries = f" failed {facts.failed_tries} times; last error:" if facts.failed_tries > 1 else " failed:"
+    return f"Parked: {doing} {told.step}{tries} {said}. {OPERATOR}"
+
+
+def _evidence_of(others: tuple[Told, ...]) -> tuple[str, ...]:
+    return tuple(f"{told.step} is also parked: {wording.error(told.detail)}" for told in others)
+
+
+def _open_call(facts: Facts) -> tuple[str, ...]:
+    row = facts.where.row if facts.where else None
+    if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
+        return ()
+    since = wording.span(facts.now - row.changed_at)
+    return (f"the outcome of a call of {facts.where.step} has been unknown for {since}: workers query it",)
+
+
+def _by(told: Told | None) -> str:
+    if told is None:
+        return ""
+    by, reason = told.detail.get("by") or "an unknown operator", told.detail.get("reason")
+    return f" by {by}" + (f": {reason}" if reason else "")
+
+
+def _recovery(facts: Facts) -> str:
+    if facts.due_at is None:
+        return UNTIL_A_PERSON
+    if facts.due_at <= facts.now:
+        return "Recovery checks it now."
+    return f"Recovery checks it at {_clock(facts.due_at, facts.now)}{_given_up(facts)}."
+
+
+def _given_up(facts: Facts) -> str:
+    return (
+        ", its deadline, and then gives it up" if facts.phase == "running" and facts.due_at == facts.deadline_at else ""
+    )
+
+
+def _sent_again(facts: Facts) -> str:
+    if facts.due_at is None:
+        return UNTIL_A_PERSON
+    when = f"from {_clock(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
+    return f"Recovery checks {when} whether its message is lost, and if so sends it again."
+
+
+def _lasting(since: datetime | None, now: datetime) -> str:
+    """Such as " for 57 s"; empty when nothing says since when."""
+    return f" for {wording.span(now - since)}" if since else ""
+
+
+def _clock(at: datetime, now: datetime) -> str:
+    """The time of day in UTC, with its date unless that is today's."""
+    return wording.moment(at)[:19] if at.date() != now.date() else wording.moment(at)[11:19]

@@ -1,0 +1,254 @@
+"""Messages to a participant carried out: what was asked, what was done, and how their chains go on."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from orchestration.contracts.codec import Malformed
+from orchestration.contracts.command import Action, Compensation
+from orchestration.db.bisection import each_or_error
+from orchestration.execution.batching import Batches, Room, Thunk
+from orchestration.execution.call_pool import Lanes
+from orchestration.log_context import about as about_sagas
+from orchestration.log_context import within
+from orchestration.participant import external_steps as outside_handler
+from orchestration.participant import local_steps as handler
+from orchestration.participant.breaker import BreakerOpen
+from orchestration.participant.external import Outside
+from orchestration.participant.external_steps import Asking, Replied
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.outcomes import Done, Refused
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Hopeless
+from orchestration.protocol.itinerary import bar_task
+from orchestration.text.cleaning import text_of
+
+logger = logging.getLogger(__name__)
+
+Carried = dict[str, Any]
+"""What travels along a chain: {"known": facts by field name, "trail": [[step, ISO time], …]}."""
+
+
+@dataclass(frozen=True)
+class GoesOn:
+    """The next link follows, with this; `repeated` when the step had been done before."""
+
+    carried: Carried
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Diverted:
+    """The step is refused: instead of the next link the orchestrator hears of it."""
+
+    carried: Carried
+    refusal: dict[str, Any]
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Halted:
+    """The step is barred: this copy of the chain ends here."""
+
+    carried: Carried
+
+
+Next = GoesOn | Diverted | Halted | Exception
+"""How a message's chain goes on; an exception: the step failed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Errand:
+    """One message, read; `message` is what its deliverer knows it by, `began` monotonic seconds."""
+
+    message: Any
+    call: Call
+    carried: Carried
+    began: float = field(default_factory=time.monotonic)
+
+
+OfSaga = Mapping[UUID, list[Errand]]
+"""The errands of each saga: more than one when a message is there twice."""
+
+End = Callable[[Sequence[tuple[Errand, Next]]], None]
+Performance = Callable[[Sequence[Errand]], Thunk | None]
+"""Carries out errands of one command, and sees to it that each gets its end; may return what is still to be done."""
+Making = Callable[[End, Room], Performance]
+
+
+LONGEST_MESSAGE = 500
+"""The most characters kept of an error's message."""
+
+Results = Mapping[UUID, Any]
+"""What became of each saga's call: an Outcome, a BarSettled, or the exception."""
+
+
+@dataclass(frozen=True)
+class BarSettled:
+    """Whether the bar holds; it does not when the step had been done before."""
+
+    holds: bool
+
+
+def performances(participant: Participant) -> dict[str, Making]:
+    """What makes the performance of each task of the participant: its commands, and the bar."""
+    made: dict[str, Making] = {bar_task(participant.service): partial(_Inside, participant, partial(_bar, participant))}
+    for command, work in participant.commands.items():
+        if isinstance(work, Outside):
+            made[command.name] = partial(_Outside, participant, command, work)
+        elif isinstance(command, Action):
+            made[command.name] = partial(_Inside, participant, partial(_act, participant, command))
+        else:
+            made[command.name] = partial(_Inside, participant, partial(_undo, participant, command))
+    return made
+
+
+def read(args: Sequence[Any], ids: Mapping[str, Any]) -> tuple[Call, Carried]:
+    """:raises Malformed: when the message is not one that `canvas` makes."""
+    try:
+        (carried,) = args
+        call = Call(UUID(ids["saga_id"]), str(ids["step"]), int(ids["token"]), known=dict(carried["known"]))
+        call.known["saga_id"] = ids["saga_id"]
+        list(carried["trail"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Malformed(f"not a saga's message: {error!r}") from None
+    return call, carried
+
+
+def about(error: Exception, carried: Carried) -> dict[str, Any]:
+    """Return the report of a failure for the orchestrator.
+
+    The error may quote the external system. It is made harmless, because otherwise the report might be neither sent nor
+    stored.
+    """
+    told: dict[str, Any] = {
+        "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
+        "carried": carried,
+    }
+    if isinstance(error, BreakerOpen):
+        told["until"] = error.until.isoformat()
+        if error.wait is not None:
+            told["error"]["wait_s"] = error.wait.total_seconds()
+    if isinstance(error, Hopeless):  # a message that nobody can read is not: it is made anew
+        told["hopeless"] = True
+    return told
+
+
+class _Inside:
+    """A command carried out in the service's own database: one transaction for all that is there."""
+
+    def __init__(
+        self, participant: Participant, carry_out: Callable[[Sequence[Call]], Results], end: End, room: Room
+    ) -> None:
+        self._participant, self._carry_out, self._end = participant, carry_out, end
+
+    def __call__(self, errands: Sequence[Errand]) -> None:
+        results = apart(self._carry_out, [errand.call for errand in errands])
+        self._end([(errand, _following(self._participant, errand, results[errand.call.saga_id])) for errand in errands])
+
+
+class _Outside:
+    """A command carried out elsewhere: one transaction before the calls, the calls side by side, and one for what has
+    come back meanwhile. Nobody waits for another one's call."""
+
+    def __init__(
+        self, participant: Participant, command: Action | Compensation, work: Outside, end: End, room: Room
+    ) -> None:
+        self._participant, self._end = participant, end
+        self._begin = partial(outside_handler.begin, participant, command, work)
+        self._conclude = partial(outside_handler.conclude, participant, command, work)
+        take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
+        overtakes = isinstance(command, Compensation)
+        self._replies = Batches(take_down, room.batches, overtakes=overtakes)
+        self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE, overtakes=overtakes)
+
+    def __call__(self, errands: Sequence[Errand]) -> Thunk | None:
+        of_saga: defaultdict[UUID, list[Errand]] = defaultdict(list)  # a message that is here twice is one call
+        for errand in errands:
+            of_saga[errand.call.saga_id].append(errand)
+        standings = apart(self._begin, [same[0].call for same in of_saga.values()])
+        self._tell({saga_id: each for saga_id, each in standings.items() if not isinstance(each, Asking)}, of_saga)
+        asking = [(each, of_saga) for each in standings.values() if isinstance(each, Asking)]
+        return partial(self._calls.put, asking) if asking else None
+
+    def _call(self, asked: tuple[Asking, OfSaga]) -> tuple[Replied, OfSaga] | None:
+        asking, of_saga = asked
+        with about_sagas([asking.call.saga_id]):
+            try:
+                return outside_handler.reply_to(asking), of_saga
+            except Exception as error:
+                self._tell({asking.call.saga_id: error}, of_saga)
+                return None
+
+    def _take_down(self, batch: Sequence[tuple[Replied, OfSaga]]) -> None:
+        of_saga: dict[UUID, list[Errand]] = {}
+        replies: dict[UUID, Replied] = {}
+        for replied, errands in batch:
+            saga_id = replied.asking.call.saga_id
+            replies[saga_id] = replied
+            of_saga[saga_id] = [*of_saga.get(saga_id, ()), *errands[saga_id]]
+        calls = [replied.asking.call for replied in replies.values()]
+        self._tell(apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls), of_saga)
+
+    def _tell(self, results: Results, of_saga: OfSaga) -> None:
+        if results:
+            self._end(
+                [
+                    (errand, _following(self._participant, errand, result))
+                    for saga_id, result in results.items()
+                    for errand in of_saga[saga_id]
+                ]
+            )
+
+
+def apart(work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[Call]) -> dict[UUID, Any]:
+    """What `work` gives for each saga; one that makes it raise gets the error, and the others do without it."""
+
+    def in_order(some: Sequence[Call]) -> list[Any]:
+        found = work(some)
+        return [found[call.saga_id] for call in some]
+
+    results = each_or_error(in_order, calls)
+    return {call.saga_id: result for call, result in zip(calls, results, strict=True)}
+
+
+def _act(participant: Participant, action: Action, calls: Sequence[Call]) -> Results:
+    outcomes = handler.act(participant, action, calls)
+    return {call.saga_id: outcome for call, outcome in zip(calls, outcomes, strict=True)}
+
+
+def _undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> Results:
+    handler.undo(participant, compensation, calls)
+    return dict.fromkeys((call.saga_id for call in calls), Done({}))
+
+
+def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
+    holds = handler.bar(participant, calls)
+    return {call.saga_id: BarSettled(hold) for call, hold in zip(calls, holds, strict=True)}
+
+
+def _following(participant: Participant, errand: Errand, result: Any) -> Next:
+    call, carried = errand.call, errand.carried
+    end = type(result).__name__.lower()
+    logger.info("saga %s step %s: %s", call.saga_id, call.step, end, extra={"saga": call.saga_id})
+    match result:
+        case Exception():
+            return result
+        case Done(answer, repeated):
+            at: datetime = participant.rows.now()
+            trail = [*carried["trail"], [call.step, at.isoformat()]]
+            return GoesOn({"known": carried["known"] | answer, "trail": trail}, repeated)
+        case Refused(refusal, repeated):
+            return Diverted(carried, refusal, repeated)
+        case BarSettled(holds):
+            return GoesOn({**carried, "barred": holds})
+        case _:
+            return Halted(carried)

@@ -1,0 +1,289 @@
+"""Actions and compensations at a gateway or carrier: never called inside a transaction, asked before repeated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orchestration.contracts.codec import decode
+from orchestration.contracts.command import Action, Compensation
+from orchestration.failpoints import Boundary, Point, cross
+from orchestration.participant.batch import told_each
+from orchestration.participant.breaker import BreakerOpen
+from orchestration.participant.external import Keys, OutcomeUnknown, Outside, key_of
+from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call, Change, Row, Rows
+from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import CannotCall, Refusal
+
+BEFORE: dict[str, list[Status]] = {
+    Status.UNDOING: [Status.STARTED, Status.DONE],
+    Status.UNDONE: [Status.UNDOING],
+}
+"""What a row may have been before its reversal outside changed it."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One call or question to the other side; `since` when a call may have been made before."""
+
+    rows: Rows
+    command: Action | Compensation
+    work: Outside
+    call: Call
+    request: Any
+    keys: Keys
+    since: datetime | None
+
+    def cross(self, boundary: Boundary, ask: Callable[[Any, Keys], Any]) -> Any:
+        return cross(boundary, self.command.name, [self.call.saga_id], lambda: ask(self.request, self.keys))
+
+
+@dataclass(frozen=True)
+class Replied:
+    """What the other side said: a reply of its own, or its refusal of an action."""
+
+    asking: Asking
+    reply: Any
+
+
+Standing = Outcome | Asking | Exception
+
+
+def act(participant: Participant, action: Action, work: Outside, calls: Sequence[Call]) -> list[Outcome]:
+    """Commit *started*, call, commit the result. Whoever finds *started* asks before it calls again."""
+    return _one_by_one(participant, action, work, calls)
+
+
+def undo(participant: Participant, compensation: Compensation, work: Outside, calls: Sequence[Call]) -> None:
+    """Bar what was never started; for the rest commit *undoing*, call, commit *undone*."""
+    _one_by_one(participant, compensation, work, calls)
+
+
+def begin(
+    participant: Participant, command: Action | Compensation, work: Outside, calls: Sequence[Call]
+) -> dict[UUID, Standing]:
+    """Write down, for all at once, that a call may be made, and say of each saga what there is to be done.
+
+    That is to ask (`reply_to`) and to `conclude`; or nothing: its outcome stands, the breaker is open, or this process
+    cannot make the call.
+
+    :raises Malformed: when a request cannot be read.
+    """
+    if isinstance(command, Action):
+        return _begin_acting(participant.rows, command, work, calls)
+    rows = participant.rows
+    point = Point(Boundary.UNDOING, command.name, [call.saga_id for call in calls])
+    return rows.transaction(point, lambda: _begin_undoing(rows, command, work, calls))
+
+
+def reply_to(asking: Asking) -> Replied:
+    """Call, or ask what became of an earlier call.
+
+    :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
+    """
+    try:
+        return Replied(asking, _reply(asking))
+    except Refusal as refusal:
+        if isinstance(asking.command, Compensation):  # it says no by raising: a failure like any other
+            raise
+        return Replied(asking, refusal)
+
+
+def conclude(
+    participant: Participant, command: Action | Compensation, work: Outside, replied: Sequence[Replied]
+) -> dict[UUID, Outcome]:
+    """Commit what the calls came to, for all at once; a compensation that is done is `Done`."""
+    rows = participant.rows
+    point = Point(Boundary.CONCLUDE, command.name, [each.asking.call.saga_id for each in replied])
+    conclude_all = _conclude if isinstance(command, Action) else _conclude_undoing
+    return rows.transaction(point, lambda: conclude_all(rows, work, replied))
+
+
+def settle(participant: Participant, command: Action | Compensation, work: Outside, call: Call) -> bool:
+    """Ask what became of an open row's call and conclude the row if that is known now; nothing is called again.
+
+    Say whether it was. Whatever the question runs into is raised, but for the Refusal of an action.
+    """
+    request: Any = decode(command.request, call.known)
+    asking = Asking(participant.rows, command, work, call, request, _keys(command, call), since=None)
+    try:
+        reply = _found(asking)
+    except Refusal as refusal:
+        if isinstance(command, Compensation):
+            raise
+        reply = refusal
+    if reply is None:
+        return False
+    conclude(participant, command, work, [Replied(asking, reply)])
+    return True
+
+
+def _one_by_one(
+    participant: Participant, command: Action | Compensation, work: Outside, calls: Sequence[Call]
+) -> list[Outcome]:
+    ends: dict[UUID, Outcome] = {}
+    for saga_id, standing in begin(participant, command, work, calls).items():
+        match standing:
+            case Exception():
+                raise standing
+            case Asking():
+                ends |= conclude(participant, command, work, [reply_to(standing)])
+            case _:
+                ends[saga_id] = standing
+    return [ends[call.saga_id] for call in calls]
+
+
+def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Call]) -> dict[UUID, Standing]:
+    """Claim the rows as *started*, or read the existing ones. A call that cannot be made now gets no row."""
+    requests: dict[UUID, Any] = {call.saga_id: decode(action.request, call.known) for call in calls}
+    until = work.breaker.open_until()
+    held_up = {each: why for each, request in requests.items() if (why := _why_not_now(work, request, until))}
+    claimable = [call for call in calls if call.saga_id not in held_up]
+    fresh = rows.repeated(lambda: _claimed(rows, action, claimable)) if claimable else set()
+    found = rows.look(requests.keys() - fresh, action.step, lock=False)
+
+    def standing(call: Call) -> Standing:
+        row, error = found.get(call.saga_id), held_up.get(call.saga_id)
+        if row is not None and row.is_final:
+            return outcome_of(row)
+        if error is not None and (row is None or isinstance(error, BreakerOpen)):
+            return error
+        since = row.created_at if row else None
+        return Asking(rows, action, work, call, requests[call.saga_id], _keys(action, call), since)
+
+    return {call.saga_id: standing(call) for call in calls}
+
+
+def _why_not_now(work: Outside, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
+    """Return why the external call cannot be made now; None if it can, or if none is needed."""
+    if work.local_reply_to(request) is not None:
+        return None
+    if until is not None:
+        return work.breaker.refusal(until)
+    try:
+        if work.check is not None:
+            work.check(request)
+    except CannotCall as error:
+        return error
+    return None
+
+
+def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
+    sagas = [call.saga_id for call in calls]
+    claimed = cross(Boundary.CLAIM, action.name, sagas, lambda: rows.claim(calls, Status.STARTED, keep_request=True))
+    return claimed or set()
+
+
+def _begin_undoing(
+    rows: Rows, compensation: Compensation, work: Outside, calls: Sequence[Call]
+) -> dict[UUID, Standing]:
+    """Leave the rows *undoing*, or barred where there is nothing to reverse.
+
+    What cannot be read must not leave a row that says a reversing call may have been made.
+    """
+    barred = rows.claim(calls, Status.BARRED)
+    found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
+    until = work.breaker.open_until()
+    changes: list[Change] = []
+
+    def standing(call: Call) -> Standing:
+        row = found.get(call.saga_id)
+        if row is None or row.status not in (Status.STARTED, Status.DONE, Status.UNDOING):
+            return Done({})
+        request: Any = decode(compensation.request, call.known)
+        is_undoing = row.status == Status.UNDOING
+        if not is_undoing and until is not None and work.local_reply_to(request) is None:
+            return work.breaker.refusal(until)
+        if not is_undoing:
+            changes.append(Change(call.saga_id, call.token, Status.UNDOING))
+        keys = _keys(compensation, call, forgotten=_is_forgotten(rows, work, row.created_at))
+        return Asking(rows, compensation, work, call, request, keys, row.changed_at if is_undoing else None)
+
+    by_saga = {call.saga_id: call for call in calls}
+    standings = {saga_id: standing(call) for saga_id, call in by_saga.items()}
+    if changes:
+        rows.change(compensation.step, changes, was=BEFORE[Status.UNDOING])
+    return standings
+
+
+def _reply(asking: Asking) -> Any:
+    """Call, or, when an earlier call may have been made (`since`), ask first what became of it.
+
+    To the breaker both are one call: reads that work say nothing of writes that fail.
+
+    :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
+    """
+    work = asking.work
+    if (own := work.local_reply_to(asking.request)) is not None:
+        return own
+    asking.rows.let_connection_go()  # the external call may take long
+    with work.breaker.calling():
+        if asking.since is not None:
+            reply = asking.cross(Boundary.FIND, work.find)
+            if reply is not None:
+                return reply
+            if _is_forgotten(asking.rows, work, asking.since):
+                raise OutcomeUnknown(OutcomeUnknown.__doc__)
+        return asking.cross(Boundary.CALL, work.call)
+
+
+def _found(asking: Asking) -> Any:
+    """What the other side knows of an earlier call, None when it does not.
+
+    The breaker hears of a question that fails, not of one that works: reads say nothing of writes, as above.
+    """
+    work = asking.work
+    if (own := work.local_reply_to(asking.request)) is not None:
+        return own
+    asking.rows.let_connection_go()
+    try:
+        return asking.cross(Boundary.FIND, work.find)
+    except work.breaker.counts:
+        with work.breaker.calling():
+            raise
+
+
+def _keys(command: Action | Compensation, call: Call, *, forgotten: bool = False) -> Keys:
+    action = command if isinstance(command, Action) else command.undoes
+    return Keys(key_of(call.saga_id, command), key_of(call.saga_id, action), forgotten)
+
+
+def _is_forgotten(rows: Rows, work: Outside, since: datetime) -> bool:
+    return work.repeated_for is not None and rows.now() - since > work.repeated_for
+
+
+def _conclude(rows: Rows, work: Outside, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
+    found = _locked(rows, replied)
+    ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
+    waiting = [each for each in replied if each.asking.call.saga_id not in ends]  # nobody was faster
+    granted = [each for each in waiting if not isinstance(each.reply, Refusal)]
+    told = {each.asking.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
+    changes = []
+    for call in (each.asking.call for each in waiting):
+        ends[call.saga_id] = outcome = outcome_told(told[call.saga_id])
+        changes.append(change_to(call, outcome))
+    if changes:
+        rows.change(waiting[0].asking.call.step, changes, was=[Status.STARTED])
+    return ends
+
+
+def _conclude_undoing(rows: Rows, work: Outside, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
+    found = _locked(rows, replied)
+    waiting = [each for each in replied if found[each.asking.call.saga_id].status == Status.UNDOING]
+    _recorded(work, waiting)
+    if waiting:
+        undone = [Change(each.asking.call.saga_id, each.asking.call.token, Status.UNDONE) for each in waiting]
+        rows.change(waiting[0].asking.call.step, undone, was=BEFORE[Status.UNDONE])
+    return {each.asking.call.saga_id: Done({}) for each in replied}
+
+
+def _recorded(work: Outside, replied: Sequence[Replied]) -> dict[UUID, Any]:
+    told = told_each(work.record, [(each.asking.request, each.reply) for each in replied])
+    return {each.asking.call.saga_id: answer for each, answer in zip(replied, told, strict=True)}
+
+
+def _locked(rows: Rows, replied: Sequence[Replied]) -> dict[UUID, Row]:
+    return rows.look({each.asking.call.saga_id for each in replied}, replied[0].asking.call.step)

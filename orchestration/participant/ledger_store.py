@@ -1,0 +1,186 @@
+"""Statements on a ledger, in plain SQL because every message runs them: claim rows, look at them, change them."""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import orjson
+from django.db import connections, transaction
+
+from orchestration.db import clocks, transactions
+from orchestration.db.sql import as_array, as_rows, execute, flush, rows_of, run_later
+from orchestration.failpoints import Point
+from orchestration.participant.ledger import LedgerRow, Status
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One message to a participant: a step of a saga, the facts known so far, the dispatch it belongs to."""
+
+    saga_id: UUID
+    step: str
+    token: int
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a ledger row says."""
+
+    status: str
+    answer: dict[str, Any] | None
+    refusal: dict[str, Any] | None
+    created_at: datetime
+    changed_at: datetime
+
+    @property
+    def is_final(self) -> bool:
+        """Whether an action that finds this row has nothing left to do."""
+        return self.status != Status.STARTED
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one saga's row."""
+
+    saga_id: UUID
+    token: int
+    status: str
+    answer: dict[str, Any] | None = None
+    refusal: dict[str, Any] | None = None
+
+
+_CHANGED = tuple(each.name for each in fields(Change))
+
+
+class Rows(Protocol):
+    """What the kit needs of a place that keeps one service's ledger. `LedgerTable` is one."""
+
+    def claim(self, calls: Sequence[Call], status: str, /, *, keep_request: bool = False) -> set[UUID]: ...
+
+    def look(self, saga_ids: Collection[UUID], step: str, /, *, lock: bool = True) -> dict[UUID, Row]: ...
+
+    def change(self, step: str, changes: Sequence[Change], /, *, was: Collection[str] = ()) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def transaction(self, point: Point, work: Callable[[], T], /) -> T: ...
+
+    def repeated(self, work: Callable[[], T], /) -> T: ...
+
+    def savepoint(self) -> AbstractContextManager[Any]: ...
+
+    def let_connection_go(self) -> None: ...
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class LedgerTable:
+    """A service's ledger in its database."""
+
+    ledger: type[LedgerRow]
+    alias: str
+
+    def claim(self, calls: Sequence[Call], status: str, *, keep_request: bool = False) -> set[UUID]:
+        """Insert a row for each call that has none yet; return the sagas whose row is new.
+
+        Never select first: the unique key decides between two runs of one message. The loser waits here until the
+        winner's transaction ends (READ COMMITTED). Keys are inserted in order, so that two batches cannot deadlock.
+        """
+        calls = sorted(calls, key=lambda call: call.saga_id)
+        given = (
+            {
+                "saga_id": call.saga_id,
+                "step": call.step,
+                "token": call.token,
+                "request": call.known if keep_request else None,
+            }
+            for call in calls
+        )
+        found = execute(
+            self.alias,
+            f"INSERT INTO {self._table} (saga_id, step, status, history, token, request) "
+            "SELECT saga_id, step, %s::text, ARRAY[%s::text], token, request "
+            f"FROM {rows_of(self.ledger, ('saga_id', 'step', 'token', 'request'))} "
+            "ON CONFLICT (saga_id, step) DO NOTHING RETURNING saga_id",
+            status,
+            status,
+            as_rows(given),
+        )
+        return {saga_id for (saga_id,) in found}
+
+    def look(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
+        """The rows of these sagas. With `lock` nobody else changes them until the transaction ends; the order in which
+        they are locked cannot deadlock."""
+        if not saga_ids:
+            return {}
+        found = execute(
+            self.alias,
+            "SELECT saga_id, status, answer, refusal, created_at, changed_at "
+            f"FROM {self._table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id"
+            + (" FOR UPDATE" if lock else ""),
+            as_array(saga_ids),
+            step,
+        )
+        return {
+            saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
+            for saga_id, status, answer, refusal, created_at, changed_at in found
+        }
+
+    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> None:
+        """Give each row its new status and answer, at the latest when the transaction commits.
+
+        Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:
+        nobody saw what they said until now, so their history begins here.
+        """
+        guard = "AND old.status = ANY(%s::text[])" if was else ""
+        run_later(
+            self.alias,
+            f"UPDATE {self._table} AS old SET status = new.status, changed_at = now(), token = new.token, "
+            f"history = {'old.history || new.status' if was else 'ARRAY[new.status]'}, "
+            "answer = coalesce(new.answer, old.answer), refusal = coalesce(new.refusal, old.refusal) "
+            f"FROM {rows_of(self.ledger, _CHANGED, named='new')} "
+            f"WHERE old.saga_id = new.saga_id AND old.saga_id = ANY(%s::uuid[]) AND old.step = %s {guard}",
+            as_rows(map(vars, changes)),
+            as_array(each.saga_id for each in changes),  # or a plan reads all of a table it knows little of
+            step,
+            *([as_array(was)] if was else []),
+        )
+
+    def flush(self) -> None:
+        """Have done what is only to be done by the end of the transaction."""
+        flush(self.alias)
+
+    @property
+    def _table(self) -> str:
+        return self.ledger._meta.db_table
+
+    def transaction(self, point: Point, work: Callable[[], T]) -> T:
+        """Run `work` in a transaction of its own and commit it, as `transactions.run` does."""
+        return transactions.run(self.alias, point, work)
+
+    def repeated(self, work: Callable[[], T]) -> T:
+        """Run one statement, as `transactions.repeated` does."""
+        return transactions.repeated(self.alias, work)
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """What is done in it is taken back when it raises; the transaction goes on."""
+        return transaction.atomic(using=self.alias)
+
+    def let_connection_go(self) -> None:
+        """Give it back to the pool, for while nothing is asked of the database."""
+        connections[self.alias].close()
+
+    def now(self) -> datetime:
+        """The time that its rows' times are compared with."""
+        return clocks.now(self.alias)
+
+
+def _loaded(text: str | None) -> Any:
+    return None if text is None else orjson.loads(text)  # `pipeline` leaves JSON unread

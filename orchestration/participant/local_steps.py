@@ -1,0 +1,124 @@
+"""A participant at work: actions, compensations and bars, each exactly once, whatever is sent how often."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError
+
+from orchestration.contracts.codec import decode
+from orchestration.contracts.command import Action, Compensation
+from orchestration.failpoints import Boundary, Point
+from orchestration.participant import external_steps as outside_handler
+from orchestration.participant.batch import Together, Work, told_each
+from orchestration.participant.external import Outside
+from orchestration.participant.ledger import Status
+from orchestration.participant.ledger_store import Call, Change, Rows
+from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Refusal
+from orchestration.protocol.itinerary import bar_task
+
+UNIQUE_VIOLATION = "23505"  # PostgreSQL manual, appendix A
+
+
+class StillOpen(Exception):
+    """The step has been started outside and may yet be done: it cannot be barred."""
+
+
+def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list[Outcome]:
+    """Carry out the action for each call; one transaction for all of them, or two around each call outside.
+
+    :raises Malformed: when a request cannot be read.
+    :raises BreakerOpen: when the other side is known to be ill; nothing was tried.
+    """
+    work = participant.commands[action]
+    if isinstance(work, Outside):
+        return outside_handler.act(participant, action, work, calls)
+    point = Point(Boundary.COMMIT, action.name, [call.saga_id for call in calls])
+    try:
+        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, work, calls))
+    except Refusal as refusal:  # all of it was taken back; now each call in a savepoint: only the refused ones are
+        if isinstance(work, Together):
+            raise TypeError(f"{action.name} works together: it must give its refusals, not raise them") from refusal
+        isolated = partial(_in_savepoint, participant.rows, work)
+        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, isolated, calls))
+    except IntegrityError as error:
+        if len(calls) > 1 or action not in participant.refusal_of_duplicate or not _is_unique_violation(error):
+            raise  # with several calls the kit tries again with fewer, until it is one
+        refuse = partial(_refusal_or_raise, participant.refusal_of_duplicate[action], error)
+        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, refuse, calls))
+
+
+def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
+    """Reverse what each saga's action did; where it did nothing yet, bar it. Doing it again changes nothing.
+
+    A compensation says no by raising: it is then a failure like any other, and the saga comes back.
+    """
+    work = participant.commands[compensation]
+    if isinstance(work, Outside):
+        outside_handler.undo(participant, compensation, work, calls)
+    else:
+        point = Point(Boundary.COMMIT, compensation.name, [call.saga_id for call in calls])
+        participant.rows.transaction(point, lambda: _undo_all(participant.rows, compensation, work, calls))
+
+
+def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
+    """Bar each call's step; say for each whether the bar holds. False: the step was done before.
+
+    :raises StillOpen: when a step's outcome is not known; such a step must not be a pivot.
+    """
+    point = Point(Boundary.COMMIT, bar_task(participant.service), [call.saga_id for call in calls])
+    return participant.rows.transaction(point, lambda: _bar_all(participant.rows, calls))
+
+
+def _act_all(rows: Rows, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:
+    fresh = rows.claim(calls, Status.DONE)
+    found = rows.look({call.saga_id for call in calls} - fresh, action.step)
+    by_saga = {call.saga_id: call for call in calls}  # a message that is here twice is one call
+    sagas = sorted(fresh)
+    told = told_each(work, [(decode(action.request, by_saga[each].known),) for each in sagas])
+    outcomes = {each: outcome_told(answer) for each, answer in zip(sagas, told, strict=True)}
+    if changes := [change_to(by_saga[each], outcome) for each, outcome in outcomes.items() if outcome != Done({})]:
+        rows.change(action.step, changes)
+    repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
+    return [(outcomes | repeated)[call.saga_id] for call in calls]
+
+
+def _in_savepoint(rows: Rows, work: Callable[..., Any], request: Any) -> Any:
+    try:
+        with rows.savepoint():
+            return work(request)
+    except Refusal as refusal:
+        return refusal
+
+
+def _refusal_or_raise(
+    refusal_of_duplicate: Callable[[Any], Refusal | None], error: IntegrityError, request: Any
+) -> Refusal:
+    if (refusal := refusal_of_duplicate(request)) is None:
+        raise error
+    return refusal
+
+
+def _is_unique_violation(error: IntegrityError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == UNIQUE_VIOLATION
+
+
+def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequence[Call]) -> None:
+    barred = rows.claim(calls, Status.BARRED)
+    found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
+    by_saga = {call.saga_id: call for call in calls}
+    done = [call for call in by_saga.values() if call.saga_id in found and found[call.saga_id].status == Status.DONE]
+    told_each(work, [(decode(compensation.request, call.known),) for call in done])
+    if done:
+        undone = [Change(call.saga_id, call.token, Status.UNDONE) for call in done]
+        rows.change(compensation.step, undone, was=[Status.DONE])
+
+
+def _bar_all(rows: Rows, calls: Sequence[Call]) -> list[bool]:
+    barred = rows.claim(calls, Status.BARRED)
+    found = rows.look({call.saga_id for call in calls} - barred, calls[0].step)
+    if any(row.status == Status.STARTED for row in found.values()):
+        raise StillOpen(StillOpen.__doc__)
+    return [call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls]

@@ -1,0 +1,141 @@
+"""What follows from what people say to a saga: its customer, and operators. Pure."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestration.protocol.next_command import (
+    command_owed,
+    compensated,
+    completed,
+    give_up,
+    next_position,
+    next_try,
+    owed,
+    send,
+)
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import (
+    ENDED,
+    CancelRequested,
+    CompensationRequested,
+    Decision,
+    Entry,
+    Forward,
+    Intervention,
+    Kind,
+    Paused,
+    Phase,
+    Resumed,
+    Retried,
+    State,
+    StepSettled,
+    Unpaused,
+)
+
+
+class TooLate(Exception):
+    """The order is placed: there is no way back."""
+
+
+def said_by_a_person(saga: Saga, state: State, event: Intervention, jitter: float) -> Decision | None:
+    """Say what follows; None when nothing does.
+
+    :raises TooLate: when somebody wants it undone after the pivot.
+    """
+    match event:
+        case CancelRequested():
+            return _cancelled(state, event)
+        case CompensationRequested():
+            return _to_be_compensated(saga, state, event)
+        case Resumed():
+            return _resumed(saga, state, event)
+        case Retried():
+            return _retried(saga, state, event)
+        case Paused():
+            return _paused(state, event)
+        case Unpaused():
+            return _unpaused(saga, state, event)
+        case StepSettled():
+            return _settled(saga, state, event, jitter)
+
+
+def _cancelled(state: State, event: CancelRequested) -> Decision | None:
+    _see_that_it_is_not_too_late(state)
+    if state.phase is not Phase.RUNNING:
+        return None
+    said = {"by": event.by, "reason": event.reason} if event.by else {}
+    return give_up(state, code="cancelled", detail="It was cancelled.", **said)
+
+
+def _to_be_compensated(saga: Saga, state: State, event: CompensationRequested) -> Decision | None:
+    _see_that_it_is_not_too_late(state)
+    if state.phase is Phase.RUNNING:
+        return give_up(state, code="given_up", detail="It was given up.", by=event.by, reason=event.reason)
+    return _resumed(saga, state, Resumed(event.by, event.reason))
+
+
+def _resumed(saga: Saga, state: State, event: Resumed) -> Decision | None:
+    """Send what is owed, also what is parked."""
+    fresh = replace(state, parked=frozenset(), held=frozenset(), failures={})
+    return _sent_again(saga, fresh, Kind.RESUMED, event)
+
+
+def _retried(saga: Saga, state: State, event: Retried) -> Decision | None:
+    """Send what is owed without waiting any longer; what is parked stays parked."""
+    return _sent_again(saga, replace(state, held=frozenset()), Kind.RETRIED, event)
+
+
+def _sent_again(saga: Saga, state: State, kind: Kind, event: Resumed | Retried) -> Decision | None:
+    command = None if state.paused else command_owed(saga, state)
+    return None if command is None else send(state, command, (_said(kind, event),))
+
+
+def _paused(state: State, event: Paused) -> Decision | None:
+    if state.paused or state.phase in ENDED:
+        return None
+    return Decision(replace(state, paused=True), (_said(Kind.PAUSED, event),))
+
+
+def _unpaused(saga: Saga, state: State, event: Unpaused) -> Decision | None:
+    """Recovery looks at once: it sends what is owed, gives up what is too late, and knows whether what was in flight is
+    lost."""
+    if not state.paused:
+        return None
+    state = replace(state, paused=False)
+    is_owed = state.in_flight or command_owed(saga, replace(state, held=frozenset())) is not None
+    return Decision(state, (_said(Kind.UNPAUSED, event),), due=timedelta(0) if is_owed else None)
+
+
+def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Decision | None:
+    detail = {"by": event.by, "reason": event.reason, "evidence": event.evidence}
+    entries = (Entry(Kind.SETTLED, event.step, detail),)
+    others = replace(state, parked=state.parked - {event.step}, held=state.held - {event.step})
+    if state.phase is Phase.COMPENSATING and event.step in owed(saga, state):
+        return _undone_elsewhere(saga, replace(others, undone=state.undone | {event.step}), entries, jitter)
+    retriable = saga.position_of(event.step) > saga.pivot_position
+    if state.phase is Phase.FINISHING and retriable and event.step not in state.done:
+        settled = replace(others, done=state.done | {event.step}, settled=state.settled | {event.step})
+        return _done_elsewhere(saga, settled, entries)
+    return None
+
+
+def _undone_elsewhere(saga: Saga, state: State, entries: tuple[Entry, ...], jitter: float) -> Decision:
+    if not owed(saga, state):
+        return compensated(state, entries)
+    return Decision(state, entries, due=next_try(saga, state, jitter))
+
+
+def _done_elsewhere(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
+    position = next_position(saga, state)
+    if position == len(saga.steps):
+        return completed(state, entries)
+    return Decision(state, entries) if state.parked else send(state, Forward(position), entries)
+
+
+def _see_that_it_is_not_too_late(state: State) -> None:
+    if state.phase in (Phase.FINISHING, Phase.COMPLETED):
+        raise TooLate(TooLate.__doc__)
+
+
+def _said(kind: Kind, event: Resumed | Retried | Paused | Unpaused) -> Entry:
+    return Entry(kind, detail={"by": event.by, "reason": event.reason})

@@ -1,0 +1,41 @@
+"""Where a command's message goes: the tasks that carry it out, one after the other, and the report at the end. Pure."""
+
+from dataclasses import dataclass
+
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Bar, Command, Forward, Operation, Undo
+
+CHAIN_COMPLETED = "orchestration.chain_completed"
+STEP_REFUSED = "orchestration.step_refused"
+STEP_FAILED = "orchestration.step_failed"
+STEPS_UNDONE = "orchestration.steps_undone"
+PIVOT_SETTLED = "orchestration.pivot_settled"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One link of a chain: the task that is to carry out one operation of one step."""
+
+    task: str
+    step: str
+    operation: Operation
+
+
+def itinerary(saga: Saga, command: Command) -> tuple[tuple[Stop, ...], str]:
+    """The stops of a command, in order, and the report that follows the last."""
+    match command:
+        case Forward(position):
+            actions = (step.action for step in saga.steps[position:])
+            return tuple(Stop(action.name, action.step, Operation.ACTION) for action in actions), CHAIN_COMPLETED
+        case Undo(names):
+            owed = [saga.by_name[name].compensation for name in names]
+            stops = (Stop(each.name, each.step, Operation.COMPENSATION) for each in owed if each)
+            return tuple(stops), STEPS_UNDONE
+        case Bar():
+            pivot = saga.pivot
+            return (Stop(bar_task(pivot.action.service), pivot.name, Operation.BAR),), PIVOT_SETTLED
+
+
+def bar_task(service: str) -> str:
+    """The name of the task that bars a step of this service."""
+    return f"{service}.bar"

@@ -1,0 +1,141 @@
+"""What stands now in tables, queues and breakers, as metrics: few questions, each bounded and by an index."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db.models import Count, Min, Q
+from prometheus_client.metrics_core import Metric
+
+from orchestration.contracts.payments import money_held
+from orchestration.db import clocks
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.audit import queries as auditing
+from orchestration.participant.breaker_registry import in_use
+from orchestration.participant.participant import ask
+from orchestration.protocol.states import ENDED, Phase
+from orchestration.sagas import definitions
+from orchestration.telemetry import gauge_definitions as gauges
+from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry.prometheus_families import families
+
+LOOKED_AT = 5_000
+"""So many of the oldest unfinished sagas are asked after for money: those behind them in a backlog have not begun."""
+CONNECTED_WITHIN = 2  # seconds
+
+_ENDS = [phase for phase in Phase if phase in ENDED]  # as the index has them, or it could not be used
+_PHASES = [phase for phase in Phase if phase not in ENDED]
+_HELD_BACK = Q(parked=True) | Q(progress__has_key="held")
+
+
+def sagas() -> list[Metric]:
+    """Sagas that have not ended; a scan of the partial index of those, however many have."""
+    now = clocks.now()
+    rows = {(row["definition"], row["phase"]): row for row in _unfinished_by_phase()}
+    every = {(name, phase.value): {} for name in definitions for phase in _PHASES} | rows
+
+    def each(column: str) -> Iterator[tuple[tuple[str, ...], float]]:
+        return ((key, row.get(column, 0)) for key, row in every.items())
+
+    blocked = ((name, row) for (name, phase), row in every.items() if phase == Phase.COMPENSATING)
+    due = [row["due"] for row in rows.values() if row["due"]]
+    return [
+        gauges.UNFINISHED.family(each("count")),
+        gauges.PARKED.family(each("parked_ones")),
+        gauges.PAUSED.family(each("paused_ones")),
+        gauges.RETRYING.family(each("retrying")),
+        gauges.BLOCKED.family(((name,), row.get("held_back", 0)) for name, row in blocked),
+        gauges.OLDEST.family((key, _age(row.get("oldest"), now)) for key, row in every.items()),
+        gauges.OVERDUE.family([((), _age(min(due, default=None), now))]),
+    ]
+
+
+def money() -> list[Metric]:
+    """Money that hangs on sagas which have not ended, as payments has it."""
+    ids = _unfinished().order_by("created_at").values_list("pk", flat=True)[:LOOKED_AT]
+    held = ask(money_held, list(ids))
+    return [gauges.LIMBO.family((key, amount_minor) for key, amount_minor in held.items())]
+
+
+def queues() -> list[Metric]:
+    """What waits at the broker, and who consumes it. A queue that is missing has no sample."""
+    topology = settings.TOPOLOGY
+    with current_app.connection_for_read(connect_timeout=CONNECTED_WITHIN) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
+        found = topology.depths(connection)
+    dead = found.pop(topology.dead_letter_queue.name, None)
+    return [
+        gauges.QUEUED.family(((queue,), each.messages) for queue, each in found.items()),
+        gauges.CONSUMERS.family(
+            ((queue,), each.consumers) for queue, each in found.items() if each.consumers is not None
+        ),
+        gauges.DEAD_LETTERS.family([((), dead.messages)] if dead else []),
+    ]
+
+
+def breakers() -> list[Metric]:
+    """Which state each breaker is in; Redis being away, closed."""
+    states = {name: breaker.state() for name, breaker in in_use().items()}
+    return [
+        gauges.BREAKER.family(
+            ((name, state), float(state == now))
+            for name, now in states.items()
+            for state in ("closed", "open", "half-open")
+        )
+    ]
+
+
+def audit() -> list[Metric]:
+    """What audits see, and whether they run. Before the first has come to its end nothing is said of its result."""
+    standing = auditing.standing(now=clocks.now())
+    return [
+        gauges.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
+        gauges.AUDIT_UNCHECKED.family(
+            [((each, "all"), 1) for each in standing.reach.not_checked]
+            + [((each, "part"), 1) for each in standing.reach.in_part]
+        ),
+        gauges.AUDIT_LATE.family([((), float(standing.is_late))]),
+        gauges.FINDINGS.family([(("false",), standing.open), (("true",), standing.accepted)]),
+    ]
+
+
+def counted() -> list[Metric]:
+    """What processes have counted."""
+    return list(families(shared_counts.everybodys()))
+
+
+SOURCES: Mapping[str, Callable[[], list[Metric]]] = {
+    "sagas": sagas,
+    "money": money,
+    "queues": queues,
+    "breakers": breakers,
+    "audit": audit,
+    "counts": counted,
+}
+
+
+def _unfinished() -> Any:
+    return SagaInstance.objects.using(ALIAS).exclude(phase__in=_ENDS)
+
+
+def _unfinished_by_phase() -> Any:
+    return (
+        _unfinished()
+        .values("definition", "phase")
+        .annotate(
+            count=Count("pk"),
+            parked_ones=Count("pk", filter=Q(parked=True)),
+            paused_ones=Count("pk", filter=Q(paused=True)),
+            retrying=Count("pk", filter=Q(in_flight=False, parked=False, paused=False)),
+            held_back=Count("pk", filter=_HELD_BACK),
+            oldest=Min("created_at"),
+            due=Min("due_at", filter=Q(in_flight=False)),
+        )
+        .order_by()
+    )
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0

@@ -1,0 +1,45 @@
+"""The text that Prometheus reads: what stands now and what was counted, each source with its own mishaps."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import cache
+
+from prometheus_client.metrics_core import Metric
+
+from orchestration.telemetry import gauge_definitions as gauges
+from orchestration.telemetry.gauge_sources import SOURCES
+from orchestration.telemetry.parallel_reads import SideBySide
+
+logger = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(seconds=5)
+"""Scraping more often, or from several sides, asks no server more often."""
+PATIENCE = timedelta(seconds=5)
+
+
+class Exposition:
+    """A registry to Prometheus' client: something to collect from."""
+
+    def __init__(self, sources: SideBySide[list[Metric]]) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family of the sources that have answered, and which have."""
+        found = self._sources.answers()
+        yield gauges.SOURCE_UP.family(_ups(found))
+        for source, answer in found.items():
+            if isinstance(answer, Exception):
+                logger.warning("no metrics of %s: %s", source, answer or type(answer).__name__)
+            else:
+                yield from answer
+
+
+@cache
+def exposition() -> Exposition:
+    """The one of this process."""
+    return Exposition(SideBySide(SOURCES, patience=PATIENCE, kept_for=KEPT_FOR))
+
+
+def _ups(found: Mapping[str, list[Metric] | Exception]) -> Iterator[tuple[tuple[str, ...], float]]:
+    return (((source,), float(not isinstance(answer, Exception))) for source, answer in found.items())

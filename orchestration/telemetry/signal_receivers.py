@@ -1,0 +1,107 @@
+"""What orchestration tells, counted. Told after commits, in batches; adds no statement, commit or message."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from orchestration.contracts.command import Action
+from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.participant.breaker import BreakerOpen
+from orchestration.participant.executor import Diverted, Errand, GoesOn, Halted, Next
+from orchestration.participant.participant import participants
+from orchestration.protocol.itinerary import bar_task
+from orchestration.protocol.states import Kind, Operation
+from orchestration.signals import sagas_moved, steps_carried_out
+from orchestration.telemetry import local_counts as counts
+from orchestration.telemetry import metric_definitions as counted
+from orchestration.telemetry.metric_definitions import Key
+
+Counted = Iterator[tuple[Key, float]]
+
+
+def listen() -> None:
+    """Count from now on what is told in this process."""
+    sagas_moved.connect(_count_moves)
+    steps_carried_out.connect(_count_steps)
+
+
+def _count_moves(moves: Sequence[tuple[SagaInstance, Sequence[SagaLogEntry]]], **_: Any) -> None:
+    counts.add(each for saga, entries in moves for each in _of_move(saga, entries))
+
+
+def _count_steps(ended: Sequence[tuple[Errand, Next]], **_: Any) -> None:
+    now = time.monotonic()
+    counts.add(each for errand, follows in ended for each in _of_step(errand, follows, now))
+    if twice := len(ended) - len({errand.call.saga_id for errand, _ in ended}):  # in one batch, carried out once
+        counts.add([(counted.DUPLICATES.key(ended[0][0].call.step), twice)])
+
+
+def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:
+    for entry in entries:
+        if key_of := _KEYS.get(entry.kind):
+            yield key_of(saga.definition, entry), 1
+        elif entry.kind == Kind.FAILED and _is_tried_again(entry, entries):
+            yield counted.RETRIES.key(entry.step, _error(entry)), 1
+    if saga.ended_at:
+        yield counted.ENDED.key(saga.definition, saga.phase), 1
+        took = (saga.ended_at - saga.created_at).total_seconds()
+        yield from counted.END_TO_END.seen(took, saga.definition, saga.phase)
+
+
+def _is_tried_again(failed: SagaLogEntry, entries: Sequence[SagaLogEntry]) -> bool:
+    """Whether the same decision neither parked the step nor gave the saga up."""
+    return not any(
+        entry.kind == Kind.GAVE_UP or (entry.kind == Kind.PARKED and entry.step == failed.step) for entry in entries
+    )
+
+
+def _of_step(errand: Errand, follows: Next, now: float) -> Counted:
+    step, operation = errand.call.step, operations().get(errand.message.task, "")
+    yield from counted.STEP.seen(now - errand.began, step, operation)
+    yield counted.OUTCOMES.key(step, operation, outcome_of(follows)), 1
+    if isinstance(follows, _ANSWERS) and follows.repeated:
+        yield counted.DUPLICATES.key(step), 1
+
+
+def outcome_of(follows: Next) -> str:
+    """One word for what became of a message."""
+    return _OUTCOMES.get(type(follows), "failed")
+
+
+@cache
+def operations() -> dict[str, str]:
+    """What each task of a participant does: an `Operation`."""
+    found = {bar_task(service): Operation.BAR.value for service in participants()}
+    for participant in participants().values():
+        for command in participant.commands:
+            operation = Operation.ACTION if isinstance(command, Action) else Operation.COMPENSATION
+            found[command.name] = operation.value
+    return found
+
+
+def _error(entry: SagaLogEntry) -> str:
+    """Its class; a refusal's code where a refusal is the trouble. Never the message, of which there is no end."""
+    return str(entry.detail.get("class") or entry.detail.get("code") or "unknown")
+
+
+def _dispatch(definition: str, entry: SagaLogEntry) -> Key:
+    return counted.DISPATCHES.key(definition, entry.detail["what"], "true" if entry.detail.get("lost") else "false")
+
+
+def _code(entry: SagaLogEntry) -> str:
+    return str(entry.detail.get("code", "unknown"))
+
+
+_KEYS: Mapping[str, Callable[[str, SagaLogEntry], Key]] = {
+    Kind.STARTED: lambda definition, _: counted.STARTED.key(definition),
+    Kind.SENT: _dispatch,
+    Kind.REFUSED: lambda _, entry: counted.REFUSALS.key(entry.step, _code(entry)),
+    Kind.WAITING: lambda _, entry: counted.WAITS.key(entry.step),
+    Kind.PARKED: lambda _, entry: counted.PARKINGS.key(entry.step, _error(entry)),
+    Kind.GAVE_UP: lambda definition, entry: counted.GIVEN_UP.key(definition, _code(entry)),
+    Kind.RESUMED: lambda definition, _: counted.RESUMPTIONS.key(definition),
+}
+"""What one log entry adds one to; the others are counted elsewhere, or not at all."""
+_ANSWERS = (GoesOn, Diverted)
+_OUTCOMES = {GoesOn: "done", Diverted: "refused", Halted: "barred", BreakerOpen: "breaker_open"}

@@ -1,0 +1,147 @@
+"""A service's ledger and its effects in memory, with transactions that are taken back."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import OperationalError
+
+from orchestration import failpoints as boundaries
+from orchestration.db.transactions import TRIES
+from orchestration.failpoints import Point
+from orchestration.participant.ledger_store import Call, Change, Row
+from orchestration.participant.refusals import VersionConflict
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One ledger row."""
+
+    row: Row
+    history: tuple[str, ...]
+    token: int
+    request: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a step has done to the world: how often, and how often that was reversed."""
+
+    done: int = 0
+    reversed: int = 0
+
+
+class MemoryRows:
+    """A `Rows` of one service, and beside it the effects of its steps, in one transaction with them.
+
+    While `is_away` is set its database does not answer.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.now = clock
+        self.is_away = False
+        self.ledger: dict[tuple[UUID, str], Kept] = {}
+        self.effects: dict[tuple[UUID, str], Effect] = {}
+        self._undo: list[Callable[[], Any]] | None = None
+
+    def claim(self, calls: Sequence[Call], status: str, *, keep_request: bool = False) -> set[UUID]:
+        self._answer()
+        fresh = set()
+        for call in calls:
+            if (call.saga_id, call.step) not in self.ledger:
+                fresh.add(call.saga_id)
+                row = Row(str(status), None, None, self.now(), self.now())
+                request = call.known if keep_request else None
+                self._put(self.ledger, (call.saga_id, call.step), Kept(row, (str(status),), call.token, request))
+        return fresh
+
+    def look(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
+        self._answer()
+        return {each: self.ledger[each, step].row for each in saga_ids if (each, step) in self.ledger}
+
+    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> None:
+        self._answer()
+        found = [change for change in changes if self._is(change.saga_id, step, was)]
+        for change in found:
+            kept = self.ledger[change.saga_id, step]
+            status = str(change.status)
+            row = replace(
+                kept.row,
+                status=status,
+                answer=kept.row.answer if change.answer is None else change.answer,
+                refusal=kept.row.refusal if change.refusal is None else change.refusal,
+                changed_at=self.now(),
+            )
+            history = (*kept.history, status) if was else (status,)
+            self._put(self.ledger, (change.saga_id, step), Kept(row, history, change.token, kept.request))
+
+    def flush(self) -> None:
+        """All is done already."""
+
+    def transaction(self, point: Point, work: Callable[[], T]) -> T:
+        return self.repeated(lambda: self._once(point, work))
+
+    def repeated(self, work: Callable[[], T]) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return work()
+            except (VersionConflict, OperationalError):
+                continue
+        return work()
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self._taken_back_on_error()
+
+    def let_connection_go(self) -> None:
+        """There is none."""
+
+    def have_effect(self, saga_id: UUID, step: str) -> None:
+        """Count what a step does, taken back with its transaction."""
+        effect = self.effects.get((saga_id, step), Effect())
+        self._put(self.effects, (saga_id, step), replace(effect, done=effect.done + 1))
+
+    def reverse_effect(self, saga_id: UUID, step: str) -> None:
+        """Count that it is reversed."""
+        effect = self.effects.get((saga_id, step), Effect())
+        self._put(self.effects, (saga_id, step), replace(effect, reversed=effect.reversed + 1))
+
+    def _once(self, point: Point, work: Callable[[], T]) -> T:
+        with self._taken_back_on_error():
+            result = work()
+            boundaries.before(point)
+        boundaries.after(point)
+        return result
+
+    @contextmanager
+    def _taken_back_on_error(self) -> Iterator[None]:
+        outer, self._undo = self._undo, []
+        try:
+            yield
+        except BaseException:
+            for undo in reversed(self._undo):
+                undo()
+            raise
+        else:
+            if outer is not None:
+                outer.extend(self._undo)
+        finally:
+            self._undo = outer
+
+    def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        if self._undo is not None:
+            missing, old = key not in table, table.get(key)
+            self._undo.append(lambda: table.pop(key) if missing else table.__setitem__(key, old))
+        table[key] = value
+
+    def _is(self, saga_id: UUID, step: str, was: Collection[str]) -> bool:
+        kept = self.ledger.get((saga_id, step))
+        return kept is not None and (not was or kept.row.status in {str(status) for status in was})
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise OperationalError("this service's database is away")

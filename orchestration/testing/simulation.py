@@ -1,0 +1,252 @@
+"""A simulated deployment: the real engine, recovery and participant kit, with memory and a network around them."""
+
+import itertools
+import json
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import OperationalError as DatabaseError
+from kombu.exceptions import OperationalError as BrokerError
+
+from orchestration.contracts.codec import Malformed
+from orchestration.db.transactions import TRIES
+from orchestration.engine import reports
+from orchestration.engine.engine import Engine, Origin
+from orchestration.engine.markers import PASS, RETURNED
+from orchestration.engine.recovery import Recovery
+from orchestration.execution.batching import ALONE
+from orchestration.failpoints import Boundary, cross
+from orchestration.participant.executor import (
+    Carried,
+    Diverted,
+    Errand,
+    GoesOn,
+    Making,
+    Next,
+    about,
+    performances,
+    read,
+)
+from orchestration.protocol.itinerary import STEP_FAILED
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import CancelRequested, Unpaused
+from orchestration.protocol.transitions import Contradiction, TooLate
+from orchestration.testing.clock import Clock
+from orchestration.testing.fakes import Fake, Script, services_for
+from orchestration.testing.faults import Crash, Disturbance
+from orchestration.testing.memory_broker import Message, Network, Waiting
+from orchestration.testing.memory_store import MemoryStore
+
+ROUNDS = 400
+"""So often time may pass until everything has ended: an hour of retries, with room."""
+
+
+class Stuck(AssertionError):
+    """Sagas have not ended although nothing disturbs them any more."""
+
+
+class World:
+    """Runs sagas of one definition. Only `deliver`, `recover`, `place` and `cancel` do anything, one at a time."""
+
+    def __init__(
+        self, saga: Saga, request: Any, fakes: Mapping[str, Fake], disturbance: Disturbance, seed: int = 0
+    ) -> None:
+        random.seed(seed)  # the engine's jitter
+        self.saga, self.request, self.fakes = saga, request, fakes
+        self.clock = Clock()
+        self.scripts: dict[UUID, Script] = {}
+        self.services = services_for(saga, dict(fakes), self.clock, self.scripts)
+        self.store = MemoryStore(self.clock)
+        self.network = Network(self.clock, self._definition_of, disturbance.fate)
+        self.engine = Engine(self.store, self.network, self._definition_of)
+        self.recovery = Recovery(self.engine, self)
+        self.contradictions: list[str] = []
+        self.settled: set[tuple[UUID, str]] = set()
+        """Sagas and steps that somebody has settled outside."""
+        self._makings: dict[str, Making] = {}
+        for service in self.services.values():
+            self._makings |= performances(service.participant)
+        self._ids = itertools.count(1)
+        self._markers_sent: dict[str, datetime] = {}
+
+    def place(self, script: Script) -> UUID:
+        """Start a saga as a client does: again under the same key until there is an answer."""
+        saga_id = UUID(int=next(self._ids))
+        self.scripts[saga_id] = script
+        origin = Origin("customer", str(saga_id), "hash")
+        while True:
+            try:
+                started = self.engine.start_saga(
+                    self.saga, self.request, saga_id=saga_id, origin=origin, now=self.clock()
+                )
+            except (Crash, DatabaseError):
+                continue
+            return started.saga_id
+
+    def cancel(self, saga_id: UUID) -> None:
+        """Ask for a saga to be given up; too late is an answer."""
+        try:
+            self._repeated(lambda: self.engine.apply(saga_id, CancelRequested(), now=self.clock()))
+        except (Crash, DatabaseError, TooLate):
+            return
+
+    def resume(self, saga_id: UUID) -> None:
+        """Have it try again now, as an operator does."""
+        try:
+            self.engine.resume_saga(saga_id, by="the simulation", reason="somebody said so", now=self.clock())
+        except (Crash, DatabaseError):
+            return
+
+    def recover(self) -> None:
+        """Run one round of recovery; it may be killed in it."""
+        try:
+            self.recovery.run_once(clock=self.clock)
+        except (Crash, DatabaseError):
+            return
+
+    def deliver(self, waiting: Waiting) -> None:
+        """Have a worker take this message; if it dies before the ack, or cannot send what follows, it waits again."""
+        self.network.waiting.remove(waiting)
+        message = waiting.message
+        try:
+            self._work_on(message)
+            sagas = [message.saga_id] if message.saga_id else []
+            cross(Boundary.ACK, message.task, sagas, waiting.ack)
+        except (Crash, BrokerError):
+            if not waiting.is_acked:
+                self.network.waiting.append(waiting)
+
+    def run_until_ended(self) -> None:
+        """Deliver, recover and let time pass until every saga has ended and nothing is under way.
+
+        :raises Stuck: when they do not end.
+        """
+        for _ in range(ROUNDS):
+            while ready := self.network.ready():
+                self.deliver(ready[0])
+            self.recover()
+            if self.network.ready():
+                continue
+            if not self.store.unfinished() and not self._is_anything_on_its_way():
+                return
+            self._resume_parked()
+            self.clock.advance(self._until_something_happens())
+        raise Stuck(f"{len(self.store.unfinished())} sagas have not ended: {self.store.unfinished()}")
+
+    def send(self, route: str, queues: list[str], *, now: datetime) -> bool:
+        """Send a marker, as `markers.send` does."""
+        sent_at = self._markers_sent.get(route)
+        if sent_at is not None and now - sent_at < settings.MARKER_PERIOD:
+            return False
+        self._markers_sent[route] = now
+        self.network.publish(Message(PASS, None, 0, {}, facts={"route": route, "sent_at": now, "left": len(queues)}))
+        return True
+
+    def confirm(self) -> None:
+        """Do nothing: a simulated process holds one message at a time, so a marker overtakes none."""
+
+    def _work_on(self, message: Message) -> None:
+        if message.stop is not None:
+            self._perform(message)
+        elif message.task == PASS:
+            self._pass_marker(message)
+        elif message.task == RETURNED:
+            self.store.marker_returned(message.facts["route"], message.facts["sent_at"])
+        else:
+            self._hear(message)
+
+    def _perform(self, message: Message) -> None:
+        """What a worker does with a step: the kit's work, then as Celery sends what follows, or the errback."""
+        assert message.stop
+        ids = {"saga_id": str(message.saga_id), "step": message.stop.step, "token": message.token}
+        carried: Carried = {"known": {}, "trail": []}
+        try:
+            call, carried = read([_through_json(message.carried)], ids)
+            follows = self._carried_out(Errand(message, call, carried))
+            if isinstance(follows, Exception):
+                raise follows
+        except Exception as error:
+            self.network.publish(message.failed(about(error, carried)))
+            return
+        if after := self._after(message, follows):
+            self.network.publish(after)
+
+    def _carried_out(self, errand: Errand) -> Next:
+        ended: list[tuple[Errand, Next]] = []
+        if remains := self._makings[errand.message.task](ended.extend, ALONE)([errand]):
+            remains()
+        [(_, follows)] = ended
+        return follows
+
+    def _after(self, message: Message, follows: Next) -> Message | None:
+        match follows:
+            case GoesOn(carried):
+                return message.next(carried)
+            case Diverted(carried, refusal):
+                return message.refused(carried, refusal)
+            case _:
+                return None
+
+    def _publish_or_not(self, message: Message) -> bool:
+        try:
+            self.network.publish(message)
+        except BrokerError:
+            return False
+        return True
+
+    def _pass_marker(self, message: Message) -> None:
+        left = message.facts["left"] - 1
+        task = PASS if left > 0 else RETURNED
+        self._publish_or_not(Message(task, None, 0, {}, facts={**message.facts, "left": left}))
+
+    def _hear(self, message: Message) -> None:
+        args = ["task-id"] if message.task == STEP_FAILED else [_through_json(message.carried)]
+        facts = {"saga_id": str(message.saga_id), "token": message.token, **_through_json(message.facts)}
+        try:
+            report = reports.read(message.task, args, facts)
+            self._repeated(
+                lambda: self.engine.apply(report.saga_id, report.event, now=self.clock(), known=report.known)
+            )
+        except (Contradiction, Malformed) as error:
+            self.contradictions.append(f"{message.task}: {error}")
+        except DatabaseError:
+            return  # the report is lost; recovery asks again
+
+    def _repeated(self, work: Any) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return work()
+            except DatabaseError:
+                continue
+        return work()
+
+    def _resume_parked(self) -> None:
+        for saga in self.store.unfinished():
+            if saga.paused:
+                self.engine.apply(saga.pk, Unpaused("the simulation", "it is over"), now=self.clock())
+            elif saga.due_at is None:
+                self.resume(saga.pk)
+
+    def _is_anything_on_its_way(self) -> bool:
+        for service in self.services.values():
+            service.book.let_arrive()
+        return bool(self.network.waiting or any(service.book.on_their_way for service in self.services.values()))
+
+    def _until_something_happens(self) -> timedelta:
+        now, dues = self.clock(), [saga.due_at for saga in self.store.unfinished() if saga.due_at]
+        if any(due <= now for due in dues):
+            return settings.MARKER_PERIOD  # it is overdue: the next marker will tell
+        arrivals = [at for service in self.services.values() for at, *_ in service.book.on_their_way]
+        times = dues + arrivals + [waiting.at for waiting in self.network.waiting]
+        return max(min(times, default=now) - now, timedelta(seconds=1))
+
+    def _definition_of(self, name: str) -> Saga:
+        return self.saga
+
+
+def _through_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))

@@ -1,0 +1,1 @@
+"""Pure tools for text: cleaning, card numbers, formatting."""
