@@ -1,16 +1,14 @@
-"""The inside of the sandbox gateway: its operations, each guarded as a real gateway guards it."""
+"""The inside of the sandbox gateway: what it does with money, guarded as a real gateway guards it."""
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q, Sum
+from django.db import transaction
+from django.db.models import Q, Sum
 
+from orchestration.participant.sandbox.books import SandboxBooks, fingerprint_of
 from payments.gateways.port import (
     AuthorisationRequest,
     CardDeclined,
@@ -25,39 +23,40 @@ from payments.gateways.port import (
 from payments.gateways.sandbox.models import Call, Kind, LateArrival, Operation
 
 DATABASE = "gateway"
+BOOKS = SandboxBooks(DATABASE, Operation, LateArrival, arrives_as=Kind.AUTHORISE, call=Call, key_reused=KeyReused)
 
 _REFUSALS: dict[str, type[PaymentRefused]] = {
     refusal.code: refusal for refusal in (CardDeclined, InsufficientFunds, UnknownPaymentMethod)
 }
 
 
-def authorise(
-    request: AuthorisationRequest, *, key: str, decline_code: str = "", test_token: str = ""
-) -> GatewayPayment:
-    """Hold the money, or decline it; one statement when the key is new."""
-    asked = Operation(
+def authorisation_asked(request: AuthorisationRequest, *, key: str) -> Operation:
+    """Return the operation that is asked for; it is not written yet."""
+    return Operation(
         kind=Kind.AUTHORISE,
         key=key,
         fingerprint=fingerprint_of(request),
         reference=request.reference,
         amount_minor=request.amount_minor,
         currency=request.currency,
-        decline_code=decline_code,
-        test_token=test_token,
     )
-    return _first_answer(_insert(asked))
+
+
+def authorise(asked: Operation) -> GatewayPayment:
+    """Hold the money, or decline it; one statement when the key is new."""
+    return _first_answer(_written(asked))
 
 
 def capture(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayPayment:
     """Take the money of an authorisation that is neither captured nor voided."""
     if amount_minor > authorisation.amount_minor:
         raise NotPossible(f"{authorisation.public_id} holds {authorisation.amount_minor}, not {amount_minor}")
-    return _first_answer(_insert(_follower(authorisation, Kind.CAPTURE, amount_minor, key)))
+    return _first_answer(_written(_follower(authorisation, Kind.CAPTURE, amount_minor, key)))
 
 
 def void(authorisation: Operation, *, key: str) -> GatewayPayment:
     """Let the money of an authorisation go that is neither captured nor voided."""
-    return _first_answer(_insert(_follower(authorisation, Kind.VOID, authorisation.amount_minor, key)))
+    return _first_answer(_written(_follower(authorisation, Kind.VOID, authorisation.amount_minor, key)))
 
 
 def refund(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayPayment:
@@ -65,7 +64,7 @@ def refund(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayP
     asked = _follower(authorisation, Kind.REFUND, amount_minor, key)
     with transaction.atomic(using=DATABASE):
         Operation.objects.select_for_update().get(id=authorisation.id)
-        if earlier := _earlier(asked):
+        if earlier := BOOKS.earlier(asked):
             return _first_answer(earlier)
         if amount_minor > _refundable_minor(authorisation):
             raise NotPossible(f"{amount_minor} is more than {authorisation.public_id} has left to refund")
@@ -97,48 +96,6 @@ def authorisation(authorisation_id: str) -> Operation:
     return row
 
 
-def fingerprint_of(*asked: object) -> str:
-    """Digest what was asked, so that a key cannot be used for something else."""
-    return hashlib.sha256(json.dumps(asked, default=vars).encode()).hexdigest()
-
-
-def count_call(key: str) -> int:
-    """Count a call under `key`; return how many there were with this one."""
-    with transaction.atomic(using=DATABASE):
-        Call.objects.bulk_create([Call(key=key)], ignore_conflicts=True)
-        Call.objects.filter(key=key).update(calls=F("calls") + 1)
-        return Call.objects.get(key=key).calls
-
-
-def expect_arrival(request: AuthorisationRequest, *, key: str, arrives_at: datetime) -> None:
-    """Leave an authorisation on its way, unknown here until `arrives_at`."""
-    LateArrival.objects.create(
-        key=key,
-        fingerprint=fingerprint_of(request),
-        reference=request.reference,
-        amount_minor=request.amount_minor,
-        currency=request.currency,
-        arrives_at=arrives_at,
-    )
-
-
-def let_arrive(*, now: datetime, key: str | None = None) -> None:
-    """Book what has arrived by `now`, of one key or of all; what finds its key taken is void."""
-    due = LateArrival.objects.filter(arrives_at__lte=now)
-    for late in due if key is None else due.filter(key=key):
-        with transaction.atomic(using=DATABASE):
-            arrived = Operation(
-                kind=Kind.AUTHORISE,
-                key=late.key,
-                fingerprint=late.fingerprint,
-                reference=late.reference,
-                amount_minor=late.amount_minor,
-                currency=late.currency,
-            )
-            Operation.objects.bulk_create([arrived], ignore_conflicts=True)
-            late.delete()
-
-
 def _row_id(authorisation_id: str) -> UUID:
     try:
         return UUID(authorisation_id.removeprefix(f"{Kind.AUTHORISE}_"))
@@ -146,23 +103,12 @@ def _row_id(authorisation_id: str) -> UUID:
         raise NotPossible(f"there is no authorisation {authorisation_id}") from None
 
 
-def _insert(asked: Operation) -> Operation:
+def _written(asked: Operation) -> Operation:
     """Write the row, or return the one that took its key."""
-    try:
-        asked.save(force_insert=True)
-    except IntegrityError:
-        earlier = _earlier(asked)
-        if earlier is None:
-            raise NotPossible(f"{asked.payment_id} is captured or voided already") from None
-        return earlier
-    return asked
-
-
-def _earlier(asked: Operation) -> Operation | None:
-    earlier = Operation.objects.filter(key=asked.key).first()
-    if earlier and earlier.fingerprint != asked.fingerprint:
-        raise KeyReused(asked.key)
-    return earlier
+    row = BOOKS.write(asked)
+    if row is None:
+        raise NotPossible(f"{asked.payment_id} is captured or voided already")
+    return row
 
 
 def _follower(authorisation: Operation, kind: Kind, amount_minor: int, key: str) -> Operation:

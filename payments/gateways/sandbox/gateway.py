@@ -1,14 +1,9 @@
 """The sandbox gateway as its clients see it: its books behind a network that misbehaves when a test token says so."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
 
-from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
-from django.utils import timezone
-
+from orchestration.participant.sandbox.client import SandboxClient, reaching
 from payments.gateways.port import (
     AuthorisationRequest,
     CardDeclined,
@@ -20,64 +15,46 @@ from payments.gateways.port import (
     UnknownPaymentMethod,
 )
 from payments.gateways.sandbox import books
-from payments.gateways.sandbox.behaviour import Behaviour, NotATestToken, Trait, behaviour_of
+from payments.gateways.sandbox.behaviour import TOKENS, Trait
 
-_DECLINES = {Trait.DECLINED: CardDeclined.code, Trait.INSUFFICIENT_FUNDS: InsufficientFunds.code}
+_DECLINES: dict[StrEnum, str] = {Trait.DECLINED: CardDeclined.code, Trait.INSUFFICIENT_FUNDS: InsufficientFunds.code}
 _ABOUT_LATER_CALLS = (Trait.CAPTURE_FAIL, Trait.CAPTURE_DECLINED, Trait.VOID_FAIL)
 
-
-@contextmanager
-def reaching_the_gateway() -> Iterator[None]:
-    """Show a lost database as what it would be to a client: a gateway that is down."""
-    try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        connections[books.DATABASE].close()
-        raise GatewayDown(str(error)) from error
+reaching_the_gateway = partial(reaching, books.DATABASE, GatewayDown)
 
 
-class SandboxGateway:
-    """A `Gateway` that needs no network. `sleep` and `now` are its clock; it gives up waiting after `timeout`."""
+class SandboxGateway(SandboxClient):
+    """A `Gateway` that needs no network."""
 
-    key_lifetime = None  # its books are kept, and `find` reads them
-
-    def __init__(
-        self,
-        *,
-        timeout: timedelta | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], datetime] = timezone.now,
-    ) -> None:
-        self._timeout = timeout or settings.SANDBOX_TIMEOUT
-        self._sleep = sleep
-        self._now = now
+    own_books = books.BOOKS
+    tokens = TOKENS
+    timed_out = GatewayTimeout
+    broken = GatewayBroken
 
     @reaching_the_gateway()
     def authorise(self, request: AuthorisationRequest, *, key: str) -> GatewayPayment:
-        try:
-            behaviour = behaviour_of(request.payment_method)
-        except NotATestToken:
-            return books.authorise(request, key=key, decline_code=UnknownPaymentMethod.code)
-        if behaviour.trait is Trait.OK:
-            return books.authorise(request, key=key)
-        if decline_code := _DECLINES.get(behaviour.trait):
-            return books.authorise(request, key=key, decline_code=decline_code)
-        if behaviour.trait in _ABOUT_LATER_CALLS:
-            return books.authorise(request, key=key, test_token=request.payment_method)
-        return self._misbehave(behaviour, request, key)
+        asked = books.authorisation_asked(request, key=key)
+        behaviour = TOKENS.read(request.payment_method)
+        if behaviour is None:
+            asked.decline_code = UnknownPaymentMethod.code
+        elif behaviour.trait in _DECLINES:
+            asked.decline_code = _DECLINES[behaviour.trait]
+        elif behaviour.trait in _ABOUT_LATER_CALLS:
+            asked.test_token = request.payment_method
+        return self._write(asked, behaviour, books.authorise)
 
     @reaching_the_gateway()
     def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
         authorisation = books.authorisation(authorisation_id)
-        _fail_if_told(authorisation.test_token, Trait.CAPTURE_FAIL, key)
-        if authorisation.test_token and behaviour_of(authorisation.test_token).trait is Trait.CAPTURE_DECLINED:
+        self._fail_if_told(authorisation.test_token, Trait.CAPTURE_FAIL, key)
+        if (behaviour := TOKENS.read(authorisation.test_token)) and behaviour.trait is Trait.CAPTURE_DECLINED:
             raise CardDeclined
         return books.capture(authorisation, amount_minor=amount_minor, key=key)
 
     @reaching_the_gateway()
     def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:
         authorisation = books.authorisation(authorisation_id)
-        _fail_if_told(authorisation.test_token, Trait.VOID_FAIL, key)
+        self._fail_if_told(authorisation.test_token, Trait.VOID_FAIL, key)
         return books.void(authorisation, key=key)
 
     @reaching_the_gateway()
@@ -86,35 +63,9 @@ class SandboxGateway:
 
     @reaching_the_gateway()
     def find(self, *, key: str, reference: str) -> GatewayPayment | None:
-        books.let_arrive(now=self._now(), key=key)
+        self._let_arrive(key)
         return books.find(key=key, reference=reference)
 
     @reaching_the_gateway()
     def look_up(self, authorisation_id: str) -> GatewayPayment:
         return books.payment_of(authorisation_id)
-
-    def _misbehave(self, behaviour: Behaviour, request: AuthorisationRequest, key: str) -> GatewayPayment:
-        nth_call = books.count_call(key)
-        if behaviour.fails(Trait.FAIL, nth_call):
-            raise GatewayBroken("503")
-        if nth_call > 1:
-            return books.authorise(request, key=key)
-        if behaviour.trait is Trait.ARRIVES_LATE:
-            arrives_at = self._now() + timedelta(seconds=behaviour.number)
-            books.expect_arrival(request, key=key, arrives_at=arrives_at)
-        if behaviour.trait in (Trait.TIMEOUT_BEFORE, Trait.ARRIVES_LATE):
-            raise self._timed_out()
-        payment = books.authorise(request, key=key)
-        if behaviour.trait is Trait.TIMEOUT_AFTER or behaviour.number > self._timeout.total_seconds():
-            raise self._timed_out()
-        self._sleep(behaviour.number)
-        return payment
-
-    def _timed_out(self) -> GatewayTimeout:
-        self._sleep(self._timeout.total_seconds())
-        return GatewayTimeout(f"no answer within {self._timeout}")
-
-
-def _fail_if_told(test_token: str, trait: Trait, key: str) -> None:
-    if test_token and behaviour_of(test_token).fails(trait, books.count_call(key)):
-        raise GatewayBroken("503")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from payments.gateways.sandbox.books import let_arrive
+from payments.gateways.sandbox.books import BOOKS
 from payments.gateways.sandbox.models import Kind, Operation
 
 
@@ -33,7 +33,7 @@ class BookedAuthorisation:
 
 def authorisations_by_key(*, now: datetime) -> dict[str, BookedAuthorisation]:
     """Return every authorisation by its key, also the declined, after letting in what has arrived by `now`."""
-    let_arrive(now=now)
+    BOOKS.let_arrive(now=now)
     followers = defaultdict(list)
     authorised = []
     for row in Operation.objects.order_by("created_at"):

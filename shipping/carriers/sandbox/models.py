@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from orchestration.participant.sandbox.books import CallCount
+
 
 class Kind(models.TextChoices):
     BOOK = "book"
@@ -61,11 +63,5 @@ class LateArrival(models.Model):
         return f"{self.key} at {self.arrives_at}"
 
 
-class Call(models.Model):
-    """How often a key was called; only kept for tokens whose behaviour depends on it."""
-
-    key = models.TextField(primary_key=True)
-    calls = models.PositiveIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.calls}"
+class Call(CallCount):
+    pass

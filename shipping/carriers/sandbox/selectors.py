@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shipping.carriers.sandbox.books import let_arrive
+from shipping.carriers.sandbox.books import BOOKS
 from shipping.carriers.sandbox.models import Kind, Operation
 
 
@@ -25,7 +25,7 @@ class CarriersBooking:
 
 def bookings_by_key(*, now: datetime) -> dict[str, CarriersBooking]:
     """Return every booking by its key, also the refused, after letting in what has arrived by `now`."""
-    let_arrive(now=now)
+    BOOKS.let_arrive(now=now)
     rows = list(Operation.objects.order_by("created_at"))
     cancel_keys = {row.booking_id: row.key for row in rows if row.kind == Kind.CANCEL}
     return {

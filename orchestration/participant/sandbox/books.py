@@ -1,0 +1,117 @@
+"""A sandbox's books: its operations, each under an idempotency key of its own, guarded as a real system guards them."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import F
+
+
+class CallCount(models.Model):
+    """How often a key was called. Only kept for tokens whose behaviour depends on it."""
+
+    key = models.TextField(primary_key=True)
+    calls = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.calls}"
+
+
+class BookedOperation(Protocol):
+    """A row of the books: one thing that was done, or refused for good, under one key."""
+
+    def __init__(self, **columns: Any) -> None: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def save(self, *, force_insert: bool) -> None: ...
+
+
+Op = TypeVar("Op", bound=BookedOperation)
+
+
+@dataclass(frozen=True)
+class SandboxBooks(Generic[Op]):
+    """The tables of one sandbox, in the database of this alias.
+
+    A `late_arrival` has the columns `key` and `arrives_at`, and others that the operation has, too. It becomes an
+    operation of the kind `arrives_as`.
+    """
+
+    database: str
+    operation: type[Op]
+    late_arrival: type[models.Model]
+    arrives_as: str
+    call: type[CallCount]
+    key_reused: type[Exception]
+
+    def write(self, asked: Op) -> Op | None:
+        """Write the row and return it, or return the row that took its key before; one statement if the key is new.
+
+        Returns None if another rule than that of the key forbids the operation.
+
+        :raises key_reused: when the key was used for something else.
+        """
+        try:
+            asked.save(force_insert=True)
+        except IntegrityError:
+            return self.earlier(asked)
+        return asked
+
+    def earlier(self, asked: Op) -> Op | None:
+        """Return the row that took the key before; None if the key is new.
+
+        :raises key_reused: when the key was used for something else.
+        """
+        earlier: Op | None = _rows(self.operation).filter(key=asked.key).first()
+        if earlier and earlier.fingerprint != asked.fingerprint:
+            raise self.key_reused(asked.key) from None
+        return earlier
+
+    def count_call(self, key: str) -> int:
+        """Count a call under `key`; return how many there were with this one."""
+        calls = _rows(self.call)
+        with transaction.atomic(using=self.database):
+            calls.bulk_create([self.call(key=key)], ignore_conflicts=True)
+            calls.filter(key=key).update(calls=F("calls") + 1)
+            return int(calls.get(key=key).calls)
+
+    def expect_arrival(self, asked: Op, *, arrives_at: datetime) -> None:
+        """Leave an operation on its way. The books do not show it until `arrives_at`."""
+        columns = {name: getattr(asked, name) for name in self._late_columns()}
+        _rows(self.late_arrival).create(arrives_at=arrives_at, **columns)
+
+    def let_arrive(self, *, now: datetime, key: str | None = None) -> None:
+        """Book what has arrived by `now`, of one key or of all. An operation whose key was used meanwhile is void."""
+        due = _rows(self.late_arrival).filter(arrives_at__lte=now)
+        for late in due if key is None else due.filter(key=key):
+            columns = {name: getattr(late, name) for name in self._late_columns()}
+            arrived = self.operation(kind=self.arrives_as, **columns)
+            with transaction.atomic(using=self.database):
+                _rows(self.operation).bulk_create([arrived], ignore_conflicts=True)
+                late.delete()
+
+    def _late_columns(self) -> Iterator[str]:
+        for field in self.late_arrival._meta.concrete_fields:
+            if field.name not in ("id", "arrives_at"):
+                yield field.name
+
+
+def fingerprint_of(*asked: object) -> str:
+    """Digest what was asked, so that a key cannot be used for something else."""
+    return hashlib.sha256(json.dumps(asked, default=vars).encode()).hexdigest()
+
+
+def _rows(model: Any) -> Any:
+    return model._default_manager
