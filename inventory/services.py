@@ -17,7 +17,8 @@ from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line, nfc
 from orchestration.db.bulk_update import UpdateEach, each_own
 from orchestration.db.sql import insert_all
-from orchestration.participant.refusals import Refusal, VersionConflict
+from orchestration.db.transactions import VersionConflict
+from orchestration.participant.refusals import Refusal
 
 VERSIONED_TRIES = 2
 """After so many lost races the rows are locked before they are read: nobody can be faster then."""

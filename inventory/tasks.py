@@ -4,7 +4,8 @@ from inventory import repairs, selectors, services
 from inventory.models import Ledger
 from orchestration.contracts import inventory
 from orchestration.participant.batch import Together
-from orchestration.participant.participant import Participant, register
+from orchestration.participant.participant import Participant
+from orchestration.participant.registration import register
 
 participant = register(
     Participant(

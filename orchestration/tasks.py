@@ -15,10 +15,11 @@ from orchestration.engine import engine, markers, recovery, reports
 from orchestration.engine.engine import Happening
 from orchestration.execution.batching import Room
 from orchestration.execution.results import End, Ending, Work
+from orchestration.execution.task import BatchedTask
 from orchestration.messaging import unfinished as holding
 from orchestration.messaging.canvas import Received
 from orchestration.messaging.routing import send_to
-from orchestration.messaging.task import BatchedTask, SagaTask
+from orchestration.messaging.task import SagaTask
 from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.sagas import UnknownDefinition

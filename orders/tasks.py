@@ -2,7 +2,8 @@
 
 from orchestration.contracts import orders
 from orchestration.participant.batch import Together
-from orchestration.participant.participant import Participant, register
+from orchestration.participant.participant import Participant
+from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
 from orders import selectors, services
 from orders.models import Ledger

@@ -5,7 +5,8 @@ from orchestration.participant.batch import Together
 from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.external import Outside, Told
 from orchestration.participant.money import MoneyReader
-from orchestration.participant.participant import Participant, register
+from orchestration.participant.participant import Participant
+from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
 from payments import free, repairs, selectors, services
 from payments.gateways.choice import gateway

@@ -4,7 +4,8 @@ from orchestration.contracts import shipping as contracts
 from orchestration.participant.batch import Together
 from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.external import Outside, Told
-from orchestration.participant.participant import Participant, register
+from orchestration.participant.participant import Participant
+from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
 from shipping import repairs, selectors, services
 from shipping.carriers.choice import carrier

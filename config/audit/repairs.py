@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.audit.values import CUSTOMER
+from orchestration.sagas import CUSTOMER
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
 """Whoever ended a repair has a clock of its own."""

@@ -9,8 +9,9 @@ from django.http import Http404, HttpRequest, QueryDict
 
 from orchestration.admin.form_fields import WithoutCardNumbers, Words
 from orchestration.admin.frame import actor_of
+from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed
-from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Action, Ask, NotAsked
+from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask, NotAsked
 from orchestration.operators.actions.void_hold import VOIDS
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.text.cleaning import harmless_text, is_harmless

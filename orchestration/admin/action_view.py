@@ -13,10 +13,11 @@ from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.engine.engine import NoSuchSaga
 from orchestration.engine.selectors import saga
 from orchestration.models import SagaInstance
+from orchestration.models.actions import MOVES_MONEY, Action, Code
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.actions.requests import MOVES_MONEY, Action, Ask, Code, Preview
+from orchestration.operators.actions.requests import Ask, Preview
 from orchestration.operators.insight.status import status_of
 from orchestration.protocol.states import Phase
 

@@ -17,11 +17,12 @@ from orchestration.admin.form_fields import Words, complaints
 from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.db import clocks
 from orchestration.models import ALIAS, Batch
+from orchestration.models.actions import Action
 from orchestration.models.operators import BatchState
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batches import OPEN, BatchPreview, NotApproved
 from orchestration.operators.actions.permissions import may_approve
-from orchestration.operators.actions.requests import Action, Ask
+from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.text import formatting as wording

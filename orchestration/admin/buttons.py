@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaInstance
+from orchestration.models.actions import Action
 from orchestration.operators.actions.applicable import applicable
 from orchestration.operators.actions.permissions import allowed
-from orchestration.operators.actions.requests import Action
 from orchestration.operators.insight.saga_view import Case
 from orchestration.participant.participant import participants
 from orchestration.participant.reconciliation import commands_outside

@@ -9,7 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from orchestration.operators.actions.requests import Actor, Via
+from orchestration.models.actions import Via
+from orchestration.operators.actions.requests import Actor
 
 View = Callable[..., HttpResponse]
 

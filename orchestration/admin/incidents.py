@@ -9,8 +9,8 @@ from orchestration.admin.filters import parameters_of
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.admin.list_view import actions_on_many
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.models.actions import Action
 from orchestration.operators.actions.applicable import applicable_at
-from orchestration.operators.actions.requests import Action
 from orchestration.operators.insight import incidents as insight
 from orchestration.operators.insight.incidents import Incident
 from orchestration.text import formatting as wording

@@ -9,8 +9,8 @@ from django.http import QueryDict
 
 from orchestration.admin.filters import Filter, parameters_of
 from orchestration.models import SagaInstance
+from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed
-from orchestration.operators.actions.requests import Action
 from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight import keyset as paging
 from orchestration.operators.insight.finding import NEWEST_FIRST, newest_sagas

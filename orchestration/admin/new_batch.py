@@ -16,11 +16,12 @@ from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.db import clocks
+from orchestration.models.actions import Action
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
-from orchestration.operators.actions.requests import NEEDS_STEP, Action, Ask
+from orchestration.operators.actions.requests import NEEDS_STEP, Ask
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.saga_filter import Wanted, matching
 from orchestration.operators.insight.search import search

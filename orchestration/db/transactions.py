@@ -18,7 +18,6 @@ from orchestration.db.sessions import DatabaseSilent, OutOfTime, SessionEnded
 from orchestration.db.sql import run_later
 from orchestration.db.statement_buffer import gathered
 from orchestration.failpoints import Point
-from orchestration.participant.refusals import VersionConflict
 
 T = TypeVar("T")
 
@@ -33,6 +32,10 @@ TOOK_TOO_LONG = (PoolTimeout, ConnectionTimeout, DatabaseSilent, OutOfTime)  # s
 
 
 _lock_timeout: ContextVar[timedelta | None] = ContextVar("lock_timeout", default=None)
+
+
+class VersionConflict(Exception):
+    """Another transaction changed the row first. The kit runs this one again."""
 
 
 class InsideATransaction(RuntimeError):

@@ -18,7 +18,6 @@ import orjson
 from celery import signals
 from celery.app.task import Context
 from celery.concurrency.thread import TaskPool
-from celery.exceptions import Reject
 from celery.worker import state
 from celery.worker.strategy import default
 from django.conf import settings
@@ -27,8 +26,8 @@ from kombu.exceptions import DecodeError
 from orchestration import failpoints as boundaries
 from orchestration import log_context as subject
 from orchestration.db.connections import let_connections_go
-from orchestration.execution.batching import ALONE, Batches, Room, Thunk, Turns, afterwards
-from orchestration.execution.results import Ending, Opening, sendable
+from orchestration.execution.batching import Batches, Room, Thunk, Turns, afterwards
+from orchestration.execution.results import Ending, sendable
 from orchestration.messaging import amqp_io as wire
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
@@ -233,28 +232,6 @@ def _spawn(pool: TaskPool, thunk: Thunk) -> None:
         pool.apply_async(_without_connections_after, (thunk,), callback=lambda _: None)
     except RuntimeError:  # the pool is closing: what is under way comes to its end here
         thunk()
-
-
-def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None:
-    """Carry out the one message of a running task, where Celery delivers them one by one.
-
-    :raises Reject: when nobody can.
-    :raises OperationalError: when what follows could not be sent.
-    """
-    request = task.request
-    embedded = {"chain": request.chain, "errbacks": request.errbacks}
-    headers = {"id": request.id, "task": task.name, "root_id": request.root_id}
-    request.chain = request.errbacks = None  # Celery would send them as well
-    endings: list[Ending] = []
-    message = canvas.received(headers, [args, kwargs, embedded])
-    if remains := opening(endings.extend, ALONE)([message]):
-        remains()
-    [ending] = map(sendable, endings)
-    post(ending.letters)
-    if ending.is_dead:
-        raise Reject(ending.error, requeue=False)
-    if ending.error:
-        raise ending.error
 
 
 def _content(message: Any) -> Any:

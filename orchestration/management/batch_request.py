@@ -10,11 +10,12 @@ from orchestration.management.exit_codes import Exit
 from orchestration.management.output import Voice
 from orchestration.management.selection import NONE
 from orchestration.management.subcommand import Options
+from orchestration.models.actions import Action
 from orchestration.operators import representations as shown
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
-from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

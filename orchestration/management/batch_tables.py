@@ -7,8 +7,8 @@ from rich.table import Table
 
 from orchestration.management.tables import of_previews, table_of
 from orchestration.models import Batch
+from orchestration.models.actions import Action
 from orchestration.operators.actions.batches import BatchPreview
-from orchestration.operators.actions.requests import Action
 from orchestration.text import formatting as wording
 
 FACTS = ("sagas", "step", "state", "by", "reason", "evidence", "approved_by", "stopped_by", "stopped_why")

@@ -13,9 +13,10 @@ from orchestration.engine.engine import NoSuchSaga
 from orchestration.management.exit_codes import Exit
 from orchestration.management.selection import Chosen
 from orchestration.models import OperatorLogEntry
+from orchestration.models.actions import Code
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.actions.requests import Ask, Code, Preview
+from orchestration.operators.actions.requests import Ask, Preview
 
 UNKNOWN, PASSED_OVER = "unknown", "passed_over"
 """There is no such saga; it was not what was asked for any more when its turn came."""

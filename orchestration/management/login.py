@@ -12,8 +12,9 @@ from django.core.management.base import CommandError
 from orchestration.management.arguments import operator, words
 from orchestration.management.exit_codes import Exit
 from orchestration.management.subcommand import Options
+from orchestration.models.actions import Via
 from orchestration.operators.actions.permissions import User
-from orchestration.operators.actions.requests import Actor, Via
+from orchestration.operators.actions.requests import Actor
 
 HELP = "who, as the account of the admin, whose password is asked for"
 

@@ -13,10 +13,11 @@ from orchestration.engine import selectors
 from orchestration.management.arguments import add_facts
 from orchestration.management.exit_codes import Exit
 from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Action, Code, Via
 from orchestration.operators.actions import ledger_actions as ledgers
 from orchestration.operators.actions.ledger_actions import NotConcluded
 from orchestration.operators.actions.perform import carry_out
-from orchestration.operators.actions.requests import Action, Actor, Ask, Code, Via, WhyNot
+from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.redaction import redacted
 from orchestration.participant.ledger import Status

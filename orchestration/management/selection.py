@@ -12,8 +12,8 @@ from orchestration.management.filter_arguments import Sieve, sieve_of
 from orchestration.management.output import Voice
 from orchestration.management.subcommand import Options
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.models.actions import MOVES_MONEY, Action
 from orchestration.operators.actions.batches import MEMBERS_LIMIT
-from orchestration.operators.actions.requests import MOVES_MONEY, Action
 from orchestration.operators.insight.saga_filter import Wanted
 
 BY_MANY = (

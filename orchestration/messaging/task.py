@@ -40,23 +40,6 @@ class SagaTask(Task):  # type: ignore[misc]
             raise OperationalError(f"not published: {error}") from error
 
 
-class BatchedTask(SagaTask):
-    """A `SagaTask` whose messages a worker with threads carries out in batches, and any other worker one by one."""
-
-    abstract = True
-    Strategy = "orchestration.execution.strategy:strategy"
-    opened: Any
-    """An `endings.Opening`: makes the task's work for a worker."""
-
-    def carry_out_alone(self, args: Any, kwargs: Any) -> None:
-        """Carry out the one message that Celery is running."""
-        from orchestration.execution.strategy import (
-            carry_out_alone,  # it needs Celery's worker, which only workers load
-        )
-
-        carry_out_alone(self, type(self).opened, args, kwargs)
-
-
 def public(kwargs: Any) -> dict[str, Any]:
     """What a message shows of itself in logs and events: ids."""
     shown = ("saga_id", "step", "operation", "token", "route")

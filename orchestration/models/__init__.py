@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from orchestration.models.actions import Action
 from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.models.machinery_log import MachineryLogEntry
 from orchestration.models.operators import Batch, BatchMember, OperatorLogEntry
 from orchestration.models.retention import PurgedSaga
-from orchestration.operators.actions.requests import Action
 from orchestration.protocol.states import ENDED, Kind, Phase
 
 __all__ = (

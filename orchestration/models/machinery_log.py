@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from orchestration.operators.actions.requests import MachineryAction, MachineryOutcome, Via
+from orchestration.models.actions import MachineryAction, MachineryOutcome, Via
 
 _ACTIONS = [action.value for action in MachineryAction]
 _OUTCOMES = [outcome.value for outcome in MachineryOutcome]

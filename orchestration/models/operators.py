@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.operators.actions.requests import MOVES_MONEY, Action, Code, Via
+from orchestration.models.actions import MOVES_MONEY, Action, Code, Via
 
 _ACTIONS = [(action.value, action.value) for action in Action]
 _MOVES_MONEY = [action.value for action in Action if action in MOVES_MONEY]  # in one order

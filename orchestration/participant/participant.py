@@ -52,13 +52,9 @@ class Participant:
 _participants: dict[str, Participant] = {}
 
 
-def register(participant: Participant) -> Participant:
-    """Make the participant known to this process: its commands become tasks, its ledger readable."""
-    from orchestration.participant.tasks import make_tasks
-
+def add(participant: Participant) -> None:
+    """Make the participant known to this process; `registration.register` also makes its tasks."""
     _participants[participant.service] = participant
-    make_tasks(participant)
-    return participant
 
 
 def participants() -> Mapping[str, Participant]:

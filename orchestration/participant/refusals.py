@@ -34,7 +34,3 @@ class Hopeless(Exception):
 
 class CannotCall(Exception):
     """A call outside cannot be made from this process; nothing was called. The saga tries again until its deadline."""
-
-
-class VersionConflict(Exception):
-    """Another transaction changed the row first. The kit runs this one again."""

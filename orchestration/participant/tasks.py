@@ -13,11 +13,11 @@ from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action
 from orchestration.execution.batching import Room
 from orchestration.execution.results import End, Ending, Work
+from orchestration.execution.task import BatchedTask
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
 from orchestration.messaging.publisher import Letter
 from orchestration.messaging.routing import send_to
-from orchestration.messaging.task import BatchedTask
 from orchestration.messaging.topology import compensations_queue
 from orchestration.participant.executor import (
     Carried,

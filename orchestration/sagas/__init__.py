@@ -13,6 +13,9 @@ from orchestration.sagas.void_settled_hold import void_settled_hold
 REPAIRS = (release_leftover_hold, reverse_leftover_payment, cancel_leftover_parcel, recount_reserved)
 """What an audit proposes and a person applies."""
 
+CUSTOMER = "audit"
+"""The customer id of repairs. Customers' ids are numbers."""
+
 definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout, *REPAIRS, void_settled_hold)}
 
 

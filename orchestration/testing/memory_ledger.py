@@ -10,10 +10,9 @@ from uuid import UUID
 from django.db import OperationalError
 
 from orchestration import failpoints as boundaries
-from orchestration.db.transactions import TRIES
+from orchestration.db.transactions import TRIES, VersionConflict
 from orchestration.failpoints import Point
 from orchestration.participant.ledger_store import Call, Change, Row
-from orchestration.participant.refusals import VersionConflict
 
 T = TypeVar("T")
 

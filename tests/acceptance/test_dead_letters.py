@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import OperationalError
 
 from orchestration.models import MachineryLogEntry
+from orchestration.models.actions import Via
 from orchestration.operators.actions.dead_letters import NoSuchLetter, discard, send_again
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded
-from orchestration.operators.actions.requests import LONGEST_WORDS, Actor, Via
+from orchestration.operators.actions.requests import LONGEST_WORDS, Actor
 from orchestration.operators.insight.dead_letters import Heap, dead_letters
 from orchestration.operators.insight.sources import Unavailable
 from tests.support.broker import channel, publish_raw, talking_to, waiting_messages

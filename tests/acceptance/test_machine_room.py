@@ -6,8 +6,9 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment
+from orchestration.models.actions import Via
 from orchestration.operators.actions.breakers import NoSuchBreaker, close_breaker, open_breaker
-from orchestration.operators.actions.requests import Actor, Via
+from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.breakers import breaker_of, breakers
 from orchestration.operators.insight.queues import QueueNow, queues
 from orchestration.operators.insight.sources import Unavailable

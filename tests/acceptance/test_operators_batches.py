@@ -6,9 +6,10 @@ from datetime import timedelta
 from django.core.management import call_command
 
 from orchestration.models import Batch, OperatorLogEntry
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import ask_for_batch, tally_of
-from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import Wanted
 from tests.support.broker import purge_queues
 from tests.support.waiting import wait_for

@@ -10,8 +10,9 @@ from playwright.sync_api import expect
 
 from orchestration.engine import dispatch
 from orchestration.models import AuditFinding, Batch, BatchMember, OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Action, Code, Via
 from orchestration.operators.actions.batches import ask_for_batch
-from orchestration.operators.actions.requests import Action, Actor, Ask, Code, Via
+from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import Wanted
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations

@@ -12,6 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 
 BREACHES = {
+    "Rooms of orchestration, higher over lower": ("orchestration/db/sql.py", "import orchestration.engine.store"),
+    "Rooms of operators: looking below acting": (
+        "orchestration/operators/insight/why.py",
+        "import orchestration.operators.actions.rules",
+    ),
+    "The kit knows no orchestrator": ("orchestration/participant/executor.py", "import orchestration.models"),
+    "The process does not import what runs it": ("config/urls.py", "import deploy.up"),
     "Services are independent": ("payments/services.py", "import inventory.models"),
     "Orchestration imports no service and no process": ("orchestration/engine/engine.py", "import orders.models"),
     "Services do not know how the admin looks": ("orders/admin.py", "import unfold.admin"),

@@ -11,8 +11,8 @@ from knox.auth import TokenAuthentication
 from knox.models import AuthToken
 
 from inventory.models import Movement, Stock
+from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import may_approve
-from orchestration.operators.actions.requests import Action
 from orders.selectors import products_on_sale
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration", "inventory", "orders"])

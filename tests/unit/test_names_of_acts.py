@@ -5,7 +5,8 @@ import pytest
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.management import resolving
 from orchestration.management.commands.saga import SUBCOMMANDS
-from orchestration.operators.actions.requests import PERMISSIONS, Action
+from orchestration.models.actions import Action
+from orchestration.operators.actions.requests import PERMISSIONS
 
 
 @pytest.mark.parametrize("action", Action)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from orchestration.models.actions import Action
 from orchestration.operators.actions.outcome import Line, Now, Observed, came_of
-from orchestration.operators.actions.requests import Action
 from orchestration.protocol.states import Kind, Phase
 
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer"}

@@ -12,8 +12,9 @@ from knox.models import AuthToken
 
 from inventory.selectors import available_units
 from inventory.services import top_up_stock
+from orchestration.models.actions import MOVES_MONEY
 from orchestration.operators.actions.permissions import APPROVE_BATCH
-from orchestration.operators.actions.requests import MOVES_MONEY, PERMISSIONS
+from orchestration.operators.actions.requests import PERMISSIONS
 from orders.models import Product
 from orders.services import publish_products
 

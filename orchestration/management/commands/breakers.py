@@ -14,10 +14,11 @@ from orchestration.management.exit_codes import IN_WORDS, Exit
 from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Voice
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
+from orchestration.models.actions import Via
 from orchestration.operators import representations as shown
 from orchestration.operators.actions.breakers import close_breaker, open_breaker, time_after
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown
-from orchestration.operators.actions.requests import Actor, Via
+from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.breakers import BreakerNow, breakers
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.text import formatting as wording

@@ -34,7 +34,8 @@ from orchestration.management.output import JSONL, Voice
 from orchestration.management.recovery_rounds import due_sagas, recover
 from orchestration.management.selection import Chosen, choose
 from orchestration.management.subcommand import Options, Subcommand
-from orchestration.operators.actions.requests import Action, Actor, Ask, NotAsked, Preview, Via
+from orchestration.models.actions import Action, Via
+from orchestration.operators.actions.requests import Actor, Ask, NotAsked, Preview
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.text import formatting as wording

@@ -27,13 +27,14 @@ from orchestration.management.output import Voice
 from orchestration.management.selection import choose_for_batch
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models import ALIAS, Batch
+from orchestration.models.actions import MOVES_MONEY, Action
 from orchestration.models.operators import BatchState
 from orchestration.operators import representations as shown
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batches import OPEN, NoneChosen, NotApproved
 from orchestration.operators.actions.permissions import STOP_BATCH, allowed, may_approve
-from orchestration.operators.actions.requests import MOVES_MONEY, Action, Ask
+from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.text import formatting as wording

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaInstance
-from orchestration.operators.actions.requests import Action, Actor, Ask, Via, WhyNot
+from orchestration.models.actions import Action, Via
+from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.actions.rules import foreseen
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.participant import participant_of

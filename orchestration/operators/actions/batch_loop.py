@@ -19,11 +19,11 @@ from orchestration.db import clocks
 from orchestration.engine.engine import NoSuchSaga
 from orchestration.execution.periodic import round_after_round
 from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Code
 from orchestration.models.operators import BatchState
 from orchestration.operators.actions.batch_pacing import SLOWEST, Verdict, verdict
 from orchestration.operators.actions.batches import UNDER_WAY, ask_of, members_of, pace_of, tally_of
 from orchestration.operators.actions.perform import carry_out
-from orchestration.operators.actions.requests import Code
 from orchestration.operators.insight.saga_filter import Wanted, condition
 from orchestration.text.cleaning import text_of
 

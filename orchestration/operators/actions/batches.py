@@ -12,6 +12,7 @@ from django.db.models import Count, F, Q, QuerySet
 from orchestration.db import clocks
 from orchestration.engine.snapshot import state_of
 from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
+from orchestration.models.actions import MOVES_MONEY, Action, Code, Via
 from orchestration.models.operators import BatchState
 from orchestration.operators.actions import batch_keys
 from orchestration.operators.actions.batch_keys import NotABatch
@@ -19,7 +20,7 @@ from orchestration.operators.actions.batch_pacing import Pace, Tally
 from orchestration.operators.actions.ledger_actions import why_not_resolved
 from orchestration.operators.actions.outcome import FAILURES
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.actions.requests import MOVES_MONEY, Action, Actor, Ask, Code, Preview, Via
+from orchestration.operators.actions.requests import Actor, Ask, Preview
 from orchestration.operators.actions.rules import foreseen, is_refused
 from orchestration.operators.insight.keyset import ByMoment
 from orchestration.operators.insight.saga_filter import Wanted, matching

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 
+from orchestration.models.actions import MachineryAction
 from orchestration.operators.actions.recorded_action import NotDone, Told, on_record
-from orchestration.operators.actions.requests import Actor, MachineryAction, MachineryAsk
+from orchestration.operators.actions.requests import Actor, MachineryAsk
 from orchestration.operators.insight.breakers import look
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.participant.breaker import Breaker

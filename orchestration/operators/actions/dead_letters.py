@@ -9,8 +9,9 @@ from amqp.exceptions import ChannelError, MessageNacked
 from django.conf import settings
 from kombu import Connection
 
+from orchestration.models.actions import MachineryAction
 from orchestration.operators.actions.recorded_action import NotDone, Told, on_record
-from orchestration.operators.actions.requests import LONGEST_WORDS, Actor, MachineryAction, MachineryAsk
+from orchestration.operators.actions.requests import LONGEST_WORDS, Actor, MachineryAsk
 from orchestration.operators.insight.dead_letters import (
     LOOKED_AT,
     DeadLetter,

@@ -10,8 +10,9 @@ from orchestration.contracts.command import Compensation, field_types
 from orchestration.engine import selectors
 from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaInstance
+from orchestration.models.actions import Action, Code
 from orchestration.operators.actions import void_hold as voiding
-from orchestration.operators.actions.requests import Action, Ask, Code, WhyNot
+from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import undoes
 from orchestration.participant import manual_resolution as resolving
 from orchestration.participant import manual_settlement as settled_outside

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from orchestration.operators.actions.requests import Action
+from orchestration.models.actions import Action
 from orchestration.protocol.states import ENDED, Kind, Phase
 from orchestration.text import formatting as wording
 

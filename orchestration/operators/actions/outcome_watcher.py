@@ -16,8 +16,8 @@ from orchestration.db import clocks
 from orchestration.db.bisection import HITS_ALL
 from orchestration.execution.periodic import round_after_round
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
+from orchestration.models.actions import Action
 from orchestration.operators.actions.outcome import Line, Now, Observation, Observed, came_of
-from orchestration.operators.actions.requests import Action
 from orchestration.operators.insight.why import why
 from orchestration.protocol.states import Kind, Phase
 

@@ -12,12 +12,13 @@ from orchestration.engine import engine, selectors
 from orchestration.engine.engine import ChangedMeanwhile, NoSuchSaga
 from orchestration.engine.snapshot import state_of
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Code
 from orchestration.operators.actions import ledger_actions as ledgers
 from orchestration.operators.actions import void_hold as voiding
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
 from orchestration.operators.actions.outcome import Observed
 from orchestration.operators.actions.outcome_watcher import observe
-from orchestration.operators.actions.requests import Ask, Code, WhyNot
+from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import event_of, foreseen, is_refused, why_nothing
 from orchestration.participant.manual_resolution import Resolved
 from orchestration.protocol.transitions import TooLate

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from orchestration.operators.actions.requests import PERMISSIONS, Action
+from orchestration.models.actions import Action
+from orchestration.operators.actions.requests import PERMISSIONS
 
 APPROVE_BATCH = "orchestration.approve_batch"
 """To be the second person of a batch that moves money, beside the permission of its action."""

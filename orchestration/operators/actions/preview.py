@@ -8,11 +8,12 @@ from orchestration.engine.engine import NoSuchSaga
 from orchestration.engine.snapshot import state_of
 from orchestration.messaging import routing as routes
 from orchestration.models import SagaInstance
+from orchestration.models.actions import Action, Code
 from orchestration.operators.actions import ledger_actions as ledgers
 from orchestration.operators.actions import preview_text as outlook
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
 from orchestration.operators.actions.preview_money import Purse, effects, stays
-from orchestration.operators.actions.requests import Action, Ask, Code, Preview, WhyNot
+from orchestration.operators.actions.requests import Ask, Preview, WhyNot
 from orchestration.operators.actions.rules import foreseen, is_refused, undoes
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.saga import Saga

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
 from orchestration.models import ALIAS, MachineryLogEntry
-from orchestration.operators.actions.requests import MachineryAsk, MachineryOutcome
+from orchestration.models.actions import MachineryOutcome
+from orchestration.operators.actions.requests import MachineryAsk
 from orchestration.operators.insight.sources import AWAY
 from orchestration.text import formatting as wording
 

@@ -2,7 +2,8 @@
 
 from typing import TypeGuard
 
-from orchestration.operators.actions.requests import Action, Ask, Code, WhyNot
+from orchestration.models.actions import Action, Code
+from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.protocol.interventions import TooLate
 from orchestration.protocol.next_command import owed
 from orchestration.protocol.saga import Saga

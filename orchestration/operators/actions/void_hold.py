@@ -11,9 +11,9 @@ from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaInstance
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.actions.rules import undoes
-from orchestration.operators.audit.values import CUSTOMER
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.saga import Saga
+from orchestration.sagas import CUSTOMER
 from orchestration.sagas.void_settled_hold import void_settled_hold
 
 VOIDS: Mapping[str, Saga] = {capture_payment.step: void_settled_hold}

@@ -15,11 +15,11 @@ from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.api.schema import CHALLENGE, PREFER, problems, response_header
 from orchestration.engine import engine
 from orchestration.models import ALIAS, OperatorLogEntry
+from orchestration.models.actions import Action, Code
 from orchestration.operators import representations as shown
 from orchestration.operators.actions.outcome_watcher import observe
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.actions.requests import Action, Code
 from orchestration.operators.api import representations
 from orchestration.operators.api import requests as bodies
 from orchestration.operators.api.permissions import ANY_ACTION, StaffView, actor_of, refuse_unless_allowed

@@ -13,12 +13,12 @@ from orchestration.api.json_body import UNREADABLE
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.api.schema import CHALLENGE, OPTIONAL_IDEMPOTENCY_KEY, problems
 from orchestration.models import ALIAS, Batch
+from orchestration.models.actions import Action
 from orchestration.operators import representations as shown
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.permissions import APPROVE_BATCH, STOP_BATCH, may_approve
-from orchestration.operators.actions.requests import Action
 from orchestration.operators.api import filters, representations
 from orchestration.operators.api import requests as bodies
 from orchestration.operators.api.pages import Paged, page

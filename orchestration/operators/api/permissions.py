@@ -7,8 +7,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.permissions import allowed
-from orchestration.operators.actions.requests import PERMISSIONS, Action, Actor, Via
+from orchestration.operators.actions.requests import PERMISSIONS, Actor
 
 VIEW_SAGAS = "orchestration.view_sagainstance"
 

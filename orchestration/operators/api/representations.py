@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from orchestration.models.actions import Action, Code, MachineryAction, MachineryOutcome
 from orchestration.models.operators import BatchState
-from orchestration.operators.actions.requests import Action, Code, MachineryAction, MachineryOutcome
 from orchestration.operators.insight.status import Status
 from orchestration.participant.manual_outcome import Outcome
 

@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from orchestration.api.json_body import read_json
 from orchestration.api.problems import FieldError, ValidationFailed
 from orchestration.api.strict_fields import Id, Number, Strict, Text, TrueOrFalse, WholeNumber
+from orchestration.models.actions import Action
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST
 from orchestration.operators.actions.batches import USUAL_PACE
-from orchestration.operators.actions.requests import LONGEST_WORDS, NEEDS_EVIDENCE, Action, Actor, Ask, NotAsked
+from orchestration.operators.actions.requests import LONGEST_WORDS, NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.api.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
 from orchestration.operators.insight.status import WORDS_FOR_STATUSES
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

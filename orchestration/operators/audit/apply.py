@@ -17,8 +17,8 @@ from orchestration.models import ALIAS
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit import registry
 from orchestration.operators.audit.finding_rows import fingerprint
-from orchestration.operators.audit.values import CUSTOMER, Again, Repair
-from orchestration.sagas import definition_of
+from orchestration.operators.audit.values import Again, Repair
+from orchestration.sagas import CUSTOMER, definition_of
 from orchestration.text.formatting import for_the_record
 
 STILL_THERE = AuditFinding.Outcome.STILL_THERE

@@ -6,9 +6,6 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-CUSTOMER = "audit"
-"""The customer id of repairs. Customers' ids are numbers."""
-
 
 @dataclass(frozen=True)
 class Sighting:

@@ -9,11 +9,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from orchestration.messaging.topology import Depth
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditFinding
-from orchestration.operators.audit.values import CUSTOMER
 from orchestration.operators.insight.sources import Unavailable, at_the_broker
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import participants
+from orchestration.sagas import CUSTOMER
 from orchestration.text import formatting as wording
 
 SHORTEST = timedelta(days=30)

@@ -10,7 +10,8 @@ from django.test import Client
 
 from config import env
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operators.actions.requests import PERMISSIONS, Action
+from orchestration.models.actions import Action
+from orchestration.operators.actions.requests import PERMISSIONS
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.admin.unknown import Unknown

@@ -6,9 +6,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from config import env
+from orchestration.models.actions import Action
 from orchestration.operators.actions import applicable
 from orchestration.operators.actions.batches import preview_batch
-from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Action, Ask
+from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask
 from orchestration.operators.insight.incidents import incidents
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

@@ -10,9 +10,10 @@ from config.audit import violations
 from orchestration.contracts.codec import encode
 from orchestration.contracts.payments import ConfirmCaptureSettled, confirm_capture_settled
 from orchestration.models import OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Action, Code, Via
 from orchestration.operators.actions.perform import carry_out, perform
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.actions.requests import Action, Actor, Ask, Code, NotAsked, Via
+from orchestration.operators.actions.requests import Actor, Ask, NotAsked
 from orchestration.participant import local_steps as handler
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

@@ -16,9 +16,10 @@ from config.audit import violations
 from inventory.models import Ledger as InventoryLedger
 from orchestration.messaging.topology import Depth
 from orchestration.models import OperatorLogEntry, PurgedSaga, SagaInstance, SagaLogEntry
+from orchestration.models.actions import Action, Via
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.actions.perform import perform
-from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.retention import purge as purging
 from orchestration.operators.retention import rule
 from orchestration.participant.external import Outside

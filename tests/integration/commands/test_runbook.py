@@ -14,8 +14,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from config import env
 from orchestration.management.exit_codes import Exit
 from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batches import ask_for_batch
-from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.participant import breaker_registry as breakers
 from tests.integration.admin.situations import Situations

@@ -10,9 +10,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.permissions import APPROVE_BATCH, OPERATE_BREAKERS, STOP_BATCH
-from orchestration.operators.actions.requests import PERMISSIONS, Action, Actor, Ask, Via
+from orchestration.operators.actions.requests import PERMISSIONS, Actor, Ask
 from orchestration.operators.api.permissions import VIEW_SAGAS
 from orchestration.operators.api.urls import urlpatterns
 from orchestration.operators.insight.saga_filter import Wanted

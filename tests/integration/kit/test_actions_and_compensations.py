@@ -15,11 +15,12 @@ from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.values import Line
 from orchestration.db import transactions
+from orchestration.db.transactions import VersionConflict
 from orchestration.participant import local_steps as handler
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, Change
 from orchestration.participant.outcomes import Barred, Done, Refused
-from orchestration.participant.refusals import Refusal, VersionConflict
+from orchestration.participant.refusals import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 

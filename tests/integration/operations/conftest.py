@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 
 from orchestration.models import Batch, OperatorLogEntry
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.actions.requests import Action, Actor, Ask, Preview, Via
+from orchestration.operators.actions.requests import Actor, Ask, Preview
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.operators.insight.status import Status
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 
 from config import env
 from orchestration.models import Batch, BatchMember, OperatorLogEntry
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions import batch_loop as bulk_loop
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions import outcome_watcher as observing
@@ -17,7 +18,7 @@ from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_loop import run_once
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
-from orchestration.operators.actions.requests import Action, Actor, Via
+from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.operators.insight.status import Status
 from orchestration.protocol.states import ChainCompleted

@@ -14,9 +14,10 @@ from django.test import Client
 from config import env
 from orchestration.management.arguments import fact, words
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
+from orchestration.models.actions import Action, Via
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions import outcome_watcher as observing
-from orchestration.operators.actions.requests import Action, Actor, Ask, Via
+from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.audit.apply import Word
 from orchestration.participant import breaker_registry as breakers
 from orchestration.telemetry.logs import Line

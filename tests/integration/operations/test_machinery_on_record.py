@@ -10,10 +10,11 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import ConnectionError as RedisGone
 
 from orchestration.models import ALIAS, MachineryLogEntry
+from orchestration.models.actions import MachineryAction, Via
 from orchestration.operators.actions import recorded_action as machinery
 from orchestration.operators.actions.breakers import NoSuchBreaker, RedisAway, close_breaker, open_breaker
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded, on_record
-from orchestration.operators.actions.requests import Actor, MachineryAction, MachineryAsk, NotAsked, Via
+from orchestration.operators.actions.requests import Actor, MachineryAsk, NotAsked
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import Keys, connect
 from orchestration.participant.breaker_registry import in_use

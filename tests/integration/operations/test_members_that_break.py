@@ -6,12 +6,12 @@ import pytest
 
 from config import env
 from orchestration.models import BatchMember
+from orchestration.models.actions import Action
 from orchestration.operators.actions import batch_loop as bulk_loop
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_loop import run_once
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import ask_for_batch, tally_of
-from orchestration.operators.actions.requests import Action
 from tests.integration.operations.conftest import FAST, PARKED, asked, now, resumed
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))

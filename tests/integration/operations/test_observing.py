@@ -6,9 +6,9 @@ import pytest
 
 from config import env
 from orchestration.models import OperatorLogEntry
+from orchestration.models.actions import Action
 from orchestration.operators.actions import outcome_watcher as observing
 from orchestration.operators.actions.perform import observe
-from orchestration.operators.actions.requests import Action
 from orchestration.protocol.states import ChainCompleted
 from tests.support.threads import at_once
 

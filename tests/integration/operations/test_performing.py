@@ -9,8 +9,9 @@ from config import env
 from orchestration.engine import recovery
 from orchestration.engine.engine import NoSuchSaga
 from orchestration.models import OperatorLogEntry
+from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.perform import perform
-from orchestration.operators.actions.requests import LONGEST_WORDS, Action, Code, NotAsked
+from orchestration.operators.actions.requests import LONGEST_WORDS, NotAsked
 from orchestration.protocol.states import Bar, Forward, Undo
 from tests.integration.operations.conftest import ADA, BOB, EVIDENCE, WHY, asked
 from tests.support.threads import at_once

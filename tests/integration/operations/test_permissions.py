@@ -3,8 +3,9 @@
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed, may_approve
-from orchestration.operators.actions.requests import PERMISSIONS, Action
+from orchestration.operators.actions.requests import PERMISSIONS
 
 pytestmark = pytest.mark.django_db(databases=["orchestration"])
 

@@ -8,7 +8,7 @@ from config import env
 from inventory.models import Ledger as InventoryLedger
 from orchestration.engine import recovery
 from orchestration.models import OperatorLogEntry
-from orchestration.operators.actions.requests import Action
+from orchestration.models.actions import Action
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.states import CancelRequested, Operation, StepRefused

@@ -12,8 +12,8 @@ from inventory.models import Ledger as InventoryLedger
 from inventory.models import Reservation
 from orchestration.contracts.shipping import cancel_shipment
 from orchestration.engine import engine
+from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.perform import perform
-from orchestration.operators.actions.requests import Action, Code
 from orchestration.participant import local_steps as handler
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

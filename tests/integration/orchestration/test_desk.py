@@ -12,8 +12,8 @@ from kombu.exceptions import DecodeError, OperationalError
 from config.celery import app
 from orchestration.execution import strategy as desk
 from orchestration.execution.results import Ending
+from orchestration.execution.task import BatchedTask
 from orchestration.messaging.publisher import Letter, Unroutable
-from orchestration.messaging.task import BatchedTask
 
 
 class Inline(TaskPool):

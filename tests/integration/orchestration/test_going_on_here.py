@@ -8,8 +8,8 @@ import pytest
 from config.celery import app
 from orchestration.execution import strategy as desk
 from orchestration.execution.results import Ending
+from orchestration.execution.task import BatchedTask
 from orchestration.messaging.publisher import Letter
-from orchestration.messaging.task import BatchedTask
 from tests.integration.orchestration.test_desk import Consumer, Message
 
 QUEUE = "here"
