@@ -12,7 +12,7 @@ from orchestration.models import SagaInstance
 from orchestration.models.actions import Action
 from orchestration.operators.actions.applicable import applicable
 from orchestration.operators.actions.permissions import allowed
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.participant.participant import participants
 from orchestration.participant.reconciliation import commands_outside
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -40,15 +40,15 @@ class Button:
     url: str
 
 
-def buttons_for(case: Case, user: Any) -> list[Button]:
+def buttons_for(view: SagaView, user: Any) -> list[Button]:
     """What this user may do, and what would come to anything as the saga stands."""
     try:
-        saga = definition_of(case.instance.definition)
+        saga = definition_of(view.instance.definition)
     except UnknownDefinition:
         return []
     return [
-        button(case.instance, each.action, each.step)
-        for each in applicable(saga, state_of(case.instance), _open_steps(case))
+        button(view.instance, each.action, each.step)
+        for each in applicable(saga, state_of(view.instance), _open_steps(view))
         if allowed(user, each.action)
     ]
 
@@ -65,8 +65,8 @@ def button(instance: SagaInstance, action: Action, step: str = "") -> Button:
     return Button(action, step, label, MEANINGS[action], action_url(instance, action, step))
 
 
-def _open_steps(case: Case) -> Iterator[str]:
+def _open_steps(view: SagaView) -> Iterator[str]:
     """Steps with a call outside whose outcome nobody knows."""
-    for service, rows in case.ledgers.items():
+    for service, rows in view.ledgers.items():
         calls = commands_outside(participants()[service])
         yield from (row.step for row in rows or () if (row.status, row.step) in calls)

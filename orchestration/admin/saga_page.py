@@ -18,7 +18,7 @@ from orchestration.engine.selectors import WAITING, StepProgress
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operators.insight.money import money_of
 from orchestration.operators.insight.redaction import redacted
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.operators.insight.why import why_of
@@ -82,26 +82,26 @@ class LedgerRowShown:
     """What a call outside was asked with, if one was."""
 
 
-def page_of(case: Case, entries: list[OperatorLogEntry], request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     """The template's context; `entries` are of the operator log."""
-    instance, definition = case.instance, case.instance.definition
-    urls = result_urls(case.log, request.user)
+    instance, definition = view.instance, view.instance.definition
+    urls = result_urls(view.log, request.user)
     return {
         "instance": instance,
         "status": status_of(instance).value,
         "attempt": _attempt(instance, now),
-        "why": why_of(case, now=now),
-        "money": money_of(case),
-        "timeline": mark_safe(timeline_svg(case, now)),
-        "buttons": buttons_for(case, request.user),
-        "steps": None if case.steps is None else [_step(step, case, urls, now) for step in case.steps],
+        "why": why_of(view, now=now),
+        "money": money_of(view),
+        "timeline": mark_safe(timeline_svg(view, now)),
+        "buttons": buttons_for(view, request.user),
+        "steps": None if view.steps is None else [_step(step, view, urls, now) for step in view.steps],
         "ledgers": {
             service: None if rows is None else [_ledger_row(row, definition) for row in rows]
-            for service, rows in case.ledgers.items()
+            for service, rows in view.ledgers.items()
         },
         "tables": rows_of(instance.pk, request),
         "entries": entries,
-        "log": [_log_line(entry, urls) for entry in case.log],
+        "log": [_log_line(entry, urls) for entry in view.log],
         "failure": wording.error(instance.failure) if instance.failure else "",
         "asked": facts(instance, instance.request),
         "answered": facts(instance, instance.answers),
@@ -129,13 +129,13 @@ def _attempt(instance: SagaInstance, now: datetime) -> str:
     return " ".join(filter(None, [step_of(instance), attempt.said(now) if attempt else ""]))
 
 
-def _step(step: StepProgress, case: Case, urls: Urls, now: datetime) -> StepShown:
-    row = next((row for row in case.ledgers.get(step.service) or () if row.step == step.name), None)
-    kept = _ledger_row(row, case.instance.definition) if row else None
+def _step(step: StepProgress, view: SagaView, urls: Urls, now: datetime) -> StepShown:
+    row = next((row for row in view.ledgers.get(step.service) or () if row.step == step.name), None)
+    kept = _ledger_row(row, view.instance.definition) if row else None
     return StepShown(
         name=step.name,
         service=step.service,
-        status=_status(step, case.instance),
+        status=_status(step, view.instance),
         since=wording.moment(step.since),
         age=wording.span(now.astimezone(UTC) - step.since) if step.since else wording.NOTHING,
         attempts=step.attempts,

@@ -14,7 +14,7 @@ from orchestration.admin.saga_page import page_of
 from orchestration.db import clocks
 from orchestration.engine.selectors import saga
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance
-from orchestration.operators.insight.saga_view import case_about, case_of
+from orchestration.operators.insight.saga_view import saga_view_from, saga_view_of
 from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.participant.admin import ModelAdmin, ReadOnly
 
@@ -38,17 +38,17 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
         if instance is None:
             return HttpResponseRedirect(reverse("admin:index"))
         entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=instance.pk)
-        shown = page_of(case_about(instance), list(entries), request, now=clocks.now())
+        shown = page_of(saga_view_from(instance), list(entries), request, now=clocks.now())
         return page(request, "operations/saga.html", f"Saga {instance.pk}", **shown)
 
 
 @for_operators(VIEW_SAGAS)
 def timeline(request: HttpRequest, saga_id: UUID) -> HttpResponse:
     """The picture of what happened, at an address of its own."""
-    case = case_of(saga_id)
-    if case is None:
+    view = saga_view_of(saga_id)
+    if view is None:
         raise Http404(f"there is no saga {saga_id}")
-    return HttpResponse(timeline_svg(case, clocks.now()), content_type="image/svg+xml")
+    return HttpResponse(timeline_svg(view, clocks.now()), content_type="image/svg+xml")
 
 
 def _is_id(text: str) -> bool:

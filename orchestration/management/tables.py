@@ -15,7 +15,7 @@ from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operators.actions.requests import Preview
 from orchestration.operators.insight.current_step import standing_of
 from orchestration.operators.insight.redaction import redacted
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.participant.ledger import LedgerRow
 from orchestration.text import formatting as wording
@@ -60,14 +60,14 @@ def of_moving(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
     return table_of(None, columns, (_moving(saga, now) for saga in sagas))
 
 
-def of_case(case: Case, *, now: datetime) -> Iterator[Table]:
+def of_saga_view(view: SagaView, *, now: datetime) -> Iterator[Table]:
     """One saga whole."""
-    yield table_of(f"saga {case.instance.pk}", ("", ""), _facts(case.instance, now))
-    yield _steps(case, now)
+    yield table_of(f"saga {view.instance.pk}", ("", ""), _facts(view.instance, now))
+    yield _steps(view, now)
     ledger = ("service", "step", "status", "history", "token", "changed", "answer or refusal")
-    yield table_of("ledgers", ledger, _ledger_rows(case))
+    yield table_of("ledgers", ledger, _ledger_rows(view))
     log = ("#", "at", "kind", "step", "phase after", "token", "detail")
-    yield table_of("log", log, (_log_entry(entry) for entry in case.log))
+    yield table_of("log", log, (_log_entry(entry) for entry in view.log))
 
 
 def of_operator_log(entries: Iterable[OperatorLogEntry]) -> Table:
@@ -127,11 +127,11 @@ def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
     yield "answers", _json(redacted(saga.answers, definition=saga.definition))
 
 
-def _steps(case: Case, now: datetime) -> Table:
+def _steps(view: SagaView, now: datetime) -> Table:
     columns = ("step", "service", "status", "since", "age", "attempts", "last error")
-    if case.steps is None:
-        return table_of(f"steps: this process has no definition called {case.instance.definition}", columns, ())
-    return table_of("steps", columns, (_step(step, now) for step in case.steps))
+    if view.steps is None:
+        return table_of(f"steps: this process has no definition called {view.instance.definition}", columns, ())
+    return table_of("steps", columns, (_step(step, now) for step in view.steps))
 
 
 def _step(step: StepProgress, now: datetime) -> tuple[object, ...]:
@@ -140,12 +140,12 @@ def _step(step: StepProgress, now: datetime) -> tuple[object, ...]:
     return step.name, step.service, step.status, wording.moment(step.since), age, step.attempts, error
 
 
-def _ledger_rows(case: Case) -> Iterator[tuple[object, ...]]:
-    for service, rows in case.ledgers.items():
+def _ledger_rows(view: SagaView) -> Iterator[tuple[object, ...]]:
+    for service, rows in view.ledgers.items():
         if rows is None:
             yield service, wording.NOTHING, UNREADABLE, "", "", "", "its database does not answer"
         for row in rows or ():
-            yield _ledger_row(service, row, case.instance.definition)
+            yield _ledger_row(service, row, view.instance.definition)
 
 
 def _ledger_row(service: str, row: LedgerRow, definition: str) -> tuple[object, ...]:

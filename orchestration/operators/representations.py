@@ -13,7 +13,7 @@ from orchestration.operators.actions.requests import Preview
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.current_step import standing_of
 from orchestration.operators.insight.redaction import redacted
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
 from orchestration.operators.insight.why_facts import Why
 from orchestration.participant.ledger import LedgerRow
@@ -27,7 +27,7 @@ def saga(instance: SagaInstance) -> dict[str, Any]:
     return {**_row(instance), "last_error": instance.last_error or None}
 
 
-def case(found: Case) -> dict[str, Any]:
+def saga_view(found: SagaView) -> dict[str, Any]:
     """One saga whole. `steps` is null when this code lacks the definition, a ledger when it cannot be read."""
     instance = found.instance
     definition = instance.definition

@@ -16,7 +16,7 @@ from orchestration.management.subcommand import Options, Subcommand
 from orchestration.management.tables import WIDTH_OF_A_FILE
 from orchestration.models import ALIAS, OperatorLogEntry
 from orchestration.operators import representations as shown
-from orchestration.operators.insight.saga_view import Case, case_of
+from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.operators.insight.timeline_text import timeline_lines
 from orchestration.operators.insight.why import why_of
@@ -28,10 +28,10 @@ MOST_ENTRIES = 100
 
 def show_saga(options: Options, voice: Voice) -> None:
     """:raises CommandError: when there is none."""
-    case = _found(options)
-    entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=case.instance.pk)[:MOST_ENTRIES])
-    told = {**shown.case(case), "operator_log": [shown.log_entry(entry) for entry in entries]}
-    voice.say(told, [*tables.of_case(case, now=clocks.now()), tables.of_operator_log(entries)])
+    view = _found(options)
+    entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=view.instance.pk)[:MOST_ENTRIES])
+    told = {**shown.saga_view(view), "operator_log": [shown.log_entry(entry) for entry in entries]}
+    voice.say(told, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
 
 
 def say_why(options: Options, voice: Voice) -> None:
@@ -67,16 +67,16 @@ def draw(options: Options, voice: Voice) -> None:
     voice.note(f"{file} is written")
 
 
-def _drawn(case: Case, form: str, *, columns: int) -> str:
+def _drawn(view: SagaView, form: str, *, columns: int) -> str:
     now = clocks.now()
-    return timeline_svg(case, now) if form == SVG else "\n".join(timeline_lines(case, now, columns=columns)) + "\n"
+    return timeline_svg(view, now) if form == SVG else "\n".join(timeline_lines(view, now, columns=columns)) + "\n"
 
 
-def _found(options: Options) -> Case:
-    case = case_of(options["id"])
-    if case is None:
+def _found(options: Options) -> SagaView:
+    view = saga_view_of(options["id"])
+    if view is None:
         raise CommandError(f"there is no saga {options['id']}", returncode=Exit.NOTHING_MATCHED)
-    return case
+    return view
 
 
 def _add_one(parser: ArgumentParser) -> None:

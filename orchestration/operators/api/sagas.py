@@ -21,7 +21,7 @@ from orchestration.operators.insight.counts import count_of
 from orchestration.operators.insight.finding import NEWEST_FIRST
 from orchestration.operators.insight.keyset import ByNumber
 from orchestration.operators.insight.saga_filter import matching
-from orchestration.operators.insight.saga_view import Case, case_of
+from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.why import why
 
 INVALID_FILTER = "invalid_filter: `errors` name the parameters."
@@ -92,8 +92,8 @@ class OneSaga(StaffView):
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         """:raises NoSuchSaga: when there is none."""
-        case = case_or_404(saga_id)
-        return Response(shown.case(case), headers={"ETag": f'"{case.instance.version}"'})
+        view = saga_view_or_404(saga_id)
+        return Response(shown.saga_view(view), headers={"ETag": f'"{view.instance.version}"'})
 
 
 class WhyOfSaga(StaffView):
@@ -135,9 +135,9 @@ class OperatorLog(StaffView):
         )
 
 
-def case_or_404(saga_id: UUID) -> Case:
+def saga_view_or_404(saga_id: UUID) -> SagaView:
     """:raises NoSuchSaga: when there is none."""
-    case = case_of(saga_id)
-    if case is None:
+    view = saga_view_of(saga_id)
+    if view is None:
         raise NoSuchSaga
-    return case
+    return view

@@ -14,7 +14,7 @@ from orchestration.api.schema import CHALLENGE, problems
 from orchestration.db import clocks
 from orchestration.operators.api import representations
 from orchestration.operators.api.permissions import StaffView
-from orchestration.operators.api.sagas import TAGS, case_or_404
+from orchestration.operators.api.sagas import TAGS, saga_view_or_404
 from orchestration.operators.insight import overview as figures
 from orchestration.operators.insight.timeline_svg import timeline_svg
 
@@ -44,7 +44,7 @@ class Timeline(StaffView):
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         """:raises NoSuchSaga: when there is none."""
-        return Response(timeline_svg(case_or_404(saga_id), clocks.now()))
+        return Response(timeline_svg(saga_view_or_404(saga_id), clocks.now()))
 
 
 class Stats(StaffView):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from orchestration.db import deadline
 from orchestration.engine.selectors import SERVICES_READ_WITHIN
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.money import Money, MoneyReader
@@ -47,17 +47,17 @@ class MoneyLine:
         return f"{', '.join(said) or 'nothing authorised'}; out of pocket now: {now}{doubt}"
 
 
-def money_of(case: Case) -> MoneyLine | Unavailable | None:
+def money_of(view: SagaView) -> MoneyLine | Unavailable | None:
     """How a saga's money stands; None when it moves none, so far."""
     keeper = next((each for each in participants().values() if each.money), None)
     if keeper is None or keeper.money is None:
         return None
     with deadline.within(SERVICES_READ_WITHIN):
-        found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(case.instance.pk))))
+        found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(view.instance.pk))))
     if isinstance(found, Unavailable):
         return found
-    rows = case.ledgers.get(keeper.service)
-    return money_line(found, keeper.money, rows or (), case.instance.request)
+    rows = view.ledgers.get(keeper.service)
+    return money_line(found, keeper.money, rows or (), view.instance.request)
 
 
 def money_line(

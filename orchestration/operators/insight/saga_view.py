@@ -1,4 +1,4 @@
-"""One saga whole: its row, its log, its steps and what every service remembers of it, each read once."""
+"""The view of one saga: its row, its log, its steps and the ledger rows of every service, each read once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from orchestration.sagas import UnknownDefinition, definition_of
 
 
 @dataclass(frozen=True)
-class Case:
+class SagaView:
+    """One saga as it is read for a page, a command or the API."""
+
     instance: SagaInstance
     log: list[SagaLogEntry]
     steps: list[StepProgress] | None
@@ -21,17 +23,17 @@ class Case:
     """By service; None where the database does not answer."""
 
 
-def case_of(saga_id: UUID) -> Case | None:
-    """Everything known of a saga, if there is one. A service's database that is down hides that service only."""
+def saga_view_of(saga_id: UUID) -> SagaView | None:
+    """Read a saga; None if there is none. A service whose database is down is left out: its ledger is None."""
     instance = selectors.saga(saga_id)
-    return None if instance is None else case_about(instance)
+    return None if instance is None else saga_view_from(instance)
 
 
-def case_about(instance: SagaInstance) -> Case:
-    """Everything known of this saga."""
+def saga_view_from(instance: SagaInstance) -> SagaView:
+    """Read the log, the ledgers and the steps of this saga."""
     log = selectors.log_of(instance.pk)
     ledgers = selectors.ledger_rows(instance)
-    return Case(instance, log, _steps(instance, log, ledgers), ledgers)
+    return SagaView(instance, log, _steps(instance, log, ledgers), ledgers)
 
 
 def _steps(

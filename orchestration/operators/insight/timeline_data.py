@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaLogEntry
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.whereabouts import BEHIND
 from orchestration.participant.ledger import LedgerRow
 from orchestration.protocol.itinerary import Stop, itinerary
@@ -50,30 +50,30 @@ _ENDS_PARKING = frozenset({Kind.RESUMED, Kind.SETTLED})
 _TRIED = frozenset({Kind.FAILED, Kind.WAITING})
 
 
-def lanes_of(case: Case) -> list[str]:
+def lanes_of(view: SagaView) -> list[str]:
     """The steps, in their order; where this code lacks the definition, those that the log names."""
-    saga = _definition(case)
+    saga = _definition(view)
     named = [step.name for step in saga.steps] if saga else []
-    return list(dict.fromkeys([*named, *(entry.step for entry in case.log if entry.step)]))
+    return list(dict.fromkeys([*named, *(entry.step for entry in view.log if entry.step)]))
 
 
-def pivot_of(case: Case) -> str:
+def pivot_of(view: SagaView) -> str:
     """The pivot's name; empty where this code lacks the definition."""
-    saga = _definition(case)
+    saga = _definition(view)
     return saga.pivot.name if saga else ""
 
 
-def pivot_done_at(case: Case) -> datetime | None:
+def pivot_done_at(view: SagaView) -> datetime | None:
     """When the pivot was done, or was found done: from then on there is no way back."""
-    pivot = pivot_of(case)
-    done = (e.at for e in case.log if e.step == pivot and e.kind in (Kind.DONE, Kind.PIVOT_DONE))
+    pivot = pivot_of(view)
+    done = (e.at for e in view.log if e.step == pivot and e.kind in (Kind.DONE, Kind.PIVOT_DONE))
     return next(done, None)
 
 
-def bars_of(case: Case, now: datetime) -> list[Bar]:
+def bars_of(view: SagaView, now: datetime) -> list[Bar]:
     """Every bar, lane by lane; those of one lane follow each other and do not overlap."""
-    found = [*_from_the_log(case, now), *_under_way(case, now)]
-    return [bar for step in lanes_of(case) for bar in _in_a_row([bar for bar in found if bar.step == step])]
+    found = [*_from_the_log(view, now), *_under_way(view, now)]
+    return [bar for step in lanes_of(view) for bar in _in_a_row([bar for bar in found if bar.step == step])]
 
 
 def _in_a_row(bars: Sequence[Bar]) -> Iterator[Bar]:
@@ -85,16 +85,16 @@ def _in_a_row(bars: Sequence[Bar]) -> Iterator[Bar]:
         yield Bar(bar.step, bar.look, start, until, bar.title)
 
 
-def _from_the_log(case: Case, now: datetime) -> Iterator[Bar]:
-    log, begun = case.log, case.instance.created_at
+def _from_the_log(view: SagaView, now: datetime) -> Iterator[Bar]:
+    log, begun = view.log, view.instance.created_at
     for position, entry in enumerate(log):
         look = _look(entry, log)
         if look is not None:
             yield _bar(entry.step, look, begun, entry.at, wording.error(entry.detail) if entry.detail else "")
         if entry.kind in _TRIED and not _is_parked_now(log, position):
-            yield _waiting(case, position, now)
+            yield _waiting(view, position, now)
         if entry.kind == Kind.PARKED:
-            yield _parked(case, position, now)
+            yield _parked(view, position, now)
         if entry.kind in (Kind.STARTED, Kind.SENT, Kind.DONE, Kind.UNDONE):
             begun = entry.at
 
@@ -124,47 +124,47 @@ def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
     return bool(behind) and behind[0].kind == Kind.PARKED and behind[0].step == log[position].step
 
 
-def _waiting(case: Case, position: int, now: datetime) -> Bar:
-    entry = case.log[position]
-    until = _sent_again(case, position) or _planned_end(case, now)
+def _waiting(view: SagaView, position: int, now: datetime) -> Bar:
+    entry = view.log[position]
+    until = _sent_again(view, position) or _planned_end(view, now)
     until_told = f" until {wording.moment(until)}"
     return _bar(entry.step, Look.WAITING, entry.at, until, wording.error(entry.detail), until_told)
 
 
-def _sent_again(case: Case, position: int) -> datetime | None:
+def _sent_again(view: SagaView, position: int) -> datetime | None:
     """When the step was sent anew: with the last message before anything more is heard of it."""
-    step, sent = case.log[position].step, None
-    for entry in case.log[position + 1 :]:
+    step, sent = view.log[position].step, None
+    for entry in view.log[position + 1 :]:
         if entry.step == step:
             return sent or entry.at
-        if entry.kind == Kind.SENT and entry.at > case.log[position].at:
+        if entry.kind == Kind.SENT and entry.at > view.log[position].at:
             sent = entry.at
-    return sent or case.instance.ended_at
+    return sent or view.instance.ended_at
 
 
-def _planned_end(case: Case, now: datetime) -> datetime:
+def _planned_end(view: SagaView, now: datetime) -> datetime:
     """When a wait that still lasts is to end; it may be over and nobody has looked."""
-    due = None if case.instance.in_flight else case.instance.due_at
+    due = None if view.instance.in_flight else view.instance.due_at
     return max(now, due) if due else now
 
 
-def _parked(case: Case, position: int, now: datetime) -> Bar:
-    entry = case.log[position]
-    behind = case.log[position + 1 :]
+def _parked(view: SagaView, position: int, now: datetime) -> Bar:
+    entry = view.log[position]
+    behind = view.log[position + 1 :]
     ends = (e.at for e in behind if e.kind in _ENDS_PARKING or (e.step == entry.step and e.kind == Kind.UNDONE))
-    until = next(ends, case.instance.ended_at or now)
+    until = next(ends, view.instance.ended_at or now)
     return _bar(entry.step, Look.PARKED, entry.at, until, wording.error(entry.detail))
 
 
-def _under_way(case: Case, now: datetime) -> Iterator[Bar]:
+def _under_way(view: SagaView, now: datetime) -> Iterator[Bar]:
     """What was sent last and has not been reported: its way so far, as the ledgers tell it."""
-    saga, state = _definition(case), state_of(case.instance)
+    saga, state = _definition(view), state_of(view.instance)
     command = command_owed(saga, state) if saga and state.in_flight else None
     if saga is None or command is None:
         return
-    begun = max(case.instance.dispatched_at, *(entry.at for entry in case.log[-1:]))
+    begun = max(view.instance.dispatched_at, *(entry.at for entry in view.log[-1:]))
     for stop in itinerary(saga, command)[0]:
-        row = _row(case, saga, stop)
+        row = _row(view, saga, stop)
         if row is None or row.status not in BEHIND[stop.operation]:
             yield _bar(stop.step, Look.UNDER_WAY, begun, now, stop.operation.value)
             return
@@ -174,8 +174,8 @@ def _under_way(case: Case, now: datetime) -> Iterator[Bar]:
             begun = row.changed_at
 
 
-def _row(case: Case, saga: Saga, stop: Stop) -> LedgerRow | None:
-    rows = case.ledgers.get(saga.by_name[stop.step].action.service) or ()
+def _row(view: SagaView, saga: Saga, stop: Stop) -> LedgerRow | None:
+    rows = view.ledgers.get(saga.by_name[stop.step].action.service) or ()
     return next((row for row in rows if row.step == stop.step), None)
 
 
@@ -191,8 +191,8 @@ def _length(span: timedelta) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else wording.span(span)
 
 
-def _definition(case: Case) -> Saga | None:
+def _definition(view: SagaView) -> Saga | None:
     try:
-        return definition_of(case.instance.definition)
+        return definition_of(view.instance.definition)
     except UnknownDefinition:
         return None

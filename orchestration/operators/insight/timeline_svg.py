@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
 from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_done_at, pivot_of
 from orchestration.text import formatting as wording
@@ -70,36 +70,36 @@ class Scale:
         return self.places[-1]
 
 
-def timeline_svg(case: Case, now: datetime) -> str:
+def timeline_svg(view: SagaView, now: datetime) -> str:
     """The picture. Every bar has a title, and the whole has a description, for those who do not see it."""
-    bars, lanes = bars_of(case, now), lanes_of(case)
-    scale = Scale.over(moments_of(case, bars, now))
+    bars, lanes = bars_of(view, now), lanes_of(view)
+    scale = Scale.over(moments_of(view, bars, now))
     bottom = TOP + LANE * len(lanes)
     looks = [look for look in Look if any(bar.look is look for bar in bars)]
-    svg = _root(case, bars, width=scale.end + RIGHT, height=bottom + 3 * LINE)
-    _patterns(svg, case)
-    _lanes(svg, lanes, pivot_of(case), scale.end)
+    svg = _root(view, bars, width=scale.end + RIGHT, height=bottom + 3 * LINE)
+    _patterns(svg, view)
+    _lanes(svg, lanes, pivot_of(view), scale.end)
     _ticks(svg, scale, bottom)
     for bar in bars:
-        _bar(svg, bar, scale, TOP + LANE * lanes.index(bar.step), case)
-    _lines(svg, case, scale, bottom, now)
-    _legend(svg, looks, bottom + 2 * LINE, case)
+        _bar(svg, bar, scale, TOP + LANE * lanes.index(bar.step), view)
+    _lines(svg, view, scale, bottom, now)
+    _legend(svg, looks, bottom + 2 * LINE, view)
     return tostring(svg, encoding="unicode")
 
 
-def moments_of(case: Case, bars: Sequence[Bar], now: datetime) -> Iterable[datetime]:
+def moments_of(view: SagaView, bars: Sequence[Bar], now: datetime) -> Iterable[datetime]:
     """Give the moments that need a place: where bars begin and end, the pivot, and the ends of it all."""
-    yield case.instance.created_at
-    yield case.instance.ended_at or now
-    if pivot_at := pivot_done_at(case):
+    yield view.instance.created_at
+    yield view.instance.ended_at or now
+    if pivot_at := pivot_done_at(view):
         yield pivot_at
     for bar in bars:
         yield bar.start
         yield bar.end
 
 
-def _root(case: Case, bars: Sequence[Bar], *, width: float, height: float) -> Element:
-    saga_id = str(case.instance.pk)
+def _root(view: SagaView, bars: Sequence[Bar], *, width: float, height: float) -> Element:
+    saga_id = str(view.instance.pk)
     svg = Element(
         "svg",
         {
@@ -115,7 +115,7 @@ def _root(case: Case, bars: Sequence[Bar], *, width: float, height: float) -> El
             "fill": "currentColor",
         },
     )
-    said = status_of(case.instance).value.replace("_", " ")
+    said = status_of(view.instance).value.replace("_", " ")
     SubElement(svg, "title", id=f"{saga_id}-title").text = f"Timeline of saga {saga_id}, {said}"
     SubElement(svg, "desc", id=f"{saga_id}-desc").text = (
         harmless_lines("; ".join(bar.title for bar in bars)) or "Nothing yet."
@@ -124,21 +124,21 @@ def _root(case: Case, bars: Sequence[Bar], *, width: float, height: float) -> El
     return svg
 
 
-def _patterns(svg: Element, case: Case) -> None:
+def _patterns(svg: Element, view: SagaView) -> None:
     defs = SubElement(svg, "defs")
     for look, colour in _HATCHED.items():
         pattern = SubElement(
             defs,
             "pattern",
-            {"id": _pattern(look, case), "width": "6", "height": "6", "patternUnits": "userSpaceOnUse"}
+            {"id": _pattern(look, view), "width": "6", "height": "6", "patternUnits": "userSpaceOnUse"}
             | {"patternTransform": "rotate(45)"},
         )
         SubElement(pattern, "rect", {"width": "6", "height": "6", "fill": colour, "fill-opacity": "0.15"})
         SubElement(pattern, "rect", {"width": "2.4", "height": "6", "fill": colour})
 
 
-def _pattern(look: Look, case: Case) -> str:
-    return f"{look.value}-{case.instance.pk}"
+def _pattern(look: Look, view: SagaView) -> str:
+    return f"{look.value}-{view.instance.pk}"
 
 
 def _lanes(svg: Element, lanes: Sequence[str], pivot: str, end: float) -> None:
@@ -180,7 +180,7 @@ def _elapsed(span: timedelta) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else wording.span(span)
 
 
-def _bar(svg: Element, bar: Bar, scale: Scale, top: float, case: Case) -> None:
+def _bar(svg: Element, bar: Bar, scale: Scale, top: float, view: SagaView) -> None:
     start, end = scale.at(bar.start), scale.at(bar.end)
     rect = SubElement(
         svg,
@@ -195,15 +195,15 @@ def _bar(svg: Element, bar: Bar, scale: Scale, top: float, case: Case) -> None:
             "width": f"{end - start:.1f}",
             "height": f"{BAR}",
             "rx": "2",
-            **_paint(bar.look, case),
+            **_paint(bar.look, view),
         },
     )
     SubElement(rect, "title").text = harmless_lines(bar.title)
 
 
-def _paint(look: Look, case: Case) -> dict[str, str]:
+def _paint(look: Look, view: SagaView) -> dict[str, str]:
     if look in _HATCHED:
-        return {"fill": f"url(#{_pattern(look, case)})", "stroke": _HATCHED[look], "stroke-width": "0.8"}
+        return {"fill": f"url(#{_pattern(look, view)})", "stroke": _HATCHED[look], "stroke-width": "0.8"}
     paint = {"fill": _FILLS[look]}
     if look is Look.FAILED:
         return paint | {"fill-opacity": "0.35", "stroke": _RED, "stroke-width": "1.2"}
@@ -214,9 +214,9 @@ def _paint(look: Look, case: Case) -> dict[str, str]:
     return paint
 
 
-def _lines(svg: Element, case: Case, scale: Scale, bottom: float, now: datetime) -> None:
+def _lines(svg: Element, view: SagaView, scale: Scale, bottom: float, now: datetime) -> None:
     """Where there is no way back, and where now is; an ended saga has no now."""
-    if at := pivot_done_at(case):
+    if at := pivot_done_at(view):
         _line(
             svg,
             scale.at(at),
@@ -225,7 +225,7 @@ def _lines(svg: Element, case: Case, scale: Scale, bottom: float, now: datetime)
             f"The pivot is done at {wording.moment(at)}: no way back",
             "currentColor",
         )
-    if case.instance.ended_at is None:
+    if view.instance.ended_at is None:
         _line(svg, scale.at(now), bottom, "now", f"Now: {wording.moment(now)}", _BLUE)
 
 
@@ -238,11 +238,11 @@ def _line(svg: Element, place: float, bottom: float, word: str, title: str, colo
     label.set("fill", colour)
 
 
-def _legend(svg: Element, looks: Sequence[Look], y: float, case: Case) -> None:
+def _legend(svg: Element, looks: Sequence[Look], y: float, view: SagaView) -> None:
     x = float(LABELS)
     for look in looks:
         box = {"x": f"{x:.0f}", "y": f"{y - 9:.0f}", "width": "12", "height": "10", "rx": "2"}
-        SubElement(svg, "rect", box | _paint(look, case) | {"class": "legend", "aria-hidden": "true"})
+        SubElement(svg, "rect", box | _paint(look, view) | {"class": "legend", "aria-hidden": "true"})
         _text(svg, x + 17, y, look.value, size=10, opacity=0.8)
         x += 34 + 6 * len(look.value)
     _text(svg, x + 6, y, "long stretches are shortened", size=10, opacity=0.55)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_of
 from orchestration.operators.insight.timeline_svg import LABELS, Scale, moments_of
 from orchestration.text import formatting as wording
@@ -24,20 +24,20 @@ _DRAWN: Mapping[Look, str] = {
 }
 
 
-def timeline_lines(case: Case, now: datetime, *, columns: int) -> Iterator[str]:
+def timeline_lines(view: SagaView, now: datetime, *, columns: int) -> Iterator[str]:
     """Yield the lines of the timeline, at most so many columns wide. Longer descriptions are cut.
 
     Time runs to the right, with long stretches shortened as in the picture.
     """
-    bars, lanes = bars_of(case, now), lanes_of(case)
+    bars, lanes = bars_of(view, now), lanes_of(view)
     if not bars:
         yield "Nothing has happened yet."
         return
-    scale = Scale.over(moments_of(case, bars, now))
-    labels = max(len(_label(step, case)) for step in lanes) + 1
+    scale = Scale.over(moments_of(view, bars, now))
+    labels = max(len(_label(step, view)) for step in lanes) + 1
     field = max(NARROWEST, (columns - labels) * 2 // 5)
     for step in lanes:
-        label = _label(step, case)
+        label = _label(step, view)
         for bar in (bar for bar in bars if bar.step == step):
             drawn = _drawn(bar, scale, field)
             yield harmless_lines(f"{label:{labels}}{drawn} {_said(bar, scale.moments[0])}")[:columns].rstrip()
@@ -47,8 +47,8 @@ def timeline_lines(case: Case, now: datetime, *, columns: int) -> Iterator[str]:
     yield f"{'':{labels}}{wording.moment(scale.moments[0])} + {wording.span(scale.moments[-1] - scale.moments[0])}"
 
 
-def _label(step: str, case: Case) -> str:
-    return f"{step} (pivot)" if step == pivot_of(case) else step
+def _label(step: str, view: SagaView) -> str:
+    return f"{step} (pivot)" if step == pivot_of(view) else step
 
 
 def _said(bar: Bar, began: datetime) -> str:

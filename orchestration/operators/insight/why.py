@@ -19,7 +19,7 @@ from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
 from orchestration.operators.insight.queues import QueueNow, Queues
-from orchestration.operators.insight.saga_view import Case, case_of
+from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import ENDS, Status, status_of
 from orchestration.operators.insight.whereabouts import Whereabouts, whereabouts
@@ -35,23 +35,23 @@ _SETTLED = ENDS | {Status.PAUSED}
 
 def why(saga_id: UUID) -> Why | None:
     """Why this saga does not move; None when there is no such saga."""
-    case = case_of(saga_id)
-    return None if case is None else why_of(case, now=clocks.now())
+    view = saga_view_of(saga_id)
+    return None if view is None else why_of(view, now=clocks.now())
 
 
-def why_of(case: Case, *, now: datetime) -> Why:
+def why_of(view: SagaView, *, now: datetime) -> Why:
     """The same of a saga that was read already. Whatever does not answer is survived, and named."""
-    facts = _from_the_books(case, now)
+    facts = _from_the_books(view, now)
     if facts.knows_definition and facts.status not in _SETTLED:
-        facts = _with_what_is_there_now(facts, case)
+        facts = _with_what_is_there_now(facts, view)
     unread = {each.why for each in _answers(facts) if isinstance(each, Unavailable)}
     return replace(decide(facts), unread=tuple(sorted(unread)))
 
 
-def _from_the_books(case: Case, now: datetime) -> Facts:
-    instance, log = case.instance, case.log
+def _from_the_books(view: SagaView, now: datetime) -> Facts:
+    instance, log = view.instance, view.log
     saga = _definition(instance)
-    where = whereabouts(saga, state_of(instance), case.ledgers) if saga else None
+    where = whereabouts(saga, state_of(instance), view.ledgers) if saga else None
     return Facts(
         now=now,
         status=status_of(instance),
@@ -70,12 +70,12 @@ def _from_the_books(case: Case, now: datetime) -> Facts:
         failed=_newest(log, {Kind.FAILED, Kind.WAITING}, instance.failing_step),
         parked=tuple(_parked(instance, log)),
         paused=_newest(log, {Kind.PAUSED}),
-        database=_silent(where, case.ledgers),
+        database=_silent(where, view.ledgers),
     )
 
 
-def _with_what_is_there_now(facts: Facts, case: Case) -> Facts:
-    where, instance = facts.where, case.instance
+def _with_what_is_there_now(facts: Facts, view: SagaView) -> Facts:
+    where, instance = facts.where, view.instance
     found = queues.every_queue()
     reports = _queue(found, settings.TOPOLOGY.name(ORCHESTRATOR))
     facts = replace(facts, reports=reports, breaker=_breaker(facts, instance))

@@ -11,7 +11,7 @@ from config.env import ALIASES
 from orchestration.engine import bulk_reads as readings
 from orchestration.engine import selectors
 from orchestration.operators.insight.money import money_of
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.search import search
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.participant.participant import participants
@@ -88,7 +88,7 @@ def test_a_search_and_a_money_line_do_so_too(situations: Situations, all_but_one
     found = search(str(saga_id))
     instance = selectors.saga(saga_id)
     assert instance is not None
-    money = money_of(Case(instance, log=[], steps=None, ledgers={}))
+    money = money_of(SagaView(instance, log=[], steps=None, ledgers={}))
 
     assert time.monotonic() - began < 2 * BAR + BUSY
     assert [saga.pk for saga in found.sagas] == [saga_id]

@@ -7,12 +7,12 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.timeline_data import Look, bars_of
 from orchestration.operators.insight.timeline_svg import LABELS, RIGHT, timeline_svg
 from orchestration.operators.insight.timeline_text import timeline_lines
 from orchestration.protocol.states import Kind
-from tests.unit.insight.cases import (
+from tests.unit.insight.saga_views import (
     BEGAN,
     COMPENSATED,
     COMPLETED,
@@ -20,13 +20,13 @@ from tests.unit.insight.cases import (
     RETRYING,
     RUNNING,
     at,
-    case_of,
     line,
     parked,
+    saga_view_of,
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
-WAITED = case_of(
+WAITED = saga_view_of(
     [
         *(line(0, Kind.STARTED), line(0.03, Kind.DONE, "reserve_stock")),
         *(line(0.1, Kind.WAITING, "authorise_payment", **{"class": "BreakerOpen"}), line(1800, Kind.SENT)),
@@ -39,40 +39,40 @@ WAITED = case_of(
     in_flight=False,
 )
 """Half an hour before a breaker, and otherwise as fast as usual."""
-every_case = pytest.mark.parametrize(("case", "now"), EVERY.values(), ids=EVERY)
+every_view = pytest.mark.parametrize(("view", "now"), EVERY.values(), ids=EVERY)
 
 
-def picture(case: Case, now: datetime) -> Element:
-    return fromstring(timeline_svg(case, now))
+def picture(view: SagaView, now: datetime) -> Element:
+    return fromstring(timeline_svg(view, now))
 
 
 def rects(svg: Element) -> list[Element]:
     return [rect for rect in svg.iter(f"{SVG}rect") if rect.get("class", "").startswith("bar ")]
 
 
-def shown(case: Case, now: datetime, step: str) -> list[tuple[str, float, float]]:
+def shown(view: SagaView, now: datetime, step: str) -> list[tuple[str, float, float]]:
     """The bars of a step: what they say, from when to when, in seconds after the saga began."""
 
     def seconds(moment: datetime) -> float:
         return round((moment - BEGAN).total_seconds(), 3)
 
-    return [(bar.look.value, seconds(bar.start), seconds(bar.end)) for bar in bars_of(case, now) if bar.step == step]
+    return [(bar.look.value, seconds(bar.start), seconds(bar.end)) for bar in bars_of(view, now) if bar.step == step]
 
 
-@every_case
-def test_bars_of_a_lane_follow_each_other_and_do_not_overlap(case: Case, now: datetime) -> None:
+@every_view
+def test_bars_of_a_lane_follow_each_other_and_do_not_overlap(view: SagaView, now: datetime) -> None:
     lanes = defaultdict(list)
-    for rect in rects(picture(case, now)):
+    for rect in rects(picture(view, now)):
         lanes[rect.get("data-step"), rect.get("y")].append((float(rect.get("x", "")), float(rect.get("width", ""))))
     for lane in lanes.values():
         assert all(width > 0 for _, width in lane)
         assert all(x + width <= behind + 0.11 for (x, width), (behind, _) in pairwise(sorted(lane)))
 
 
-@every_case
-def test_time_runs_to_the_right_and_the_same_moment_has_one_place(case: Case, now: datetime) -> None:
+@every_view
+def test_time_runs_to_the_right_and_the_same_moment_has_one_place(view: SagaView, now: datetime) -> None:
     places: dict[datetime, set[float]] = defaultdict(set)
-    for rect in rects(picture(case, now)):
+    for rect in rects(picture(view, now)):
         x, width = float(rect.get("x", "")), float(rect.get("width", ""))
         places[datetime.fromisoformat(rect.get("data-start", ""))].add(x)
         places[datetime.fromisoformat(rect.get("data-end", ""))].add(x + width)
@@ -81,18 +81,18 @@ def test_time_runs_to_the_right_and_the_same_moment_has_one_place(case: Case, no
     assert all(max(sooner) < min(later) for sooner, later in pairwise(ordered))
 
 
-@every_case
-def test_everything_fits_into_the_picture(case: Case, now: datetime) -> None:
-    svg = picture(case, now)
+@every_view
+def test_everything_fits_into_the_picture(view: SagaView, now: datetime) -> None:
+    svg = picture(view, now)
     _, _, width, height = map(float, svg.get("viewBox", "").split())
     for rect in rects(svg):
         assert float(rect.get("x", "")) + float(rect.get("width", "")) <= width
         assert float(rect.get("y", "")) + float(rect.get("height", "")) <= height
 
 
-@every_case
-def test_who_does_not_see_it_is_told_all_of_it(case: Case, now: datetime) -> None:
-    svg = picture(case, now)
+@every_view
+def test_who_does_not_see_it_is_told_all_of_it(view: SagaView, now: datetime) -> None:
+    svg = picture(view, now)
     ids = {element.get("id"): element.text for element in (*svg.iter(f"{SVG}title"), *svg.iter(f"{SVG}desc"))}
     named = svg.get("aria-labelledby", "").split()
 
@@ -129,8 +129,8 @@ def test_what_is_parked_is_so_until_somebody_resumes_it() -> None:
         *(line(0, Kind.STARTED), line(1, Kind.FAILED, "capture_payment"), line(1, Kind.PARKED, "capture_payment")),
         *(line(9, Kind.RESUMED), line(9, Kind.SENT), line(10, Kind.DONE, "capture_payment")),
     ]
-    case = case_of(resumed, phase="completed", ended_at=at(10), in_flight=False)
-    assert shown(case, at(60), "capture_payment") == [("failed", 0, 1), ("parked", 1, 9), ("done", 9, 10)]
+    view = saga_view_of(resumed, phase="completed", ended_at=at(10), in_flight=False)
+    assert shown(view, at(60), "capture_payment") == [("failed", 0, 1), ("parked", 1, 9), ("done", 9, 10)]
 
 
 def test_what_is_under_way_is_read_off_the_ledgers() -> None:
@@ -149,26 +149,26 @@ def test_a_wait_is_shown_to_its_planned_end_and_now_is_within_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "lines"), [(COMPLETED, {"pivot-line"}), (COMPENSATED, set()), (RUNNING, {"now-line"})]
+    ("view", "lines"), [(COMPLETED, {"pivot-line"}), (COMPENSATED, set()), (RUNNING, {"now-line"})]
 )
-def test_there_is_a_pivot_line_when_it_is_done_and_a_now_line_until_the_end(case: Case, lines: set[str]) -> None:
-    svg = picture(case, at(60))
+def test_there_is_a_pivot_line_when_it_is_done_and_a_now_line_until_the_end(view: SagaView, lines: set[str]) -> None:
+    svg = picture(view, at(60))
     assert {group.get("class") for group in svg.iter(f"{SVG}g")} == lines
     assert svg.find(f"{SVG}line[@class='pivot-lane']") is not None
 
 
 def test_what_others_wrote_is_text_and_nothing_else() -> None:
     message = "</svg><script>alert(1)</script> & \x01"
-    case = case_of([line(0, Kind.STARTED), line(1, Kind.FAILED, "reserve_stock", message=message)], due_at=at(9))
-    svg = picture(case, at(2))
+    view = saga_view_of([line(0, Kind.STARTED), line(1, Kind.FAILED, "reserve_stock", message=message)], due_at=at(9))
+    svg = picture(view, at(2))
 
     assert svg.find(f".//{SVG}script") is None
     assert rects(svg)[0].findtext(f"{SVG}title", "").endswith(r"</svg><script>alert(1)</script> & \x01")
 
 
 def test_a_try_of_no_length_can_still_be_seen() -> None:
-    case = case_of([line(0, Kind.STARTED), line(0, Kind.FAILED, "reserve_stock")], in_flight=False, due_at=at(9))
-    failed, waiting = bars_of(case, at(2))
+    view = saga_view_of([line(0, Kind.STARTED), line(0, Kind.FAILED, "reserve_stock")], in_flight=False, due_at=at(9))
+    failed, waiting = bars_of(view, at(2))
     assert (failed.look, failed.end - failed.start) == (Look.FAILED, timedelta(milliseconds=1))
     assert waiting.start == failed.end
 
@@ -184,11 +184,11 @@ def test_half_an_hour_of_waiting_leaves_the_other_steps_their_width() -> None:
     assert widths["schedule_shipment", "bar done"] > widths["reserve_stock", "bar done"], "longer is wider"
 
 
-@every_case
+@every_view
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_in_a_terminal_each_bar_has_a_line_within_its_columns(case: Case, now: datetime, columns: int) -> None:
-    lines = list(timeline_lines(case, now, columns=columns))
-    bars = bars_of(case, now)
+def test_in_a_terminal_each_bar_has_a_line_within_its_columns(view: SagaView, now: datetime, columns: int) -> None:
+    lines = list(timeline_lines(view, now, columns=columns))
+    bars = bars_of(view, now)
     assert all(len(line) <= columns for line in lines)
     assert len(lines) >= len(bars)
     for bar in bars:

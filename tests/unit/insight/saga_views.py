@@ -7,7 +7,7 @@ from uuid import UUID
 
 from inventory.models import Ledger as InventoryLedger
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.operators.insight.saga_view import Case
+from orchestration.operators.insight.saga_view import SagaView
 from orchestration.participant.ledger import LedgerRow
 from orchestration.protocol.states import LEADS_TO, Kind
 
@@ -26,9 +26,9 @@ def line(seconds: float, kind: Kind, step: str = "", **detail: Any) -> Line:
     return seconds, kind, step, detail
 
 
-def case_of(
+def saga_view_of(
     lines: Iterable[Line], *, ledgers: Mapping[str, list[LedgerRow] | None] | None = None, **columns: Any
-) -> Case:
+) -> SagaView:
     """A saga with this log; its row says what `columns` say."""
     usual = {"id": UUID(int=7), "definition": "checkout.v1", "phase": "running", "created_at": BEGAN}
     times = {"dispatched_at": BEGAN, "deadline_at": at(900), "changed_at": BEGAN}
@@ -37,10 +37,10 @@ def case_of(
     for sequence, (seconds, kind, step, detail) in enumerate(lines, 1):
         phase = LEADS_TO.get(kind, phase)
         log.append(SagaLogEntry(sequence=sequence, kind=kind, step=step, phase=phase, detail=detail, at=at(seconds)))
-    return Case(instance, log, [], ledgers or {})
+    return SagaView(instance, log, [], ledgers or {})
 
 
-COMPLETED = case_of(
+COMPLETED = saga_view_of(
     [
         line(0, Kind.STARTED),
         line(0.031, Kind.DONE, "reserve_stock"),
@@ -56,7 +56,7 @@ COMPLETED = case_of(
     ended_at=at(4.05),
     in_flight=False,
 )
-COMPENSATED = case_of(
+COMPENSATED = saga_view_of(
     [
         line(0, Kind.STARTED),
         line(0.03, Kind.DONE, "reserve_stock"),
@@ -76,7 +76,7 @@ COMPENSATED = case_of(
 )
 
 
-def parked(tries: int = 12) -> Case:
+def parked(tries: int = 12) -> SagaView:
     """The capture failed so often, ever less often, and then was parked."""
     lines = [
         line(0, Kind.STARTED),
@@ -94,7 +94,7 @@ def parked(tries: int = 12) -> Case:
             seconds += min(2.0**number * 3, 300)
             lines.append(line(seconds, Kind.SENT, what="forward"))
     lines.append(line(seconds, Kind.PARKED, "capture_payment", **TIMEOUT))
-    return case_of(
+    return saga_view_of(
         lines,
         phase="finishing",
         in_flight=False,
@@ -104,7 +104,7 @@ def parked(tries: int = 12) -> Case:
     )
 
 
-RUNNING = case_of(
+RUNNING = saga_view_of(
     [
         line(0, Kind.STARTED),
         line(0.031, Kind.DONE, "reserve_stock"),
@@ -119,7 +119,7 @@ RUNNING = case_of(
         "shipping": [InventoryLedger(step="schedule_shipment", status="started", changed_at=at(31.3))],
     },
 )
-RETRYING = case_of(
+RETRYING = saga_view_of(
     [
         line(0, Kind.STARTED),
         line(0.031, Kind.DONE, "reserve_stock"),
@@ -137,6 +137,6 @@ EVERY = {
     "parked": (parked(), at(4000)),
     "running": (RUNNING, at(33)),
     "retrying": (RETRYING, at(3)),
-    "just begun": (case_of([line(0, Kind.STARTED)], due_at=at(60)), at(0)),
-    "unknown": (case_of([line(0, Kind.STARTED), line(1, Kind.DONE, "<b>")], definition="checkout.v0"), at(2)),
+    "just begun": (saga_view_of([line(0, Kind.STARTED)], due_at=at(60)), at(0)),
+    "unknown": (saga_view_of([line(0, Kind.STARTED), line(1, Kind.DONE, "<b>")], definition="checkout.v0"), at(2)),
 }
