@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from inventory.stock import StockWrites
 from orchestration.participant.ledger import LedgerRow
 
 
@@ -14,6 +15,8 @@ class Stock(models.Model):
     on_hand = models.BigIntegerField(help_text="Units in the warehouse, the promised ones included.")
     reserved = models.BigIntegerField(default=0, help_text="Units promised to orders.")
     version = models.BigIntegerField(default=0, help_text="Grows with every change.")
+
+    objects = StockWrites()
 
     class Meta:
         verbose_name_plural = "stock"

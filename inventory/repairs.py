@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from inventory.models import Ledger, Movement, Reservation, Stock
 from inventory.services import UnknownSku, release_holds
@@ -54,7 +54,7 @@ def recount_reserved(request: RecountReserved) -> None:
         raise NothingToRecount(sku=stock.sku, reserved=live)
     if (left := _left_by_movements(stock)) != live:
         raise MovementsDisagree(sku=stock.sku, reservations=live, movements=left)
-    Stock.objects.filter(sku=stock.sku).update(reserved=live, version=F("version") + 1)
+    Stock.objects.recount(stock.sku, reserved=live)
 
 
 def _left_by_movements(stock: Stock) -> int:

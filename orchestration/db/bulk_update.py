@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+from django.apps import apps
 from django.db import connections, router
-from django.db.models import BooleanField, Expression, F, Field, Func, Model, Q, TextField
+from django.db.models import BooleanField, Expression, F, Field, Func, Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.db.models.sql import UpdateQuery
 
@@ -25,10 +26,12 @@ class UpdateEach:
 
         sell = UpdateEach(Stock, by="sku", on_hand=F("on_hand") - each_own("units", by="sku", kind=BigIntegerField()))
         sell({"tea": {"units": 2}, "cup": {"units": 1}})
+
+    The model may be given by its label, "inventory.Stock", as a foreign key allows.
     """
 
-    def __init__(self, model: type[Model], *, by: str, where: Q | None = None, **changes: Any) -> None:
-        self._rows = model._default_manager.using(router.db_for_write(model))
+    def __init__(self, model: type[Model] | str, *, by: str, where: Q | None = None, **changes: Any) -> None:
+        self._model = model
         self._by, self._where, self._changes = by, where or Q(), changes
 
     def __call__(self, own: Mapping[Any, Mapping[str, Any]]) -> int:
@@ -39,6 +42,11 @@ class UpdateEach:
         keys, values = as_array(own), orjson.dumps({str(key): values for key, values in own.items()}).decode()
         given = (keys if each is _KEYS else values if each is _VALUES else each for each in parameters)
         return len(execute(self._rows.db, statement, *given))
+
+    @cached_property
+    def _rows(self) -> QuerySet[Model]:
+        model = apps.get_model(self._model) if isinstance(self._model, str) else self._model
+        return model._default_manager.using(router.db_for_write(model))
 
     @cached_property
     def _written(self) -> tuple[str, tuple[Any, ...]]:

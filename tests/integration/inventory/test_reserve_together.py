@@ -14,13 +14,14 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from django.db.models import F, QuerySet, Sum
 
-from inventory import services
+from inventory import services, stock
 from inventory.models import Movement, Reservation, Stock
 from inventory.services import OutOfStock, receive_stock
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
 from orchestration.db import transactions
 from orchestration.failpoints import Boundary, Point
+from orchestration.participant.optimistic_locking import VERSIONED_TRIES
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
@@ -195,7 +196,7 @@ Race = Callable[[Callable[[int], None]], None]
 @pytest.fixture
 def race(monkeypatch: pytest.MonkeyPatch) -> Race:
     """Let somebody else be faster: their move, given the number of the try from 1, runs just before each try."""
-    take = services._take
+    take = stock._reserve
 
     def against(move: Callable[[int], None]) -> None:
         tries = count(1)
@@ -204,7 +205,7 @@ def race(monkeypatch: pytest.MonkeyPatch) -> Race:
             move(next(tries))
             return take(units)
 
-        monkeypatch.setattr(services, "_take", take_too_late)
+        monkeypatch.setattr(stock, "_reserve", take_too_late)
 
     return against
 
@@ -227,12 +228,12 @@ def test_a_version_that_always_moved_still_ends_in_a_reservation(race: Race) -> 
 
     def move(number: int) -> None:
         moves.append(number)
-        if number <= services.VERSIONED_TRIES:
+        if number <= VERSIONED_TRIES:
             touch()
 
     race(move)
     reserve(("MUG", 4))
-    assert moves[-1] == services.VERSIONED_TRIES + 1
+    assert moves[-1] == VERSIONED_TRIES + 1
     assert Stock.objects.get(sku="MUG").reserved == 4
 
 
