@@ -30,7 +30,7 @@ OF_A_BATCH = ("action", "which", "saga")
 """What a query says besides the filters of the list that it came from."""
 
 
-class Sieve(forms.JSONField):
+class FilterField(forms.JSONField):
     """A filter as JSON; Django's own field breaks at numbers and at nesting that Python will not read."""
 
     def to_python(self, value: Any) -> Any:
@@ -43,7 +43,7 @@ class Sieve(forms.JSONField):
 class Order(Said):
     """What is to be done, how it is to go, and why; `wanted` and `sagas`, a fingerprint, are what was looked at."""
 
-    wanted = Sieve(widget=forms.HiddenInput)
+    wanted = FilterField(widget=forms.HiddenInput)
     sagas = forms.CharField(required=False, widget=forms.HiddenInput)
     token = forms.UUIDField(widget=forms.HiddenInput)
     """Identifies the page of the form, so that sending it twice creates one batch."""

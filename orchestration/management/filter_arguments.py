@@ -19,7 +19,7 @@ from orchestration.sagas import definitions
 
 
 @dataclass(frozen=True)
-class Sieve:
+class SagaFilter:
     """Which sagas are meant: all that `wanted` asks for, and that are known by the text if there is one."""
 
     wanted: Wanted
@@ -31,7 +31,7 @@ class Sieve:
     def asks_for_something(self) -> bool:
         return self.wanted != Wanted() or bool(self.text)
 
-    def looked_up(self, voice: Voice) -> "Sieve":
+    def looked_up(self, voice: Voice) -> "SagaFilter":
         """The same, with what the text means; who could not be asked about it is told of."""
         if not self.text:
             return self
@@ -89,9 +89,9 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     which.add_argument("--search", type=words, metavar="TEXT", help=_or(searched_by()))
 
 
-def sieve_of(options: Options) -> Sieve:
+def saga_filter_of(options: Options) -> SagaFilter:
     """Read the arguments."""
-    return Sieve(
+    return SagaFilter(
         Wanted(
             statuses=statuses_meant(options["status"]),
             steps=frozenset(options["step"]),

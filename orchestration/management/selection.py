@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from orchestration.db import clocks
 from orchestration.management.exit_codes import Exit
-from orchestration.management.filter_arguments import Sieve, sieve_of
+from orchestration.management.filter_arguments import SagaFilter, saga_filter_of
 from orchestration.management.output import Voice
 from orchestration.management.subcommand import Options
 from orchestration.models import ALIAS, SagaInstance
@@ -29,14 +29,14 @@ class Chosen:
 
     ids: list[UUID]
     unknown: list[UUID]
-    sieve: Sieve
+    saga_filter: SagaFilter
 
     def __len__(self) -> int:
         return len(self.ids) + len(self.unknown)
 
     def version_of(self, saga_id: UUID) -> int | None:
         """The version of the saga if it still is what was asked for."""
-        wanted = self.sieve.condition(now=clocks.now())
+        wanted = self.saga_filter.condition(now=clocks.now())
         found = SagaInstance.objects.using(ALIAS).filter(wanted, pk=saga_id)
         return found.values_list("version", flat=True).first()
 
@@ -46,8 +46,8 @@ def choose(action: Action, options: Options, voice: Voice) -> Chosen:
 
     :raises CommandError: when nobody said which, when there is none, or when there are more than the action is for.
     """
-    sieve = _asked_for(options, voice)
-    chosen = _chosen(sieve, options)
+    saga_filter = _asked_for(options, voice)
+    chosen = _chosen(saga_filter, options)
     if not chosen.ids:
         raise CommandError("no such saga" if chosen.unknown else NONE, returncode=Exit.NOTHING_MATCHED)
     if len(chosen) > 1 and action in MOVES_MONEY:
@@ -60,34 +60,34 @@ def choose_for_batch(options: Options, voice: Voice) -> Wanted:
 
     :raises CommandError: when nobody said which, or none is found by the text.
     """
-    sieve = _asked_for(options, voice)
-    for saga_id in _unknown(sieve):
+    saga_filter = _asked_for(options, voice)
+    for saga_id in _unknown(saga_filter):
         voice.note(f"there is no saga {saga_id}")
-    if not sieve.text:
-        return sieve.wanted
-    found = frozenset(_oldest_first(sieve)[: MEMBERS_LIMIT + 1])
+    if not saga_filter.text:
+        return saga_filter.wanted
+    found = frozenset(_oldest_first(saga_filter)[: MEMBERS_LIMIT + 1])
     if not found:  # without ids the filter would mean more than was asked for
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
-    return replace(sieve.wanted, ids=found)
+    return replace(saga_filter.wanted, ids=found)
 
 
-def _asked_for(options: Options, voice: Voice) -> Sieve:
-    sieve = sieve_of(options).looked_up(voice)
-    if not sieve.asks_for_something:
+def _asked_for(options: Options, voice: Voice) -> SagaFilter:
+    saga_filter = saga_filter_of(options).looked_up(voice)
+    if not saga_filter.asks_for_something:
         raise CommandError("say which sagas: by id, or by a filter", returncode=Exit.USAGE)
-    return sieve
+    return saga_filter
 
 
-def _chosen(sieve: Sieve, options: Options) -> Chosen:
-    return Chosen(list(_oldest_first(sieve)[: options["limit"]]), _unknown(sieve), sieve)
+def _chosen(saga_filter: SagaFilter, options: Options) -> Chosen:
+    return Chosen(list(_oldest_first(saga_filter)[: options["limit"]]), _unknown(saga_filter), saga_filter)
 
 
-def _oldest_first(sieve: Sieve) -> QuerySet[SagaInstance, UUID]:
-    found = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=clocks.now()))
+def _oldest_first(saga_filter: SagaFilter) -> QuerySet[SagaInstance, UUID]:
+    found = SagaInstance.objects.using(ALIAS).filter(saga_filter.condition(now=clocks.now()))
     return found.order_by("created_at", "pk").values_list("pk", flat=True)
 
 
-def _unknown(sieve: Sieve) -> list[UUID]:
-    named = sieve.wanted.ids
+def _unknown(saga_filter: SagaFilter) -> list[UUID]:
+    named = saga_filter.wanted.ids
     there = SagaInstance.objects.using(ALIAS).filter(pk__in=named).values_list("pk", flat=True)
     return sorted(named - set(there))

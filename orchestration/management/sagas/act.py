@@ -122,7 +122,7 @@ def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -
         for each in previews(chosen, ask):
             for sentence in (each.why_not, *each.will, *each.money):
                 voice.note(sentence)
-    which = chosen.sieve.in_words()
+    which = chosen.saga_filter.in_words()
     refuse_without_consent(f"{ask.action.capitalize()} {wording.count(len(chosen), 'saga')} ({which})?", options, voice)
 
 

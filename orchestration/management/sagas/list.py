@@ -9,7 +9,7 @@ from orchestration.db import clocks
 from orchestration.management import tables
 from orchestration.management.arguments import add_format, add_limit
 from orchestration.management.exit_codes import Exit
-from orchestration.management.filter_arguments import add_filters, sieve_of
+from orchestration.management.filter_arguments import add_filters, saga_filter_of
 from orchestration.management.output import Voice
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import ALIAS, SagaInstance
@@ -23,7 +23,7 @@ NONE = "no saga matches"
 def list_sagas(options: Options, voice: Voice) -> None:
     """:raises CommandError: when none matches."""
     now, limit = clocks.now(), options["limit"]
-    wanted = sieve_of(options).looked_up(voice).condition(now=now)
+    wanted = saga_filter_of(options).looked_up(voice).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
     listed = sagas[:limit]
     voice.say([shown.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
@@ -35,15 +35,15 @@ def list_sagas(options: Options, voice: Voice) -> None:
 
 def count_sagas(options: Options, voice: Voice) -> None:
     """:raises CommandError: when none matches."""
-    sieve = sieve_of(options).looked_up(voice)
-    sagas = SagaInstance.objects.using(ALIAS).filter(sieve.condition(now=clocks.now()))
+    saga_filter = saga_filter_of(options).looked_up(voice)
+    sagas = SagaInstance.objects.using(ALIAS).filter(saga_filter.condition(now=clocks.now()))
     if options["exact"]:
         number, is_more = sagas.count(), False
     else:
         counted = count_of(sagas)
         number, is_more = counted.number, counted.is_more
     table = Table("sagas", "which", box=None, pad_edge=False)
-    table.add_row(f"{number}+" if is_more else str(number), sieve.in_words())
+    table.add_row(f"{number}+" if is_more else str(number), saga_filter.in_words())
     voice.say({"count": number, "is_more": is_more}, [table])
     if not number:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
