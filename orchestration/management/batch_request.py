@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from orchestration.management import batch_tables
 from orchestration.management.arguments import add_evidence, add_facts, number_between, number_from_zero
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.selection import NONE
 from orchestration.management.subcommand import Options
 from orchestration.models.actions import Action
@@ -86,25 +86,25 @@ def pace_of(options: Options) -> Pace:
     return Pace(options["canary"], options["per_second"], options["stop_above_percent"])
 
 
-def tell_preview(wanted: Wanted, ask: Ask, voice: Voice) -> None:
+def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
     """Say what it would do.
 
     :raises CommandError: unless it is possible on each saga.
     """
     seen = bulk.preview_batch(wanted, ask)
-    voice.say(shown.batch_preview(seen), batch_tables.of_preview(seen))
+    output.write(shown.batch_preview(seen), batch_tables.of_preview(seen))
     refuse_no_batch(seen)
     if seen.possible < seen.chosen:
         told = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"
         raise CommandError(told, returncode=Exit.SOME_FAILED if seen.possible else Exit.REFUSED)
 
 
-def note_preview(seen: BatchPreview, voice: Voice) -> None:
+def note_preview(seen: BatchPreview, output: Output) -> None:
     """Tell whoever is asked for a yes what it cannot do, and how much money it is about."""
     for why, count in seen.why_not.items():
-        voice.note(f"not possible on {count}: {why}")
+        output.note(f"not possible on {count}: {why}")
     for sentence in seen.money:
-        voice.note(sentence)
+        output.note(sentence)
 
 
 def refuse_no_batch(seen: BatchPreview) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.core.management.base import CommandError
 
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.models import ALIAS, Batch
 from orchestration.operators.actions.batch_pacing import Tally
 from orchestration.operators.actions.batches import OPEN, tally_of
@@ -14,11 +14,11 @@ from orchestration.operators.actions.batches import OPEN, tally_of
 LOOK_EVERY_S = 0.5
 
 
-def follow(batch: Batch, patience: timedelta, voice: Voice) -> Batch:
+def follow(batch: Batch, patience: timedelta, output: Output) -> Batch:
     """Look on until it is over, `patience` ends, or somebody has seen enough; give it as it is then."""
     until, seen = time.monotonic() + patience.total_seconds(), 0
     try:
-        with voice.counting(batch.action, batch.members_chosen) as bar:
+        with output.counting(batch.action, batch.members_chosen) as bar:
             while True:
                 batch = Batch.objects.using(ALIAS).get(pk=batch.pk)
                 tally = tally_of(batch)
@@ -28,7 +28,7 @@ def follow(batch: Batch, patience: timedelta, voice: Voice) -> Batch:
                     return batch
                 time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
-        voice.note("no longer watched; the batch goes on")
+        output.note("no longer watched; the batch goes on")
         return batch
 
 

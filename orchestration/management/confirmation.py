@@ -5,11 +5,11 @@ import sys
 from django.core.management.base import CommandError
 
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options
 
 
-def refuse_without_consent(question: str, options: Options, voice: Voice) -> None:
+def refuse_without_consent(question: str, options: Options, output: Output) -> None:
     """Go on with --yes, or when somebody at the terminal says so.
 
     :raises CommandError: when nobody can be asked, or somebody says no.
@@ -18,6 +18,6 @@ def refuse_without_consent(question: str, options: Options, voice: Voice) -> Non
         return
     if not sys.stdin.isatty():
         raise CommandError(f"{question} There is no terminal to ask at: say --yes", returncode=Exit.USAGE)
-    voice.note(f"{question} [y/N] ")
+    output.note(f"{question} [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CommandError("nothing was changed", returncode=Exit.REFUSED)

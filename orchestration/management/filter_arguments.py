@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from orchestration.management.arguments import moment, number_from_zero, saga_id, span, words
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.saga_filter import Wanted, condition
@@ -31,13 +31,13 @@ class SagaFilter:
     def asks_for_something(self) -> bool:
         return self.wanted != Wanted() or bool(self.text)
 
-    def looked_up(self, voice: Voice) -> "SagaFilter":
+    def looked_up(self, output: Output) -> "SagaFilter":
         """The same, with what the text means; who could not be asked about it is told of."""
         if not self.text:
             return self
         found = search(self.text)
         for why in found.unread:
-            voice.note(f"not searched: {why}")
+            output.note(f"not searched: {why}")
         return replace(self, known=found.condition)
 
     def condition(self, *, now: datetime) -> Q:

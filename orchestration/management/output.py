@@ -20,7 +20,7 @@ from orchestration.text.cleaning import harmless_lines
 TABLE, JSON, JSONL = FORMATS = ("table", "json", "jsonl")
 
 
-class Bar:
+class ProgressBar:
     """How far something has come; shown on a terminal only."""
 
     def __init__(self, progress: Progress | None, what: str, total: int | None) -> None:
@@ -34,14 +34,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Voice:
-    """Where a command speaks, and in which of `FORMATS`."""
+class Output:
+    """The streams a command writes to, and its format, one of `FORMATS`."""
 
     out: OutputWrapper
     err: OutputWrapper
     form: str = TABLE
 
-    def say(self, value: Any, as_tables: Iterable[Table] = ()) -> None:
+    def write(self, value: Any, as_tables: Iterable[Table] = ()) -> None:
         """Print data. `value` is JSON-ready; as lines of JSON, a list has one for each member."""
         if self.form == TABLE:
             tables.show(as_tables, self.out)
@@ -61,11 +61,11 @@ class Voice:
         self.err.write(harmless_lines(text))
 
     @contextmanager
-    def counting(self, what: str, total: int | None = None) -> Iterator[Bar]:
+    def counting(self, what: str, total: int | None = None) -> Iterator[ProgressBar]:
         """Show how far it comes, where stderr is a terminal."""
         if not self.err.isatty():
-            yield Bar(None, what, total)
+            yield ProgressBar(None, what, total)
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(file=cast(IO[str], self.err)), transient=True) as progress:
-            yield Bar(progress, what, total)
+            yield ProgressBar(progress, what, total)

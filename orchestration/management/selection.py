@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from orchestration.db import clocks
 from orchestration.management.exit_codes import Exit
 from orchestration.management.filter_arguments import SagaFilter, saga_filter_of
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.actions import MOVES_MONEY, Action
@@ -41,12 +41,12 @@ class Chosen:
         return found.values_list("version", flat=True).first()
 
 
-def choose(action: Action, options: Options, voice: Voice) -> Chosen:
+def choose(action: Action, options: Options, output: Output) -> Chosen:
     """Find the sagas that are meant.
 
     :raises CommandError: when nobody said which, when there is none, or when there are more than the action is for.
     """
-    saga_filter = _asked_for(options, voice)
+    saga_filter = _asked_for(options, output)
     chosen = _chosen(saga_filter, options)
     if not chosen.ids:
         raise CommandError("no such saga" if chosen.unknown else NONE, returncode=Exit.NOTHING_MATCHED)
@@ -55,14 +55,14 @@ def choose(action: Action, options: Options, voice: Voice) -> Chosen:
     return chosen
 
 
-def choose_for_batch(options: Options, voice: Voice) -> Wanted:
+def choose_for_batch(options: Options, output: Output) -> Wanted:
     """Say which sagas a batch is for, as the filter that it keeps: of a text it keeps the sagas found by it now.
 
     :raises CommandError: when nobody said which, or none is found by the text.
     """
-    saga_filter = _asked_for(options, voice)
+    saga_filter = _asked_for(options, output)
     for saga_id in _unknown(saga_filter):
-        voice.note(f"there is no saga {saga_id}")
+        output.note(f"there is no saga {saga_id}")
     if not saga_filter.text:
         return saga_filter.wanted
     found = frozenset(_oldest_first(saga_filter)[: MEMBERS_LIMIT + 1])
@@ -71,8 +71,8 @@ def choose_for_batch(options: Options, voice: Voice) -> Wanted:
     return replace(saga_filter.wanted, ids=found)
 
 
-def _asked_for(options: Options, voice: Voice) -> SagaFilter:
-    saga_filter = saga_filter_of(options).looked_up(voice)
+def _asked_for(options: Options, output: Output) -> SagaFilter:
+    saga_filter = saga_filter_of(options).looked_up(output)
     if not saga_filter.asks_for_something:
         raise CommandError("say which sagas: by id, or by a filter", returncode=Exit.USAGE)
     return saga_filter

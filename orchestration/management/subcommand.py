@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 
 Options = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ class Subcommand:
     name: str
     help: str
     add_arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Options, Voice], None]
+    run: Callable[[Options, Output], None]
     description: Callable[[], str] | None = None
     """What `--help` says at length, if there is more to say than `help`."""
 
@@ -32,6 +32,6 @@ def add_all(parser: ArgumentParser, subcommands: Iterable[Subcommand], *, dest: 
         each.add_arguments(own)
 
 
-def run(subcommands: Iterable[Subcommand], name: str, options: Options, voice: Voice) -> None:
+def run(subcommands: Iterable[Subcommand], name: str, options: Options, output: Output) -> None:
     """Run the one of that name."""
-    next(each for each in subcommands if each.name == name).run(options, voice)
+    next(each for each in subcommands if each.name == name).run(options, output)

@@ -10,7 +10,7 @@ from django.core.management.base import OutputWrapper
 from rich.table import Table
 
 from orchestration.management import tables
-from orchestration.management.output import JSON, JSONL, Voice
+from orchestration.management.output import JSON, JSONL, Output
 from orchestration.operators.actions.requests import Preview
 
 SAID = "\x1b]0;owned\x07\x1b[2J[/b][red]down[/red]\x9b"
@@ -33,14 +33,14 @@ def test_a_cell_is_what_was_said_without_what_a_terminal_obeys(make: Callable[[]
 
 def test_a_note_is_what_was_said_without_what_a_terminal_obeys() -> None:
     err = io.StringIO()
-    Voice(OutputWrapper(io.StringIO()), OutputWrapper(err)).note(SAID)
+    Output(OutputWrapper(io.StringIO()), OutputWrapper(err)).note(SAID)
     assert err.getvalue() == r"\x1b]0;owned\x07\x1b[2J[/b][red]down[/red]\x9b" + "\n"
 
 
 @pytest.mark.parametrize("form", [JSON, JSONL])
 def test_json_is_ascii_whatever_was_said(form: str) -> None:
     out = io.StringIO()
-    Voice(OutputWrapper(out), OutputWrapper(io.StringIO()), form).say({"error": SAID + TURNED, "name": "Zoë"})
+    Output(OutputWrapper(out), OutputWrapper(io.StringIO()), form).write({"error": SAID + TURNED, "name": "Zoë"})
     assert out.getvalue().isascii()
     assert not {"\x1b", "\x07"} & set(out.getvalue())
     assert json.loads(out.getvalue()) == {"error": SAID + TURNED, "name": "Zoë"}

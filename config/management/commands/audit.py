@@ -10,7 +10,7 @@ from django.db import Error
 from config.management import auditing, findings
 from orchestration.management.exit_codes import Exit
 from orchestration.management.no_match import PlainlyEnding
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 
 
 class Command(PlainlyEnding):
@@ -31,7 +31,7 @@ class Command(PlainlyEnding):
             if command is None:
                 self._audit(options)
             else:
-                Voice(self.stdout, self.stderr, options["format"]).say(*findings.run(command, options))
+                Output(self.stdout, self.stderr, options["format"]).write(*findings.run(command, options))
         except Error as error:
             raise CommandError(f"a database does not answer: {error}") from error
 

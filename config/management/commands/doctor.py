@@ -11,7 +11,7 @@ from config.doctor import broker, databases, sagas, values, workers
 from config.doctor.lines import Line, Verdict
 from orchestration.management.arguments import add_format
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 
 LOOKED_AT = (values.look, databases.look, broker.look, workers.look, sagas.look)
 
@@ -27,13 +27,13 @@ class Command(BaseCommand):
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        voice = Voice(self.stdout, self.stderr, options["format"])
+        output = Output(self.stdout, self.stderr, options["format"])
         found: list[Line] = []
-        with voice.counting("looking", len(LOOKED_AT)) as bar:
+        with output.counting("looking", len(LOOKED_AT)) as bar:
             for look in LOOKED_AT:
                 found += look()
                 bar.advance()
-        voice.say([asdict(line) for line in found], [_table(found)])
+        output.write([asdict(line) for line in found], [_table(found)])
         failed = [line for line in found if line.verdict is Verdict.FAIL]
         if failed:
             raise CommandError(f"{len(failed)} of {len(found)} say fail", returncode=Exit.ERROR)

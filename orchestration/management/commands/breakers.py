@@ -12,7 +12,7 @@ from orchestration.management.arguments import add_consent, add_format, add_word
 from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import IN_WORDS, Exit
 from orchestration.management.no_match import PlainlyEnding
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models.actions import Via
 from orchestration.operators import representations as shown
@@ -31,38 +31,38 @@ class Command(PlainlyEnding):
         add_all(parser, SUBCOMMANDS)
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        voice = Voice(self.stdout, self.stderr, options["format"])
+        output = Output(self.stdout, self.stderr, options["format"])
         try:
-            run(SUBCOMMANDS, command, options, voice)
+            run(SUBCOMMANDS, command, options, output)
         except NotDone as error:
             raise CommandError(f"nothing was changed: {error}", returncode=Exit.ERROR) from error
         except NotKnown as error:
             raise CommandError(str(error), returncode=Exit.ERROR) from error
 
 
-def _list(_: Options, voice: Voice) -> None:
-    _say(_looked_at(), voice)
+def _list(_: Options, output: Output) -> None:
+    _say(_looked_at(), output)
 
 
-def _open(options: Options, voice: Voice) -> None:
+def _open(options: Options, output: Output) -> None:
     until = time_after(options["for"])
     question = f"Make no call through {options['breaker']} before {wording.moment(until)}?"
-    _change(options, voice, question, partial(open_breaker, until=until))
+    _change(options, output, question, partial(open_breaker, until=until))
 
 
-def _close(options: Options, voice: Voice) -> None:
-    _change(options, voice, f"Have every call through {options['breaker']} made?", close_breaker)
+def _close(options: Options, output: Output) -> None:
+    _change(options, output, f"Have every call through {options['breaker']} made?", close_breaker)
 
 
-def _change(options: Options, voice: Voice, question: str, change: Callable[..., None]) -> None:
+def _change(options: Options, output: Output, question: str, change: Callable[..., None]) -> None:
     name = options["breaker"]
     if name not in (named := [each.name for each in _looked_at()]):
         told = f"there is no breaker {name}, only {', '.join(named)}"
         raise CommandError(told, returncode=Exit.NOTHING_MATCHED)
     if not options["dry_run"]:
-        refuse_without_consent(question, options, voice)
+        refuse_without_consent(question, options, output)
         change(name, actor=Actor(options["by"], None, Via.COMMAND), reason=options["reason"])
-    _say([each for each in _looked_at() if each.name == name], voice)
+    _say([each for each in _looked_at() if each.name == name], output)
 
 
 def _looked_at() -> tuple[BreakerNow, ...]:
@@ -72,11 +72,11 @@ def _looked_at() -> tuple[BreakerNow, ...]:
     return found
 
 
-def _say(found: Sequence[BreakerNow], voice: Voice) -> None:
+def _say(found: Sequence[BreakerNow], output: Output) -> None:
     table = Table("breaker", "state", "failures in a row", "next probe", box=None, pad_edge=False)
     for each in found:
         table.add_row(each.name, each.state, str(each.failures), wording.moment(each.next_probe))
-    voice.say([shown.breaker(each) for each in found], [table])
+    output.write([shown.breaker(each) for each in found], [table])
 
 
 def _add_change(parser: ArgumentParser) -> None:

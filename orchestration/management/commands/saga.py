@@ -8,7 +8,7 @@ from django.db import Error
 
 from orchestration.management.exit_codes import IN_WORDS, Exit
 from orchestration.management.no_match import PlainlyEnding
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.sagas import act as acting
 from orchestration.management.sagas import batch as batching
 from orchestration.management.sagas import list as listing
@@ -38,8 +38,8 @@ class Command(PlainlyEnding):
         add_all(parser, SUBCOMMANDS)
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        voice = Voice(self.stdout, self.stderr, options.get("format", "table"))
+        output = Output(self.stdout, self.stderr, options.get("format", "table"))
         try:
-            run(SUBCOMMANDS, command, options, voice)
+            run(SUBCOMMANDS, command, options, output)
         except Error as error:
             raise CommandError(f"a database does not answer: {error}", returncode=Exit.ERROR) from error

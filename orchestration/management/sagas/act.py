@@ -30,7 +30,7 @@ from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import Exit
 from orchestration.management.filter_arguments import add_filters
 from orchestration.management.outcome_wait import judge_outcomes, seen_through
-from orchestration.management.output import JSONL, Voice
+from orchestration.management.output import JSONL, Output
 from orchestration.management.recovery_rounds import due_sagas, recover
 from orchestration.management.selection import Chosen, choose
 from orchestration.management.subcommand import Options, Subcommand
@@ -55,7 +55,7 @@ SENDS = frozenset({Action.RESUME, Action.RETRY})
 """Nothing but sending comes of these, so without a broker nothing does."""
 
 
-def act(action: Action, options: Options, voice: Voice) -> None:
+def act(action: Action, options: Options, output: Output) -> None:
     """Preview the action, or carry it out and say what came of it.
 
     :raises CommandError: with the exit code, unless everything was done.
@@ -64,16 +64,16 @@ def act(action: Action, options: Options, voice: Voice) -> None:
         raise CommandError(
             "the broker does not answer: nothing can be sent, and nothing was changed", returncode=Exit.ERROR
         )
-    ask, chosen = ask_for(action, options), choose(action, options, voice)
+    ask, chosen = ask_for(action, options), choose(action, options, output)
     if options["dry_run"]:
         looked_at = list(previews(chosen, ask))
-        voice.say([_previewed(each) for each in looked_at], [tables.of_previews(looked_at)])
+        output.write([_previewed(each) for each in looked_at], [tables.of_previews(looked_at)])
         judge_previews(looked_at)
         return
-    _ask_for_consent(chosen, ask, options, voice)
-    done = list(_carried_out(chosen, ask, options, voice))
-    if voice.form != JSONL:
-        voice.say([each.as_json() for each in done], [_done_table(done)])
+    _ask_for_consent(chosen, ask, options, output)
+    done = list(_carried_out(chosen, ask, options, output))
+    if output.form != JSONL:
+        output.write([each.as_json() for each in done], [_done_table(done)])
     judge(done)
     if options["wait"]:
         judge_outcomes([each.entry for each in done if each.entry])
@@ -95,10 +95,10 @@ def ask_for(action: Action, options: Options) -> Ask:
         raise CommandError(str(error), returncode=Exit.USAGE) from error
 
 
-def resume(options: Options, voice: Voice) -> None:
+def resume(options: Options, output: Output) -> None:
     """Run rounds of recovery with --stuck; else carry out the action."""
     if not options["stuck"]:
-        act(Action.RESUME, options, voice)
+        act(Action.RESUME, options, output)
         return
     if options["ids"] or options["status"]:
         raise CommandError("--stuck is for all due sagas: name none with it", returncode=Exit.USAGE)
@@ -111,29 +111,31 @@ def resume(options: Options, voice: Voice) -> None:
     rounds = recover(timedelta(seconds=options["patience"]))
     table = Table("rounds", "sagas looked at", "still due", box=None, pad_edge=False)
     table.add_row(*map(str, astuple(rounds)))
-    voice.say(asdict(rounds), [table])
+    output.write(asdict(rounds), [table])
     if rounds.due:
         told = f"{wording.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
         raise CommandError(told, returncode=Exit.TIMED_OUT)
 
 
-def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> None:
+def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, output: Output) -> None:
     if not options["yes"] and len(chosen) == 1:
         for each in previews(chosen, ask):
             for sentence in (each.why_not, *each.will, *each.money):
-                voice.note(sentence)
+                output.note(sentence)
     which = chosen.saga_filter.in_words()
-    refuse_without_consent(f"{ask.action.capitalize()} {wording.count(len(chosen), 'saga')} ({which})?", options, voice)
+    refuse_without_consent(
+        f"{ask.action.capitalize()} {wording.count(len(chosen), 'saga')} ({which})?", options, output
+    )
 
 
-def _carried_out(chosen: Chosen, ask: Ask, options: Options, voice: Voice) -> Iterator[Done]:
+def _carried_out(chosen: Chosen, ask: Ask, options: Options, output: Output) -> Iterator[Done]:
     done = do(chosen, ask, per_second=options["rate"])
-    with voice.counting(ask.action.value, len(chosen)) as bar:
+    with output.counting(ask.action.value, len(chosen)) as bar:
         if options["wait"]:
             done = seen_through(list(done), timedelta(seconds=options["wait"]))
         for each in done:
-            if voice.form == JSONL:
-                voice.line(each.as_json())
+            if output.form == JSONL:
+                output.line(each.as_json())
             bar.advance()
             yield each
 

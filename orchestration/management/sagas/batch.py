@@ -23,7 +23,7 @@ from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import Exit
 from orchestration.management.filter_arguments import add_filters
 from orchestration.management.login import add_login, logged_in, named
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.selection import choose_for_batch
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models import ALIAS, Batch
@@ -43,23 +43,23 @@ TWO_PEOPLE = "{action} moves money: a batch of it needs two people with accounts
 SECOND = "it waits for a second person: manage.py saga batch approve {id} --as ACCOUNT"
 
 
-def start(options: Options, voice: Voice) -> None:
+def start(options: Options, output: Output) -> None:
     """Ask for a batch, or say what it would do.
 
     :raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail.
     """
-    ask, wanted = ask_of(options, named(options)), choose_for_batch(options, voice)
+    ask, wanted = ask_of(options, named(options)), choose_for_batch(options, output)
     if options["dry_run"]:
-        tell_preview(wanted, ask, voice)
+        tell_preview(wanted, ask, output)
         return
     if ask.action in MOVES_MONEY and not options["account"]:
         raise CommandError(TWO_PEOPLE.format(action=ask.action), returncode=Exit.REFUSED)
     ask = replace(ask, actor=logged_in(options, may=lambda user: allowed(user, ask.action)))
-    looked_at = None if options["yes"] else _consented_to(wanted, ask, options, voice)
-    _tell(_made(wanted, ask, options, looked_at), options, voice)
+    looked_at = None if options["yes"] else _consented_to(wanted, ask, options, output)
+    _tell(_made(wanted, ask, options, looked_at), options, output)
 
 
-def list_batches(options: Options, voice: Voice) -> None:
+def list_batches(options: Options, output: Output) -> None:
     """:raises CommandError: when there is none, or `--after` is no cursor."""
     batches = Batch.objects.using(ALIAS).all()
     if options["state"]:
@@ -69,19 +69,19 @@ def list_batches(options: Options, voice: Voice) -> None:
     except BadCursor as error:
         raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
     found = list(zip(page.rows, shown.batches(page.rows), strict=True))
-    voice.say([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
+    output.write([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
     if not found:
         raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
     if page.next:
-        voice.note(f"there are older batches: add --after {page.next}")
+        output.note(f"there are older batches: add --after {page.next}")
 
 
-def show_batch(options: Options, voice: Voice) -> None:
+def show_batch(options: Options, output: Output) -> None:
     """:raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail."""
-    _tell(_found(options), options, voice)
+    _tell(_found(options), options, output)
 
 
-def approve(options: Options, voice: Voice) -> None:
+def approve(options: Options, output: Output) -> None:
     """Be the second person, or see what it would do now.
 
     :raises CommandError: when it waits for nobody, or for somebody else; with --wait as when it is shown.
@@ -90,21 +90,21 @@ def approve(options: Options, voice: Voice) -> None:
     if batch.state != BatchState.ASKED:
         raise CommandError(f"it is {batch.state}, and does not wait for approval", returncode=Exit.REFUSED)
     if options["dry_run"]:
-        tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), voice)
+        tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), output)
         return
     actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
     for name, fact in batch_tables.facts(shown.batch(batch)):
-        voice.note(f"{name}: {fact}")
+        output.note(f"{name}: {fact}")
     if not options["yes"]:
-        _note_what_it_would_do_now(batch, voice)
-    refuse_without_consent(f"{_in_words(batch)}. Approve it?", options, voice)
+        _note_what_it_would_do_now(batch, output)
+    refuse_without_consent(f"{_in_words(batch)}. Approve it?", options, output)
     try:
-        _tell(bulk.approve(batch, actor), options, voice)
+        _tell(bulk.approve(batch, actor), options, output)
     except NotApproved as error:
         raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
 
 
-def stop(options: Options, voice: Voice) -> None:
+def stop(options: Options, output: Output) -> None:
     """Have it begin no further member.
 
     :raises CommandError: when there is none, or it has ended.
@@ -113,31 +113,31 @@ def stop(options: Options, voice: Voice) -> None:
     if batch.state not in OPEN:
         raise _ended(batch)
     if options["dry_run"]:
-        _tell(batch, options, voice)
+        _tell(batch, options, output)
         return
     actor = logged_in(options, may=lambda user: user.has_perm(STOP_BATCH))
-    refuse_without_consent(f"{_in_words(batch)}. Stop it?", options, voice)
+    refuse_without_consent(f"{_in_words(batch)}. Stop it?", options, output)
     stopped = bulk.stop(batch, actor, options["reason"])
     if stopped.state != BatchState.STOPPED:
         raise _ended(stopped)
-    _tell(stopped, options, voice)
+    _tell(stopped, options, output)
 
 
-def _consented_to(wanted: Wanted, ask: Ask, options: Options, voice: Voice) -> str:
+def _consented_to(wanted: Wanted, ask: Ask, options: Options, output: Output) -> str:
     """The fingerprint of the sagas that somebody has agreed to."""
     seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
-    note_preview(seen, voice)
+    note_preview(seen, output)
     which = f"{wording.count(seen.chosen, 'saga')} ({wanted.in_words()})"
     goes = f"{pace.canary} first, then {pace.per_second:g} a second"
-    refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, voice)
+    refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, output)
     return seen.fingerprint
 
 
-def _note_what_it_would_do_now(batch: Batch, voice: Voice) -> None:
+def _note_what_it_would_do_now(batch: Batch, output: Output) -> None:
     seen = bulk.preview_batch(bulk.still_wanted(batch), bulk.ask_of(batch))
-    voice.note(f"possible now on {seen.possible} of {batch.members_chosen}")
-    note_preview(seen, voice)
+    output.note(f"possible now on {seen.possible} of {batch.members_chosen}")
+    note_preview(seen, output)
 
 
 def _made(wanted: Wanted, ask: Ask, options: Options, looked_at: str | None) -> Batch:
@@ -149,13 +149,13 @@ def _made(wanted: Wanted, ask: Ask, options: Options, looked_at: str | None) -> 
         raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
 
 
-def _tell(batch: Batch, options: Options, voice: Voice) -> None:
+def _tell(batch: Batch, options: Options, output: Output) -> None:
     if batch.state == BatchState.ASKED:
-        voice.note(SECOND.format(id=batch.pk))
+        output.note(SECOND.format(id=batch.pk))
     if options.get("wait"):
-        batch = follow(batch, timedelta(seconds=options["wait"]), voice)
+        batch = follow(batch, timedelta(seconds=options["wait"]), output)
     told = shown.batch(batch)
-    voice.say(told, batch_tables.of_batch(told))
+    output.write(told, batch_tables.of_batch(told))
     if options.get("wait"):
         judge(batch)
 
@@ -229,8 +229,8 @@ def _add_acts(parser: ArgumentParser) -> None:
     add_all(parser, ACTS, dest="act")
 
 
-def _run(options: Options, voice: Voice) -> None:
-    run(ACTS, options["act"], options, voice)
+def _run(options: Options, output: Output) -> None:
+    run(ACTS, options["act"], options, output)
 
 
 SUBCOMMANDS = (Subcommand("batch", "one action on many sagas, carried out by the workers", _add_acts, _run),)

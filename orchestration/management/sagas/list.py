@@ -10,7 +10,7 @@ from orchestration.management import tables
 from orchestration.management.arguments import add_format, add_limit
 from orchestration.management.exit_codes import Exit
 from orchestration.management.filter_arguments import add_filters, saga_filter_of
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators import representations as shown
@@ -20,22 +20,22 @@ from orchestration.operators.insight.finding import newest_sagas
 NONE = "no saga matches"
 
 
-def list_sagas(options: Options, voice: Voice) -> None:
+def list_sagas(options: Options, output: Output) -> None:
     """:raises CommandError: when none matches."""
     now, limit = clocks.now(), options["limit"]
-    wanted = saga_filter_of(options).looked_up(voice).condition(now=now)
+    wanted = saga_filter_of(options).looked_up(output).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
     listed = sagas[:limit]
-    voice.say([shown.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
+    output.write([shown.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
     if not listed:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
     if len(sagas) > limit:
-        voice.note(f"only the newest {limit} are listed; --limit shows more")
+        output.note(f"only the newest {limit} are listed; --limit shows more")
 
 
-def count_sagas(options: Options, voice: Voice) -> None:
+def count_sagas(options: Options, output: Output) -> None:
     """:raises CommandError: when none matches."""
-    saga_filter = saga_filter_of(options).looked_up(voice)
+    saga_filter = saga_filter_of(options).looked_up(output)
     sagas = SagaInstance.objects.using(ALIAS).filter(saga_filter.condition(now=clocks.now()))
     if options["exact"]:
         number, is_more = sagas.count(), False
@@ -44,7 +44,7 @@ def count_sagas(options: Options, voice: Voice) -> None:
         number, is_more = counted.number, counted.is_more
     table = Table("sagas", "which", box=None, pad_edge=False)
     table.add_row(f"{number}+" if is_more else str(number), saga_filter.in_words())
-    voice.say({"count": number, "is_more": is_more}, [table])
+    output.write({"count": number, "is_more": is_more}, [table])
     if not number:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
 

@@ -9,17 +9,17 @@ from orchestration.engine import preflight
 from orchestration.engine.preflight import Inspection
 from orchestration.management.arguments import add_format
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 
 SHOWN = 5
 """So many ids of a problem are in the table; all of them are in the JSON."""
 
 
-def inspect(_: Options, voice: Voice) -> None:
+def inspect(_: Options, output: Output) -> None:
     """:raises CommandError: when this code could not carry on some saga."""
     found = preflight.inspect()
-    voice.say(shown(found), as_tables(found))
+    output.write(shown(found), as_tables(found))
     if found.problems:
         concerned = {saga_id for ids in found.problems.values() for saga_id in ids}
         told = f"{len(concerned)} unfinished sagas cannot be carried on by this code"

@@ -12,7 +12,7 @@ from orchestration.db import clocks
 from orchestration.management.arguments import add_consent, add_format, add_limit, number, span
 from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Bar, Voice
+from orchestration.management.output import Output, ProgressBar
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.operators.retention import rule
 from orchestration.operators.retention.purge import Removed, foreseen, purge_ledgers, purge_sagas
@@ -21,7 +21,7 @@ from orchestration.text import formatting as wording
 HELP = "remove sagas that ended longer ago than a span, and what services remember of them"
 
 
-def purge(options: Options, voice: Voice) -> None:
+def purge(options: Options, output: Output) -> None:
     """:raises CommandError: when the span is too short, nothing is that old, or ledger rows have to stay."""
     try:
         rule.refuse_too_short(options["older_than"])
@@ -29,22 +29,22 @@ def purge(options: Options, voice: Voice) -> None:
         raise CommandError(str(error), returncode=Exit.REFUSED) from error
     until, limit = clocks.now() - options["older_than"], options["limit"]
     if options["dry_run"]:
-        _tell(foreseen(until, limit=limit), options, voice)
+        _tell(foreseen(until, limit=limit), options, output)
         for why in rule.why_ledger_rows_stay():
-            voice.note(f"ledger rows would stay: {why}")
+            output.note(f"ledger rows would stay: {why}")
         return
-    refuse_without_consent(f"Remove sagas that ended before {wording.moment(until)}?", options, voice)
-    with voice.counting("purged", limit) as bar:
+    refuse_without_consent(f"Remove sagas that ended before {wording.moment(until)}?", options, output)
+    with output.counting("purged", limit) as bar:
         removed = _all_of(purge_sagas(until, limit=limit), options, bar)
         stay = rule.why_ledger_rows_stay()
         if not stay:
             removed += _all_of(purge_ledgers(until), options, bar)
-    _tell(removed, options, voice)
+    _tell(removed, options, output)
     if stay:
         raise CommandError(f"ledger rows stay: {'; '.join(stay)}", returncode=Exit.SOME_FAILED)
 
 
-def _all_of(chunks: Iterable[Removed], options: Options, bar: Bar) -> Removed:
+def _all_of(chunks: Iterable[Removed], options: Options, bar: ProgressBar) -> Removed:
     total = Removed()
     for chunk in chunks:
         total += chunk
@@ -54,10 +54,10 @@ def _all_of(chunks: Iterable[Removed], options: Options, bar: Bar) -> Removed:
     return total
 
 
-def _tell(removed: Removed, options: Options, voice: Voice) -> None:
+def _tell(removed: Removed, options: Options, output: Output) -> None:
     table = Table("sagas", "log entries", "ledger rows", box=None, pad_edge=False)
     table.add_row(*map(str, asdict(removed).values()))
-    voice.say({**asdict(removed), "dry_run": options["dry_run"]}, [table])
+    output.write({**asdict(removed), "dry_run": options["dry_run"]}, [table])
     if removed == Removed():
         raise CommandError("no saga is that old", returncode=Exit.NOTHING_MATCHED)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple
 from rich.table import Table
 
 from orchestration.management.arguments import add_format
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.participant import reconciliation as settling
 from orchestration.participant.participant import participants
@@ -14,14 +14,14 @@ from orchestration.participant.participant import participants
 HELP = "query gateway and carrier now for the outcome of every unanswered call; nothing is called again"
 
 
-def ask(options: Options, voice: Voice) -> None:
+def ask(options: Options, output: Output) -> None:
     """Run a round for each service that calls outside."""
     chosen = [options["service"]] if options["service"] else _services_that_call_outside()
     rounds = {service: settling.settle_open_rows(participants()[service]) for service in chosen}
     table = Table("service", "settled", "not known there yet", "failed", box=None, pad_edge=False)
     for service, made in rounds.items():
         table.add_row(service, *map(str, astuple(made)))
-    voice.say({service: asdict(made) for service, made in rounds.items()}, [table])
+    output.write({service: asdict(made) for service, made in rounds.items()}, [table])
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

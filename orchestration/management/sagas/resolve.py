@@ -5,17 +5,17 @@ from argparse import ArgumentParser
 from orchestration.management import resolving
 from orchestration.management.arguments import add_consent, add_evidence, add_format, add_word, saga_id
 from orchestration.management.confirmation import refuse_without_consent
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 
 
-def resolve(options: Options, voice: Voice) -> None:
+def resolve(options: Options, output: Output) -> None:
     """:raises CommandError: when nothing was changed."""
     if not options["dry_run"]:
         question = f"Record that {options['step']} of saga {options['id']} is {options['outcome']}? That is final."
-        refuse_without_consent(question, options, voice)
+        refuse_without_consent(question, options, output)
     made = resolving.resolve(dict(options))
-    voice.say(resolving.shown(made), [resolving.as_table(made)])
+    output.write(resolving.shown(made), [resolving.as_table(made)])
 
 
 def _add_arguments(parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from orchestration.db import clocks
 from orchestration.management import tables
 from orchestration.management.arguments import add_format, saga_id
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.management.tables import WIDTH_OF_A_FILE
 from orchestration.models import ALIAS, OperatorLogEntry
@@ -26,15 +26,15 @@ MOST_ENTRIES = 100
 """Of the operator log, the newest first; GET /api/v1/sagas/{id}/operator-log gives all."""
 
 
-def show_saga(options: Options, voice: Voice) -> None:
+def show_saga(options: Options, output: Output) -> None:
     """:raises CommandError: when there is none."""
     view = _found(options)
     entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=view.instance.pk)[:MOST_ENTRIES])
     told = {**shown.saga_view(view), "operator_log": [shown.log_entry(entry) for entry in entries]}
-    voice.say(told, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
+    output.write(told, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
 
 
-def say_why(options: Options, voice: Voice) -> None:
+def say_why(options: Options, output: Output) -> None:
     """:raises CommandError: when there is none."""
     found = why_of(_found(options), now=clocks.now())
     table = Table("", "", box=None, pad_edge=False, show_header=False)
@@ -42,29 +42,29 @@ def say_why(options: Options, voice: Voice) -> None:
     table.add_row("next", found.next)
     for each in found.evidence:
         table.add_row("seen", each)
-    voice.say(shown.why(found), [table])
+    output.write(shown.why(found), [table])
     for source in found.unread:
-        voice.note(f"not asked: {source}")
+        output.note(f"not asked: {source}")
 
 
-def draw(options: Options, voice: Voice) -> None:
+def draw(options: Options, output: Output) -> None:
     """Draw it as text on a terminal, as SVG into a file or a pipe, unless --format says otherwise.
 
     :raises CommandError: when there is none, the file cannot be written, or SVG is asked for on a terminal.
     """
-    file, on_terminal = options["output"], options["output"] is None and voice.out.isatty()
+    file, on_terminal = options["output"], options["output"] is None and output.out.isatty()
     form = options["format"] or (TEXT if on_terminal else SVG)
     if form == SVG and on_terminal:
         raise CommandError("a terminal does not show SVG: name a file with --output", returncode=Exit.USAGE)
     drawn = _drawn(_found(options), form, columns=get_terminal_size().columns if on_terminal else WIDTH_OF_A_FILE)
     if file is None:
-        voice.out.write(drawn)
+        output.out.write(drawn)
         return
     try:
         file.write_text(drawn)
     except OSError as error:
         raise CommandError(str(error), returncode=Exit.ERROR) from error
-    voice.note(f"{file} is written")
+    output.note(f"{file} is written")
 
 
 def _drawn(view: SagaView, form: str, *, columns: int) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from orchestration.db import clocks
 from orchestration.management.arguments import add_format, span
 from orchestration.management.exit_codes import Exit
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.operators.insight import overview as figures
 from orchestration.operators.insight.overview import Figures
@@ -17,10 +17,10 @@ from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.stats import WINDOW, Durations, Stats
 
 
-def measure(options: Options, voice: Voice) -> None:
+def measure(options: Options, output: Output) -> None:
     """:raises CommandError: when the sagas cannot be read; any other source that is away is named."""
     found = figures.read(now=clocks.now(), window=options["window"])
-    voice.say(figures.shown(found), _tables(found))
+    output.write(figures.shown(found), _tables(found))
     if isinstance(found.stats, Unavailable):
         raise CommandError(found.stats.why, returncode=Exit.ERROR)
 

@@ -17,7 +17,7 @@ from orchestration.management import tables
 from orchestration.management.arguments import add_limit, number, whole_number
 from orchestration.management.exit_codes import Exit
 from orchestration.management.filter_arguments import SagaFilter, add_filters, saga_filter_of
-from orchestration.management.output import Voice
+from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import SagaInstance
 from orchestration.operators import representations as shown
@@ -48,15 +48,15 @@ class View:
         return list(found.values()), moved
 
 
-def watch(options: Options, voice: Voice) -> None:
+def watch(options: Options, output: Output) -> None:
     """Show what moves until all that was wanted has ended, somebody stops it, or --wait is over.
 
     :raises CommandError: when none matches, or --wait is over first.
     """
-    view = View(saga_filter_of(options).looked_up(voice), options["limit"])
+    view = View(saga_filter_of(options).looked_up(output), options["limit"])
     until = time.monotonic() + options["wait"] if options["wait"] else None
     try:
-        with _shown_on(voice) as show:
+        with _shown_on(output) as show:
             while True:
                 show(*view.look())
                 if not view.told:
@@ -68,21 +68,21 @@ def watch(options: Options, voice: Voice) -> None:
                     raise CommandError(told, returncode=Exit.TIMED_OUT)
                 time.sleep(options["every"])
     except KeyboardInterrupt:
-        voice.note("no longer watched; nothing was changed")
+        output.note("no longer watched; nothing was changed")
 
 
 @contextmanager
-def _shown_on(voice: Voice) -> Iterator[Callable[[list[SagaInstance], list[SagaInstance]], None]]:
+def _shown_on(output: Output) -> Iterator[Callable[[list[SagaInstance], list[SagaInstance]], None]]:
     """A live table on a terminal, else a line of JSON for each that has moved."""
-    if not voice.out.isatty():
+    if not output.out.isatty():
 
         def tell(found: list[SagaInstance], moved: list[SagaInstance]) -> None:
             for saga in moved:
-                voice.line(shown.saga(saga))
+                output.line(shown.saga(saga))
 
         yield tell
         return
-    with Live(console=Console(file=cast(IO[str], voice.out)), auto_refresh=False, transient=False) as live:
+    with Live(console=Console(file=cast(IO[str], output.out)), auto_refresh=False, transient=False) as live:
 
         def show(found: list[SagaInstance], moved: list[SagaInstance]) -> None:
             live.update(tables.of_moving(found[:SHOWN], now=clocks.now()), refresh=True)
