@@ -41,7 +41,7 @@ class Button:
 
 
 def buttons_for(view: SagaView, user: Any) -> list[Button]:
-    """What this user may do, and what would come to anything as the saga stands."""
+    """Return the buttons of the actions that this user may take and that would change the saga in its present state."""
     try:
         saga = definition_of(view.instance.definition)
     except UnknownDefinition:

@@ -18,7 +18,7 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     found = _found(entry_id)
     title = f"{found.action}: {found.code}".replace("_", " ")
     changes = [(name, _said(before), _said(found.after.get(name))) for name, before in found.before.items()]
-    return page(request, "operations/entry.html", title, entry=found, changes=changes, **_standing(found))
+    return page(request, "operations/entry.html", title, entry=found, changes=changes, **_status(found))
 
 
 @for_operators(VIEW_SAGAS)
@@ -28,13 +28,13 @@ def observed(request: HttpRequest, entry_id: int) -> HttpResponse:
 
 
 @for_operators(VIEW_SAGAS)
-def standing(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """How the saga stands by now, asked for again until something was observed."""
+def saga_status(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """Show the status of the saga now. The page requests it again until an outcome was observed."""
     found = _looked_after(entry_id)
-    return fragment(request, "operations/standing.html", entry=found, **_standing(found))
+    return fragment(request, "operations/saga_status.html", entry=found, **_status(found))
 
 
-def _standing(found: OperatorLogEntry) -> dict[str, object]:
+def _status(found: OperatorLogEntry) -> dict[str, object]:
     instance = saga(found.saga_id)
     return {"instance": instance, "status": status_of(instance).value if instance else ""}
 

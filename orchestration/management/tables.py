@@ -13,7 +13,7 @@ from rich.text import Text
 from orchestration.engine.selectors import UNREADABLE, StepProgress
 from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operators.actions.requests import Preview
-from orchestration.operators.insight.current_step import standing_of
+from orchestration.operators.insight.current_step import current_step_of
 from orchestration.operators.insight.redaction import redacted
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
@@ -94,10 +94,10 @@ def _preview(found: Preview) -> tuple[object, ...]:
 
 
 def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
-    standing = standing_of(saga)
+    current = current_step_of(saga)
     return (
-        *(saga.pk, status_of(saga).value, saga.definition, saga.phase, ", ".join(standing.parked)),
-        *(standing.step, standing.attempts, wording.span(now - saga.created_at)),
+        *(saga.pk, status_of(saga).value, saga.definition, saga.phase, ", ".join(current.parked)),
+        *(current.step, current.attempts, wording.span(now - saga.created_at)),
         *(saga.last_error, (saga.failure or {}).get("code", "")),
     )
 
@@ -109,13 +109,13 @@ def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
 
 
 def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
-    standing = standing_of(saga)
+    current = current_step_of(saga)
     yield "definition", saga.definition
     yield "status", status_of(saga).value
     yield "phase", saga.phase
-    yield "current step", standing.step or wording.NOTHING
-    yield "attempts", standing.attempts
-    yield "parked", ", ".join(standing.parked) or wording.NOTHING
+    yield "current step", current.step or wording.NOTHING
+    yield "attempts", current.attempts
+    yield "parked", ", ".join(current.parked) or wording.NOTHING
     yield "failure", wording.error(saga.failure)
     yield "customer", saga.customer_id
     yield "idempotency key", saga.idempotency_key

@@ -11,7 +11,7 @@ from orchestration.operators.actions.batch_pacing import Tally
 from orchestration.operators.actions.batches import BatchPreview, failures_of, tallies_of, tally_of
 from orchestration.operators.actions.requests import Preview
 from orchestration.operators.insight.breakers import BreakerNow
-from orchestration.operators.insight.current_step import standing_of
+from orchestration.operators.insight.current_step import current_step_of
 from orchestration.operators.insight.redaction import redacted
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
@@ -164,15 +164,15 @@ def why(found: Why) -> dict[str, Any]:
 
 
 def _row(instance: SagaInstance) -> dict[str, Any]:
-    standing = standing_of(instance)
+    current = current_step_of(instance)
     return {
         "id": str(instance.pk),
         "definition": instance.definition,
         "status": status_of(instance).value,
         "phase": instance.phase,
-        "parked": list(standing.parked),
-        "step": standing.step or None,
-        "attempts": standing.attempts,
+        "parked": list(current.parked),
+        "step": current.step or None,
+        "attempts": current.attempts,
         "failure_code": (instance.failure or {}).get("code"),
         "order_id": str(instance.order_id) if instance.order_id else None,
         "customer_id": instance.customer_id,

@@ -54,9 +54,9 @@ def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> s
         if amount > 0
     ]
     if not left:
-        return f"Nothing stays at the gateway: {_standing(money)}."
+        return f"Nothing stays at the gateway: {_amounts(money)}."
     if is_told:
-        return f"Our records take the facts that you give. The gateway is not called; so far {_standing(money)}."
+        return f"Our records take the facts that you give. The gateway is not called; so far {_amounts(money)}."
     if is_voided:
         return (
             f"{wording.money(money.held_minor, money.currency)} on hold is voided ({money.reference}), by a saga that "
@@ -88,10 +88,10 @@ def _given_back(purse: Purse) -> str:
         return f"{wording.money(money.kept_minor, money.currency)} that was taken is refunded ({money.reference})."
     if money.held_minor > 0:
         return f"{wording.money(money.held_minor, money.currency)} on hold is let go ({money.reference})."
-    return f"nothing is left to give back: {_standing(money)}."
+    return f"nothing is left to give back: {_amounts(money)}."
 
 
-def _standing(money: Money) -> str:
+def _amounts(money: Money) -> str:
     amounts = {
         "authorised": money.authorised_minor,
         "taken": money.captured_minor,

@@ -1,4 +1,4 @@
-"""Where a saga stands, as its row says it: no ledger is asked, so steps under way on the fast path are not seen yet."""
+"""The current step of a saga, read from its row; no ledger is read, so steps of a running chain do not show yet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from orchestration.sagas import UnknownDefinition, definition_of, definitions
 
 
 @dataclass(frozen=True)
-class Standing:
-    """`step` is the one whose answer is owed next, "" when none is or when this code lacks the definition."""
+class CurrentStep:
+    """`step` is the one whose answer is owed next, "" if there is none or if this code lacks the definition."""
 
     step: str
     attempts: int
@@ -23,13 +23,13 @@ class Standing:
     parked: tuple[str, ...]
 
 
-def standing_of(instance: SagaInstance) -> Standing:
-    """Read where the saga stands off its row."""
+def current_step_of(instance: SagaInstance) -> CurrentStep:
+    """Read the current step of the saga from its row."""
     state = state_of(instance)
     step = _current_step(instance.definition, state)
     under_way = state.in_flight and step not in state.held | state.parked
     attempts = state.failures.get(step, 0) + under_way if step else 0
-    return Standing(step, attempts, tuple(sorted(state.parked)))
+    return CurrentStep(step, attempts, tuple(sorted(state.parked)))
 
 
 def known_steps() -> list[str]:
@@ -37,12 +37,12 @@ def known_steps() -> list[str]:
     return list(dict.fromkeys(step.name for saga in definitions.values() for step in saga.steps))
 
 
-def stands_at(step: str) -> Q:
-    """Matches sagas whose `standing_of` names this step."""
+def has_current_step(step: str) -> Q:
+    """Match sagas whose `current_step_of` is this step."""
     condition = Q(pk__in=[])
     for saga in definitions.values():
         if step in saga.by_name:
-            condition |= Q(definition=saga.name) & _stands_at(saga, step)
+            condition |= Q(definition=saga.name) & _has_current_step(saga, step)
     return ~Q(phase__in=list(ENDED)) & condition
 
 
@@ -65,8 +65,8 @@ def _current_step(definition: str, state: State) -> str:
     return steps[0] if steps else ""
 
 
-def _stands_at(saga: Saga, step: str) -> Q:
-    """The same as `_current_step`, said in SQL."""
+def _has_current_step(saga: Saga, step: str) -> Q:
+    """Express `_current_step` in SQL."""
     condition = Q(phase=Phase.RUNNING) & _first_not_done(saga.steps, step)
     if step == saga.pivot.name:
         condition |= Q(phase=Phase.BARRING)

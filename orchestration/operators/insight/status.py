@@ -10,7 +10,7 @@ from operator import or_
 from django.db.models import Q
 
 from orchestration.models import OFF_THE_STRAIGHT_WAY, UNFINISHED, SagaInstance
-from orchestration.operators.insight.current_step import standing_of, stands_at
+from orchestration.operators.insight.current_step import current_step_of, has_current_step
 from orchestration.protocol.states import ENDED, Phase
 from orchestration.text import formatting as wording
 
@@ -120,12 +120,12 @@ def is_being_undone() -> Q:
 
 def step_of(instance: SagaInstance) -> str:
     """The step that fails, else the one whose answer is owed next; empty when none is or this code cannot know."""
-    return instance.failing_step or standing_of(instance).step
+    return instance.failing_step or current_step_of(instance).step
 
 
 def is_at(step: str) -> Q:
     """Match sagas of which `step_of` says so."""
-    return UNFINISHED & (Q(failing_step=step) | Q(failing_step="") & stands_at(step))
+    return UNFINISHED & (Q(failing_step=step) | Q(failing_step="") & has_current_step(step))
 
 
 def attempt_of(instance: SagaInstance) -> Attempt | None:
