@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from orchestration.db import deadline
 from orchestration.db.process_breaker import BreakerIsOpen, ProcessBreaker
-from orchestration.messaging.canvas import letter_for
+from orchestration.messaging.canvas import command_message
 from orchestration.messaging.publisher import post
 from orchestration.models import SagaInstance
 from orchestration.protocol.states import Command
@@ -47,17 +47,17 @@ def send(instance: SagaInstance, command: Command) -> None:
     """Publish the command's chain, at the token the row has now.
 
     While the broker does not answer, one thread at a time waits for it on behalf of a client; the others do not wait.
-    Workers wait as long as `letters` allows.
+    Workers wait as long as `messages` allows.
 
     :raises BrokerAway: when it is not known to have arrived.
     """
     saga = definition_of(instance.definition)
-    letter = letter_for(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))
+    message = command_message(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))
     a_client_waits = deadline.is_set()
     bounded = deadline.separate_bound(PUBLISHED_WITHIN_S) if a_client_waits else nullcontext()
     try:
         with breaker.calling(OperationalError, OSError, one_at_a_time=a_client_waits), bounded:
-            post([letter])
+            post([message])
     except BreakerIsOpen as error:
         raise BrokerAway("it was away a moment ago") from error
     except (OperationalError, OSError) as error:

@@ -25,7 +25,7 @@ def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None
     if remains := opening(endings.extend, ALONE)([message]):
         remains()
     [ending] = map(sendable, endings)
-    post(ending.letters)
+    post(ending.messages)
     if ending.is_dead:
         raise Reject(ending.error, requeue=False)
     if ending.error:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestration.execution.batching import Room, Thunk
-from orchestration.messaging.canvas import Received, failure_letters
-from orchestration.messaging.publisher import Letter
+from orchestration.messaging.canvas import Received, failure_messages
+from orchestration.messaging.publisher import Message
 from orchestration.text.cleaning import text_of
 
 logger = logging.getLogger(__name__)
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a message: the letters to send now, why it failed, and whether no worker can carry it out."""
+    """The end of a message: the messages to send now, why it failed, and whether no worker can carry it out."""
 
     message: Received
-    letters: Sequence[Letter] = ()
+    messages: Sequence[Message] = ()
     error: Exception | None = None
     is_dead: bool = False
 
@@ -30,15 +30,15 @@ Opening = Callable[[End, Room], Work]
 
 
 def sendable(ending: Ending) -> Ending:
-    """Return the ending. If its letters cannot be encoded as JSON, report that failure to the saga instead.
+    """Return the ending. If its messages cannot be encoded as JSON, report that failure to the saga instead.
 
     Giving the message back would redeliver the batch at once, without end.
     """
     try:
-        for letter in ending.letters:
-            _ = letter.body
+        for message in ending.messages:
+            _ = message.body
     except TypeError as error:
         logger.error("%s: what follows cannot be sent: %s", ending.message.task, error)
         told = {"error": {"class": type(error).__name__, "message": text_of(error)}}
-        return Ending(ending.message, failure_letters(ending.message, told), error=ending.error or error)
+        return Ending(ending.message, failure_messages(ending.message, told), error=ending.error or error)
     return ending

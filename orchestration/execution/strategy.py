@@ -31,7 +31,7 @@ from orchestration.execution.results import Ending, sendable
 from orchestration.messaging import amqp_io as wire
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
-from orchestration.messaging.publisher import Letter, Unroutable, post
+from orchestration.messaging.publisher import Message, Unroutable, post
 from orchestration.messaging.request import GoneOn, SagaRequest, are_told
 from orchestration.messaging.routing import queue_of
 
@@ -116,9 +116,9 @@ class _Desk:
         """Put what follows on its desk, where this worker has that; give the rest."""
         rest, gone, here = [], [], defaultdict[str, list[Received]](list)
         for ending in endings:
-            if letter := self._next_here(ending):
+            if message := self._next_here(ending):
                 gone.append(ending)
-                here[letter.task].append(_gone_on(letter, ending.message.delivery.begun_by))
+                here[message.task].append(_gone_on(message, ending.message.delivery.begun_by))
             else:
                 rest.append(ending)
         if gone and self._is_watched():
@@ -127,12 +127,12 @@ class _Desk:
             self._desks[task].put(messages)
         return rest
 
-    def _next_here(self, ending: Ending) -> Letter | None:
-        if ending.error or ending.is_dead or len(ending.letters) != 1:
+    def _next_here(self, ending: Ending) -> Message | None:
+        if ending.error or ending.is_dead or len(ending.messages) != 1:
             return None
-        [letter] = ending.letters
+        [message] = ending.messages
         consumed = self._app.amqp.queues.consume_from
-        return letter if letter.task in self._desks and letter.queue in consumed else None
+        return message if message.task in self._desks and message.queue in consumed else None
 
     def put(self, messages: list[Received]) -> None:
         """Take in what comes from another desk."""
@@ -159,7 +159,7 @@ class _Desk:
     def _posted(self, endings: Sequence[Ending]) -> Sequence[Ending]:
         endings = [sendable(ending) for ending in endings]
         try:
-            post([letter for ending in endings for letter in ending.letters])
+            post([message for ending in endings for message in ending.messages])
         except Unroutable as error:
             return [_turned_away(ending, error) for ending in endings]
         return endings
@@ -200,16 +200,16 @@ class _Desk:
                 request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
 
 
-def _gone_on(letter: Letter, begun_by: SagaRequest) -> Received:
-    received = canvas.received(letter.headers, letter.content)
-    received.delivery = GoneOn(letter, received.kwargs, begun_by)
+def _gone_on(message: Message, begun_by: SagaRequest) -> Received:
+    received = canvas.received(message.headers, message.content)
+    received.delivery = GoneOn(message, received.kwargs, begun_by)
     return received
 
 
 def _as_message(ending: Ending) -> Ending:
     """A dead letter has to be a message; one that went on without is sent, and dies when it is delivered."""
     delivery = ending.message.delivery
-    return Ending(ending.message, [delivery.letter]) if ending.is_dead and isinstance(delivery, GoneOn) else ending
+    return Ending(ending.message, [delivery.message]) if ending.is_dead and isinstance(delivery, GoneOn) else ending
 
 
 @cache
@@ -249,16 +249,16 @@ def _tell_started(messages: Sequence[Received]) -> None:
 
 def _tell_gone_on(endings: Sequence[Ending]) -> None:
     for ending in endings:
-        request, [letter] = ending.message.delivery, ending.letters
+        request, [message] = ending.message.delivery, ending.messages
         request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
         request.begun_by.eventer.send(
-            "task-received", uuid=letter.id, name=letter.task, args="()", kwargs=letter.headers["kwargsrepr"],
-            root_id=letter.headers["root_id"], parent_id=request.id, retries=0, eta=None, expires=None,
+            "task-received", uuid=message.id, name=message.task, args="()", kwargs=message.headers["kwargsrepr"],
+            root_id=message.headers["root_id"], parent_id=request.id, retries=0, eta=None, expires=None,
         )  # fmt: skip
 
 
 def _turned_away(ending: Ending, error: Unroutable) -> Ending:
-    if error.turned_away.isdisjoint(letter.id for letter in ending.letters):
+    if error.turned_away.isdisjoint(message.id for message in ending.messages):
         return ending
     logger.error("%s: what follows has no queue", ending.message.task)
     return Ending(ending.message, error=ending.error or error)

@@ -15,7 +15,7 @@ from celery.exceptions import InvalidTaskError
 from django.conf import settings
 from uuid_utils import uuid4
 
-from orchestration.messaging.publisher import Letter
+from orchestration.messaging.publisher import Message
 from orchestration.messaging.routing import queue_of
 from orchestration.messaging.task import public, sagas_of
 from orchestration.protocol.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
@@ -39,7 +39,7 @@ class Received:
     """What whoever delivers it knows it by."""
 
 
-def letter_for(saga: Saga, command: Command, saga_id: UUID, token: int, carried: Mapping[str, Any]) -> Letter:
+def command_message(saga: Saga, command: Command, saga_id: UUID, token: int, carried: Mapping[str, Any]) -> Message:
     """The message that starts a command's chain; its last link reports to the orchestrator, and so does every failure.
 
     `carried` is what the saga knows: {"known": facts, "trail": [[step, when], …]}; each link adds to it.
@@ -47,29 +47,29 @@ def letter_for(saga: Saga, command: Command, saga_id: UUID, token: int, carried:
     stops, end = itinerary(saga, command)
     links = [_link(stop, saga_id, token) for stop in stops]
     first, *later = [*links, _report(end, saga_id, token)]
-    return _letter(first, [carried], chain=later[::-1])
+    return _message(first, [carried], chain=later[::-1])
 
 
-def next_letter(message: Received, carried: Mapping[str, Any]) -> Letter | None:
+def next_message(message: Received, carried: Mapping[str, Any]) -> Message | None:
     """What follows when a link is done; None after the last."""
     if not message.chain:
         return None
     *later, link = message.chain
-    return _letter(link, [carried], chain=later, sender=message)
+    return _message(link, [carried], chain=later, sender=message)
 
 
-def refusal_letter(
+def refusal_message(
     message: Received, saga_id: UUID, step: str, token: int, refusal: Mapping[str, Any], carried: Mapping[str, Any]
-) -> Letter:
+) -> Message:
     """What follows when a step refuses: the orchestrator hears of it."""
     report = _report(STEP_REFUSED, saga_id, token, step=step, refusal=refusal)
-    return _letter(report, [carried], sender=message)
+    return _message(report, [carried], sender=message)
 
 
-def failure_letters(message: Received, facts: Mapping[str, Any]) -> list[Letter]:
+def failure_messages(message: Received, facts: Mapping[str, Any]) -> list[Message]:
     """What follows when a link fails: its errbacks, which are told why."""
     errbacks = [{**each, "kwargs": {**each["kwargs"], **facts}} for each in message.errbacks]
-    return [_letter(each, [message.id], sender=message) for each in errbacks]
+    return [_message(each, [message.id], sender=message) for each in errbacks]
 
 
 def received(headers: Mapping[str, Any], content: Any) -> Received:
@@ -114,13 +114,13 @@ def _signature(task: str, **kwargs: Any) -> dict[str, Any]:
     return {"task": task, "args": [], "kwargs": kwargs, "options": {}, "subtask_type": None, "immutable": False}
 
 
-def _letter(
+def _message(
     link: Mapping[str, Any],
     args: Sequence[Any],
     *,
     chain: Sequence[Mapping[str, Any]] = (),
     sender: Received | None = None,
-) -> Letter:
+) -> Message:
     task, kwargs, options = link["task"], link["kwargs"], link["options"]
     task_id = options.get("task_id") or str(uuid4())
     embedded = {"callbacks": None, "errbacks": options.get("link_error"), "chain": chain or None, "chord": None}
@@ -134,4 +134,4 @@ def _letter(
         "kwargsrepr": repr(public(kwargs)),
     }
     queue = queue_of(task) or settings.CELERY_TASK_DEFAULT_QUEUE
-    return Letter(task, queue, task_id, [args, kwargs, embedded], headers, sagas_of(kwargs))
+    return Message(task, queue, task_id, [args, kwargs, embedded], headers, sagas_of(kwargs))

@@ -35,7 +35,7 @@ def without_confirms(name: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Letter:
+class Message:
     """One task's message; `content` is what its body says, ready for JSON."""
 
     task: str
@@ -55,7 +55,7 @@ class Letter:
 
 
 class Unroutable(OperationalError):
-    """There is no queue for some letters, or the broker refused them; the others have arrived."""
+    """There is no queue for some messages, or the broker refused them; the others have arrived."""
 
     def __init__(self, turned_away: Collection[str]) -> None:
         super().__init__(f"{len(turned_away)} letters turned away by the broker")
@@ -63,19 +63,19 @@ class Unroutable(OperationalError):
         """Their ids."""
 
 
-def post(letters: Sequence[Letter]) -> None:
-    """Hand the letters to the broker and wait until it has confirmed each.
+def post(messages: Sequence[Message]) -> None:
+    """Hand the messages to the broker and wait until it has confirmed each.
 
     A connection that broke while it lay idle is replaced once.
 
     :raises OperationalError: when one is not known to have arrived; any of them may have.
     """
-    if not letters:
+    if not messages:
         return
-    points = [Point(Boundary.PUBLISH, letter.task, letter.sagas) for letter in letters]
-    copies = list(letters)
+    points = [Point(Boundary.PUBLISH, message.task, message.sagas) for message in messages]
+    copies = list(messages)
     if boundaries.is_armed():
-        copies = [letter for letter, point in zip(letters, points, strict=True) for _ in range(_crossings(point))]
+        copies = [message for message, point in zip(messages, points, strict=True) for _ in range(_crossings(point))]
     _delivered(copies)
     for point in points:
         boundaries.after(point)
@@ -86,14 +86,14 @@ def _crossings(point: Point) -> int:
     return boundaries.times(point)
 
 
-def _delivered(letters: Sequence[Letter]) -> None:
+def _delivered(messages: Sequence[Message]) -> None:
     try:
         try:
             with _line() as line:
-                line.deliver(letters)
+                line.deliver(messages)
         except _Stale:
             with _line(fresh=True) as line:
-                line.deliver(letters)
+                line.deliver(messages)
     except (AMQPError, OSError) as error:
         raise OperationalError(f"not published: {error or type(error).__name__}") from error
 
@@ -108,7 +108,7 @@ class _Line:
     def __init__(self) -> None:
         self.was_idle = False
         self._ids: dict[int, str] = {}
-        """Of the letters not confirmed yet, by delivery tag."""
+        """Of the messages not confirmed yet, by delivery tag."""
         self._turned_away: set[str] = set()
         self._sent = 0
         seconds = deadline.left(CONNECTED_WITHIN)
@@ -124,14 +124,14 @@ class _Line:
             channel.events["basic_nack"].add(self._on_nack)
             channel.events["basic_return"].add(self._on_return)
 
-    def deliver(self, letters: Sequence[Letter]) -> None:
+    def deliver(self, messages: Sequence[Message]) -> None:
         """Send all, then wait for all."""
         self._turned_away.clear()
         try:
             link, seconds = self._channel.connection, max(deadline.left(CONFIRMED_WITHIN), 0.001)
             with bounded(link, seconds), corked(link):  # the link may have been opened by a thread with less time
-                for letter in letters:
-                    self._send(letter)
+                for message in messages:
+                    self._send(message)
             self._await_confirms()
         except (AMQPError, OSError) as error:
             if self.was_idle and not isinstance(error, TimeoutError):  # who has waited once does not wait again
@@ -144,15 +144,17 @@ class _Line:
         """Let go of it, whatever state it is in."""
         self._connection.collect()
 
-    def _send(self, letter: Letter) -> None:
-        properties = {"correlation_id": letter.id, "delivery_mode": DURABLE}
-        message = self._channel.prepare_message(letter.body, 0, "application/json", "utf-8", letter.headers, properties)
+    def _send(self, message: Message) -> None:
+        properties = {"correlation_id": message.id, "delivery_mode": DURABLE}
+        prepared = self._channel.prepare_message(
+            message.body, 0, "application/json", "utf-8", message.headers, properties
+        )
         self._channel.basic_publish(
-            message, exchange=settings.TOPOLOGY.exchange.name, routing_key=letter.queue, mandatory=True
+            prepared, exchange=settings.TOPOLOGY.exchange.name, routing_key=message.queue, mandatory=True
         )
         self._sent += 1
         if _confirms():
-            self._ids[self._sent] = letter.id
+            self._ids[self._sent] = message.id
 
     def _await_confirms(self) -> None:
         until = time.monotonic() + deadline.left(CONFIRMED_WITHIN)
@@ -164,7 +166,9 @@ class _Line:
             self._ids.pop(each, None)
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
-        self._turned_away |= {letter for each, letter in self._ids.items() if each == tag or (multiple and each < tag)}
+        self._turned_away |= {
+            message_id for each, message_id in self._ids.items() if each == tag or (multiple and each < tag)
+        }
         self._on_ack(tag, multiple)
 
     def _on_return(self, error: Exception, exchange: str, queue: str, message: Any) -> None:

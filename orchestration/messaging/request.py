@@ -6,7 +6,7 @@ from typing import Any
 from celery.worker.request import Request
 
 from orchestration.failpoints import Boundary, cross
-from orchestration.messaging.publisher import Letter
+from orchestration.messaging.publisher import Message
 from orchestration.messaging.task import sagas_of
 
 
@@ -32,9 +32,9 @@ class GoneOn:
 
     time_start = 0.0
 
-    def __init__(self, letter: Letter, kwargs: Mapping[str, Any], begun_by: SagaRequest) -> None:
-        self.letter, self.kwargs, self.begun_by = letter, kwargs, begun_by
-        self.id, self.name, self.request_dict = letter.id, letter.task, letter.headers
+    def __init__(self, message: Message, kwargs: Mapping[str, Any], begun_by: SagaRequest) -> None:
+        self.message, self.kwargs, self.begun_by = message, kwargs, begun_by
+        self.id, self.name, self.request_dict = message.id, message.task, message.headers
 
     def send_event(self, event: str, **fields: Any) -> None:
         """Tell those who watch the worker."""

@@ -16,7 +16,7 @@ from orchestration.execution.results import End, Ending, Work
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
-from orchestration.messaging.publisher import Letter
+from orchestration.messaging.publisher import Message
 from orchestration.messaging.routing import send_to
 from orchestration.messaging.topology import compensations_queue
 from orchestration.participant.executor import (
@@ -55,7 +55,7 @@ def _make_task(name: str, queue: str, making: Making) -> None:
 
 
 def _open(making: Making, end: End, room: Room) -> Work:
-    """Make a task's work: messages in, letters out."""
+    """Make a task's work: it receives messages and returns what to publish."""
 
     def told(ended: Sequence[tuple[Errand, Next]]) -> None:
         signals.steps_carried_out.send_robust(sender=None, ended=ended)
@@ -83,21 +83,21 @@ def _ending(errand: Errand, follows: Next) -> Ending:
         case Malformed():
             return _dead(message, follows, errand.carried)
         case Exception():  # whatever it was, the saga hears of it and comes back
-            return Ending(message, canvas.failure_letters(message, about(follows, errand.carried)), error=follows)
+            return Ending(message, canvas.failure_messages(message, about(follows, errand.carried)), error=follows)
         case GoesOn(carried):
-            letter = canvas.next_letter(message, carried)
-            return Ending(message, [letter] if letter else [])
+            following = canvas.next_message(message, carried)
+            return Ending(message, [following] if following else [])
         case Diverted(carried, refusal):
             return Ending(message, [_refusal(message, errand, refusal, carried)])
         case _:
             return Ending(message)
 
 
-def _refusal(message: Received, errand: Errand, refusal: dict[str, Any], carried: Carried) -> Letter:
+def _refusal(message: Received, errand: Errand, refusal: dict[str, Any], carried: Carried) -> Message:
     call = errand.call
-    return canvas.refusal_letter(message, call.saga_id, call.step, call.token, refusal, carried)
+    return canvas.refusal_message(message, call.saga_id, call.step, call.token, refusal, carried)
 
 
 def _dead(message: Received, error: Malformed, carried: Carried) -> Ending:
     logger.error("%s: malformed message, dead-lettered: %s", message.task, error)
-    return Ending(message, canvas.failure_letters(message, about(error, carried)), error=error, is_dead=True)
+    return Ending(message, canvas.failure_messages(message, about(error, carried)), error=error, is_dead=True)

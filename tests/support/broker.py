@@ -8,7 +8,7 @@ from celery import current_app
 from django.conf import settings
 
 from orchestration.engine import dispatch
-from orchestration.messaging import publisher as letters
+from orchestration.messaging import publisher
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _point_to(url: str, tls: Any) -> None:
     app.conf.broker_url, app.conf.broker_use_ssl = url, tls
     app._pool = None
     app.amqp._producer_pool = None
-    for lines in letters._idle.values():  # they lead to the broker of before
+    for lines in publisher._idle.values():  # they lead to the broker of before
         while not lines.empty():
             lines.get().close()
     dispatch.breaker.close()

@@ -1,19 +1,19 @@
-"""The project's Celery app, except that every letter it posts is posted twice. Only tests start this app."""
+"""The project's Celery app, except that every message it posts is posted twice. Only tests start this app."""
 
 from collections.abc import Sequence
 
 from config.celery import app
-from orchestration.messaging import publisher as post_office
-from orchestration.messaging.publisher import Letter
+from orchestration.messaging import publisher
+from orchestration.messaging.publisher import Message
 
 __all__ = ["app"]
 
-_once = post_office._delivered
+_once = publisher._delivered
 
 
-def _twice(letters: Sequence[Letter]) -> None:
-    _once(letters)
-    _once(letters)
+def _twice(messages: Sequence[Message]) -> None:
+    _once(messages)
+    _once(messages)
 
 
-post_office._delivered = _twice
+publisher._delivered = _twice

@@ -78,8 +78,8 @@ def test_lines_keep_their_breaks_and_tabs_and_nothing_else() -> None:
 def test_no_text_holds_what_ends_a_line_or_moves_a_cursor(text: str) -> None:
     shown = harmless_text(text)
     assert shown.splitlines() in ([shown], [])
-    assert not [letter for letter in shown if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")]
-    assert not [letter for letter in shown if unicodedata.bidirectional(letter) in BIDIRECTIONAL_CONTROLS]
+    assert not [message for message in shown if unicodedata.category(message) in ("Cc", "Cs", "Zl", "Zp")]
+    assert not [message for message in shown if unicodedata.bidirectional(message) in BIDIRECTIONAL_CONTROLS]
     assert harmless_text(shown) == shown
 
 

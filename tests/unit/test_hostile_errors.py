@@ -16,6 +16,6 @@ CARRIED: dict[str, object] = {"known": {}, "trail": []}
 def test_the_report_of_a_failure_can_be_sent_and_written_down(quoted):
     facts = about(RuntimeError(f"the provider says: {quoted}"), CARRIED)
 
-    sent = orjson.dumps(facts)  # as letters.Letter.body does
+    sent = orjson.dumps(facts)  # as messages.Letter.body does
 
     assert b"\\u0000" not in sent  # PostgreSQL's jsonb refuses it

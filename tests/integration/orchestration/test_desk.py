@@ -13,7 +13,7 @@ from config.celery import app
 from orchestration.execution import strategy as desk
 from orchestration.execution.results import Ending
 from orchestration.execution.task import BatchedTask
-from orchestration.messaging.publisher import Letter, Unroutable
+from orchestration.messaging.publisher import Message, Unroutable
 
 
 class Inline(TaskPool):
@@ -28,7 +28,7 @@ class Inline(TaskPool):
         target(*args)
 
 
-class Message:
+class Delivered:
     """A message as Celery's consumer hands it over."""
 
     delivery_info: dict[str, Any] = {}
@@ -73,7 +73,7 @@ class Desk:
         task = type("Task", (BatchedTask,), made)()
         self.take = desk._Desk(task, app, Consumer()).take
 
-    def deliver(self, *messages: Message) -> None:
+    def deliver(self, *messages: Delivered) -> None:
         for message in messages:
             self.take(message, None, None, None, ())
 
@@ -82,21 +82,26 @@ class Desk:
             self.batches.append([message.args[0] for message in messages])
             if "bug" in self.ends.get(messages[0].args[0], {}):
                 raise ZeroDivisionError
-            end([Ending(message, **{"letters": [letter(message.id)], **self._end(message)}) for message in messages])
+            end(
+                [
+                    Ending(message, **{"messages": [next_message(message.id)], **self._end(message)})
+                    for message in messages
+                ]
+            )
 
         return work
 
     def _end(self, message: Any) -> dict[str, Any]:
         return self.ends.get(message.args[0], {})
 
-    def _post(self, letters: list[Letter]) -> None:
+    def _post(self, messages: list[Message]) -> None:
         if self.broken:
             raise self.broken
-        self.posted += [each.id for each in letters]
+        self.posted += [each.id for each in messages]
 
 
-def letter(of: str) -> Letter:
-    return Letter("test.next", "q", f"after {of}", [], {})
+def next_message(of: str) -> Message:
+    return Message("test.next", "q", f"after {of}", [], {})
 
 
 @pytest.fixture
@@ -105,7 +110,7 @@ def worker(monkeypatch) -> Desk:
 
 
 def test_a_message_is_done_with_when_what_follows_is_sent(worker):
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (worker.batches, worker.posted, message.said) == ([[1]], ["after 1"], ["ack"])
@@ -113,7 +118,7 @@ def test_a_message_is_done_with_when_what_follows_is_sent(worker):
 
 def test_messages_whose_next_could_not_be_sent_come_again(worker):
     worker.broken = OperationalError("no broker")
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert message.said == ["again"]
@@ -122,7 +127,7 @@ def test_messages_whose_next_could_not_be_sent_come_again(worker):
 
 def test_what_has_no_queue_to_go_on_to_is_recorded_and_left_to_recovery(worker):
     worker.broken = Unroutable({"after 1"})
-    lost, fine = Message(1), Message(2)
+    lost, fine = Delivered(1), Delivered(2)
     worker.deliver(lost, fine)
 
     assert (lost.said, fine.said) == (["ack"], ["ack"])
@@ -131,15 +136,15 @@ def test_what_has_no_queue_to_go_on_to_is_recorded_and_left_to_recovery(worker):
 
 def test_a_failure_is_recorded_and_its_message_done_with(worker):
     worker.ends[1] = {"error": ValueError("broken")}
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (message.said, worker.recorded, worker.posted) == (["ack"], ["1"], ["after 1"])
 
 
 def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, monkeypatch):
-    worker.ends[2] = {"letters": [Letter("test.next", "q", "after 2", ["half a pair: \ud83d"], {})]}
-    messages = [Message(number) for number in (1, 2, 3)]
+    worker.ends[2] = {"messages": [Message("test.next", "q", "after 2", ["half a pair: \ud83d"], {})]}
+    messages = [Delivered(number) for number in (1, 2, 3)]
     worker.deliver(messages[0])
     worker.deliver(*messages[1:])
 
@@ -150,7 +155,7 @@ def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, mon
 
 def test_what_nobody_can_carry_out_is_dead_lettered(worker):
     worker.ends[1] = {"error": ValueError("unreadable"), "is_dead": True}
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (message.said, worker.recorded) == (["dead"], [])
@@ -158,7 +163,7 @@ def test_what_nobody_can_carry_out_is_dead_lettered(worker):
 
 def test_a_bug_in_the_work_has_the_messages_come_again(worker):
     worker.ends[1] = {"bug": True}
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert message.said == ["again"]
@@ -169,5 +174,5 @@ def test_a_bug_in_the_work_has_the_messages_come_again(worker):
 )
 def test_what_is_no_message_is_left_to_the_consumer(worker, body, error):
     with pytest.raises(error):
-        worker.deliver(Message(1, body))
+        worker.deliver(Delivered(1, body))
     assert worker.batches == []

@@ -9,8 +9,8 @@ from config.celery import app
 from orchestration.execution import strategy as desk
 from orchestration.execution.results import Ending
 from orchestration.execution.task import BatchedTask
-from orchestration.messaging.publisher import Letter
-from tests.integration.orchestration.test_desk import Consumer, Message
+from orchestration.messaging.publisher import Message
+from tests.integration.orchestration.test_desk import Consumer, Delivered
 
 QUEUE = "here"
 
@@ -21,10 +21,10 @@ class Worker:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.carried_out: list[str] = []
         self.posted: list[str] = []
-        self.first: Message | None = None
+        self.first: Delivered | None = None
         self.said_meanwhile: list[Any] = []
         self.next_ends: dict[str, Any] = {}
-        monkeypatch.setattr(desk, "post", lambda letters: self.posted.extend(each.task for each in letters))
+        monkeypatch.setattr(desk, "post", lambda messages: self.posted.extend(each.task for each in messages))
         monkeypatch.setattr(app.amqp.queues, "_consume_from", {QUEUE: None})
         consumer = Consumer()
         self.desks = {
@@ -32,7 +32,7 @@ class Worker:
             for name, opened in (("test.task", self._first), ("test.next", self._next))
         }
 
-    def deliver(self, message: Message) -> None:
+    def deliver(self, message: Delivered) -> None:
         self.first = message
         self.desks["test.task"].take(message, None, None, None, ())
 
@@ -60,9 +60,9 @@ class Worker:
         return work
 
 
-def following(task: str) -> Letter:
+def following(task: str) -> Message:
     headers = {"id": "2", "task": task, "root_id": "1", "kwargsrepr": "{}"}
-    return Letter(task, QUEUE, "2", [[], {}, {"chain": None, "errbacks": None}], headers)
+    return Message(task, QUEUE, "2", [[], {}, {"chain": None, "errbacks": None}], headers)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def worker(monkeypatch) -> Worker:
 
 
 def test_the_first_message_is_done_with_when_the_last_step_is(worker):
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert worker.carried_out == ["test.task", "test.next"]
@@ -79,8 +79,8 @@ def test_the_first_message_is_done_with_when_the_last_step_is(worker):
 
 
 def test_what_follows_the_last_step_is_sent_before_that(worker):
-    worker.next_ends = {"letters": [following("test.elsewhere")]}
-    message = Message(1)
+    worker.next_ends = {"messages": [following("test.elsewhere")]}
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (worker.posted, message.said) == (["test.elsewhere"], ["ack"])
@@ -88,7 +88,7 @@ def test_what_follows_the_last_step_is_sent_before_that(worker):
 
 def test_a_step_whose_queue_is_not_consumed_here_is_sent(worker, monkeypatch):
     monkeypatch.setattr(app.amqp.queues, "_consume_from", {})
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (worker.carried_out, worker.posted, message.said) == (["test.task"], ["test.next"], ["ack"])
@@ -96,14 +96,14 @@ def test_a_step_whose_queue_is_not_consumed_here_is_sent(worker, monkeypatch):
 
 def test_each_step_is_sent_where_the_settings_say_so(worker, settings):
     settings.GO_ON_HERE = False
-    worker.deliver(Message(1))
+    worker.deliver(Delivered(1))
 
     assert worker.posted == ["test.next"]
 
 
 def test_a_bug_in_a_later_step_has_the_first_message_come_again(worker):
     worker.next_ends = {"bug": True}
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (message.said, worker.posted) == (["again"], [])
@@ -111,7 +111,7 @@ def test_a_bug_in_a_later_step_has_the_first_message_come_again(worker):
 
 def test_a_step_that_nobody_can_carry_out_is_made_a_message_and_dies_as_one(worker):
     worker.next_ends = {"error": ValueError("unreadable"), "is_dead": True}
-    message = Message(1)
+    message = Delivered(1)
     worker.deliver(message)
 
     assert (message.said, worker.posted) == (["ack"], ["test.next"])

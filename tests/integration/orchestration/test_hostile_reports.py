@@ -71,10 +71,10 @@ def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
     """Let its first step end so, and carry the report to the orchestrator as a message does."""
     instance = SagaInstance.objects.get(pk=saga_id)
     carried = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
-    asked = canvas.letter_for(checkout, Forward(0), saga_id, instance.token, carried)
+    asked = canvas.command_message(checkout, Forward(0), saga_id, instance.token, carried)
     message = canvas.received(asked.headers, orjson.loads(asked.body))
-    [letter] = _ending(Errand(message, *read(message.args, message.kwargs)), follows).letters
-    report: Received = canvas.received(letter.headers, orjson.loads(letter.body))
+    [following] = _ending(Errand(message, *read(message.args, message.kwargs)), follows).messages
+    report: Received = canvas.received(following.headers, orjson.loads(following.body))
     told = reports.read(report.task, report.args, report.kwargs)
     [outcome] = tasks._happen([Happening(told.saga_id, told.event, told.known)])
     assert isinstance(outcome, SagaInstance), outcome

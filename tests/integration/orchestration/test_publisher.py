@@ -1,4 +1,4 @@
-"""Posting letters to a real broker: many with one wait, none lost unheard, a broken line replaced."""
+"""Posting messages to a real broker: many with one wait, none lost unheard, a broken line replaced."""
 
 import os
 import socket
@@ -13,8 +13,8 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from orchestration.db import deadline
-from orchestration.messaging import publisher as letters
-from orchestration.messaging.publisher import Letter, Unroutable, post
+from orchestration.messaging import publisher
+from orchestration.messaging.publisher import Message, Unroutable, post
 from tests.chaos.proxy import LOOPBACK, Loop, Proxy
 from tests.support import broker
 from tests.support.broker import talking_to
@@ -30,17 +30,17 @@ def queues(monkeypatch, workforce):
     """Queues of this run, and no line that another test has opened."""
     broker.declare_queues()
     broker.purge_queues()
-    monkeypatch.setattr(letters, "_idle", {})
+    monkeypatch.setattr(publisher, "_idle", {})
     yield
-    for lines in letters._idle.values():
+    for lines in publisher._idle.values():
         while not lines.empty():
             lines.get().close()
     broker.purge_queues()
 
 
-def letter(number: int, queue: str = "inventory") -> Letter:
+def message(number: int, queue: str = "inventory") -> Message:
     headers = {"task": "test.task", "id": str(number)}
-    return Letter("test.task", settings.TOPOLOGY.name(queue), str(number), [[number], {}, {}], headers)
+    return Message("test.task", settings.TOPOLOGY.name(queue), str(number), [[number], {}, {}], headers)
 
 
 def waiting() -> list[int]:
@@ -51,50 +51,50 @@ def waiting() -> list[int]:
 
 
 def break_the_idle_line() -> None:
-    [line] = letters._idle[os.getpid()].queue
+    [line] = publisher._idle[os.getpid()].queue
     line._connection.connection.transport.sock.shutdown(socket.SHUT_RDWR)
 
 
 def test_many_arrive_in_order():
-    post([letter(number) for number in range(300)])
+    post([message(number) for number in range(300)])
 
     assert waiting() == list(range(300))
 
 
-def test_nothing_is_posted_without_letters():
+def test_no_messages_publish_nothing():
     post([])
 
-    assert letters._idle == {}
+    assert publisher._idle == {}
 
 
 def test_those_without_a_queue_are_named_and_the_others_arrive():
     with pytest.raises(Unroutable) as error:
-        post([letter(1), letter(2, "nowhere"), letter(3), letter(4, "nowhere")])
+        post([message(1), message(2, "nowhere"), message(3), message(4, "nowhere")])
 
     assert error.value.turned_away == {"2", "4"}
     assert waiting() == [1, 3]
 
 
 def test_a_line_is_used_again():
-    post([letter(1)])
-    post([letter(2)])
+    post([message(1)])
+    post([message(2)])
 
-    assert letters._idle[os.getpid()].qsize() == 1
+    assert publisher._idle[os.getpid()].qsize() == 1
     assert waiting() == [1, 2]
 
 
 def test_a_line_that_broke_while_idle_is_replaced():
-    post([letter(1)])
+    post([message(1)])
     break_the_idle_line()
-    post([letter(2)])
+    post([message(2)])
 
     assert waiting() == [1, 2]
 
 
-def test_a_line_whose_letter_was_turned_away_goes_on():
+def test_a_connection_that_returned_a_message_is_kept():
     with pytest.raises(Unroutable):
-        post([letter(1, "nowhere")])
-    post([letter(2)])
+        post([message(1, "nowhere")])
+    post([message(2)])
 
     assert waiting() == [2]
 
@@ -102,7 +102,7 @@ def test_a_line_whose_letter_was_turned_away_goes_on():
 def test_a_broker_that_is_not_there_is_an_error():
     # Not by patching `broker_write_url`: what is put back would from then on go before `broker_url`.
     with talking_to("amqp://guest:guest@127.0.0.1:1//"), pytest.raises(OperationalError):
-        post([letter(1)])
+        post([message(1)])
 
 
 def test_the_broker_for_writing_is_the_one_for_reading():
@@ -111,27 +111,27 @@ def test_the_broker_for_writing_is_the_one_for_reading():
 
 
 def test_a_broker_that_confirms_nothing_is_an_error_and_its_line_is_let_go(monkeypatch):
-    monkeypatch.setattr(letters, "CONFIRMED_WITHIN", 0.05)
-    monkeypatch.setattr(letters._Line, "_on_ack", lambda *_: None)
+    monkeypatch.setattr(publisher, "CONFIRMED_WITHIN", 0.05)
+    monkeypatch.setattr(publisher._Line, "_on_ack", lambda *_: None)
 
     with pytest.raises(OperationalError, match="not published"):
-        post([letter(2)])
-    assert letters._idle[os.getpid()].empty()
+        post([message(2)])
+    assert publisher._idle[os.getpid()].empty()
 
 
 def test_a_forked_child_has_lines_of_its_own():
-    post([letter(1)])
+    post([message(1)])
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            post([letter(2)])
+            post([message(2)])
             code = 0
         finally:
             os._exit(code)
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    post([letter(3)])
+    post([message(3)])
     assert waiting() == [1, 2, 3]
 
 
@@ -143,7 +143,7 @@ def delay_no_more(proxy: Proxy) -> None:
 def posts_in_little_time() -> bool:
     try:
         with deadline.within(LITTLE_S):
-            post([letter(1)])
+            post([message(1)])
     except OperationalError:
         return False
     return True
@@ -155,10 +155,10 @@ def test_a_line_opened_by_a_thread_with_little_time_serves_one_with_more():
         through_it = f"{url.scheme}://{url.username}:{url.password}@{LOOPBACK}:{proxy.port}{url.path}"
         with talking_to(through_it):
             wait_for(posts_in_little_time, what="a line that was opened in time")
-            [line] = letters._idle[os.getpid()].queue
+            [line] = publisher._idle[os.getpid()].queue
             line._connection.connection.transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             proxy.held, proxy.delay = 0, 3 * LITTLE_S
             threading.Thread(target=delay_no_more, args=[proxy]).start()
             with deadline.within(60):
-                post([Letter("test.task", settings.TOPOLOGY.name("inventory"), "2", "x" * LARGE, {"id": "2"})])
-            assert list(letters._idle[os.getpid()].queue) == [line], "it was given up"
+                post([Message("test.task", settings.TOPOLOGY.name("inventory"), "2", "x" * LARGE, {"id": "2"})])
+            assert list(publisher._idle[os.getpid()].queue) == [line], "it was given up"
