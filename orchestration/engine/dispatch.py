@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from orchestration.db import deadline
 from orchestration.db.process_breaker import BreakerIsOpen, ProcessBreaker
 from orchestration.messaging.canvas import command_message
-from orchestration.messaging.publisher import post
+from orchestration.messaging.publisher import publish
 from orchestration.models import SagaInstance
 from orchestration.protocol.states import Command
 from orchestration.sagas import definition_of
@@ -57,7 +57,7 @@ def send(instance: SagaInstance, command: Command) -> None:
     bounded = deadline.separate_bound(PUBLISHED_WITHIN_S) if a_client_waits else nullcontext()
     try:
         with breaker.calling(OperationalError, OSError, one_at_a_time=a_client_waits), bounded:
-            post([message])
+            publish([message])
     except BreakerIsOpen as error:
         raise BrokerAway("it was away a moment ago") from error
     except (OperationalError, OSError) as error:

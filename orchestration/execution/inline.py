@@ -7,7 +7,7 @@ from celery.exceptions import Reject
 from orchestration.execution.batching import ALONE
 from orchestration.execution.results import Ending, Opening, sendable
 from orchestration.messaging import canvas
-from orchestration.messaging.publisher import post
+from orchestration.messaging.publisher import publish
 
 
 def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None:
@@ -25,7 +25,7 @@ def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None
     if remains := opening(endings.extend, ALONE)([message]):
         remains()
     [ending] = map(sendable, endings)
-    post(ending.messages)
+    publish(ending.messages)
     if ending.is_dead:
         raise Reject(ending.error, requeue=False)
     if ending.error:

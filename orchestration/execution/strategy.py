@@ -31,7 +31,7 @@ from orchestration.execution.results import Ending, sendable
 from orchestration.messaging import amqp_io as wire
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
-from orchestration.messaging.publisher import Message, Unroutable, post
+from orchestration.messaging.publisher import Message, Unroutable, publish
 from orchestration.messaging.request import GoneOn, SagaRequest, are_told
 from orchestration.messaging.routing import queue_of
 
@@ -146,7 +146,7 @@ class _Desk:
         let_connections_go()  # the broker may take its time
         requests = [ending.message.delivery.begun_by for ending in endings]
         try:
-            settled = self._posted(endings)
+            settled = self._publish_all(endings)
         except Exception as error:
             logger.error("%s: %s messages are taken again: %r", self._task.name, len(requests), error)
             self._consumer.call_soon_ack(partial(_give_back, requests))
@@ -156,10 +156,10 @@ class _Desk:
             if ending.error and not ending.is_dead:
                 self._record_failure(ending)
 
-    def _posted(self, endings: Sequence[Ending]) -> Sequence[Ending]:
+    def _publish_all(self, endings: Sequence[Ending]) -> Sequence[Ending]:
         endings = [sendable(ending) for ending in endings]
         try:
-            post([message for ending in endings for message in ending.messages])
+            publish([message for ending in endings for message in ending.messages])
         except Unroutable as error:
             return [_turned_away(ending, error) for ending in endings]
         return endings

@@ -63,7 +63,7 @@ class Unroutable(OperationalError):
         """Their ids."""
 
 
-def post(messages: Sequence[Message]) -> None:
+def publish(messages: Sequence[Message]) -> None:
     """Hand the messages to the broker and wait until it has confirmed each.
 
     A connection that broke while it lay idle is replaced once.

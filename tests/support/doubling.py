@@ -1,4 +1,4 @@
-"""The project's Celery app, except that every message it posts is posted twice. Only tests start this app."""
+"""The project's Celery app, except that it publishes every message twice. Only tests start this app."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from orchestration.messaging.publisher import Message
 
 __all__ = ["app"]
 
-_once = publisher._delivered
+_publish_once = publisher._delivered
 
 
-def _twice(messages: Sequence[Message]) -> None:
-    _once(messages)
-    _once(messages)
+def _publish_twice(messages: Sequence[Message]) -> None:
+    _publish_once(messages)
+    _publish_once(messages)
 
 
-publisher._delivered = _twice
+publisher._delivered = _publish_twice

@@ -64,10 +64,10 @@ class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.batches: list[list[int]] = []
         self.ends: dict[int, dict[str, Any]] = {}
-        self.posted: list[str] = []
+        self.published: list[str] = []
         self.broken: Exception | None = None
         self.recorded: list[str] = []
-        monkeypatch.setattr(desk, "post", self._post)
+        monkeypatch.setattr(desk, "publish", self._publish)
         record = SimpleNamespace(mark_as_failure=lambda task_id, error, **_: self.recorded.append(task_id))
         made = {"name": "test.task", "opened": staticmethod(self._open), "backend": record, "app": app}
         task = type("Task", (BatchedTask,), made)()
@@ -94,10 +94,10 @@ class Desk:
     def _end(self, message: Any) -> dict[str, Any]:
         return self.ends.get(message.args[0], {})
 
-    def _post(self, messages: list[Message]) -> None:
+    def _publish(self, messages: list[Message]) -> None:
         if self.broken:
             raise self.broken
-        self.posted += [each.id for each in messages]
+        self.published += [each.id for each in messages]
 
 
 def next_message(of: str) -> Message:
@@ -113,7 +113,7 @@ def test_a_message_is_done_with_when_what_follows_is_sent(worker):
     message = Delivered(1)
     worker.deliver(message)
 
-    assert (worker.batches, worker.posted, message.said) == ([[1]], ["after 1"], ["ack"])
+    assert (worker.batches, worker.published, message.said) == ([[1]], ["after 1"], ["ack"])
 
 
 def test_messages_whose_next_could_not_be_sent_come_again(worker):
@@ -139,7 +139,7 @@ def test_a_failure_is_recorded_and_its_message_done_with(worker):
     message = Delivered(1)
     worker.deliver(message)
 
-    assert (message.said, worker.recorded, worker.posted) == (["ack"], ["1"], ["after 1"])
+    assert (message.said, worker.recorded, worker.published) == (["ack"], ["1"], ["after 1"])
 
 
 def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, monkeypatch):
@@ -149,7 +149,7 @@ def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, mon
     worker.deliver(*messages[1:])
 
     assert [message.said for message in messages] == [["ack"]] * 3
-    assert worker.posted == ["after 1", "failure of 2", "after 3"]
+    assert worker.published == ["after 1", "failure of 2", "after 3"]
     assert worker.recorded == ["2"]
 
 

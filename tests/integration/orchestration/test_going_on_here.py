@@ -20,11 +20,11 @@ class Worker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.carried_out: list[str] = []
-        self.posted: list[str] = []
+        self.published: list[str] = []
         self.first: Delivered | None = None
         self.said_meanwhile: list[Any] = []
         self.next_ends: dict[str, Any] = {}
-        monkeypatch.setattr(desk, "post", lambda messages: self.posted.extend(each.task for each in messages))
+        monkeypatch.setattr(desk, "publish", lambda messages: self.published.extend(each.task for each in messages))
         monkeypatch.setattr(app.amqp.queues, "_consume_from", {QUEUE: None})
         consumer = Consumer()
         self.desks = {
@@ -75,7 +75,7 @@ def test_the_first_message_is_done_with_when_the_last_step_is(worker):
     worker.deliver(message)
 
     assert worker.carried_out == ["test.task", "test.next"]
-    assert (worker.said_meanwhile, message.said, worker.posted) == ([], ["ack"], [])
+    assert (worker.said_meanwhile, message.said, worker.published) == ([], ["ack"], [])
 
 
 def test_what_follows_the_last_step_is_sent_before_that(worker):
@@ -83,7 +83,7 @@ def test_what_follows_the_last_step_is_sent_before_that(worker):
     message = Delivered(1)
     worker.deliver(message)
 
-    assert (worker.posted, message.said) == (["test.elsewhere"], ["ack"])
+    assert (worker.published, message.said) == (["test.elsewhere"], ["ack"])
 
 
 def test_a_step_whose_queue_is_not_consumed_here_is_sent(worker, monkeypatch):
@@ -91,14 +91,14 @@ def test_a_step_whose_queue_is_not_consumed_here_is_sent(worker, monkeypatch):
     message = Delivered(1)
     worker.deliver(message)
 
-    assert (worker.carried_out, worker.posted, message.said) == (["test.task"], ["test.next"], ["ack"])
+    assert (worker.carried_out, worker.published, message.said) == (["test.task"], ["test.next"], ["ack"])
 
 
 def test_each_step_is_sent_where_the_settings_say_so(worker, settings):
     settings.GO_ON_HERE = False
     worker.deliver(Delivered(1))
 
-    assert worker.posted == ["test.next"]
+    assert worker.published == ["test.next"]
 
 
 def test_a_bug_in_a_later_step_has_the_first_message_come_again(worker):
@@ -106,7 +106,7 @@ def test_a_bug_in_a_later_step_has_the_first_message_come_again(worker):
     message = Delivered(1)
     worker.deliver(message)
 
-    assert (message.said, worker.posted) == (["again"], [])
+    assert (message.said, worker.published) == (["again"], [])
 
 
 def test_a_step_that_nobody_can_carry_out_is_made_a_message_and_dies_as_one(worker):
@@ -114,4 +114,4 @@ def test_a_step_that_nobody_can_carry_out_is_made_a_message_and_dies_as_one(work
     message = Delivered(1)
     worker.deliver(message)
 
-    assert (message.said, worker.posted) == (["ack"], ["test.next"])
+    assert (message.said, worker.published) == (["ack"], ["test.next"])

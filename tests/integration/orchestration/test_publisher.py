@@ -1,4 +1,4 @@
-"""Posting messages to a real broker: many with one wait, none lost unheard, a broken line replaced."""
+"""Publishing to a real broker: many messages with one wait, every loss noticed, a broken connection replaced."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from orchestration.db import deadline
 from orchestration.messaging import publisher
-from orchestration.messaging.publisher import Message, Unroutable, post
+from orchestration.messaging.publisher import Message, Unroutable, publish
 from tests.chaos.proxy import LOOPBACK, Loop, Proxy
 from tests.support import broker
 from tests.support.broker import talking_to
@@ -56,45 +56,45 @@ def break_the_idle_line() -> None:
 
 
 def test_many_arrive_in_order():
-    post([message(number) for number in range(300)])
+    publish([message(number) for number in range(300)])
 
     assert waiting() == list(range(300))
 
 
 def test_no_messages_publish_nothing():
-    post([])
+    publish([])
 
     assert publisher._idle == {}
 
 
 def test_those_without_a_queue_are_named_and_the_others_arrive():
     with pytest.raises(Unroutable) as error:
-        post([message(1), message(2, "nowhere"), message(3), message(4, "nowhere")])
+        publish([message(1), message(2, "nowhere"), message(3), message(4, "nowhere")])
 
     assert error.value.turned_away == {"2", "4"}
     assert waiting() == [1, 3]
 
 
 def test_a_line_is_used_again():
-    post([message(1)])
-    post([message(2)])
+    publish([message(1)])
+    publish([message(2)])
 
     assert publisher._idle[os.getpid()].qsize() == 1
     assert waiting() == [1, 2]
 
 
 def test_a_line_that_broke_while_idle_is_replaced():
-    post([message(1)])
+    publish([message(1)])
     break_the_idle_line()
-    post([message(2)])
+    publish([message(2)])
 
     assert waiting() == [1, 2]
 
 
 def test_a_connection_that_returned_a_message_is_kept():
     with pytest.raises(Unroutable):
-        post([message(1, "nowhere")])
-    post([message(2)])
+        publish([message(1, "nowhere")])
+    publish([message(2)])
 
     assert waiting() == [2]
 
@@ -102,7 +102,7 @@ def test_a_connection_that_returned_a_message_is_kept():
 def test_a_broker_that_is_not_there_is_an_error():
     # Not by patching `broker_write_url`: what is put back would from then on go before `broker_url`.
     with talking_to("amqp://guest:guest@127.0.0.1:1//"), pytest.raises(OperationalError):
-        post([message(1)])
+        publish([message(1)])
 
 
 def test_the_broker_for_writing_is_the_one_for_reading():
@@ -115,23 +115,23 @@ def test_a_broker_that_confirms_nothing_is_an_error_and_its_line_is_let_go(monke
     monkeypatch.setattr(publisher._Line, "_on_ack", lambda *_: None)
 
     with pytest.raises(OperationalError, match="not published"):
-        post([message(2)])
+        publish([message(2)])
     assert publisher._idle[os.getpid()].empty()
 
 
 def test_a_forked_child_has_lines_of_its_own():
-    post([message(1)])
+    publish([message(1)])
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            post([message(2)])
+            publish([message(2)])
             code = 0
         finally:
             os._exit(code)
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    post([message(3)])
+    publish([message(3)])
     assert waiting() == [1, 2, 3]
 
 
@@ -143,7 +143,7 @@ def delay_no_more(proxy: Proxy) -> None:
 def posts_in_little_time() -> bool:
     try:
         with deadline.within(LITTLE_S):
-            post([message(1)])
+            publish([message(1)])
     except OperationalError:
         return False
     return True
@@ -160,5 +160,5 @@ def test_a_line_opened_by_a_thread_with_little_time_serves_one_with_more():
             proxy.held, proxy.delay = 0, 3 * LITTLE_S
             threading.Thread(target=delay_no_more, args=[proxy]).start()
             with deadline.within(60):
-                post([Message("test.task", settings.TOPOLOGY.name("inventory"), "2", "x" * LARGE, {"id": "2"})])
+                publish([Message("test.task", settings.TOPOLOGY.name("inventory"), "2", "x" * LARGE, {"id": "2"})])
             assert list(publisher._idle[os.getpid()].queue) == [line], "it was given up"
