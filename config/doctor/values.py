@@ -1,4 +1,4 @@
-"""Whether the settings go together, and are those of a shop and not of a desk."""
+"""Whether the settings go together, and are those of a shop and not of a strategy."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from config.doctor.lines import Line, fail, ok, warn
 
 def look() -> Iterator[Line]:
     """One line for each thing that is wrong, or one that nothing is."""
-    found = [*_errors(), *_of_a_desk()]
+    found = [*_errors(), *_of_a_developer()]
     yield from found or [ok("settings", "consistent")]
 
 
@@ -20,7 +20,7 @@ def _errors() -> Iterator[Line]:
         yield say("settings", f"{message.id}: {message.msg}", message.hint or "see manage.py check")
 
 
-def _of_a_desk() -> Iterator[Line]:
+def _of_a_developer() -> Iterator[Line]:
     if settings.DEBUG:
         yield warn("settings", "SHOP_DEBUG is true: development keys, and errors are shown to every client", "unset it")
     if settings.FAULT_POINTS:

@@ -1,9 +1,9 @@
-"""Messages of our tasks in a worker. Imported by name, so that only workers load Celery's worker.
+"""Runs the messages of our tasks in a worker. Celery imports it by name, so that only workers load its worker modules.
 
-A worker with threads carries them out in batches: a message goes to its task's desk; if nothing of that task is under
-way a batch starts with what is there, and what comes meanwhile makes the next. What follows goes to its own desk, if
-this worker has that one, too. The rest ends with one round of publishing, one wait for all its confirms, and then the
-acks. Other pools carry messages out one by one, as Celery does.
+A worker with threads runs messages in batches. A message goes to its task's strategy. If no batch of that task is
+running, one starts with the messages that are there. Messages that arrive meanwhile form the next batch. Next steps go
+to their own strategy where this worker has it. The rest is published together, with one wait for all confirms. Then the
+messages are acknowledged. Other pools run messages one by one, as Celery does.
 """
 
 import logging
@@ -42,10 +42,10 @@ def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
     """Celery's hook: what to do with each message of this task."""
     if not isinstance(consumer.pool, TaskPool):
         return default(task, app, consumer)  # type: ignore[no-any-return]
-    return _Desk(task, app, consumer).take
+    return TaskStrategy(task, app, consumer).take
 
 
-class _Desk:
+class TaskStrategy:
     """One task's messages in one worker."""
 
     def __init__(self, task: Any, app: Any, consumer: Any) -> None:
@@ -55,8 +55,8 @@ class _Desk:
         overtakes = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
         carry_out = subject.within(partial(self._carry_out, work), subject.of_message)
         self._batches: Batches[Received] = Batches(carry_out, room.batches, overtakes=overtakes)
-        self._desks = _desks_of(consumer)
-        self._desks[task.name] = self
+        self._strategies = _strategies_of(consumer)
+        self._strategies[task.name] = self
 
     def take(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> None:
         """Take a message in; it is carried out soon."""
@@ -113,7 +113,7 @@ class _Desk:
             afterwards(partial(send, [_as_message(ending) for ending in to_send]))
 
     def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
-        """Put what follows on its desk, where this worker has that; give the rest."""
+        """Put what follows on its strategy, where this worker has that; give the rest."""
         rest, gone, here = [], [], defaultdict[str, list[Received]](list)
         for ending in endings:
             if message := self._next_here(ending):
@@ -124,7 +124,7 @@ class _Desk:
         if gone and self._is_watched():
             self._consumer.call_soon_ack(partial(_tell_gone_on, gone))
         for task, messages in here.items():
-            self._desks[task].put(messages)
+            self._strategies[task].put(messages)
         return rest
 
     def _next_here(self, ending: Ending) -> Message | None:
@@ -132,10 +132,10 @@ class _Desk:
             return None
         [message] = ending.messages
         consumed = self._app.amqp.queues.consume_from
-        return message if message.task in self._desks and message.queue in consumed else None
+        return message if message.task in self._strategies and message.queue in consumed else None
 
     def put(self, messages: list[Received]) -> None:
-        """Take in what comes from another desk."""
+        """Take in what comes from another strategy."""
         self._batches.put(messages)
 
     def _is_watched(self) -> bool:
@@ -213,8 +213,8 @@ def _as_message(ending: Ending) -> Ending:
 
 
 @cache
-def _desks_of(consumer: Any) -> "dict[str, _Desk]":
-    """Every task's desk in one worker."""
+def _strategies_of(consumer: Any) -> "dict[str, TaskStrategy]":
+    """Every task's strategy in one worker."""
     return {}
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from celery import signals
 
 from config.celery import app
-from orchestration.execution import strategy as desk
+from orchestration.execution import strategy
 from orchestration.messaging.canvas import Received
 
 __all__ = ["app"]
 
-_carry_out = desk._Desk._carry_out
+_carry_out = strategy.TaskStrategy._carry_out
 
 
 @signals.task_prerun.connect
@@ -54,4 +54,4 @@ def _count(task: str, kwargs: Any) -> None:
         os.close(descriptor)
 
 
-desk._Desk._carry_out = _count_batch  # type: ignore[method-assign]
+strategy.TaskStrategy._carry_out = _count_batch  # type: ignore[method-assign]

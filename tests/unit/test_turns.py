@@ -202,17 +202,17 @@ def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back(
             pause, remains, later = rng.random() * 0.003, rng.random() < 0.3, rng.random() < 0.5
         for saga, left in batch:
             if left and later:
-                afterwards(partial(desks[(at + 1) % 5].put, [(saga, left - 1)]))
+                afterwards(partial(strategies[(at + 1) % 5].put, [(saga, left - 1)]))
             elif left:
-                desks[(at + 1) % 5].put([(saga, left - 1)])
+                strategies[(at + 1) % 5].put([(saga, left - 1)])
         return (lambda: time.sleep(pause)) if remains else None
 
     with ThreadPoolExecutor(16) as pool:
         turns = Turns(pool.submit, 2)
         turns.STAYS = 0.002
-        desks = [Batches(lambda batch, at=at: run(at, batch), turns, at_most=4) for at in range(5)]
+        strategies = [Batches(lambda batch, at=at: run(at, batch), turns, at_most=4) for at in range(5)]
         for saga in range(sagas):
-            desks[saga % 5].put([(saga, steps)])
+            strategies[saga % 5].put([(saga, steps)])
         until = time.monotonic() + 10
         while (len(seen) < sagas * (steps + 1) or turns._free < 2 or turns._seats) and time.monotonic() < until:
             time.sleep(0.005)

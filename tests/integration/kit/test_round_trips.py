@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from inventory.models import Stock
 from orchestration.db.commits import committing
 from orchestration.db.sql import execute, run_later
-from orchestration.execution import strategy as desk
+from orchestration.execution import strategy
 from orchestration.execution.results import Ending
 from orchestration.messaging.canvas import Received
 from orchestration.participant.manual_resolution import Grounds, NotResolved, Outcome, Statement, resolve
@@ -183,7 +183,7 @@ def test_a_rehearsal_finds_what_the_database_will_not_hold(payments: Participant
 
 
 class Consumer:
-    """As much of Celery's as a desk needs."""
+    """As much of Celery's as a strategy needs."""
 
     hostname, event_dispatcher, connection_errors = "test", None, ()
 
@@ -212,12 +212,12 @@ def test_who_waits_for_the_broker_holds_no_database_connection(monkeypatch) -> N
 
     delivery = SimpleNamespace(acknowledge=lambda: None, send_event=lambda *_, **__: None, id="1")
     delivery.begun_by = delivery
-    monkeypatch.setattr(desk, "post", post)
+    monkeypatch.setattr(strategy, "post", post)
     monkeypatch.setattr(state, "task_accepted", lambda _: None)
     monkeypatch.setattr(state, "task_ready", lambda _: None)
     task = type("Task", (), {"name": "test.read", "opened": staticmethod(work)})()
     with ThreadPoolExecutor(8) as threads:
-        tray = desk._Desk(task, None, Consumer(threads))
+        tray = strategy.TaskStrategy(task, None, Consumer(threads))
         tray.put([Received("1", "test.read", "1", [], {}, delivery=delivery)])
         assert posted.wait(5)
 

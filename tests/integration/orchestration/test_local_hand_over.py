@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from config.celery import app
-from orchestration.execution import strategy as desk
+from orchestration.execution import strategy
 from orchestration.execution.results import Ending
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging.publisher import Message
-from tests.integration.orchestration.test_desk import Consumer, Delivered
+from tests.integration.orchestration.test_strategy import Consumer, Delivered
 
 QUEUE = "here"
 
 
 class Worker:
-    """One with a desk for two tasks: what is done by `test.task` is followed by `test.next`."""
+    """One with a strategy for two tasks: what is done by `test.task` is followed by `test.next`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.carried_out: list[str] = []
@@ -24,17 +24,17 @@ class Worker:
         self.first: Delivered | None = None
         self.said_meanwhile: list[Any] = []
         self.next_ends: dict[str, Any] = {}
-        monkeypatch.setattr(desk, "publish", lambda messages: self.published.extend(each.task for each in messages))
+        monkeypatch.setattr(strategy, "publish", lambda messages: self.published.extend(each.task for each in messages))
         monkeypatch.setattr(app.amqp.queues, "_consume_from", {QUEUE: None})
         consumer = Consumer()
-        self.desks = {
-            name: desk._Desk(self._task(name, opened), app, consumer)
+        self.strategies = {
+            name: strategy.TaskStrategy(self._task(name, opened), app, consumer)
             for name, opened in (("test.task", self._first), ("test.next", self._next))
         }
 
     def deliver(self, message: Delivered) -> None:
         self.first = message
-        self.desks["test.task"].take(message, None, None, None, ())
+        self.strategies["test.task"].take(message, None, None, None, ())
 
     def _task(self, name: str, opened: Any) -> Any:
         record = SimpleNamespace(mark_as_failure=lambda *_, **__: None)

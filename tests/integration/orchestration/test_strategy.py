@@ -10,7 +10,7 @@ from celery.exceptions import InvalidTaskError
 from kombu.exceptions import DecodeError, OperationalError
 
 from config.celery import app
-from orchestration.execution import strategy as desk
+from orchestration.execution import strategy
 from orchestration.execution.results import Ending
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging.publisher import Message, Unroutable
@@ -50,7 +50,7 @@ class Delivered:
 
 
 class Consumer:
-    """Celery's consumer, as far as a desk needs it."""
+    """Celery's consumer, as far as a strategy needs it."""
 
     pool, hostname, event_dispatcher, connection_errors = Inline(), "w", None, ()
 
@@ -58,8 +58,8 @@ class Consumer:
         callback()
 
 
-class Desk:
-    """A worker's desk for one task whose messages end as told."""
+class FakeStrategy:
+    """A worker's strategy for one task whose messages end as told."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.batches: list[list[int]] = []
@@ -67,11 +67,11 @@ class Desk:
         self.published: list[str] = []
         self.broken: Exception | None = None
         self.recorded: list[str] = []
-        monkeypatch.setattr(desk, "publish", self._publish)
+        monkeypatch.setattr(strategy, "publish", self._publish)
         record = SimpleNamespace(mark_as_failure=lambda task_id, error, **_: self.recorded.append(task_id))
         made = {"name": "test.task", "opened": staticmethod(self._open), "backend": record, "app": app}
         task = type("Task", (BatchedTask,), made)()
-        self.take = desk._Desk(task, app, Consumer()).take
+        self.take = strategy.TaskStrategy(task, app, Consumer()).take
 
     def deliver(self, *messages: Delivered) -> None:
         for message in messages:
@@ -105,8 +105,8 @@ def next_message(of: str) -> Message:
 
 
 @pytest.fixture
-def worker(monkeypatch) -> Desk:
-    return Desk(monkeypatch)
+def worker(monkeypatch) -> FakeStrategy:
+    return FakeStrategy(monkeypatch)
 
 
 def test_a_message_is_done_with_when_what_follows_is_sent(worker):
