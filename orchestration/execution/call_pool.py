@@ -13,10 +13,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Lanes(Generic[T, R]):
+class CallPool(Generic[T, R]):
     """Does things one after the other in the thread that brings them, and side by side once they take their time.
 
-    Side by side, a lane has one turn after the other, so that no backlog keeps others from theirs; those of lanes that
+    Each call thread runs short jobs, so that no backlog keeps others from running; the jobs of pools that
     `overtake` come before others'.
 
     What they come to is handed to `tell`, as soon as it is known or, for those done one after the other, at their end;
@@ -24,18 +24,18 @@ class Lanes(Generic[T, R]):
     """
 
     QUICK = 0.002  # seconds
-    LASTS = 0.01  # seconds, and longer only by what is under way then
+    JOB_LASTS = 0.01  # seconds, and longer only by what is under way then
 
     def __init__(
         self,
         do: Callable[[T], R | None],
         tell: Callable[[list[R]], None],
         start: Start,
-        lanes: int,
+        size: int,
         *,
         overtakes: bool = False,
     ) -> None:
-        self._do, self._tell, self._start, self._free = do, tell, start, lanes
+        self._do, self._tell, self._start, self._free = do, tell, start, size
         self._overtakes = overtakes
         self._waiting: deque[T] = deque()
         self._quick = False  # until one was seen to be
@@ -59,7 +59,7 @@ class Lanes(Generic[T, R]):
                 self._start(Turn(self._drain, overtakes=self._overtakes))
 
     def _drain(self) -> Thunk | None:
-        until = time.monotonic() + self.LASTS
+        until = time.monotonic() + self.JOB_LASTS
         while (item := self._next()) is not None:
             _, following = HERE.done_with_what_follows(partial(self._do_and_tell, item))
             for each in following:  # now, not after the whole turn
@@ -93,7 +93,7 @@ class Lanes(Generic[T, R]):
         return [] if result is None else [result]
 
     def _has_more(self) -> bool:
-        """Whether the lane goes on; it is free where it does not."""
+        """Return whether items wait; if none do, free the thread."""
         with self._lock:
             more = bool(self._waiting)
             self._free += not more

@@ -16,7 +16,7 @@ from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action, Compensation
 from orchestration.db.bisection import each_or_error
 from orchestration.execution.batching import Batches, Room, Thunk
-from orchestration.execution.call_pool import Lanes
+from orchestration.execution.call_pool import CallPool
 from orchestration.log_context import about as about_sagas
 from orchestration.log_context import within
 from orchestration.participant import external_steps as outside_handler
@@ -168,7 +168,7 @@ class _Outside:
         take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
         overtakes = isinstance(command, Compensation)
         self._replies = Batches(take_down, room.batches, overtakes=overtakes)
-        self._calls = Lanes(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE, overtakes=overtakes)
+        self._calls = CallPool(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE, overtakes=overtakes)
 
     def __call__(self, errands: Sequence[Errand]) -> Thunk | None:
         of_saga: defaultdict[UUID, list[Errand]] = defaultdict(list)  # a message that is here twice is one call

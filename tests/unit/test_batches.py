@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestration.execution.batching import Batches, Turn, Turns, afterwards, at_once
-from orchestration.execution.call_pool import Lanes
+from orchestration.execution.call_pool import CallPool
 
 
 class Later:
@@ -253,9 +253,9 @@ def test_outside_of_turns_nothing_is_put_off():
 def test_replies_of_quick_things_are_told_together():
     told = []
     with ThreadPoolExecutor(4) as pool:
-        lanes = Lanes(lambda item: item, told.append, pool.submit, lanes=1)
-        lanes._quick = True
-        lanes.put([1, 2, 3])
+        calls = CallPool(lambda item: item, told.append, pool.submit, size=1)
+        calls._quick = True
+        calls.put([1, 2, 3])
 
     assert told == [[1, 2, 3]]
 
@@ -263,15 +263,15 @@ def test_replies_of_quick_things_are_told_together():
 def test_what_is_quick_is_done_by_who_brings_it():
     threads = set()
     with ThreadPoolExecutor(4) as pool:
-        lanes = Lanes(lambda _: threads.add(threading.get_ident()), nobody, pool.submit, lanes=4)
-        lanes.put([0])
+        calls = CallPool(lambda _: threads.add(threading.get_ident()), nobody, pool.submit, size=4)
+        calls.put([0])
         threads.clear()
-        lanes.put(range(50))
+        calls.put(range(50))
 
     assert threads == {threading.get_ident()}
 
 
-def test_what_takes_its_time_is_done_side_by_side_in_so_many_lanes():
+def test_slow_calls_run_side_by_side_up_to_the_size():
     running, most, lock, done = 0, 0, threading.Lock(), threading.Semaphore(0)
 
     def take_long(_: int) -> None:
@@ -285,7 +285,7 @@ def test_what_takes_its_time_is_done_side_by_side_in_so_many_lanes():
         done.release()
 
     with ThreadPoolExecutor(8) as pool:
-        Lanes(take_long, nobody, Turns(pool.submit, 8), lanes=3).put(range(12))
+        CallPool(take_long, nobody, Turns(pool.submit, 8), size=3).put(range(12))
         for _ in range(12):
             assert done.acquire(timeout=10)
 
@@ -309,10 +309,10 @@ def test_who_brings_what_turns_out_slow_leaves_it_to_others(monkeypatch):
         done.release(len(results))
 
     with ThreadPoolExecutor(4) as pool:
-        lanes = Lanes(do, tell, pool.submit, lanes=4)
-        lanes.put([0])
+        calls = CallPool(do, tell, pool.submit, size=4)
+        calls.put([0])
         assert done.acquire(timeout=10)
-        lanes.put([0, 1, 1, 1])
+        calls.put([0, 1, 1, 1])
         for _ in range(4):
             assert done.acquire(timeout=10)
 

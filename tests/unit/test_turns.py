@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from orchestration.execution.batching import Batches, Turn, Turns, afterwards
-from orchestration.execution.call_pool import Lanes
+from orchestration.execution.call_pool import CallPool
 
 
 @pytest.fixture
@@ -111,17 +111,19 @@ def test_two_kinds_of_turns_in_one_thread_do_not_wait_for_each_other_to_leave_it
     assert took < Turns.STAYS / 2
 
 
-def test_a_lane_that_breaks_off_is_open_to_the_next(pool):
+def test_a_thread_whose_call_raised_is_free_for_the_next(pool):
     done = threading.Event()
-    lanes: Lanes[int, None] = Lanes(lambda item: break_off() if item == 0 else done.set(), print, pool.submit, lanes=1)
-    lanes.put([0])
+    calls: CallPool[int, None] = CallPool(
+        lambda item: break_off() if item == 0 else done.set(), print, pool.submit, size=1
+    )
+    calls.put([0])
     time.sleep(0.05)
-    lanes.put([1])
+    calls.put([1])
 
     assert done.wait(2)
 
 
-def test_what_follows_one_call_does_not_wait_until_a_lane_has_nothing_left(pool):
+def test_what_follows_one_call_does_not_wait_until_the_pool_is_empty(pool):
     told, enough = threading.Event(), threading.Event()
 
     def call(number: int) -> None:
@@ -129,25 +131,25 @@ def test_what_follows_one_call_does_not_wait_until_a_lane_has_nothing_left(pool)
         if number == 0:
             afterwards(told.set)  # as a call that failed has its failure reported
         elif not enough.is_set():
-            lanes.put([number + 1])
+            calls.put([number + 1])
 
-    lanes: Lanes[int, None] = Lanes(call, print, Turns(pool.submit, 1), lanes=1)
-    lanes.put([0, 1])
+    calls: CallPool[int, None] = CallPool(call, print, Turns(pool.submit, 1), size=1)
+    calls.put([0, 1])
     try:
         assert told.wait(2)
     finally:
         enough.set()
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_a_call_that_overtakes_does_not_wait_for_a_backlog_of_others(pool, lanes):
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_call_that_overtakes_does_not_wait_for_a_backlog_of_others(pool, size):
     """As a refund does, while a gateway that takes its time has payments to authorise."""
     called: list[str] = []
     began, refunded = threading.Event(), threading.Event()
 
     def authorise(number: int) -> None:
         began.set()
-        time.sleep(2 * Lanes.LASTS)
+        time.sleep(2 * CallPool.JOB_LASTS)
         called.append(f"authorise {number}")
 
     def refund(_: int) -> None:
@@ -155,15 +157,15 @@ def test_a_call_that_overtakes_does_not_wait_for_a_backlog_of_others(pool, lanes
         refunded.set()
 
     turns = Turns(pool.submit, 1)
-    Lanes(authorise, print, turns, lanes=lanes).put(range(30))
+    CallPool(authorise, print, turns, size=size).put(range(30))
     assert began.wait(2)
-    Lanes(refund, print, turns, lanes=1, overtakes=True).put([0])
+    CallPool(refund, print, turns, size=1, overtakes=True).put([0])
 
     assert refunded.wait(5)
     assert called.index("refund") <= 2, called
 
 
-def test_a_lane_goes_on_to_its_end_while_the_pool_closes_and_no_call_is_made_within_another():
+def test_calls_finish_while_the_pool_closes_and_none_runs_within_another():
     """As when a worker is told to stop: no thread can be had then, and all calls are made where one is."""
     pool, depths, done = ThreadPoolExecutor(8), [], threading.Event()
 
@@ -175,20 +177,20 @@ def test_a_lane_goes_on_to_its_end_while_the_pool_closes_and_no_call_is_made_wit
 
     def call(number: int) -> None:
         depths.append(len(traceback.extract_stack()))
-        time.sleep(1.1 * Lanes.LASTS)
+        time.sleep(1.1 * CallPool.JOB_LASTS)
         if number == 19:
             done.set()
 
     turns = Turns(spawn, 4)
-    lanes = Lanes(call, print, turns, lanes=1)
-    lanes.put(range(20))
+    calls = CallPool(call, print, turns, size=1)
+    calls.put(range(20))
     pool.shutdown(wait=False)
 
     assert done.wait(10)
     pool.shutdown()
     assert len(depths) == 20
     assert max(depths) == min(depths)
-    assert (turns._free, turns._waiting, lanes._free) == (4, {}, 1)
+    assert (turns._free, turns._waiting, calls._free) == (4, {}, 1)
 
 
 def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back():
