@@ -17,7 +17,7 @@ into its log."""
 sagas_ended = Signal()
 """After the commit that ended them: `sagas`, a list of `SagaInstance` as they are now."""
 steps_carried_out = Signal()
-"""When it is known what became of messages to a participant: `ended`, pairs of `Errand` and `Next`
+"""When it is known what became of messages to a participant: `ended`, pairs of `StepMessage` and `Next`
 (`participant.performing`)."""
 
 

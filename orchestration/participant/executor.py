@@ -66,7 +66,7 @@ Next = GoesOn | Diverted | Halted | Exception
 
 
 @dataclass(frozen=True, eq=False)
-class Errand:
+class StepMessage:
     """One message, read; `message` is what its deliverer knows it by, `began` monotonic seconds."""
 
     message: Any
@@ -75,12 +75,12 @@ class Errand:
     began: float = field(default_factory=time.monotonic)
 
 
-OfSaga = Mapping[UUID, list[Errand]]
-"""The errands of each saga: more than one when a message is there twice."""
+BySaga = Mapping[UUID, list[StepMessage]]
+"""The step messages of each saga: more than one when a message is there twice."""
 
-End = Callable[[Sequence[tuple[Errand, Next]]], None]
-Performance = Callable[[Sequence[Errand]], Thunk | None]
-"""Carries out errands of one command, and sees to it that each gets its end; may return what is still to be done."""
+End = Callable[[Sequence[tuple[StepMessage, Next]]], None]
+Performance = Callable[[Sequence[StepMessage]], Thunk | None]
+"""Carries out step messages of one command, and sees to it that each gets its end; may return what is still to be done."""
 Making = Callable[[End, Room], Performance]
 
 
@@ -150,9 +150,14 @@ class _Inside:
     ) -> None:
         self._participant, self._carry_out, self._end = participant, carry_out, end
 
-    def __call__(self, errands: Sequence[Errand]) -> None:
-        results = apart(self._carry_out, [errand.call for errand in errands])
-        self._end([(errand, _following(self._participant, errand, results[errand.call.saga_id])) for errand in errands])
+    def __call__(self, step_messages: Sequence[StepMessage]) -> None:
+        results = apart(self._carry_out, [step_message.call for step_message in step_messages])
+        self._end(
+            [
+                (step_message, _following(self._participant, step_message, results[step_message.call.saga_id]))
+                for step_message in step_messages
+            ]
+        )
 
 
 class _Outside:
@@ -170,16 +175,16 @@ class _Outside:
         self._replies = Batches(take_down, room.batches, overtakes=overtakes)
         self._calls = CallPool(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE, overtakes=overtakes)
 
-    def __call__(self, errands: Sequence[Errand]) -> Thunk | None:
-        of_saga: defaultdict[UUID, list[Errand]] = defaultdict(list)  # a message that is here twice is one call
-        for errand in errands:
-            of_saga[errand.call.saga_id].append(errand)
+    def __call__(self, step_messages: Sequence[StepMessage]) -> Thunk | None:
+        of_saga: defaultdict[UUID, list[StepMessage]] = defaultdict(list)  # a message that is here twice is one call
+        for step_message in step_messages:
+            of_saga[step_message.call.saga_id].append(step_message)
         standings = apart(self._begin, [same[0].call for same in of_saga.values()])
         self._tell({saga_id: each for saga_id, each in standings.items() if not isinstance(each, Asking)}, of_saga)
         asking = [(each, of_saga) for each in standings.values() if isinstance(each, Asking)]
         return partial(self._calls.put, asking) if asking else None
 
-    def _call(self, asked: tuple[Asking, OfSaga]) -> tuple[Replied, OfSaga] | None:
+    def _call(self, asked: tuple[Asking, BySaga]) -> tuple[Replied, BySaga] | None:
         asking, of_saga = asked
         with about_sagas([asking.call.saga_id]):
             try:
@@ -188,23 +193,23 @@ class _Outside:
                 self._tell({asking.call.saga_id: error}, of_saga)
                 return None
 
-    def _take_down(self, batch: Sequence[tuple[Replied, OfSaga]]) -> None:
-        of_saga: dict[UUID, list[Errand]] = {}
+    def _take_down(self, batch: Sequence[tuple[Replied, BySaga]]) -> None:
+        of_saga: dict[UUID, list[StepMessage]] = {}
         replies: dict[UUID, Replied] = {}
-        for replied, errands in batch:
+        for replied, step_messages in batch:
             saga_id = replied.asking.call.saga_id
             replies[saga_id] = replied
-            of_saga[saga_id] = [*of_saga.get(saga_id, ()), *errands[saga_id]]
+            of_saga[saga_id] = [*of_saga.get(saga_id, ()), *step_messages[saga_id]]
         calls = [replied.asking.call for replied in replies.values()]
         self._tell(apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls), of_saga)
 
-    def _tell(self, results: Results, of_saga: OfSaga) -> None:
+    def _tell(self, results: Results, of_saga: BySaga) -> None:
         if results:
             self._end(
                 [
-                    (errand, _following(self._participant, errand, result))
+                    (step_message, _following(self._participant, step_message, result))
                     for saga_id, result in results.items()
-                    for errand in of_saga[saga_id]
+                    for step_message in of_saga[saga_id]
                 ]
             )
 
@@ -235,8 +240,8 @@ def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
     return {call.saga_id: BarSettled(hold) for call, hold in zip(calls, holds, strict=True)}
 
 
-def _following(participant: Participant, errand: Errand, result: Any) -> Next:
-    call, carried = errand.call, errand.carried
+def _following(participant: Participant, step_message: StepMessage, result: Any) -> Next:
+    call, carried = step_message.call, step_message.carried
     end = type(result).__name__.lower()
     logger.info("saga %s step %s: %s", call.saga_id, call.step, end, extra={"saga": call.saga_id})
     match result:

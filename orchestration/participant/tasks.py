@@ -22,10 +22,10 @@ from orchestration.messaging.topology import compensations_queue
 from orchestration.participant.executor import (
     Carried,
     Diverted,
-    Errand,
     GoesOn,
     Making,
     Next,
+    StepMessage,
     about,
     performances,
     read,
@@ -57,44 +57,46 @@ def _make_task(name: str, queue: str, making: Making) -> None:
 def _open(making: Making, end: End, room: Room) -> Work:
     """Make a task's work: it receives messages and returns what to publish."""
 
-    def told(ended: Sequence[tuple[Errand, Next]]) -> None:
+    def told(ended: Sequence[tuple[StepMessage, Next]]) -> None:
         signals.steps_carried_out.send_robust(sender=None, ended=ended)
-        end([_ending(errand, follows) for errand, follows in ended])
+        end([_ending(step_message, follows) for step_message, follows in ended])
 
     perform = making(told, room)
 
     def work(messages: list[Received]) -> Any:
-        errands, unreadable = [], []
+        step_messages, unreadable = [], []
         for message in messages:
             try:
-                errands.append(Errand(message, *read(message.args, message.kwargs)))
+                step_messages.append(StepMessage(message, *read(message.args, message.kwargs)))
             except Malformed as error:
                 unreadable.append(_dead(message, error, NOTHING))
         if unreadable:
             end(unreadable)
-        return perform(errands) if errands else None
+        return perform(step_messages) if step_messages else None
 
     return work
 
 
-def _ending(errand: Errand, follows: Next) -> Ending:
-    message = errand.message
+def _ending(step_message: StepMessage, follows: Next) -> Ending:
+    message = step_message.message
     match follows:
         case Malformed():
-            return _dead(message, follows, errand.carried)
+            return _dead(message, follows, step_message.carried)
         case Exception():  # whatever it was, the saga hears of it and comes back
-            return Ending(message, canvas.failure_messages(message, about(follows, errand.carried)), error=follows)
+            return Ending(
+                message, canvas.failure_messages(message, about(follows, step_message.carried)), error=follows
+            )
         case GoesOn(carried):
             following = canvas.next_message(message, carried)
             return Ending(message, [following] if following else [])
         case Diverted(carried, refusal):
-            return Ending(message, [_refusal(message, errand, refusal, carried)])
+            return Ending(message, [_refusal(message, step_message, refusal, carried)])
         case _:
             return Ending(message)
 
 
-def _refusal(message: Received, errand: Errand, refusal: dict[str, Any], carried: Carried) -> Message:
-    call = errand.call
+def _refusal(message: Received, step_message: StepMessage, refusal: dict[str, Any], carried: Carried) -> Message:
+    call = step_message.call
     return canvas.refusal_message(message, call.saga_id, call.step, call.token, refusal, carried)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from orchestration.contracts.command import Action
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.executor import Diverted, Errand, GoesOn, Halted, Next
+from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage
 from orchestration.participant.participant import participants
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.states import Kind, Operation
@@ -30,10 +30,12 @@ def _count_moves(moves: Sequence[tuple[SagaInstance, Sequence[SagaLogEntry]]], *
     counts.add(each for saga, entries in moves for each in _of_move(saga, entries))
 
 
-def _count_steps(ended: Sequence[tuple[Errand, Next]], **_: Any) -> None:
+def _count_steps(ended: Sequence[tuple[StepMessage, Next]], **_: Any) -> None:
     now = time.monotonic()
-    counts.add(each for errand, follows in ended for each in _of_step(errand, follows, now))
-    if twice := len(ended) - len({errand.call.saga_id for errand, _ in ended}):  # in one batch, carried out once
+    counts.add(each for step_message, follows in ended for each in _of_step(step_message, follows, now))
+    if twice := len(ended) - len(
+        {step_message.call.saga_id for step_message, _ in ended}
+    ):  # in one batch, carried out once
         counts.add([(counted.DUPLICATES.key(ended[0][0].call.step), twice)])
 
 
@@ -56,9 +58,9 @@ def _is_tried_again(failed: SagaLogEntry, entries: Sequence[SagaLogEntry]) -> bo
     )
 
 
-def _of_step(errand: Errand, follows: Next, now: float) -> Counted:
-    step, operation = errand.call.step, operations().get(errand.message.task, "")
-    yield from counted.STEP.seen(now - errand.began, step, operation)
+def _of_step(step_message: StepMessage, follows: Next, now: float) -> Counted:
+    step, operation = step_message.call.step, operations().get(step_message.message.task, "")
+    yield from counted.STEP.seen(now - step_message.began, step, operation)
     yield counted.OUTCOMES.key(step, operation, outcome_of(follows)), 1
     if isinstance(follows, _ANSWERS) and follows.repeated:
         yield counted.DUPLICATES.key(step), 1

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.executor import Diverted, Errand, GoesOn, Next
+from orchestration.participant.executor import Diverted, GoesOn, Next, StepMessage
 from orchestration.protocol.states import ENDED, Kind
 from orchestration.signals import sagas_moved, steps_carried_out
 from orchestration.telemetry.signal_receivers import operations, outcome_of
@@ -69,12 +69,12 @@ def _trace_moves(moves: Sequence[Move], **_: Any) -> None:
     _make(_of_move(saga, entries, now) for saga, entries in traced)
 
 
-def _trace_steps(ended: Sequence[tuple[Errand, Next]], **_: Any) -> None:
+def _trace_steps(ended: Sequence[tuple[StepMessage, Next]], **_: Any) -> None:
     now, monotonic = time.time_ns(), time.monotonic()
     _make(
-        _of_step(errand, follows, now - int((monotonic - errand.began) * 1e9), now)
-        for errand, follows in ended
-        if _is_traced(errand.call.saga_id)
+        _of_step(step_message, follows, now - int((monotonic - step_message.began) * 1e9), now)
+        for step_message, follows in ended
+        if _is_traced(step_message.call.saga_id)
     )
 
 
@@ -98,14 +98,14 @@ def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> S
     return SpanMade(saga.pk, "wait", now, now, dispatch.span_id, attributes=attributes, happened=happened)
 
 
-def _of_step(errand: Errand, follows: Next, began: int, ended: int) -> SpanMade:
-    call, task = errand.call, errand.message.task
+def _of_step(step_message: StepMessage, follows: Next, began: int, ended: int) -> SpanMade:
+    call, task = step_message.call, step_message.message.task
     attributes: Attributes = {
         "saga.step": call.step,
         "saga.operation": operations().get(task, ""),
         "saga.outcome": outcome_of(follows),
         "saga.repeated": isinstance(follows, GoesOn | Diverted) and follows.repeated,
-        "messaging.message.id": errand.message.id,
+        "messaging.message.id": step_message.message.id,
     }
     error = type(follows).__name__ if isinstance(follows, Exception) else ""  # what it says may be a secret
     parent = dispatch_id(call.saga_id, call.token)

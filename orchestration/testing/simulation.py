@@ -23,10 +23,10 @@ from orchestration.failpoints import Boundary, cross
 from orchestration.participant.executor import (
     Carried,
     Diverted,
-    Errand,
     GoesOn,
     Making,
     Next,
+    StepMessage,
     about,
     performances,
     read,
@@ -166,7 +166,7 @@ class World:
         carried: Carried = {"known": {}, "trail": []}
         try:
             call, carried = read([_through_json(message.carried)], ids)
-            follows = self._carried_out(Errand(message, call, carried))
+            follows = self._carried_out(StepMessage(message, call, carried))
             if isinstance(follows, Exception):
                 raise follows
         except Exception as error:
@@ -175,9 +175,9 @@ class World:
         if after := self._after(message, follows):
             self.network.publish(after)
 
-    def _carried_out(self, errand: Errand) -> Next:
-        ended: list[tuple[Errand, Next]] = []
-        if remains := self._makings[errand.message.task](ended.extend, ALONE)([errand]):
+    def _carried_out(self, step_message: StepMessage) -> Next:
+        ended: list[tuple[StepMessage, Next]] = []
+        if remains := self._makings[step_message.message.task](ended.extend, ALONE)([step_message]):
             remains()
         [(_, follows)] = ended
         return follows

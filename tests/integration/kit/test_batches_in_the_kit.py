@@ -17,7 +17,7 @@ from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.contracts.values import Line
 from orchestration.execution.batching import ALONE
 from orchestration.participant import local_steps as handler
-from orchestration.participant.executor import Diverted, Errand, GoesOn, Halted, Next, performances
+from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
 from payments.models import Ledger as PaymentLedger
@@ -32,8 +32,8 @@ def ten_mugs():
     receive_stock(units_by_sku={"MUG": 10})
 
 
-def errand(call: Call) -> Errand:
-    return Errand(object(), call, {"known": call.known, "trail": []})
+def step_message(call: Call) -> StepMessage:
+    return StepMessage(object(), call, {"known": call.known, "trail": []})
 
 
 def reserving(quantity: int = 1, sku: str = "MUG") -> Call:
@@ -44,13 +44,13 @@ def reserving(quantity: int = 1, sku: str = "MUG") -> Call:
 
 def carried_out(participant: Participant, task: str, calls: list[Call]) -> list[Next]:
     """How each message goes on."""
-    errands = [errand(call) for call in calls]
-    ended: list[tuple[Errand, Next]] = []
-    if remains := performances(participant)[task](ended.extend, ALONE)(errands):
+    step_messages = [step_message(call) for call in calls]
+    ended: list[tuple[StepMessage, Next]] = []
+    if remains := performances(participant)[task](ended.extend, ALONE)(step_messages):
         remains()
-    assert Counter(id(each) for each, _ in ended) == Counter(id(each) for each in errands), "each has one end"
+    assert Counter(id(each) for each, _ in ended) == Counter(id(each) for each in step_messages), "each has one end"
     follows = {id(each): follow for each, follow in ended}
-    return [follows[id(each)] for each in errands]
+    return [follows[id(each)] for each in step_messages]
 
 
 def kinds(follows: list[Next]) -> list[str]:

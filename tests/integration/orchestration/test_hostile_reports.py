@@ -16,7 +16,7 @@ from orchestration.engine.engine import Happening
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.executor import Diverted, Errand, Next, read
+from orchestration.participant.executor import Diverted, Next, StepMessage, read
 from orchestration.participant.tasks import _ending
 from orchestration.protocol.states import Forward, Operation, StepFailed, StepRefused
 from orchestration.sagas.checkout import checkout
@@ -73,7 +73,7 @@ def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
     carried = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
     asked = canvas.command_message(checkout, Forward(0), saga_id, instance.token, carried)
     message = canvas.received(asked.headers, orjson.loads(asked.body))
-    [following] = _ending(Errand(message, *read(message.args, message.kwargs)), follows).messages
+    [following] = _ending(StepMessage(message, *read(message.args, message.kwargs)), follows).messages
     report: Received = canvas.received(following.headers, orjson.loads(following.body))
     told = reports.read(report.task, report.args, report.kwargs)
     [outcome] = tasks._happen([Happening(told.saga_id, told.event, told.known)])

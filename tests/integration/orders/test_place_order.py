@@ -14,7 +14,7 @@ from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
 from orchestration.execution.batching import Room, at_once
 from orchestration.participant import local_steps as handler
-from orchestration.participant.executor import Errand, Next, performances
+from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Refused
 from orders import services
@@ -134,11 +134,11 @@ def test_of_a_batch_only_the_order_whose_key_is_taken_is_refused() -> None:
     requests = [a_request(), a_request(idempotency_key=first.idempotency_key), a_request()]
     ended: dict[Any, Any] = {}
 
-    def end(ends: Sequence[tuple[Errand, Next]]) -> None:
-        ended.update({errand.call.saga_id: type(next_).__name__ for errand, next_ in ends})
+    def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
+        ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
 
     perform = performances(participant)[place_order.name](end, Room(at_once, at_once))
-    perform([Errand(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
+    perform([StepMessage(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
 
     assert [ended[each.saga_id] for each in requests] == ["GoesOn", "Diverted", "GoesOn"]
     assert Order.objects.count() == 3

@@ -15,7 +15,7 @@ from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import SealBroken, seal
-from orchestration.participant.executor import Errand, Next, performances
+from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
@@ -158,11 +158,11 @@ def test_of_a_batch_only_the_payment_whose_method_no_key_opens_fails(payments: P
     calls = [asked(), asked(payment_method=LOST), asked()]
     ended: dict[UUID, str] = {}
 
-    def end(ends: Sequence[tuple[Errand, Next]]) -> None:
-        ended.update({errand.call.saga_id: type(next_).__name__ for errand, next_ in ends})
+    def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
+        ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
 
     standings = performances(payments)[authorise_payment.name](end, Room(at_once, at_once))
-    standings([Errand(None, call, {"known": call.known, "trail": []}) for call in calls])
+    standings([StepMessage(None, call, {"known": call.known, "trail": []}) for call in calls])
 
     assert ended == {calls[1].saga_id: "SealBroken"}
     assert statuses() == {calls[0].saga_id: Status.STARTED, calls[2].saga_id: Status.STARTED}

@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from orchestration import signals
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.executor import Diverted, Errand, GoesOn, Halted, Next
+from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage
 from orchestration.participant.ledger_store import Call
 from orchestration.protocol.states import Kind
 from orchestration.telemetry import local_counts as counts
@@ -27,13 +27,13 @@ def nothing_counted() -> None:
     counts.take()
 
 
-def errand(task: str = "payments.authorise_payment", step: str = "authorise_payment") -> Errand:
-    return Errand(SimpleNamespace(task=task), Call(uuid4(), step, 1), {})
+def step_message(task: str = "payments.authorise_payment", step: str = "authorise_payment") -> StepMessage:
+    return StepMessage(SimpleNamespace(task=task), Call(uuid4(), step, 1), {})
 
 
 def carried_out(*ends: Next, **task: str) -> dict[counted.Key, float]:
     """What is counted when messages end so; times apart."""
-    signals.steps_carried_out.send_robust(sender=None, ended=[(errand(**task), end) for end in ends])
+    signals.steps_carried_out.send_robust(sender=None, ended=[(step_message(**task), end) for end in ends])
     return {key: by for key, by in counts.take().items() if key[0] != counted.STEP.name}
 
 
@@ -61,7 +61,7 @@ def test_what_repeats_the_ledger_is_a_duplicate() -> None:
 
 
 def test_a_message_that_is_in_a_batch_twice_is_a_duplicate() -> None:
-    asked = errand()
+    asked = step_message()
     signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({})), (asked, GoesOn({}))])
     assert counts.take()[counted.DUPLICATES.key("authorise_payment")] == 1
 
@@ -80,7 +80,7 @@ def test_a_task_is_known_by_what_it_does(task: str, operation: str) -> None:
 
 
 def test_a_message_is_timed_from_its_being_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = replace(errand(), began=7.0)
+    asked = replace(step_message(), began=7.0)
     monkeypatch.setattr("orchestration.telemetry.signal_receivers.time.monotonic", lambda: 7.015625)
     signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({}))])
     lines = text_of(dict(counts.take()))
