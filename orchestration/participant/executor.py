@@ -80,7 +80,7 @@ BySaga = Mapping[UUID, list[StepMessage]]
 
 End = Callable[[Sequence[tuple[StepMessage, Next]]], None]
 Performance = Callable[[Sequence[StepMessage]], Thunk | None]
-"""Carries out step messages of one command, and sees to it that each gets its end; may return what is still to be done."""
+"""Executes step messages of one command and reports the end of each. May return work that is left to do."""
 Making = Callable[[End, Room], Performance]
 
 

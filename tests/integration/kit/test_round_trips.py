@@ -212,7 +212,7 @@ def test_who_waits_for_the_broker_holds_no_database_connection(monkeypatch) -> N
 
     delivery = SimpleNamespace(acknowledge=lambda: None, send_event=lambda *_, **__: None, id="1")
     delivery.begun_by = delivery
-    monkeypatch.setattr(strategy, "post", post)
+    monkeypatch.setattr(strategy, "publish", post)
     monkeypatch.setattr(state, "task_accepted", lambda _: None)
     monkeypatch.setattr(state, "task_ready", lambda _: None)
     task = type("Task", (), {"name": "test.read", "opened": staticmethod(work)})()
