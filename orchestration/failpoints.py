@@ -1,4 +1,4 @@
-"""Crash points: the boundaries that a saga's work crosses, named, where tests may kill, repeat or lose a reply.
+"""Failpoints: named places in the work of a saga where tests may kill, repeat or lose a reply.
 
 Nothing happens at them unless somebody has armed this process, which only a process that `settings.FAULT_POINTS` allows
 it can be; production settings refuse to be read with that on.
@@ -14,7 +14,7 @@ from uuid import UUID
 T = TypeVar("T")
 
 
-class Boundary(StrEnum):
+class FailpointKind(StrEnum):
     START = "start"
     """The commit of a new saga; its subject is the definition's name."""
     DECIDE = "decide"
@@ -39,36 +39,36 @@ class Boundary(StrEnum):
     """The commit of what a call outside came to."""
 
 
-COMMITS = frozenset(Boundary) - {Boundary.PUBLISH, Boundary.ACK, Boundary.CALL, Boundary.FIND}
+COMMITS = frozenset(FailpointKind) - {FailpointKind.PUBLISH, FailpointKind.ACK, FailpointKind.CALL, FailpointKind.FIND}
 
 
 @dataclass(frozen=True)
-class Point:
+class Failpoint:
     """One crossing. `sagas` is whose work it is; recovery fills it while it takes them."""
 
-    boundary: Boundary
+    kind: FailpointKind
     subject: str
     sagas: Collection[UUID] = ()
 
     def __str__(self) -> str:
-        return f"{self.boundary} {self.subject}"
+        return f"{self.kind} {self.subject}"
 
 
 class Faults(Protocol):
-    """What is done at the boundaries; both may end the process, or raise what the boundary's other side would."""
+    """What is done at the failpoints; both may end the process, or raise what the other side of the failpoint would."""
 
-    def before(self, point: Point) -> None:
+    def before(self, failpoint: Failpoint) -> None:
         """It has not been crossed."""
 
-    def after(self, point: Point) -> None:
+    def after(self, failpoint: Failpoint) -> None:
         """It has been crossed, and nobody has been told."""
 
-    def times(self, point: Point) -> int:
+    def times(self, failpoint: Failpoint) -> int:
         """How often it is crossed: once, unless a message is doubled or lost on its way. Never asked about commits."""
 
 
 class NotAllowed(RuntimeError):
-    """SHOP_FAULT_POINTS is off: nothing may be done at the crash points of this process."""
+    """SHOP_FAULT_POINTS is off: nothing may be done at the failpoints of this process."""
 
 
 _armed: Faults | None = None
@@ -102,31 +102,31 @@ def is_armed() -> bool:
     return _armed is not None
 
 
-def before(point: Point) -> None:
-    """Say that the boundary is about to be crossed."""
+def before(failpoint: Failpoint) -> None:
+    """Say that the failpoint is about to be crossed."""
     if _armed is not None:
-        _armed.before(point)
+        _armed.before(failpoint)
 
 
-def after(point: Point) -> None:
+def after(failpoint: Failpoint) -> None:
     """Say that it has been crossed."""
     if _armed is not None:
-        _armed.after(point)
+        _armed.after(failpoint)
 
 
-def times(point: Point) -> int:
+def times(failpoint: Failpoint) -> int:
     """How often it is to be crossed."""
-    return 1 if _armed is None else _armed.times(point)
+    return 1 if _armed is None else _armed.times(failpoint)
 
 
-def cross(boundary: Boundary, subject: str, sagas: Collection[UUID], act: Callable[[], T]) -> T | None:
-    """Do what crosses a boundary: `act`, whose result is given back; None when it was lost on its way."""
+def cross(kind: FailpointKind, subject: str, sagas: Collection[UUID], act: Callable[[], T]) -> T | None:
+    """Do what passes a failpoint: `act`, whose result is given back; None when it was lost on its way."""
     if _armed is None:
         return act()
-    point = Point(boundary, subject, sagas)
-    _armed.before(point)
+    failpoint = Failpoint(kind, subject, sagas)
+    _armed.before(failpoint)
     try:
-        results = [act() for _ in range(_armed.times(point))]
+        results = [act() for _ in range(_armed.times(failpoint))]
         return results[-1] if results else None
     finally:
-        _armed.after(point)  # a refusal or an error is a reply as well
+        _armed.after(failpoint)  # a refusal or an error is a reply as well

@@ -29,4 +29,4 @@ CARRIER = VALUES["CARRIER"]
 SANDBOX_TIMEOUT = timedelta(seconds=VALUES["SANDBOX_TIMEOUT_SECONDS"])
 
 BACKLOG_LIMIT = VALUES["BACKLOG_LIMIT"]  # unfinished sagas, beyond which new orders are answered 503; 0: none
-FAULT_POINTS = VALUES["FAULT_POINTS"]  # whether tests may kill, repeat and lose at the crash points of this process
+FAULT_POINTS = VALUES["FAULT_POINTS"]  # whether tests may kill, repeat and lose at the failpoints of this process

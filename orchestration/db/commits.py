@@ -1,4 +1,4 @@
-"""Commits as crash points: of a transaction, or of one statement."""
+"""Commits as failpoints: of a transaction, or of one statement."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -6,31 +6,31 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from orchestration import failpoints as boundaries
+from orchestration import failpoints
 from orchestration.db.sql import execute
 from orchestration.db.statement_buffer import gathered
-from orchestration.failpoints import Point
+from orchestration.failpoints import Failpoint
 
 
 @contextmanager
-def committing(alias: str, point: Point) -> Iterator[None]:
-    """Open a transaction on the alias; what is sent after the commit is sent after the point, too."""
+def committing(alias: str, failpoint: Failpoint) -> Iterator[None]:
+    """Open a transaction on the alias; what is sent after the commit is sent after the failpoint, too."""
     with transaction.atomic(using=alias):
-        _follow(alias, point)
+        _follow(alias, failpoint)
         with gathered(alias):
             yield
-            boundaries.before(point)
+            failpoints.before(failpoint)
 
 
-def commit_at_once(alias: str, point: Point, statement: str, *parameters: Any) -> list[Any]:
+def commit_at_once(alias: str, failpoint: Failpoint, statement: str, *parameters: Any) -> list[Any]:
     """Run one statement, which is its own transaction, and give its rows. In the caller's it is a savepoint."""
-    boundaries.before(point)
+    failpoints.before(failpoint)
     with transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext():
         rows = execute(alias, statement, *parameters)
-    _follow(alias, point)
+    _follow(alias, failpoint)
     return rows
 
 
-def _follow(alias: str, point: Point) -> None:
-    if boundaries.is_armed():
-        transaction.on_commit(lambda: boundaries.after(point), using=alias)
+def _follow(alias: str, failpoint: Failpoint) -> None:
+    if failpoints.is_armed():
+        transaction.on_commit(lambda: failpoints.after(failpoint), using=alias)

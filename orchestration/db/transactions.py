@@ -17,7 +17,7 @@ from orchestration.db.commits import committing
 from orchestration.db.sessions import DatabaseSilent, OutOfTime, SessionEnded
 from orchestration.db.sql import run_later
 from orchestration.db.statement_buffer import gathered
-from orchestration.failpoints import Point
+from orchestration.failpoints import Failpoint
 
 T = TypeVar("T")
 
@@ -42,15 +42,15 @@ class InsideATransaction(RuntimeError):
     """The kit owns every transaction; the caller must not have one open."""
 
 
-def run(alias: str, point: Point, work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of its own and commit it; the commit is that crash point.
+def run(alias: str, failpoint: Failpoint, work: Callable[[], T]) -> T:
+    """Run `work` in a transaction of its own and commit it; the commit is that failpoint.
 
     Version conflicts, serialization failures, deadlocks and sessions that ended are tried again, at most `TRIES` times.
     A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
 
     :raises InsideATransaction: when the caller has one open.
     """
-    return _repeated(alias, partial(_in_transaction, alias, point, work))
+    return _repeated(alias, partial(_in_transaction, alias, failpoint, work))
 
 
 def repeated(alias: str, work: Callable[[], T]) -> T:
@@ -86,8 +86,8 @@ def _repeated(alias: str, work: Callable[[], T]) -> T:
     return work()
 
 
-def _in_transaction(alias: str, point: Point, work: Callable[[], T]) -> T:
-    with committing(alias, point):
+def _in_transaction(alias: str, failpoint: Failpoint, work: Callable[[], T]) -> T:
+    with committing(alias, failpoint):
         _bound_lock_waits(alias)
         return work()
 

@@ -16,7 +16,7 @@ from orchestration.db.commits import commit_at_once, committing
 from orchestration.db.sql import as_array, as_rows, find_all, quoted, rows_of
 from orchestration.engine import markers
 from orchestration.engine.snapshot import undelivered
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.protocol.states import Phase
 
@@ -79,10 +79,10 @@ def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: The
     :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
     :raises django.db.IntegrityError: when the customer has used the key.
     """
-    point = Point(Boundary.START, instance.definition, [instance.pk])
+    failpoint = Failpoint(FailpointKind.START, instance.definition, [instance.pk])
     key = f"{instance.customer_id}\n{instance.idempotency_key}"
     row = {name: getattr(instance, name) for name in _SAGA}
-    [(taken,)] = commit_at_once(ALIAS, point, _insertion(), key, as_rows([row]), as_rows(map(_logged, entries)))
+    [(taken,)] = commit_at_once(ALIAS, failpoint, _insertion(), key, as_rows([row]), as_rows(map(_logged, entries)))
     if not taken:
         raise KeyInProgress(KeyInProgress.__doc__)
     _afterwards(then)
@@ -98,10 +98,10 @@ def compare_and_set(changes: Sequence[Change], *, about: str, then: Taken | None
         for each in changes
     ]
     entries = [_logged(entry) for each in changes for entry in each.entries]
-    point = Point(Boundary.DECIDE, about, [each.instance.pk for each in changes])
+    failpoint = Failpoint(FailpointKind.DECIDE, about, [each.instance.pk for each in changes])
     change = _change(tuple(changes[0].columns))
     ids = as_array(each.instance.pk for each in changes)
-    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, point, change, as_rows(rows), ids, as_rows(entries))}
+    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, failpoint, change, as_rows(rows), ids, as_rows(entries))}
     if then is not None and taken:
         _afterwards(partial(then, taken))
     return taken
@@ -136,7 +136,7 @@ def claim_due(now: datetime, limit: int) -> list[SagaInstance]:
     """
     late = Q(phase=Phase.RUNNING, deadline_at__lte=now)
     ids: list[UUID] = []
-    with committing(ALIAS, Point(Boundary.LEASE, "recovery", ids)):
+    with committing(ALIAS, Failpoint(FailpointKind.LEASE, "recovery", ids)):
         due = _due(now).filter(Q(in_flight=False) | late | markers.lost(now)).order_by("due_at")
         batch = list(due.select_for_update(skip_locked=True)[:limit])
         ids += [instance.pk for instance in batch]

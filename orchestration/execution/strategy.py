@@ -23,7 +23,7 @@ from celery.worker.strategy import default
 from django.conf import settings
 from kombu.exceptions import DecodeError
 
-from orchestration import failpoints as boundaries
+from orchestration import failpoints
 from orchestration import log_context as subject
 from orchestration.db.connections import let_connections_go
 from orchestration.execution.batching import Batches, Room, Thunk, Turns, afterwards
@@ -180,8 +180,8 @@ class TaskStrategy:
             self._settle_each(endings)
 
     def _at_once(self, endings: Sequence[Ending]) -> AbstractContextManager[None]:
-        """All acks in one piece, where one thread sends them and none of them is a crash point."""
-        if boundaries.is_armed() or not getattr(self._consumer, "hub", None) or not endings:
+        """All acks in one piece, where one thread sends them and none of them is a failpoint."""
+        if failpoints.is_armed() or not getattr(self._consumer, "hub", None) or not endings:
             return nullcontext()
         channel = endings[0].message.delivery.begun_by.message.channel
         return wire.corked(getattr(channel, "connection", None))

@@ -17,9 +17,9 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from orchestration import failpoints as boundaries
+from orchestration import failpoints
 from orchestration.db import deadline
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.messaging.amqp_io import bounded, corked, read_ahead
 
 CONFIRMED_WITHIN = 10.0  # seconds for all of them; a broker's alarm keeps them waiting
@@ -72,18 +72,20 @@ def publish(messages: Sequence[Message]) -> None:
     """
     if not messages:
         return
-    points = [Point(Boundary.PUBLISH, message.task, message.sagas) for message in messages]
+    points = [Failpoint(FailpointKind.PUBLISH, message.task, message.sagas) for message in messages]
     copies = list(messages)
-    if boundaries.is_armed():
-        copies = [message for message, point in zip(messages, points, strict=True) for _ in range(_crossings(point))]
+    if failpoints.is_armed():
+        copies = [
+            message for message, failpoint in zip(messages, points, strict=True) for _ in range(_crossings(failpoint))
+        ]
     _delivered(copies)
-    for point in points:
-        boundaries.after(point)
+    for failpoint in points:
+        failpoints.after(failpoint)
 
 
-def _crossings(point: Point) -> int:
-    boundaries.before(point)
-    return boundaries.times(point)
+def _crossings(failpoint: Failpoint) -> int:
+    failpoints.before(failpoint)
+    return failpoints.times(failpoint)
 
 
 def _delivered(messages: Sequence[Message]) -> None:

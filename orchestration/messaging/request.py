@@ -5,7 +5,7 @@ from typing import Any
 
 from celery.worker.request import Request
 
-from orchestration.failpoints import Boundary, cross
+from orchestration.failpoints import FailpointKind, cross
 from orchestration.messaging.publisher import Message
 from orchestration.messaging.task import sagas_of
 
@@ -20,7 +20,7 @@ class SagaRequest(Request):  # type: ignore[misc]
 
     def acknowledge(self) -> None:
         """Tell the broker that this message is done with."""
-        cross(Boundary.ACK, self.name, sagas_of(self.kwargs), super().acknowledge)
+        cross(FailpointKind.ACK, self.name, sagas_of(self.kwargs), super().acknowledge)
 
 
 class GoneOn:

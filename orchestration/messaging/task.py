@@ -8,7 +8,7 @@ from amqp.exceptions import AMQPError
 from celery import Task
 from kombu.exceptions import OperationalError
 
-from orchestration.failpoints import Boundary, cross
+from orchestration.failpoints import FailpointKind, cross
 
 
 class SagaTask(Task):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class SagaTask(Task):  # type: ignore[misc]
         options.setdefault("kwargsrepr", repr(public(kwargs)))
         publish = partial(super().apply_async, args, kwargs, **options)
         try:
-            return cross(Boundary.PUBLISH, self.name, sagas_of(kwargs), publish)
+            return cross(FailpointKind.PUBLISH, self.name, sagas_of(kwargs), publish)
         except (AMQPError, TimeoutError) as error:
             raise OperationalError(f"not published: {error}") from error
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
-from orchestration.failpoints import Boundary, Point, cross
+from orchestration.failpoints import Failpoint, FailpointKind, cross
 from orchestration.participant.batch import told_each
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import Keys, OutcomeUnknown, Outside, key_of
@@ -37,8 +37,8 @@ class Asking:
     keys: Keys
     since: datetime | None
 
-    def cross(self, boundary: Boundary, ask: Callable[[Any, Keys], Any]) -> Any:
-        return cross(boundary, self.command.name, [self.call.saga_id], lambda: ask(self.request, self.keys))
+    def cross(self, kind: FailpointKind, ask: Callable[[Any, Keys], Any]) -> Any:
+        return cross(kind, self.command.name, [self.call.saga_id], lambda: ask(self.request, self.keys))
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def begin(
     if isinstance(command, Action):
         return _begin_acting(participant.rows, command, work, calls)
     rows = participant.rows
-    point = Point(Boundary.UNDOING, command.name, [call.saga_id for call in calls])
-    return rows.transaction(point, lambda: _begin_undoing(rows, command, work, calls))
+    failpoint = Failpoint(FailpointKind.UNDOING, command.name, [call.saga_id for call in calls])
+    return rows.transaction(failpoint, lambda: _begin_undoing(rows, command, work, calls))
 
 
 def reply_to(asking: Asking) -> Replied:
@@ -97,9 +97,9 @@ def conclude(
 ) -> dict[UUID, Outcome]:
     """Commit what the calls came to, for all at once; a compensation that is done is `Done`."""
     rows = participant.rows
-    point = Point(Boundary.CONCLUDE, command.name, [each.asking.call.saga_id for each in replied])
+    failpoint = Failpoint(FailpointKind.CONCLUDE, command.name, [each.asking.call.saga_id for each in replied])
     conclude_all = _conclude if isinstance(command, Action) else _conclude_undoing
-    return rows.transaction(point, lambda: conclude_all(rows, work, replied))
+    return rows.transaction(failpoint, lambda: conclude_all(rows, work, replied))
 
 
 def settle(participant: Participant, command: Action | Compensation, work: Outside, call: Call) -> bool:
@@ -173,7 +173,9 @@ def _why_not_now(work: Outside, request: Any, until: datetime | None) -> Breaker
 
 def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
     sagas = [call.saga_id for call in calls]
-    claimed = cross(Boundary.CLAIM, action.name, sagas, lambda: rows.claim(calls, Status.STARTED, keep_request=True))
+    claimed = cross(
+        FailpointKind.CLAIM, action.name, sagas, lambda: rows.claim(calls, Status.STARTED, keep_request=True)
+    )
     return claimed or set()
 
 
@@ -222,12 +224,12 @@ def _reply(asking: Asking) -> Any:
     asking.rows.let_connection_go()  # the external call may take long
     with work.breaker.calling():
         if asking.since is not None:
-            reply = asking.cross(Boundary.FIND, work.find)
+            reply = asking.cross(FailpointKind.FIND, work.find)
             if reply is not None:
                 return reply
             if _is_forgotten(asking.rows, work, asking.since):
                 raise OutcomeUnknown(OutcomeUnknown.__doc__)
-        return asking.cross(Boundary.CALL, work.call)
+        return asking.cross(FailpointKind.CALL, work.call)
 
 
 def _found(asking: Asking) -> Any:
@@ -240,7 +242,7 @@ def _found(asking: Asking) -> Any:
         return own
     asking.rows.let_connection_go()
     try:
-        return asking.cross(Boundary.FIND, work.find)
+        return asking.cross(FailpointKind.FIND, work.find)
     except work.breaker.counts:
         with work.breaker.calling():
             raise

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 
 from orchestration.db import clocks, transactions
 from orchestration.db.sql import as_array, as_rows, execute, flush, rows_of, run_later
-from orchestration.failpoints import Point
+from orchestration.failpoints import Failpoint
 from orchestration.participant.ledger import LedgerRow, Status
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Rows(Protocol):
 
     def flush(self) -> None: ...
 
-    def transaction(self, point: Point, work: Callable[[], T], /) -> T: ...
+    def transaction(self, failpoint: Failpoint, work: Callable[[], T], /) -> T: ...
 
     def repeated(self, work: Callable[[], T], /) -> T: ...
 
@@ -161,9 +161,9 @@ class LedgerTable:
     def _table(self) -> str:
         return self.ledger._meta.db_table
 
-    def transaction(self, point: Point, work: Callable[[], T]) -> T:
+    def transaction(self, failpoint: Failpoint, work: Callable[[], T]) -> T:
         """Run `work` in a transaction of its own and commit it, as `transactions.run` does."""
-        return transactions.run(self.alias, point, work)
+        return transactions.run(self.alias, failpoint, work)
 
     def repeated(self, work: Callable[[], T]) -> T:
         """Run one statement, as `transactions.repeated` does."""

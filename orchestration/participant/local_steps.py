@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant import external_steps as outside_handler
 from orchestration.participant.batch import Together, Work, told_each
 from orchestration.participant.external import Outside
@@ -35,19 +35,19 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
     work = participant.commands[action]
     if isinstance(work, Outside):
         return outside_handler.act(participant, action, work, calls)
-    point = Point(Boundary.COMMIT, action.name, [call.saga_id for call in calls])
+    failpoint = Failpoint(FailpointKind.COMMIT, action.name, [call.saga_id for call in calls])
     try:
-        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, work, calls))
+        return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, work, calls))
     except Refusal as refusal:  # all of it was taken back; now each call in a savepoint: only the refused ones are
         if isinstance(work, Together):
             raise TypeError(f"{action.name} works together: it must give its refusals, not raise them") from refusal
         isolated = partial(_in_savepoint, participant.rows, work)
-        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, isolated, calls))
+        return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, isolated, calls))
     except IntegrityError as error:
         if len(calls) > 1 or action not in participant.refusal_of_duplicate or not _is_unique_violation(error):
             raise  # with several calls the kit tries again with fewer, until it is one
         refuse = partial(_refusal_or_raise, participant.refusal_of_duplicate[action], error)
-        return participant.rows.transaction(point, lambda: _act_all(participant.rows, action, refuse, calls))
+        return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, refuse, calls))
 
 
 def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
@@ -59,8 +59,8 @@ def undo(participant: Participant, compensation: Compensation, calls: Sequence[C
     if isinstance(work, Outside):
         outside_handler.undo(participant, compensation, work, calls)
     else:
-        point = Point(Boundary.COMMIT, compensation.name, [call.saga_id for call in calls])
-        participant.rows.transaction(point, lambda: _undo_all(participant.rows, compensation, work, calls))
+        failpoint = Failpoint(FailpointKind.COMMIT, compensation.name, [call.saga_id for call in calls])
+        participant.rows.transaction(failpoint, lambda: _undo_all(participant.rows, compensation, work, calls))
 
 
 def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
@@ -68,8 +68,8 @@ def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
 
     :raises StillOpen: when a step's outcome is not known; such a step must not be a pivot.
     """
-    point = Point(Boundary.COMMIT, bar_task(participant.service), [call.saga_id for call in calls])
-    return participant.rows.transaction(point, lambda: _bar_all(participant.rows, calls))
+    failpoint = Failpoint(FailpointKind.COMMIT, bar_task(participant.service), [call.saga_id for call in calls])
+    return participant.rows.transaction(failpoint, lambda: _bar_all(participant.rows, calls))
 
 
 def _act_all(rows: Rows, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:

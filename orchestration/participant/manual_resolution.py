@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from psycopg import errors
 
 from orchestration.contracts.codec import Malformed, decode
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant.batch import told_each
 from orchestration.participant.external import Outside, Told
 from orchestration.participant.ledger import LedgerRow, Status
@@ -125,7 +125,7 @@ def attempted(participant: Participant, saga_id: UUID, work: Callable[[], T], *,
             raise _Rehearsed
 
     try:
-        participant.rows.transaction(Point(Boundary.CONCLUDE, "resolve", [saga_id]), do)
+        participant.rows.transaction(Failpoint(FailpointKind.CONCLUDE, "resolve", [saga_id]), do)
     except _Rehearsed:
         pass
     except IntegrityError as error:

@@ -1,4 +1,4 @@
-"""What can be done to a simulated saga at its boundaries, and to its messages."""
+"""What can be done to a simulated saga at its failpoints, and to its messages."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Protocol
 from django.db import OperationalError as DatabaseError
 from kombu.exceptions import OperationalError as BrokerError
 
-from orchestration.failpoints import COMMITS, Boundary, Faults, Point
+from orchestration.failpoints import COMMITS, Failpoint, FailpointKind, Faults
 
 
 class Crash(BaseException):
@@ -26,14 +26,14 @@ class Kind(StrEnum):
     REORDER = "reorder"
 
 
-FITTING: dict[Boundary, tuple[Kind, ...]] = {
+FITTING: dict[FailpointKind, tuple[Kind, ...]] = {
     **dict.fromkeys(COMMITS, (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY)),
-    Boundary.PUBLISH: tuple(Kind),
-    Boundary.ACK: (Kind.KILL_BEFORE, Kind.KILL_AFTER),
-    Boundary.CALL: (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY, Kind.DUPLICATE),
-    Boundary.FIND: (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY),
+    FailpointKind.PUBLISH: tuple(Kind),
+    FailpointKind.ACK: (Kind.KILL_BEFORE, Kind.KILL_AFTER),
+    FailpointKind.CALL: (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY, Kind.DUPLICATE),
+    FailpointKind.FIND: (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY),
 }
-"""What can happen at each boundary."""
+"""What can happen at each failpoint."""
 
 
 class Fate(StrEnum):
@@ -52,29 +52,29 @@ _FATES = {Kind.LOST: Fate.LOST, Kind.DELAY: Fate.DELAYED, Kind.REORDER: Fate.OVE
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault at one point: the `nth` time (from 1) that it is crossed."""
+    """One fault at one failpoint: the `nth` time (from 1) that it is crossed."""
 
-    point: str
+    failpoint: str
     kind: Kind
     nth: int = 1
 
     def __str__(self) -> str:
-        return f"{self.kind} at {self.point}" + (f" #{self.nth}" if self.nth > 1 else "")
+        return f"{self.kind} at {self.failpoint}" + (f" #{self.nth}" if self.nth > 1 else "")
 
 
-def lost_reply(boundary: Boundary) -> Exception:
-    """What one sees who crossed the boundary and never heard that he had."""
-    if boundary is Boundary.PUBLISH:
+def lost_reply(kind: FailpointKind) -> Exception:
+    """What one sees who crossed the failpoint and never heard that he had."""
+    if kind is FailpointKind.PUBLISH:
         return BrokerError("the confirm was lost")
-    if boundary in COMMITS:
+    if kind in COMMITS:
         return DatabaseError("the reply to COMMIT was lost")
     return TimeoutError("no answer")
 
 
 class Disturbance(Faults, Protocol):
-    """Faults at boundaries, and what becomes of messages."""
+    """Faults at failpoints, and what becomes of messages."""
 
-    def fate(self, point: Point) -> Fate:
+    def fate(self, failpoint: Failpoint) -> Fate:
         """What becomes of the message that is being published."""
 
 
@@ -83,31 +83,31 @@ class Plan:
     """Faults that are to happen, each once; beside them it remembers everything that was crossed."""
 
     faults: Sequence[Fault] = ()
-    crossed: list[Point] = field(default_factory=list)
+    crossed: list[Failpoint] = field(default_factory=list)
     counted: Counter[str] = field(default_factory=Counter)
     fired: list[Fault] = field(default_factory=list)
 
-    def before(self, point: Point) -> None:
-        self.crossed.append(point)
-        self.counted[str(point)] += 1
-        if self._takes(point, Kind.KILL_BEFORE):
+    def before(self, failpoint: Failpoint) -> None:
+        self.crossed.append(failpoint)
+        self.counted[str(failpoint)] += 1
+        if self._takes(failpoint, Kind.KILL_BEFORE):
             raise Crash
 
-    def after(self, point: Point) -> None:
-        if self._takes(point, Kind.KILL_AFTER):
+    def after(self, failpoint: Failpoint) -> None:
+        if self._takes(failpoint, Kind.KILL_AFTER):
             raise Crash
-        if self._takes(point, Kind.LOST_REPLY):
-            raise lost_reply(point.boundary)
+        if self._takes(failpoint, Kind.LOST_REPLY):
+            raise lost_reply(failpoint.kind)
 
-    def times(self, point: Point) -> int:
-        return 2 if self._takes(point, Kind.DUPLICATE) else 1
+    def times(self, failpoint: Failpoint) -> int:
+        return 2 if self._takes(failpoint, Kind.DUPLICATE) else 1
 
-    def fate(self, point: Point) -> Fate:
+    def fate(self, failpoint: Failpoint) -> Fate:
         """What becomes of the message that is being published."""
-        return next((fate for kind, fate in _FATES.items() if self._takes(point, kind)), Fate.DELIVERED)
+        return next((fate for kind, fate in _FATES.items() if self._takes(failpoint, kind)), Fate.DELIVERED)
 
-    def _takes(self, point: Point, kind: Kind) -> bool:
-        fault = Fault(str(point), kind, self.counted[str(point)])
+    def _takes(self, failpoint: Failpoint, kind: Kind) -> bool:
+        fault = Fault(str(failpoint), kind, self.counted[str(failpoint)])
         if fault not in self.faults or fault in self.fired:
             return False
         self.fired.append(fault)

@@ -9,7 +9,7 @@ from uuid import UUID
 from kombu.exceptions import OperationalError as BrokerError
 
 from orchestration.engine.dispatch import BrokerAway, carried
-from orchestration.failpoints import Boundary, Point, cross
+from orchestration.failpoints import Failpoint, FailpointKind, cross
 from orchestration.models import SagaInstance
 from orchestration.protocol.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
 from orchestration.protocol.saga import Saga
@@ -71,7 +71,7 @@ class Network:
     """A `Broker`. While `is_down` it takes nothing; what it holds can be lost, doubled and reordered."""
 
     def __init__(
-        self, clock: Callable[[], datetime], definition_of: Callable[[str], Saga], fate: Callable[[Point], Fate]
+        self, clock: Callable[[], datetime], definition_of: Callable[[str], Saga], fate: Callable[[Failpoint], Fate]
     ) -> None:
         self._clock = clock
         self._definition_of = definition_of
@@ -100,7 +100,7 @@ class Network:
         :raises BrokerError: when it is not known to have arrived.
         """
         sagas = [message.saga_id] if message.saga_id else []
-        cross(Boundary.PUBLISH, message.task, sagas, lambda: self._take(message, sagas))
+        cross(FailpointKind.PUBLISH, message.task, sagas, lambda: self._take(message, sagas))
 
     def ready(self) -> list[Waiting]:
         """What can be delivered now, the oldest first."""
@@ -110,7 +110,7 @@ class Network:
         if self.is_down:
             raise BrokerError("the broker is away")
         now = self._clock()
-        match self._fate(Point(Boundary.PUBLISH, message.task, sagas)):
+        match self._fate(Failpoint(FailpointKind.PUBLISH, message.task, sagas)):
             case Fate.DELIVERED:
                 self.waiting.append(Waiting(message, now))
             case Fate.DELAYED:

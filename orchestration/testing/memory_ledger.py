@@ -9,9 +9,9 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from orchestration import failpoints as boundaries
+from orchestration import failpoints
 from orchestration.db.transactions import TRIES, VersionConflict
-from orchestration.failpoints import Point
+from orchestration.failpoints import Failpoint
 from orchestration.participant.ledger_store import Call, Change, Row
 
 T = TypeVar("T")
@@ -82,8 +82,8 @@ class MemoryRows:
     def flush(self) -> None:
         """All is done already."""
 
-    def transaction(self, point: Point, work: Callable[[], T]) -> T:
-        return self.repeated(lambda: self._once(point, work))
+    def transaction(self, failpoint: Failpoint, work: Callable[[], T]) -> T:
+        return self.repeated(lambda: self._once(failpoint, work))
 
     def repeated(self, work: Callable[[], T]) -> T:
         for _ in range(TRIES - 1):
@@ -109,11 +109,11 @@ class MemoryRows:
         effect = self.effects.get((saga_id, step), Effect())
         self._put(self.effects, (saga_id, step), replace(effect, reversed=effect.reversed + 1))
 
-    def _once(self, point: Point, work: Callable[[], T]) -> T:
+    def _once(self, failpoint: Failpoint, work: Callable[[], T]) -> T:
         with self._taken_back_on_error():
             result = work()
-            boundaries.before(point)
-        boundaries.after(point)
+            failpoints.before(failpoint)
+        failpoints.after(failpoint)
         return result
 
     @contextmanager

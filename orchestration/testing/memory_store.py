@@ -10,11 +10,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError
 
-from orchestration import failpoints as boundaries
+from orchestration import failpoints
 from orchestration.engine import markers
 from orchestration.engine.snapshot import undelivered
 from orchestration.engine.store import Change, Taken, Then
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.states import ENDED, Phase
 
@@ -38,17 +38,17 @@ class MemoryStore:
     def insert(self, instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: Then | None) -> None:
         if any(self._of_key(instance.customer_id, instance.idempotency_key)):
             raise IntegrityError("saga_one_per_customer_and_idempotency_key")
-        point = Point(Boundary.START, instance.definition, [instance.pk])
-        boundaries.before(point)
+        failpoint = Failpoint(FailpointKind.START, instance.definition, [instance.pk])
+        failpoints.before(failpoint)
         self.sagas[instance.pk] = copy(instance)
         self.log[instance.pk].extend(entries)
-        self._committed(point, then)
+        self._committed(failpoint, then)
 
     def compare_and_set(self, changes: Sequence[Change], *, about: str, then: Taken | None) -> set[UUID]:
         if not any(self._unchanged(change.instance) for change in changes):
             return set()
-        point = Point(Boundary.DECIDE, about, [change.instance.pk for change in changes])
-        boundaries.before(point)
+        failpoint = Failpoint(FailpointKind.DECIDE, about, [change.instance.pk for change in changes])
+        failpoints.before(failpoint)
         taken = set()
         for change in changes:
             if kept := self._unchanged(change.instance):
@@ -56,7 +56,7 @@ class MemoryStore:
                     setattr(kept, name, value)
                 self.log[kept.pk].extend(change.entries)
                 taken.add(kept.pk)
-        self._committed(point, partial(then, taken) if then and taken else None)
+        self._committed(failpoint, partial(then, taken) if then and taken else None)
         return taken
 
     def mark_undelivered(self, instance: SagaInstance, after: timedelta) -> None:
@@ -77,12 +77,12 @@ class MemoryStore:
     def claim_due(self, now: datetime, limit: int) -> list[SagaInstance]:
         ready = [saga for saga in self._due(now) if self._is_to_be_looked_at(saga, now)]
         batch = sorted(ready, key=lambda saga: saga.due_at or now)[:limit]
-        point = Point(Boundary.LEASE, "recovery", [saga.pk for saga in batch])
-        boundaries.before(point)
+        failpoint = Failpoint(FailpointKind.LEASE, "recovery", [saga.pk for saga in batch])
+        failpoints.before(failpoint)
         claimed = [copy(saga) for saga in batch]
         for saga in batch:
             saga.due_at = now + settings.PRESUMED_LOST_AFTER
-        boundaries.after(point)
+        failpoints.after(failpoint)
         return claimed
 
     def unheard_of(self, now: datetime) -> set[tuple[str, str]]:
@@ -116,7 +116,7 @@ class MemoryStore:
             return None
         return kept
 
-    def _committed(self, point: Point, then: Then | None) -> None:
-        boundaries.after(point)
+    def _committed(self, failpoint: Failpoint, then: Then | None) -> None:
+        failpoints.after(failpoint)
         if then is not None:
             then()

@@ -27,7 +27,7 @@ def saga_sweep(pytestconfig: pytest.Config) -> Callable[..., Sweep]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print each sweep's points and what sagas came to there."""
+    """Print each sweep's failpoints and what sagas came to there."""
     for found in terminalreporter.config.stash.get(_SWEEPS, []):
         terminalreporter.section(f"sweep of {found.definition}")
         for line in lines_of(found):

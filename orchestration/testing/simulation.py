@@ -19,7 +19,7 @@ from orchestration.engine.engine import Engine, Origin
 from orchestration.engine.markers import PASS, RETURNED
 from orchestration.engine.recovery import Recovery
 from orchestration.execution.batching import ALONE
-from orchestration.failpoints import Boundary, cross
+from orchestration.failpoints import FailpointKind, cross
 from orchestration.participant.executor import (
     Carried,
     Diverted,
@@ -115,7 +115,7 @@ class World:
         try:
             self._work_on(message)
             sagas = [message.saga_id] if message.saga_id else []
-            cross(Boundary.ACK, message.task, sagas, waiting.ack)
+            cross(FailpointKind.ACK, message.task, sagas, waiting.ack)
         except (Crash, BrokerError):
             if not waiting.is_acked:
                 self.network.waiting.append(waiting)

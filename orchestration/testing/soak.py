@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from orchestration import failpoints as boundaries
-from orchestration.failpoints import COMMITS, Point
+from orchestration import failpoints
+from orchestration.failpoints import COMMITS, Failpoint
 from orchestration.protocol.saga import Saga
 from orchestration.testing import operators
 from orchestration.testing.fakes import Fake, Script
@@ -18,7 +18,7 @@ from orchestration.testing.simulation import Stuck, World
 
 SAGAS_A_WORLD = 12
 MISHAP = 0.01
-"""The chance of a fault each time a boundary is crossed."""
+"""The chance of a fault each time a failpoint is crossed."""
 INTERRUPTION = 0.04
 """The chance that another process works on something else just there."""
 
@@ -32,23 +32,23 @@ class Dice:
         self.is_calm = False
         self.work_on_something_else: Callable[[], None] = lambda: None
 
-    def before(self, point: Point) -> None:
-        if point.boundary not in COMMITS:
+    def before(self, failpoint: Failpoint) -> None:
+        if failpoint.kind not in COMMITS:
             self._be_interrupted()
-        if self._falls(point, Kind.KILL_BEFORE):
+        if self._falls(failpoint, Kind.KILL_BEFORE):
             raise Crash
 
-    def after(self, point: Point) -> None:
+    def after(self, failpoint: Failpoint) -> None:
         self._be_interrupted()
-        if self._falls(point, Kind.KILL_AFTER):
+        if self._falls(failpoint, Kind.KILL_AFTER):
             raise Crash
-        if self._falls(point, Kind.LOST_REPLY):
-            raise lost_reply(point.boundary)
+        if self._falls(failpoint, Kind.LOST_REPLY):
+            raise lost_reply(failpoint.kind)
 
-    def times(self, point: Point) -> int:
-        return self.chance.randint(2, 4) if self._falls(point, Kind.DUPLICATE) else 1
+    def times(self, failpoint: Failpoint) -> int:
+        return self.chance.randint(2, 4) if self._falls(failpoint, Kind.DUPLICATE) else 1
 
-    def fate(self, point: Point) -> Fate:
+    def fate(self, failpoint: Failpoint) -> Fate:
         if self.is_calm or self.chance.random() >= 3 * MISHAP:
             return Fate.DELIVERED
         fate = self.chance.choice([Fate.LOST, Fate.DELAYED, Fate.OVERTAKEN])
@@ -64,8 +64,8 @@ class Dice:
             self.say("interrupted")
             self.work_on_something_else()
 
-    def _falls(self, point: Point, kind: Kind) -> bool:
-        if self.is_calm or kind not in FITTING[point.boundary] or self.chance.random() >= MISHAP:
+    def _falls(self, failpoint: Failpoint, kind: Kind) -> bool:
+        if self.is_calm or kind not in FITTING[failpoint.kind] or self.chance.random() >= MISHAP:
             return False
         self.say(kind)
         return True
@@ -96,7 +96,7 @@ def soak_one(saga: Saga, request: Any, fakes: Mapping[str, Fake], seed: int) -> 
     dice = Dice(seed)
     world = World(saga, request, fakes, dice, seed)
     broken: list[str] = []
-    with boundaries.armed(dice):
+    with failpoints.armed(dice):
         _live(world, dice)
         dice.is_calm = True
         for service in world.services.values():

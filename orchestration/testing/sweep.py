@@ -1,4 +1,4 @@
-"""Every fault at every boundary of every path of a saga definition, one by one or two at a time."""
+"""Every fault at every failpoint of every path of a saga definition, one by one or two at a time."""
 
 import logging
 from collections import Counter
@@ -10,8 +10,8 @@ from typing import Any
 
 from django.test import override_settings
 
-from orchestration import failpoints as boundaries
-from orchestration.failpoints import Point
+from orchestration import failpoints
+from orchestration.failpoints import Failpoint
 from orchestration.protocol.saga import Saga
 from orchestration.testing.fakes import Fake
 from orchestration.testing.faults import FITTING, Fault, Plan
@@ -33,7 +33,7 @@ class Case:
     end: str
     broken: tuple[str, ...]
     fired: int
-    crossed: tuple[Point, ...] = field(repr=False, default=())
+    crossed: tuple[Failpoint, ...] = field(repr=False, default=())
 
     def __str__(self) -> str:
         return f"{self.path}; {' and '.join(map(str, self.faults)) or 'no fault'}: {'; '.join(self.broken)}"
@@ -41,7 +41,7 @@ class Case:
 
 @dataclass
 class Sweep:
-    """What a sweep found: how many runs, and by point what the sagas came to."""
+    """What a sweep found: how many runs, and by failpoint what the sagas came to."""
 
     definition: str
     paths: int = 0
@@ -58,7 +58,7 @@ class Sweep:
         self.paths += not case.faults
         self.unfired += case.fired < len(case.faults)
         for fault in case.faults:
-            self.ends.setdefault(fault.point, Counter())[case.end] += 1
+            self.ends.setdefault(fault.failpoint, Counter())[case.end] += 1
         if case.broken:
             self.broken.append(case)
 
@@ -66,7 +66,7 @@ class Sweep:
 def sweep(
     saga: Saga, request: Any, fakes: Mapping[str, Fake] | None = None, *, every_nth_pair: int | None = None
 ) -> Sweep:
-    """Run the saga once per fault at each boundary: killed before and after, reply lost, doubled, lost, late.
+    """Run the saga once per fault at each failpoint: killed before and after, reply lost, doubled, lost, late.
 
     `request` is one of the definition's requests; `fakes` says by step what an action answers, and which steps are
     carried out outside. With `every_nth_pair` also two faults of a path together: 1 is all pairs.
@@ -102,7 +102,7 @@ def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults:
     plan = Plan(faults)
     world = World(saga, request, fakes, plan)
     broken: list[str] = []
-    with boundaries.armed(plan):
+    with failpoints.armed(plan):
         saga_id = world.place(path.script())
         path.meanwhile(world, saga_id)
         try:
@@ -132,10 +132,10 @@ def _cases(saga: Saga, request: Any, fakes: Mapping[str, Fake], every_nth_pair: 
                 yield run(saga, request, fakes, path, pair)
 
 
-def _faults_at(crossed: Sequence[Point]) -> Iterator[Fault]:
+def _faults_at(crossed: Sequence[Failpoint]) -> Iterator[Fault]:
     times: Counter[str] = Counter()
-    for point in crossed:
-        name = str(point)
+    for failpoint in crossed:
+        name = str(failpoint)
         times[name] += 1
-        for kind in FITTING[point.boundary]:
+        for kind in FITTING[failpoint.kind]:
             yield Fault(name, kind, times[name])

@@ -26,8 +26,8 @@ def test_orders_go_on_when_a_worker_is_frozen_in_a_transaction(shop: Shop, start
     settings.PRESUMED_LOST_AFTER = timedelta(minutes=5)  # recovery is not what brings them back
     never_lost = {"SHOP_PRESUMED_LOST_SECONDS": "300"}
     shop.stock(sku=OTHER)
-    point = {"CRASH_AT": "before commit inventory.reserve_stock 1", "CRASH_BY": "SIGSTOP"}
-    frozen = start_worker(app="tests.support.crashing", env=never_lost | point)
+    failpoint = {"CRASH_AT": "before commit inventory.reserve_stock 1", "CRASH_BY": "SIGSTOP"}
+    frozen = start_worker(app="tests.support.crashing", env=never_lost | failpoint)
     try:
         held = [shop.place()]
         wait_for(lambda: is_frozen(frozen.process.pid), what="a frozen worker")

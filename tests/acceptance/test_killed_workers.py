@@ -1,4 +1,4 @@
-"""A worker killed with SIGKILL at every boundary, and another one that takes over."""
+"""A worker killed with SIGKILL at every failpoint, and another one that takes over."""
 
 import signal
 from typing import Any
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 
 
 def killed(shop, start_worker, crash_at: str, **asked: Any) -> list[str]:
-    """Place an order, see the worker die at that point, start another one; the phase the saga ends in."""
+    """Place an order, see the worker die at that failpoint, start another one; the phase the saga ends in."""
     doomed = start_worker(app="tests.support.crashing", env={"CRASH_AT": crash_at})
     saga_id = shop.place(**asked)
     assert doomed.wait_until_dead() == -signal.SIGKILL

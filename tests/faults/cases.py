@@ -1,10 +1,10 @@
-"""Which faults a path is to meet: every one that fits, or a sample in which every kind meets every kind of boundary."""
+"""Which faults a path is to meet: every one that fits, or a sample of each kind at each kind of failpoint."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestration.failpoints import Boundary
+from orchestration.failpoints import FailpointKind
 from orchestration.testing.faults import FITTING, Fault, Kind
 from tests.faults.paths import Path
 
@@ -24,35 +24,35 @@ class Case:
 
 
 def every_case(crossed: Mapping[Path, Sequence[str]]) -> Iterator[Case]:
-    """Every fault at every point that each path was seen to cross."""
+    """Every fault at every failpoint that each path was seen to cross."""
     for path, points in crossed.items():
-        for point in points:
-            for kind in FITTING[_boundary(point)]:
+        for failpoint in points:
+            for kind in FITTING[_kind(failpoint)]:
                 if kind in REAL:
-                    yield Case(path, Fault(point, kind))
+                    yield Case(path, Fault(failpoint, kind))
 
 
 def sample(cases: Iterable[Case], *, seed: int) -> list[Case]:
-    """One case for every point, and for every kind of fault at every kind of boundary; the same for the same seed."""
+    """Choose one case for every failpoint and for each kind of fault at each kind of failpoint, by the seed."""
     shuffled = sorted(cases, key=str)
     random.Random(seed).shuffle(shuffled)
     chosen: dict[Case, None] = {}
     met: set[tuple[str, str] | str] = set()
-    for traits_of in (_kind_at_boundary, _point):
+    for traits_of in (_kinds, _failpoint):
         for case in shuffled:
             if case.fault and traits_of(case.fault) not in met:
                 chosen[case] = None
-                met |= {_kind_at_boundary(case.fault), _point(case.fault)}
+                met |= {_kinds(case.fault), _failpoint(case.fault)}
     return list(chosen)
 
 
-def _boundary(point: str) -> Boundary:
-    return Boundary(point.partition(" ")[0])
+def _kind(failpoint: str) -> FailpointKind:
+    return FailpointKind(failpoint.partition(" ")[0])
 
 
-def _kind_at_boundary(fault: Fault) -> tuple[str, str]:
-    return _boundary(fault.point), fault.kind
+def _kinds(fault: Fault) -> tuple[str, str]:
+    return _kind(fault.failpoint), fault.kind
 
 
-def _point(fault: Fault) -> str:
-    return fault.point
+def _failpoint(fault: Fault) -> str:
+    return fault.failpoint

@@ -28,7 +28,7 @@ BARRED = ("publish orders.bar", "commit orders.bar", "ack orders.bar", "decide P
 class Path:
     """What is ordered, how old the order is, whether it is cancelled, and the ends it may come to.
 
-    `marks` are points that nobody crosses who did not go this way.
+    `marks` are failpoints that nobody crosses who did not go this way.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Path:
     is_cancelled: bool = False
 
     def is_taken(self, crossed: Collection[str], *, goes_on_here: bool = False) -> bool:
-        """Whether who crossed these points went this way: where steps go on without messages, by its other marks."""
+        """Whether these failpoints show this path; where steps go on without messages, its other marks decide."""
         marks = {mark for mark in self.marks if not (goes_on_here and mark.startswith(("publish", "ack")))}
         return marks <= set(crossed)
 
@@ -51,7 +51,7 @@ def _finishing() -> tuple[str, ...]:
         name = step.action.name
         outside = step.action.service in ("payments", "shipping")
         work = ("claim", "call", "conclude") if outside else ("commit",)
-        points += [f"{boundary} {name}" for boundary in ("publish", *work, "ack")]
+        points += [f"{kind} {name}" for kind in ("publish", *work, "ack")]
     return (*points, "decide ChainCompleted")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from orchestration.failpoints import Point
+from orchestration.failpoints import Failpoint
 from orchestration.testing.faults import Fault, Kind, lost_reply
 
 
@@ -34,24 +34,25 @@ class Files:
 
     def write_plan(self, faults: Mapping[UUID, Fault]) -> None:
         """Say which saga is to meet which fault."""
-        self.plan.write_text(json.dumps({str(saga): (fault.point, fault.kind.value) for saga, fault in faults.items()}))
+        plan = {str(saga): (fault.failpoint, fault.kind.value) for saga, fault in faults.items()}
+        self.plan.write_text(json.dumps(plan))
         self.evidence.touch()
         self.crossings.touch()
 
     def planned(self) -> dict[UUID, Fault]:
         """Every saga's fault."""
         read = json.loads(self.plan.read_text())
-        return {UUID(saga): Fault(point, Kind(kind)) for saga, (point, kind) in read.items()}
+        return {UUID(saga): Fault(failpoint, Kind(kind)) for saga, (failpoint, kind) in read.items()}
 
     def fired(self) -> dict[UUID, Fault]:
         """The faults that have happened, by saga."""
         lines = (line.split("\t") for line in self.evidence.read_text().splitlines())
-        return {UUID(saga): Fault(point, Kind(kind)) for saga, point, kind, *_ in lines}
+        return {UUID(saga): Fault(failpoint, Kind(kind)) for saga, failpoint, kind, *_ in lines}
 
     def crossed_by(self, saga_id: UUID) -> list[str]:
-        """Every point that this saga's work has crossed, in order, once."""
+        """Every failpoint that this saga's work has crossed, in order, once."""
         lines = (line.split("\t") for line in self.crossings.read_text().splitlines())
-        return list(dict.fromkeys(point for saga, point in lines if saga == str(saga_id)))
+        return list(dict.fromkeys(failpoint for saga, failpoint in lines if saga == str(saga_id)))
 
     def logs(self) -> str:
         """The end of what each kind of process has printed."""
@@ -67,37 +68,37 @@ class RealFaults:
         self._left = {saga: fault for saga, fault in files.planned().items() if saga not in files.fired()}
         self._lock = threading.Lock()
 
-    def before(self, point: Point) -> None:
+    def before(self, failpoint: Failpoint) -> None:
         if self._recording:
-            self._record(point)
-        if self._takes(point, Kind.KILL_BEFORE):
+            self._record(failpoint)
+        if self._takes(failpoint, Kind.KILL_BEFORE):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def after(self, point: Point) -> None:
-        if self._takes(point, Kind.KILL_AFTER):
+    def after(self, failpoint: Failpoint) -> None:
+        if self._takes(failpoint, Kind.KILL_AFTER):
             os.kill(os.getpid(), signal.SIGKILL)
-        if self._takes(point, Kind.LOST_REPLY):
-            raise lost_reply(point.boundary)
+        if self._takes(failpoint, Kind.LOST_REPLY):
+            raise lost_reply(failpoint.kind)
 
-    def times(self, point: Point) -> int:
-        if self._takes(point, Kind.DUPLICATE):
+    def times(self, failpoint: Failpoint) -> int:
+        if self._takes(failpoint, Kind.DUPLICATE):
             return 2
-        return 0 if self._takes(point, Kind.LOST) else 1
+        return 0 if self._takes(failpoint, Kind.LOST) else 1
 
-    def _takes(self, point: Point, kind: Kind) -> bool:
+    def _takes(self, failpoint: Failpoint, kind: Kind) -> bool:
         """Whether a saga's fault is this one; from then on it has happened, whatever becomes of this process."""
         with self._lock:  # two copies of a message may cross in two threads
-            saga = next((saga for saga in point.sagas if self._left.get(saga) == Fault(str(point), kind)), None)
+            saga = next((saga for saga in failpoint.sagas if self._left.get(saga) == Fault(str(failpoint), kind)), None)
             if saga is None:
                 return False
             del self._left[saga]
         now = datetime.now(UTC).isoformat()
-        _append(self._files.evidence, f"{saga}\t{point}\t{kind}\t{os.getpid()}\t{now}\n", durable=True)
+        _append(self._files.evidence, f"{saga}\t{failpoint}\t{kind}\t{os.getpid()}\t{now}\n", durable=True)
         return True
 
-    def _record(self, point: Point) -> None:
-        for saga in point.sagas:
-            _append(self._files.crossings, f"{saga}\t{point}\n", durable=False)
+    def _record(self, failpoint: Failpoint) -> None:
+        for saga in failpoint.sagas:
+            _append(self._files.crossings, f"{saga}\t{failpoint}\n", durable=False)
 
 
 def _append(path: Path, line: str, *, durable: bool) -> None:

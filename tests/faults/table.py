@@ -1,17 +1,17 @@
-"""What a sweep has done and what came of it, as tables: by point and fault, by path, in all."""
+"""What a sweep has done and what came of it, as tables: by failpoint and fault, by path, in all."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from statistics import mean
 
-from orchestration.failpoints import Boundary
+from orchestration.failpoints import FailpointKind
 from orchestration.testing.faults import Fault
 from tests.faults.cases import REAL
 from tests.faults.wave import Ended
 
 _KINDS = sorted(REAL, key=lambda kind: kind.value)
-_ORDER = list(Boundary)
+_ORDER = list(FailpointKind)
 
 
 def told(ended: Sequence[Ended], possible: int, took: timedelta) -> str:
@@ -31,9 +31,9 @@ def told(ended: Sequence[Ended], possible: int, took: timedelta) -> str:
 
 def _by_point(ended: Iterable[Ended]) -> Iterator[str]:
     yield f"{'point':<44}" + "".join(f"{kind:>13}" for kind in _KINDS) + "  ended"
-    for point, cases in sorted(_grouped(ended, lambda _, fault: fault.point).items(), key=_as_crossed):
+    for failpoint, cases in sorted(_grouped(ended, lambda _, fault: fault.failpoint).items(), key=_as_crossed):
         met = Counter(each.case.fault.kind for each in cases if each.fired and each.case.fault)
-        yield f"{point:<44}" + "".join(f"{met[kind] or '':>13}" for kind in _KINDS) + f"  {_ends(cases)}"
+        yield f"{failpoint:<44}" + "".join(f"{met[kind] or '':>13}" for kind in _KINDS) + f"  {_ends(cases)}"
 
 
 def _by_path(ended: Iterable[Ended]) -> Iterator[str]:
@@ -52,8 +52,8 @@ def _grouped(ended: Iterable[Ended], key: Callable[[Ended, Fault], str]) -> dict
 
 
 def _as_crossed(row: tuple[str, Sequence[Ended]]) -> tuple[int, str]:
-    boundary, _, subject = row[0].partition(" ")
-    return _ORDER.index(Boundary(boundary)), subject
+    kind, _, subject = row[0].partition(" ")
+    return _ORDER.index(FailpointKind(kind)), subject
 
 
 def _ends(cases: Iterable[Ended]) -> str:

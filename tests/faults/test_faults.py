@@ -6,7 +6,7 @@ import signal
 import pytest
 from uuid_utils.compat import uuid7
 
-from orchestration.failpoints import Boundary, Point, armed, cross
+from orchestration.failpoints import Failpoint, FailpointKind, armed, cross
 from orchestration.testing.faults import FITTING, Fault, Kind
 from tests.faults.cases import REAL, every_case, sample
 from tests.faults.paths import PATHS
@@ -31,7 +31,7 @@ def published(faults: RealFaults, saga=SAGA) -> int:
     """How often a message is sent that is sent once."""
     sent: list[None] = []
     with armed(faults):
-        cross(Boundary.PUBLISH, "inventory.reserve_stock", [saga], lambda: sent.append(None))
+        cross(FailpointKind.PUBLISH, "inventory.reserve_stock", [saga], lambda: sent.append(None))
     return len(sent)
 
 
@@ -50,26 +50,26 @@ def test_a_fault_happens_once_over_all_lives_of_the_workers(files, kind: Kind, t
 def test_who_is_killed_has_left_evidence(files, kind: Kind):
     fault = Fault("commit orders.place_order", kind)
     faults = lives(files, fault)
-    point = Point(Boundary.COMMIT, "orders.place_order", [SAGA])
+    failpoint = Failpoint(FailpointKind.COMMIT, "orders.place_order", [SAGA])
 
     pid = os.fork()
     if pid == 0:
-        faults.before(point)
+        faults.before(failpoint)
         if kind is Kind.KILL_AFTER:
-            faults.after(point)
+            faults.after(failpoint)
         os._exit(0)
 
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     assert files.fired() == {SAGA: fault}
 
 
-def test_a_sample_has_every_fault_at_every_kind_of_boundary_and_every_point():
+def test_a_sample_has_every_fault_and_every_failpoint():
     every = list(every_case({path: path.marks for path in PATHS}))
     faults = [case.fault for case in sample(every, seed=1) if case.fault]
 
-    met = {(Boundary(fault.point.partition(" ")[0]), fault.kind) for fault in faults}
-    assert met == {(boundary, kind) for boundary in Boundary for kind in FITTING[boundary] if kind in REAL}
-    assert {fault.point for fault in faults} == {point for path in PATHS for point in path.marks}
+    met = {(FailpointKind(fault.failpoint.partition(" ")[0]), fault.kind) for fault in faults}
+    assert met == {(place, kind) for place in FailpointKind for kind in FITTING[place] if kind in REAL}
+    assert {fault.failpoint for fault in faults} == {failpoint for path in PATHS for failpoint in path.marks}
     assert len(faults) < len(every) / 4
 
 

@@ -1,4 +1,4 @@
-"""The crash sweep: real workers and clients, killed, doubled and cut off at every boundary that an order crosses.
+"""The crash sweep: real workers and clients, killed, doubled and cut off at every failpoint that an order crosses.
 
 `make test` runs a sample; with SWEEP=all (`make sweep`) every fault of every path is tried, with SWEEP="words" those
 whose name has the words: "cancelled; lost", "kill after at conclude".
@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from config.audit import violations
-from orchestration.failpoints import Boundary
+from orchestration.failpoints import FailpointKind
 from tests.faults.cases import Case, every_case, sample
 from tests.faults.forking import Zygote
 from tests.faults.paths import PATHS, SKU, Path
@@ -44,7 +44,7 @@ def zygote(workforce, clean_slate, settings, goes_on_here) -> Iterator[Zygote]:
 
 @pytest.fixture
 def crossed(zygote: Zygote, goes_on_here: bool) -> Crossed:
-    """The points that each path crosses when nothing goes wrong.
+    """The failpoints that each path crosses when nothing goes wrong.
 
     Where steps go on without messages it is chance which of them a saga is sent again from, and so which messages there
     are: only those count that are there twice. The other way of going on has them all.
@@ -54,7 +54,7 @@ def crossed(zygote: Zygote, goes_on_here: bool) -> Crossed:
     if not goes_on_here:
         return points
     again = recorded(zygote, goes_on_here)
-    return {path: [point for point in points[path] if point in again[path]] for path in points.keys() & again.keys()}
+    return {path: [each for each in points[path] if each in again[path]] for path in points.keys() & again.keys()}
 
 
 def recorded(zygote: Zygote, goes_on_here: bool) -> Crossed:
@@ -73,9 +73,9 @@ def recorded(zygote: Zygote, goes_on_here: bool) -> Crossed:
 @pytest.mark.minutes
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("goes_on_here", [False, True], ids=["a message for each step", "one message"])
-def test_an_order_survives_each_fault_at_each_boundary(zygote, crossed, capsys):
+def test_an_order_survives_each_fault_at_each_failpoint(zygote, crossed, capsys):
     assert [path.name for path in PATHS if path not in crossed] == []
-    assert {point.partition(" ")[0] for points in crossed.values() for point in points} == set(Boundary)
+    assert {failpoint.partition(" ")[0] for points in crossed.values() for failpoint in points} == set(FailpointKind)
     every = list(every_case(crossed))
     ended: list[Ended] = []
     started = time.monotonic()

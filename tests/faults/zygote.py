@@ -19,7 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from config.celery import app  # noqa: E402
-from orchestration import failpoints as boundaries  # noqa: E402
+from orchestration import failpoints  # noqa: E402
 from tests.faults import clients  # noqa: E402
 from tests.faults.plan import Files, RealFaults  # noqa: E402
 
@@ -44,7 +44,7 @@ def _live(order: dict[str, Any]) -> None:
     try:
         _leave_the_zygote(order["log"])
         files = Files(Path(order["directory"]))
-        boundaries.arm(RealFaults(files, recording=order["recording"]))
+        failpoints.arm(RealFaults(files, recording=order["recording"]))
         _DEEDS[order["do"]](files, order)
     except SystemExit:  # Celery's way to end
         os._exit(0)

@@ -16,7 +16,7 @@ from orchestration.db import deadline, pipeline, transactions
 from orchestration.db.pipeline import Asked
 from orchestration.db.sessions import MARGIN, UNLIMITED, DatabaseSilent, Session, SessionEnded, adopt_statement_timeout
 from orchestration.db.sql import execute
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from tests.chaos.proxy import Loop, Proxy
 from tests.support.failover import sessions_on_a_read_only_server
 
@@ -26,7 +26,7 @@ BOUND = 0.5
 """Seconds that a silent server is given here."""
 BUSY = 5.0
 """Seconds by which this machine may be late."""
-POINT = Point(Boundary.COMMIT, "test", [])
+POINT = Failpoint(FailpointKind.COMMIT, "test", [])
 TABLE = MigrationRecorder.Migration._meta.db_table
 every_database = pytest.mark.parametrize("alias", ALIASES)
 

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from orchestration import failpoints as boundaries
-from orchestration.failpoints import Boundary, Point
+from orchestration import failpoints
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.sagas.checkout import checkout
 from orchestration.testing import operators
 from orchestration.testing.fakes import Script
@@ -21,34 +21,34 @@ from tests.simulation.checkout import FAKES, REQUEST
 STEPS = [step.name for step in checkout.steps]
 REFUSABLE = ["", *STEPS[: checkout.pivot_position + 1]]
 OUTSIDE = ["", *sorted(FAKES)]
-FAULTS = [(boundary, kind) for boundary, kinds in FITTING.items() for kind in kinds]
+FAULTS = [(place, kind) for place, kinds in FITTING.items() for kind in kinds]
 CHOICE = st.integers(0, 50)
 
 
 class NextCrossing:
-    """A `Disturbance`: one fault, the next time that this kind of boundary is crossed."""
+    """A `Disturbance`: one fault, the next time that this kind of failpoint is crossed."""
 
     def __init__(self) -> None:
-        self.planned: tuple[Boundary, Kind] | None = None
+        self.planned: tuple[FailpointKind, Kind] | None = None
 
-    def before(self, point: Point) -> None:
-        if self._takes(point, Kind.KILL_BEFORE):
+    def before(self, failpoint: Failpoint) -> None:
+        if self._takes(failpoint, Kind.KILL_BEFORE):
             raise Crash
 
-    def after(self, point: Point) -> None:
-        if self._takes(point, Kind.KILL_AFTER):
+    def after(self, failpoint: Failpoint) -> None:
+        if self._takes(failpoint, Kind.KILL_AFTER):
             raise Crash
-        if self._takes(point, Kind.LOST_REPLY):
-            raise lost_reply(point.boundary)
+        if self._takes(failpoint, Kind.LOST_REPLY):
+            raise lost_reply(failpoint.kind)
 
-    def times(self, point: Point) -> int:
-        return 3 if self._takes(point, Kind.DUPLICATE) else 1
+    def times(self, failpoint: Failpoint) -> int:
+        return 3 if self._takes(failpoint, Kind.DUPLICATE) else 1
 
-    def fate(self, point: Point) -> Fate:
-        return Fate.LOST if self._takes(point, Kind.LOST) else Fate.DELIVERED
+    def fate(self, failpoint: Failpoint) -> Fate:
+        return Fate.LOST if self._takes(failpoint, Kind.LOST) else Fate.DELIVERED
 
-    def _takes(self, point: Point, kind: Kind) -> bool:
-        if self.planned != (point.boundary, kind):
+    def _takes(self, failpoint: Failpoint, kind: Kind) -> bool:
+        if self.planned != (failpoint.kind, kind):
             return False
         self.planned = None
         return True
@@ -63,7 +63,7 @@ class Checkouts(RuleBasedStateMachine):
         self.simulated.__enter__()
         self.disturbance = NextCrossing()
         self.world = World(checkout, REQUEST, FAKES, self.disturbance)
-        boundaries.arm(self.disturbance)
+        failpoints.arm(self.disturbance)
 
     @rule(
         refuses=st.sampled_from(REFUSABLE),
@@ -75,9 +75,9 @@ class Checkouts(RuleBasedStateMachine):
         delays = {late: timedelta(seconds=60)} if late else {}
         self.world.place(Script(refuses=refuses, silent={silent: 1}, forgotten={forgotten: 1}, late=delays))
 
-    @rule(boundary_and_kind=st.sampled_from(FAULTS))
-    def plan_a_fault(self, boundary_and_kind: tuple[Boundary, Kind]) -> None:
-        self.disturbance.planned = boundary_and_kind
+    @rule(place_and_kind=st.sampled_from(FAULTS))
+    def plan_a_fault(self, place_and_kind: tuple[FailpointKind, Kind]) -> None:
+        self.disturbance.planned = place_and_kind
 
     @precondition(lambda self: self.world.network.ready())
     @rule(which=CHOICE, times=st.integers(1, 8))
@@ -151,7 +151,7 @@ class Checkouts(RuleBasedStateMachine):
             self.world.run_until_ended()
             assert violations(self.world) == []
         finally:
-            boundaries.arm(None)
+            failpoints.arm(None)
             self.simulated.__exit__(None, None, None)
 
 

@@ -1,11 +1,11 @@
-"""Every single fault at every boundary, and a sample of all pairs, in the simulator."""
+"""Every single fault at every failpoint, and a sample of all pairs, in the simulator."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from orchestration.failpoints import Boundary
+from orchestration.failpoints import FailpointKind
 from orchestration.participant import local_steps as handler
 from orchestration.sagas.checkout import checkout
 from orchestration.testing import Fake, Unsafe, sweep
@@ -14,11 +14,11 @@ from orchestration.testing.sweep import run, simulated
 from tests.simulation.checkout import FAKES, REQUEST
 
 
-def test_a_checkout_survives_every_fault_at_every_boundary(saga_sweep):
+def test_a_checkout_survives_every_fault_at_every_failpoint(saga_sweep):
     found = saga_sweep(checkout, REQUEST, FAKES)
 
     assert found.unfired == 0
-    assert {point.partition(" ")[0] for point in found.ends} == set(Boundary)
+    assert {failpoint.partition(" ")[0] for failpoint in found.ends} == set(FailpointKind)
     for step in checkout.steps:
         assert f"publish {step.action.name}" in found.ends
         assert f"ack {step.action.name}" in found.ends

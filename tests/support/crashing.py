@@ -1,6 +1,6 @@
-"""The project's Celery app with one crash point: the worker kills itself with SIGKILL the n-th time it gets there.
+"""The project's Celery app with one failpoint: the worker kills itself with SIGKILL the n-th time it gets there.
 
-`CRASH_AT` is "<before|after> <boundary> <subject> <n>", as in `orchestration.failpoints`. `CRASH_BY` may name another
+`CRASH_AT` is "<before|after> <failpoint> <subject> <n>", as in `orchestration.failpoints`. `CRASH_BY` may name another
 signal: with SIGSTOP the worker freezes. Only tests start this app.
 """
 
@@ -11,32 +11,32 @@ from typing import Any
 from celery import signals
 
 from config.celery import app
-from orchestration import failpoints as boundaries
-from orchestration.failpoints import Point
+from orchestration import failpoints
+from orchestration.failpoints import Failpoint
 
 __all__ = ["app"]
 
-SIDE, BOUNDARY, SUBJECT, NTH = os.environ["CRASH_AT"].split()
+SIDE, KIND, SUBJECT, NTH = os.environ["CRASH_AT"].split()
 BY = signal.Signals[os.environ.get("CRASH_BY", "SIGKILL")]
 
 
 class Crash:
-    """Dies at its point."""
+    """Dies at its failpoint."""
 
     def __init__(self) -> None:
         self.reached = 0
 
-    def before(self, point: Point) -> None:
-        self._reach("before", point)
+    def before(self, failpoint: Failpoint) -> None:
+        self._reach("before", failpoint)
 
-    def after(self, point: Point) -> None:
-        self._reach("after", point)
+    def after(self, failpoint: Failpoint) -> None:
+        self._reach("after", failpoint)
 
-    def times(self, point: Point) -> int:
+    def times(self, failpoint: Failpoint) -> int:
         return 1
 
-    def _reach(self, side: str, point: Point) -> None:
-        if (side, str(point)) == (SIDE, f"{BOUNDARY} {SUBJECT}"):
+    def _reach(self, side: str, failpoint: Failpoint) -> None:
+        if (side, str(failpoint)) == (SIDE, f"{KIND} {SUBJECT}"):
             self.reached += 1
             if self.reached == int(NTH):
                 os.kill(os.getpid(), BY)
@@ -44,4 +44,4 @@ class Crash:
 
 @signals.worker_init.connect
 def lay_the_point(**_: Any) -> None:
-    boundaries.arm(Crash())
+    failpoints.arm(Crash())

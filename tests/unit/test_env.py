@@ -43,7 +43,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         DEBUG | {"SHOP_PRESUMED_LOST_SECONDS": "0"},
         "SHOP_PRESUMED_LOST_SECONDS: 0.0 is not above zero",
     ),
-    "crash points in production": (
+    "failpoints in production": (
         REQUIRED | {"SHOP_FAULT_POINTS": "true"},
         "SHOP_FAULT_POINTS: only for tests, with SHOP_DEBUG true; here it would lose orders",
     ),

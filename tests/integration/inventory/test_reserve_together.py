@@ -20,13 +20,13 @@ from inventory.services import OutOfStock, receive_stock
 from orchestration.contracts.inventory import ReleaseStock, ReserveStock
 from orchestration.contracts.values import Line
 from orchestration.db import transactions
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant.optimistic_locking import VERSIONED_TRIES
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 
-POINT = Point(Boundary.COMMIT, "inventory.reserve_stock")
+POINT = Failpoint(FailpointKind.COMMIT, "inventory.reserve_stock")
 
 
 def reserve(*wanted: tuple[str, int]) -> ReserveStock:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from inventory.models import Stock
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant.refusals import Refusal
 
 ALIAS = "inventory"
-POINT = Point(Boundary.COMMIT, "inventory.test", [])
+POINT = Failpoint(FailpointKind.COMMIT, "inventory.test", [])
 NUMBER = "INSERT INTO inventory_stock (sku, on_hand, reserved, version) VALUES (%s, 1, 0, 0) RETURNING 1"
 
 

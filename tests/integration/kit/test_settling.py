@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
-from orchestration import failpoints as boundaries
+from orchestration import failpoints
 from orchestration.contracts.payments import authorise_payment, capture_payment
-from orchestration.failpoints import Boundary, Point
+from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant import local_steps as handler
 from orchestration.participant import reconciliation as settling
 from orchestration.participant.breaker import Breaker
@@ -173,18 +173,18 @@ def test_questions_that_work_do_not_talk_the_breaker_out_of_failing_writes(
 
 
 class Passing:
-    """Notes the points that are crossed."""
+    """Notes the failpoints that are crossed."""
 
     def __init__(self) -> None:
         self.crossed: list[str] = []
 
-    def before(self, point: Point) -> None:
-        self.crossed.append(str(point))
+    def before(self, failpoint: Failpoint) -> None:
+        self.crossed.append(str(failpoint))
 
-    def after(self, point: Point) -> None:
+    def after(self, failpoint: Failpoint) -> None:
         """It was crossed."""
 
-    def times(self, point: Point) -> int:
+    def times(self, failpoint: Failpoint) -> int:
         return 1
 
 
@@ -192,11 +192,11 @@ def test_settling_crosses_the_same_points_as_the_handler(payments: Participant) 
     timed_out(payments)
     passing = Passing()
 
-    with boundaries.armed(passing):
+    with failpoints.armed(passing):
         settle_open_rows(payments)
 
     name = authorise_payment.name
-    assert passing.crossed == [f"{Boundary.FIND} {name}", f"{Boundary.CONCLUDE} {name}"]
+    assert passing.crossed == [f"{FailpointKind.FIND} {name}", f"{FailpointKind.CONCLUDE} {name}"]
 
 
 def test_a_capture_is_settled_too(payments: Participant) -> None:

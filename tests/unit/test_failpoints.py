@@ -1,11 +1,11 @@
-"""Crash points do nothing unless they are allowed and armed."""
+"""Failpoints do nothing unless they are allowed and armed."""
 
 from uuid import uuid4
 
 import pytest
 
-from orchestration import failpoints as boundaries
-from orchestration.failpoints import Boundary, NotAllowed, Point
+from orchestration import failpoints
+from orchestration.failpoints import Failpoint, FailpointKind, NotAllowed
 from orchestration.testing.faults import Crash, Fault, Kind, Plan
 
 SAGA = uuid4()
@@ -13,7 +13,7 @@ PUBLISH = "publish inventory.reserve_stock"
 
 
 def cross(act) -> object:
-    return boundaries.cross(Boundary.PUBLISH, "inventory.reserve_stock", [SAGA], act)
+    return failpoints.cross(FailpointKind.PUBLISH, "inventory.reserve_stock", [SAGA], act)
 
 
 def test_what_is_not_armed_is_crossed_once():
@@ -21,35 +21,35 @@ def test_what_is_not_armed_is_crossed_once():
 
     assert cross(lambda: crossed.append(1) or "done") == "done"
     assert crossed == [1]
-    assert not boundaries.is_armed()
+    assert not failpoints.is_armed()
 
 
 def test_a_process_whose_settings_do_not_allow_it_cannot_be_armed(settings):
     settings.FAULT_POINTS = False
 
     with pytest.raises(NotAllowed, match="SHOP_FAULT_POINTS"):
-        boundaries.arm(Plan())
-    assert not boundaries.is_armed()
+        failpoints.arm(Plan())
+    assert not failpoints.is_armed()
 
 
 def test_it_is_armed_for_a_while_only():
-    with boundaries.armed(Plan()):
-        assert boundaries.is_armed()
-    assert not boundaries.is_armed()
+    with failpoints.armed(Plan()):
+        assert failpoints.is_armed()
+    assert not failpoints.is_armed()
 
 
 @pytest.mark.parametrize(("kind", "times"), [(Kind.KILL_BEFORE, 0), (Kind.KILL_AFTER, 1)])
 def test_a_process_dies_on_the_side_it_is_told_to(kind, times):
     crossed = []
 
-    with boundaries.armed(Plan([Fault(PUBLISH, kind)])), pytest.raises(Crash):
+    with failpoints.armed(Plan([Fault(PUBLISH, kind)])), pytest.raises(Crash):
         cross(lambda: crossed.append(1))
     assert len(crossed) == times
 
 
 def test_a_message_may_be_doubled():
     crossed = []
-    with boundaries.armed(Plan([Fault(PUBLISH, Kind.DUPLICATE)])):
+    with failpoints.armed(Plan([Fault(PUBLISH, Kind.DUPLICATE)])):
         cross(lambda: crossed.append(1))
 
     assert len(crossed) == 2
@@ -57,10 +57,10 @@ def test_a_message_may_be_doubled():
 
 def test_a_message_may_be_lost_on_its_way():
     class Loses(Plan):
-        def times(self, point: Point) -> int:
+        def times(self, failpoint: Failpoint) -> int:
             return 0
 
-    with boundaries.armed(Loses()):
+    with failpoints.armed(Loses()):
         assert cross(lambda: pytest.fail("it was sent")) is None
 
 
@@ -68,14 +68,14 @@ def test_a_refusal_is_a_reply_that_can_be_lost_as_well():
     def refuse() -> None:
         raise ValueError
 
-    with boundaries.armed(Plan([Fault(PUBLISH, Kind.KILL_AFTER)])), pytest.raises(Crash):
+    with failpoints.armed(Plan([Fault(PUBLISH, Kind.KILL_AFTER)])), pytest.raises(Crash):
         cross(refuse)
 
 
 def test_the_second_crossing_can_be_meant():
     plan = Plan([Fault(PUBLISH, Kind.KILL_AFTER, nth=2)])
 
-    with boundaries.armed(plan):
+    with failpoints.armed(plan):
         cross(lambda: None)
         with pytest.raises(Crash):
             cross(lambda: None)
