@@ -1,4 +1,4 @@
-"""Documents fit a screen, decisions are short, links lead somewhere, and the hooks are those of `make lint`."""
+"""Documents are short, complete and linked, and the hooks are those of `make lint`."""
 
 import re
 from collections import Counter
@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+
+from config.audit.findings import INVARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -95,6 +97,11 @@ def test_the_readme_leads_to_every_document() -> None:
     readme = (ROOT / "README.md").read_text()
     targets = {(ROOT / target).resolve() for target in re.findall(r"\]\(([^)#:]+)\)", readme)}
     assert {*DOCUMENTS, ROOT / "LICENSE"} - {ROOT / "README.md"} <= targets
+
+
+def test_operations_explain_every_invariant_of_the_audit() -> None:
+    explained = re.findall(r"^\| ([A-Z]\d) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    assert explained == list(INVARIANTS)
 
 
 def test_a_decision_has_at_most_ten_short_lines() -> None:
