@@ -12,7 +12,7 @@ from orchestration.contracts.codec import Malformed
 from orchestration.db import clocks, transactions
 from orchestration.db.bisection import each_or_error
 from orchestration.engine import engine, markers, recovery, reports
-from orchestration.engine.engine import Happening
+from orchestration.engine.engine import SagaEvent
 from orchestration.execution.batching import Room
 from orchestration.execution.results import End, Ending, Work
 from orchestration.execution.task import BatchedTask
@@ -39,36 +39,36 @@ def _make_task(name: str) -> None:
 
 
 def _open(end: End, room: Room) -> Work:
-    """Make the work of a report's task: let what it says happen to the sagas."""
+    """Make the work of a report's task: apply the event of each report to its saga."""
 
     def work(messages: list[Received]) -> None:
         reported = [(message, _read(message)) for message in messages]
         end([_dead(message, report) for message, report in reported if isinstance(report, Malformed)])
         heard = [(message, report) for message, report in reported if not isinstance(report, Malformed)]
-        outcomes = _happen([report for _, report in heard])
+        outcomes = _apply([report for _, report in heard])
         end([_ending(message, outcome) for (message, _), outcome in zip(heard, outcomes, strict=True)])
 
     return work
 
 
-def _read(message: Received) -> Happening | Malformed:
+def _read(message: Received) -> SagaEvent | Malformed:
     try:
         report = reports.read(message.task, message.args, message.kwargs)
     except Malformed as error:
         return error
-    return Happening(report.saga_id, report.event, report.known)
+    return SagaEvent(report.saga_id, report.event, report.known)
 
 
-def _happen(happenings: list[Happening]) -> list[SagaInstance | Exception]:
+def _apply(events: list[SagaEvent]) -> list[SagaInstance | Exception]:
     """Apply the events to their sagas. A saga whose event cannot be stored gets the error and stays due.
 
     The other sagas' events are applied again without it: an event that is applied twice changes nothing.
     """
 
-    def apply(some: Sequence[Happening]) -> list[SagaInstance | Exception]:
+    def apply(some: Sequence[SagaEvent]) -> list[SagaInstance | Exception]:
         return transactions.repeated(ALIAS, lambda: engine.apply_all(some, now=clocks.now()))
 
-    return each_or_error(apply, happenings)
+    return each_or_error(apply, events)
 
 
 def _ending(message: Received, outcome: SagaInstance | Exception) -> Ending:

@@ -59,10 +59,10 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Happening:
-    """An event that happens to a saga; `known` is what its message carried.
+class SagaEvent:
+    """An event of a saga; `known` holds the facts of its message.
 
-    With `version` it happens only to the saga as it was then.
+    With `version` it applies only to the saga of that version.
     """
 
     saga_id: UUID
@@ -82,7 +82,7 @@ class _Move:
 
 @dataclass(frozen=True)
 class Engine:
-    """Lets things happen to sagas: over a store that keeps them and a broker that takes their commands."""
+    """Apply events to sagas, over a store that keeps the sagas and a broker that takes their commands."""
 
     store: Store
     broker: Broker
@@ -118,7 +118,7 @@ class Engine:
         known: Mapping[str, Any] = NOTHING,
         version: int | None = None,
     ) -> SagaInstance:
-        """Let an event happen to a saga: one compare-and-set and its log entries, in one transaction.
+        """Apply an event to a saga: one compare-and-set and its log entries, in one transaction.
 
         `known` is what the event's message carried: the request's facts and what steps have answered.
         When somebody else was faster the row is read and decided on again, unless the event is only for that `version`.
@@ -130,18 +130,18 @@ class Engine:
         :raises TooLate: when somebody wants it undone after the pivot.
         :raises Contradiction: when the event cannot be true if the protocol holds.
         """
-        [outcome] = self.apply_all([Happening(saga_id, event, known, version)], now=now)
+        [outcome] = self.apply_all([SagaEvent(saga_id, event, known, version)], now=now)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def apply_all(self, happenings: Sequence[Happening], *, now: datetime) -> list[SagaInstance | Exception]:
-        """Let several events happen, as `apply` does, with one transaction for those of a kind.
+    def apply_all(self, events: Sequence[SagaEvent], *, now: datetime) -> list[SagaInstance | Exception]:
+        """Apply several events, as `apply` does, with one transaction for those of a kind.
 
         Gives for each the saga as it is then, or what `apply` would raise.
         """
         outcomes: dict[int, SagaInstance | Exception] = {}
-        while waiting := {index: each for index, each in enumerate(happenings) if index not in outcomes}:
+        while waiting := {index: each for index, each in enumerate(events) if index not in outcomes}:
             found = self.store.find({each.saga_id for each in waiting.values()})
             moves: dict[UUID, tuple[int, _Move]] = {}
             for index, each in waiting.items():
@@ -152,8 +152,8 @@ class Engine:
                         moves[each.saga_id] = (index, move)
                     case outcome:
                         outcomes[index] = outcome
-            outcomes |= self._taken(happenings, moves)
-        return [outcomes[index] for index in range(len(happenings))]
+            outcomes |= self._taken(events, moves)
+        return [outcomes[index] for index in range(len(events))]
 
     def cancel_saga(self, saga_id: UUID, *, now: datetime) -> SagaInstance:
         """Give the saga up, unless its pivot is done. Asking again changes nothing.
@@ -175,32 +175,32 @@ class Engine:
             raise NotRegistered(f"{saga.name}: another saga definition is registered under this name")
 
     def _decided(
-        self, instance: SagaInstance | None, happening: Happening, now: datetime
+        self, instance: SagaInstance | None, saga_event: SagaEvent, now: datetime
     ) -> _Move | SagaInstance | Exception:
         """What follows; the saga itself when nothing does."""
         if instance is None:
-            return NoSuchSaga(f"there is no saga {happening.saga_id}")
-        if happening.version not in (None, instance.version):
+            return NoSuchSaga(f"there is no saga {saga_event.saga_id}")
+        if saga_event.version not in (None, instance.version):
             return ChangedMeanwhile(ChangedMeanwhile.__doc__)
         try:
             saga = self.definition_of(instance.definition)
-            decision = decide(saga, state_of(instance), happening.event, jitter=random.random())
+            decision = decide(saga, state_of(instance), saga_event.event, jitter=random.random())
         except (UnknownDefinition, TooLate, Contradiction) as error:
             return error
         if decision is None:
             return instance
-        answers = {name: fact for name, fact in happening.known.items() if name not in instance.request}
+        answers = {name: fact for name, fact in saga_event.known.items() if name not in instance.request}
         columns = columns_after(instance, decision, answers, now)
         entries = log_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
         return _Move(Change(instance, columns, entries), with_columns(instance, columns), decision.command)
 
     def _taken(
-        self, happenings: Sequence[Happening], moves: Mapping[UUID, tuple[int, _Move]]
+        self, events: Sequence[SagaEvent], moves: Mapping[UUID, tuple[int, _Move]]
     ) -> dict[int, SagaInstance | Exception]:
         """Write the decisions; those that are not among the results were overtaken, and are to be made again."""
         outcomes: dict[int, SagaInstance | Exception] = {}
-        for about in {type(happenings[index].event).__name__ for index, _ in moves.values()}:
-            kind = [move for index, move in moves.values() if type(happenings[index].event).__name__ == about]
+        for about in {type(events[index].event).__name__ for index, _ in moves.values()}:
+            kind = [move for index, move in moves.values() if type(events[index].event).__name__ == about]
             taken = self.store.compare_and_set(
                 [move.change for move in kind], about=about, then=partial(self._follow, kind)
             )

@@ -6,7 +6,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from orchestration.engine import engine, store
-from orchestration.engine.engine import Happening, NoSuchSaga
+from orchestration.engine.engine import SagaEvent, NoSuchSaga
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.states import CancelRequested, ChainCompleted, StepRefused, Undo
 from orchestration.protocol.transitions import Contradiction
@@ -38,11 +38,11 @@ def test_each_saga_gets_what_it_would_get_alone(sent):
 
     outcomes = engine.apply_all(
         [
-            Happening(done, COMPLETED, {"capture_id": "c-1"}),
-            Happening(refused, REFUSED),
-            Happening(broken, COMPLETED),
-            Happening(again, COMPLETED),
-            Happening(stranger, COMPLETED),
+            SagaEvent(done, COMPLETED, {"capture_id": "c-1"}),
+            SagaEvent(refused, REFUSED),
+            SagaEvent(broken, COMPLETED),
+            SagaEvent(again, COMPLETED),
+            SagaEvent(stranger, COMPLETED),
         ],
         now=NOW,
     )
@@ -63,7 +63,7 @@ def test_each_saga_gets_what_it_would_get_alone(sent):
 def test_two_events_of_one_saga_happen_one_after_the_other(sent):
     saga = start()
 
-    first, second = engine.apply_all([Happening(saga, CancelRequested()), Happening(saga, REFUSED)], now=NOW)
+    first, second = engine.apply_all([SagaEvent(saga, CancelRequested()), SagaEvent(saga, REFUSED)], now=NOW)
 
     assert [first.phase, second.phase] == ["barring", "compensating"]
     assert phases(saga) == ["compensating"]
@@ -80,8 +80,8 @@ def test_who_was_overtaken_sends_nothing_and_decides_again(sent, monkeypatch):
         return compare_and_set(changes, **options)
 
     monkeypatch.setattr(store, "compare_and_set", too_late)
-    late = Happening(overtaken, CancelRequested())
-    outcomes = engine.apply_all([late, Happening(other, CancelRequested())], now=NOW)
+    late = SagaEvent(overtaken, CancelRequested())
+    outcomes = engine.apply_all([late, SagaEvent(other, CancelRequested())], now=NOW)
 
     assert [getattr(each, "phase", type(each).__name__) for each in outcomes] == ["TooLate", "barring"]
     assert phases(overtaken, other) == ["completed", "barring"]

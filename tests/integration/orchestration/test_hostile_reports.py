@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from orchestration import tasks
 from orchestration.engine import engine, reports
-from orchestration.engine.engine import Happening
+from orchestration.engine.engine import SagaEvent
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
 from orchestration.models import SagaInstance, SagaLogEntry
@@ -40,9 +40,9 @@ def failed(text: str) -> StepFailed:
 
 def test_a_report_with_a_nul_does_not_take_its_neighbours_with_it(sent):
     odd, others = start(), [start() for _ in range(3)]
-    reports = [Happening(odd, failed("Declined\x00")), *(Happening(each, failed("503")) for each in others)]
+    reports = [SagaEvent(odd, failed("Declined\x00")), *(SagaEvent(each, failed("503")) for each in others)]
 
-    outcomes = tasks._happen(reports)
+    outcomes = tasks._apply(reports)
 
     assert [isinstance(each, SagaInstance) for each in outcomes[1:]] == [True] * 3, outcomes
     assert SagaInstance.objects.filter(pk__in=others, in_flight=False).count() == 3
@@ -51,7 +51,7 @@ def test_a_report_with_a_nul_does_not_take_its_neighbours_with_it(sent):
 def test_a_report_with_a_nul_is_heard_of_itself(sent):
     odd = start()
 
-    [outcome] = tasks._happen([Happening(odd, failed("Declined\x00"))])
+    [outcome] = tasks._apply([SagaEvent(odd, failed("Declined\x00"))])
 
     assert isinstance(outcome, SagaInstance), outcome
     assert SagaInstance.objects.get(pk=odd).failing_step == "authorise_payment"
@@ -62,7 +62,7 @@ def test_a_refusal_does_not_wait_behind_somebody_elses_nul(sent):
     no = StepRefused("authorise_payment", {"code": "card_declined", "detail": "no", "facts": {"text": "\x00"}})
     plain = StepRefused("authorise_payment", {"code": "card_declined", "detail": "no"})
 
-    tasks._happen([Happening(odd, no), Happening(refused, plain)])
+    tasks._apply([SagaEvent(odd, no), SagaEvent(refused, plain)])
 
     assert SagaInstance.objects.get(pk=refused).phase == "compensating"
 
@@ -76,7 +76,7 @@ def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
     [following] = _ending(StepMessage(message, *read(message.args, message.kwargs)), follows).messages
     report: Received = canvas.received(following.headers, orjson.loads(following.body))
     told = reports.read(report.task, report.args, report.kwargs)
-    [outcome] = tasks._happen([Happening(told.saga_id, told.event, told.known)])
+    [outcome] = tasks._apply([SagaEvent(told.saga_id, told.event, told.known)])
     assert isinstance(outcome, SagaInstance), outcome
     return SagaInstance.objects.get(pk=saga_id)
 
@@ -109,9 +109,9 @@ def test_a_saga_hears_of_any_refusal_and_compensates(fact: object, sent) -> None
 
 def test_what_is_not_written_down_for_a_bad_fact_is_so_for_that_saga_alone(sent) -> None:
     odd, others = start(), [start() for _ in range(5)]
-    bad = Happening(odd, failed("503"), {"authorisation_id": "\x00"})
-    outcomes = tasks._happen([*(Happening(each, failed("503")) for each in others[:3]), bad,
-                              *(Happening(each, failed("503")) for each in others[3:])])  # fmt: skip
+    bad = SagaEvent(odd, failed("503"), {"authorisation_id": "\x00"})
+    outcomes = tasks._apply([*(SagaEvent(each, failed("503")) for each in others[:3]), bad,
+                              *(SagaEvent(each, failed("503")) for each in others[3:])])  # fmt: skip
 
     assert [type(each) for each in outcomes if isinstance(each, Exception)] == [DataError]
     assert SagaInstance.objects.filter(pk__in=others, in_flight=False).count() == 5
