@@ -12,7 +12,7 @@ from orchestration.contracts.codec import Malformed
 from orchestration.db import clocks, transactions
 from orchestration.db.bisection import each_or_error
 from orchestration.engine import engine, markers, recovery, reports
-from orchestration.engine.engine import SagaEvent
+from orchestration.engine.saga_event import SagaEvent
 from orchestration.execution.batching import Room
 from orchestration.execution.results import End, Ending, Work
 from orchestration.execution.task import BatchedTask
@@ -53,10 +53,9 @@ def _open(end: End, room: Room) -> Work:
 
 def _read(message: Received) -> SagaEvent | Malformed:
     try:
-        report = reports.read(message.task, message.args, message.kwargs)
+        return reports.read(message.task, message.args, message.kwargs)
     except Malformed as error:
         return error
-    return SagaEvent(report.saga_id, report.event, report.known)
 
 
 def _apply(events: list[SagaEvent]) -> list[SagaInstance | Exception]:

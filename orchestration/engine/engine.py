@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from orchestration import signals
 from orchestration.engine import dispatch, store
 from orchestration.engine.dispatch import Broker, BrokerAway
 from orchestration.engine.row_mapping import Origin, columns_after, log_entries, new_instance, with_columns
+from orchestration.engine.saga_event import SagaEvent
 from orchestration.engine.snapshot import state_of
 from orchestration.engine.store import Change, KeyInProgress, Store
 from orchestration.models import SagaInstance
@@ -56,19 +57,6 @@ class Started:
 
     saga_id: UUID
     created: bool
-
-
-@dataclass(frozen=True)
-class SagaEvent:
-    """An event of a saga; `known` holds the facts of its message.
-
-    With `version` it applies only to the saga of that version.
-    """
-
-    saga_id: UUID
-    event: Event
-    known: Mapping[str, Any] = field(default_factory=dict)
-    version: int | None = None
 
 
 @dataclass(frozen=True)

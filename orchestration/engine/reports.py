@@ -1,12 +1,12 @@
 """What the orchestrator hears, read: a report's arguments as an event and what was learned on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from orchestration.contracts.codec import Malformed
+from orchestration.engine.saga_event import SagaEvent
 from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_SETTLED, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
 from orchestration.protocol.states import (
     ChainCompleted,
@@ -24,16 +24,7 @@ Carried = dict[str, Any]
 NOTHING: Carried = {"known": {}, "trail": []}
 
 
-@dataclass(frozen=True)
-class Report:
-    """What happened to which saga; `known` is what the message carried."""
-
-    saga_id: UUID
-    event: Event
-    known: dict[str, Any]
-
-
-def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> Report:
+def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> SagaEvent:
     """Read the arguments of the report of this name.
 
     :raises Malformed: when they are not what `canvas` has it sent with.
@@ -42,7 +33,7 @@ def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> Report:
         told = dict(facts)
         saga_id = UUID(told.pop("saga_id"))
         event, carried = READERS[name](*args, **told)
-        return Report(saga_id, event, dict(carried["known"]))
+        return SagaEvent(saga_id, event, dict(carried["known"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"not a report: {error!r}") from error
 

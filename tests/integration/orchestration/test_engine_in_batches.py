@@ -6,7 +6,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from orchestration.engine import engine, store
-from orchestration.engine.engine import SagaEvent, NoSuchSaga
+from orchestration.engine.engine import NoSuchSaga
+from orchestration.engine.saga_event import SagaEvent
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.states import CancelRequested, ChainCompleted, StepRefused, Undo
 from orchestration.protocol.transitions import Contradiction

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from orchestration import tasks
 from orchestration.engine import engine, reports
-from orchestration.engine.engine import SagaEvent
+from orchestration.engine.saga_event import SagaEvent
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
 from orchestration.models import SagaInstance, SagaLogEntry
@@ -76,7 +76,7 @@ def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
     [following] = _ending(StepMessage(message, *read(message.args, message.kwargs)), follows).messages
     report: Received = canvas.received(following.headers, orjson.loads(following.body))
     told = reports.read(report.task, report.args, report.kwargs)
-    [outcome] = tasks._apply([SagaEvent(told.saga_id, told.event, told.known)])
+    [outcome] = tasks._apply([told])
     assert isinstance(outcome, SagaInstance), outcome
     return SagaInstance.objects.get(pk=saga_id)
 
