@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-# Processes that share the tests out; most tests wait most of the time.
+# Processes that run the tests; most tests wait most of the time.
 JOBS ?= 2
 # What tests need: system packages, and servers.
 PACKAGES = $(PY) -m deploy.packages
@@ -13,20 +13,20 @@ SERVERS = servers=$$($(PY) -m deploy.servers env) && eval "$$servers"
 
 help:
 	@echo 'make demo   start everything on this machine, place a few hundred orders, show what happened'
-	@echo 'make test   run all tests, finding or starting what they need (ARGS="-k words" to choose)'
-	@echo 'make lint   ruff, mypy, the walls between services, Django checks'
-	@echo 'make up     run web, workers, beat and Flower under one supervisor, as .env or the environment says'
+	@echo 'make test   run all tests; find, start or install what they need (ARGS="-k words" to choose)'
+	@echo 'make lint   ruff, mypy, import boundaries, Django checks'
+	@echo 'make up     run web, workers, beat and Flower under one supervisor, with the servers that .env or the environment names'
 	@echo 'make shell  a Python shell with the models'
 	@echo 'make bench  orders a second, latency, CPU an order: ARGS="--variants base,hot --rounds 3", "--scaling 1,2,4"'
 	@echo 'make bench-peers  the same beside Restate, DBOS and a plain Celery chain, which it installs apart'
 	@echo 'make screenshots  make the pictures of docs/operations.md again, by the browser tests'
-	@echo 'make sweep  kill, double and cut off real workers at every boundary that an order crosses'
-	@echo 'make soak   a million simulated sagas through chance: SAGAS=1000000 SEED=1'
+	@echo 'make sweep  kill, double and cut off real workers at every failpoint of an order'
+	@echo 'make soak   a million simulated sagas with random faults: SAGAS=1000000 SEED=1'
 	@echo 'make chaos  random faults on a whole shop of real processes: MINUTES=5 SEED=1'
-	@echo 'make storm  10,000 orders while every worker is down: nothing is sent again (ARGS="--sagas 1000")'
-	@echo 'make mutants  break the protocol rule by rule, and see the tests notice'
+	@echo 'make storm  10,000 orders while every worker is down: waiting messages are not sent again (ARGS="--sagas 1000")'
+	@echo 'make mutants  break one rule of the protocol at a time; the test of the rule must fail'
 	@echo 'make stop   end the servers that `make test` started'
-	@echo 'make clean  that, and remove what was built'
+	@echo 'make clean  the same, and remove what was built'
 
 venv: $(VENV)/.dev
 
@@ -62,7 +62,7 @@ storm: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	@$(PACKAGES) && $(SERVERS) && exec $(PY) -m tests.mutants $(ARGS)
 
-# Tests isolate themselves; what only looks at the code reads no .env either.
+# Tests isolate themselves. Linters read no .env either.
 lint: export SHOP_DEBUG = true
 lint: export SHOP_ENV_FILE = /dev/null
 
