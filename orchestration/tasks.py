@@ -13,8 +13,8 @@ from orchestration.db import clocks, transactions
 from orchestration.db.bisection import each_or_error
 from orchestration.engine import engine, markers, recovery, reports
 from orchestration.engine.saga_event import SagaEvent
-from orchestration.execution.batching import Room
 from orchestration.execution.results import End, Ending, Work
+from orchestration.execution.scheduler import Room
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging import unfinished as holding
 from orchestration.messaging.canvas import Received

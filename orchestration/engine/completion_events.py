@@ -12,7 +12,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from orchestration.execution.batching import afterwards
+from orchestration.execution.scheduler import afterwards
 from orchestration.participant.breaker_redis import connect
 from orchestration.signals import sagas_ended
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Generic, TypeVar
 
-from orchestration.execution.batching import HERE, Start, Thunk, Turn, again, done_or_logged
+from orchestration.execution.scheduler import HERE, Start, Thunk, Turn, again, done_or_logged
 
 T = TypeVar("T")
 R = TypeVar("R")

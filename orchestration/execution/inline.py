@@ -4,8 +4,8 @@ from typing import Any
 
 from celery.exceptions import Reject
 
-from orchestration.execution.batching import ALONE
 from orchestration.execution.results import Ending, Opening, sendable
+from orchestration.execution.scheduler import ALONE
 from orchestration.messaging import canvas
 from orchestration.messaging.publisher import publish
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestration.execution.batching import Room, Thunk
+from orchestration.execution.scheduler import Room, Thunk
 from orchestration.messaging.canvas import Received, failure_messages
 from orchestration.messaging.publisher import Message
 from orchestration.text.cleaning import text_of

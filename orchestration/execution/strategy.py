@@ -26,8 +26,9 @@ from kombu.exceptions import DecodeError
 from orchestration import failpoints
 from orchestration import log_context as subject
 from orchestration.db.connections import let_connections_go
-from orchestration.execution.batching import Batches, Room, Thunk, Turns, afterwards
+from orchestration.execution.batching import Batches
 from orchestration.execution.results import Ending, sendable
+from orchestration.execution.scheduler import Room, Thunk, Turns, afterwards
 from orchestration.messaging import amqp_io as wire
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received

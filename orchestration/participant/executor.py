@@ -15,8 +15,9 @@ from django.conf import settings
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action, Compensation
 from orchestration.db.bisection import each_or_error
-from orchestration.execution.batching import Batches, Room, Thunk
+from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
+from orchestration.execution.scheduler import Room, Thunk
 from orchestration.log_context import about as about_sagas
 from orchestration.log_context import within
 from orchestration.participant import external_steps as outside_handler

@@ -11,8 +11,8 @@ from django.conf import settings
 from orchestration import signals
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action
-from orchestration.execution.batching import Room
 from orchestration.execution.results import End, Ending, Work
+from orchestration.execution.scheduler import Room
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received

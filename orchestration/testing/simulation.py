@@ -18,7 +18,7 @@ from orchestration.engine import reports
 from orchestration.engine.engine import Engine, Origin
 from orchestration.engine.markers import PASS, RETURNED
 from orchestration.engine.recovery import Recovery
-from orchestration.execution.batching import ALONE
+from orchestration.execution.scheduler import ALONE
 from orchestration.failpoints import FailpointKind, cross
 from orchestration.participant.executor import (
     Carried,

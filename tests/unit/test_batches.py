@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.execution.batching import Batches, Turn, Turns, afterwards, at_once
+from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
+from orchestration.execution.scheduler import Turn, Turns, afterwards, at_once
 
 
 class Later:

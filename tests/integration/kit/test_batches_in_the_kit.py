@@ -15,7 +15,7 @@ from orchestration.contracts.codec import Malformed, encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.contracts.values import Line
-from orchestration.execution.batching import ALONE
+from orchestration.execution.scheduler import ALONE
 from orchestration.participant import local_steps as handler
 from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call

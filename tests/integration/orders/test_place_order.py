@@ -12,7 +12,7 @@ from django.db import DataError, IntegrityError, transaction
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
-from orchestration.execution.batching import Room, at_once
+from orchestration.execution.scheduler import Room, at_once
 from orchestration.participant import local_steps as handler
 from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call

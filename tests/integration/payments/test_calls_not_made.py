@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.execution.batching import Room, at_once
+from orchestration.execution.scheduler import Room, at_once
 from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect

@@ -10,8 +10,9 @@ from functools import partial
 
 import pytest
 
-from orchestration.execution.batching import Batches, Turn, Turns, afterwards
+from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
+from orchestration.execution.scheduler import Turn, Turns, afterwards
 
 
 @pytest.fixture
