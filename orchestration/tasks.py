@@ -14,7 +14,7 @@ from orchestration.db.bisection import each_or_error
 from orchestration.engine import engine, markers, recovery, reports
 from orchestration.engine.saga_event import SagaEvent
 from orchestration.execution.results import End, Ending, Work
-from orchestration.execution.scheduler import Room
+from orchestration.execution.scheduler import Executors
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging import unfinished as holding
 from orchestration.messaging.canvas import Received
@@ -33,12 +33,12 @@ def _ours(task: str) -> str:
 
 def _make_task(name: str) -> None:
     # Bound, or Celery would run an errback inline in the failing worker and swallow what it raises.
-    @shared_task(name=_ours(name), bind=True, base=BatchedTask, typing=False, opened=_open)
+    @shared_task(name=_ours(name), bind=True, base=BatchedTask, typing=False, make_work=_open)
     def task(self: BatchedTask, *args: Any, **facts: Any) -> None:
-        self.carry_out_alone(args, facts)
+        self.run_inline(args, facts)
 
 
-def _open(end: End, room: Room) -> Work:
+def _open(end: End, executors: Executors) -> Work:
     """Make the work of a report's task: apply the event of each report to its saga."""
 
     def work(messages: list[Received]) -> None:

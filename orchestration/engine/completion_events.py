@@ -12,7 +12,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from orchestration.execution.scheduler import afterwards
+from orchestration.execution.scheduler import after_job
 from orchestration.participant.breaker_redis import connect
 from orchestration.signals import sagas_ended
 
@@ -57,7 +57,7 @@ def announce_ends() -> None:
 
     def announce(*, sagas: Sequence[Any], **_: Any) -> None:
         ids = [saga.pk for saga in sagas]
-        afterwards(lambda: announcer.announce(ids))
+        after_job(lambda: announcer.announce(ids))
 
     sagas_ended.connect(announce, weak=False, dispatch_uid=ENDED)
 

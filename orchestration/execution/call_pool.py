@@ -1,4 +1,4 @@
-"""Things done one after the other while they are quick, and side by side once they take their time."""
+"""Runs calls one after the other while they are quick, and side by side once they take time."""
 
 import threading
 import time
@@ -7,42 +7,40 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Generic, TypeVar
 
-from orchestration.execution.scheduler import HERE, Start, Thunk, Turn, again, done_or_logged
+from orchestration.execution.scheduler import THREAD, Job, Submit, Thunk, run_again, run_or_log
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class CallPool(Generic[T, R]):
-    """Does things one after the other in the thread that brings them, and side by side once they take their time.
+    """Runs calls one after the other in the caller's thread while they are quick, otherwise in up to `size` threads.
 
-    Each call thread runs short jobs, so that no backlog keeps others from running; the jobs of pools that
-    `overtake` come before others'.
-
-    What they come to is handed to `tell`, as soon as it is known or, for those done one after the other, at their end;
-    None is nothing to tell.
+    A thread makes calls in short jobs, so that a backlog here does not block other jobs. Jobs of a pool with priority
+    run before others. `report` receives results: each at once from a thread, all together from the caller's thread.
+    A call that returns None reports nothing.
     """
 
     QUICK = 0.002  # seconds
-    JOB_LASTS = 0.01  # seconds, and longer only by what is under way then
+    JOB_LASTS = 0.01  # seconds after which a job makes no further call
 
     def __init__(
         self,
-        do: Callable[[T], R | None],
-        tell: Callable[[list[R]], None],
-        start: Start,
+        call: Callable[[T], R | None],
+        report: Callable[[list[R]], None],
+        submit: Submit,
         size: int,
         *,
-        overtakes: bool = False,
+        has_priority: bool = False,
     ) -> None:
-        self._do, self._tell, self._start, self._free = do, tell, start, size
-        self._overtakes = overtakes
+        self._call, self._report, self._submit, self._free = call, report, submit, size
+        self._has_priority = has_priority
         self._waiting: deque[T] = deque()
-        self._quick = False  # until one was seen to be
+        self._quick = False  # until a call was seen to be quick
         self._lock = threading.Lock()
 
     def put(self, items: Iterable[T]) -> None:
-        """Have them done; come back when that is so, or when others see to it."""
+        """Add items. Return when they are done or when threads have been asked to do them."""
         with self._lock:
             self._waiting.extend(items)
         self._open()
@@ -50,44 +48,44 @@ class CallPool(Generic[T, R]):
     def _open(self) -> None:
         with self._lock:
             here = self._quick
-            opened = min(self._free, 1 if here else len(self._waiting))
-            self._free -= opened
-        for _ in range(opened):
+            threads = min(self._free, 1 if here else len(self._waiting))
+            self._free -= threads
+        for _ in range(threads):
             if here:
                 self._drain_here()
             else:
-                self._start(Turn(self._drain, overtakes=self._overtakes))
+                self._submit(Job(self._drain, has_priority=self._has_priority))
 
     def _drain(self) -> Thunk | None:
         until = time.monotonic() + self.JOB_LASTS
         while (item := self._next()) is not None:
-            _, following = HERE.done_with_what_follows(partial(self._do_and_tell, item))
-            for each in following:  # now, not after the whole turn
-                done_or_logged(each)
+            _, deferred = THREAD.run_and_collect(partial(self._call_and_report, item))
+            for each in deferred:  # now, not after the whole job
+                run_or_log(each)
             if time.monotonic() > until:
-                return again if self._has_more() else None
+                return run_again if self._has_more() else None
         return None
 
-    def _do_and_tell(self, item: T) -> None:
+    def _call_and_report(self, item: T) -> None:
         if results := self._done(item):
-            self._tell(results)
+            self._report(results)
 
     def _drain_here(self) -> None:
         results: list[R] = []
         while (item := self._next()) is not None:
-            results += done_or_logged(partial(self._done, item)) or []
+            results += run_or_log(partial(self._done, item)) or []
             if not self._quick:  # this thread has other things to do
                 with self._lock:
                     self._free += 1
                 self._open()
                 break
         if results:
-            self._tell(results)
+            self._report(results)
 
     def _done(self, item: T) -> list[R]:
         began = time.monotonic()
         try:
-            result = self._do(item)
+            result = self._call(item)
         finally:
             self._quick = time.monotonic() - began < self.QUICK
         return [] if result is None else [result]

@@ -4,17 +4,17 @@ from typing import Any
 
 from celery.exceptions import Reject
 
-from orchestration.execution.results import Ending, Opening, sendable
-from orchestration.execution.scheduler import ALONE
+from orchestration.execution.results import Ending, MakeWork, sendable
+from orchestration.execution.scheduler import INLINE
 from orchestration.messaging import canvas
 from orchestration.messaging.publisher import publish
 
 
-def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None:
-    """Carry out the one message of a running task, where Celery delivers them one by one.
+def run_inline(task: Any, make_work: MakeWork, args: Any, kwargs: Any) -> None:
+    """Run the one message of a running task.
 
-    :raises Reject: when nobody can.
-    :raises OperationalError: when what follows could not be sent.
+    :raises Reject: when no worker can run the message.
+    :raises OperationalError: when the next messages were not published.
     """
     request = task.request
     embedded = {"chain": request.chain, "errbacks": request.errbacks}
@@ -22,8 +22,8 @@ def carry_out_alone(task: Any, opening: Opening, args: Any, kwargs: Any) -> None
     request.chain = request.errbacks = None  # Celery would send them as well
     endings: list[Ending] = []
     message = canvas.received(headers, [args, kwargs, embedded])
-    if remains := opening(endings.extend, ALONE)([message]):
-        remains()
+    if rest := make_work(endings.extend, INLINE)([message]):
+        rest()
     [ending] = map(sendable, endings)
     publish(ending.messages)
     if ending.is_dead:

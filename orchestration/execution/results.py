@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestration.execution.scheduler import Room, Thunk
+from orchestration.execution.scheduler import Executors, Thunk
 from orchestration.messaging.canvas import Received, failure_messages
 from orchestration.messaging.publisher import Message
 from orchestration.text.cleaning import text_of
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a message: the messages to send now, why it failed, and whether no worker can carry it out."""
+    """The end of a message: the messages to publish next, why it failed, and whether no worker can run it."""
 
     message: Received
     messages: Sequence[Message] = ()
@@ -24,9 +24,9 @@ class Ending:
 
 End = Callable[[Sequence[Ending]], None]
 Work = Callable[[list[Received]], Thunk | None]
-"""Carries out messages and reports the end of each. May return work that is left to do before it can report."""
-Opening = Callable[[End, Room], Work]
-"""Makes a task's work for one worker, given the function that takes the ends and the room that runs work."""
+"""Runs messages and reports the end of each. May return work that is left to do before it can report."""
+MakeWork = Callable[[End, Executors], Work]
+"""Makes a task's work for one worker, given the function that takes the ends, and the executors."""
 
 
 def sendable(ending: Ending) -> Ending:

@@ -17,213 +17,214 @@ Thunk = Callable[[], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Turn:
-    """A piece of work, and how much there is in it at the moment."""
+class Job:
+    """A piece of work for a `Scheduler`."""
 
-    take: Callable[[], Thunk | None]
-    """Does it; what this returns is still to be done, and holds up nobody who waits for a turn. Or it is `again`."""
+    run: Callable[[], Thunk | None]
+    """Do the work. Return what is left to do after the next job has started, or `run_again`, or None."""
     size: Callable[[], int] = lambda: 1
-    overtakes: bool = False
-    """It goes before those that do not, every other time at least."""
+    """Count the items of work. Larger jobs run first."""
+    has_priority: bool = False
+    """Run before jobs without priority, at least every other time."""
 
     def __call__(self) -> Thunk | None:
-        return self.take()
+        return self.run()
 
 
-Start = Callable[[Turn], None]
-"""Has a turn taken soon: in another thread, or at once."""
+Submit = Callable[[Job], None]
+"""Runs a job soon: in another thread, or before it returns."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """Where work can be had done: batches on one side, and on the other what takes its time, such as calls."""
+class Executors:
+    """Two places to run jobs: one for batches, one for slow work such as calls to a gateway."""
 
-    batches: Start
-    calls: Start
-
-
-def again() -> None:
-    """What a turn returns that wants another one: started from within, turns would pile up on the stack."""
+    batches: Submit
+    calls: Submit
 
 
-def at_once(turn: Turn) -> None:
-    """A `Start` for who needs no other thread."""
-    while (remains := turn()) is again:
+def run_again() -> None:
+    """Ask, as the result of a job, to run the job again. Submitting it from within would grow the stack."""
+
+
+def run_now(job: Job) -> None:
+    """Run the job in this thread. This is a `Submit` for callers that need no other thread."""
+    while (rest := job()) is run_again:
         pass
-    if remains:
-        remains()
+    if rest:
+        rest()
 
 
-ALONE = Room(at_once, at_once)
-"""Where everything is done at once."""
+INLINE = Executors(run_now, run_now)
+"""Runs every job in the calling thread."""
 
 
-class Turns:
-    """A `Start` that has few turns taken at a time, in threads that `spawn` gives.
+class Scheduler:
+    """Runs at most `at_a_time` jobs at once, in threads that `spawn` starts. It is a `Submit`.
 
-    Fewer than there are threads: a batch that waits for its turn grows, and larger batches are less work. So the
-    largest is next, unless one has lost patience. One that overtakes goes before these, but where they have lost
-    patience only every other time. A thread that has nothing left to do stays for a while, with its database
-    connections: the next message is often close behind.
+    Use fewer jobs than threads: a batch that waits grows, and larger batches cost less for each item. So the largest
+    job runs next, unless the oldest one has waited longer than `PATIENCE`. Jobs with priority run before these. If
+    others have waited too long, a job with priority runs only every other time. A thread without a job waits in a slot
+    and keeps its database connections, because the next message often arrives soon.
     """
 
-    PATIENCE = 0.02  # seconds
-    STAYS = 0.5  # seconds
+    PATIENCE = 0.02  # seconds a job without priority may wait before size no longer counts
+    SLOT_TIMEOUT = 0.5  # seconds a thread waits for its next job
 
     def __init__(self, spawn: Callable[[Thunk], None], at_a_time: int, *, stay: bool = True) -> None:
         self._spawn, self._free = spawn, at_a_time
-        self._may_stay = at_a_time if stay else 0
-        self._waiting: dict[Turn, float] = {}
-        """With the time since when."""
-        self._overtaken = False
-        """Whether the last that was picked went before others."""
-        self._seats: list[_Seat] = []
-        """Of threads that stay and are given nothing yet."""
+        self._slot_limit = at_a_time if stay else 0
+        self._waiting: dict[Job, float] = {}
+        """Each waiting job, with the monotonic time at which it began to wait."""
+        self._last_had_priority = False
+        """Whether the job that was selected last had priority."""
+        self._slots: list[_Slot] = []
+        """Slots of the threads that wait for a job."""
         self._lock = threading.Lock()
 
-    def __call__(self, turn: Turn) -> None:
+    def __call__(self, job: Job) -> None:
         with self._lock:
             if not self._free:
-                self._waiting[turn] = time.monotonic()
+                self._waiting[job] = time.monotonic()
                 return
             self._free -= 1
-        if HERE.next_of is self:
-            HERE.next_of, HERE.next = None, turn
+        if THREAD.scheduler is self:
+            THREAD.scheduler, THREAD.next_job = None, job
         else:
-            self._give(turn)
+            self._give(job)
 
-    def _give(self, turn: Turn) -> None:
+    def _give(self, job: Job) -> None:
         with self._lock:
-            seat = self._seats.pop() if self._seats else None
-        if seat:
-            seat.give(turn)
+            slot = self._slots.pop() if self._slots else None
+        if slot:
+            slot.give(job)
         else:
-            self._spawn(partial(self._serve, turn))
+            self._spawn(partial(self._serve, job))
 
-    def _serve(self, turn: Turn) -> None:
-        serving: Turn | None = turn
-        with HERE.anew():
+    def _serve(self, job: Job) -> None:
+        serving: Job | None = job
+        with THREAD.nested():
             while serving is not None:
-                serving = self._taken(serving) or self._stay()
+                serving = self._run(serving) or self._wait_in_slot()
 
-    def _taken(self, turn: Turn) -> Turn | None:
-        """Take the turn, do what follows it when others may have theirs; give the next turn for this thread, if any."""
-        remains, following = HERE.done_with_what_follows(turn)
-        if remains is again:
+    def _run(self, job: Job) -> Job | None:
+        """Run the job. Start the next waiting job, then do the deferred work. Return this thread's next job, if any."""
+        rest, deferred = THREAD.run_and_collect(job)
+        if rest is run_again:
             with self._lock:
-                self._waiting[turn] = time.monotonic()
-        elif remains:
-            following.append(remains)
-        if not following:
+                self._waiting[job] = time.monotonic()
+        elif rest:
+            deferred.append(rest)
+        if not deferred:
             return self._next()
         if waiting := self._next():
             self._give(waiting)
-        *most, last = following
+        *most, last = deferred
         for each in most:
-            done_or_logged(each)
-        HERE.next_of, HERE.next = self, None
-        done_or_logged(last)
-        HERE.next_of = None
-        return HERE.next
+            run_or_log(each)
+        THREAD.scheduler, THREAD.next_job = self, None
+        run_or_log(last)
+        THREAD.scheduler = None
+        return THREAD.next_job
 
-    def _next(self) -> Turn | None:
+    def _next(self) -> Job | None:
         with self._lock:
             if not self._waiting:
                 self._free += 1
                 return None
-            turn = self._foremost()
-            del self._waiting[turn]
-            return turn
+            job = self._select()
+            del self._waiting[job]
+            return job
 
-    def _foremost(self) -> Turn:
-        ahead = next((turn for turn in self._waiting if turn.overtakes), None)
-        others = [turn for turn in self._waiting if not turn.overtakes]
+    def _select(self) -> Job:
+        ahead = next((job for job in self._waiting if job.has_priority), None)
+        others = [job for job in self._waiting if not job.has_priority]
         impatient = bool(others) and time.monotonic() - self._waiting[others[0]] > self.PATIENCE
-        if ahead and not (impatient and self._overtaken):
-            self._overtaken = True
+        if ahead and not (impatient and self._last_had_priority):
+            self._last_had_priority = True
             return ahead
-        self._overtaken = False
-        return others[0] if impatient else max(others, key=lambda turn: turn.size())
+        self._last_had_priority = False
+        return others[0] if impatient else max(others, key=lambda job: job.size())
 
-    def _stay(self) -> Turn | None:
-        seat = _Seat()
+    def _wait_in_slot(self) -> Job | None:
+        slot = _Slot()
         with self._lock:
-            if len(self._seats) >= self._may_stay:
+            if len(self._slots) >= self._slot_limit:
                 return None
-            self._seats.append(seat)
-        if turn := seat.wait(self.STAYS):
-            return turn
+            self._slots.append(slot)
+        if job := slot.wait(self.SLOT_TIMEOUT):
+            return job
         with self._lock:
-            if seat in self._seats:
-                self._seats.remove(seat)
+            if slot in self._slots:
+                self._slots.remove(slot)
                 return None
-        return seat.wait()  # it has just been given one
+        return slot.wait()  # it has just been given one
 
 
-class _Seat:
-    """Where a thread waits to be given a turn.
+class _Slot:
+    """A place where a thread waits for its next job.
 
-    Not a `queue.SimpleQueue`: CPython 3.11's waits until the next item, without a timeout from then on, when another
-    thread takes the one it was woken for and its time is up meanwhile. A worker that stops would wait for its thread.
+    `queue.SimpleQueue` is no choice here. Its `get(timeout)` in CPython 3.11 can forget the timeout when another thread
+    takes the item first. A worker that stops would then wait for that thread without end.
     """
 
     def __init__(self) -> None:
-        self._turn: Turn | None = None
+        self._job: Job | None = None
         self._given = threading.Lock()
         self._given.acquire()
 
-    def give(self, turn: Turn) -> None:
-        """Wake the thread with it."""
-        self._turn = turn
+    def give(self, job: Job) -> None:
+        """Wake the thread and hand it the job."""
+        self._job = job
         self._given.release()
 
-    def wait(self, seconds: float = -1) -> Turn | None:
-        """What is given, None when nothing is for so long."""
-        return self._turn if self._given.acquire(timeout=seconds) else None
+    def wait(self, seconds: float = -1) -> Job | None:
+        """Return the job, or None after `seconds` without one."""
+        return self._job if self._given.acquire(timeout=seconds) else None
 
 
-class _Here(threading.local):
-    """What the thread is at."""
+class _ThreadState(threading.local):
+    """What one thread does at the moment."""
 
-    following: list[Thunk] | None = None
-    """What is to be done after what is under way; None when there is no such time."""
-    next_of: Turns | None = None
-    """Whose turn it can take next, while it does the last of what follows one."""
-    next: Turn | None = None
+    deferred: list[Thunk] | None = None
+    """Work to do after the running job; None outside of jobs."""
+    scheduler: Scheduler | None = None
+    """The scheduler whose next job this thread can run, while it does the last deferred work of a job."""
+    next_job: Job | None = None
 
     @contextmanager
-    def anew(self) -> Iterator[None]:
-        """Where no other thread could be had, turns are taken in the midst of something: that goes on as it was."""
-        before = self.following, self.next_of, self.next
-        self.following = self.next_of = self.next = None
+    def nested(self) -> Iterator[None]:
+        """Save the state, and restore it afterwards: if no thread can be started, a job runs inside another one."""
+        before = self.deferred, self.scheduler, self.next_job
+        self.deferred = self.scheduler = self.next_job = None
         try:
             yield
         finally:
-            self.following, self.next_of, self.next = before
+            self.deferred, self.scheduler, self.next_job_job = before
 
-    def done_with_what_follows(self, do: Callable[[], R]) -> tuple[R | None, list[Thunk]]:
-        """Do it; give what it gives and what is to follow it."""
-        before, self.following = self.following, []
+    def run_and_collect(self, do: Callable[[], R]) -> tuple[R | None, list[Thunk]]:
+        """Run `do`. Return its result and the work that it deferred."""
+        before, self.deferred = self.deferred, []
         try:
-            return done_or_logged(do), self.following
+            return run_or_log(do), self.deferred
         finally:
-            self.following = before
+            self.deferred = before
 
 
-HERE = _Here()
-"""Of the thread that asks."""
+THREAD = _ThreadState()
+"""The state of the current thread."""
 
 
-def afterwards(thunk: Thunk) -> None:
-    """Do it when this thread's turn is over, so that nobody who waits for one is held up; outside of turns, at once."""
-    if HERE.following is None:
+def after_job(thunk: Thunk) -> None:
+    """Run the thunk after this thread's job, so that waiting jobs start first. Outside of jobs, run it now."""
+    if THREAD.deferred is None:
         thunk()
     else:
-        HERE.following.append(thunk)
+        THREAD.deferred.append(thunk)
 
 
-def done_or_logged(do: Callable[[], R]) -> R | None:
-    """Do it. What it raises is a bug, which must not keep others from what they wait for."""
+def run_or_log(do: Callable[[], R]) -> R | None:
+    """Run `do` and return its result. Log what it raises, which is a bug, so that other jobs still run."""
     try:
         return do()
     except Exception:

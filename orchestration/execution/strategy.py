@@ -28,7 +28,7 @@ from orchestration import log_context as subject
 from orchestration.db.connections import let_connections_go
 from orchestration.execution.batching import Batches
 from orchestration.execution.results import Ending, sendable
-from orchestration.execution.scheduler import Room, Thunk, Turns, afterwards
+from orchestration.execution.scheduler import Executors, Scheduler, Thunk, after_job
 from orchestration.messaging import amqp_io as wire
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
@@ -51,11 +51,11 @@ class TaskStrategy:
 
     def __init__(self, task: Any, app: Any, consumer: Any) -> None:
         self._task, self._app, self._consumer = task, app, consumer
-        room = _room_of(consumer)
-        work = type(task).opened(self._end, room)
-        overtakes = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
+        executors = _executors_of(consumer)
+        work = type(task).make_work(self._end, executors)
+        has_priority = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
         carry_out = subject.within(partial(self._carry_out, work), subject.of_message)
-        self._batches: Batches[Received] = Batches(carry_out, room.batches, overtakes=overtakes)
+        self._batches: Batches[Received] = Batches(carry_out, executors.batches, has_priority=has_priority)
         self._strategies = _strategies_of(consumer)
         self._strategies[task.name] = self
 
@@ -111,7 +111,7 @@ class TaskStrategy:
         to_send = self._gone_on(endings) if settings.GO_ON_HERE else endings
         if to_send:
             send = subject.within(self._send_and_settle, subject.of_ending)
-            afterwards(partial(send, [_as_message(ending) for ending in to_send]))
+            after_job(partial(send, [_as_message(ending) for ending in to_send]))
 
     def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
         """Put what follows on its strategy, where this worker has that; give the rest."""
@@ -220,12 +220,12 @@ def _strategies_of(consumer: Any) -> "dict[str, TaskStrategy]":
 
 
 @cache
-def _room_of(consumer: Any) -> Room:
+def _executors_of(consumer: Any) -> Executors:
     """One for all tasks of a worker. Calls that hang leave threads to the batches, and to what follows these."""
     spawn, threads, batches = partial(_spawn, consumer.pool), consumer.pool.limit, settings.BATCHES_AT_A_TIME
     calls = max(1, threads - 2 * batches)
     stay = threads > batches + calls  # one is always to be had
-    return Room(Turns(spawn, batches, stay=stay), Turns(spawn, calls, stay=stay))
+    return Executors(Scheduler(spawn, batches, stay=stay), Scheduler(spawn, calls, stay=stay))
 
 
 def _spawn(pool: TaskPool, thunk: Thunk) -> None:

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from orchestration.execution.inline import carry_out_alone
+from orchestration.execution.inline import run_inline
 from orchestration.messaging.task import SagaTask
 
 
 class BatchedTask(SagaTask):
-    """A `SagaTask` whose messages a worker with threads carries out in batches, and any other worker one by one."""
+    """A `SagaTask` whose messages a worker with threads runs in batches, and any other worker one by one."""
 
     abstract = True
     Strategy = "orchestration.execution.strategy:strategy"
-    opened: Any
-    """An `endings.Opening`: makes the task's work for a worker."""
+    make_work: Any
+    """A `results.MakeWork`: makes the task's work for one worker."""
 
-    def carry_out_alone(self, args: Any, kwargs: Any) -> None:
-        """Carry out the one message that Celery is running."""
-        carry_out_alone(self, type(self).opened, args, kwargs)
+    def run_inline(self, args: Any, kwargs: Any) -> None:
+        """Run the one message that Celery is running."""
+        run_inline(self, type(self).make_work, args, kwargs)

@@ -17,7 +17,7 @@ from orchestration.contracts.command import Action, Compensation
 from orchestration.db.bisection import each_or_error
 from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
-from orchestration.execution.scheduler import Room, Thunk
+from orchestration.execution.scheduler import Executors, Thunk
 from orchestration.log_context import about as about_sagas
 from orchestration.log_context import within
 from orchestration.participant import external_steps as outside_handler
@@ -82,7 +82,7 @@ BySaga = Mapping[UUID, list[StepMessage]]
 End = Callable[[Sequence[tuple[StepMessage, Next]]], None]
 Performance = Callable[[Sequence[StepMessage]], Thunk | None]
 """Executes step messages of one command and reports the end of each. May return work that is left to do."""
-Making = Callable[[End, Room], Performance]
+Making = Callable[[End, Executors], Performance]
 
 
 LONGEST_MESSAGE = 500
@@ -147,7 +147,7 @@ class _Inside:
     """A command carried out in the service's own database: one transaction for all that is there."""
 
     def __init__(
-        self, participant: Participant, carry_out: Callable[[Sequence[Call]], Results], end: End, room: Room
+        self, participant: Participant, carry_out: Callable[[Sequence[Call]], Results], end: End, executors: Executors
     ) -> None:
         self._participant, self._carry_out, self._end = participant, carry_out, end
 
@@ -166,15 +166,17 @@ class _Outside:
     come back meanwhile. Nobody waits for another one's call."""
 
     def __init__(
-        self, participant: Participant, command: Action | Compensation, work: Outside, end: End, room: Room
+        self, participant: Participant, command: Action | Compensation, work: Outside, end: End, executors: Executors
     ) -> None:
         self._participant, self._end = participant, end
         self._begin = partial(outside_handler.begin, participant, command, work)
         self._conclude = partial(outside_handler.conclude, participant, command, work)
         take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
-        overtakes = isinstance(command, Compensation)
-        self._replies = Batches(take_down, room.batches, overtakes=overtakes)
-        self._calls = CallPool(self._call, self._replies.put, room.calls, settings.CALLS_AT_ONCE, overtakes=overtakes)
+        has_priority = isinstance(command, Compensation)
+        self._replies = Batches(take_down, executors.batches, has_priority=has_priority)
+        self._calls = CallPool(
+            self._call, self._replies.put, executors.calls, settings.CALLS_AT_ONCE, has_priority=has_priority
+        )
 
     def __call__(self, step_messages: Sequence[StepMessage]) -> Thunk | None:
         of_saga: defaultdict[UUID, list[StepMessage]] = defaultdict(list)  # a message that is here twice is one call

@@ -12,7 +12,7 @@ from orchestration import signals
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action
 from orchestration.execution.results import End, Ending, Work
-from orchestration.execution.scheduler import Room
+from orchestration.execution.scheduler import Executors
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Received
@@ -48,20 +48,20 @@ def _make_task(name: str, queue: str, making: Making) -> None:
     opening = partial(_open, making)
 
     @shared_task(
-        name=send_to(settings.TOPOLOGY.name(queue), name), base=BatchedTask, bind=True, typing=False, opened=opening
+        name=send_to(settings.TOPOLOGY.name(queue), name), base=BatchedTask, bind=True, typing=False, make_work=opening
     )
     def task(self: BatchedTask, *args: Any, **ids: Any) -> None:
-        self.carry_out_alone(args, ids)
+        self.run_inline(args, ids)
 
 
-def _open(making: Making, end: End, room: Room) -> Work:
+def _open(making: Making, end: End, executors: Executors) -> Work:
     """Make a task's work: it receives messages and returns what to publish."""
 
     def told(ended: Sequence[tuple[StepMessage, Next]]) -> None:
         signals.steps_carried_out.send_robust(sender=None, ended=ended)
         end([_ending(step_message, follows) for step_message, follows in ended])
 
-    perform = making(told, room)
+    perform = making(told, executors)
 
     def work(messages: list[Received]) -> Any:
         step_messages, unreadable = [], []

@@ -18,7 +18,7 @@ from orchestration.engine import reports
 from orchestration.engine.engine import Engine, Origin
 from orchestration.engine.markers import PASS, RETURNED
 from orchestration.engine.recovery import Recovery
-from orchestration.execution.scheduler import ALONE
+from orchestration.execution.scheduler import INLINE
 from orchestration.failpoints import FailpointKind, cross
 from orchestration.participant.executor import (
     Carried,
@@ -177,8 +177,8 @@ class World:
 
     def _carried_out(self, step_message: StepMessage) -> Next:
         ended: list[tuple[StepMessage, Next]] = []
-        if remains := self._makings[step_message.message.task](ended.extend, ALONE)([step_message]):
-            remains()
+        if rest := self._makings[step_message.message.task](ended.extend, INLINE)([step_message]):
+            rest()
         [(_, follows)] = ended
         return follows
 

@@ -10,22 +10,22 @@ import pytest
 
 from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
-from orchestration.execution.scheduler import Turn, Turns, afterwards, at_once
+from orchestration.execution.scheduler import Job, Scheduler, after_job, run_now
 
 
 class Later:
-    """A `Start` that has turns taken when it is told to."""
+    """A `Submit` that has turns taken when it is told to."""
 
     def __init__(self) -> None:
-        self.turns: list[Any] = []
+        self.jobs: list[Any] = []
 
-    def __call__(self, turn) -> None:
-        self.turns.append(turn)
+    def __call__(self, job) -> None:
+        self.jobs.append(job)
 
     def take(self) -> None:
-        turn = self.turns.pop(0)
-        if remains := turn():
-            remains()
+        job = self.jobs.pop(0)
+        if rest := job():
+            rest()
 
 
 def nobody(_: Any) -> None:
@@ -44,17 +44,17 @@ def test_what_is_there_runs_together_and_what_comes_meanwhile_makes_the_next_bat
     batches = Batches(run, later)
     batches.put([1])
     batches.put([2])
-    assert len(later.turns) == 1
+    assert len(later.jobs) == 1
     later.take()
     later.take()
 
     assert ran == [[1, 2], [3, 4]]
-    assert later.turns == []
+    assert later.jobs == []
 
 
 def test_no_batch_is_larger_than_the_most():
     ran = []
-    Batches(ran.append, at_once, at_most=2).put(range(5))
+    Batches(ran.append, run_now, at_most=2).put(range(5))
 
     assert ran == [[0, 1], [2, 3], [4]]
 
@@ -66,7 +66,7 @@ def test_a_batch_that_breaks_off_does_not_stop_the_next():
         ran.append(batch)
         raise ZeroDivisionError
 
-    batches = Batches(run, at_once)
+    batches = Batches(run, run_now)
     batches.put([1])
     batches.put([2])
 
@@ -78,12 +78,12 @@ def test_what_remains_of_a_batch_does_not_hold_up_the_next():
     later = Later()
     batches = Batches(lambda batch: lambda: order.append(f"rest of {batch}"), later)
     batches.put([1])
-    turn = later.turns.pop()
-    remains = turn()
+    job = later.jobs.pop()
+    rest = job()
     batches.put([2])
 
-    assert len(later.turns) == 1, "the next may start although something remains"
-    remains()
+    assert len(later.jobs) == 1, "the next may start although something remains"
+    rest()
     assert order == ["rest of [1]"]
 
 
@@ -91,7 +91,7 @@ def test_what_remains_of_a_batch_does_not_hold_up_the_next():
 def test_so_many_turns_are_taken_at_a_time(at_a_time):
     running, most, lock, done = 0, 0, threading.Lock(), threading.Semaphore(0)
 
-    def turn() -> None:
+    def job() -> None:
         nonlocal running, most
         with lock:
             running += 1
@@ -102,9 +102,9 @@ def test_so_many_turns_are_taken_at_a_time(at_a_time):
         done.release()
 
     with ThreadPoolExecutor(8) as pool:
-        turns = Turns(pool.submit, at_a_time)
+        scheduler = Scheduler(pool.submit, at_a_time)
         for _ in range(20):
-            turns(Turn(turn))
+            scheduler(Job(job))
         for _ in range(20):
             assert done.acquire(timeout=10)
 
@@ -114,14 +114,14 @@ def test_so_many_turns_are_taken_at_a_time(at_a_time):
 def test_what_remains_of_a_turn_holds_up_nobody_who_waits_for_one():
     goes_on, done = threading.Event(), threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        turns = Turns(pool.submit, 1)
-        turns(Turn(lambda: lambda: goes_on.wait(10)))
-        turns(Turn(done.set))
+        scheduler = Scheduler(pool.submit, 1)
+        scheduler(Job(lambda: lambda: goes_on.wait(10)))
+        scheduler(Job(done.set))
         assert done.wait(10)
         goes_on.set()
 
 
-def held(turns: Turns) -> threading.Event:
+def held(scheduler: Scheduler) -> threading.Event:
     """Have the only turn taken until the event is set."""
     goes_on, runs = threading.Event(), threading.Event()
 
@@ -129,7 +129,7 @@ def held(turns: Turns) -> threading.Event:
         runs.set()
         goes_on.wait(10)
 
-    turns(Turn(hold))
+    scheduler(Job(hold))
     assert runs.wait(10)
     return goes_on
 
@@ -137,14 +137,14 @@ def held(turns: Turns) -> threading.Event:
 def test_the_largest_batch_is_next():
     order, done = [], threading.Semaphore(0)
 
-    def turn(size: int) -> Turn:
-        return Turn(lambda: (order.append(size), done.release())[0], lambda: size)
+    def job(size: int) -> Job:
+        return Job(lambda: (order.append(size), done.release())[0], lambda: size)
 
     with ThreadPoolExecutor(2) as pool:
-        turns = Turns(pool.submit, 1)
-        goes_on = held(turns)
+        scheduler = Scheduler(pool.submit, 1)
+        goes_on = held(scheduler)
         for size in (1, 3, 2):
-            turns(turn(size))
+            scheduler(job(size))
         goes_on.set()
         assert all(done.acquire(timeout=10) for _ in range(3))
 
@@ -159,10 +159,10 @@ def test_what_overtakes_goes_before_larger_batches():
         done.release()
 
     with ThreadPoolExecutor(2) as pool:
-        turns = Turns(pool.submit, 1)
-        goes_on = held(turns)
-        Batches[int](lambda _: run("actions"), turns).put(range(9))
-        Batches[int](lambda _: run("compensation"), turns, overtakes=True).put([1])
+        scheduler = Scheduler(pool.submit, 1)
+        goes_on = held(scheduler)
+        Batches[int](lambda _: run("actions"), scheduler).put(range(9))
+        Batches[int](lambda _: run("compensation"), scheduler, has_priority=True).put([1])
         goes_on.set()
         assert all(done.acquire(timeout=10) for _ in range(2))
 
@@ -170,18 +170,18 @@ def test_what_overtakes_goes_before_larger_batches():
 
 
 def test_where_all_have_lost_patience_every_other_turn_is_of_what_overtakes(monkeypatch):
-    monkeypatch.setattr(Turns, "PATIENCE", -1.0)
+    monkeypatch.setattr(Scheduler, "PATIENCE", -1.0)
     order, done = [], threading.Semaphore(0)
 
-    def turn(name: str) -> Turn:
-        return Turn(lambda: (order.append(name), done.release())[0], overtakes=name.startswith("compensation"))
+    def job(name: str) -> Job:
+        return Job(lambda: (order.append(name), done.release())[0], has_priority=name.startswith("compensation"))
 
     names = ["action 1", "action 2", "compensation 1", "compensation 2", "compensation 3"]
     with ThreadPoolExecutor(2) as pool:
-        turns = Turns(pool.submit, 1)
-        goes_on = held(turns)
+        scheduler = Scheduler(pool.submit, 1)
+        goes_on = held(scheduler)
         for name in names:
-            turns(turn(name))
+            scheduler(job(name))
         goes_on.set()
         assert all(done.acquire(timeout=10) for _ in names)
 
@@ -189,13 +189,13 @@ def test_where_all_have_lost_patience_every_other_turn_is_of_what_overtakes(monk
 
 
 def test_a_small_batch_loses_patience(monkeypatch):
-    monkeypatch.setattr(Turns, "PATIENCE", -1.0)
+    monkeypatch.setattr(Scheduler, "PATIENCE", -1.0)
     order, done = [], threading.Semaphore(0)
     with ThreadPoolExecutor(2) as pool:
-        turns = Turns(pool.submit, 1)
-        goes_on = held(turns)
+        scheduler = Scheduler(pool.submit, 1)
+        goes_on = held(scheduler)
         for size in (1, 9):
-            turns(Turn(lambda size=size: (order.append(size), done.release())[0], lambda size=size: size))
+            scheduler(Job(lambda size=size: (order.append(size), done.release())[0], lambda size=size: size))
         goes_on.set()
         assert all(done.acquire(timeout=10) for _ in range(2))
 
@@ -205,17 +205,17 @@ def test_a_small_batch_loses_patience(monkeypatch):
 def test_who_has_had_a_turn_takes_the_next_without_another_thread():
     threads, spawned, done = [], [], threading.Semaphore(0)
 
-    def turn() -> None:
+    def job() -> None:
         threads.append(threading.get_ident())
         done.release()
 
     with ThreadPoolExecutor(4) as pool:
-        turns = Turns(lambda thunk: (spawned.append(1), pool.submit(thunk))[0], 2)
+        scheduler = Scheduler(lambda thunk: (spawned.append(1), pool.submit(thunk))[0], 2)
         for _ in range(5):
-            turns(Turn(turn))
+            scheduler(Job(job))
             assert done.acquire(timeout=10)
             deadline = time.monotonic() + 10
-            while not turns._seats and time.monotonic() < deadline:
+            while not scheduler._slots and time.monotonic() < deadline:
                 time.sleep(0.001)
 
     assert (len(set(threads)), len(spawned)) == (1, 1)
@@ -225,7 +225,7 @@ def test_what_follows_a_turn_is_done_when_the_next_may_have_its_turn():
     order, done = [], threading.Event()
 
     def first() -> None:
-        afterwards(follow)
+        after_job(follow)
         order.append("first")
 
     def follow() -> None:
@@ -237,9 +237,9 @@ def test_what_follows_a_turn_is_done_when_the_next_may_have_its_turn():
         done.set()
 
     with ThreadPoolExecutor(2) as pool:
-        turns = Turns(pool.submit, 1)
-        turns(Turn(first))
-        turns(Turn(second))
+        scheduler = Scheduler(pool.submit, 1)
+        scheduler(Job(first))
+        scheduler(Job(second))
         assert done.wait(10)
 
     assert order == ["first", "second", "what follows"]
@@ -247,7 +247,7 @@ def test_what_follows_a_turn_is_done_when_the_next_may_have_its_turn():
 
 def test_outside_of_turns_nothing_is_put_off():
     done = []
-    afterwards(lambda: done.append(1))
+    after_job(lambda: done.append(1))
     assert done == [1]
 
 
@@ -286,7 +286,7 @@ def test_slow_calls_run_side_by_side_up_to_the_size():
         done.release()
 
     with ThreadPoolExecutor(8) as pool:
-        CallPool(take_long, nobody, Turns(pool.submit, 8), size=3).put(range(12))
+        CallPool(take_long, nobody, Scheduler(pool.submit, 8), size=3).put(range(12))
         for _ in range(12):
             assert done.acquire(timeout=10)
 

@@ -12,7 +12,7 @@ import pytest
 
 from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
-from orchestration.execution.scheduler import Turn, Turns, afterwards
+from orchestration.execution.scheduler import Job, Scheduler, after_job
 
 
 @pytest.fixture
@@ -25,57 +25,57 @@ def break_off() -> None:
     raise ZeroDivisionError
 
 
-def gets_a_turn(turns: Turns) -> bool:
+def gets_a_turn(scheduler: Scheduler) -> bool:
     """Whether who asks for one now has it soon."""
     has_it = threading.Event()
-    turns(Turn(has_it.set))
+    scheduler(Job(has_it.set))
     return has_it.wait(2)
 
 
 def test_a_turn_that_raises_is_over(pool):
-    turns = Turns(pool.submit, 1)
-    turns(Turn(break_off))
+    scheduler = Scheduler(pool.submit, 1)
+    scheduler(Job(break_off))
 
-    assert gets_a_turn(turns)
+    assert gets_a_turn(scheduler)
 
 
 def test_what_raises_after_a_turn_does_not_keep_the_rest_from_following(pool):
     followed = threading.Event()
 
-    def turn() -> None:
-        afterwards(break_off)
-        afterwards(followed.set)
+    def job() -> None:
+        after_job(break_off)
+        after_job(followed.set)
 
-    turns = Turns(pool.submit, 1)
-    turns(Turn(turn))
+    scheduler = Scheduler(pool.submit, 1)
+    scheduler(Job(job))
 
     assert followed.wait(2)
-    assert gets_a_turn(turns)
+    assert gets_a_turn(scheduler)
 
 
 def test_the_next_turn_of_a_thread_is_taken_although_something_before_it_raises(pool):
     taken = threading.Event()
 
-    def turn() -> None:
-        afterwards(lambda: turns(Turn(taken.set)))
-        afterwards(break_off)
+    def job() -> None:
+        after_job(lambda: scheduler(Job(taken.set)))
+        after_job(break_off)
 
-    turns = Turns(pool.submit, 1)
-    turns(Turn(turn))
+    scheduler = Scheduler(pool.submit, 1)
+    scheduler(Job(job))
 
     assert taken.wait(2)
-    assert gets_a_turn(turns)
+    assert gets_a_turn(scheduler)
 
 
 def test_a_thread_that_is_to_take_the_next_turn_does_not_keep_it_waiting_while_something_else_follows(pool):
     goes_on, taken = threading.Event(), threading.Event()
 
-    def turn() -> None:
-        afterwards(lambda: turns(Turn(taken.set)))
-        afterwards(lambda: goes_on.wait(10))
+    def job() -> None:
+        after_job(lambda: scheduler(Job(taken.set)))
+        after_job(lambda: goes_on.wait(10))
 
-    turns = Turns(pool.submit, 1)
-    turns(Turn(turn))
+    scheduler = Scheduler(pool.submit, 1)
+    scheduler(Job(job))
     try:
         assert taken.wait(2)
     finally:
@@ -88,14 +88,14 @@ def test_where_no_thread_can_be_had_no_turn_is_lost():
 
     def another() -> None:
         taken.append("another's")
-        afterwards(lambda: None)
+        after_job(lambda: None)
 
-    def turn() -> None:
-        afterwards(lambda: turns(Turn(lambda: taken.append("the thread's own"))))
-        afterwards(lambda: turns(Turn(another)))
+    def job() -> None:
+        after_job(lambda: scheduler(Job(lambda: taken.append("the thread's own"))))
+        after_job(lambda: scheduler(Job(another)))
 
-    turns = Turns(lambda thunk: thunk(), 2)
-    turns(Turn(turn))
+    scheduler = Scheduler(lambda thunk: thunk(), 2)
+    scheduler(Job(job))
 
     assert sorted(taken) == ["another's", "the thread's own"]
 
@@ -103,13 +103,13 @@ def test_where_no_thread_can_be_had_no_turn_is_lost():
 def test_two_kinds_of_turns_in_one_thread_do_not_wait_for_each_other_to_leave_it():
     done = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        calls, batches = Turns(pool.submit, 1, stay=False), Turns(pool.submit, 1, stay=False)
+        calls, batches = Scheduler(pool.submit, 1, stay=False), Scheduler(pool.submit, 1, stay=False)
         began = time.monotonic()
-        calls(Turn(lambda: batches(Turn(done.set))))
+        calls(Job(lambda: batches(Job(done.set))))
         assert done.wait(10)
         took = time.monotonic() - began
 
-    assert took < Turns.STAYS / 2
+    assert took < Scheduler.SLOT_TIMEOUT / 2
 
 
 def test_a_thread_whose_call_raised_is_free_for_the_next(pool):
@@ -130,11 +130,11 @@ def test_what_follows_one_call_does_not_wait_until_the_pool_is_empty(pool):
     def call(number: int) -> None:
         time.sleep(0.005)
         if number == 0:
-            afterwards(told.set)  # as a call that failed has its failure reported
+            after_job(told.set)  # as a call that failed has its failure reported
         elif not enough.is_set():
             calls.put([number + 1])
 
-    calls: CallPool[int, None] = CallPool(call, print, Turns(pool.submit, 1), size=1)
+    calls: CallPool[int, None] = CallPool(call, print, Scheduler(pool.submit, 1), size=1)
     calls.put([0, 1])
     try:
         assert told.wait(2)
@@ -157,10 +157,10 @@ def test_a_call_that_overtakes_does_not_wait_for_a_backlog_of_others(pool, size)
         called.append("refund")
         refunded.set()
 
-    turns = Turns(pool.submit, 1)
-    CallPool(authorise, print, turns, size=size).put(range(30))
+    scheduler = Scheduler(pool.submit, 1)
+    CallPool(authorise, print, scheduler, size=size).put(range(30))
     assert began.wait(2)
-    CallPool(refund, print, turns, size=1, overtakes=True).put([0])
+    CallPool(refund, print, scheduler, size=1, has_priority=True).put([0])
 
     assert refunded.wait(5)
     assert called.index("refund") <= 2, called
@@ -182,8 +182,8 @@ def test_calls_finish_while_the_pool_closes_and_none_runs_within_another():
         if number == 19:
             done.set()
 
-    turns = Turns(spawn, 4)
-    calls = CallPool(call, print, turns, size=1)
+    scheduler = Scheduler(spawn, 4)
+    calls = CallPool(call, print, scheduler, size=1)
     calls.put(range(20))
     pool.shutdown(wait=False)
 
@@ -191,7 +191,7 @@ def test_calls_finish_while_the_pool_closes_and_none_runs_within_another():
     pool.shutdown()
     assert len(depths) == 20
     assert max(depths) == min(depths)
-    assert (turns._free, turns._waiting, calls._free) == (4, {}, 1)
+    assert (scheduler._free, scheduler._waiting, calls._free) == (4, {}, 1)
 
 
 def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back():
@@ -202,23 +202,23 @@ def test_whatever_happens_when_every_item_is_run_once_and_every_turn_given_back(
     def run(at: int, batch: list[tuple[int, int]]):
         with lock:
             seen.extend(batch)
-            pause, remains, later = rng.random() * 0.003, rng.random() < 0.3, rng.random() < 0.5
+            pause, rest, later = rng.random() * 0.003, rng.random() < 0.3, rng.random() < 0.5
         for saga, left in batch:
             if left and later:
-                afterwards(partial(strategies[(at + 1) % 5].put, [(saga, left - 1)]))
+                after_job(partial(strategies[(at + 1) % 5].put, [(saga, left - 1)]))
             elif left:
                 strategies[(at + 1) % 5].put([(saga, left - 1)])
-        return (lambda: time.sleep(pause)) if remains else None
+        return (lambda: time.sleep(pause)) if rest else None
 
     with ThreadPoolExecutor(16) as pool:
-        turns = Turns(pool.submit, 2)
-        turns.STAYS = 0.002
-        strategies = [Batches(lambda batch, at=at: run(at, batch), turns, at_most=4) for at in range(5)]
+        scheduler = Scheduler(pool.submit, 2)
+        scheduler.SLOT_TIMEOUT = 0.002
+        strategies = [Batches(lambda batch, at=at: run(at, batch), scheduler, at_most=4) for at in range(5)]
         for saga in range(sagas):
             strategies[saga % 5].put([(saga, steps)])
         until = time.monotonic() + 10
-        while (len(seen) < sagas * (steps + 1) or turns._free < 2 or turns._seats) and time.monotonic() < until:
+        while (len(seen) < sagas * (steps + 1) or scheduler._free < 2 or scheduler._slots) and time.monotonic() < until:
             time.sleep(0.005)
 
     assert sorted(seen) == [(saga, left) for saga in range(sagas) for left in range(steps + 1)]
-    assert (turns._free, turns._seats, turns._waiting) == (2, [], {})
+    assert (scheduler._free, scheduler._slots, scheduler._waiting) == (2, [], {})

@@ -15,7 +15,7 @@ from orchestration.contracts.codec import Malformed, encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.contracts.values import Line
-from orchestration.execution.scheduler import ALONE
+from orchestration.execution.scheduler import INLINE
 from orchestration.participant import local_steps as handler
 from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
@@ -46,8 +46,8 @@ def carried_out(participant: Participant, task: str, calls: list[Call]) -> list[
     """How each message goes on."""
     step_messages = [step_message(call) for call in calls]
     ended: list[tuple[StepMessage, Next]] = []
-    if remains := performances(participant)[task](ended.extend, ALONE)(step_messages):
-        remains()
+    if rest := performances(participant)[task](ended.extend, INLINE)(step_messages):
+        rest()
     assert Counter(id(each) for each, _ in ended) == Counter(id(each) for each in step_messages), "each has one end"
     follows = {id(each): follow for each, follow in ended}
     return [follows[id(each)] for each in step_messages]

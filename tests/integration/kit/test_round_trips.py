@@ -215,7 +215,7 @@ def test_who_waits_for_the_broker_holds_no_database_connection(monkeypatch) -> N
     monkeypatch.setattr(strategy, "publish", post)
     monkeypatch.setattr(state, "task_accepted", lambda _: None)
     monkeypatch.setattr(state, "task_ready", lambda _: None)
-    task = type("Task", (), {"name": "test.read", "opened": staticmethod(work)})()
+    task = type("Task", (), {"name": "test.read", "make_work": staticmethod(work)})()
     with ThreadPoolExecutor(8) as threads:
         tray = strategy.TaskStrategy(task, None, Consumer(threads))
         tray.put([Received("1", "test.read", "1", [], {}, delivery=delivery)])

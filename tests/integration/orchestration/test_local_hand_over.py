@@ -28,27 +28,27 @@ class Worker:
         monkeypatch.setattr(app.amqp.queues, "_consume_from", {QUEUE: None})
         consumer = Consumer()
         self.strategies = {
-            name: strategy.TaskStrategy(self._task(name, opened), app, consumer)
-            for name, opened in (("test.task", self._first), ("test.next", self._next))
+            name: strategy.TaskStrategy(self._task(name, make_work), app, consumer)
+            for name, make_work in (("test.task", self._first), ("test.next", self._next))
         }
 
     def deliver(self, message: Delivered) -> None:
         self.first = message
         self.strategies["test.task"].take(message, None, None, None, ())
 
-    def _task(self, name: str, opened: Any) -> Any:
+    def _task(self, name: str, make_work: Any) -> Any:
         record = SimpleNamespace(mark_as_failure=lambda *_, **__: None)
-        made = {"name": name, "opened": staticmethod(opened), "backend": record, "app": app}
+        made = {"name": name, "make_work": staticmethod(make_work), "backend": record, "app": app}
         return type("Task", (BatchedTask,), made)()
 
-    def _first(self, end: Any, room: Any) -> Any:
+    def _first(self, end: Any, executors: Any) -> Any:
         def work(messages: list[Any]) -> None:
             self.carried_out.append("test.task")
             end([Ending(each, [following("test.next")]) for each in messages])
 
         return work
 
-    def _next(self, end: Any, room: Any) -> Any:
+    def _next(self, end: Any, executors: Any) -> Any:
         def work(messages: list[Any]) -> None:
             self.carried_out.append("test.next")
             assert self.first

@@ -69,7 +69,7 @@ class FakeStrategy:
         self.recorded: list[str] = []
         monkeypatch.setattr(strategy, "publish", self._publish)
         record = SimpleNamespace(mark_as_failure=lambda task_id, error, **_: self.recorded.append(task_id))
-        made = {"name": "test.task", "opened": staticmethod(self._open), "backend": record, "app": app}
+        made = {"name": "test.task", "make_work": staticmethod(self._open), "backend": record, "app": app}
         task = type("Task", (BatchedTask,), made)()
         self.take = strategy.TaskStrategy(task, app, Consumer()).take
 
@@ -77,7 +77,7 @@ class FakeStrategy:
         for message in messages:
             self.take(message, None, None, None, ())
 
-    def _open(self, end: Any, room: Any) -> Any:
+    def _open(self, end: Any, executors: Any) -> Any:
         def work(messages: list[Any]) -> None:
             self.batches.append([message.args[0] for message in messages])
             if "bug" in self.ends.get(messages[0].args[0], {}):

@@ -12,7 +12,7 @@ from django.db import DataError, IntegrityError, transaction
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
-from orchestration.execution.scheduler import Room, at_once
+from orchestration.execution.scheduler import Executors, run_now
 from orchestration.participant import local_steps as handler
 from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
@@ -137,7 +137,7 @@ def test_of_a_batch_only_the_order_whose_key_is_taken_is_refused() -> None:
     def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
         ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
 
-    perform = performances(participant)[place_order.name](end, Room(at_once, at_once))
+    perform = performances(participant)[place_order.name](end, Executors(run_now, run_now))
     perform([StepMessage(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
 
     assert [ended[each.saga_id] for each in requests] == ["GoesOn", "Diverted", "GoesOn"]

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.execution.scheduler import Room, at_once
+from orchestration.execution.scheduler import Executors, run_now
 from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
@@ -161,7 +161,7 @@ def test_of_a_batch_only_the_payment_whose_method_no_key_opens_fails(payments: P
     def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
         ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
 
-    standings = performances(payments)[authorise_payment.name](end, Room(at_once, at_once))
+    standings = performances(payments)[authorise_payment.name](end, Executors(run_now, run_now))
     standings([StepMessage(None, call, {"known": call.known, "trail": []}) for call in calls])
 
     assert ended == {calls[1].saga_id: "SealBroken"}
