@@ -52,7 +52,7 @@ def send(instance: SagaInstance, command: Command) -> None:
     :raises BrokerAway: when it is not known to have arrived.
     """
     saga = definition_of(instance.definition)
-    message = command_message(saga, command, UUID(str(instance.pk)), instance.token, carried(instance))
+    message = command_message(saga, command, UUID(str(instance.pk)), instance.token, context_of(instance))
     a_client_waits = deadline.is_set()
     bounded = deadline.separate_bound(PUBLISHED_WITHIN_S) if a_client_waits else nullcontext()
     try:
@@ -82,6 +82,6 @@ def broker_is_ready() -> bool:
     return True
 
 
-def carried(instance: SagaInstance) -> dict[str, Any]:
+def context_of(instance: SagaInstance) -> dict[str, Any]:
     """What the saga knows, as its messages carry it."""
     return {"known": instance.request | instance.answers, "trail": []}

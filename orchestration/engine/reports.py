@@ -10,6 +10,7 @@ from orchestration.engine.saga_event import SagaEvent
 from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_SETTLED, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
 from orchestration.protocol.states import (
     ChainCompleted,
+    CompletedSteps,
     Event,
     Operation,
     PivotBarred,
@@ -17,11 +18,12 @@ from orchestration.protocol.states import (
     StepFailed,
     StepRefused,
     StepsUndone,
-    Trail,
 )
 
-Carried = dict[str, Any]
-NOTHING: Carried = {"known": {}, "trail": []}
+Context = dict[str, Any]
+NOTHING: Context = {"known": {}, "trail": []}
+WIRE_NAMES = {"carried": "context"}
+"""Our names for fields of messages. The fields keep their names, because messages outlive a deploy."""
 
 
 def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> SagaEvent:
@@ -30,20 +32,20 @@ def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> SagaEvent:
     :raises Malformed: when they are not what `canvas` has it sent with.
     """
     try:
-        told = dict(facts)
-        saga_id = UUID(told.pop("saga_id"))
-        event, carried = READERS[name](*args, **told)
-        return SagaEvent(saga_id, event, dict(carried["known"]))
+        arguments = {WIRE_NAMES.get(field, field): fact for field, fact in facts.items()}
+        saga_id = UUID(arguments.pop("saga_id"))
+        event, context = READERS[name](*args, **arguments)
+        return SagaEvent(saga_id, event, dict(context["known"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"not a report: {error!r}") from error
 
 
-def chain_completed(carried: Carried, *, token: int) -> tuple[Event, Carried]:
-    return ChainCompleted(done=_trail(carried)), carried
+def chain_completed(context: Context, *, token: int) -> tuple[Event, Context]:
+    return ChainCompleted(done=_completed(context)), context
 
 
-def step_refused(carried: Carried, *, token: int, step: str, refusal: dict[str, Any]) -> tuple[Event, Carried]:
-    return StepRefused(step=step, refusal=refusal, done=_trail(carried)), carried
+def step_refused(context: Context, *, token: int, step: str, refusal: dict[str, Any]) -> tuple[Event, Context]:
+    return StepRefused(step=step, refusal=refusal, done=_completed(context)), context
 
 
 def step_failed(
@@ -53,38 +55,38 @@ def step_failed(
     step: str,
     operation: str,
     error: dict[str, Any] | None = None,
-    carried: Carried | None = None,
+    context: Context | None = None,
     until: str | None = None,
     hopeless: bool = False,
-) -> tuple[Event, Carried]:
+) -> tuple[Event, Context]:
     """Read the report that `link_error` sent. Without `error`, the result row of `task_id` may hold the reason.
 
     `until` is by the sender's clock. If the error holds the length of the wait, use that instead: it needs no clock.
     """
     operated = Operation(operation)
-    told, said = carried or NOTHING, dict(error or {})
+    context, said = context or NOTHING, dict(error or {})
     wait_s = said.pop("wait_s", None)
     event = StepFailed(
         step=step,
         operation=operated,
         token=token,
         error={"class": "unknown", **said, "task_id": task_id},
-        done=_trail(told) if operated is Operation.ACTION else (),
+        done=_completed(context) if operated is Operation.ACTION else (),
         until=timedelta(seconds=wait_s) if wait_s is not None else datetime.fromisoformat(until) if until else None,
         hopeless=hopeless,
     )
-    return event, told
+    return event, context
 
 
-def steps_undone(carried: Carried, *, token: int) -> tuple[Event, Carried]:
-    return StepsUndone(undone=_trail(carried)), NOTHING
+def steps_undone(context: Context, *, token: int) -> tuple[Event, Context]:
+    return StepsUndone(undone=_completed(context)), NOTHING
 
 
-def pivot_settled(carried: Carried, *, token: int) -> tuple[Event, Carried]:
-    return (PivotBarred() if carried["barred"] else PivotFoundDone()), NOTHING
+def pivot_settled(context: Context, *, token: int) -> tuple[Event, Context]:
+    return (PivotBarred() if context["barred"] else PivotFoundDone()), NOTHING
 
 
-READERS: Mapping[str, Callable[..., tuple[Event, Carried]]] = {
+READERS: Mapping[str, Callable[..., tuple[Event, Context]]] = {
     CHAIN_COMPLETED: chain_completed,
     STEP_REFUSED: step_refused,
     STEP_FAILED: step_failed,
@@ -94,5 +96,5 @@ READERS: Mapping[str, Callable[..., tuple[Event, Carried]]] = {
 """How each report is read, by the name of its task."""
 
 
-def _trail(carried: Carried) -> Trail:
-    return tuple((str(step), datetime.fromisoformat(at)) for step, at in carried["trail"])
+def _completed(context: Context) -> CompletedSteps:
+    return tuple((str(step), datetime.fromisoformat(at)) for step, at in context["trail"])

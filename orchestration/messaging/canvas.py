@@ -39,31 +39,31 @@ class Received:
     """What whoever delivers it knows it by."""
 
 
-def command_message(saga: Saga, command: Command, saga_id: UUID, token: int, carried: Mapping[str, Any]) -> Message:
+def command_message(saga: Saga, command: Command, saga_id: UUID, token: int, context: Mapping[str, Any]) -> Message:
     """The message that starts a command's chain; its last link reports to the orchestrator, and so does every failure.
 
-    `carried` is what the saga knows: {"known": facts, "trail": [[step, when], …]}; each link adds to it.
+    `context` is what the chain passes on: {"known": facts, "trail": [[completed step, when], …]}; each link adds to it.
     """
     stops, end = itinerary(saga, command)
     links = [_link(stop, saga_id, token) for stop in stops]
     first, *later = [*links, _report(end, saga_id, token)]
-    return _message(first, [carried], chain=later[::-1])
+    return _message(first, [context], chain=later[::-1])
 
 
-def next_message(message: Received, carried: Mapping[str, Any]) -> Message | None:
+def next_message(message: Received, context: Mapping[str, Any]) -> Message | None:
     """What follows when a link is done; None after the last."""
     if not message.chain:
         return None
     *later, link = message.chain
-    return _message(link, [carried], chain=later, sender=message)
+    return _message(link, [context], chain=later, sender=message)
 
 
 def refusal_message(
-    message: Received, saga_id: UUID, step: str, token: int, refusal: Mapping[str, Any], carried: Mapping[str, Any]
+    message: Received, saga_id: UUID, step: str, token: int, refusal: Mapping[str, Any], context: Mapping[str, Any]
 ) -> Message:
     """What follows when a step refuses: the orchestrator hears of it."""
     report = _report(STEP_REFUSED, saga_id, token, step=step, refusal=refusal)
-    return _message(report, [carried], sender=message)
+    return _message(report, [context], sender=message)
 
 
 def failure_messages(message: Received, facts: Mapping[str, Any]) -> list[Message]:

@@ -34,15 +34,15 @@ from orchestration.text.cleaning import text_of
 
 logger = logging.getLogger(__name__)
 
-Carried = dict[str, Any]
-"""What travels along a chain: {"known": facts by field name, "trail": [[step, ISO time], …]}."""
+Context = dict[str, Any]
+"""What a chain passes from step to step: {"known": facts by field name, "trail": [[completed step, ISO time], …]}."""
 
 
 @dataclass(frozen=True)
 class GoesOn:
     """The next link follows, with this; `repeated` when the step had been done before."""
 
-    carried: Carried
+    context: Context
     repeated: bool = False
 
 
@@ -50,7 +50,7 @@ class GoesOn:
 class Diverted:
     """The step is refused: instead of the next link the orchestrator hears of it."""
 
-    carried: Carried
+    context: Context
     refusal: dict[str, Any]
     repeated: bool = False
 
@@ -59,7 +59,7 @@ class Diverted:
 class Halted:
     """The step is barred: this copy of the chain ends here."""
 
-    carried: Carried
+    context: Context
 
 
 Next = GoesOn | Diverted | Halted | Exception
@@ -72,7 +72,7 @@ class StepMessage:
 
     message: Any
     call: Call
-    carried: Carried
+    context: Context
     began: float = field(default_factory=time.monotonic)
 
 
@@ -112,19 +112,19 @@ def performances(participant: Participant) -> dict[str, Making]:
     return made
 
 
-def read(args: Sequence[Any], ids: Mapping[str, Any]) -> tuple[Call, Carried]:
+def read(args: Sequence[Any], ids: Mapping[str, Any]) -> tuple[Call, Context]:
     """:raises Malformed: when the message is not one that `canvas` makes."""
     try:
-        (carried,) = args
-        call = Call(UUID(ids["saga_id"]), str(ids["step"]), int(ids["token"]), known=dict(carried["known"]))
+        (context,) = args
+        call = Call(UUID(ids["saga_id"]), str(ids["step"]), int(ids["token"]), known=dict(context["known"]))
         call.known["saga_id"] = ids["saga_id"]
-        list(carried["trail"])
+        list(context["trail"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"not a saga's message: {error!r}") from None
-    return call, carried
+    return call, context
 
 
-def about(error: Exception, carried: Carried) -> dict[str, Any]:
+def about(error: Exception, context: Context) -> dict[str, Any]:
     """Return the report of a failure for the orchestrator.
 
     The error may quote the external system. It is made harmless, because otherwise the report might be neither sent nor
@@ -132,7 +132,7 @@ def about(error: Exception, carried: Carried) -> dict[str, Any]:
     """
     told: dict[str, Any] = {
         "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
-        "carried": carried,
+        "carried": context,
     }
     if isinstance(error, BreakerOpen):
         told["until"] = error.until.isoformat()
@@ -244,7 +244,7 @@ def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
 
 
 def _following(participant: Participant, step_message: StepMessage, result: Any) -> Next:
-    call, carried = step_message.call, step_message.carried
+    call, context = step_message.call, step_message.context
     end = type(result).__name__.lower()
     logger.info("saga %s step %s: %s", call.saga_id, call.step, end, extra={"saga": call.saga_id})
     match result:
@@ -252,11 +252,11 @@ def _following(participant: Participant, step_message: StepMessage, result: Any)
             return result
         case Done(answer, repeated):
             at: datetime = participant.rows.now()
-            trail = [*carried["trail"], [call.step, at.isoformat()]]
-            return GoesOn({"known": carried["known"] | answer, "trail": trail}, repeated)
+            completed = [*context["trail"], [call.step, at.isoformat()]]
+            return GoesOn({"known": context["known"] | answer, "trail": completed}, repeated)
         case Refused(refusal, repeated):
-            return Diverted(carried, refusal, repeated)
+            return Diverted(context, refusal, repeated)
         case BarSettled(holds):
-            return GoesOn({**carried, "barred": holds})
+            return GoesOn({**context, "barred": holds})
         case _:
-            return Halted(carried)
+            return Halted(context)

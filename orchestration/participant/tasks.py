@@ -20,7 +20,7 @@ from orchestration.messaging.publisher import Message
 from orchestration.messaging.routing import send_to
 from orchestration.messaging.topology import compensations_queue
 from orchestration.participant.executor import (
-    Carried,
+    Context,
     Diverted,
     GoesOn,
     Making,
@@ -34,7 +34,7 @@ from orchestration.participant.participant import Participant
 
 logger = logging.getLogger(__name__)
 
-NOTHING: Carried = {"known": {}, "trail": []}
+NOTHING: Context = {"known": {}, "trail": []}
 
 
 def make_tasks(participant: Participant) -> None:
@@ -81,25 +81,25 @@ def _ending(step_message: StepMessage, follows: Next) -> Ending:
     message = step_message.message
     match follows:
         case Malformed():
-            return _dead(message, follows, step_message.carried)
+            return _dead(message, follows, step_message.context)
         case Exception():  # whatever it was, the saga hears of it and comes back
             return Ending(
-                message, canvas.failure_messages(message, about(follows, step_message.carried)), error=follows
+                message, canvas.failure_messages(message, about(follows, step_message.context)), error=follows
             )
-        case GoesOn(carried):
-            following = canvas.next_message(message, carried)
+        case GoesOn(context):
+            following = canvas.next_message(message, context)
             return Ending(message, [following] if following else [])
-        case Diverted(carried, refusal):
-            return Ending(message, [_refusal(message, step_message, refusal, carried)])
+        case Diverted(context, refusal):
+            return Ending(message, [_refusal(message, step_message, refusal, context)])
         case _:
             return Ending(message)
 
 
-def _refusal(message: Received, step_message: StepMessage, refusal: dict[str, Any], carried: Carried) -> Message:
+def _refusal(message: Received, step_message: StepMessage, refusal: dict[str, Any], context: Context) -> Message:
     call = step_message.call
-    return canvas.refusal_message(message, call.saga_id, call.step, call.token, refusal, carried)
+    return canvas.refusal_message(message, call.saga_id, call.step, call.token, refusal, context)
 
 
-def _dead(message: Received, error: Malformed, carried: Carried) -> Ending:
+def _dead(message: Received, error: Malformed, context: Context) -> Ending:
     logger.error("%s: malformed message, dead-lettered: %s", message.task, error)
-    return Ending(message, canvas.failure_messages(message, about(error, carried)), error=error, is_dead=True)
+    return Ending(message, canvas.failure_messages(message, about(error, context)), error=error, is_dead=True)

@@ -8,13 +8,13 @@ from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import (
     Bar,
     Command,
+    CompletedSteps,
     Decision,
     Entry,
     Forward,
     Kind,
     Phase,
     State,
-    Trail,
     Undo,
 )
 
@@ -89,7 +89,7 @@ def completed(state: State, entries: tuple[Entry, ...]) -> Decision:
     return Decision(ended, (*entries, Entry(Kind.COMPLETED)))
 
 
-def learn(state: State, done: Trail) -> tuple[State, tuple[Entry, ...]]:
+def learn(state: State, done: CompletedSteps) -> tuple[State, tuple[Entry, ...]]:
     """What a message says is done, and the log entries of what is news."""
     news = [(step, at) for step, at in done if step not in state.done]
     learned = replace(state, done=state.done | {step for step, _ in news})

@@ -141,7 +141,7 @@ class Decision:
 
 
 # Events. `done` and `undone` list (step, when) as the message gathered them along its chain.
-Trail = tuple[tuple[str, datetime], ...]
+CompletedSteps = tuple[tuple[str, datetime], ...]
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class StepRefused:
 
     step: str
     refusal: Mapping[str, Any]
-    done: Trail = ()
+    done: CompletedSteps = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "refusal", harmless(self.refusal))
@@ -167,7 +167,7 @@ class StepFailed:
     operation: Operation
     token: int
     error: Mapping[str, Any]
-    done: Trail = ()
+    done: CompletedSteps = ()
     until: datetime | timedelta | None = None
     hopeless: bool = False
 
@@ -177,7 +177,7 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class ChainCompleted:
-    done: Trail
+    done: CompletedSteps
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class PivotFoundDone:
 
 @dataclass(frozen=True)
 class StepsUndone:
-    undone: Trail
+    undone: CompletedSteps
 
 
 @dataclass(frozen=True)

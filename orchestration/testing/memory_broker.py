@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kombu.exceptions import OperationalError as BrokerError
 
-from orchestration.engine.dispatch import BrokerAway, carried
+from orchestration.engine.dispatch import BrokerAway, context_of
 from orchestration.failpoints import Failpoint, FailpointKind, cross
 from orchestration.models import SagaInstance
 from orchestration.protocol.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
@@ -27,25 +27,25 @@ class Message:
     task: str
     saga_id: UUID | None
     token: int
-    carried: dict[str, Any]
+    context: dict[str, Any]
     stop: Stop | None = None
     rest: tuple[Stop, ...] = ()
     end: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a report tells beside what it carries."""
 
-    def next(self, carried: dict[str, Any]) -> "Message":
+    def next(self, context: dict[str, Any]) -> "Message":
         """The message after this one, with what is known by now."""
         if self.rest:
             stop, *rest = self.rest
-            return replace(self, task=stop.task, stop=stop, rest=tuple(rest), carried=carried)
-        return Message(self.end, self.saga_id, self.token, carried)
+            return replace(self, task=stop.task, stop=stop, rest=tuple(rest), context=context)
+        return Message(self.end, self.saga_id, self.token, context)
 
-    def refused(self, carried: dict[str, Any], refusal: dict[str, Any]) -> "Message":
+    def refused(self, context: dict[str, Any], refusal: dict[str, Any]) -> "Message":
         """The report that this step is refused."""
         assert self.stop
         return Message(
-            STEP_REFUSED, self.saga_id, self.token, carried, facts={"step": self.stop.step, "refusal": refusal}
+            STEP_REFUSED, self.saga_id, self.token, context, facts={"step": self.stop.step, "refusal": refusal}
         )
 
     def failed(self, about: Mapping[str, Any]) -> "Message":
@@ -82,7 +82,7 @@ class Network:
     def send(self, instance: SagaInstance, command: Command) -> None:
         saga = self._definition_of(instance.definition)
         (stop, *rest), end = itinerary(saga, command)
-        first = Message(stop.task, instance.pk, instance.token, carried(instance), stop, tuple(rest), end)
+        first = Message(stop.task, instance.pk, instance.token, context_of(instance), stop, tuple(rest), end)
         try:
             self.publish(first)
         except BrokerError as error:

@@ -21,7 +21,7 @@ from orchestration.engine.recovery import Recovery
 from orchestration.execution.scheduler import INLINE
 from orchestration.failpoints import FailpointKind, cross
 from orchestration.participant.executor import (
-    Carried,
+    Context,
     Diverted,
     GoesOn,
     Making,
@@ -163,14 +163,14 @@ class World:
         """What a worker does with a step: the kit's work, then as Celery sends what follows, or the errback."""
         assert message.stop
         ids = {"saga_id": str(message.saga_id), "step": message.stop.step, "token": message.token}
-        carried: Carried = {"known": {}, "trail": []}
+        context: Context = {"known": {}, "trail": []}
         try:
-            call, carried = read([_through_json(message.carried)], ids)
-            follows = self._carried_out(StepMessage(message, call, carried))
+            call, context = read([_through_json(message.context)], ids)
+            follows = self._carried_out(StepMessage(message, call, context))
             if isinstance(follows, Exception):
                 raise follows
         except Exception as error:
-            self.network.publish(message.failed(about(error, carried)))
+            self.network.publish(message.failed(about(error, context)))
             return
         if after := self._after(message, follows):
             self.network.publish(after)
@@ -184,10 +184,10 @@ class World:
 
     def _after(self, message: Message, follows: Next) -> Message | None:
         match follows:
-            case GoesOn(carried):
-                return message.next(carried)
-            case Diverted(carried, refusal):
-                return message.refused(carried, refusal)
+            case GoesOn(context):
+                return message.next(context)
+            case Diverted(context, refusal):
+                return message.refused(context, refusal)
             case _:
                 return None
 
@@ -204,7 +204,7 @@ class World:
         self._publish_or_not(Message(task, None, 0, {}, facts={**message.facts, "left": left}))
 
     def _hear(self, message: Message) -> None:
-        args = ["task-id"] if message.task == STEP_FAILED else [_through_json(message.carried)]
+        args = ["task-id"] if message.task == STEP_FAILED else [_through_json(message.context)]
         facts = {"saga_id": str(message.saga_id), "token": message.token, **_through_json(message.facts)}
         try:
             report = reports.read(message.task, args, facts)

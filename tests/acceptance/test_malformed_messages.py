@@ -45,8 +45,8 @@ def facts_missing(body: str, headers: dict[str, Any]) -> Parts:
 
 
 def facts_of_the_wrong_type(body: str, headers: dict[str, Any]) -> Parts:
-    [carried], kwargs, embed = json.loads(body)
-    known = carried["known"] | {"lines": [{"sku": "MUG-01", "quantity": "two", "unit_price_minor": 100}]}
+    [context], kwargs, embed = json.loads(body)
+    known = context["known"] | {"lines": [{"sku": "MUG-01", "quantity": "two", "unit_price_minor": 100}]}
     return json.dumps([[{"known": known, "trail": []}], kwargs, embed]), headers
 
 

@@ -19,8 +19,8 @@ from tests.support.waiting import wait_for
 )
 def test_the_body_of_a_message_nobody_can_run_is_not_logged(start_worker, task, more, said):
     worker = start_worker(["inventory"])
-    carried = {"known": {"shipping_address": {"line1": "CANARY LANE"}, "payment_method": "CANARY_TOKEN"}, "trail": []}
-    body = json.dumps([[carried], {"saga_id": str(uuid4())}, {"chain": None}])
+    context = {"known": {"shipping_address": {"line1": "CANARY LANE"}, "payment_method": "CANARY_TOKEN"}, "trail": []}
+    body = json.dumps([[context], {"saga_id": str(uuid4())}, {"chain": None}])
     headers = {"task": task, "id": str(uuid4()), "lang": "py", "argsrepr": "()", "kwargsrepr": "{}", **more}
     publish_raw("inventory", body, content_type="application/json", content_encoding="utf-8", headers=headers)
     wait_for(lambda: said in worker.log(), what="a word about it in the log")

@@ -11,6 +11,7 @@ from orchestration.protocol.states import (
     CancelRequested,
     ChainCompleted,
     Command,
+    CompletedSteps,
     Entry,
     Event,
     Forward,
@@ -25,7 +26,6 @@ from orchestration.protocol.states import (
     StepFailed,
     StepRefused,
     StepsUndone,
-    Trail,
     Unpaused,
 )
 from orchestration.protocol.transitions import decide
@@ -128,8 +128,8 @@ def backwards(saga: Saga) -> tuple[str, ...]:
     return tuple(step.name for step in reversed(saga.compensable))
 
 
-def at_noon(*steps: str) -> Trail:
-    """The trail of a message that passed these steps."""
+def at_noon(*steps: str) -> CompletedSteps:
+    """The completed steps of a message that passed these steps."""
     return tuple((step, NOON) for step in steps)
 
 

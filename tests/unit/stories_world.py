@@ -11,6 +11,7 @@ from orchestration.protocol.states import (
     Bar,
     ChainCompleted,
     Command,
+    CompletedSteps,
     Decision,
     Due,
     Entry,
@@ -25,7 +26,6 @@ from orchestration.protocol.states import (
     StepRefused,
     StepSettled,
     StepsUndone,
-    Trail,
     Undo,
 )
 from orchestration.protocol.transitions import TooLate, decide
@@ -76,11 +76,11 @@ class Message:
     operation: Operation
     steps: tuple[str, ...]
     token: int
-    trail: Trail = ()
+    completed: CompletedSteps = ()
 
     @property
     def onwards(self) -> "Message":
-        return replace(self, steps=self.steps[1:], trail=(*self.trail, (self.steps[0], NOON)))
+        return replace(self, steps=self.steps[1:], completed=(*self.completed, (self.steps[0], NOON)))
 
 
 @dataclass(frozen=True)
@@ -205,14 +205,14 @@ class World:
         if luck is Luck.SILENT or self.ledgers[step] in (Ledger.BARRED, Ledger.UNDONE):
             return
         if self.ledgers[step] is Ledger.REFUSED:
-            self.reports.append(StepRefused(step, NO, message.trail))
+            self.reports.append(StepRefused(step, NO, message.completed))
         else:
-            self._go_on(message, luck, ChainCompleted(message.onwards.trail))
+            self._go_on(message, luck, ChainCompleted(message.onwards.completed))
 
     def _undo(self, message: Message, luck: Luck) -> None:
         step = message.steps[0]
         self._bar_or_undo(step)
-        self._go_on(message, luck, StepsUndone(message.onwards.trail))
+        self._go_on(message, luck, StepsUndone(message.onwards.completed))
 
     def _bar_or_undo(self, step: str) -> None:
         undone = {Ledger.NONE: Ledger.BARRED, Ledger.DONE: Ledger.UNDONE}
@@ -236,14 +236,14 @@ class World:
             self.reports.append(end)
 
     def _report_failure(self, message: Message, luck: Luck) -> None:
-        trail = message.trail if message.operation is Operation.ACTION else ()
+        completed = message.completed if message.operation is Operation.ACTION else ()
         self.reports.append(
             StepFailed(
                 message.steps[0],
                 message.operation,
                 message.token,
                 BROKE,
-                trail,
+                completed,
                 until=NOON if luck is Luck.BREAKER_OPEN else None,
                 hopeless=luck is Luck.HOPELESS,
             )

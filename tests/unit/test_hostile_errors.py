@@ -9,12 +9,12 @@ import pytest
 
 from orchestration.participant.executor import about
 
-CARRIED: dict[str, object] = {"known": {}, "trail": []}
+CONTEXT: dict[str, object] = {"known": {}, "trail": []}
 
 
 @pytest.mark.parametrize("quoted", [json.loads('"Declined \\ud83d"'), "Declined\x00"])
 def test_the_report_of_a_failure_can_be_sent_and_written_down(quoted):
-    facts = about(RuntimeError(f"the provider says: {quoted}"), CARRIED)
+    facts = about(RuntimeError(f"the provider says: {quoted}"), CONTEXT)
 
     sent = orjson.dumps(facts)  # as messages.Letter.body does
 

@@ -13,6 +13,7 @@ from orchestration.protocol.states import (
     CancelRequested,
     ChainCompleted,
     Command,
+    CompletedSteps,
     Due,
     Event,
     Operation,
@@ -21,7 +22,6 @@ from orchestration.protocol.states import (
     StepFailed,
     StepRefused,
     StepsUndone,
-    Trail,
 )
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop
@@ -79,7 +79,9 @@ class Situations:
 
     def compensating(self, refused: str = "schedule_shipment") -> UUID:
         saga_id = self.running()
-        self.report(saga_id, StepRefused(refused, {"code": "cannot_deliver", "detail": "Not there."}, _trail(refused)))
+        self.report(
+            saga_id, StepRefused(refused, {"code": "cannot_deliver", "detail": "Not there."}, _completed(refused))
+        )
         return saga_id
 
     def parked_compensation(self) -> UUID:
@@ -100,12 +102,12 @@ class Situations:
 
     def completed(self) -> UUID:
         saga_id = self.running()
-        self.report(saga_id, ChainCompleted(_trail()))
+        self.report(saga_id, ChainCompleted(_completed()))
         return saga_id
 
     def compensated(self) -> UUID:
         saga_id = self.compensating("authorise_payment")
-        self.report(saga_id, StepsUndone(_trail()[:1] + _trail()[2:3]))
+        self.report(saga_id, StepsUndone(_completed()[:1] + _completed()[2:3]))
         return saga_id
 
     def every(self) -> list[UUID]:
@@ -134,7 +136,7 @@ class Situations:
     ) -> SagaInstance:
         """The step breaks down once, in the task `TASK_ID`."""
         error = {"class": "GatewayTimeout", "message": "no answer within 1 s", "task_id": TASK_ID}
-        done = _trail(step) if operation is Operation.ACTION else ()
+        done = _completed(step) if operation is Operation.ACTION else ()
         token = self.shop.saga(saga_id).token
         return self.report(saga_id, StepFailed(step, operation, token, error, done=done, hopeless=hopeless))
 
@@ -142,7 +144,7 @@ class Situations:
         return engine.apply(saga_id, event, now=datetime.now(UTC))
 
 
-def _trail(until: str | None = None) -> Trail:
+def _completed(until: str | None = None) -> CompletedSteps:
     """The steps before `until`, done just now."""
     steps = STEPS if until is None else STEPS[: STEPS.index(until)]
     return tuple((step, datetime.now(UTC)) for step in steps)

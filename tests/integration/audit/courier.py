@@ -18,6 +18,7 @@ from orchestration.protocol.states import (
     Bar,
     ChainCompleted,
     Command,
+    CompletedSteps,
     Due,
     Event,
     Forward,
@@ -27,7 +28,6 @@ from orchestration.protocol.states import (
     StepFailed,
     StepRefused,
     StepsUndone,
-    Trail,
     Undo,
 )
 from orchestration.sagas import definition_of
@@ -45,13 +45,13 @@ class Message:
     token: int
     command: Command
     known: dict[str, Any]
-    trail: Trail = ()
+    completed: CompletedSteps = ()
 
     def call(self, step: str) -> list[Call]:
         return [Call(self.saga_id, step, self.token, self.known | {"saga_id": str(self.saga_id)})]
 
     def passed(self, step: str, answer: dict[str, Any] = NOTHING) -> "Message":
-        return replace(self, known=self.known | answer, trail=(*self.trail, (step, datetime.now(UTC))))
+        return replace(self, known=self.known | answer, completed=(*self.completed, (step, datetime.now(UTC))))
 
 
 class Courier:
@@ -65,7 +65,7 @@ class Courier:
 
     def send(self, instance: SagaInstance, command: Command) -> None:
         """What the engine calls in place of `dispatch.send`."""
-        known = dispatch.carried(instance)["known"]
+        known = dispatch.context_of(instance)["known"]
         message = Message(instance.pk, instance.definition, instance.token, command, known)
         self.sent.append(message)
         self.waiting.append(message)
@@ -118,11 +118,11 @@ class Courier:
                 case Done(answer):
                     message = message.passed(step.name, answer)
                 case Refused(refusal):
-                    _report(message, StepRefused(step.name, refusal, message.trail))
+                    _report(message, StepRefused(step.name, refusal, message.completed))
                     return
                 case _:
                     return
-        _report(message, ChainCompleted(message.trail))
+        _report(message, ChainCompleted(message.completed))
 
     def _go_back(self, message: Message, steps: tuple[str, ...]) -> None:
         by_name = definition_of(message.definition).by_name
@@ -135,7 +135,7 @@ class Courier:
                 _report(message, _failure(message, name, Operation.COMPENSATION, error))
                 return
             message = message.passed(name)
-        _report(message, StepsUndone(message.trail))
+        _report(message, StepsUndone(message.completed))
 
 
 def undo(compensation: Compensation, message: Message) -> None:
@@ -148,7 +148,7 @@ def _act(action: Action, message: Message) -> list[Any]:
 
 
 def _failure(message: Message, step: str, operation: Operation, error: Exception) -> StepFailed:
-    done = message.trail if operation is Operation.ACTION else ()
+    done = message.completed if operation is Operation.ACTION else ()
     return StepFailed(step, operation, message.token, {"class": type(error).__name__}, done)
 
 

@@ -17,7 +17,7 @@ from django.core.management.base import CommandError
 from config import env
 from orchestration.models import SagaInstance
 from orchestration.protocol.states import ChainCompleted
-from tests.integration.admin.situations import Situations, _trail
+from tests.integration.admin.situations import Situations, _completed
 from tests.integration.commands.conftest import Ends, Run
 from tests.support.processes import environment
 
@@ -113,7 +113,7 @@ def test_watching_tells_each_move_once_and_ends_with_the_last(
     situations: Situations, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saga_id = situations.running()
-    ends = iter([lambda: None, lambda: situations.report(saga_id, ChainCompleted(_trail()))])
+    ends = iter([lambda: None, lambda: situations.report(saga_id, ChainCompleted(_completed()))])
     monkeypatch.setattr("time.sleep", lambda _: next(ends)())
     call_command("saga", "watch", "--status", "running")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

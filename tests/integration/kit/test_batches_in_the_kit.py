@@ -110,7 +110,7 @@ def test_bars_of_a_batch_say_which_hold():
 
     follows = carried_out(inventory, "inventory.bar", [done, fresh])
 
-    assert [follow.carried["barred"] for follow in follows if isinstance(follow, GoesOn)] == [False, True]
+    assert [follow.context["barred"] for follow in follows if isinstance(follow, GoesOn)] == [False, True]
 
 
 def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkeypatch):

@@ -70,8 +70,8 @@ def test_a_refusal_does_not_wait_behind_somebody_elses_nul(sent):
 def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
     """Let its first step end so, and carry the report to the orchestrator as a message does."""
     instance = SagaInstance.objects.get(pk=saga_id)
-    carried = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
-    asked = canvas.command_message(checkout, Forward(0), saga_id, instance.token, carried)
+    context = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
+    asked = canvas.command_message(checkout, Forward(0), saga_id, instance.token, context)
     message = canvas.received(asked.headers, orjson.loads(asked.body))
     [following] = _ending(StepMessage(message, *read(message.args, message.kwargs)), follows).messages
     report: Received = canvas.received(following.headers, orjson.loads(following.body))
