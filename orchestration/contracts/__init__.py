@@ -1,1 +1,1 @@
-"""What services say to each other: frozen values, standard library only."""
+"""What services say to each other: frozen values, of the standard library and msgspec only."""

@@ -1,15 +1,28 @@
-"""Contract values to JSON-ready ones and back."""
+"""Contract values to JSON-ready ones and back, by msgspec."""
 
-import types
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import datetime
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
 from functools import cache
 from inspect import signature
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+from msgspec import ValidationError, convert, to_builtins
+from msgspec.inspect import type_info
+
 T = TypeVar("T")
+CARRIED = (
+    "str, int, float, bool, Decimal, UUID, date, datetime, Enum, Literal, dataclasses of these, "
+    "list[X], tuple[X, ...], dict[str, X], X | None and unions whose JSON tells their types apart"
+)
+_JSON_TYPES = {"object": "an object", "array": "a list"}
+_PLAIN = (str, int, float, bool, Decimal, UUID, date, datetime)
 
 
 class Malformed(ValueError):
@@ -20,29 +33,29 @@ class NotCarried(TypeError):
     """A contract has a field whose type messages cannot carry; the message names class and field."""
 
 
-class _NoDecoder(TypeError):
-    """There is no decoder for this type; the message says what it is."""
-
-
 def encode(value: Any) -> Any:
-    """Turn a contract value into dicts, lists, strings and numbers."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    return value
+    """Turn a contract value into dicts, lists or tuples, strings and numbers.
+
+    :raises TypeError: for a value that is no number, text or other type that contracts may have.
+    """
+    # The hook is called for subclasses of str, int and float. Bytes stay bytes: JSON has no form for them.
+    return to_builtins(value, builtin_types=(bytes,), enc_hook=lambda each: json.loads(json.dumps(each)))
 
 
 def decode(contract: type[T], data: Mapping[str, Any]) -> T:
     """Read a contract out of `data`, which may hold more than the contract needs.
 
-    :raises Malformed: when a field is missing or of the wrong type.
+    :raises Malformed: when a field is missing or of the wrong type, or a datetime has no zone.
     """
-    return _decoder(contract)(data, contract.__name__)  # type: ignore[arg-type, no-any-return]
+    try:
+        value = convert(data, contract)
+    except ValidationError as error:
+        raise Malformed(_explain(contract.__name__, data, str(error))) from None
+    except UnicodeEncodeError as error:  # half a surrogate pair: read again without it to learn which field had it
+        decode(contract, json.loads(json.dumps(data, ensure_ascii=False).encode(errors="replace")))
+        raise Malformed(f"{contract.__name__}: {error}") from None
+    _refuse_naive(value, contract.__name__)
+    return value
 
 
 def check_carried(contract: type) -> None:
@@ -50,118 +63,96 @@ def check_carried(contract: type) -> None:
 
     :raises NotCarried: naming the first such class and field, also of a dataclass nested in this one.
     """
-    try:
-        _dataclass_decoder(contract, ())
-    except _NoDecoder as error:
-        raise NotCarried(str(error)) from None
+    if not _is_contract(contract):
+        raise NotCarried(f"{_name(contract)} is not a dataclass")
+    _check_fields(contract, within=(contract,))
 
 
-@cache
-def _decoder(kind: Any, within: tuple[Any, ...] = ()) -> Callable[[Any, str], Any]:
-    """Make the function that reads a value of this type; `within` are the dataclasses around it.
-
-    :raises NotCarried: when a field of the dataclass cannot be read.
-    :raises _NoDecoder: when no value of the type can be.
-    """
-    origin, arguments = get_origin(kind), get_args(kind)
-    if supertype := getattr(kind, "__supertype__", None):
-        return _decoder(supertype, within)
-    if _is_contract(kind):
-        return _dataclass_decoder(kind, within)
-    if origin is tuple and arguments[1:] == (Ellipsis,):
-        return _tuple_decoder(_decoder(arguments[0], within))
-    if origin in (Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
-        return _optional_decoder(_decoder(next(each for each in arguments if each is not type(None)), within))
-    if kind in _PARSERS:
-        return _parsed_decoder(_PARSERS[kind])
-    if kind in _PLAIN:
-        return _plain_decoder(kind)
-    raise _NoDecoder(f"{_shown(kind)}, which messages cannot carry; they carry {CARRIED}")
-
-
-def _dataclass_decoder(kind: Any, within: tuple[Any, ...]) -> Callable[[Any, str], Any]:
-    if kind in within:
-        raise _NoDecoder(f"{_shown(kind)}, which would contain itself")
-    if not _is_contract(kind):
-        raise _NoDecoder(f"{_shown(kind)} is not a dataclass")
-    plan = [(f.name, _field_decoder(kind, f, (*within, kind)), f.default is not MISSING) for f in fields(kind)]
-    try:
-        signature(kind).bind(**{name: None for name, *_ in plan})
-    except TypeError as error:
-        raise NotCarried(f"{_shown(kind)} cannot be made of its fields: {error}") from None
-
-    def read(data: Any, path: str) -> Any:
-        if not isinstance(data, Mapping):
-            raise Malformed(f"{path} is not an object")
-        values = {}
-        for name, decoder, has_default in plan:
-            if name in data:
-                values[name] = decoder(data[name], f"{path}.{name}")
-            elif not has_default:
-                raise Malformed(f"{path}.{name} is missing")
-        return kind(**values)
-
-    return read
-
-
-def _field_decoder(kind: Any, field: "Field[Any]", within: tuple[Any, ...]) -> Callable[[Any, str], Any]:
-    try:
-        return _decoder(get_type_hints(kind)[field.name], within)
-    except NameError as error:
-        raise NotCarried(f"{_shown(kind)}.{field.name}: {error}") from None
-    except _NoDecoder as error:
-        raise NotCarried(f"{_shown(kind)}.{field.name} is {error}") from None
-
-
-def _tuple_decoder(item: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    def read(data: Any, path: str) -> Any:
-        if not isinstance(data, list | tuple):
-            raise Malformed(f"{path} is not a list")
-        return tuple(item(element, f"{path}[{index}]") for index, element in enumerate(data))
-
-    return read
-
-
-def _optional_decoder(inner: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    return lambda data, path: None if data is None else inner(data, path)
-
-
-def _parsed_decoder(parse: Callable[[str], Any]) -> Callable[[Any, str], Any]:
-    def read(data: Any, path: str) -> Any:
+def _check_fields(contract: type, within: tuple[type, ...]) -> None:
+    """`within` are the contract and those around it."""
+    for field in fields(contract):  # type: ignore[arg-type]
+        place = f"{_name(contract)}.{field.name}"
         try:
-            return parse(data)
-        except (TypeError, ValueError, AttributeError):
-            raise Malformed(f"{path} cannot be read: {str(data)[:60]!r}") from None
+            kind = get_type_hints(contract)[field.name]
+        except NameError as error:
+            raise NotCarried(f"{place}: {error}") from None
+        for part in _parts(kind):
+            if part in within:
+                raise NotCarried(f"{place} is {_name(part)}, which would contain itself")
+            if _is_contract(part):
+                _check_fields(part, (*within, part))
+            elif not _is_plain(part):
+                raise NotCarried(f"{place} is {_name(part)}, which messages cannot carry; they carry {CARRIED}")
+        try:
+            type_info(kind)
+        except TypeError as error:
+            raise NotCarried(f"{place} is {_name(kind)}, which messages cannot carry: {error}") from None
+    try:
+        signature(contract).bind(**{field.name: None for field in fields(contract)})  # type: ignore[arg-type]
+    except TypeError as error:
+        raise NotCarried(f"{_name(contract)} cannot be made of its fields: {error}") from None
 
-    return read
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """Yield the types that a type is composed of; a dataclass is one."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        inner = [each for each in arguments if each is not NoneType]
+    elif origin is list or (origin is tuple and arguments[1:] == (Ellipsis,)):
+        inner = [arguments[0]]
+    elif origin is dict and arguments[0] is str:
+        inner = [arguments[1]]
+    elif supertype := getattr(kind, "__supertype__", None):
+        inner = [supertype]
+    else:
+        yield kind
+        return
+    for each in inner:
+        yield from _parts(each)
 
 
-def _plain_decoder(kind: Any) -> Callable[[Any, str], Any]:
-    def read(data: Any, path: str) -> Any:
-        if kind is float and type(data) is int:
-            return float(data)  # PostgreSQL's jsonb writes 1e16 without a point
-        if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-            raise Malformed(f"{path} is not {kind.__name__}")
-        return data
-
-    return read
-
-
-def _aware(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    return moment
+def _is_plain(kind: Any) -> bool:
+    return get_origin(kind) is Literal or kind in _PLAIN or (isinstance(kind, type) and issubclass(kind, Enum))
 
 
 def _is_contract(kind: Any) -> bool:
     return isinstance(kind, type) and is_dataclass(kind)
 
 
-def _shown(kind: Any) -> str:
+def _name(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
 
 
-_PARSERS: dict[Any, Callable[[str], Any]] = {UUID: UUID, datetime: _aware}
-_PLAIN = (str, int, float, bool)
-CARRIED = "str, int, float, bool, UUID, datetime, dataclasses of these, tuple[X, ...] and X | None"
+def _refuse_naive(value: Any, path: str) -> None:
+    """:raises Malformed: when a datetime has no zone. Msgspec demands one only of types that are annotated so."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise Malformed(f"{path} cannot be read: {value.isoformat()!r}")
+    if is_dataclass(value):
+        for name in _fields_with_datetimes(value.__class__):
+            _refuse_naive(getattr(value, name), f"{path}.{name}")
+    elif isinstance(value, list | tuple | dict):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            _refuse_naive(value[key], f"{path}[{key!r}]")
+
+
+@cache
+def _fields_with_datetimes(contract: Any) -> tuple[str, ...]:
+    def has_datetimes(part: Any) -> bool:
+        return part is datetime or (_is_contract(part) and bool(_fields_with_datetimes(part)))
+
+    return tuple(name for name, kind in get_type_hints(contract).items() if any(map(has_datetimes, _parts(kind))))
+
+
+def _explain(name: str, data: Any, said: str) -> str:
+    """Turn a text of msgspec, "Expected `int`, got `str` - at `$.lines[0].quantity`", into one that names the field."""
+    what, _, place = said.rpartition(" - at ") if " - at `" in said else (said, "", "")
+    path = place.partition("$")[2].rstrip("`")
+    if missing := re.fullmatch("Object missing required field `(.+)`", what):
+        return f"{name}{path}.{missing[1]} is missing"
+    if re.match("Invalid|Number|Expected `(uuid|date|decimal)", what):
+        for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
+            data = data[int(index) if index else key]
+        return f"{name}{path} cannot be read: {str(data)[:60]!r}"
+    if expected := re.match(r"Expected `(.+?)(?: \| null)?`", what):
+        return f"{name}{path} is not {_JSON_TYPES.get(expected[1], expected[1])}"
+    return f"{name}{path}: {what}"

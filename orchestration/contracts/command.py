@@ -1,6 +1,6 @@
 """What a participant can be asked to do: actions, their compensations, and reads."""
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import get_type_hints
 
 
@@ -59,3 +59,12 @@ def field_types(contract: type) -> dict[str, object]:
     """Field name to type of a contract dataclass."""
     hints = get_type_hints(contract)
     return {field.name: hints[field.name] for field in fields(contract)}
+
+
+def required_fields(contract: type) -> list[str]:
+    """Return the names of the fields that have no default."""
+    return [
+        field.name
+        for field in fields(contract)  # type: ignore[arg-type]
+        if field.default is MISSING and field.default_factory is MISSING
+    ]

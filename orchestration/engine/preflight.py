@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from celery import current_app
 from django.conf import settings
 
 from orchestration.contracts.codec import Malformed, decode
-from orchestration.contracts.command import Action, Compensation
+from orchestration.contracts.command import Action, Compensation, required_fields
 from orchestration.engine.reports import READERS
 from orchestration.engine.snapshot import state_of
 from orchestration.messaging import routing as routes
@@ -99,7 +99,7 @@ def _contract_problems(
     saga: Saga, command: Action | Compensation, known: Mapping[str, Any], to_come: set[str]
 ) -> Iterator[str]:
     """A command whose facts are all known is read as its participant would; of the others the names are compared."""
-    needed = {each.name for each in fields(command.request) if each.default is MISSING} - IMPLICIT
+    needed = set(required_fields(command.request)) - IMPLICIT
     missing = needed - known.keys()
     if not missing:
         yield from _unreadable(saga, command.name, command.request, known)

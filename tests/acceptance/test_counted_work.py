@@ -16,7 +16,7 @@ COMPLETED = """
 placing       statements  round trips  commits
 orchestration          1            1        1
 in all                 1            1        1
-messages: 1 of 3084 bytes, acks: 0
+messages: 1 of 3079 bytes, acks: 0
 
 working       statements  round trips  commits
 inventory              9            4        1
@@ -34,7 +34,7 @@ REFUSED = """
 placing       statements  round trips  commits
 orchestration          1            1        1
 in all                 1            1        1
-messages: 1 of 3098 bytes, acks: 0
+messages: 1 of 3093 bytes, acks: 0
 
 working       statements  round trips  commits
 inventory             18           10        2
@@ -44,11 +44,11 @@ shipping               5            3        2
 in all                47           29       10
 carrier                1            1        1
 gateway                4            4        2
-messages: 1 of 1920 bytes, acks: 2
+messages: 1 of 1915 bytes, acks: 2
 """
 
 COMPLETED_WITH_A_MESSAGE_PER_HOP = COMPLETED.replace(
-    "messages: 0 of 0 bytes, acks: 1", "messages: 5 of 10627 bytes, acks: 6"
+    "messages: 0 of 0 bytes, acks: 1", "messages: 5 of 10602 bytes, acks: 6"
 )
 
 ORDERS = 16

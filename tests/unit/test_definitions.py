@@ -38,7 +38,7 @@ class TravellerAnswered:
 
 @dataclass(frozen=True)
 class PaidInNotes:
-    notes: list[int]
+    notes: set[int]
 
 
 CAR, ROOM, SEAT, PIVOT, *AFTER = trip.steps
@@ -132,19 +132,19 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "request with a type that messages cannot carry": (
         lambda: replace(trip, request=PaidInNotes),
-        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+        f"trip.v1: PaidInNotes.notes is set[int], which messages cannot carry; they carry {CARRIED}",
     ),
     "action asked with a type that messages cannot carry": (
         lambda: trip_of(undone(action(PaidInNotes)), Pivot(rent_car)),
-        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+        f"trip.v1: PaidInNotes.notes is set[int], which messages cannot carry; they carry {CARRIED}",
     ),
     "answer of a type that messages cannot carry": (
         lambda: trip_of(CAR, SEAT, Pivot(action(stories.BookRoom, answer=PaidInNotes))),
-        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+        f"trip.v1: PaidInNotes.notes is set[int], which messages cannot carry; they carry {CARRIED}",
     ),
     "compensation asked with a type that messages cannot carry": (
         lambda: trip_of(undone(book_room, request=PaidInNotes), Pivot(rent_car)),
-        f"trip.v1: PaidInNotes.notes is list[int], which messages cannot carry; they carry {CARRIED}",
+        f"trip.v1: PaidInNotes.notes is set[int], which messages cannot carry; they carry {CARRIED}",
     ),
     "request that is no dataclass": (lambda: replace(trip, request=dict), "trip.v1: dict is not a dataclass"),
     "answer known already": (
