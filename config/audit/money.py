@@ -55,22 +55,22 @@ def _total_faults(saga_id: UUID, books: Books) -> Iterator[str]:
 
 
 def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
-    kept, owed = Counter[str](), Counter[str]()
+    kept, due_by_currency = Counter[str](), Counter[str]()
     for saga_id, of_saga in accounts.items():
         for account in of_saga if _counts(saga_id, books) else ():
             kept[account.currency] += account.net_minor
     for saga_id, order in books.services.orders.items():
         if _counts(saga_id, books):
-            owed[order.currency] += order.total_minor
-    compare_sums(kept, owed, findings)
+            due_by_currency[order.currency] += order.total_minor
+    compare_sums(kept, due_by_currency, findings)
 
 
-def compare_sums(kept: Counter[str], owed: Counter[str], findings: Findings) -> None:
+def compare_sums(kept: Counter[str], due_by_currency: Counter[str], findings: Findings) -> None:
     """Q4, by currency: the gateway has kept what confirmed orders are worth."""
-    for currency in kept.keys() | owed.keys():
+    for currency in kept.keys() | due_by_currency.keys():
         findings.look_at("Q4")
-        if kept[currency] != owed[currency]:
-            worth = money(owed[currency], currency)
+        if kept[currency] != due_by_currency[currency]:
+            worth = money(due_by_currency[currency], currency)
             told = f"The gateway has kept {money(kept[currency], currency)}, confirmed orders are worth {worth}."
             findings.violated("Q4", told, currency=currency)
 

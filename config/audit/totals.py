@@ -62,10 +62,10 @@ def _check_money(at: datetime, unfinished: Those, findings: Findings) -> None:
     """The gateway's money is the orders' money, leaving out whatever may still change one of them."""
     young = Between(first_id_at(at - YOUNG), first_id_at(at + CLOCKS_AHEAD))
     with snapshot("orders"):
-        owed = _worth(~young.sagas() & ~unfinished.sagas())
+        due_by_currency = _worth(~young.sagas() & ~unfinished.sagas())
     with snapshot("gateway"):
         kept = _kept(~young.keys("authorisation__key") & ~unfinished.keys("authorisation__key"))
-    compare_sums(kept, owed, findings)
+    compare_sums(kept, due_by_currency, findings)
 
 
 def _worth(which: Q) -> Counter[str]:

@@ -79,7 +79,7 @@ class Engine:
     def start_saga(self, saga: Saga, request: Any, *, saga_id: UUID, origin: Origin, now: datetime) -> Started:
         """Write the saga down and, once that is committed, dispatch it. This is orchestration's one door.
 
-        A dead broker changes nothing for the caller: the row says what is owed and recovery dispatches it.
+        A dead broker changes nothing for the caller: the row says what is pending and recovery dispatches it.
 
         :raises NotRegistered: when `definitions` does not hold this very definition.
         :raises KeyReused: when the key stands for a request with another hash.
@@ -151,7 +151,7 @@ class Engine:
         return self.apply(saga_id, CancelRequested(), now=now)
 
     def resume_saga(self, saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
-        """Try what the saga owes again now, parked steps too; an ended saga stays as it is."""
+        """Try what is pending of the saga again now, parked steps too; an ended saga stays as it is."""
         return self.apply(saga_id, Resumed(by=by, reason=reason), now=now)
 
     def _check_registered(self, saga: Saga) -> None:

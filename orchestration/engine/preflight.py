@@ -16,7 +16,7 @@ from orchestration.engine.snapshot import state_of
 from orchestration.messaging import routing as routes
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.itinerary import bar_task
-from orchestration.protocol.next_command import next_position, owed
+from orchestration.protocol.next_command import next_position, pending_compensations
 from orchestration.protocol.saga import IMPLICIT, Saga, Step
 from orchestration.protocol.states import BEFORE_DECISION, ENDED, Phase, State
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
@@ -64,7 +64,7 @@ def problems_of(instance: SagaInstance) -> Iterator[str]:
 def _commands_needed(saga: Saga, state: State) -> Iterator[Action | Compensation]:
     """What may still be sent for a saga that stands so."""
     if state.phase is Phase.COMPENSATING:
-        yield from _compensations(saga.by_name[name] for name in owed(saga, state))
+        yield from _compensations(saga.by_name[name] for name in pending_compensations(saga, state))
         return
     yield from (step.action for step in saga.steps[next_position(saga, state) :])
     if state.phase in BEFORE_DECISION:

@@ -55,7 +55,7 @@ class Becomes(StrEnum):
     NOT_SENT = "not_sent"
     """It is written down, but the broker is away; recovery sends it when the broker is back."""
     ENDED = "ended"
-    """Nothing is owed any more."""
+    """Nothing is pending any more."""
     UNKNOWN = "unknown"
     """There is no such saga any more."""
 

@@ -7,7 +7,7 @@ class Action(StrEnum):
     """What an operator can do to a saga."""
 
     RESUME = "resume"
-    """Try again what is owed, also what is parked."""
+    """Try again what is pending, also what is parked."""
     RETRY = "retry"
     """Try again what waits, without waiting; what is parked stays parked."""
     CANCEL = "cancel"

@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestration.protocol.next_command import (
-    command_owed,
+    pending_command,
     compensated,
     completed,
     give_up,
     next_position,
     next_try,
-    owed,
+    pending_compensations,
     send,
 )
 from orchestration.protocol.saga import Saga
@@ -75,18 +75,18 @@ def _to_be_compensated(saga: Saga, state: State, event: CompensationRequested) -
 
 
 def _resumed(saga: Saga, state: State, event: Resumed) -> Decision | None:
-    """Send what is owed, also what is parked."""
+    """Send what is pending, also what is parked."""
     fresh = replace(state, parked=frozenset(), held=frozenset(), failures={})
     return _sent_again(saga, fresh, Kind.RESUMED, event)
 
 
 def _retried(saga: Saga, state: State, event: Retried) -> Decision | None:
-    """Send what is owed without waiting any longer; what is parked stays parked."""
+    """Send what is pending without waiting any longer; what is parked stays parked."""
     return _sent_again(saga, replace(state, held=frozenset()), Kind.RETRIED, event)
 
 
 def _sent_again(saga: Saga, state: State, kind: Kind, event: Resumed | Retried) -> Decision | None:
-    command = None if state.paused else command_owed(saga, state)
+    command = None if state.paused else pending_command(saga, state)
     return None if command is None else send(state, command, (_said(kind, event),))
 
 
@@ -97,20 +97,20 @@ def _paused(state: State, event: Paused) -> Decision | None:
 
 
 def _unpaused(saga: Saga, state: State, event: Unpaused) -> Decision | None:
-    """Recovery looks at once: it sends what is owed, gives up what is too late, and knows whether what was in flight is
+    """Recovery looks at once: it sends what is pending, gives up what is too late, and knows whether what was in flight is
     lost."""
     if not state.paused:
         return None
     state = replace(state, paused=False)
-    is_owed = state.in_flight or command_owed(saga, replace(state, held=frozenset())) is not None
-    return Decision(state, (_said(Kind.UNPAUSED, event),), due=timedelta(0) if is_owed else None)
+    is_pending = state.in_flight or pending_command(saga, replace(state, held=frozenset())) is not None
+    return Decision(state, (_said(Kind.UNPAUSED, event),), due=timedelta(0) if is_pending else None)
 
 
 def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Decision | None:
     detail = {"by": event.by, "reason": event.reason, "evidence": event.evidence}
     entries = (Entry(Kind.SETTLED, event.step, detail),)
     others = replace(state, parked=state.parked - {event.step}, held=state.held - {event.step})
-    if state.phase is Phase.COMPENSATING and event.step in owed(saga, state):
+    if state.phase is Phase.COMPENSATING and event.step in pending_compensations(saga, state):
         return _undone_elsewhere(saga, replace(others, undone=state.undone | {event.step}), entries, jitter)
     retriable = saga.position_of(event.step) > saga.pivot_position
     if state.phase is Phase.FINISHING and retriable and event.step not in state.done:
@@ -120,7 +120,7 @@ def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Dec
 
 
 def _undone_elsewhere(saga: Saga, state: State, entries: tuple[Entry, ...], jitter: float) -> Decision:
-    if not owed(saga, state):
+    if not pending_compensations(saga, state):
         return compensated(state, entries)
     return Decision(state, entries, due=next_try(saga, state, jitter))
 

@@ -28,8 +28,8 @@ def itinerary(saga: Saga, command: Command) -> tuple[tuple[Stop, ...], str]:
             actions = (step.action for step in saga.steps[position:])
             return tuple(Stop(action.name, action.step, Operation.ACTION) for action in actions), CHAIN_COMPLETED
         case Undo(names):
-            owed = [saga.by_name[name].compensation for name in names]
-            stops = (Stop(each.name, each.step, Operation.COMPENSATION) for each in owed if each)
+            pending = [saga.by_name[name].compensation for name in names]
+            stops = (Stop(each.name, each.step, Operation.COMPENSATION) for each in pending if each)
             return tuple(stops), STEPS_UNDONE
         case Bar():
             pivot = saga.pivot

@@ -1,4 +1,4 @@
-"""What a saga is owed next, and the decision that sends it. Pure."""
+"""The next command of a saga, and the decision that sends it. Pure."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ def next_position(saga: Saga, state: State) -> int:
     return next((i for i, step in enumerate(saga.steps) if step.name not in state.done), len(saga.steps))
 
 
-def owed(saga: Saga, state: State) -> tuple[str, ...]:
+def pending_compensations(saga: Saga, state: State) -> tuple[str, ...]:
     """Compensations still to be made, last step first."""
     refused = (state.failure or {}).get("refused")
     names = [step.name for step in reversed(saga.compensable)]
@@ -32,11 +32,11 @@ def owed(saga: Saga, state: State) -> tuple[str, ...]:
 
 
 def sendable(saga: Saga, state: State) -> tuple[str, ...]:
-    """Of the compensations owed those that neither wait nor are parked."""
-    return tuple(step for step in owed(saga, state) if step not in state.held | state.parked)
+    """Pending compensations that neither wait for a retry nor are parked."""
+    return tuple(step for step in pending_compensations(saga, state) if step not in state.held | state.parked)
 
 
-def command_owed(saga: Saga, state: State) -> Command | None:
+def pending_command(saga: Saga, state: State) -> Command | None:
     """What to send; None when the saga has ended, or waits for a person or for a try of its own."""
     match state.phase:
         case Phase.RUNNING:
@@ -52,8 +52,8 @@ def command_owed(saga: Saga, state: State) -> Command | None:
 
 
 def next_try(saga: Saga, state: State, jitter: float) -> timedelta | None:
-    """How long the compensations still owed wait; None when all of them are parked."""
-    waiting = [step for step in owed(saga, state) if step not in state.parked]
+    """How long the pending compensations wait; None when all of them are parked."""
+    waiting = [step for step in pending_compensations(saga, state) if step not in state.parked]
     return min((saga.by_name[step].retry.delay(state.failures.get(step, 1), jitter) for step in waiting), default=None)
 
 
@@ -72,7 +72,7 @@ def give_up(state: State, *, code: str, detail: str, **said: Any) -> Decision:
 def compensate(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
     """Compensate every step before the pivot, the last first."""
     undoing = replace(state, phase=Phase.COMPENSATING, failures={}, held=frozenset(), parked=frozenset())
-    if steps := owed(saga, undoing):
+    if steps := pending_compensations(saga, undoing):
         return send(undoing, Undo(steps), entries)
     return compensated(undoing, entries)
 

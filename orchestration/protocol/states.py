@@ -17,7 +17,7 @@ class Phase(StrEnum):
     """Giving up, and not yet sure that the pivot has not happened."""
     COMPENSATING = "compensating"
     FINISHING = "finishing"
-    """The pivot is done; the rest is owed."""
+    """The pivot is done; the rest is pending."""
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 

@@ -7,7 +7,7 @@ from typing import Any
 from orchestration.protocol.interventions import TooLate, said_by_a_person
 from orchestration.protocol.next_command import (
     after,
-    command_owed,
+    pending_command,
     compensate,
     compensated,
     completed,
@@ -15,7 +15,7 @@ from orchestration.protocol.next_command import (
     learn,
     next_position,
     next_try,
-    owed,
+    pending_compensations,
     send,
     sendable,
 )
@@ -126,7 +126,7 @@ def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: f
 
 
 def _past_what_is_settled(saga: Saga, state: State, event: StepRefused) -> Decision | None:
-    """The chain ended there: what comes behind is still owed."""
+    """The chain ended there: what comes behind is still pending."""
     if not state.in_flight:
         return None
     state, entries = learn(state, event.done)
@@ -231,7 +231,7 @@ def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Deci
     steps = frozenset(step for step, _ in news)
     entries = tuple(Entry(Kind.UNDONE, step, at=at) for step, at in news)
     state = replace(state, undone=state.undone | steps, held=state.held - steps, parked=state.parked - steps)
-    if not owed(saga, state):
+    if not pending_compensations(saga, state):
         return compensated(state, entries)
     if not news:
         return None
@@ -248,7 +248,7 @@ def _due(saga: Saga, state: State, event: Due) -> Decision | None:
     if state.paused:
         return None
     state = replace(state, held=frozenset())
-    command = command_owed(saga, state)
+    command = pending_command(saga, state)
     if command is None or event.token not in (None, state.token):
         return None
     lost = state.failures.get(LOST, 0) + 1 if event.lost else 0

@@ -171,7 +171,7 @@ def _still_parked(instance: SagaInstance, step: str) -> Callable[[], bool]:
 
 
 def _command(instance: SagaInstance, saga: Saga, ask: Ask) -> StepAction | Compensation:
-    """What is owed of the step: before the pivot its compensation."""
+    """What is pending of the step: before the pivot its compensation."""
     step = saga.by_name[ask.step]
     if undoes(saga, state_of(instance), ask.step) and step.compensation is not None:
         return step.compensation

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from orchestration.operators.actions.requests import Skipped
 from orchestration.protocol.itinerary import Stop, itinerary
-from orchestration.protocol.next_command import command_owed, next_position, owed
+from orchestration.protocol.next_command import pending_command, next_position, pending_compensations
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import ENDED, Bar, Command, Decision, Forward, Operation, Phase, State, Undo
 
@@ -19,9 +19,9 @@ def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | Non
     if decision.command is not None:
         return decision.command
     if state.paused and old.paused and state.phase is not old.phase:
-        return command_owed(saga, state)
+        return pending_command(saga, state)
     if old.paused and not state.paused and decision.due is not None and not old.in_flight:
-        return command_owed(saga, replace(state, held=frozenset()))
+        return pending_command(saga, replace(state, held=frozenset()))
     return None
 
 
@@ -71,7 +71,7 @@ def _left_out_of_compensating(saga: Saga, state: State, command: Command | None)
 
 def _after_the_bar(saga: Saga, state: State) -> Iterator[str]:
     pivot = saga.pivot.name
-    compensations = ", ".join(name for name in owed(saga, state))
+    compensations = ", ".join(name for name in pending_compensations(saga, state))
     if compensations:
         yield f"If {pivot} is barred, these steps are compensated, in this order: {compensations}."
     rest = ", ".join(step.name for step in saga.steps[max(next_position(saga, state), saga.pivot_position + 1) :])

@@ -5,7 +5,7 @@ from typing import TypeGuard
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.protocol.interventions import TooLate
-from orchestration.protocol.next_command import owed
+from orchestration.protocol.next_command import pending_compensations
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import (
     ENDED,
@@ -97,8 +97,8 @@ def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
 
 
 def undoes(saga: Saga, state: State, step: str) -> bool:
-    """Whether what is owed of the step is its compensation."""
-    return state.phase is Phase.COMPENSATING and step in owed(saga, state)
+    """Whether what is pending of the step is its compensation."""
+    return state.phase is Phase.COMPENSATING and step in pending_compensations(saga, state)
 
 
 def _listed(steps: frozenset[str]) -> str:

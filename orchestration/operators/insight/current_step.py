@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from orchestration.engine.snapshot import state_of
 from orchestration.models import SagaInstance
-from orchestration.protocol.next_command import owed
+from orchestration.protocol.next_command import pending_compensations
 from orchestration.protocol.saga import Saga, Step
 from orchestration.protocol.states import ENDED, Phase, State
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
@@ -15,7 +15,7 @@ from orchestration.sagas import UnknownDefinition, definition_of, definitions
 
 @dataclass(frozen=True)
 class CurrentStep:
-    """`step` is the one whose answer is owed next, "" if there is none or if this code lacks the definition."""
+    """`step` is the one whose answer is pending next, "" if there is none or if this code lacks the definition."""
 
     step: str
     attempts: int
@@ -59,7 +59,7 @@ def _current_step(definition: str, state: State) -> str:
         case Phase.BARRING:
             steps = [saga.pivot.name]
         case Phase.COMPENSATING:
-            steps = list(owed(saga, state))
+            steps = list(pending_compensations(saga, state))
         case _:
             steps = []
     return steps[0] if steps else ""

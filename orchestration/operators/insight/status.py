@@ -119,7 +119,7 @@ def is_being_undone() -> Q:
 
 
 def step_of(instance: SagaInstance) -> str:
-    """The step that fails, else the one whose answer is owed next; empty when none is or this code cannot know."""
+    """The step that fails, else the one whose answer is pending next; empty when none is or this code cannot know."""
     return instance.failing_step or current_step_of(instance).step
 
 

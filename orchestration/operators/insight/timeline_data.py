@@ -11,7 +11,7 @@ from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.whereabouts import BEHIND
 from orchestration.participant.ledger import LedgerRow
 from orchestration.protocol.itinerary import Stop, itinerary
-from orchestration.protocol.next_command import command_owed
+from orchestration.protocol.next_command import pending_command
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Kind, Operation, Phase
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -159,7 +159,7 @@ def _parked(view: SagaView, position: int, now: datetime) -> Bar:
 def _under_way(view: SagaView, now: datetime) -> Iterator[Bar]:
     """What was sent last and has not been reported: its way so far, as the ledgers tell it."""
     saga, state = _definition(view), state_of(view.instance)
-    command = command_owed(saga, state) if saga and state.in_flight else None
+    command = pending_command(saga, state) if saga and state.in_flight else None
     if saga is None or command is None:
         return
     begun = max(view.instance.dispatched_at, *(entry.at for entry in view.log[-1:]))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.protocol.itinerary import itinerary
-from orchestration.protocol.next_command import command_owed
+from orchestration.protocol.next_command import pending_command
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Operation, State
 
@@ -35,8 +35,8 @@ class Whereabouts:
 
 
 def whereabouts(saga: Saga, state: State, ledgers: Ledgers) -> Whereabouts | None:
-    """Where what was sent is now, or what is to be sent would go; None when nothing is owed."""
-    command = command_owed(saga, state)
+    """Where what was sent is now, or what is to be sent would go; None when nothing is pending."""
+    command = pending_command(saga, state)
     if command is None:
         return None
     stops, report = itinerary(saga, command)

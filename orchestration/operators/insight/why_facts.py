@@ -82,7 +82,7 @@ class Facts:
     failing_step: str
     recovery_period: timedelta
     where: Whereabouts | None = None
-    """None when nothing is owed, or this code cannot know what is."""
+    """None when nothing is pending, or this code cannot know what is."""
     knows_definition: bool = True
     failed: Told | None = None
     """The newest failed try, or wait, of the failing step."""

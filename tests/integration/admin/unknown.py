@@ -42,7 +42,7 @@ class Unknown:
         return saga_id
 
     def capture(self) -> UUID:
-        """Owed after the pivot, asked for, and parked."""
+        """Pending after the pivot, asked for, and parked."""
         saga_id = self._shop.place(payment_method="tok_capture_fail_1")
         self._situations.act(saga_id, *STEPS[:-1])
         self._try(saga_id, "capture_payment", authorisation_id=Payment.objects.get().authorisation_id)

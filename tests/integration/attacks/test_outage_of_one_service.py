@@ -1,4 +1,4 @@
-"""One service's database is away for ten minutes: what is owed there is made good without anybody's word."""
+"""One service's database is away for ten minutes: what is pending there is made good without anybody's word."""
 
 from datetime import timedelta
 

@@ -202,12 +202,12 @@ def test_settling_crosses_the_same_points_as_the_handler(payments: Participant) 
 def test_a_capture_is_settled_too(payments: Participant) -> None:
     asked = call()
     done = act(payments, asked)
-    owed = Call(UUID(asked.known["saga_id"]), "capture_payment", token=1, known=asked.known | done.answer)
+    pending = Call(UUID(asked.known["saga_id"]), "capture_payment", token=1, known=asked.known | done.answer)
     with pytest.raises(RecordLost):
-        handler.act(having(payments, capture_payment, record=lost), capture_payment, [owed])
+        handler.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
     time_passes()
 
     assert settle_open_rows(payments) == Round(settled=1)
 
-    assert history(owed) == [Status.STARTED, Status.DONE]
+    assert history(pending) == [Status.STARTED, Status.DONE]
     assert Payment.objects.get().status == "captured"
