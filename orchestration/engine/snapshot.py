@@ -7,7 +7,8 @@ from orchestration.models import SagaInstance
 from orchestration.protocol.failure_summary import Trouble
 from orchestration.protocol.states import Phase, State
 
-_SETS = ("done", "undone", "held", "parked", "settled")
+_SETS = {"done": "done", "undone": "undone", "held": "backing_off", "parked": "parked", "settled": "settled"}
+"""The keys of `progress` that hold sets of steps, each with its field of the state. Stored keys keep their names."""
 
 
 def state_of(instance: SagaInstance) -> State:
@@ -19,7 +20,7 @@ def state_of(instance: SagaInstance) -> State:
         in_flight=instance.in_flight,
         done=frozenset(progress.get("done", ())),
         undone=frozenset(progress.get("undone", ())),
-        held=frozenset(progress.get("held", ())),
+        backing_off=frozenset(progress.get("held", ())),
         parked=frozenset(progress.get("parked", ())),
         settled=frozenset(progress.get("settled", ())),
         paused=instance.paused,
@@ -36,7 +37,7 @@ def trouble_of(instance: SagaInstance) -> Trouble:
 
 def columns_of(state: State, trouble: Trouble) -> dict[str, Any]:
     """The row's columns that hold both."""
-    sets = {name: sorted(getattr(state, name)) for name in _SETS}
+    sets = {key: sorted(getattr(state, field)) for key, field in _SETS.items()}
     progress = {name: steps for name, steps in sets.items() if steps}
     if state.failures:
         progress["failures"] = dict(state.failures)  # type: ignore[assignment]

@@ -34,7 +34,7 @@ class Trouble:
         """What is wrong when this has been decided: the saga log's new entries, and the state."""
         trouble = self
         for entry in entries:
-            trouble = trouble._after(entry, state.held)
+            trouble = trouble._after(entry, state.backing_off)
         return trouble
 
     def without_broker(self) -> "Trouble":
@@ -56,7 +56,7 @@ class Trouble:
         kept = {"errors": dict(self.errors), "waiting": sorted(self.waiting)}
         return {name: value for name, value in kept.items() if value}
 
-    def _after(self, entry: Entry, held: frozenset[str]) -> "Trouble":
+    def _after(self, entry: Entry, backing_off: frozenset[str]) -> "Trouble":
         if entry.kind in _TRIED:
             return self._failing(entry)
         if entry.kind in _BEHIND:
@@ -64,8 +64,8 @@ class Trouble:
             return replace(self, errors=errors, waiting=self.waiting - {entry.step})
         if entry.kind in _ANEW:
             return Trouble(last=_code(entry) if entry.kind is Kind.REFUSED else self.last or _code(entry))
-        if entry.kind is Kind.SENT:  # what is held goes on waiting
-            return replace(self, waiting=self.waiting & held)
+        if entry.kind is Kind.SENT:  # a step that backs off goes on waiting
+            return replace(self, waiting=self.waiting & backing_off)
         return self
 
     def _failing(self, entry: Entry) -> "Trouble":

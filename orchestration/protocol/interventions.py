@@ -76,13 +76,13 @@ def _to_be_compensated(saga: Saga, state: State, event: CompensationRequested) -
 
 def _resumed(saga: Saga, state: State, event: Resumed) -> Decision | None:
     """Send what is pending, also what is parked."""
-    fresh = replace(state, parked=frozenset(), held=frozenset(), failures={})
+    fresh = replace(state, parked=frozenset(), backing_off=frozenset(), failures={})
     return _sent_again(saga, fresh, Kind.RESUMED, event)
 
 
 def _retried(saga: Saga, state: State, event: Retried) -> Decision | None:
     """Send what is pending without waiting any longer; what is parked stays parked."""
-    return _sent_again(saga, replace(state, held=frozenset()), Kind.RETRIED, event)
+    return _sent_again(saga, replace(state, backing_off=frozenset()), Kind.RETRIED, event)
 
 
 def _sent_again(saga: Saga, state: State, kind: Kind, event: Resumed | Retried) -> Decision | None:
@@ -102,14 +102,14 @@ def _unpaused(saga: Saga, state: State, event: Unpaused) -> Decision | None:
     if not state.paused:
         return None
     state = replace(state, paused=False)
-    is_pending = state.in_flight or pending_command(saga, replace(state, held=frozenset())) is not None
+    is_pending = state.in_flight or pending_command(saga, replace(state, backing_off=frozenset())) is not None
     return Decision(state, (_said(Kind.UNPAUSED, event),), due=timedelta(0) if is_pending else None)
 
 
 def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Decision | None:
     detail = {"by": event.by, "reason": event.reason, "evidence": event.evidence}
     entries = (Entry(Kind.SETTLED, event.step, detail),)
-    others = replace(state, parked=state.parked - {event.step}, held=state.held - {event.step})
+    others = replace(state, parked=state.parked - {event.step}, backing_off=state.backing_off - {event.step})
     if state.phase is Phase.COMPENSATING and event.step in pending_compensations(saga, state):
         return _undone_elsewhere(saga, replace(others, undone=state.undone | {event.step}), entries, jitter)
     retriable = saga.position_of(event.step) > saga.pivot_position

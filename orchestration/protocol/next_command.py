@@ -33,7 +33,7 @@ def pending_compensations(saga: Saga, state: State) -> tuple[str, ...]:
 
 def sendable(saga: Saga, state: State) -> tuple[str, ...]:
     """Pending compensations that neither wait for a retry nor are parked."""
-    return tuple(step for step in pending_compensations(saga, state) if step not in state.held | state.parked)
+    return tuple(step for step in pending_compensations(saga, state) if step not in state.backing_off | state.parked)
 
 
 def pending_command(saga: Saga, state: State) -> Command | None:
@@ -71,7 +71,7 @@ def give_up(state: State, *, code: str, detail: str, **said: Any) -> Decision:
 
 def compensate(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
     """Compensate every step before the pivot, the last first."""
-    undoing = replace(state, phase=Phase.COMPENSATING, failures={}, held=frozenset(), parked=frozenset())
+    undoing = replace(state, phase=Phase.COMPENSATING, failures={}, backing_off=frozenset(), parked=frozenset())
     if steps := pending_compensations(saga, undoing):
         return send(undoing, Undo(steps), entries)
     return compensated(undoing, entries)

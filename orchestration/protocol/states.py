@@ -83,7 +83,7 @@ class State:
     in_flight: bool = True
     done: frozenset[str] = frozenset()
     undone: frozenset[str] = frozenset()
-    held: frozenset[str] = frozenset()
+    backing_off: frozenset[str] = frozenset()
     """Compensations that failed and wait, so that they do not hold up the others."""
     parked: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()

@@ -169,7 +169,7 @@ def _failed_after_pivot(saga: Saga, state: State, event: StepFailed, jitter: flo
 
 
 def _compensation_failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
-    decision = _retry_or_park(saga, replace(state, held=state.held | {event.step}), event, jitter)
+    decision = _retry_or_park(saga, replace(state, backing_off=state.backing_off | {event.step}), event, jitter)
     others = sendable(saga, decision.state)
     return send(decision.state, Undo(others), decision.entries) if others else decision
 
@@ -230,7 +230,7 @@ def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Deci
     news = [(step, at) for step, at in event.undone if step not in state.undone]
     steps = frozenset(step for step, _ in news)
     entries = tuple(Entry(Kind.UNDONE, step, at=at) for step, at in news)
-    state = replace(state, undone=state.undone | steps, held=state.held - steps, parked=state.parked - steps)
+    state = replace(state, undone=state.undone | steps, backing_off=state.backing_off - steps, parked=state.parked - steps)
     if not pending_compensations(saga, state):
         return compensated(state, entries)
     if not news:
@@ -247,7 +247,7 @@ def _deadline_passed(state: State) -> Decision | None:
 def _due(saga: Saga, state: State, event: Due) -> Decision | None:
     if state.paused:
         return None
-    state = replace(state, held=frozenset())
+    state = replace(state, backing_off=frozenset())
     command = pending_command(saga, state)
     if command is None or event.token not in (None, state.token):
         return None

@@ -27,7 +27,7 @@ CONNECTED_WITHIN = 2  # seconds
 
 _ENDS = [phase for phase in Phase if phase in ENDED]  # as the index has them, or it could not be used
 _PHASES = [phase for phase in Phase if phase not in ENDED]
-_HELD_BACK = Q(parked=True) | Q(progress__has_key="held")
+_BACKING_OFF = Q(parked=True) | Q(progress__has_key="held")
 
 
 def sagas() -> list[Metric]:
@@ -129,7 +129,7 @@ def _unfinished_by_phase() -> Any:
             parked_ones=Count("pk", filter=Q(parked=True)),
             paused_ones=Count("pk", filter=Q(paused=True)),
             retrying=Count("pk", filter=Q(in_flight=False, parked=False, paused=False)),
-            held_back=Count("pk", filter=_HELD_BACK),
+            held_back=Count("pk", filter=_BACKING_OFF),
             oldest=Min("created_at"),
             due=Min("due_at", filter=Q(in_flight=False)),
         )

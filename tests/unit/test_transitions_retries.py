@@ -89,7 +89,7 @@ def test_failures_of_an_action_do_not_count_against_its_compensation() -> None:
 def test_late_news_that_a_parked_compensation_was_made_ends_the_saga() -> None:
     story = compensating().fails(SEAT, hopeless=True).hears(StepsUndone(at_noon(*BACK)))
     assert story.state.phase is Phase.COMPENSATED
-    assert (story.state.parked, story.state.held) == (frozenset(), frozenset())
+    assert (story.state.parked, story.state.backing_off) == (frozenset(), frozenset())
 
 
 def test_compensation_that_waits_for_a_breaker_is_never_parked() -> None:

@@ -21,7 +21,7 @@ def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | Non
     if state.paused and old.paused and state.phase is not old.phase:
         return pending_command(saga, state)
     if old.paused and not state.paused and decision.due is not None and not old.in_flight:
-        return pending_command(saga, replace(state, held=frozenset()))
+        return pending_command(saga, replace(state, backing_off=frozenset()))
     return None
 
 

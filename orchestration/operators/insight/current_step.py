@@ -27,7 +27,7 @@ def current_step_of(instance: SagaInstance) -> CurrentStep:
     """Read the current step of the saga from its row."""
     state = state_of(instance)
     step = _current_step(instance.definition, state)
-    under_way = state.in_flight and step not in state.held | state.parked
+    under_way = state.in_flight and step not in state.backing_off | state.parked
     attempts = state.failures.get(step, 0) + under_way if step else 0
     return CurrentStep(step, attempts, tuple(sorted(state.parked)))
 

@@ -5,7 +5,7 @@ import pytest
 from orchestration.protocol.failure_summary import BROKER, Trouble
 from orchestration.protocol.states import Entry, Kind, Phase, State
 
-HELD = State(phase=Phase.COMPENSATING, held=frozenset({"pay"}))
+BACKING_OFF = State(phase=Phase.COMPENSATING, backing_off=frozenset({"pay"}))
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer"}
 OPEN = {"class": "BreakerOpen"}
 
@@ -44,7 +44,7 @@ def test_what_is_sent_again_waits_no_longer_and_is_failing_still() -> None:
 
 
 def test_what_is_held_goes_on_waiting_while_others_are_sent() -> None:
-    assert after(waiting("pay"), Entry(Kind.SENT), state=HELD).waiting == {"pay"}
+    assert after(waiting("pay"), Entry(Kind.SENT), state=BACKING_OFF).waiting == {"pay"}
 
 
 @pytest.mark.parametrize("kind", [Kind.DONE, Kind.UNDONE])
