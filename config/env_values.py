@@ -80,7 +80,7 @@ def address(text: str) -> str:
 
 
 def fernet_keys(text: str) -> list[str]:
-    """Keys for sealing, at least one: the first seals, all open."""
+    """Keys for encryption, at least one: the first encrypts, all decrypt."""
     keys = words(text)
     if not keys:
         raise ValueError("no key in it")

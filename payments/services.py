@@ -17,7 +17,7 @@ from orchestration.contracts.payments import (
 )
 from orchestration.db.bulk_update import UpdateEach, each_own
 from orchestration.db.sql import insert_all
-from orchestration.participant.encryption import unseal
+from orchestration.participant.encryption import decrypt
 from orchestration.participant.external import Keys, OutcomeUnknown
 from orchestration.participant.refusals import Hopeless
 from payments.gateways.choice import gateway
@@ -78,9 +78,9 @@ def authorise_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment:
 def check_payment_method(request: AuthorisePayment) -> None:
     """Check that this process can read the payment method.
 
-    :raises SealBroken: when no key of this process opens it.
+    :raises SealBroken: when no key of this process decrypts it.
     """
-    unseal(request.payment_method)
+    decrypt(request.payment_method)
 
 
 def find_authorised_payment(request: AuthorisePayment, keys: Keys) -> GatewayPayment | None:
@@ -236,7 +236,7 @@ def _authorisation(request: AuthorisePayment | RefundPayment) -> AuthorisationRe
         reference=str(request.order_id),
         amount_minor=request.total_minor,
         currency=request.currency,
-        payment_method=unseal(request.payment_method),
+        payment_method=decrypt(request.payment_method),
     )
 
 

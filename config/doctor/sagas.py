@@ -36,7 +36,7 @@ def _look(now: datetime) -> Iterator[Line]:
     yield _recovery(now)
     yield _parked(count_of(matching(Wanted(statuses=frozenset({Status.PARKED})), now=now)))
     yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now).filter(parked=False)))
-    yield _sealed()
+    yield _encrypted()
     yield _definitions()
     yield _audit(now)
 
@@ -64,7 +64,7 @@ def _stuck(count: Count) -> Line:
     return ok("stuck sagas", f"none without progress for {after}, not counting parked ones")
 
 
-def _sealed() -> Line:
+def _encrypted() -> Line:
     """Sagas whose payment method no key opens, so that their payment cannot be asked for."""
     failing = SagaInstance.objects.using(ALIAS).filter(last_error=SealBroken.__name__).exclude(phase__in=ENDED)
     if count := failing.count():

@@ -16,10 +16,10 @@ from deploy.bench.baskets import ACCEPTED, ADDRESS, CURRENCY, PRICE_MINOR, Baske
 from deploy.bench.instant import DECLINED
 from inventory.services import top_up_stock
 from orchestration.contracts.orders import CheckoutRequested
-from orchestration.contracts.values import Line, Sealed
+from orchestration.contracts.values import Line, Encrypted
 from orchestration.db import clocks
 from orchestration.engine import engine
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.sagas.checkout import checkout
 from orders.models import Product
 from orders.services import publish_products
@@ -35,7 +35,7 @@ class Buyer:
 
     baskets: Baskets
     customer_id: str = CUSTOMER
-    cards: dict[str, Sealed] = field(default_factory=lambda: {card: seal(card) for card in (ACCEPTED, DECLINED)})
+    cards: dict[str, Encrypted] = field(default_factory=lambda: {card: encrypt(card) for card in (ACCEPTED, DECLINED)})
 
     def start_order(self, number: int, order: UUID) -> None:
         """Start the saga of order `number`, under this id."""

@@ -18,7 +18,7 @@ from orchestration.contracts.orders import CheckoutRequested
 from orchestration.db import clocks
 from orchestration.engine import selectors
 from orchestration.engine.engine import KeyInProgress, KeyReused, Origin, start_saga
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.protocol.states import ENDED, Phase
 from orchestration.sagas.checkout import checkout
 from orders.pricing import CartError, PriceChanged, Total, price_cart
@@ -68,7 +68,7 @@ def _request(invoice: Invoice, origin: Origin, now: datetime) -> CheckoutRequest
         lines=cart.lines,
         total_minor=cart.total.amount_minor,
         currency=cart.total.currency,
-        payment_method=seal(PAYMENT_METHOD),
+        payment_method=encrypt(PAYMENT_METHOD),
         shipping_address=address_of(invoice),
         placed_at=now,
     )

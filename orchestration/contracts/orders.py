@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from orchestration.contracts.command import Action
-from orchestration.contracts.values import Address, Line, Sealed
+from orchestration.contracts.values import Address, Line, Encrypted
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class CheckoutRequested:
     lines: tuple[Line, ...]
     total_minor: int
     currency: str
-    payment_method: Sealed
+    payment_method: Encrypted
     shipping_address: Address
     placed_at: datetime
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from orchestration.contracts.command import Action, Compensation, Query
-from orchestration.contracts.values import Sealed
+from orchestration.contracts.values import Encrypted
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class AuthorisePayment:
     order_id: UUID
     total_minor: int
     currency: str
-    payment_method: Sealed
+    payment_method: Encrypted
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class RefundPayment:
     order_id: UUID
     total_minor: int
     currency: str
-    payment_method: Sealed
+    payment_method: Encrypted
 
 
 @dataclass(frozen=True)

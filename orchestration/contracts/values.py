@@ -7,7 +7,7 @@ from typing import NewType
 LARGEST_AMOUNT_MINOR = 2**53 - 1
 """The largest whole number that every reader of JSON gets exactly (RFC 8259, section 6): an amount is never more."""
 
-Sealed = NewType("Sealed", str)
+Encrypted = NewType("Encrypted", str)
 """A secret encrypted at the edge; only the service that must use it opens it."""
 
 

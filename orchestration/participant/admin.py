@@ -132,4 +132,4 @@ class LedgerAdmin(LongTable):
     list_filter = (_Step, "status")
     search_fields = ("saga_id",)
     exclude = ("request",)
-    """It holds secrets, sealed: a saga's page shows the rest of it."""
+    """It holds secrets, encrypted: a saga's page shows the rest of it."""

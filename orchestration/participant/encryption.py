@@ -1,11 +1,11 @@
-"""Secrets on their way through messages: sealed at the edge, opened where they are used."""
+"""Secrets on their way through messages: encrypted at the edge, decrypted where they are used."""
 
 from functools import cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-from orchestration.contracts.values import Sealed
+from orchestration.contracts.values import Encrypted
 from orchestration.participant.refusals import CannotCall
 
 
@@ -13,15 +13,15 @@ class SealBroken(CannotCall):
     """Sealed with a key that this process does not have, or altered on the way."""
 
 
-def seal(secret: str) -> Sealed:
+def encrypt(secret: str) -> Encrypted:
     """Encrypt with the first of `SEALING_KEYS`."""
-    return Sealed(_fernet().encrypt(secret.encode()).decode())
+    return Encrypted(_fernet().encrypt(secret.encode()).decode())
 
 
-def unseal(sealed: Sealed) -> str:
-    """:raises SealBroken: when none of `SEALING_KEYS` opens it."""
+def decrypt(encrypted: Encrypted) -> str:
+    """:raises SealBroken: when none of `SEALING_KEYS` decrypts it."""
     try:
-        return _fernet().decrypt(sealed.encode()).decode()
+        return _fernet().decrypt(encrypted.encode()).decode()
     except InvalidToken:
         raise SealBroken(SealBroken.__doc__) from None
 

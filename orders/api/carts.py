@@ -25,7 +25,7 @@ iso_4217 = RegexValidator(r"^[A-Z]{3}\Z", "Not an ISO 4217 currency code, such a
 
 @dataclass(frozen=True)
 class Cart:
-    """What a customer wants to buy. `payment_method` is not sealed yet: it must not be stored or logged."""
+    """What a customer wants to buy. `payment_method` is not encrypted yet: it must not be stored or logged."""
 
     lines: tuple[tuple[str, int], ...]
     shipping_address: Address

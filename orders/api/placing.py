@@ -17,7 +17,7 @@ from orchestration.contracts.orders import CheckoutRequested
 from orchestration.db import clocks
 from orchestration.engine import admission as backlog
 from orchestration.engine import engine, selectors
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.sagas.checkout import checkout
 from orchestration.text.card_numbers import REFUSED, holds_card_number
 from orders import pricing
@@ -132,7 +132,7 @@ def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
         lines=priced.lines,
         total_minor=priced.total.amount_minor,
         currency=priced.total.currency,
-        payment_method=seal(cart.payment_method),
+        payment_method=encrypt(cart.payment_method),
         shipping_address=cart.shipping_address,
         placed_at=now,
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from cryptography.fernet import Fernet
 
-from orchestration.contracts.values import Sealed
+from orchestration.contracts.values import Encrypted
 from orchestration.engine import engine
 from orchestration.messaging.topology import ORCHESTRATOR, SERVICES
 from orchestration.models import SagaInstance
@@ -59,7 +59,7 @@ def test_compensations_that_come_before_their_actions_bar_them(shop, start_worke
 def test_order_whose_payment_method_no_key_opens_ends_at_once(shop, shared_worker, reason: str):
     lost = Fernet(Fernet.generate_key()).encrypt(b"tok_ok").decode()
     soon = datetime.now(UTC) - checkout.deadline + timedelta(seconds=3)
-    request = replace(shop.request(), payment_method=Sealed(lost))
+    request = replace(shop.request(), payment_method=Encrypted(lost))
     saga_id = shop.place(request, now=soon if reason == "deadline_passed" else None)
     shop.reaches(saga_id, "failed authorise_payment")
     assert shop.saga(saga_id).last_error == "SealBroken"

@@ -6,7 +6,7 @@ from uuid import UUID
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.payments import PaymentAuthorised, PaymentCaptured
 from orchestration.contracts.shipping import ShipmentScheduled
-from orchestration.contracts.values import Address, Line, Sealed
+from orchestration.contracts.values import Address, Line, Encrypted
 from orchestration.testing import Fake
 
 REQUEST = CheckoutRequested(
@@ -16,7 +16,7 @@ REQUEST = CheckoutRequested(
     lines=(Line("MUG-01", 2, 999),),
     total_minor=1998,
     currency="GBP",
-    payment_method=Sealed("sealed"),
+    payment_method=Encrypted("sealed"),
     shipping_address=Address(name="Ada", line1="1 High Street", city="Leeds", postcode="LS1 1AA", country="GB"),
     placed_at=datetime(2026, 7, 14, tzinfo=UTC),
 )

@@ -12,7 +12,7 @@ from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import Address, Line
 from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.protocol.states import ENDED, Command
 from orchestration.sagas.checkout import checkout
 from tests.support.crowd import at_once
@@ -43,7 +43,7 @@ class Shop:
             lines=lines,
             total_minor=sum(line.total_minor for line in lines),
             currency="GBP",
-            payment_method=seal(payment_method),
+            payment_method=encrypt(payment_method),
             shipping_address=Address("A. Buyer", "1 High St", "Leeds", "LS1 1AA", "GB", line2),
             placed_at=datetime.now(UTC),
         )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from orchestration.contracts.codec import Malformed, NotCarried, check_carried, decode, encode
 from orchestration.contracts.command import required_fields
 from orchestration.contracts.orders import CheckoutRequested
-from orchestration.contracts.values import Address, Line, Sealed
+from orchestration.contracts.values import Address, Line, Encrypted
 from orchestration.protocol.saga import Saga
 from orchestration.sagas import definitions
 
@@ -51,7 +51,7 @@ class Journey:
     leaves_at: datetime
     stops: tuple[Stop, ...]
     tags: tuple[str, ...]
-    secret: Sealed
+    secret: Encrypted
     insured: bool
     share: float
     companion: str | None
@@ -84,7 +84,7 @@ JOURNEY = Journey(
     leaves_at=datetime(2026, 7, 14, tzinfo=UTC),
     stops=(Stop("Turin"), Stop("Genoa", nights=3)),
     tags=("sea",),
-    secret=Sealed("sealed"),
+    secret=Encrypted("sealed"),
     insured=True,
     share=0.5,
     companion=None,
@@ -105,7 +105,7 @@ CHECKOUT = CheckoutRequested(
     lines=(Line("MUG-01", 2, 999),),
     total_minor=1998,
     currency="GBP",
-    payment_method=Sealed("sealed"),
+    payment_method=Encrypted("sealed"),
     shipping_address=Address(name="Ada", line1="1 High Street", city="Leeds", postcode="LS1", country="GB"),
     placed_at=datetime(2026, 7, 14, tzinfo=UTC),
 )

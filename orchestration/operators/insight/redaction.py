@@ -1,4 +1,4 @@
-"""What a saga knows, fit to be shown: secrets are named, never printed, not even sealed."""
+"""What a saga knows, fit to be shown: secrets are named, never printed, not even encrypted."""
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, get_args
 
 from orchestration.contracts.command import field_types
-from orchestration.contracts.values import Sealed
+from orchestration.contracts.values import Encrypted
 from orchestration.sagas import UnknownDefinition, definition_of
 
 HIDDEN = "(hidden)"
@@ -27,17 +27,17 @@ def redacted(facts: Any, *, definition: str) -> Any:
 def _secrets(definition: str) -> frozenset[str]:
     saga = definition_of(definition)
     answers = [step.action.answer for step in saga.steps if step.action.answer]
-    return frozenset(name for contract in (saga.request, *answers) for name in _sealed_fields(contract))
+    return frozenset(name for contract in (saga.request, *answers) for name in _encrypted_fields(contract))
 
 
-def _sealed_fields(contract: type) -> Iterator[str]:
+def _encrypted_fields(contract: type) -> Iterator[str]:
     for name, kind in field_types(contract).items():
         parts = (kind, *get_args(kind))
-        if Sealed in parts:
+        if Encrypted in parts:
             yield name
         for part in parts:
             if isinstance(part, type) and is_dataclass(part):
-                yield from _sealed_fields(part)
+                yield from _encrypted_fields(part)
 
 
 def _without(facts: Any, secrets: frozenset[str]) -> Any:

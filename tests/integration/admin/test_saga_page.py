@@ -92,7 +92,7 @@ def test_the_log_is_shown_in_order(operator: Operator, situations: Situations) -
 
 
 @committed
-def test_secrets_are_not_on_the_page_not_even_sealed(operator: Operator, situations: Situations) -> None:
+def test_secrets_are_not_on_the_page_not_even_encrypted(operator: Operator, situations: Situations) -> None:
     saga_id = situations.running()
     situations.act(saga_id, *STEPS)
     page = operator.page(saga_id).content.decode()

@@ -58,7 +58,7 @@ def resumed(saga_id: UUID) -> str:
     return why
 
 
-def test_the_admin_shows_no_secret_of_an_open_row_not_even_sealed(admin_client: Client, unknown: Unknown) -> None:
+def test_the_admin_shows_no_secret_of_an_open_row_not_even_encrypted(admin_client: Client, unknown: Unknown) -> None:
     asked = row(PaymentsLedger, unknown.authorisation(), "authorise_payment")
     page = admin_client.get(f"/admin/payments/ledger/{asked.pk}/change/").content.decode()
     assert "authorise_payment" in page

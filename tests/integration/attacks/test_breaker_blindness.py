@@ -8,7 +8,7 @@ import pytest
 from orchestration.contracts.payments import authorise_payment
 from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from payments.gateways.port import GatewayBroken
 
@@ -22,7 +22,7 @@ def call() -> Call:
         "order_id": str(uuid4()),
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal("tok_ok"),
+        "payment_method": encrypt("tok_ok"),
     }
     return Call(UUID(str(saga_id)), "authorise_payment", token=1, known=known)
 

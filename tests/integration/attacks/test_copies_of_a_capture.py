@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.contracts.payments import authorise_payment, capture_payment
 from orchestration.participant import local_steps as handler
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from payments.gateways.sandbox.models import Operation
@@ -25,7 +25,7 @@ def test_both_copies_of_a_capture_that_meet_at_the_gateway_are_done(payments):
         "order_id": str(uuid4()),
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal("tok_ok"),
+        "payment_method": encrypt("tok_ok"),
     }
     [authorised] = handler.act(payments, authorise_payment, [Call(saga_id, "authorise_payment", 1, known)])
     asked = Call(saga_id, "capture_payment", token=1, known=known | authorised.answer)

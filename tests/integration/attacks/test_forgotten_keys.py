@@ -11,7 +11,7 @@ from orchestration.contracts.payments import authorise_payment, capture_payment,
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
 from orchestration.contracts.values import Address, Line
 from orchestration.participant import local_steps as handler
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from payments.gateways.port import GatewayBroken
@@ -38,7 +38,7 @@ def payment_facts(token: str) -> dict:
         "order_id": str(uuid4()),
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal(token),
+        "payment_method": encrypt(token),
     }
 
 

@@ -11,7 +11,7 @@ from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment
 from orchestration.contracts.values import Line
 from orchestration.participant import local_steps as handler
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from payments.gateways.port import GatewayTimeout
 
@@ -36,7 +36,7 @@ def test_a_bar_does_not_hold_over_a_step_that_has_started_outside(payments):
         "order_id": str(uuid7()),
         "total_minor": 100,
         "currency": "GBP",
-        "payment_method": seal("tok_timeout_after"),
+        "payment_method": encrypt("tok_timeout_after"),
     }
     asked = Call(saga_id, "authorise_payment", token=1, known=known)
     with pytest.raises(GatewayTimeout):

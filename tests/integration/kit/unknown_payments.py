@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.participant import local_steps as handler
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import LEGAL_NEXT
 from orchestration.participant.ledger_store import Call
@@ -40,7 +40,7 @@ def call(token: str = "tok_ok") -> Call:
         "order_id": str(uuid4()),
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal(token),
+        "payment_method": encrypt(token),
     }
     return Call(saga_id, "authorise_payment", token=1, known=known)
 

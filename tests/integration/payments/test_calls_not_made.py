@@ -14,7 +14,7 @@ from orchestration.execution.scheduler import Executors, run_now
 from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
-from orchestration.participant.encryption import SealBroken, seal
+from orchestration.participant.encryption import SealBroken, encrypt
 from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.usefixtures("at_the_gateway"),
 ]
 LOST = Fernet(Fernet.generate_key()).encrypt(b"tok_ok").decode()
-"""Sealed with a key that this process does not have."""
+"""Encrypted with a key that this process does not have."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def asked(*, total_minor: int = 1998, payment_method: str = "") -> Call:
         "order_id": str(uuid4()),
         "total_minor": total_minor,
         "currency": "GBP",
-        "payment_method": payment_method or seal("tok_ok"),
+        "payment_method": payment_method or encrypt("tok_ok"),
     }
     return Call(saga_id, authorise_payment.step, token=1, known=known)
 
@@ -169,7 +169,7 @@ def test_of_a_batch_only_the_payment_whose_method_no_key_opens_fails(payments: P
 
 
 def test_what_may_have_been_called_is_asked_after_although_no_key_opens_it_any_more(payments: Participant) -> None:
-    call = asked(payment_method=seal("tok_timeout_after"))
+    call = asked(payment_method=encrypt("tok_timeout_after"))
     with pytest.raises(GatewayTimeout):
         handler.act(payments, authorise_payment, [call])
     call.known["payment_method"] = LOST

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.participant import local_steps as handler
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
@@ -44,7 +44,7 @@ def late() -> Call:
         "order_id": str(uuid4()),
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal("tok_arrives_late_60"),
+        "payment_method": encrypt("tok_arrives_late_60"),
     }
     asked = Call(UUID(known["saga_id"]), "authorise_payment", token=1, known=known)
     with pytest.raises(GatewayTimeout):

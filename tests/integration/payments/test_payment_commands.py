@@ -14,7 +14,7 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.external import Keys
 from payments import services
 from payments.gateways.port import (
@@ -48,7 +48,7 @@ def asked(token: str = "tok_ok") -> dict[str, Any]:
         "order_id": uuid4(),
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal(token),
+        "payment_method": encrypt(token),
     }
 
 

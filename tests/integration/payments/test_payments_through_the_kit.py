@@ -12,7 +12,7 @@ from orchestration.contracts.payments import authorise_payment, capture_payment,
 from orchestration.participant import local_steps as handler
 from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_redis import connect
-from orchestration.participant.encryption import seal
+from orchestration.participant.encryption import encrypt
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
@@ -50,7 +50,7 @@ def known(token: str) -> dict[str, Any]:
         "order_id": order_id,
         "total_minor": 1998,
         "currency": "GBP",
-        "payment_method": seal(token),
+        "payment_method": encrypt(token),
     }
 
 
