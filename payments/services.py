@@ -19,7 +19,7 @@ from orchestration.db.bulk_update import UpdateEach, each_own
 from orchestration.db.sql import insert_all
 from orchestration.participant.encryption import decrypt
 from orchestration.participant.external import Keys, OutcomeUnknown
-from orchestration.participant.refusals import Hopeless
+from orchestration.participant.refusals import PermanentFailure
 from payments.gateways.choice import gateway
 from payments.gateways.port import AuthorisationRequest, GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Payment
@@ -28,7 +28,7 @@ NOTHING_HELD = "nothing_held"
 REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
-class AuthorisationLapsed(Hopeless):
+class AuthorisationLapsed(PermanentFailure):
     """The gateway no longer holds the money: voided or expired there, not by us."""
 
 

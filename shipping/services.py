@@ -10,7 +10,7 @@ from orchestration.contracts.codec import Malformed
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
 from orchestration.db.sql import insert_all
 from orchestration.participant.external import Keys, OutcomeUnknown
-from orchestration.participant.refusals import Hopeless
+from orchestration.participant.refusals import PermanentFailure
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, NotPossible, Parcel
 from shipping.models import Shipment
@@ -18,7 +18,7 @@ from shipping.models import Shipment
 NOTHING_BOOKED = "nothing_booked"
 
 
-class BookingLapsed(Hopeless):
+class BookingLapsed(PermanentFailure):
     """The carrier no longer has this booking: cancelled there, not by us."""
 
 

@@ -16,7 +16,7 @@ from deploy.bench.baskets import ACCEPTED, ADDRESS, CURRENCY, PRICE_MINOR, Baske
 from deploy.bench.instant import DECLINED
 from inventory.services import top_up_stock
 from orchestration.contracts.orders import CheckoutRequested
-from orchestration.contracts.values import Line, Encrypted
+from orchestration.contracts.values import Encrypted, Line
 from orchestration.db import clocks
 from orchestration.engine import engine
 from orchestration.participant.encryption import encrypt

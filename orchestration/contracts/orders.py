@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from orchestration.contracts.command import Action
-from orchestration.contracts.values import Address, Line, Encrypted
+from orchestration.contracts.values import Address, Encrypted, Line
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from orchestration.protocol.states import (
 
 Context = dict[str, Any]
 NOTHING: Context = {"known": {}, "trail": []}
-WIRE_NAMES = {"carried": "context"}
+WIRE_NAMES = {"carried": "context", "hopeless": "permanent"}
 """Our names for fields of messages. The fields keep their names, because messages outlive a deploy."""
 
 
@@ -57,7 +57,7 @@ def step_failed(
     error: dict[str, Any] | None = None,
     context: Context | None = None,
     until: str | None = None,
-    hopeless: bool = False,
+    permanent: bool = False,
 ) -> tuple[Event, Context]:
     """Read the report that `link_error` sent. Without `error`, the result row of `task_id` may hold the reason.
 
@@ -73,7 +73,7 @@ def step_failed(
         error={"class": "unknown", **said, "task_id": task_id},
         done=_completed(context) if operated is Operation.ACTION else (),
         until=timedelta(seconds=wait_s) if wait_s is not None else datetime.fromisoformat(until) if until else None,
-        hopeless=hopeless,
+        permanent=permanent,
     )
     return event, context
 

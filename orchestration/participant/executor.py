@@ -28,7 +28,7 @@ from orchestration.participant.external_steps import Asking, Replied
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
-from orchestration.participant.refusals import Hopeless
+from orchestration.participant.refusals import PermanentFailure
 from orchestration.protocol.itinerary import bar_task
 from orchestration.text.cleaning import text_of
 
@@ -138,7 +138,7 @@ def about(error: Exception, context: Context) -> dict[str, Any]:
         told["until"] = error.until.isoformat()
         if error.wait is not None:
             told["error"]["wait_s"] = error.wait.total_seconds()
-    if isinstance(error, Hopeless):  # a message that nobody can read is not: it is made anew
+    if isinstance(error, PermanentFailure):  # a message that nobody can read is not: it is made anew
         told["hopeless"] = True
     return told
 

@@ -12,10 +12,10 @@ from orchestration.contracts.codec import check_carried
 from orchestration.contracts.command import Action, Compensation
 from orchestration.participant.batch import Work
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.refusals import Hopeless
+from orchestration.participant.refusals import PermanentFailure
 
 
-class OutcomeUnknown(Hopeless):
+class OutcomeUnknown(PermanentFailure):
     """The other side forgot the key before it gave a definite answer: a person must look."""
 
 

@@ -25,7 +25,7 @@ class Refusal(Exception):
         return dict(harmless(told))
 
 
-class Hopeless(Exception):
+class PermanentFailure(Exception):
     """A failure, and no try will end otherwise: after the pivot, or compensating, the step is parked at once.
 
     Before the pivot the saga is given up. It is no refusal: the ledger row stays open, and says nothing.

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestration.protocol.next_command import (
-    pending_command,
     compensated,
     completed,
     give_up,
     next_position,
     next_try,
+    pending_command,
     pending_compensations,
     send,
 )
@@ -97,8 +97,7 @@ def _paused(state: State, event: Paused) -> Decision | None:
 
 
 def _unpaused(saga: Saga, state: State, event: Unpaused) -> Decision | None:
-    """Recovery looks at once: it sends what is pending, gives up what is too late, and knows whether what was in flight is
-    lost."""
+    """Have recovery look at once. It sends pending work, gives up sagas that are too late, and finds lost messages."""
     if not state.paused:
         return None
     state = replace(state, paused=False)

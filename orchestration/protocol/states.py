@@ -158,7 +158,7 @@ class StepRefused:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """`until` is set if no call was made because a breaker is open until then; `hopeless` parks at once.
+    """`until` is set if no call was made because a breaker is open until then; `permanent` parks at once.
 
     The error may quote the external system, so it is made harmless like a refusal.
     """
@@ -169,7 +169,7 @@ class StepFailed:
     error: Mapping[str, Any]
     done: CompletedSteps = ()
     until: datetime | timedelta | None = None
-    hopeless: bool = False
+    permanent: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", harmless(self.error))

@@ -7,7 +7,6 @@ from typing import Any
 from orchestration.protocol.interventions import TooLate, said_by_a_person
 from orchestration.protocol.next_command import (
     after,
-    pending_command,
     compensate,
     compensated,
     completed,
@@ -15,6 +14,7 @@ from orchestration.protocol.next_command import (
     learn,
     next_position,
     next_try,
+    pending_command,
     pending_compensations,
     send,
     sendable,
@@ -121,7 +121,7 @@ def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: f
     if event.step in state.parked:
         return None
     state, entries = learn(state, event.done)
-    failed = StepFailed(event.step, Operation.ACTION, state.token, event.refusal, hopeless=True)
+    failed = StepFailed(event.step, Operation.ACTION, state.token, event.refusal, permanent=True)
     return after(entries, _failed_after_pivot(saga, state, failed, jitter))
 
 
@@ -154,7 +154,7 @@ def _failed_before_pivot(saga: Saga, state: State, event: StepFailed, jitter: fl
     retry = saga.by_name[event.step].retry
     tries = state.failures.get(event.step, 0) + 1
     exhausted = retry.attempts is not None and tries >= retry.attempts and event.until is None
-    if not (exhausted or event.hopeless):
+    if not (exhausted or event.permanent):
         return _wait_or_retry(state, event, retry, jitter)
     entry = Entry(Kind.FAILED, event.step, event.error)
     return after((entry,), give_up(state, code="step_failed", detail=f"{event.step} failed."))
@@ -177,7 +177,7 @@ def _compensation_failed(saga: Saga, state: State, event: StepFailed, jitter: fl
 def _retry_or_park(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
     retry = saga.by_name[event.step].retry
     decision = _wait_or_retry(state, event, retry, jitter)
-    if not event.hopeless and decision.state.failures.get(event.step, 0) < retry.park_after:
+    if not event.permanent and decision.state.failures.get(event.step, 0) < retry.park_after:
         return decision
     parked = replace(decision.state, parked=state.parked | {event.step})
     due = next_try(saga, parked, jitter) if state.phase is Phase.COMPENSATING else None
@@ -230,7 +230,9 @@ def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Deci
     news = [(step, at) for step, at in event.undone if step not in state.undone]
     steps = frozenset(step for step, _ in news)
     entries = tuple(Entry(Kind.UNDONE, step, at=at) for step, at in news)
-    state = replace(state, undone=state.undone | steps, backing_off=state.backing_off - steps, parked=state.parked - steps)
+    state = replace(
+        state, undone=state.undone | steps, backing_off=state.backing_off - steps, parked=state.parked - steps
+    )
     if not pending_compensations(saga, state):
         return compensated(state, entries)
     if not news:

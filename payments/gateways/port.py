@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from orchestration.participant.refusals import Hopeless, Refusal
+from orchestration.participant.refusals import PermanentFailure, Refusal
 
 
 class GatewayTimeout(Exception):
@@ -29,11 +29,11 @@ class GatewayBusy(Exception):
     """Another call under the same key is still running."""
 
 
-class KeyReused(Hopeless):
+class KeyReused(PermanentFailure):
     """The key was used before, with other parameters."""
 
 
-class NotPossible(Hopeless):
+class NotPossible(PermanentFailure):
     """The payment is not in a state that allows this, or does not exist."""
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from orchestration.contracts.values import Address, Line
-from orchestration.participant.refusals import Hopeless, Refusal
+from orchestration.participant.refusals import PermanentFailure, Refusal
 
 
 class CarrierTimeout(Exception):
@@ -25,11 +25,11 @@ class CarrierBusy(Exception):
     """Another call under the same key is still running."""
 
 
-class KeyReused(Hopeless):
+class KeyReused(PermanentFailure):
     """The key was used before, with other parameters."""
 
 
-class NotPossible(Hopeless):
+class NotPossible(PermanentFailure):
     """The booking is not in a state that allows this, or does not exist."""
 
 

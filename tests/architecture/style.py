@@ -1,4 +1,4 @@
-"""Rules of style that a machine can check: sizes, docstrings, names and words. `python -m tests.architecture.style DIR`.
+"""Rules of style that a machine checks: sizes, docstrings, names and words. `python -m tests.architecture.style DIR`.
 
 Each rule yields complaints about one module. `test_style.py` applies them to the whole project.
 """

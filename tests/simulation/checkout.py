@@ -6,7 +6,7 @@ from uuid import UUID
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.payments import PaymentAuthorised, PaymentCaptured
 from orchestration.contracts.shipping import ShipmentScheduled
-from orchestration.contracts.values import Address, Line, Encrypted
+from orchestration.contracts.values import Address, Encrypted, Line
 from orchestration.testing import Fake
 
 REQUEST = CheckoutRequested(

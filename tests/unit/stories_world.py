@@ -63,7 +63,7 @@ class Luck(StrEnum):
     """It was done, and the failure is reported all the same."""
     NEXT_SENT_AND_FAILED = auto()
     """It was done and went on, and a failure is reported all the same (publishing the next step seemed to fail)."""
-    HOPELESS = auto()
+    PERMANENT = auto()
     BREAKER_OPEN = auto()
     SILENT = auto()
     """It was done, and nobody ever hears of it."""
@@ -136,7 +136,7 @@ class World:
     def deliver(self, message: Message, luck: Luck) -> None:
         """Have a participant work on a message."""
         match message.operation:
-            case _ if luck in (Luck.FAILED_BEFORE, Luck.HOPELESS, Luck.BREAKER_OPEN):
+            case _ if luck in (Luck.FAILED_BEFORE, Luck.PERMANENT, Luck.BREAKER_OPEN):
                 self._report_failure(message, luck)
             case Operation.ACTION:
                 self._act(message, luck)
@@ -245,7 +245,7 @@ class World:
                 BROKE,
                 completed,
                 until=NOON if luck is Luck.BREAKER_OPEN else None,
-                hopeless=luck is Luck.HOPELESS,
+                permanent=luck is Luck.PERMANENT,
             )
         )
 

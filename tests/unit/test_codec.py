@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from orchestration.contracts.codec import Malformed, NotCarried, check_carried, decode, encode
 from orchestration.contracts.command import required_fields
 from orchestration.contracts.orders import CheckoutRequested
-from orchestration.contracts.values import Address, Line, Encrypted
+from orchestration.contracts.values import Address, Encrypted, Line
 from orchestration.protocol.saga import Saga
 from orchestration.sagas import definitions
 

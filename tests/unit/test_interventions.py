@@ -93,7 +93,7 @@ def test_the_end_ends_the_pause() -> None:
 
 
 def test_parked_saga_that_is_unpaused_stays_a_persons() -> None:
-    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, hopeless=True).hears(PAUSED, UNPAUSED)
+    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, permanent=True).hears(PAUSED, UNPAUSED)
     assert (story.due, story.state.parked) == (None, frozenset({ITINERARY}))
 
 
@@ -103,7 +103,7 @@ def test_ended_saga_hears_nobody(ended) -> None:
 
 
 def test_retry_waits_no_longer_and_leaves_parked_alone() -> None:
-    story = compensating().fails(SEAT, hopeless=True).fails(ROOM).fails(CAR).hears(RETRIED)
+    story = compensating().fails(SEAT, permanent=True).fails(ROOM).fails(CAR).hears(RETRIED)
     assert (story.sent[-1], story.state.parked) == (Undo((ROOM, CAR)), frozenset({SEAT}))
     assert story.kinds[-2:] == [Kind.RETRIED, Kind.SENT]
     story.hears(StepsUndone(at_noon(ROOM, CAR))).ignores(RETRIED)
@@ -118,7 +118,7 @@ def test_taken_back_while_running_bars_the_pivot_first() -> None:
 
 
 def test_taken_back_while_compensating_tries_parked_compensations_too() -> None:
-    story = compensating().fails(SEAT, hopeless=True).hears(StepsUndone(at_noon(ROOM, CAR)), TAKEN_BACK)
+    story = compensating().fails(SEAT, permanent=True).hears(StepsUndone(at_noon(ROOM, CAR)), TAKEN_BACK)
     assert (story.sent[-1], story.state.parked) == (Undo((SEAT,)), frozenset())
 
 
@@ -135,26 +135,26 @@ def test_operator_who_cancels_is_named_and_a_customer_is_not() -> None:
 
 
 def test_settled_compensation_counts_as_undone_and_is_not_sent_again() -> None:
-    story = compensating().fails(SEAT, hopeless=True).hears(settled(SEAT))
+    story = compensating().fails(SEAT, permanent=True).hears(settled(SEAT))
     assert (story.state.parked, story.state.undone) == (frozenset(), frozenset({SEAT}))
     story.hears(StepsUndone(at_noon(ROOM, CAR)))
     assert story.state.phase is Phase.COMPENSATED
 
 
 def test_last_compensation_settled_ends_the_saga() -> None:
-    story = compensating().fails(SEAT, hopeless=True).hears(StepsUndone(at_noon(ROOM, CAR)), settled(SEAT))
+    story = compensating().fails(SEAT, permanent=True).hears(StepsUndone(at_noon(ROOM, CAR)), settled(SEAT))
     assert (story.state.phase, story.kinds[-2:]) == (Phase.COMPENSATED, [Kind.SETTLED, Kind.COMPENSATED])
 
 
 def test_settled_step_after_the_pivot_lets_the_rest_go_on() -> None:
-    story = Story().fails(MILES, CAR, ROOM, SEAT, TICKET, hopeless=True).hears(settled(MILES))
+    story = Story().fails(MILES, CAR, ROOM, SEAT, TICKET, permanent=True).hears(settled(MILES))
     assert (story.sent[-1], story.state.parked) == (Forward(5), frozenset())
     story.hears(ChainCompleted(at_noon(ITINERARY)))
     assert story.state.phase is Phase.COMPLETED
 
 
 def test_last_step_settled_completes_the_saga() -> None:
-    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, hopeless=True).hears(settled(ITINERARY))
+    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, permanent=True).hears(settled(ITINERARY))
     assert (story.state.phase, story.kinds[-2:]) == (Phase.COMPLETED, [Kind.SETTLED, Kind.COMPLETED])
 
 
@@ -175,7 +175,7 @@ def test_nothing_before_the_pivot_is_settled_while_it_may_still_be_done() -> Non
 
 
 def test_settled_while_paused_goes_on_once_unpaused() -> None:
-    story = Story().fails(MILES, CAR, ROOM, SEAT, TICKET, hopeless=True).hears(PAUSED, settled(MILES))
+    story = Story().fails(MILES, CAR, ROOM, SEAT, TICKET, permanent=True).hears(PAUSED, settled(MILES))
     assert story.sent == [Forward(0)]
     story.hears(UNPAUSED, Due())
     assert story.sent[-1] == Forward(5)

@@ -123,8 +123,8 @@ def test_last_attempt_that_fails_bars_the_pivot() -> None:
     assert story.kinds.count(Kind.FAILED) == 3
 
 
-def test_hopeless_step_bars_the_pivot_at_once() -> None:
-    story = Story().fails(SEAT, CAR, ROOM, hopeless=True)
+def test_permanent_failure_bars_the_pivot_at_once() -> None:
+    story = Story().fails(SEAT, CAR, ROOM, permanent=True)
     assert story.sent == [Forward(0), Bar()]
 
 

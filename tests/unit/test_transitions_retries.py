@@ -65,7 +65,7 @@ def test_compensation_that_keeps_failing_is_parked_and_ends_once_resumed() -> No
 
 
 def test_parked_compensation_leaves_the_others_their_retries() -> None:
-    story = compensating().fails(SEAT, hopeless=True).fails(ROOM).fails(CAR)
+    story = compensating().fails(SEAT, permanent=True).fails(ROOM).fails(CAR)
     assert story.state.parked == {SEAT}
     assert story.due is not None
     story.hears(Due())
@@ -73,7 +73,7 @@ def test_parked_compensation_leaves_the_others_their_retries() -> None:
 
 
 def test_compensation_parked_last_still_has_the_waiting_ones_tried_again() -> None:
-    story = compensating().fails(SEAT).fails(ROOM).fails(CAR, hopeless=True)
+    story = compensating().fails(SEAT).fails(ROOM).fails(CAR, permanent=True)
     assert story.state.parked == {CAR}
     assert story.due is not None
     story.hears(Due())
@@ -87,7 +87,7 @@ def test_failures_of_an_action_do_not_count_against_its_compensation() -> None:
 
 
 def test_late_news_that_a_parked_compensation_was_made_ends_the_saga() -> None:
-    story = compensating().fails(SEAT, hopeless=True).hears(StepsUndone(at_noon(*BACK)))
+    story = compensating().fails(SEAT, permanent=True).hears(StepsUndone(at_noon(*BACK)))
     assert story.state.phase is Phase.COMPENSATED
     assert (story.state.parked, story.state.backing_off) == (frozenset(), frozenset())
 
@@ -116,7 +116,7 @@ def test_step_after_the_pivot_is_retried_without_end_and_parked_on_the_way() -> 
 
 
 def test_late_news_that_a_parked_step_was_done_completes_the_saga() -> None:
-    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, hopeless=True)
+    story = Story().fails(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES, permanent=True)
     story.hears(ChainCompleted(at_noon(*ALL)))
     assert (story.state.phase, story.state.parked) == (Phase.COMPLETED, frozenset())
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from orchestration.operators.actions.requests import Skipped
 from orchestration.protocol.itinerary import Stop, itinerary
-from orchestration.protocol.next_command import pending_command, next_position, pending_compensations
+from orchestration.protocol.next_command import next_position, pending_command, pending_compensations
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import ENDED, Bar, Command, Decision, Forward, Operation, Phase, State, Undo
 

@@ -87,12 +87,12 @@ class Situations:
     def parked_compensation(self) -> UUID:
         """The refund is parked, while the stock is still to be released."""
         saga_id = self.compensating()
-        self.fail(saga_id, "authorise_payment", operation=Operation.COMPENSATION, hopeless=True)
+        self.fail(saga_id, "authorise_payment", operation=Operation.COMPENSATION, permanent=True)
         return saga_id
 
     def parked_after_pivot(self) -> UUID:
         saga_id = self.running()
-        self.fail(saga_id, "capture_payment", hopeless=True)
+        self.fail(saga_id, "capture_payment", permanent=True)
         return saga_id
 
     def paused(self) -> UUID:
@@ -132,13 +132,13 @@ class Situations:
             known |= outcome.answer
 
     def fail(
-        self, saga_id: UUID, step: str, *, operation: Operation = Operation.ACTION, hopeless: bool = False
+        self, saga_id: UUID, step: str, *, operation: Operation = Operation.ACTION, permanent: bool = False
     ) -> SagaInstance:
         """The step breaks down once, in the task `TASK_ID`."""
         error = {"class": "GatewayTimeout", "message": "no answer within 1 s", "task_id": TASK_ID}
         done = _completed(step) if operation is Operation.ACTION else ()
         token = self.shop.saga(saga_id).token
-        return self.report(saga_id, StepFailed(step, operation, token, error, done=done, hopeless=hopeless))
+        return self.report(saga_id, StepFailed(step, operation, token, error, done=done, permanent=permanent))
 
     def report(self, saga_id: UUID, event: Event) -> SagaInstance:
         return engine.apply(saga_id, event, now=datetime.now(UTC))

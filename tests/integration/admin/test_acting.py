@@ -99,7 +99,7 @@ def test_an_action_is_taken_once_and_leads_to_its_entry(ada: Client, situations:
     asked_for = f"/admin/operations/log/{entry.pk}/standing/"
     assert asked_for in page
     assert "Still waiting: " in ada.get(asked_for).content.decode()
-    situations.fail(saga_id, "capture_payment", hopeless=True)
+    situations.fail(saga_id, "capture_payment", permanent=True)
     then = ada.get(asked_for).content.decode()
     assert "Observed: parked again" in then
     assert asked_for not in then  # it is not asked for any more

@@ -233,7 +233,7 @@ def test_a_batch_shows_how_far_it_has_come_and_what_failed(ada: Client, situatio
     assert "0 of 1 done" in before
     assert "Began" not in before
     bulk_loop.run_once()
-    situations.fail(saga_id, "capture_payment", hopeless=True)
+    situations.fail(saga_id, "capture_payment", permanent=True)
     observing.run_once()
     bulk_loop.run_once()
     shown = ada.get(url)

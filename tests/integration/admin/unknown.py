@@ -46,7 +46,7 @@ class Unknown:
         saga_id = self._shop.place(payment_method="tok_capture_fail_1")
         self._situations.act(saga_id, *STEPS[:-1])
         self._try(saga_id, "capture_payment", authorisation_id=Payment.objects.get().authorisation_id)
-        self._situations.fail(saga_id, "capture_payment", hopeless=True)
+        self._situations.fail(saga_id, "capture_payment", permanent=True)
         return saga_id
 
     def shipment(self) -> UUID:
@@ -85,7 +85,7 @@ class Unknown:
         self._heal(compensation.service)
         refusal = {"code": "out_of_stock", "detail": "None left."}
         self._situations.report(saga_id, StepRefused("reserve_stock", refusal))
-        self._situations.fail(saga_id, step, operation=Operation.COMPENSATION, hopeless=True)
+        self._situations.fail(saga_id, step, operation=Operation.COMPENSATION, permanent=True)
 
     def _call(self, saga_id: UUID, step: str, **facts: str) -> Call:
         instance = self._shop.saga(saga_id)

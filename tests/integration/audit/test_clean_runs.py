@@ -76,8 +76,8 @@ def test_a_parked_saga_is_expected_only_when_told_so(shop: Shop, courier: Courie
     courier.loses = "capture_payment"
     saga_id = shop.place()
     courier.deliver()
-    hopeless = StepFailed("capture_payment", Operation.ACTION, shop.saga(saga_id).token, {}, hopeless=True)
-    engine.apply(saga_id, hopeless, now=datetime.now(UTC))
+    permanent = StepFailed("capture_payment", Operation.ACTION, shop.saga(saga_id).token, {}, permanent=True)
+    engine.apply(saga_id, permanent, now=datetime.now(UTC))
     assert shop.saga(saga_id).parked
     assert [each.invariant for each in violations()] == ["Q1"]
     assert violations(Unfinished(parked=True)) == []

@@ -150,7 +150,7 @@ def test_release_settled_outside_leaves_the_units_held_and_is_accepted(situation
     saga_id = situations.running()
     situations.act(saga_id, "reserve_stock")
     situations.report(saga_id, StepRefused("authorise_payment", {"code": "card_declined", "detail": "No."}))
-    situations.fail(saga_id, "reserve_stock", operation="compensation", hopeless=True)
+    situations.fail(saga_id, "reserve_stock", operation="compensation", permanent=True)
 
     assert settle(act, saga_id, "reserve_stock").was_taken
     assert Reservation.objects.filter(released_at=None).count() == 1
