@@ -9,11 +9,15 @@ JOBS ?= 2
 PACKAGES = $(PY) -m deploy.packages
 SERVERS = servers=$$($(PY) -m deploy.servers env) && eval "$$servers"
 
-.PHONY: help venv demo test lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean
+# What `make test-fast` runs; tests/conftest.py (_is_fast) holds these to start no process.
+FAST = tests/unit tests/integration/kit -m "not processes and not servers"
+
+.PHONY: help venv demo test test-fast lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean
 
 help:
 	@echo 'make demo   start everything on this machine, place a few hundred orders, show what happened'
 	@echo 'make test   run all tests; find, start or install what they need (ARGS="-k words" to choose)'
+	@echo 'make test-fast  run unit tests and the tests of the kit, in under a minute; needs PostgreSQL and Redis, starts no process'
 	@echo 'make lint   ruff, mypy, import boundaries, Django checks'
 	@echo 'make up     run web, workers, beat and Flower under one supervisor, with the servers that .env or the environment names'
 	@echo 'make shell  a Python shell with the models'
@@ -43,6 +47,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@$(PACKAGES) && $(SERVERS) && exec $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-fast: $(VENV)/.dev
+	@$(SERVERS) && exec $(PY) -m pytest -q -n $(JOBS) $(FAST) $(ARGS)
 
 screenshots: $(VENV)/.dev
 	@$(PACKAGES) && $(SERVERS) && mkdir -p docs/images && SCREENSHOTS=docs/images exec $(PY) -m pytest tests/acceptance/test_operators_browser.py $(ARGS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -18,6 +19,7 @@ from config.postgresql.base import breaker_of
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
 from orchestration.participant.breaker_registry import in_use
 from tests.support.broker import declare_queues, delete_queues, purge_queues
+from tests.support.no_process import refuse_processes
 from tests.support.processes import Worker
 from tests.support.shop import Shop
 from tests.support.workforce import Workforce
@@ -47,6 +49,17 @@ def passwords_are_hashed_once() -> Iterator[None]:
     the hash finds the number of rounds in it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(PBKDF2PasswordHasher, "iterations", 1)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def starts_no_process(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold the tests of `make test-fast` to what it promises: they start no process."""
+    if not _is_fast(request.node):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        refuse_processes(patched)
         yield
 
 
@@ -84,6 +97,13 @@ def _escaped(told: Any) -> Any:
 def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
     takes_minutes = item.get_closest_marker("minutes") is not None
     return not takes_minutes, _is_acceptance(item), "start_worker" in getattr(item, "fixturenames", ())
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    """Whether `make test-fast` runs it: the Makefile says so with the same folders and markers."""
+    folders = item.path.relative_to(Path(__file__).parent).parts
+    in_folder = folders[0] == "unit" or folders[:2] == ("integration", "kit")
+    return in_folder and not any(item.get_closest_marker(name) for name in ("processes", "servers"))
 
 
 def _is_acceptance(item: pytest.Item) -> bool:

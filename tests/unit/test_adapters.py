@@ -135,6 +135,7 @@ DOORS = {
 }
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("door", DOORS)
 def test_process_with_a_misspelt_class_ends_with_one_line(door: str) -> None:
     command, code = DOORS[door]

@@ -44,6 +44,7 @@ def services() -> dict[str, dict[str, Any]]:
     return services
 
 
+@pytest.mark.processes
 def test_the_file_follows_the_compose_specification() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -117,6 +118,7 @@ def initialised() -> Iterator[PrivatePostgres]:
         yield server
 
 
+@pytest.mark.processes
 def test_the_database_script_gives_each_service_a_database_that_is_closed_to_the_others(
     initialised: PrivatePostgres,
 ) -> None:

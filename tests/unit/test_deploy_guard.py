@@ -22,12 +22,14 @@ sys.exit(7)
 """
 
 
+@pytest.mark.processes
 def test_the_exit_code_is_the_commands_and_its_strays_are_ended(tmp_path: Path) -> None:
     guarded = subprocess.run(_guarded(tmp_path), check=False)
     assert guarded.returncode == 7
     assert not _stray(tmp_path).is_alive()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_command_and_its_strays(tmp_path: Path, signum: signal.Signals) -> None:
     with _running(tmp_path) as guard:
@@ -37,6 +39,7 @@ def test_a_signal_ends_the_command_and_its_strays(tmp_path: Path, signum: signal
     assert not stray.is_alive()
 
 
+@pytest.mark.processes
 def test_a_command_that_is_killed_leaves_no_stray(tmp_path: Path) -> None:
     with _running(tmp_path) as guard:
         stray = _stray(tmp_path)
@@ -46,6 +49,7 @@ def test_a_command_that_is_killed_leaves_no_stray(tmp_path: Path) -> None:
     assert not stray.is_alive()
 
 
+@pytest.mark.processes
 def test_a_command_whose_guard_is_killed_is_told_to_end(tmp_path: Path) -> None:
     with _running(tmp_path) as guard:
         child = ProcessId.of(int(Path(f"/proc/{guard.pid}/task/{guard.pid}/children").read_text().split()[0]))

@@ -91,6 +91,7 @@ def test_the_environment_goes_first_and_a_bad_line_is_a_bad_setting(file: Path, 
         env._take_in(file)
 
 
+@pytest.mark.processes
 def test_make_leaves_the_file_to_the_programs_that_it_starts() -> None:
     targets = ["up", "shell", "bench"]
     said = subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, capture_output=True, text=True, check=True).stdout

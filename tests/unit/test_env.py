@@ -96,6 +96,7 @@ def test_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, variables: dict[s
         env.read()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("case", ["unknown, with a suggestion", "missing secret", "queue type", "not a number"])
 def test_command_with_a_bad_setting_ends_with_one_line_and_code_1(case: str) -> None:
     variables, said = BAD[case]

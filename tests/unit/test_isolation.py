@@ -39,11 +39,13 @@ PROBE = '''"""Seen from inside a test run."""
 import subprocess
 import sys
 
+import pytest
 from django.conf import settings
 
 READ = "from config import env; print(env.read()['PAYMENT_GATEWAY'])"
 
 
+@pytest.mark.processes
 def test_the_gateway_is_the_sandbox() -> None:
     ended = subprocess.run([sys.executable, "-c", READ], capture_output=True, text=True, check=True)
     assert settings.PAYMENT_GATEWAY == ended.stdout.strip() == "payments.gateways.sandbox.gateway.SandboxGateway"
@@ -76,6 +78,7 @@ def test_the_readme_lists_the_settings_that_are_taken() -> None:
     assert set(re.findall(r"`(.*?)`", told)) == SERVERS.keys() == TAKEN
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("exported", [{}, LIVE], ids=["in the file", "in the environment, too"])
 def test_a_test_run_does_not_see_a_live_shop(checkout: Path, exported: dict[str, str]) -> None:
     (checkout / "tests" / "unit" / "test_probe.py").write_text(PROBE)
@@ -94,6 +97,7 @@ def test_a_demonstration_does_not_see_a_live_shop(monkeypatch: pytest.MonkeyPatc
     assert told["SHOP_ENV_FILE"] == "/dev/null"
 
 
+@pytest.mark.processes
 def test_a_shell_on_a_demonstration_forgets_the_live_shop(tmp_path: Path) -> None:
     exports = Stack(tmp_path).write_environment()
     told = {"PATH": os.environ["PATH"], **{name: LIVE[name] for name in ("SHOP_PAYMENT_GATEWAY", "SHOP_CARRIER")}}

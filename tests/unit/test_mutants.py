@@ -85,11 +85,13 @@ def small(tmp_path):
     return root
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("test", ["test_nothing_is_sold_that_is_not_there", "test_with_a_broken_end"])
 def test_a_mutant_is_caught_by_the_test_of_its_rule(small, test):
     assert try_out(replace(MUTANT, caught_by=f"test_rule.py::{test}"), small) == Verdict.CAUGHT
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("test", "verdict"),
     [
@@ -106,6 +108,7 @@ def test_nothing_else_catches_it(small, test, verdict):
     assert try_out(replace(MUTANT, caught_by=test), small) == verdict
 
 
+@pytest.mark.processes
 def test_a_run_that_does_not_end_has_caught_nothing(small):
     (small / "pytest.ini").write_text(f"[pytest]\naddopts = {SPARE}\n")
     endless = replace(MUTANT, caught_by="test_rule.py::test_that_ends_only_with_the_rule")
@@ -126,6 +129,7 @@ def test_a_mutant_that_cannot_be_applied_has_caught_nothing(small, broken, probl
     assert try_out(broken, small) == Verdict.NOT_THERE
 
 
+@pytest.mark.processes
 def test_tests_of_code_as_it_is_have_caught_nothing(small):
     assert run(small, [MUTANT.caught_by]) == Verdict.SURVIVED
 
@@ -154,6 +158,7 @@ def test_every_mutant_has_its_day_and_no_test_has_two():
     assert {mutant.breaks for day in days for mutant in sample_of(day, SAMPLE)} == {each.breaks for each in mutants()}
 
 
+@pytest.mark.processes
 @pytest.mark.timeout(2 * SAMPLE * LIMIT_SECONDS)
 def test_the_mutants_of_the_day_are_caught():
     sample = sample_of(datetime.now(UTC).date(), SAMPLE)

@@ -45,6 +45,7 @@ def test_what_is_there_is_left_alone(package, installed, tmp_path, monkeypatch, 
     assert package.path() == installed
 
 
+@pytest.mark.processes
 def test_what_is_missing_is_installed_after_one_line_that_says_so(package, tmp_path, monkeypatch, capsys) -> None:
     calls = fake_apt_get(tmp_path, monkeypatch)
     packages.provide([package])
@@ -64,6 +65,7 @@ def test_nothing_is_installed_by_an_ordinary_user_who_is_told_how(package, tmp_p
     assert not calls.exists()
 
 
+@pytest.mark.processes
 def test_an_installation_that_fails_is_told(package, tmp_path, monkeypatch, capsys) -> None:
     fake_apt_get(tmp_path, monkeypatch, fails="install")
     monkeypatch.setattr(packages, "NEEDED_BY_TESTS", (package,))

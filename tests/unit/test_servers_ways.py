@@ -44,12 +44,14 @@ def test_what_listens_is_used_only_if_it_lets_us_in() -> None:
     assert ways.listening(welcoming) == "postgres://postgres@127.0.0.1:5432"
 
 
+@pytest.mark.processes
 def test_an_installed_program_is_started_and_remembered(register: Register) -> None:
     url = ways.first(NOBODY_LISTENS, (ways.listening, ways.installed(register)))
     assert NOBODY_LISTENS.accepts(url)
     assert register.read()["Redis"].url == url
 
 
+@pytest.mark.processes
 def test_what_is_not_installed_leads_on_to_docker(
     register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +71,7 @@ def test_what_is_not_installed_leads_on_to_docker(
     assert calls.read_text().endswith("rm --force c0ffee\n")
 
 
+@pytest.mark.processes
 def test_root_on_debian_has_it_installed_and_started(
     register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +87,7 @@ def test_without_any_way_the_message_says_what_to_do() -> None:
         ways.first(RABBITMQ, ())
 
 
+@pytest.mark.processes
 def test_the_command_prints_exports_reuses_what_it_started_and_ends_only_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +107,7 @@ def test_the_command_prints_exports_reuses_what_it_started_and_ends_only_that(
     assert not REDIS.accepts(redis_url)
 
 
+@pytest.mark.processes
 def test_a_remembered_server_that_died_is_replaced(register: Register) -> None:
     start = ways.installed(register)
     dead_url = start(NOBODY_LISTENS)

@@ -16,6 +16,7 @@ print([name for name in sys.modules if name.startswith("orchestration.telemetry.
 """
 
 
+@pytest.mark.processes
 def test_a_process_starts_without_the_packages_while_tracing_is_off() -> None:
     command = [sys.executable, "-c", STARTED_WITHOUT]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
