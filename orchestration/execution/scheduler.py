@@ -200,7 +200,7 @@ class _ThreadState(threading.local):
         try:
             yield
         finally:
-            self.deferred, self.scheduler, self.next_job_job = before
+            self.deferred, self.scheduler, self.next_job = before
 
     def run_and_collect(self, do: Callable[[], R]) -> tuple[R | None, list[Thunk]]:
         """Run `do`. Return its result and the work that it deferred."""

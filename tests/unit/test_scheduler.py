@@ -112,6 +112,19 @@ def test_two_kinds_of_turns_in_one_thread_do_not_wait_for_each_other_to_leave_it
     assert took < Scheduler.SLOT_TIMEOUT / 2
 
 
+def test_job_kept_for_a_thread_is_run_although_another_job_runs_inside_it():
+    first, second = (Scheduler(lambda thunk: thunk(), 1) for _ in range(2))
+    ran: list[str] = []
+
+    def last() -> None:
+        first(Job(partial(ran.append, "kept")))
+        second(Job(partial(ran.append, "inside")))
+
+    first(Job(partial(after_job, last)))
+
+    assert ran == ["inside", "kept"]
+
+
 def test_a_thread_whose_call_raised_is_free_for_the_next(pool):
     done = threading.Event()
     calls: CallPool[int, None] = CallPool(
