@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.models.actions import Action
 from orchestration.operators.actions.applicable import applicable

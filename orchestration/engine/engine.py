@@ -14,9 +14,8 @@ from django.db import IntegrityError
 from orchestration import signals
 from orchestration.engine import dispatch, store
 from orchestration.engine.dispatch import Broker, BrokerAway
-from orchestration.engine.row_mapping import Origin, columns_after, log_entries, new_instance, with_columns
+from orchestration.engine.row_mapping import Origin, columns_after, log_entries, new_instance, state_of, with_columns
 from orchestration.engine.saga_event import SagaEvent
-from orchestration.engine.snapshot import state_of
 from orchestration.engine.store import Change, KeyInProgress, Store
 from orchestration.models import SagaInstance
 from orchestration.protocol.saga import Saga

@@ -12,7 +12,7 @@ from django.conf import settings
 from orchestration.contracts.codec import Malformed, decode
 from orchestration.contracts.command import Action, Compensation, required_fields
 from orchestration.engine.reports import READERS
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.messaging import routing as routes
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.itinerary import bar_task

@@ -1,8 +1,8 @@
-"""What a decision makes of a saga's row and of its log."""
+"""Maps a saga's row to the pure state that decisions are made from, and a decision to the row and its log."""
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,13 @@ from uuid import UUID
 from django.conf import settings
 
 from orchestration.contracts.codec import encode
-from orchestration.engine.snapshot import columns_of, trouble_of
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.failure_summary import Trouble
 from orchestration.protocol.saga import LONGEST_WAIT, Saga
 from orchestration.protocol.states import ENDED, LEADS_TO, Decision, Entry, Kind, Phase, State
+
+_SETS = {"done": "done", "undone": "undone", "held": "backing_off", "parked": "parked", "settled": "settled"}
+"""The keys of `progress` that hold sets of steps, each with its field of the state. Stored keys keep their names."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Origin:
 
 
 def new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: datetime) -> SagaInstance:
-    """The row of a saga that begins now."""
+    """Return the row of a saga that begins now."""
     deadline_at = now + saga.deadline
     return SagaInstance(
         id=saga_id,
@@ -47,7 +49,7 @@ def new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: d
 
 
 def columns_after(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The row's columns as the decision has them; `answers` are facts that are news."""
+    """Return the columns of the row after the decision. `answers` are the facts that are new."""
     trouble = trouble_of(instance).after(decision.entries, decision.state)
     return columns_of(decision.state, trouble) | {
         "version": instance.version + 1,
@@ -100,3 +102,49 @@ def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> dateti
     if not decision.command:  # a breaker may be open for hours
         at = min(at, now + LONGEST_WAIT)
     return min(at, instance.deadline_at) if state.phase is Phase.RUNNING else at
+
+
+def state_of(instance: SagaInstance) -> State:
+    """Return the state in the row."""
+    progress = instance.progress
+    return State(
+        phase=Phase(instance.phase),
+        token=instance.token,
+        in_flight=instance.in_flight,
+        done=frozenset(progress.get("done", ())),
+        undone=frozenset(progress.get("undone", ())),
+        backing_off=frozenset(progress.get("held", ())),
+        parked=frozenset(progress.get("parked", ())),
+        settled=frozenset(progress.get("settled", ())),
+        paused=instance.paused,
+        failures=progress.get("failures", {}),
+        failure=instance.failure,
+    )
+
+
+def trouble_of(instance: SagaInstance) -> Trouble:
+    """Return the errors and waits in the row."""
+    progress = instance.progress
+    return Trouble(progress.get("errors", {}), frozenset(progress.get("waiting", ())), instance.last_error)
+
+
+def columns_of(state: State, trouble: Trouble) -> dict[str, Any]:
+    """Return the columns of the row that hold both."""
+    sets = {key: sorted(getattr(state, field)) for key, field in _SETS.items()}
+    progress = {name: steps for name, steps in sets.items() if steps}
+    if state.failures:
+        progress["failures"] = dict(state.failures)  # type: ignore[assignment]
+    return {
+        "phase": state.phase.value,
+        "token": state.token,
+        "in_flight": state.in_flight,
+        "progress": progress | trouble.progress(),
+        "parked": bool(state.parked),
+        "paused": state.paused,
+        "failure": state.failure,
+    } | trouble.columns(state)
+
+
+def undelivered(instance: SagaInstance) -> dict[str, Any]:
+    """Return the columns of the row whose command did not reach the broker."""
+    return columns_of(replace(state_of(instance), in_flight=False), trouble_of(instance).without_broker())

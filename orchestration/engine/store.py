@@ -15,7 +15,7 @@ from django.db.models.functions import Least, Now
 from orchestration.db.commits import commit_at_once, committing
 from orchestration.db.sql import as_array, as_rows, find_all, quoted, rows_of
 from orchestration.engine import markers
-from orchestration.engine.snapshot import undelivered
+from orchestration.engine.row_mapping import undelivered
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.protocol.states import Phase

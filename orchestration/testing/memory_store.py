@@ -12,7 +12,7 @@ from django.db import IntegrityError
 
 from orchestration import failpoints
 from orchestration.engine import markers
-from orchestration.engine.snapshot import undelivered
+from orchestration.engine.row_mapping import undelivered
 from orchestration.engine.store import Change, Taken, Then
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.models import SagaInstance, SagaLogEntry

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import OperationalError as DatabaseError
 
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds
 from orchestration.participant.manual_resolution import NotResolved

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.requests import Actor, Ask, WhyNot

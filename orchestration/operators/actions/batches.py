@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet
 
 from orchestration.db import clocks
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
 from orchestration.models.actions import MOVES_MONEY, Action, Code, Via
 from orchestration.models.operators import BatchState

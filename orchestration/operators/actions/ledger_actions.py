@@ -8,7 +8,7 @@ from uuid import UUID
 from orchestration.contracts.command import Action as StepAction
 from orchestration.contracts.command import Compensation, field_types
 from orchestration.engine import selectors
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions import void_hold as voiding

@@ -10,7 +10,7 @@ from django.db import transaction
 from orchestration.db import clocks
 from orchestration.engine import engine, selectors
 from orchestration.engine.engine import ChangedMeanwhile, NoSuchSaga
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
 from orchestration.models.actions import Code
 from orchestration.operators.actions import ledger_actions as ledgers

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from orchestration.engine import selectors
 from orchestration.engine.engine import NoSuchSaga
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.messaging import routing as routes
 from orchestration.models import SagaInstance
 from orchestration.models.actions import Action, Code

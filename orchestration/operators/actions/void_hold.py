@@ -7,7 +7,7 @@ from orchestration.contracts.payments import capture_payment
 from orchestration.contracts.repairs import HoldSettled
 from orchestration.db import clocks
 from orchestration.engine import engine
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.actions.rules import undoes

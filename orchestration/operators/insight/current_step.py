@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.protocol.next_command import pending_compensations
 from orchestration.protocol.saga import Saga, Step

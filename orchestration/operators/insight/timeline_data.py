@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaLogEntry
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.whereabouts import BEHIND

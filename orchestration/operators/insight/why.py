@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from orchestration.db import clocks
-from orchestration.engine.snapshot import state_of
+from orchestration.engine.row_mapping import state_of
 from orchestration.messaging import routing as routes
 from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
