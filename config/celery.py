@@ -57,20 +57,20 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
             sys.exit(EX_FAILURE)
 
     def _read_ahead(self, link: Any) -> None:
-        from orchestration.messaging import amqp_io as wire
+        from orchestration.messaging import amqp_io
 
-        wire.read_ahead(link)
+        amqp_io.read_ahead(link)
         self._link = link
         if hub := getattr(self, "hub", None):
-            hub.add_reader(link.sock, wire.drain, link)
+            hub.add_reader(link.sock, amqp_io.drain, link)
             hub.on_tick.add(self._look_again)
 
     def _look_again(self) -> None:
         """Take in what came along with the answer that somebody waited for: the socket will not tell of it."""
-        from orchestration.messaging import amqp_io as wire
+        from orchestration.messaging import amqp_io
 
-        if wire.has_more(self._link):
-            wire.drain(self._link)
+        if amqp_io.has_more(self._link):
+            amqp_io.drain(self._link)
 
     def connection_for_write(self, url: str | None = None, heartbeat: float | None = None) -> Any:
         """Make the connection for Celery's events, which may be lost.

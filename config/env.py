@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config import dotenv, tls
-from config import env_values as values_of
+from config import dotenv, env_values, tls
 from config.database_url import database_url, django_database, server_url
 
 ALIASES = ("orchestration", "inventory", "payments", "shipping", "orders", "gateway", "carrier")
@@ -19,7 +18,7 @@ FILE_VARIABLE = "SHOP_ENV_FILE"
 """Names the file of settings, in place of `.env`; tests and demonstrations name an empty one."""
 DOTENV = Path(__file__).resolve().parents[1] / ".env"
 _DEVELOPMENT_KEY = "c2hvcC1kZXZlbG9wbWVudC1vbmx5LWtleS0wMDAwMDA="  # refused unless SHOP_DEBUG is true
-_BROKERS = values_of.url("amqp", "amqps", "redis", "rediss", "memory")
+_BROKERS = env_values.url("amqp", "amqps", "redis", "rediss", "memory")
 
 
 class BadSetting(Exception):
@@ -36,49 +35,49 @@ class Setting:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "DEBUG": Setting(values_of.flag, False),
+    "DEBUG": Setting(env_values.flag, False),
     "SECRET_KEY": Setting(str, None, development="development-only-" + "0" * 40),
-    "SEALING_KEYS": Setting(values_of.fernet_keys, None, development=[_DEVELOPMENT_KEY]),
-    "ALLOWED_HOSTS": Setting(values_of.words, ["localhost", "127.0.0.1"]),
-    "CSRF_TRUSTED_ORIGINS": Setting(values_of.words, []),
-    "TRUSTED_PROXIES": Setting(values_of.networks, []),
+    "SEALING_KEYS": Setting(env_values.fernet_keys, None, development=[_DEVELOPMENT_KEY]),
+    "ALLOWED_HOSTS": Setting(env_values.words, ["localhost", "127.0.0.1"]),
+    "CSRF_TRUSTED_ORIGINS": Setting(env_values.words, []),
+    "TRUSTED_PROXIES": Setting(env_values.networks, []),
     "POSTGRES_URL": Setting(server_url, "postgres://postgres@127.0.0.1:5432"),
     "DATABASE_PREFIX": Setting(str, "shop_"),
-    "DATABASE_POOL_SIZE": Setting(values_of.count, 4),
+    "DATABASE_POOL_SIZE": Setting(env_values.count, 4),
     **{f"{alias.upper()}_DATABASE_URL": Setting(database_url, "") for alias in ALIASES},
     **{
         f"{kind}_TLS_{name}": Setting(reader, "")
         for kind in tls.KINDS
-        for name, reader in (("CA", str), ("VERIFY", values_of.flag), ("CERTIFICATE", str), ("KEY", str))
+        for name, reader in (("CA", str), ("VERIFY", env_values.flag), ("CERTIFICATE", str), ("KEY", str))
     },
     "BROKER_URL": Setting(_BROKERS, "amqp://guest:guest@127.0.0.1:5672//"),
     "QUEUE_PREFIX": Setting(str, ""),
-    "QUEUE_TYPE": Setting(values_of.one_of("classic", "quorum"), "classic"),
-    "REDIS_URL": Setting(values_of.url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0"),
-    "LOG_LEVEL": Setting(values_of.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO"),
+    "QUEUE_TYPE": Setting(env_values.one_of("classic", "quorum"), "classic"),
+    "REDIS_URL": Setting(env_values.url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0"),
+    "LOG_LEVEL": Setting(env_values.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO"),
     "METRICS_TOKEN": Setting(str, ""),
-    "METRICS_NETWORKS": Setting(values_of.networks, values_of.networks("127.0.0.0/8, ::1/128")),
-    "LOG_FORMAT": Setting(values_of.one_of("line", "json"), "line"),
-    "TRACES": Setting(values_of.traces, ""),
-    "TRACES_SHARE": Setting(values_of.share, 1.0),
-    "PUBLIC_URL": Setting(values_of.address, ""),
-    "FLOWER_URL": Setting(values_of.address, ""),
-    "PAYMENT_GATEWAY": Setting(values_of.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
-    "CARRIER": Setting(values_of.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
-    "SANDBOX_TIMEOUT_SECONDS": Setting(values_of.seconds, 1.0),
-    "BATCHES_AT_A_TIME": Setting(values_of.count, 2),
-    "GO_ON_HERE": Setting(values_of.flag, True),
-    "CALLS_AT_ONCE": Setting(values_of.count, 4),
-    "BREAKER_FAIL_MAX": Setting(values_of.count, 5),
-    "BREAKER_RESET_SECONDS": Setting(values_of.seconds, 30.0),
-    "RECOVERY_PERIOD_SECONDS": Setting(values_of.seconds, 1.0),
-    "PRESUMED_LOST_SECONDS": Setting(values_of.seconds, 10.0),
-    "BACKLOG_LIMIT": Setting(values_of.limit, 0),
-    "SETTLE_AFTER_SECONDS": Setting(values_of.seconds, 60.0),
-    "AUDIT_PERIOD_SECONDS": Setting(values_of.limit, 3600),
-    "KEY_MARGIN_SECONDS": Setting(values_of.seconds, 3600.0),
-    "FAULT_POINTS": Setting(values_of.flag, False),
-    "ADMIN_THEME": Setting(values_of.one_of("unfold", "stock"), "unfold"),
+    "METRICS_NETWORKS": Setting(env_values.networks, env_values.networks("127.0.0.0/8, ::1/128")),
+    "LOG_FORMAT": Setting(env_values.one_of("line", "json"), "line"),
+    "TRACES": Setting(env_values.traces, ""),
+    "TRACES_SHARE": Setting(env_values.share, 1.0),
+    "PUBLIC_URL": Setting(env_values.address, ""),
+    "FLOWER_URL": Setting(env_values.address, ""),
+    "PAYMENT_GATEWAY": Setting(env_values.importable, "payments.gateways.sandbox.gateway.SandboxGateway"),
+    "CARRIER": Setting(env_values.importable, "shipping.carriers.sandbox.carrier.SandboxCarrier"),
+    "SANDBOX_TIMEOUT_SECONDS": Setting(env_values.seconds, 1.0),
+    "BATCHES_AT_A_TIME": Setting(env_values.count, 2),
+    "GO_ON_HERE": Setting(env_values.flag, True),
+    "CALLS_AT_ONCE": Setting(env_values.count, 4),
+    "BREAKER_FAIL_MAX": Setting(env_values.count, 5),
+    "BREAKER_RESET_SECONDS": Setting(env_values.seconds, 30.0),
+    "RECOVERY_PERIOD_SECONDS": Setting(env_values.seconds, 1.0),
+    "PRESUMED_LOST_SECONDS": Setting(env_values.seconds, 10.0),
+    "BACKLOG_LIMIT": Setting(env_values.limit, 0),
+    "SETTLE_AFTER_SECONDS": Setting(env_values.seconds, 60.0),
+    "AUDIT_PERIOD_SECONDS": Setting(env_values.limit, 3600),
+    "KEY_MARGIN_SECONDS": Setting(env_values.seconds, 3600.0),
+    "FAULT_POINTS": Setting(env_values.flag, False),
+    "ADMIN_THEME": Setting(env_values.one_of("unfold", "stock"), "unfold"),
 }
 """Every variable we know, without the prefix."""
 
@@ -122,7 +121,7 @@ def web_threads() -> int:
     :raises BadSetting: when it is not a whole number above zero.
     """
     try:
-        return values_of.count(os.environ.get("WEB_THREADS") or "16")
+        return env_values.count(os.environ.get("WEB_THREADS") or "16")
     except ValueError as error:
         raise BadSetting(f"WEB_THREADS: {error}") from None
 

@@ -15,6 +15,6 @@ except SystemExit as end:  # a setting is invalid
     print(end.code, file=sys.stderr)
     sys.exit(APP_LOAD_ERROR)
 
-from orchestration.telemetry import redis_counts as shared_counts  # noqa: E402  it needs Django's apps
+from orchestration.telemetry import redis_counts  # noqa: E402  it needs Django's apps
 
-shared_counts.start()
+redis_counts.start()

@@ -9,9 +9,9 @@ class OrchestrationApp(AppConfig):
 
     def ready(self) -> None:
         from orchestration import checks, tasks, worker  # noqa: F401  they register themselves
-        from orchestration.telemetry import signal_receivers as listening
+        from orchestration.telemetry import signal_receivers
 
-        listening.listen()
+        signal_receivers.listen()
         if settings.TRACES:
             from orchestration.telemetry import tracing
 

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from orchestration import sagas
 from orchestration.contracts.command import Action, Compensation
-from orchestration.messaging import routing as routes
+from orchestration.messaging import routing
 from orchestration.messaging.task import SagaTask
 from orchestration.participant.external import Outside
 from orchestration.participant.participant import NotAParticipant, participant_of, participants
@@ -126,9 +126,9 @@ def _task_errors(saga: Saga, name: str) -> Iterator[CheckMessage]:
         yield Error(f"{saga.name}: no task is called {name}.", id="sagas.E002")
         return
     declared = {queue.name for queue in settings.TOPOLOGY.queues}
-    if routes.queue_of(name) not in declared:
+    if routing.queue_of(name) not in declared:
         yield Error(
-            f"{saga.name}: {name} is routed to {routes.queue_of(name)!r}, which is not declared.", id="sagas.E003"
+            f"{saga.name}: {name} is routed to {routing.queue_of(name)!r}, which is not declared.", id="sagas.E003"
         )
     if not (task.acks_late and task.reject_on_worker_lost and isinstance(task, SagaTask)):
         yield Error(f"{saga.name}: {name} is not acked late, requeued or mandatory; use SagaTask.", id="sagas.E004")

@@ -16,7 +16,7 @@ from orchestration.engine.saga_event import SagaEvent
 from orchestration.execution.results import End, Ending, Work
 from orchestration.execution.scheduler import Executors
 from orchestration.execution.task import BatchedTask
-from orchestration.messaging import unfinished as holding
+from orchestration.messaging import unfinished
 from orchestration.messaging.canvas import Received
 from orchestration.messaging.routing import send_to
 from orchestration.messaging.task import SagaTask
@@ -91,7 +91,7 @@ for _name in reports.READERS:
 @shared_task(name=_ours(markers.PASS), base=SagaTask)
 def pass_marker(*, route: str, sent_at: str) -> None:
     """Tell workers to note the messages that the marker overtakes. Otherwise a marker only passes through queues."""
-    holding.have_noted(markers.name_of(route, sent_at))
+    unfinished.have_noted(markers.name_of(route, sent_at))
 
 
 @shared_task(name=_ours(markers.RETURNED), base=SagaTask)

@@ -1,6 +1,6 @@
 """What payments answers to."""
 
-from orchestration.contracts import payments as contracts
+from orchestration.contracts import payments
 from orchestration.participant.batch import Together
 from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.external import Outside, Told
@@ -21,7 +21,7 @@ participant = register(
         service="payments",
         ledger=Ledger,
         commands={
-            contracts.authorise_payment: Outside(
+            payments.authorise_payment: Outside(
                 call=services.authorise_payment,
                 find=services.find_authorised_payment,
                 record=Together(services.record_authorised_payment),
@@ -31,7 +31,7 @@ participant = register(
                 check=services.check_payment_method,
                 local_reply=free.authorised,
             ),
-            contracts.refund_payment: Outside(
+            payments.refund_payment: Outside(
                 call=services.refund_payment,
                 find=services.find_refunded_payment,
                 record=services.record_refunded_payment,
@@ -40,7 +40,7 @@ participant = register(
                 told=Told(services.ReversalTold, services.told_refunded_payment),
                 local_reply=free.refunded,
             ),
-            contracts.capture_payment: Outside(
+            payments.capture_payment: Outside(
                 call=services.capture_payment,
                 find=services.find_captured_payment,
                 record=Together(services.record_captured_payment),
@@ -49,7 +49,7 @@ participant = register(
                 told=Told(services.CaptureTold, services.told_captured_payment),
                 local_reply=free.captured,
             ),
-            contracts.reverse_leftover_payment: Outside(
+            payments.reverse_leftover_payment: Outside(
                 call=repairs.reverse_leftover_payment,
                 find=repairs.find_reversed_leftover_payment,
                 record=repairs.record_reversed_leftover_payment,
@@ -57,8 +57,8 @@ participant = register(
                 key_lifetime=_key_lifetime,
                 local_reply=free.leftover_reversed,
             ),
-            contracts.confirm_capture_settled: repairs.confirm_capture_settled,
-            contracts.void_settled_hold: Outside(
+            payments.confirm_capture_settled: repairs.confirm_capture_settled,
+            payments.void_settled_hold: Outside(
                 call=repairs.void_settled_hold,
                 find=repairs.find_voided_hold,
                 record=repairs.record_voided_hold,
@@ -66,9 +66,9 @@ participant = register(
                 key_lifetime=_key_lifetime,
             ),
         },
-        queries={contracts.money_held: selectors.money_held},
+        queries={payments.money_held: selectors.money_held},
         money=MoneyReader(
-            of_sagas=selectors.money_of_sagas, holds=contracts.authorise_payment, takes=contracts.capture_payment
+            of_sagas=selectors.money_of_sagas, holds=payments.authorise_payment, takes=payments.capture_payment
         ),
         finders=(Finder("gateway reference", selectors.found_by_reference),),
     )

@@ -1,6 +1,6 @@
 """What shipping answers to."""
 
-from orchestration.contracts import shipping as contracts
+from orchestration.contracts import shipping
 from orchestration.participant.batch import Together
 from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.external import Outside, Told
@@ -20,7 +20,7 @@ participant = register(
         service="shipping",
         ledger=Ledger,
         commands={
-            contracts.schedule_shipment: Outside(
+            shipping.schedule_shipment: Outside(
                 call=services.schedule_shipment,
                 find=services.find_scheduled_shipment,
                 record=Together(services.record_scheduled_shipment),
@@ -28,7 +28,7 @@ participant = register(
                 key_lifetime=_key_lifetime,
                 told=Told(services.BookingTold, services.told_scheduled_shipment),
             ),
-            contracts.cancel_shipment: Outside(
+            shipping.cancel_shipment: Outside(
                 call=services.cancel_shipment,
                 find=services.find_cancelled_shipment,
                 record=services.record_cancelled_shipment,
@@ -36,7 +36,7 @@ participant = register(
                 key_lifetime=_key_lifetime,
                 told=Told(services.CancellationTold, services.told_cancelled_shipment),
             ),
-            contracts.cancel_leftover_parcel: Outside(
+            shipping.cancel_leftover_parcel: Outside(
                 call=repairs.cancel_leftover_parcel,
                 find=repairs.find_cancelled_leftover_parcel,
                 record=repairs.record_cancelled_leftover_parcel,

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection
 from uuid import UUID
 
-from config.audit import books as reading
 from config.audit import (
+    books,
     carrier,
     compensations,
     effects,
@@ -36,7 +36,7 @@ def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
     :raises Unreadable: when a database is away or lacks a table.
     """
     findings = Findings()
-    check_all(reading.read(), allowed, findings)
+    check_all(books.read(), allowed, findings)
     findings.violations.sort(key=lambda violation: violation.invariant)
     return findings
 

@@ -16,7 +16,7 @@ from config.audit.findings import Findings
 from config.audit.selection import EVERYTHING, Selection
 from config.audit.snapshots import BATCH
 from inventory.models import Movement, Reservation, Stock
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 NO_UNITS: Mapping[str, int] = {}
 LIVE, RELEASED = "live reservation", "released reservation"
@@ -146,8 +146,8 @@ def _faults_of_sku(sku: str, whats: Mapping[str, tuple[int, int]]) -> Iterator[s
 
 
 def _units(number: int) -> str:
-    return wording.count(number, "unit")
+    return formatting.count(number, "unit")
 
 
 def _movements_said(number: int) -> str:
-    return wording.count(number, "movement")
+    return formatting.count(number, "movement")

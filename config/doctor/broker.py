@@ -14,7 +14,7 @@ from orchestration.messaging.topology import Depth
 from orchestration.operators.insight.breakers import breakers
 from orchestration.operators.insight.sources import Unavailable, at_the_broker
 from orchestration.participant.breaker_registry import shared_now
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 DEEP = 10_000  # messages
 
@@ -70,7 +70,7 @@ def _consumed(depths: Mapping[str, Depth]) -> Iterator[Line]:
 
 
 def _waiting(depth: Depth) -> str:
-    return f"{wording.count(depth.messages, 'message')} waiting"
+    return f"{formatting.count(depth.messages, 'message')} waiting"
 
 
 def _and_consumed(depths: Mapping[str, Depth]) -> str:
@@ -104,8 +104,8 @@ def _of_breakers() -> Iterator[Line]:
         return
     not_closed = [each for each in found if each.state != "closed"]
     for each in not_closed:
-        failures = wording.count(each.failures, "consecutive failure")
-        seen = f"{each.state} after {failures}, next probe {wording.moment(each.next_probe)}"
+        failures = formatting.count(each.failures, "consecutive failure")
+        seen = f"{each.state} after {failures}, next probe {formatting.moment(each.next_probe)}"
         yield warn(f"breaker {each.name}", seen, "see the provider's status page; manage.py breakers list")
     if not not_closed:
         yield ok("breakers", f"all {len(found)} are closed")

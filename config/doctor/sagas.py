@@ -10,14 +10,14 @@ from config.doctor.lines import Line, fail, ok, warn
 from orchestration.db import clocks
 from orchestration.engine import preflight
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.audit import queries as reading
+from orchestration.operators.audit import queries
 from orchestration.operators.insight.counts import Count, count_of
 from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.operators.insight.status import Status
 from orchestration.participant.encryption import SealBroken
 from orchestration.protocol.states import ENDED
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 LATE = 30
 """So many periods of recovery a due saga may wait: it goes through them in batches."""
@@ -45,9 +45,9 @@ def _recovery(now: datetime) -> Line:
     due = SagaInstance.objects.using(ALIAS).filter(due_at__lte=now).aggregate(oldest=Min("due_at"))["oldest"]
     late = now - due if due else timedelta(0)
     if late > LATE * settings.RECOVERY_PERIOD:
-        seen = f"a saga has been due for {wording.span(late)}"
+        seen = f"a saga has been due for {formatting.span(late)}"
         return fail("recovery", seen, "start a worker with -Q orchestrator; until then: manage.py saga resume --stuck")
-    return ok("recovery", f"the oldest due saga has waited for {wording.span(late)}" if due else "no saga is due")
+    return ok("recovery", f"the oldest due saga has waited for {formatting.span(late)}" if due else "no saga is due")
 
 
 def _parked(count: Count) -> Line:
@@ -57,7 +57,7 @@ def _parked(count: Count) -> Line:
 
 
 def _stuck(count: Count) -> Line:
-    after = wording.span(STUCK_AFTER)
+    after = formatting.span(STUCK_AFTER)
     if count.number:
         do = "manage.py saga list --stuck-longer-than 5m; then manage.py saga why ID"
         return warn("stuck sagas", f"{count} without progress for {after}, not counting parked ones", do)
@@ -81,14 +81,14 @@ def _definitions() -> Line:
 
 
 def _audit(now: datetime) -> Line:
-    audits = reading.standing(now=now)
+    audits = queries.standing(now=now)
     if audits.error:
         return warn("audit", f"the last one did not finish: {audits.error}", "manage.py audit --write")
     if audits.open:
-        return fail("audit", f"{wording.count(audits.open, 'open finding')}", "manage.py audit findings")
+        return fail("audit", f"{formatting.count(audits.open, 'open finding')}", "manage.py audit findings")
     if audits.ok is None or audits.ended_at is None:
         return warn("audit", "none has finished yet", "manage.py audit --write")
-    seen = f"the last one ended {wording.span(now - audits.ended_at)} ago"
+    seen = f"the last one ended {formatting.span(now - audits.ended_at)} ago"
     if audits.is_late:
         return warn("audit", f"{seen}; the next one is late", "see the log of the workers with -Q orchestrator")
-    return ok("audit", seen + (f", {wording.count(audits.accepted, 'accepted finding')}" if audits.accepted else ""))
+    return ok("audit", seen + (f", {formatting.count(audits.accepted, 'accepted finding')}" if audits.accepted else ""))

@@ -18,7 +18,7 @@ from config.audit.run import check_all
 from config.audit.selection import EVERYTHING, Between, Selection
 from orchestration.management.arguments import add_format, moment
 from orchestration.management.exit_codes import Exit
-from orchestration.operators.audit import record as writing
+from orchestration.operators.audit import record
 from orchestration.operators.audit.run_rows import AnotherIsRunning
 from orchestration.operators.audit.values import Reach, first_id_at
 
@@ -75,12 +75,12 @@ def _compare(allowed: Unfinished, chosen: Selection) -> tuple[Findings, Books]:
 
 
 def _write(allowed: Unfinished, chosen: Selection) -> Findings:
-    with writing.one_run() as run:
+    with record.one_run() as run:
         findings, books = _compare(allowed, chosen)
         part = part_of(findings, books)
-        writing.take(run, part)
+        record.take(run, part)
         if chosen.is_everything:
-            writing.close_unseen(run, part.not_judged)
+            record.close_unseen(run, part.not_judged)
     return findings
 
 

@@ -13,8 +13,7 @@ from orchestration.engine import selectors
 from orchestration.management.arguments import add_format, add_word, whole_number
 from orchestration.management.exit_codes import Exit
 from orchestration.models.audit import AuditFinding
-from orchestration.operators.audit import apply as applying
-from orchestration.operators.audit import queries as reading
+from orchestration.operators.audit import apply, queries
 from orchestration.operators.audit.apply import NoSuchFinding, NotApplicable, Word
 from orchestration.operators.audit.values import CannotAudit, Repair
 from orchestration.protocol.states import ENDED, Phase
@@ -60,7 +59,7 @@ def run(command: str, options: dict[str, Any]) -> Told:
 
 
 def _list(options: dict[str, Any]) -> Told:
-    found = list((reading.findings() if options["all"] else reading.open_findings())[: options["limit"]])
+    found = list((queries.findings() if options["all"] else queries.open_findings())[: options["limit"]])
     if not found:
         raise CommandError("no finding matches", returncode=Exit.NOTHING_MATCHED)
     return [_as_json(each) for each in found], [_as_table(found)]
@@ -68,10 +67,10 @@ def _list(options: dict[str, Any]) -> Told:
 
 def _apply(options: dict[str, Any]) -> Told:
     if options["dry_run"]:
-        finding, repair = applying.preview(options["id"])
+        finding, repair = apply.preview(options["id"])
         return {**_as_json(finding), "would_start": _proposed(repair)}, [_would(repair)]
     word = Word(by=options["by"], reason=options["reason"])
-    applied = applying.apply(options["id"], word, now=clocks.now())
+    applied = apply.apply(options["id"], word, now=clocks.now())
     if options["wait"]:
         _wait(applied, options["wait"])
     return {**_as_json(applied.finding), "started": applied.started}, [_as_table([applied.finding])]
@@ -79,11 +78,11 @@ def _apply(options: dict[str, Any]) -> Told:
 
 def _accept(options: dict[str, Any]) -> Told:
     word = Word(by=options["by"], reason=options["reason"])
-    finding = applying.accept(options["id"], word, now=clocks.now())
+    finding = apply.accept(options["id"], word, now=clocks.now())
     return _as_json(finding), [_as_table([finding])]
 
 
-def _wait(applied: applying.Applied, seconds: int) -> None:
+def _wait(applied: apply.Applied, seconds: int) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         saga = selectors.saga(applied.saga_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from config import env
-from deploy.bench import options as read
+from deploy.bench import options
 from deploy.bench.figures import Figures, medians
 from deploy.bench.processes import PROJECT, ended_by_sigterm
 from deploy.bench.table import number, table
@@ -104,12 +104,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     new = PROJECT / ".run" / "bench" / f"peers-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     parser = argparse.ArgumentParser(prog="python -m deploy.peers", description=__doc__)
     parser.add_argument("--peers", type=_peers, default=list(PEERS), help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--variants", type=read.variants, default=VARIANTS, help=f"of {', '.join(VARIANTS)}")
-    parser.add_argument("--rounds", type=read.whole_number, default=3)
-    parser.add_argument("--seconds", type=read.seconds, default=20.0, help="of each measurement")
-    parser.add_argument("--warmup-seconds", type=read.seconds, default=5.0, help="before each measurement")
-    parser.add_argument("--concurrency", type=read.whole_number, default=64, help="orders in flight")
-    parser.add_argument("--skus", type=read.whole_number, default=1000)
+    parser.add_argument("--variants", type=options.variants, default=VARIANTS, help=f"of {', '.join(VARIANTS)}")
+    parser.add_argument("--rounds", type=options.whole_number, default=3)
+    parser.add_argument("--seconds", type=options.seconds, default=20.0, help="of each measurement")
+    parser.add_argument("--warmup-seconds", type=options.seconds, default=5.0, help="before each measurement")
+    parser.add_argument("--concurrency", type=options.whole_number, default=64, help="orders in flight")
+    parser.add_argument("--skus", type=options.whole_number, default=1000)
     parser.add_argument("--environment", type=Path, default=environment.DIRECTORY, help="where the peers' packages are")
     parser.add_argument("--output", type=Path, default=new, help="file for the figures as JSON")
     return parser.parse_args(arguments)

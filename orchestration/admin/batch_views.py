@@ -25,7 +25,7 @@ from orchestration.operators.actions.permissions import may_approve
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 FAILURES_LISTED = 100
 STOP = "orchestration.stop_batch"
@@ -61,7 +61,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return page(
         request,
         "operations/batch.html",
-        f"{LABELS[Action(found.action)]}: {wording.count(found.members_chosen, 'saga')}",
+        f"{LABELS[Action(found.action)]}: {formatting.count(found.members_chosen, 'saga')}",
         may_stop=user.has_perm(STOP) and found.state in OPEN,
         waits=waits,
         preview=preview,

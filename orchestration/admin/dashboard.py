@@ -12,7 +12,7 @@ from orchestration.admin.filters import parameters_of
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, fragment
 from orchestration.admin.incidents import line_of
 from orchestration.db import clocks
-from orchestration.operators.audit import queries as audits
+from orchestration.operators.audit import queries
 from orchestration.operators.insight import breakers, incidents, queues, stats, workers
 from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight.bottleneck import Seen, bottleneck
@@ -118,7 +118,7 @@ def _incidents(_: datetime) -> Found | Unavailable:
 
 
 def _audits(now: datetime) -> Found | Unavailable:
-    return read(BOOKS, lambda: {"standing": audits.standing(now=now)})
+    return read(BOOKS, lambda: {"standing": queries.standing(now=now)})
 
 
 TILES: Mapping[str, Tile] = {

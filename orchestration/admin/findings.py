@@ -13,7 +13,7 @@ from orchestration.admin.frame import actor_of, for_operators, page
 from orchestration.admin.machinery import Word as Said
 from orchestration.db import clocks
 from orchestration.operators.audit import apply as applying
-from orchestration.operators.audit import queries as reading
+from orchestration.operators.audit import queries
 from orchestration.operators.audit.apply import NoSuchFinding, NotApplicable, Word
 from orchestration.operators.audit.values import CannotAudit, Repair
 
@@ -24,8 +24,8 @@ LISTED = 200
 @for_operators(VIEW)
 def findings(request: HttpRequest) -> HttpResponse:
     """What is open, how audits stand, and with `?gone` also what is gone."""
-    found = reading.findings() if "gone" in request.GET else reading.open_findings()
-    standing = reading.standing(now=clocks.now())
+    found = queries.findings() if "gone" in request.GET else queries.open_findings()
+    standing = queries.standing(now=clocks.now())
     return page(request, "operations/findings.html", "Audit findings", findings=found[:LISTED], standing=standing)
 
 

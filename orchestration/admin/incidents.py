@@ -13,7 +13,7 @@ from orchestration.models.actions import Action
 from orchestration.operators.actions.applicable import applicable_at
 from orchestration.operators.insight import incidents as insight
 from orchestration.operators.insight.incidents import Incident
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 
 @for_operators(VIEW_SAGAS)
@@ -35,5 +35,5 @@ def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incide
 
 def line_of(incident: Incident) -> dict[str, Any]:
     """What a line shows of it, and the parameters that ask for its sagas."""
-    stake = [wording.money(amount, currency) for currency, amount in sorted(incident.at_stake_minor.items())]
+    stake = [formatting.money(amount, currency) for currency, amount in sorted(incident.at_stake_minor.items())]
     return {"incident": incident, "query": parameters_of(incident.wanted), "at_stake": stake}

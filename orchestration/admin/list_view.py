@@ -12,12 +12,12 @@ from orchestration.models import SagaInstance
 from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.insight import counts as counting
-from orchestration.operators.insight import keyset as paging
+from orchestration.operators.insight import keyset
 from orchestration.operators.insight.finding import NEWEST_FIRST, newest_sagas
 from orchestration.operators.insight.saga_filter import Wanted, condition
 from orchestration.operators.insight.search import Search, search
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 PAGE_SIZE = 50
 
@@ -57,8 +57,8 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
     found = _found(form.cleaned_data["q"])
     sagas = newest_sagas().filter(condition(wanted, now=now), found.condition)
     try:
-        page = paging.page_of(sagas, NEWEST_FIRST, after=given.get("after", ""), size=PAGE_SIZE)
-    except paging.BadCursor as error:
+        page = keyset.page_of(sagas, NEWEST_FIRST, after=given.get("after", ""), size=PAGE_SIZE)
+    except keyset.BadCursor as error:
         return context | {"complaint": str(error)}
     kept = {name: given.getlist(name) for name in given if name != "after"}
     return context | {
@@ -82,12 +82,12 @@ def _row(instance: SagaInstance, now: datetime) -> Row:
     return Row(
         pk=instance.pk,
         status=status_of(instance).value,
-        order_id=instance.order_id or wording.NOTHING,
-        step=step_of(instance) or wording.NOTHING,
+        order_id=instance.order_id or formatting.NOTHING,
+        step=step_of(instance) or formatting.NOTHING,
         attempt=attempt.said(now) if attempt else "",
-        age=wording.span(now - instance.created_at),
-        moved=wording.span(now - instance.changed_at),
-        error=instance.last_error or wording.NOTHING,
+        age=formatting.span(now - instance.created_at),
+        moved=formatting.span(now - instance.changed_at),
+        error=instance.last_error or formatting.NOTHING,
         definition=instance.definition,
     )
 

@@ -17,7 +17,7 @@ from orchestration.admin.filters import Filter
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.db import clocks
 from orchestration.models.actions import Action
-from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
@@ -108,7 +108,7 @@ def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, a
         return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
     try:
         key = f"form:{said['token']}"
-        made = bulk.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"], key=key)
+        made = batches.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"], key=key)
     except NotABatch as error:
         return _shown(request, action, wanted, order, ask, f"This batch cannot be started: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[made.pk]))

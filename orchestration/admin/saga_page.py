@@ -24,7 +24,7 @@ from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.operators.insight.why import why_of
 from orchestration.participant.ledger import LedgerRow
 from orchestration.telemetry import flower_links
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 Urls = Mapping[str, str]
 """Where the results of failed tasks are shown, by task id."""
@@ -102,7 +102,7 @@ def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpReques
         "tables": rows_of(instance.pk, request),
         "entries": entries,
         "log": [_log_line(entry, urls) for entry in view.log],
-        "failure": wording.error(instance.failure) if instance.failure else "",
+        "failure": formatting.error(instance.failure) if instance.failure else "",
         "asked": facts(instance, instance.request),
         "answered": facts(instance, instance.answers),
         "flower_saga": flower_links.saga_url(instance.pk),
@@ -136,10 +136,10 @@ def _step(step: StepProgress, view: SagaView, urls: Urls, now: datetime) -> Step
         name=step.name,
         service=step.service,
         status=_status(step, view.instance),
-        since=wording.moment(step.since),
-        age=wording.span(now.astimezone(UTC) - step.since) if step.since else wording.NOTHING,
+        since=formatting.moment(step.since),
+        age=formatting.span(now.astimezone(UTC) - step.since) if step.since else formatting.NOTHING,
         attempts=step.attempts,
-        took=_took(row.changed_at - row.created_at) if row else wording.NOTHING,
+        took=_took(row.changed_at - row.created_at) if row else formatting.NOTHING,
         said=kept.said if kept else [],
         request=kept.request if kept else "",
         last_error=_error(step.last_error, urls),
@@ -155,12 +155,12 @@ def _status(step: StepProgress, instance: SagaInstance) -> str:
 
 def _took(length: timedelta) -> str:
     seconds = length.total_seconds()
-    return wording.span(length) if seconds >= 10 else f"{seconds * 1000:,.0f} ms"
+    return formatting.span(length) if seconds >= 10 else f"{seconds * 1000:,.0f} ms"
 
 
 def _error(detail: Mapping[str, Any] | None, urls: Urls) -> ErrorShown:
     task_id = (detail or {}).get("task_id", "")
-    return ErrorShown(wording.error(detail), task_id, urls.get(task_id, ""))
+    return ErrorShown(formatting.error(detail), task_id, urls.get(task_id, ""))
 
 
 def _log_line(entry: SagaLogEntry, urls: Urls) -> LogLineShown:
@@ -168,7 +168,7 @@ def _log_line(entry: SagaLogEntry, urls: Urls) -> LogLineShown:
     detail = {name: value for name, value in entry.detail.items() if name != "task_id"}
     return LogLineShown(
         sequence=entry.sequence,
-        at=wording.moment(entry.at),
+        at=formatting.moment(entry.at),
         kind=entry.kind,
         step=entry.step,
         phase=entry.phase,
@@ -186,8 +186,8 @@ def _ledger_row(row: LedgerRow, definition: str) -> LedgerRowShown:
         status=row.status,
         history=" → ".join(row.history),
         token=row.token,
-        created_at=wording.moment(row.created_at),
-        changed_at=wording.moment(row.changed_at),
+        created_at=formatting.moment(row.created_at),
+        changed_at=formatting.moment(row.changed_at),
         said=_pairs(redacted(said, definition=definition)),
         request=_text(redacted(row.request, definition=definition)) if row.request else "",
     )

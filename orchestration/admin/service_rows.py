@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from orchestration.participant.participant import Participant, participants
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 AT_MOST = 20
 """Rows of one table."""
@@ -64,7 +64,7 @@ def _shown(service: str, model: type[Model], options: Any, saga_id: UUID) -> Row
 def _cell(row: Model, name: str, options: Any) -> str:
     field, _, value = lookup_field(name, row, options)
     if value is None or value == "":
-        return wording.NOTHING
+        return formatting.NOTHING
     if isinstance(value, datetime):
-        return wording.moment(value)
+        return formatting.moment(value)
     return str(display_for_field(value, field, "")) if field else str(value)

@@ -2,29 +2,35 @@
 
 from django.urls import path
 
-from orchestration.admin import action_view as acting
-from orchestration.admin import batch_views as bulk
-from orchestration.admin import dashboard as tiles
-from orchestration.admin import findings, incidents, machinery, new_batch, sagas
-from orchestration.admin import log_entry_view as entries
+from orchestration.admin import (
+    action_view,
+    batch_views,
+    dashboard,
+    findings,
+    incidents,
+    log_entry_view,
+    machinery,
+    new_batch,
+    sagas,
+)
 
 app_name = "operations"
 
 urlpatterns = [
-    path("tiles/<slug:name>/", tiles.tile, name="tile"),
+    path("tiles/<slug:name>/", dashboard.tile, name="tile"),
     path("sagas/<uuid:saga_id>/timeline.svg", sagas.timeline, name="timeline"),
-    path("batches/", bulk.batches, name="batches"),
+    path("batches/", batch_views.batches, name="batches"),
     path("batches/new/", new_batch.new, name="batch-new"),
     path("batches/new/<slug:name>/", new_batch.new, name="batch-ask"),
-    path("batches/<uuid:batch_id>/", bulk.batch, name="batch"),
-    path("batches/<uuid:batch_id>/progress/", bulk.progress, name="batch-progress"),
-    path("batches/<uuid:batch_id>/approve/", bulk.approve, name="batch-approve"),
-    path("batches/<uuid:batch_id>/stop/", bulk.stop, name="batch-stop"),
+    path("batches/<uuid:batch_id>/", batch_views.batch, name="batch"),
+    path("batches/<uuid:batch_id>/progress/", batch_views.progress, name="batch-progress"),
+    path("batches/<uuid:batch_id>/approve/", batch_views.approve, name="batch-approve"),
+    path("batches/<uuid:batch_id>/stop/", batch_views.stop, name="batch-stop"),
     path("incidents/", incidents.incidents, name="incidents"),
-    path("sagas/<uuid:saga_id>/<slug:name>/", acting.act, name="act"),
-    path("log/<int:entry_id>/", entries.entry, name="entry"),
-    path("log/<int:entry_id>/observed/", entries.observed, name="observed"),
-    path("log/<int:entry_id>/standing/", entries.saga_status, name="standing"),
+    path("sagas/<uuid:saga_id>/<slug:name>/", action_view.act, name="act"),
+    path("log/<int:entry_id>/", log_entry_view.entry, name="entry"),
+    path("log/<int:entry_id>/observed/", log_entry_view.observed, name="observed"),
+    path("log/<int:entry_id>/standing/", log_entry_view.saga_status, name="standing"),
     path("breakers/", machinery.breakers, name="breakers"),
     path("breakers/<str:name>/open/", machinery.open_breaker, name="breaker-open"),
     path("breakers/<str:name>/close/", machinery.close_breaker, name="breaker-close"),

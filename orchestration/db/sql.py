@@ -9,7 +9,7 @@ import orjson
 from django.db import connections
 from django.db.models import AutoField, BigAutoField, JSONField, Model
 
-from orchestration.db import statement_buffer as round_trips
+from orchestration.db import statement_buffer
 from orchestration.db.statement_buffer import RoundTrips
 
 M = TypeVar("M", bound=Model)
@@ -21,14 +21,14 @@ def execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
     :raises django.db.Error: what the ORM would raise.
     """
     connection = connections[alias]
-    trips = round_trips.of(connection) or RoundTrips(connection)
+    trips = statement_buffer.of(connection) or RoundTrips(connection)
     return trips.execute(statement, parameters)
 
 
 def run_later(alias: str, statement: str, *parameters: Any) -> None:
     """Run a statement whose rows nobody needs: in the kit's transactions at the latest with the COMMIT, in the same
     round trip; elsewhere at once."""
-    if trips := round_trips.of(connections[alias]):
+    if trips := statement_buffer.of(connections[alias]):
         trips.later(statement, parameters)
     else:
         execute(alias, statement, *parameters)
@@ -36,7 +36,7 @@ def run_later(alias: str, statement: str, *parameters: Any) -> None:
 
 def flush(alias: str) -> None:
     """Run what `run_later` has put off until now."""
-    if trips := round_trips.of(connections[alias]):
+    if trips := statement_buffer.of(connections[alias]):
         trips.flush()
 
 

@@ -13,7 +13,7 @@ from orchestration.contracts.codec import Malformed, decode
 from orchestration.contracts.command import Action, Compensation, required_fields
 from orchestration.engine.reports import READERS
 from orchestration.engine.row_mapping import state_of
-from orchestration.messaging import routing as routes
+from orchestration.messaging import routing
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.next_command import next_position, pending_compensations
@@ -85,8 +85,8 @@ def _tasks_needed(saga: Saga, state: State) -> Iterator[str]:
 def _task_problem(saga: Saga, task: str) -> str | None:
     if task not in current_app.tasks:
         return f"{saga.name}: no task is called {task}"
-    if routes.queue_of(task) not in {queue.name for queue in settings.TOPOLOGY.queues}:
-        return f"{saga.name}: {task} is routed to {routes.queue_of(task)!r}, which is not declared"
+    if routing.queue_of(task) not in {queue.name for queue in settings.TOPOLOGY.queues}:
+        return f"{saga.name}: {task} is routed to {routing.queue_of(task)!r}, which is not declared"
     return None
 
 

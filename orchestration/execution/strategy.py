@@ -23,14 +23,12 @@ from celery.worker.strategy import default
 from django.conf import settings
 from kombu.exceptions import DecodeError
 
-from orchestration import failpoints
-from orchestration import log_context as subject
+from orchestration import failpoints, log_context
 from orchestration.db.connections import let_connections_go
 from orchestration.execution.batching import Batches
 from orchestration.execution.results import Ending, sendable
 from orchestration.execution.scheduler import Executors, Scheduler, Thunk, after_job
-from orchestration.messaging import amqp_io as wire
-from orchestration.messaging import canvas
+from orchestration.messaging import amqp_io, canvas
 from orchestration.messaging.canvas import Received
 from orchestration.messaging.publisher import Message, Unroutable, publish
 from orchestration.messaging.request import GoneOn, SagaRequest, are_told
@@ -54,7 +52,7 @@ class TaskStrategy:
         executors = _executors_of(consumer)
         work = type(task).make_work(self._end, executors)
         has_priority = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
-        carry_out = subject.within(partial(self._carry_out, work), subject.of_message)
+        carry_out = log_context.within(partial(self._carry_out, work), log_context.of_message)
         self._batches: Batches[Received] = Batches(carry_out, executors.batches, has_priority=has_priority)
         self._strategies = _strategies_of(consumer)
         self._strategies[task.name] = self
@@ -110,7 +108,7 @@ class TaskStrategy:
         """Go on with what can be done here; for the rest, who waits for a turn does not wait for the broker, too."""
         to_send = self._gone_on(endings) if settings.GO_ON_HERE else endings
         if to_send:
-            send = subject.within(self._send_and_settle, subject.of_ending)
+            send = log_context.within(self._send_and_settle, log_context.of_ending)
             after_job(partial(send, [_as_message(ending) for ending in to_send]))
 
     def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
@@ -185,7 +183,7 @@ class TaskStrategy:
         if failpoints.is_armed() or not getattr(self._consumer, "hub", None) or not endings:
             return nullcontext()
         channel = endings[0].message.delivery.begun_by.message.channel
-        return wire.corked(getattr(channel, "connection", None))
+        return amqp_io.corked(getattr(channel, "connection", None))
 
     def _settle_each(self, endings: Sequence[Ending]) -> None:
         for ending in endings:

@@ -11,8 +11,8 @@ from orchestration.management.output import Output
 from orchestration.management.selection import NONE
 from orchestration.management.subcommand import Options
 from orchestration.models.actions import Action
-from orchestration.operators import representations as shown
-from orchestration.operators.actions import batches as bulk
+from orchestration.operators import representations
+from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Actor, Ask, NotAsked
@@ -91,8 +91,8 @@ def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
 
     :raises CommandError: unless it is possible on each saga.
     """
-    seen = bulk.preview_batch(wanted, ask)
-    output.write(shown.batch_preview(seen), batch_tables.of_preview(seen))
+    seen = batches.preview_batch(wanted, ask)
+    output.write(representations.batch_preview(seen), batch_tables.of_preview(seen))
     refuse_no_batch(seen)
     if seen.possible < seen.chosen:
         told = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"

@@ -9,7 +9,7 @@ from orchestration.management.tables import of_previews, table_of
 from orchestration.models import Batch
 from orchestration.models.actions import Action
 from orchestration.operators.actions.batches import BatchPreview
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 FACTS = ("sagas", "step", "state", "by", "reason", "evidence", "approved_by", "stopped_by", "stopped_why")
 
@@ -64,6 +64,6 @@ def of_preview(found: BatchPreview) -> Iterator[Table]:
 
 def _batch(batch: Batch, tally: Mapping[str, int]) -> tuple[object, ...]:
     return (
-        *(batch.pk, wording.moment(batch.asked_at), batch.action, batch.wanted_in_words, batch.state, batch.by),
+        *(batch.pk, formatting.moment(batch.asked_at), batch.action, batch.wanted_in_words, batch.state, batch.by),
         *(batch.members_chosen, tally["to_do"], tally["worked"], tally["failed"]),
     )

@@ -14,7 +14,7 @@ from orchestration.management.arguments import add_facts
 from orchestration.management.exit_codes import Exit
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.models.actions import Action, Code, Via
-from orchestration.operators.actions import ledger_actions as ledgers
+from orchestration.operators.actions import ledger_actions
 from orchestration.operators.actions.ledger_actions import NotConcluded
 from orchestration.operators.actions.perform import carry_out
 from orchestration.operators.actions.requests import Actor, Ask, WhyNot
@@ -125,7 +125,7 @@ def as_table(made: Resolution) -> Table:
 
 def _facts_wanted() -> Iterator[str]:
     for participant in participants().values():
-        for (status, step), wanted in ledgers.facts_told(participant).items():
+        for (status, step), wanted in ledger_actions.facts_told(participant).items():
             said = Outcome.DONE if status == Status.STARTED else Outcome.UNDONE
             yield f"  {step} {said} wants {wanted}"
 
@@ -138,7 +138,7 @@ def _rehearsed(instance: SagaInstance, ask: Ask) -> Resolved:
     if ask.step not in saga.by_name:
         raise _refused(WhyNot(Code.NO_SUCH_STEP, f"{saga.name} has no step {ask.step}."))
     try:
-        return ledgers.conclude(instance, saga, ask, rehearsed=True).row
+        return ledger_actions.conclude(instance, saga, ask, rehearsed=True).row
     except NotConcluded as error:
         raise _refused(error.why) from error
 

@@ -18,7 +18,7 @@ from orchestration.operators.insight.redaction import redacted
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.participant.ledger import LedgerRow
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
 WIDTH_OF_A_FILE = 1_000  # columns; nothing is folded where no terminal limits it
@@ -77,7 +77,7 @@ def of_operator_log(entries: Iterable[OperatorLogEntry]) -> Table:
 
 
 def _operator_log_entry(entry: OperatorLogEntry) -> tuple[object, ...]:
-    return wording.moment(entry.at), entry.by, entry.action, entry.step, entry.reason, entry.code, entry.observed
+    return formatting.moment(entry.at), entry.by, entry.action, entry.step, entry.reason, entry.code, entry.observed
 
 
 def of_previews(found: Iterable[Preview], title: str | None = None) -> Table:
@@ -97,7 +97,7 @@ def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     current = current_step_of(saga)
     return (
         *(saga.pk, status_of(saga).value, saga.definition, saga.phase, ", ".join(current.parked)),
-        *(current.step, current.attempts, wording.span(now - saga.created_at)),
+        *(current.step, current.attempts, formatting.span(now - saga.created_at)),
         *(saga.last_error, (saga.failure or {}).get("code", "")),
     )
 
@@ -105,7 +105,7 @@ def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
 def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     attempt = attempt_of(saga)
     said = attempt.said(now) if attempt else ""
-    return saga.pk, status_of(saga).value, step_of(saga), said, wording.span(now - saga.created_at)
+    return saga.pk, status_of(saga).value, step_of(saga), said, formatting.span(now - saga.created_at)
 
 
 def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
@@ -113,16 +113,16 @@ def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
     yield "definition", saga.definition
     yield "status", status_of(saga).value
     yield "phase", saga.phase
-    yield "current step", current.step or wording.NOTHING
+    yield "current step", current.step or formatting.NOTHING
     yield "attempts", current.attempts
-    yield "parked", ", ".join(current.parked) or wording.NOTHING
-    yield "failure", wording.error(saga.failure)
+    yield "parked", ", ".join(current.parked) or formatting.NOTHING
+    yield "failure", formatting.error(saga.failure)
     yield "customer", saga.customer_id
     yield "idempotency key", saga.idempotency_key
-    yield "order", saga.order_id or wording.NOTHING
-    yield "age", wording.span(now - saga.created_at)
+    yield "order", saga.order_id or formatting.NOTHING
+    yield "age", formatting.span(now - saga.created_at)
     for column in ("created_at", "changed_at", "dispatched_at", "due_at", "deadline_at", "ended_at"):
-        yield column.removesuffix("_at"), wording.moment(getattr(saga, column))
+        yield column.removesuffix("_at"), formatting.moment(getattr(saga, column))
     yield "request", _json(redacted(saga.request, definition=saga.definition))
     yield "answers", _json(redacted(saga.answers, definition=saga.definition))
 
@@ -135,27 +135,27 @@ def _steps(view: SagaView, now: datetime) -> Table:
 
 
 def _step(step: StepProgress, now: datetime) -> tuple[object, ...]:
-    age = wording.span(now.astimezone(UTC) - step.since) if step.since else wording.NOTHING
-    error = wording.error(step.last_error)
-    return step.name, step.service, step.status, wording.moment(step.since), age, step.attempts, error
+    age = formatting.span(now.astimezone(UTC) - step.since) if step.since else formatting.NOTHING
+    error = formatting.error(step.last_error)
+    return step.name, step.service, step.status, formatting.moment(step.since), age, step.attempts, error
 
 
 def _ledger_rows(view: SagaView) -> Iterator[tuple[object, ...]]:
     for service, rows in view.ledgers.items():
         if rows is None:
-            yield service, wording.NOTHING, UNREADABLE, "", "", "", "its database does not answer"
+            yield service, formatting.NOTHING, UNREADABLE, "", "", "", "its database does not answer"
         for row in rows or ():
             yield _ledger_row(service, row, view.instance.definition)
 
 
 def _ledger_row(service: str, row: LedgerRow, definition: str) -> tuple[object, ...]:
     said = _json(redacted(row.answer if row.refusal is None else row.refusal, definition=definition))
-    return service, row.step, row.status, " → ".join(row.history), row.token, wording.moment(row.changed_at), said
+    return service, row.step, row.status, " → ".join(row.history), row.token, formatting.moment(row.changed_at), said
 
 
 def _log_entry(entry: SagaLogEntry) -> tuple[object, ...]:
     detail = _json(entry.detail)
-    return entry.sequence, wording.moment(entry.at), entry.kind, entry.step, entry.phase, entry.token, detail
+    return entry.sequence, formatting.moment(entry.at), entry.kind, entry.step, entry.phase, entry.token, detail
 
 
 def _json(facts: Mapping[str, Any] | str | None) -> str:

@@ -20,8 +20,7 @@ from orchestration.execution.call_pool import CallPool
 from orchestration.execution.scheduler import Executors, Thunk
 from orchestration.log_context import about as about_sagas
 from orchestration.log_context import within
-from orchestration.participant import external_steps as outside_handler
-from orchestration.participant import local_steps as handler
+from orchestration.participant import external_steps, local_steps
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import Outside
 from orchestration.participant.external_steps import Asking, Replied
@@ -169,8 +168,8 @@ class _Outside:
         self, participant: Participant, command: Action | Compensation, work: Outside, end: End, executors: Executors
     ) -> None:
         self._participant, self._end = participant, end
-        self._begin = partial(outside_handler.begin, participant, command, work)
-        self._conclude = partial(outside_handler.conclude, participant, command, work)
+        self._begin = partial(external_steps.begin, participant, command, work)
+        self._conclude = partial(external_steps.conclude, participant, command, work)
         take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
         has_priority = isinstance(command, Compensation)
         self._replies = Batches(take_down, executors.batches, has_priority=has_priority)
@@ -191,7 +190,7 @@ class _Outside:
         asking, of_saga = asked
         with about_sagas([asking.call.saga_id]):
             try:
-                return outside_handler.reply_to(asking), of_saga
+                return external_steps.reply_to(asking), of_saga
             except Exception as error:
                 self._tell({asking.call.saga_id: error}, of_saga)
                 return None
@@ -229,17 +228,17 @@ def apart(work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[
 
 
 def _act(participant: Participant, action: Action, calls: Sequence[Call]) -> Results:
-    outcomes = handler.act(participant, action, calls)
+    outcomes = local_steps.act(participant, action, calls)
     return {call.saga_id: outcome for call, outcome in zip(calls, outcomes, strict=True)}
 
 
 def _undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> Results:
-    handler.undo(participant, compensation, calls)
+    local_steps.undo(participant, compensation, calls)
     return dict.fromkeys((call.saga_id for call in calls), Done({}))
 
 
 def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
-    holds = handler.bar(participant, calls)
+    holds = local_steps.bar(participant, calls)
     return {call.saga_id: BarSettled(hold) for call, hold in zip(calls, holds, strict=True)}
 
 

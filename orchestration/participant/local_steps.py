@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.participant import external_steps as outside_handler
+from orchestration.participant import external_steps
 from orchestration.participant.batch import Together, Work, told_each
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
@@ -34,7 +34,7 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
     """
     work = participant.commands[action]
     if isinstance(work, Outside):
-        return outside_handler.act(participant, action, work, calls)
+        return external_steps.act(participant, action, work, calls)
     failpoint = Failpoint(FailpointKind.COMMIT, action.name, [call.saga_id for call in calls])
     try:
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, work, calls))
@@ -57,7 +57,7 @@ def undo(participant: Participant, compensation: Compensation, calls: Sequence[C
     """
     work = participant.commands[compensation]
     if isinstance(work, Outside):
-        outside_handler.undo(participant, compensation, work, calls)
+        external_steps.undo(participant, compensation, work, calls)
     else:
         failpoint = Failpoint(FailpointKind.COMMIT, compensation.name, [call.saga_id for call in calls])
         participant.rows.transaction(failpoint, lambda: _undo_all(participant.rows, compensation, work, calls))

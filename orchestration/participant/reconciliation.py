@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from orchestration.contracts.command import Action
 from orchestration.execution.periodic import round_after_round
 from orchestration.log_context import about
-from orchestration.participant import external_steps as outside_handler
+from orchestration.participant import external_steps
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import LedgerRow, Status
@@ -124,7 +124,7 @@ def _settle(participant: Participant, row: LedgerRow) -> bool:
     if work.breaker.state() != "closed":
         return False
     call = Call(row.saga_id, row.step, row.token, known=_request_of(row))
-    return outside_handler.settle(participant, command, work, call)
+    return external_steps.settle(participant, command, work, call)
 
 
 def _request_of(row: LedgerRow) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from prometheus_client.metrics_core import Metric
 from orchestration.contracts.payments import money_held
 from orchestration.db import clocks
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.audit import queries as auditing
+from orchestration.operators.audit import queries
 from orchestration.participant.breaker_registry import in_use
 from orchestration.participant.participant import ask
 from orchestration.protocol.states import ENDED, Phase
 from orchestration.sagas import definitions
-from orchestration.telemetry import gauge_definitions as gauges
-from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry import gauge_definitions, redis_counts
 from orchestration.telemetry.prometheus_families import families
 
 LOOKED_AT = 5_000
@@ -42,13 +41,13 @@ def sagas() -> list[Metric]:
     blocked = ((name, row) for (name, phase), row in every.items() if phase == Phase.COMPENSATING)
     due = [row["due"] for row in rows.values() if row["due"]]
     return [
-        gauges.UNFINISHED.family(each("count")),
-        gauges.PARKED.family(each("parked_ones")),
-        gauges.PAUSED.family(each("paused_ones")),
-        gauges.RETRYING.family(each("retrying")),
-        gauges.BLOCKED.family(((name,), row.get("held_back", 0)) for name, row in blocked),
-        gauges.OLDEST.family((key, _age(row.get("oldest"), now)) for key, row in every.items()),
-        gauges.OVERDUE.family([((), _age(min(due, default=None), now))]),
+        gauge_definitions.UNFINISHED.family(each("count")),
+        gauge_definitions.PARKED.family(each("parked_ones")),
+        gauge_definitions.PAUSED.family(each("paused_ones")),
+        gauge_definitions.RETRYING.family(each("retrying")),
+        gauge_definitions.BLOCKED.family(((name,), row.get("held_back", 0)) for name, row in blocked),
+        gauge_definitions.OLDEST.family((key, _age(row.get("oldest"), now)) for key, row in every.items()),
+        gauge_definitions.OVERDUE.family([((), _age(min(due, default=None), now))]),
     ]
 
 
@@ -56,7 +55,7 @@ def money() -> list[Metric]:
     """Money that hangs on sagas which have not ended, as payments has it."""
     ids = _unfinished().order_by("created_at").values_list("pk", flat=True)[:LOOKED_AT]
     held = ask(money_held, list(ids))
-    return [gauges.LIMBO.family((key, amount_minor) for key, amount_minor in held.items())]
+    return [gauge_definitions.LIMBO.family((key, amount_minor) for key, amount_minor in held.items())]
 
 
 def queues() -> list[Metric]:
@@ -67,11 +66,11 @@ def queues() -> list[Metric]:
         found = topology.depths(connection)
     dead = found.pop(topology.dead_letter_queue.name, None)
     return [
-        gauges.QUEUED.family(((queue,), each.messages) for queue, each in found.items()),
-        gauges.CONSUMERS.family(
+        gauge_definitions.QUEUED.family(((queue,), each.messages) for queue, each in found.items()),
+        gauge_definitions.CONSUMERS.family(
             ((queue,), each.consumers) for queue, each in found.items() if each.consumers is not None
         ),
-        gauges.DEAD_LETTERS.family([((), dead.messages)] if dead else []),
+        gauge_definitions.DEAD_LETTERS.family([((), dead.messages)] if dead else []),
     ]
 
 
@@ -79,7 +78,7 @@ def breakers() -> list[Metric]:
     """Which state each breaker is in; Redis being away, closed."""
     states = {name: breaker.state() for name, breaker in in_use().items()}
     return [
-        gauges.BREAKER.family(
+        gauge_definitions.BREAKER.family(
             ((name, state), float(state == now))
             for name, now in states.items()
             for state in ("closed", "open", "half-open")
@@ -89,21 +88,21 @@ def breakers() -> list[Metric]:
 
 def audit() -> list[Metric]:
     """What audits see, and whether they run. Before the first has come to its end nothing is said of its result."""
-    standing = auditing.standing(now=clocks.now())
+    standing = queries.standing(now=clocks.now())
     return [
-        gauges.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
-        gauges.AUDIT_UNCHECKED.family(
+        gauge_definitions.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
+        gauge_definitions.AUDIT_UNCHECKED.family(
             [((each, "all"), 1) for each in standing.reach.not_checked]
             + [((each, "part"), 1) for each in standing.reach.in_part]
         ),
-        gauges.AUDIT_LATE.family([((), float(standing.is_late))]),
-        gauges.FINDINGS.family([(("false",), standing.open), (("true",), standing.accepted)]),
+        gauge_definitions.AUDIT_LATE.family([((), float(standing.is_late))]),
+        gauge_definitions.FINDINGS.family([(("false",), standing.open), (("true",), standing.accepted)]),
     ]
 
 
 def counted() -> list[Metric]:
     """What processes have counted."""
-    return list(families(shared_counts.everybodys()))
+    return list(families(redis_counts.everybodys()))
 
 
 SOURCES: Mapping[str, Callable[[], list[Metric]]] = {

@@ -7,7 +7,7 @@ from functools import cache
 
 from prometheus_client.metrics_core import Metric
 
-from orchestration.telemetry import gauge_definitions as gauges
+from orchestration.telemetry import gauge_definitions
 from orchestration.telemetry.gauge_sources import SOURCES
 from orchestration.telemetry.parallel_reads import SideBySide
 
@@ -27,7 +27,7 @@ class Exposition:
     def collect(self) -> Iterator[Metric]:
         """Every family of the sources that have answered, and which have."""
         found = self._sources.answers()
-        yield gauges.SOURCE_UP.family(_ups(found))
+        yield gauge_definitions.SOURCE_UP.family(_ups(found))
         for source, answer in found.items():
             if isinstance(answer, Exception):
                 logger.warning("no metrics of %s: %s", source, answer or type(answer).__name__)

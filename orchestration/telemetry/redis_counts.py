@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from orchestration.participant.breaker_redis import connect
-from orchestration.telemetry import local_counts as counts
+from orchestration.telemetry import local_counts
 from orchestration.telemetry.metric_definitions import Key
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Handover:
         :raises RedisError: when it is not known whether that was done; it is tried again with the next.
         """
         if not self._held:
-            self._held = counts.take()
+            self._held = local_counts.take()
             self._number += bool(self._held)
         if self._held:
             fields = [part for key, by in self._held.items() for part in (SEPARATOR.join(key), by)]
@@ -98,7 +98,7 @@ def _forever(handover: Handover) -> None:
 
 
 def _begin_anew() -> None:
-    counts.forget()
+    local_counts.forget()
     _run()
 
 

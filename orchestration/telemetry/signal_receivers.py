@@ -13,8 +13,7 @@ from orchestration.participant.participant import participants
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.states import Kind, Operation
 from orchestration.signals import sagas_moved, steps_carried_out
-from orchestration.telemetry import local_counts as counts
-from orchestration.telemetry import metric_definitions as counted
+from orchestration.telemetry import local_counts, metric_definitions
 from orchestration.telemetry.metric_definitions import Key
 
 Counted = Iterator[tuple[Key, float]]
@@ -27,16 +26,16 @@ def listen() -> None:
 
 
 def _count_moves(moves: Sequence[tuple[SagaInstance, Sequence[SagaLogEntry]]], **_: Any) -> None:
-    counts.add(each for saga, entries in moves for each in _of_move(saga, entries))
+    local_counts.add(each for saga, entries in moves for each in _of_move(saga, entries))
 
 
 def _count_steps(ended: Sequence[tuple[StepMessage, Next]], **_: Any) -> None:
     now = time.monotonic()
-    counts.add(each for step_message, follows in ended for each in _of_step(step_message, follows, now))
+    local_counts.add(each for step_message, follows in ended for each in _of_step(step_message, follows, now))
     if twice := len(ended) - len(
         {step_message.call.saga_id for step_message, _ in ended}
     ):  # in one batch, carried out once
-        counts.add([(counted.DUPLICATES.key(ended[0][0].call.step), twice)])
+        local_counts.add([(metric_definitions.DUPLICATES.key(ended[0][0].call.step), twice)])
 
 
 def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:
@@ -44,11 +43,11 @@ def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:
         if key_of := _KEYS.get(entry.kind):
             yield key_of(saga.definition, entry), 1
         elif entry.kind == Kind.FAILED and _is_tried_again(entry, entries):
-            yield counted.RETRIES.key(entry.step, _error(entry)), 1
+            yield metric_definitions.RETRIES.key(entry.step, _error(entry)), 1
     if saga.ended_at:
-        yield counted.ENDED.key(saga.definition, saga.phase), 1
+        yield metric_definitions.ENDED.key(saga.definition, saga.phase), 1
         took = (saga.ended_at - saga.created_at).total_seconds()
-        yield from counted.END_TO_END.seen(took, saga.definition, saga.phase)
+        yield from metric_definitions.END_TO_END.seen(took, saga.definition, saga.phase)
 
 
 def _is_tried_again(failed: SagaLogEntry, entries: Sequence[SagaLogEntry]) -> bool:
@@ -60,10 +59,10 @@ def _is_tried_again(failed: SagaLogEntry, entries: Sequence[SagaLogEntry]) -> bo
 
 def _of_step(step_message: StepMessage, follows: Next, now: float) -> Counted:
     step, operation = step_message.call.step, operations().get(step_message.message.task, "")
-    yield from counted.STEP.seen(now - step_message.began, step, operation)
-    yield counted.OUTCOMES.key(step, operation, outcome_of(follows)), 1
+    yield from metric_definitions.STEP.seen(now - step_message.began, step, operation)
+    yield metric_definitions.OUTCOMES.key(step, operation, outcome_of(follows)), 1
     if isinstance(follows, _ANSWERS) and follows.repeated:
-        yield counted.DUPLICATES.key(step), 1
+        yield metric_definitions.DUPLICATES.key(step), 1
 
 
 def outcome_of(follows: Next) -> str:
@@ -88,7 +87,9 @@ def _error(entry: SagaLogEntry) -> str:
 
 
 def _dispatch(definition: str, entry: SagaLogEntry) -> Key:
-    return counted.DISPATCHES.key(definition, entry.detail["what"], "true" if entry.detail.get("lost") else "false")
+    return metric_definitions.DISPATCHES.key(
+        definition, entry.detail["what"], "true" if entry.detail.get("lost") else "false"
+    )
 
 
 def _code(entry: SagaLogEntry) -> str:
@@ -96,13 +97,13 @@ def _code(entry: SagaLogEntry) -> str:
 
 
 _KEYS: Mapping[str, Callable[[str, SagaLogEntry], Key]] = {
-    Kind.STARTED: lambda definition, _: counted.STARTED.key(definition),
+    Kind.STARTED: lambda definition, _: metric_definitions.STARTED.key(definition),
     Kind.SENT: _dispatch,
-    Kind.REFUSED: lambda _, entry: counted.REFUSALS.key(entry.step, _code(entry)),
-    Kind.WAITING: lambda _, entry: counted.WAITS.key(entry.step),
-    Kind.PARKED: lambda _, entry: counted.PARKINGS.key(entry.step, _error(entry)),
-    Kind.GAVE_UP: lambda definition, entry: counted.GIVEN_UP.key(definition, _code(entry)),
-    Kind.RESUMED: lambda definition, _: counted.RESUMPTIONS.key(definition),
+    Kind.REFUSED: lambda _, entry: metric_definitions.REFUSALS.key(entry.step, _code(entry)),
+    Kind.WAITING: lambda _, entry: metric_definitions.WAITS.key(entry.step),
+    Kind.PARKED: lambda _, entry: metric_definitions.PARKINGS.key(entry.step, _error(entry)),
+    Kind.GAVE_UP: lambda definition, entry: metric_definitions.GIVEN_UP.key(definition, _code(entry)),
+    Kind.RESUMED: lambda definition, _: metric_definitions.RESUMPTIONS.key(definition),
 }
 """What one log entry adds one to; the others are counted elsewhere, or not at all."""
 _ANSWERS = (GoesOn, Diverted)

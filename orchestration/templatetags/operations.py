@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from orchestration.db import clocks
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 register = template.Library()
 
@@ -48,30 +48,30 @@ def breakable(name: str) -> SafeString:
 @register.filter
 def moment(at: datetime | None) -> str:
     """A time in UTC, to the millisecond."""
-    return wording.moment(at)
+    return formatting.moment(at)
 
 
 @register.filter
 def ago(at: datetime | None) -> str:
     """How long ago it was."""
-    return wording.span(clocks.now() - at) if at else wording.NOTHING
+    return formatting.span(clocks.now() - at) if at else formatting.NOTHING
 
 
 @register.filter
 def span(length: timedelta | float | None) -> str:
     """A length of time, of a number of seconds below ten with its milliseconds."""
     if length is None:
-        return wording.NOTHING
+        return formatting.NOTHING
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 10 else wording.span(timedelta(seconds=seconds))
+    return f"{seconds:.1f} s" if seconds < 10 else formatting.span(timedelta(seconds=seconds))
 
 
 @register.filter
 def percent(share: float | None) -> str:
     """A share from 0 to 1."""
-    return wording.NOTHING if share is None else f"{share:.1%}"
+    return formatting.NOTHING if share is None else f"{share:.1%}"
 
 
 @register.filter

@@ -15,8 +15,7 @@ from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.db import clocks
-from orchestration.engine import admission as backlog
-from orchestration.engine import engine, selectors
+from orchestration.engine import admission, engine, selectors
 from orchestration.participant.encryption import encrypt
 from orchestration.sagas.checkout import checkout
 from orchestration.text.card_numbers import REFUSED, holds_card_number
@@ -107,7 +106,7 @@ def _accepted_before(attempt: Attempt) -> Accepted | None:
 
 
 def _start(attempt: Attempt, now: datetime) -> Accepted:
-    if backlog.is_full():
+    if admission.is_full():
         raise TooBusy(headers={"Retry-After": str(BUSY_FOR_S)})
     request = _priced_request(attempt, now)
     origin = engine.Origin(attempt.customer_id, attempt.idempotency_key, attempt.body.sha256)

@@ -13,8 +13,7 @@ from django.db import Error
 from orchestration.api.problems import Problem
 from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested, place_order
-from orchestration.engine import bulk_reads as readings
-from orchestration.engine import engine, selectors
+from orchestration.engine import bulk_reads, engine, selectors
 from orchestration.engine.bulk_reads import Reading
 from orchestration.engine.selectors import Logged, StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
@@ -117,7 +116,7 @@ def status_of(instance: SagaInstance) -> str:
 
 
 def _reading(customer_id: str, checkout_id: UUID) -> Reading:
-    reading = readings.read(checkout_id)
+    reading = bulk_reads.read(checkout_id)
     if reading is None or reading.instance.customer_id != customer_id:
         raise NoSuchCheckout
     return reading

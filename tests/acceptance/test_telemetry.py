@@ -13,9 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from orchestration.engine import engine
-from orchestration.telemetry import metric_definitions as counted
-from orchestration.telemetry import redis_counts as shared_counts
-from orchestration.telemetry import tracing
+from orchestration.telemetry import metric_definitions, redis_counts, tracing
 from orchestration.telemetry.spans import Spans, exporter_for
 from tests.support.waiting import wait_for
 
@@ -115,10 +113,10 @@ def test_counts_of_all_workers_add_up_also_those_of_one_that_was_killed(shop, te
     assert {UUID(line["saga"]) for line in about_steps} <= {*first, *second}
 
 
-def counts() -> Counter[counted.Key]:
-    return Counter(shared_counts.everybodys())  # type: ignore[arg-type]
+def counts() -> Counter[metric_definitions.Key]:
+    return Counter(redis_counts.everybodys())  # type: ignore[arg-type]
 
 
-def gained(before: Counter[counted.Key]) -> float:
-    key = counted.ENDED.key("checkout.v1", "completed")
+def gained(before: Counter[metric_definitions.Key]) -> float:
+    key = metric_definitions.ENDED.key("checkout.v1", "completed")
     return counts()[key] - before[key]

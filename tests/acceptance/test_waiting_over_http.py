@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from knox.models import AuthToken
 
-from orchestration.api import completion_listener as listening
+from orchestration.api import completion_listener
 from orders.models import Product
 from tests.support.waiting import wait_for
 
@@ -26,10 +26,10 @@ CART = {
 
 
 def test_order_is_seen_confirmed_with_one_look(shop, monkeypatch):
-    monkeypatch.setattr(listening, "LOOKS_ANYWAY_AFTER_S", 60.0)
+    monkeypatch.setattr(completion_listener, "LOOKS_ANYWAY_AFTER_S", 60.0)
     Product.objects.create(sku=shop.sku, name="Mug", price_minor=999, currency="GBP")
     token = AuthToken.objects.create(get_user_model().objects.create_user("ada"))[1]
-    ends = listening.ends()
+    ends = completion_listener.ends()
     with ends.expected(uuid4()):
         wait_for(lambda: ends.hears, what="announcements are heard")
 

@@ -9,7 +9,7 @@ from kombu import Connection
 
 from config import readiness
 from config.celery import app
-from config.doctor import broker as doctor
+from config.doctor import broker
 from deploy.servers import PrivateRedis
 from deploy.servers.redis import wheel_program
 from orchestration.messaging.topology import Depth, Topology
@@ -61,4 +61,4 @@ def test_a_waiting_message_is_counted_and_nobody_is_said_to_be_missing(over_redi
     assert not isinstance(queues, Unavailable)
     assert queues["over-redis.payments"] == QueueNow("over-redis.payments", 1, consumers=None)
     assert not queues["over-redis.payments"].is_stranded
-    assert not [line for line in doctor.look() if line.what.startswith("queue ")]
+    assert not [line for line in broker.look() if line.what.startswith("queue ")]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from orchestration.failpoints import FailpointKind
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.sagas.checkout import checkout
 from orchestration.testing import Fake, Unsafe, sweep
 from orchestration.testing.paths import paths
@@ -40,7 +40,7 @@ def test_a_saga_with_a_short_deadline_survives():
 
 def test_a_forgotten_tombstone_is_found(monkeypatch):
     """A compensation that leaves nothing behind where nothing was done yet lets the late action pass."""
-    monkeypatch.setattr(handler, "_undo_all", lambda *_: None)
+    monkeypatch.setattr(local_steps, "_undo_all", lambda *_: None)
 
     with pytest.raises(Unsafe, match="reserve_stock was done 1 times and reversed 0 times"):
         sweep(checkout, REQUEST, FAKES)

@@ -34,15 +34,15 @@ def _count_batch(self: Any, work: Any, messages: list[Received]) -> Any:
 @signals.worker_init.connect
 def slow_calls_down(**_: Any) -> None:
     """Not before: the models are there only when the app has been set up."""
-    from orchestration.participant import external_steps as outside_handler
+    from orchestration.participant import external_steps
 
-    takes, reply_to = float(os.environ.get("CALLS_TAKE", "0")), outside_handler.reply_to
+    takes, reply_to = float(os.environ.get("CALLS_TAKE", "0")), external_steps.reply_to
 
     def reply_in_time(asking: Any) -> Any:
         time.sleep(takes)
         return reply_to(asking)
 
-    outside_handler.reply_to = reply_in_time
+    external_steps.reply_to = reply_in_time
 
 
 def _count(task: str, kwargs: Any) -> None:

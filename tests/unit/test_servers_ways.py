@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.servers import __main__ as command
-from deploy.servers import ways
+from deploy.servers import __main__, ways
 from deploy.servers.private import NotInstalled, PrivateServer
 from deploy.servers.services import POSTGRES, RABBITMQ, REDIS, SERVICES
 from deploy.servers.started import Register
@@ -92,17 +91,17 @@ def test_the_command_prints_exports_reuses_what_it_started_and_ends_only_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configured = [replace(service, accepts=lambda _url: True) for service in SERVICES if service is not REDIS]
-    monkeypatch.setattr(command, "SERVICES", (*configured, NOBODY_LISTENS))
+    monkeypatch.setattr(__main__, "SERVICES", (*configured, NOBODY_LISTENS))
     for service in SERVICES:
         monkeypatch.delenv(service.variable, raising=False)
-    assert command.main(["env", "--run-dir", str(tmp_path)]) == 0
+    assert __main__.main(["env", "--run-dir", str(tmp_path)]) == 0
     first = capsys.readouterr().out
-    assert command.main(["env", "--run-dir", str(tmp_path)]) == 0
+    assert __main__.main(["env", "--run-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == first
     assert _after_shell(first, "SHOP_POSTGRES_URL") == "postgres://postgres@127.0.0.1:5432"
     redis_url = _after_shell(first, "SHOP_REDIS_URL")
     assert REDIS.accepts(redis_url)
-    assert command.main(["stop", "--run-dir", str(tmp_path)]) == 0
+    assert __main__.main(["stop", "--run-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().err.endswith("servers: Redis stopped\n")
     assert not REDIS.accepts(redis_url)
 
@@ -112,7 +111,7 @@ def test_a_remembered_server_that_died_is_replaced(register: Register) -> None:
     start = ways.installed(register)
     dead_url = start(NOBODY_LISTENS)
     register.read()["Redis"].processes[0].send(9)
-    assert command.address(NOBODY_LISTENS, register) != dead_url
+    assert __main__.address(NOBODY_LISTENS, register) != dead_url
 
 
 def _after_shell(exports: str, variable: str) -> str:

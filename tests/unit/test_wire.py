@@ -8,7 +8,7 @@ import pytest
 from amqp.exceptions import RecoverableConnectionError
 
 from config.celery import Consumer
-from orchestration.messaging import amqp_io as wire
+from orchestration.messaging import amqp_io
 
 
 class Link:
@@ -41,17 +41,17 @@ class Link:
 
 def test_what_has_arrived_is_taken_whole():
     link = Link()
-    wire.read_ahead(link)
+    amqp_io.read_ahead(link)
 
     link.transport._quick_recv(7)
-    link.transport._quick_recv(10 * wire.CHUNK)
+    link.transport._quick_recv(10 * amqp_io.CHUNK)
 
-    assert link.asked == [wire.CHUNK, 10 * wire.CHUNK]
+    assert link.asked == [amqp_io.CHUNK, 10 * amqp_io.CHUNK]
 
 
 def test_all_that_has_arrived_is_taken_in():
     link = Link(b"one", b"two", b"three")
-    wire.drain(link)
+    amqp_io.drain(link)
 
     assert link.taken == [b"one", b"two", b"three"]
 
@@ -60,12 +60,12 @@ def test_a_link_that_was_closed_is_not_waited_for():
     link = Link()
     link.connected = False
     with pytest.raises(RecoverableConnectionError):
-        wire.drain(link)
+        amqp_io.drain(link)
 
 
 def test_what_is_sent_goes_out_in_one_piece():
     link = Link()
-    with wire.corked(link):
+    with amqp_io.corked(link):
         link.send(b"one")
         link.send(memoryview(b"two"))
         assert link.sent == []
@@ -78,7 +78,7 @@ def test_what_was_sent_before_an_error_goes_out():
     link = Link()
 
     def send_and_break() -> None:
-        with wire.corked(link):
+        with amqp_io.corked(link):
             link.send(b"one")
             raise ZeroDivisionError
 
@@ -90,7 +90,7 @@ def test_what_was_sent_before_an_error_goes_out():
 
 def test_a_buffer_that_is_used_again_does_not_change_what_was_sent():
     link, buffer = Link(), bytearray(b"one")
-    with wire.corked(link):
+    with amqp_io.corked(link):
         link.send(memoryview(buffer))
         buffer[:] = b"two"
 
@@ -99,10 +99,10 @@ def test_a_buffer_that_is_used_again_does_not_change_what_was_sent():
 
 @pytest.mark.parametrize("link", [None, SimpleNamespace(transport=None), SimpleNamespace()])
 def test_other_brokers_links_are_left_as_they_are(link: Any):
-    wire.read_ahead(link)
-    with wire.corked(link):
+    amqp_io.read_ahead(link)
+    with amqp_io.corked(link):
         pass
-    assert not wire.has_more(link)
+    assert not amqp_io.has_more(link)
 
 
 def test_what_came_along_with_an_answer_is_not_left_lying():

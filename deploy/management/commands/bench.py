@@ -9,8 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.env import PREFIX, SETTINGS
-from deploy.bench import options as read
-from deploy.bench import sitting
+from deploy.bench import options, sitting
 from deploy.bench.load import NothingHappens, Window
 from deploy.bench.measuring import Plan
 from deploy.bench.processes import INSTANT, Crew, NotReady, ended_by_sigterm
@@ -30,30 +29,30 @@ class Command(BaseCommand):
         what = parser.add_argument_group("what is measured").add_mutually_exclusive_group()
         known = "; ".join(f"{name}: {variant.says}" for name, variant in VARIANTS.items())
         what.add_argument(
-            "--variants", type=read.variants, default=list(VARIANTS), metavar="A,B", help=known.replace("%", "%%")
+            "--variants", type=options.variants, default=list(VARIANTS), metavar="A,B", help=known.replace("%", "%%")
         )
         what.add_argument(
-            "--scaling", type=read.whole_numbers, metavar="1,2,4", help="base and hot, with so many workers each"
+            "--scaling", type=options.whole_numbers, metavar="1,2,4", help="base and hot, with so many workers each"
         )
         what.add_argument(
             "--memory",
-            type=read.whole_number,
+            type=options.whole_number,
             metavar="N",
             help="the workers' resident memory after every tenth of N sagas",
         )
-        parser.add_argument("--rounds", type=read.whole_number, default=1, help="of all variants; medians are shown")
-        parser.add_argument("--seconds", type=read.seconds, default=20.0, help="of each measurement")
-        parser.add_argument("--warmup-seconds", type=read.seconds, default=5.0, help="before each measurement")
-        parser.add_argument("--concurrency", type=read.whole_number, default=64, help="orders in flight")
-        parser.add_argument("--skus", type=read.whole_number, default=1000, help="SKUs that orders spread over")
-        parser.add_argument("--workers", type=read.whole_number, default=1, help="worker processes")
-        parser.add_argument("--threads", type=read.whole_number, default=8, help="threads of each worker")
+        parser.add_argument("--rounds", type=options.whole_number, default=1, help="of all variants; medians are shown")
+        parser.add_argument("--seconds", type=options.seconds, default=20.0, help="of each measurement")
+        parser.add_argument("--warmup-seconds", type=options.seconds, default=5.0, help="before each measurement")
+        parser.add_argument("--concurrency", type=options.whole_number, default=64, help="orders in flight")
+        parser.add_argument("--skus", type=options.whole_number, default=1000, help="SKUs that orders spread over")
+        parser.add_argument("--workers", type=options.whole_number, default=1, help="worker processes")
+        parser.add_argument("--threads", type=options.whole_number, default=8, help="threads of each worker")
         parser.add_argument(
             "--sandbox", action="store_true", help="call the sandbox's gateway and carrier, not instant ones"
         )
         parser.add_argument(
             "--stored",
-            type=read.whole_number_or_0,
+            type=options.whole_number_or_0,
             metavar="N",
             help="have N ended sagas in the databases first, copies of one; they stay until --stored 0 removes them",
         )

@@ -15,13 +15,13 @@ from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models.actions import Via
-from orchestration.operators import representations as shown
+from orchestration.operators import representations
 from orchestration.operators.actions.breakers import close_breaker, open_breaker, time_after
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown
 from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.breakers import BreakerNow, breakers
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 
 class Command(PlainlyEnding):
@@ -46,7 +46,7 @@ def _list(_: Options, output: Output) -> None:
 
 def _open(options: Options, output: Output) -> None:
     until = time_after(options["for"])
-    question = f"Make no call through {options['breaker']} before {wording.moment(until)}?"
+    question = f"Make no call through {options['breaker']} before {formatting.moment(until)}?"
     _change(options, output, question, partial(open_breaker, until=until))
 
 
@@ -75,8 +75,8 @@ def _looked_at() -> tuple[BreakerNow, ...]:
 def _say(found: Sequence[BreakerNow], output: Output) -> None:
     table = Table("breaker", "state", "failures in a row", "next probe", box=None, pad_edge=False)
     for each in found:
-        table.add_row(each.name, each.state, str(each.failures), wording.moment(each.next_probe))
-    output.write([shown.breaker(each) for each in found], [table])
+        table.add_row(each.name, each.state, str(each.failures), formatting.moment(each.next_probe))
+    output.write([representations.breaker(each) for each in found], [table])
 
 
 def _add_change(parser: ArgumentParser) -> None:

@@ -9,23 +9,15 @@ from django.db import Error
 from orchestration.management.exit_codes import IN_WORDS, Exit
 from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Output
-from orchestration.management.sagas import act as acting
-from orchestration.management.sagas import batch as batching
+from orchestration.management.sagas import act, batch, preflight, purge, reconcile, resolve, show, stats, watch
 from orchestration.management.sagas import list as listing
-from orchestration.management.sagas import preflight as preflighting
-from orchestration.management.sagas import purge as purging
-from orchestration.management.sagas import reconcile as asking_outside
-from orchestration.management.sagas import resolve as resolving
-from orchestration.management.sagas import show as showing
-from orchestration.management.sagas import stats as measuring
-from orchestration.management.sagas import watch as watching
 from orchestration.management.subcommand import add_all, run
 
 SUBCOMMANDS = tuple(
     each
     for module in (
-        *(listing, showing, measuring, watching),
-        *(acting, batching, resolving, asking_outside, preflighting, purging),
+        *(listing, show, stats, watch),
+        *(act, batch, resolve, reconcile, preflight, purge),
     )
     for each in module.SUBCOMMANDS
 )

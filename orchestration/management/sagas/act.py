@@ -38,7 +38,7 @@ from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked, Preview
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def resume(options: Options, output: Output) -> None:
     table.add_row(*map(str, astuple(rounds)))
     output.write(asdict(rounds), [table])
     if rounds.due:
-        told = f"{wording.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
+        told = f"{formatting.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
         raise CommandError(told, returncode=Exit.TIMED_OUT)
 
 
@@ -124,7 +124,7 @@ def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, output: Output)
                 output.note(sentence)
     which = chosen.saga_filter.in_words()
     refuse_without_consent(
-        f"{ask.action.capitalize()} {wording.count(len(chosen), 'saga')} ({which})?", options, output
+        f"{ask.action.capitalize()} {formatting.count(len(chosen), 'saga')} ({which})?", options, output
     )
 
 

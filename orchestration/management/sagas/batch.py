@@ -29,7 +29,7 @@ from orchestration.management.subcommand import Options, Subcommand, add_all, ru
 from orchestration.models import ALIAS, Batch
 from orchestration.models.actions import MOVES_MONEY, Action
 from orchestration.models.operators import BatchState
-from orchestration.operators import representations as shown
+from orchestration.operators import representations
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batches import OPEN, NoneChosen, NotApproved
@@ -37,7 +37,7 @@ from orchestration.operators.actions.permissions import STOP_BATCH, allowed, may
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 TWO_PEOPLE = "{action} moves money: a batch of it needs two people with accounts, ask for it with --as ACCOUNT"
 SECOND = "it waits for a second person: manage.py saga batch approve {id} --as ACCOUNT"
@@ -68,7 +68,7 @@ def list_batches(options: Options, output: Output) -> None:
         page = page_of(batches, bulk.NEWEST_FIRST, after=options["after"], size=options["limit"])
     except BadCursor as error:
         raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
-    found = list(zip(page.rows, shown.batches(page.rows), strict=True))
+    found = list(zip(page.rows, representations.batches(page.rows), strict=True))
     output.write([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
     if not found:
         raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
@@ -93,7 +93,7 @@ def approve(options: Options, output: Output) -> None:
         tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), output)
         return
     actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
-    for name, fact in batch_tables.facts(shown.batch(batch)):
+    for name, fact in batch_tables.facts(representations.batch(batch)):
         output.note(f"{name}: {fact}")
     if not options["yes"]:
         _note_what_it_would_do_now(batch, output)
@@ -128,7 +128,7 @@ def _consented_to(wanted: Wanted, ask: Ask, options: Options, output: Output) ->
     seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
     note_preview(seen, output)
-    which = f"{wording.count(seen.chosen, 'saga')} ({wanted.in_words()})"
+    which = f"{formatting.count(seen.chosen, 'saga')} ({wanted.in_words()})"
     goes = f"{pace.canary} first, then {pace.per_second:g} a second"
     refuse_without_consent(f"{ask.action.capitalize()} {which}, {goes}?", options, output)
     return seen.fingerprint
@@ -154,7 +154,7 @@ def _tell(batch: Batch, options: Options, output: Output) -> None:
         output.note(SECOND.format(id=batch.pk))
     if options.get("wait"):
         batch = follow(batch, timedelta(seconds=options["wait"]), output)
-    told = shown.batch(batch)
+    told = representations.batch(batch)
     output.write(told, batch_tables.of_batch(told))
     if options.get("wait"):
         judge(batch)
@@ -172,7 +172,7 @@ def _ended(batch: Batch) -> CommandError:
 
 
 def _in_words(batch: Batch) -> str:
-    which = f"{wording.count(batch.members_chosen, 'saga')} ({batch.wanted_in_words})"
+    which = f"{formatting.count(batch.members_chosen, 'saga')} ({batch.wanted_in_words})"
     return f"{batch.by} has asked to {batch.action} {which}: {batch.reason}"
 
 

@@ -13,7 +13,7 @@ from orchestration.management.filter_arguments import add_filters, saga_filter_o
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators import representations as shown
+from orchestration.operators import representations
 from orchestration.operators.insight.counts import count_of
 from orchestration.operators.insight.finding import newest_sagas
 
@@ -26,7 +26,7 @@ def list_sagas(options: Options, output: Output) -> None:
     wanted = saga_filter_of(options).looked_up(output).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
     listed = sagas[:limit]
-    output.write([shown.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
+    output.write([representations.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
     if not listed:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
     if len(sagas) > limit:

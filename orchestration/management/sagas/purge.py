@@ -16,7 +16,7 @@ from orchestration.management.output import Output, ProgressBar
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.operators.retention import rule
 from orchestration.operators.retention.purge import Removed, foreseen, purge_ledgers, purge_sagas
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 HELP = "remove sagas that ended longer ago than a span, and what services remember of them"
 
@@ -33,7 +33,7 @@ def purge(options: Options, output: Output) -> None:
         for why in rule.why_ledger_rows_stay():
             output.note(f"ledger rows would stay: {why}")
         return
-    refuse_without_consent(f"Remove sagas that ended before {wording.moment(until)}?", options, output)
+    refuse_without_consent(f"Remove sagas that ended before {formatting.moment(until)}?", options, output)
     with output.counting("purged", limit) as bar:
         removed = _all_of(purge_sagas(until, limit=limit), options, bar)
         stay = rule.why_ledger_rows_stay()

@@ -8,7 +8,7 @@ from rich.table import Table
 from orchestration.management.arguments import add_format
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
-from orchestration.participant import reconciliation as settling
+from orchestration.participant import reconciliation
 from orchestration.participant.participant import participants
 
 HELP = "query gateway and carrier now for the outcome of every unanswered call; nothing is called again"
@@ -17,7 +17,7 @@ HELP = "query gateway and carrier now for the outcome of every unanswered call; 
 def ask(options: Options, output: Output) -> None:
     """Run a round for each service that calls outside."""
     chosen = [options["service"]] if options["service"] else _services_that_call_outside()
-    rounds = {service: settling.settle_open_rows(participants()[service]) for service in chosen}
+    rounds = {service: reconciliation.settle_open_rows(participants()[service]) for service in chosen}
     table = Table("service", "settled", "not known there yet", "failed", box=None, pad_edge=False)
     for service, made in rounds.items():
         table.add_row(service, *map(str, astuple(made)))
@@ -30,7 +30,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _services_that_call_outside() -> list[str]:
-    return [service for service, participant in participants().items() if settling.commands_outside(participant)]
+    return [service for service, participant in participants().items() if reconciliation.commands_outside(participant)]
 
 
 SUBCOMMANDS = (Subcommand("ask-outside", HELP, _add_arguments, ask),)

@@ -15,7 +15,7 @@ from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.management.tables import WIDTH_OF_A_FILE
 from orchestration.models import ALIAS, OperatorLogEntry
-from orchestration.operators import representations as shown
+from orchestration.operators import representations
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.operators.insight.timeline_text import timeline_lines
@@ -30,7 +30,7 @@ def show_saga(options: Options, output: Output) -> None:
     """:raises CommandError: when there is none."""
     view = _found(options)
     entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=view.instance.pk)[:MOST_ENTRIES])
-    told = {**shown.saga_view(view), "operator_log": [shown.log_entry(entry) for entry in entries]}
+    told = {**representations.saga_view(view), "operator_log": [representations.log_entry(entry) for entry in entries]}
     output.write(told, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
 
 
@@ -42,7 +42,7 @@ def say_why(options: Options, output: Output) -> None:
     table.add_row("next", found.next)
     for each in found.evidence:
         table.add_row("seen", each)
-    output.write(shown.why(found), [table])
+    output.write(representations.why(found), [table])
     for source in found.unread:
         output.note(f"not asked: {source}")
 

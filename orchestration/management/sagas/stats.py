@@ -11,7 +11,7 @@ from orchestration.management.arguments import add_format, span
 from orchestration.management.exit_codes import Exit
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
-from orchestration.operators.insight import overview as figures
+from orchestration.operators.insight import overview
 from orchestration.operators.insight.overview import Figures
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.stats import WINDOW, Durations, Stats
@@ -19,8 +19,8 @@ from orchestration.operators.insight.stats import WINDOW, Durations, Stats
 
 def measure(options: Options, output: Output) -> None:
     """:raises CommandError: when the sagas cannot be read; any other source that is away is named."""
-    found = figures.read(now=clocks.now(), window=options["window"])
-    output.write(figures.shown(found), _tables(found))
+    found = overview.read(now=clocks.now(), window=options["window"])
+    output.write(overview.shown(found), _tables(found))
     if isinstance(found.stats, Unavailable):
         raise CommandError(found.stats.why, returncode=Exit.ERROR)
 

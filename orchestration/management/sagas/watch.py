@@ -20,10 +20,10 @@ from orchestration.management.filter_arguments import SagaFilter, add_filters, s
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import SagaInstance
-from orchestration.operators import representations as shown
+from orchestration.operators import representations
 from orchestration.operators.insight.finding import newest_sagas
 from orchestration.protocol.states import ENDED
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 SHOWN = 20
 
@@ -64,7 +64,7 @@ def watch(options: Options, output: Output) -> None:
                 if not view.open:
                     return
                 if until is not None and time.monotonic() >= until:
-                    told = f"{wording.count(len(view.open), 'saga')} did not end within {options['wait']} s"
+                    told = f"{formatting.count(len(view.open), 'saga')} did not end within {options['wait']} s"
                     raise CommandError(told, returncode=Exit.TIMED_OUT)
                 time.sleep(options["every"])
     except KeyboardInterrupt:
@@ -78,7 +78,7 @@ def _shown_on(output: Output) -> Iterator[Callable[[list[SagaInstance], list[Sag
 
         def tell(found: list[SagaInstance], moved: list[SagaInstance]) -> None:
             for saga in moved:
-                output.line(shown.saga(saga))
+                output.line(representations.saga(saga))
 
         yield tell
         return

@@ -27,7 +27,7 @@ from orchestration.operators.insight.saga_filter import Wanted, matching
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.participant import participants
 from orchestration.sagas import UnknownDefinition, definition_of
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 MEMBERS_LIMIT = 10_000
 """So many sagas at most in one batch; narrow the filter, or make several."""
@@ -151,7 +151,7 @@ def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
     """Begin no further member. Those that are done stay done; asking again changes nothing."""
     stopped = {
         "stopped_by": actor.name,
-        "stopped_why": wording.for_the_record(why) or "Stopped by an operator.",
+        "stopped_why": formatting.for_the_record(why) or "Stopped by an operator.",
         "ended_at": clocks.now(),
     }
     _row(batch, *OPEN).update(state=BatchState.STOPPED, **stopped)
@@ -277,7 +277,7 @@ def _money_of(saga_ids: list[UUID]) -> Iterable[str]:
                 held[money.currency] += money.held_minor
                 taken[money.currency] += money.kept_minor
     for currency in sorted(held.keys() | taken.keys()):
-        on_hold, kept = wording.money(held[currency], currency), wording.money(taken[currency], currency)
+        on_hold, kept = formatting.money(held[currency], currency), formatting.money(taken[currency], currency)
         yield f"{on_hold} on hold, {kept} captured and not refunded."
 
 

@@ -11,11 +11,10 @@ from orchestration.engine import selectors
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.models.actions import Action, Code
-from orchestration.operators.actions import void_hold as voiding
+from orchestration.operators.actions import void_hold
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import undoes
-from orchestration.participant import manual_resolution as resolving
-from orchestration.participant import manual_settlement as settled_outside
+from orchestration.participant import manual_resolution, manual_settlement
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome
@@ -81,7 +80,7 @@ def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mappin
     outcome = ask.statement.outcome
     if complaint := _owed_anyway(saga, ask.step, outcome):
         return dict.fromkeys(saga_ids, complaint)
-    found = resolving.why_not_open(_participant(saga, ask), saga_ids, ask.step, outcome)
+    found = manual_resolution.why_not_open(_participant(saga, ask), saga_ids, ask.step, outcome)
     return {saga_id: str(why) for saga_id, why in found.items()}
 
 
@@ -89,17 +88,17 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     """The facts that the step's service wants to be told, for a person; empty when it wants none."""
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
     if ask.action is Action.SETTLE:
-        return settled_outside.facts_wanted(participant, _command(instance, saga, ask))
+        return manual_settlement.facts_wanted(participant, _command(instance, saga, ask))
     if ask.statement is None or ask.statement.outcome is Outcome.NOT_DONE:
         return ""
     command = step.compensation if ask.statement.outcome is Outcome.UNDONE else step.action
-    return settled_outside.facts_wanted(participant, command) if command else ""
+    return manual_settlement.facts_wanted(participant, command) if command else ""
 
 
 def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
     """By status and step of an open row: the facts that a person who resolves it has to tell."""
     return {
-        key: resolving.wanted(work.told)
+        key: manual_resolution.wanted(work.told)
         for key, (_, work) in commands_outside(participant).items()
         if work.told is not None
     }
@@ -112,7 +111,7 @@ def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concl
     if complaint := _owed_anyway(saga, ask.step, said.outcome):
         raise NotResolved(complaint)
     statement = replace(said, grounds=_grounds(ask))
-    made = resolving.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
+    made = manual_resolution.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
     return Concluded(made)
 
 
@@ -123,7 +122,7 @@ def _owed_anyway(saga: Saga, step: str, outcome: Outcome) -> str:
 
 
 def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Concluded:
-    if ask.void and (complaint := voiding.why_not(instance, saga, ask)):
+    if ask.void and (complaint := void_hold.why_not(instance, saga, ask)):
         raise NotResolved(complaint)
     participant, command = _participant(saga, ask), _command(instance, saga, ask)
     needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
@@ -131,7 +130,7 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
     answers = {name: fact for name, fact in facts.items() if name in needed - _told(participant, command)}
     told = {name: fact for name, fact in facts.items() if name not in answers}
     known = instance.request | instance.answers | {"saga_id": str(instance.pk)}
-    made = settled_outside.settle(
+    made = manual_settlement.settle(
         participant,
         Call(_id(instance), ask.step, instance.token, known),
         Settlement(command, _grounds(ask), told, answers, needed),

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestration.models.actions import Action
 from orchestration.protocol.states import ENDED, Kind, Phase
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 
 class Observed(StrEnum):
@@ -109,7 +109,7 @@ def _failed(since: Sequence[Line]) -> Observation | None:
 
 def _said(line: Line) -> str:
     """The error, with one full stop."""
-    return wording.error(line.detail).removesuffix(".") + "."
+    return formatting.error(line.detail).removesuffix(".") + "."
 
 
 def _at_rest(action: Action, now: Now) -> Observation | None:

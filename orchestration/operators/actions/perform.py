@@ -13,8 +13,7 @@ from orchestration.engine.engine import ChangedMeanwhile, NoSuchSaga
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import ALIAS, Batch, OperatorLogEntry, SagaInstance
 from orchestration.models.actions import Code
-from orchestration.operators.actions import ledger_actions as ledgers
-from orchestration.operators.actions import void_hold as voiding
+from orchestration.operators.actions import ledger_actions, void_hold
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
 from orchestration.operators.actions.outcome import Observed
 from orchestration.operators.actions.outcome_watcher import observe
@@ -83,7 +82,7 @@ def carry_out(
             else _let_happen(saga_id, ask, concluded, expected_version)
         )
         if ask.void and taken.why_not is None:
-            taken = replace(taken, detail=f"{taken.detail} {voiding.start(taken.after, ask.step)}")
+            taken = replace(taken, detail=f"{taken.detail} {void_hold.start(taken.after, ask.step)}")
         entry = OperatorLogEntry.objects.using(ALIAS).create(batch=batch, **_columns_of(ask, taken))
         if alongside is not None:
             alongside(entry)
@@ -106,7 +105,11 @@ def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None, *, 
     judged = foreseen(saga, state_of(instance), ask)
     if is_refused(judged, ask):
         raise NotConcluded(judged)
-    return ledgers.conclude(instance, saga, ask, may_be_told=may_be_told) if ask.action in ledgers.ON_LEDGERS else None
+    return (
+        ledger_actions.conclude(instance, saga, ask, may_be_told=may_be_told)
+        if ask.action in ledger_actions.ON_LEDGERS
+        else None
+    )
 
 
 def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_version: int | None) -> _Taken:

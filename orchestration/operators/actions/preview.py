@@ -6,11 +6,10 @@ from uuid import UUID
 from orchestration.engine import selectors
 from orchestration.engine.engine import NoSuchSaga
 from orchestration.engine.row_mapping import state_of
-from orchestration.messaging import routing as routes
+from orchestration.messaging import routing
 from orchestration.models import SagaInstance
 from orchestration.models.actions import Action, Code
-from orchestration.operators.actions import ledger_actions as ledgers
-from orchestration.operators.actions import preview_text as outlook
+from orchestration.operators.actions import ledger_actions, preview_text
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
 from orchestration.operators.actions.preview_money import Purse, effects, stays
 from orchestration.operators.actions.requests import Ask, Preview, WhyNot
@@ -41,7 +40,7 @@ def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
     judged = foreseen(saga, state_of(instance), ask)
     if is_refused(judged, ask):
         return _impossible(instance, judged)
-    wanted = ledgers.facts_wanted(instance, saga, ask) if ask.action in ledgers.ON_LEDGERS else ""
+    wanted = ledger_actions.facts_wanted(instance, saga, ask) if ask.action in ledger_actions.ON_LEDGERS else ""
     try:
         concluded = _rehearsed(instance, saga, ask)
     except NotConcluded as error:
@@ -53,7 +52,7 @@ def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
         code=Code.TAKEN,
         why_not="",
         will=tuple(_will(instance, saga, ask, decision, concluded)),
-        skipped=tuple(outlook.skipped(saga, state_of(instance), decision)) if decision else (),
+        skipped=tuple(preview_text.skipped(saga, state_of(instance), decision)) if decision else (),
         money=tuple(_money(instance, saga, ask, decision)),
         version=instance.version,
         facts_wanted=wanted if concluded and concluded.is_change else "",
@@ -61,9 +60,9 @@ def _of(instance: SagaInstance, saga: Saga, ask: Ask) -> Preview:
 
 
 def _rehearsed(instance: SagaInstance, saga: Saga, ask: Ask) -> Concluded | None:
-    if ask.action not in ledgers.ON_LEDGERS:
+    if ask.action not in ledger_actions.ON_LEDGERS:
         return None
-    return ledgers.conclude(instance, saga, ask, rehearsed=True)
+    return ledger_actions.conclude(instance, saga, ask, rehearsed=True)
 
 
 def _will(
@@ -75,7 +74,7 @@ def _will(
     if ask.action is Action.SETTLE:
         yield f"{ask.step} is recorded as settled: it is not called or compensated any more."
     if decision is not None:
-        yield from outlook.will(saga, state_of(instance), decision, routes.queue_of)
+        yield from preview_text.will(saga, state_of(instance), decision, routing.queue_of)
 
 
 def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | None) -> Iterator[str]:
@@ -91,7 +90,7 @@ def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | No
             yield stays(purse, is_undone=is_undone, is_told=is_told, is_voided=ask.void)
         if decision is not None:
             state = state_of(instance)
-            yield from effects(saga, state, outlook.command_to_come(saga, state, decision), purse)
+            yield from effects(saga, state, preview_text.command_to_come(saga, state, decision), purse)
 
 
 def _impossible(instance: SagaInstance, why: WhyNot, wanted: str = "") -> Preview:

@@ -8,7 +8,7 @@ from orchestration.participant.money import Money, MoneyReader
 from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Bar, Command, Forward, State, Undo
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Purse:
         total, currency = self.known.get("total_minor"), self.known.get("currency")
         if not isinstance(total, int) or not isinstance(currency, str):
             return "the order's total"
-        return wording.money(total, currency)
+        return formatting.money(total, currency)
 
 
 def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> Iterator[str]:
@@ -49,7 +49,7 @@ def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> s
     if money is None:
         return "No money of this saga is in our records. The gateway may still hold some: check there first."
     left = [
-        (wording.money(amount, money.currency), what, way_back)
+        (formatting.money(amount, money.currency), what, way_back)
         for amount, what, way_back in ((money.held_minor, "held", "void"), (money.kept_minor, "captured", "refund"))
         if amount > 0
     ]
@@ -58,8 +58,9 @@ def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> s
     if is_told:
         return f"Our records take the facts that you give. The gateway is not called; so far {_amounts(money)}."
     if is_voided:
+        held = formatting.money(money.held_minor, money.currency)
         return (
-            f"{wording.money(money.held_minor, money.currency)} on hold is voided ({money.reference}), by a saga that "
+            f"{held} on hold is voided ({money.reference}), by a saga that "
             "asks the gateway first: if it has captured the money, nothing is given back."
         )
     amounts = " and ".join(f"{amount} stays {what} at the gateway" for amount, what, _ in left)
@@ -85,9 +86,9 @@ def _given_back(purse: Purse) -> str:
     if money is None:
         return f"should {purse.asked()} be on hold without our having heard of it, it is let go."
     if money.kept_minor > 0:
-        return f"{wording.money(money.kept_minor, money.currency)} that was taken is refunded ({money.reference})."
+        return f"{formatting.money(money.kept_minor, money.currency)} that was taken is refunded ({money.reference})."
     if money.held_minor > 0:
-        return f"{wording.money(money.held_minor, money.currency)} on hold is let go ({money.reference})."
+        return f"{formatting.money(money.held_minor, money.currency)} on hold is let go ({money.reference})."
     return f"nothing is left to give back: {_amounts(money)}."
 
 
@@ -98,5 +99,5 @@ def _amounts(money: Money) -> str:
         "let go": money.voided_minor,
         "refunded": money.refunded_minor,
     }
-    said = [f"{wording.money(amount, money.currency)} {what}" for what, amount in amounts.items() if amount]
+    said = [f"{formatting.money(amount, money.currency)} {what}" for what, amount in amounts.items() if amount]
     return f"{', '.join(said)} ({money.reference})"

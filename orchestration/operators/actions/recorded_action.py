@@ -12,7 +12,7 @@ from orchestration.models import ALIAS, MachineryLogEntry
 from orchestration.models.actions import MachineryOutcome
 from orchestration.operators.actions.requests import MachineryAsk
 from orchestration.operators.insight.sources import AWAY
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def on_record(ask: MachineryAsk, *, before: Told, act: Callable[[], T], after: C
         _end(entry, MachineryOutcome.NOTHING_CHANGED, str(error))
         raise
     except AWAY as error:
-        _end(entry, MachineryOutcome.UNKNOWN, said := wording.one_line(error))
+        _end(entry, MachineryOutcome.UNKNOWN, said := formatting.one_line(error))
         raise NotKnown(f"Whether it was done is not known: {said}") from error
     _end(entry, MachineryOutcome.DONE, after=after(done))
     logger.warning("%s of %s is done, by %s: %s", ask.action, ask.subject, ask.actor.name, ask.reason)
@@ -74,7 +74,7 @@ def _begin(ask: MachineryAsk, before: Told) -> MachineryLogEntry:
         with transaction.atomic(using=ALIAS, durable=True):
             entry.save(using=ALIAS, force_insert=True)
     except _DATABASE_AWAY as error:
-        raise NotRecorded(f"It could not be written down first: {wording.one_line(error)}") from error
+        raise NotRecorded(f"It could not be written down first: {formatting.one_line(error)}") from error
     return entry
 
 

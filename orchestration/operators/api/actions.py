@@ -20,8 +20,7 @@ from orchestration.operators import representations as shown
 from orchestration.operators.actions.outcome_watcher import observe
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.api import representations
-from orchestration.operators.api import requests as bodies
+from orchestration.operators.api import representations, requests
 from orchestration.operators.api.permissions import ANY_ACTION, StaffView, actor_of, refuse_unless_allowed
 from orchestration.operators.api.requests import ActionAsked
 from orchestration.operators.api.sagas import TAGS, NoSuchSaga
@@ -85,9 +84,9 @@ class Actions(StaffView):
     )
     def post(self, request: Request, saga_id: UUID) -> Response:
         """:raises Problem: when it cannot be done."""
-        said = bodies.read(request, ActionAsked)
+        said = requests.read(request, ActionAsked)
         refuse_unless_allowed(request, Action(said["action"]))
-        ask, expected = bodies.ask_of(said, actor_of(request)), _expected(request, said)
+        ask, expected = requests.ask_of(said, actor_of(request)), _expected(request, said)
         try:
             if said["dry_run"]:
                 looked_at = preview(saga_id, ask)

@@ -15,12 +15,11 @@ from orchestration.api.schema import CHALLENGE, OPTIONAL_IDEMPOTENCY_KEY, proble
 from orchestration.models import ALIAS, Batch
 from orchestration.models.actions import Action
 from orchestration.operators import representations as shown
-from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.permissions import APPROVE_BATCH, STOP_BATCH, may_approve
-from orchestration.operators.api import filters, representations
-from orchestration.operators.api import requests as bodies
+from orchestration.operators.api import filters, representations, requests
 from orchestration.operators.api.pages import Paged, page
 from orchestration.operators.api.permissions import ANY_ACTION, VIEW_SAGAS, StaffView, actor_of, refuse_unless_allowed
 from orchestration.operators.api.requests import BatchAsked, Stopping
@@ -61,7 +60,7 @@ class Batches(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Paged)
-        return Response(page(request, query, Batch.objects.using(ALIAS).all(), bulk.NEWEST_FIRST, shown.batches))
+        return Response(page(request, query, Batch.objects.using(ALIAS).all(), batches.NEWEST_FIRST, shown.batches))
 
     @extend_schema(
         operation_id="ask_for_saga_batch",
@@ -93,16 +92,16 @@ class Batches(StaffView):
     )
     def post(self, request: Request) -> Response:
         """:raises Problem: when it cannot be asked for."""
-        said = bodies.read(request, BatchAsked)
+        said = requests.read(request, BatchAsked)
         refuse_unless_allowed(request, Action(said["action"]))
-        wanted, ask = filters.wanted(said["sagas"]), bodies.ask_of(said, actor_of(request))
+        wanted, ask = filters.wanted(said["sagas"]), requests.ask_of(said, actor_of(request))
         if wanted == Wanted():
             raise ValidationFailed(errors=[FieldError("/sagas", "empty", "Every saga is too many: say which.")])
         if said["dry_run"]:
-            return Response(shown.batch_preview(bulk.preview_batch(wanted, ask)))
+            return Response(shown.batch_preview(batches.preview_batch(wanted, ask)))
         pace = Pace(said["canary"], said["per_second"], said["stop_above_percent"])
         try:
-            return Response(shown.batch(bulk.ask_for_batch(wanted, ask, pace, key=_key(request))))
+            return Response(shown.batch(batches.ask_for_batch(wanted, ask, pace, key=_key(request))))
         except BatchKeyReused as error:
             raise idempotency.KeyReused(str(error)) from error
         except NotABatch as error:
@@ -147,8 +146,8 @@ class Approval(StaffView):
         if not may_approve(request.user, Action(batch.action)):
             raise PermissionDenied
         try:
-            return Response(shown.batch(bulk.approve(batch, actor_of(request))))
-        except bulk.NotApproved as error:
+            return Response(shown.batch(batches.approve(batch, actor_of(request))))
+        except batches.NotApproved as error:
             raise BatchRefused(str(error)) from error
 
 
@@ -170,8 +169,8 @@ class Stop(StaffView):
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
         """:raises NoSuchBatch: when there is none."""
-        said = bodies.read(request, Stopping)
-        return Response(shown.batch(bulk.stop(_batch(batch_id), actor_of(request), said["reason"])))
+        said = requests.read(request, Stopping)
+        return Response(shown.batch(batches.stop(_batch(batch_id), actor_of(request), said["reason"])))
 
 
 def _key(request: Request) -> str | None:

@@ -13,11 +13,10 @@ from orchestration.api.json_body import UNREADABLE
 from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems
 from orchestration.operators import representations as shown
-from orchestration.operators.actions import recorded_action as machinery
+from orchestration.operators.actions import recorded_action
 from orchestration.operators.actions.breakers import NoSuchBreaker, close_breaker, open_breaker, time_after
 from orchestration.operators.actions.permissions import OPERATE_BREAKERS
-from orchestration.operators.api import representations
-from orchestration.operators.api import requests as bodies
+from orchestration.operators.api import representations, requests
 from orchestration.operators.api.permissions import StaffView, actor_of
 from orchestration.operators.api.requests import Opening, Word
 from orchestration.operators.api.sagas import TAGS
@@ -98,7 +97,7 @@ class Open(StaffView):
     )
     def post(self, request: Request, name: str) -> Response:
         """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
-        said = bodies.read(request, Opening)
+        said = requests.read(request, Opening)
         lasts, actor = timedelta(seconds=said["seconds"]), actor_of(request)
 
         def open_for_so_long() -> None:
@@ -122,7 +121,7 @@ class Close(StaffView):
     )
     def post(self, request: Request, name: str) -> Response:
         """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
-        said, actor = bodies.read(request, Word), actor_of(request)
+        said, actor = requests.read(request, Word), actor_of(request)
         return _change(name, said, lambda: close_breaker(name, actor=actor, reason=said["reason"]))
 
 
@@ -132,11 +131,11 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
             change()
         except NoSuchBreaker as error:
             raise NotFound from error
-        except machinery.NotRecorded as error:
+        except recorded_action.NotRecorded as error:
             raise NotRecorded(headers=SOON) from error
-        except machinery.NotDone as error:
+        except recorded_action.NotDone as error:
             raise RedisAway(headers=SOON) from error
-        except machinery.NotKnown as error:
+        except recorded_action.NotKnown as error:
             raise NotKnown(headers=SOON) from error
     named = [each for each in _breakers(RedisAway if said["dry_run"] else NotKnown) if each.name == name]
     if not named:

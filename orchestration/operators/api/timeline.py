@@ -15,7 +15,7 @@ from orchestration.db import clocks
 from orchestration.operators.api import representations
 from orchestration.operators.api.permissions import StaffView
 from orchestration.operators.api.sagas import TAGS, saga_view_or_404
-from orchestration.operators.insight import overview as figures
+from orchestration.operators.insight import overview
 from orchestration.operators.insight.timeline_svg import timeline_svg
 
 SVG = "image/svg+xml"
@@ -59,4 +59,4 @@ class Stats(StaffView):
         responses={200: representations.FiguresShown, **problems(HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request) -> Response:
-        return Response(figures.shown(figures.read(now=clocks.now())))
+        return Response(overview.shown(overview.read(now=clocks.now())))

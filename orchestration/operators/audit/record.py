@@ -10,8 +10,7 @@ from uuid import UUID
 from orchestration.db import clocks
 from orchestration.models import ALIAS
 from orchestration.models.audit import AuditFinding, AuditRun
-from orchestration.operators.audit import finding_rows as taking_down
-from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit import finding_rows, run_rows
 from orchestration.operators.audit.queries import open_findings, reach_of_run
 from orchestration.operators.audit.values import Part, Reach, gap_of
 
@@ -27,17 +26,17 @@ Clock = Callable[[], datetime]
 def one_run(*, every: timedelta = timedelta(0), clock: Clock = clocks.now) -> Iterator[AuditRun]:
     """A run that is over when the block is; what the block raises stands in its row, and goes on.
 
-    :raises runs.AnotherIsRunning: when one is under way.
-    :raises runs.TooSoon: when another was started within `every`.
+    :raises run_rows.AnotherIsRunning: when one is under way.
+    :raises run_rows.TooSoon: when another was started within `every`.
     """
-    run = runs.start(now=clock(), every=every)
+    run = run_rows.start(now=clock(), every=every)
     try:
         yield run
     except BaseException as error:
-        runs.end(run, ok=None, error=str(error) or type(error).__name__, now=clock())
+        run_rows.end(run, ok=None, error=str(error) or type(error).__name__, now=clock())
         raise
     there = open_findings().filter(accepted_at=None)
-    runs.end(run, ok=not there.exists(), now=clock())
+    run_rows.end(run, ok=not there.exists(), now=clock())
     for finding in there.filter(opened_at__gte=run.started_at)[:TOLD_AT_MOST]:
         logger.error("audit: %s %s %s", finding.invariant, finding.message, finding.ids)
     verdict = "nothing is violated" if run.ok else "findings are open"
@@ -51,17 +50,17 @@ def _with_reach(verdict: str, reach: Reach) -> str:
 def take(run: AuditRun, part: Part, *, clock: Clock = clocks.now) -> None:
     """Write down what a part of the run came to.
 
-    :raises runs.Overtaken: when the run was taken for dead.
+    :raises run_rows.Overtaken: when the run was taken for dead.
     """
-    taking_down.take_down(run, part.sightings, now=clock())
+    finding_rows.take_down(run, part.sightings, now=clock())
     run.checked = dict(Counter(run.checked) + Counter(part.checked))
     gaps = dict.fromkeys([*map(gap_of, run.not_made), *part.not_made])
     run.not_made = [gap.as_json() for gap in gaps]
     run.sagas += part.sagas
-    runs.save_progress(run, now=clock())
+    run_rows.save_progress(run, now=clock())
 
 
 def close_unseen(run: AuditRun, not_judged: Collection[UUID], *, clock: Clock = clocks.now) -> None:
     """End every finding that the run, which has looked at everything, did not see."""
     there = AuditFinding.objects.using(ALIAS).filter(gone_at=None)
-    taking_down.close(run, set(there.values_list("pk", flat=True)), not_judged, now=clock())
+    finding_rows.close(run, set(there.values_list("pk", flat=True)), not_judged, now=clock())

@@ -9,9 +9,7 @@ from orchestration.db import clocks
 from orchestration.db.connections import give_connections_back
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditRun
-from orchestration.operators.audit import finding_rows as taking_down
-from orchestration.operators.audit import record as writing
-from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit import finding_rows, record, run_rows
 from orchestration.operators.audit.record import Clock
 from orchestration.operators.audit.targets import Named, named
 from orchestration.operators.audit.values import Auditor, Part, Portion, first_id_at
@@ -46,7 +44,7 @@ class Walk:
 
         :raises CannotAudit: when a database does not let itself be read.
         :raises Stopped: when it is to stop.
-        :raises runs.Overtaken: when the run was taken for dead.
+        :raises run_rows.Overtaken: when the run was taken for dead.
         """
         new_at = first_id_at(self.run.started_at - OVERLAP)
         unfinished, new_from, old_to, again = self._prepare(new_at)
@@ -57,11 +55,11 @@ class Walk:
             self.run.recent_to = min(portion.next_id or new_at, new_at)
             self._take(portion)
         self._rotate(old_to, new_from)
-        taking_down.close(self.run, again.findings, self._not_judged, now=self.clock())
+        finding_rows.close(self.run, again.findings, self._not_judged, now=self.clock())
 
     def _prepare(self, new_at: UUID) -> tuple[list[str], UUID, UUID | None, Named]:
         """Where to begin; written down, so that a run that dies leaves the next one what it had to do."""
-        previous = runs.before(self.run)
+        previous = run_rows.before(self.run)
         remembered = [UUID(each) for each in previous.unfinished] if previous else []
         unfinished = [str(saga_id) for saga_id in _unfinished(new_at)]
         new_from = (previous.recent_to if previous else None) or new_at
@@ -87,7 +85,7 @@ class Walk:
 
     def _take(self, part: Part) -> None:
         self._not_judged |= part.not_judged
-        writing.take(self.run, part, clock=self.clock)
+        record.take(self.run, part, clock=self.clock)
         give_connections_back()  # others in this process wait for the pool's
         if self.stopped():
             raise Stopped(Stopped.__doc__)

@@ -11,9 +11,7 @@ from django.db import Error
 from orchestration.db import clocks
 from orchestration.execution.periodic import round_after_round
 from orchestration.models.audit import AuditRun
-from orchestration.operators.audit import record as writing
-from orchestration.operators.audit import registry
-from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit import record, registry, run_rows
 from orchestration.operators.audit.run import Stopped, Walk
 from orchestration.operators.audit.values import CannotAudit
 
@@ -32,7 +30,7 @@ def run_forever(stopped: threading.Event) -> None:
     stopped.wait(min(period, FIRST_AFTER).total_seconds())
 
     def audit_if_due() -> None:
-        if runs.is_due(period, now=clocks.now()):
+        if run_rows.is_due(period, now=clocks.now()):
             run_once(stopped=stopped.is_set, every=period)
 
     round_after_round(stopped, audit_if_due, every=min(period, LOOK_EVERY), of="audits")
@@ -50,11 +48,11 @@ def run_once(
     """
     auditor = registry.auditor()
     try:
-        with writing.one_run(every=every, clock=clock) as run:
+        with record.one_run(every=every, clock=clock) as run:
             Walk(run, auditor, clock, stopped).go()
-    except (runs.AnotherIsRunning, runs.TooSoon):
+    except (run_rows.AnotherIsRunning, run_rows.TooSoon):
         return None
     except (CannotAudit, Stopped, Error) as error:
         logger.warning("an audit did not come to its end: %s", error)
-        return runs.last()
+        return run_rows.last()
     return run

@@ -8,7 +8,7 @@ from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.stats import Stats
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ def _stranded_queue(seen: Seen) -> Bottleneck | None:
         return None
     worst = max(stranded, key=_messages)
     return Bottleneck(
-        worst.name, f"{wording.count(_messages(worst), 'message')} waiting in queue {worst.name}, which has no consumer"
+        worst.name,
+        f"{formatting.count(_messages(worst), 'message')} waiting in queue {worst.name}, which has no consumer",
     )
 
 

@@ -12,7 +12,7 @@ from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.money import Money, MoneyReader
 from orchestration.participant.participant import Participant, participants
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class MoneyLine:
             "voided": self.voided_minor,
             "refunded": self.refunded_minor,
         }
-        said = [f"{wording.money(amount, self.currency)} {what}" for what, amount in amounts.items() if amount]
-        limbo = wording.money(self.in_limbo_minor, self.currency)
+        said = [f"{formatting.money(amount, self.currency)} {what}" for what, amount in amounts.items() if amount]
+        limbo = formatting.money(self.in_limbo_minor, self.currency)
         doubt = f"; {limbo} in limbo: the outcome of a call is unknown" if self.in_limbo_minor else ""
-        now = wording.money(self.out_of_pocket_minor, self.currency)
+        now = formatting.money(self.out_of_pocket_minor, self.currency)
         return f"{', '.join(said) or 'nothing authorised'}; out of pocket now: {now}{doubt}"
 
 

@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestration.operators.insight import bottleneck as bottlenecks
-from orchestration.operators.insight import breakers, queues, stats
+from orchestration.operators.insight import bottleneck, breakers, queues, stats
 from orchestration.operators.insight.bottleneck import Bottleneck, Seen
 from orchestration.operators.insight.counts import Count, preset_counts
 from orchestration.operators.insight.queues import QueueNow
@@ -36,7 +35,7 @@ def read(*, now: datetime, window: timedelta = stats.WINDOW) -> Figures:
         stats=measured,
         presets={} if isinstance(counted, Unavailable) else counted,
         queues=() if isinstance(waiting, Unavailable) else waiting,
-        bottleneck=bottlenecks.bottleneck(Seen(waiting, states, measured)),
+        bottleneck=bottleneck.bottleneck(Seen(waiting, states, measured)),
         unread=tuple(sorted({each.why for each in everybody if isinstance(each, Unavailable)})),
     )
 

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from orchestration.models import UNFINISHED, SagaInstance
 from orchestration.operators.insight.finding import newest_sagas
 from orchestration.operators.insight.status import Status, has_one_of, is_at, is_being_undone
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 from orchestration.text.cleaning import can_be_stored
 
 STUCK_AFTER = timedelta(minutes=5)
@@ -132,13 +132,13 @@ def _words(wanted: Wanted) -> Any:
     if wanted.undoing:
         yield "being undone"
     if wanted.failed_tries_from:
-        yield f"failed {wording.count(wanted.failed_tries_from, 'time')} or more"
+        yield f"failed {formatting.count(wanted.failed_tries_from, 'time')} or more"
     if wanted.stuck_for is not None:
-        yield f"not moved for {wording.span(wanted.stuck_for)}"
+        yield f"not moved for {formatting.span(wanted.stuck_for)}"
     if wanted.created_from:
-        yield f"created from {wording.moment(wanted.created_from)}"
+        yield f"created from {formatting.moment(wanted.created_from)}"
     if wanted.created_until:
-        yield f"created before {wording.moment(wanted.created_until)}"
+        yield f"created before {formatting.moment(wanted.created_until)}"
     if wanted.customer_id:
         yield f"of customer {wanted.customer_id}"
     if wanted.ids:

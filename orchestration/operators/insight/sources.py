@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from orchestration.db import deadline
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ def read(source: str, question: Callable[[], T]) -> T | Unavailable:
         with deadline.half_of_the_rest():
             return question()
     except AWAY as error:
-        return Unavailable(f"{source} does not answer: {wording.one_line(error)}")
+        return Unavailable(f"{source} does not answer: {formatting.one_line(error)}")
 
 
 def at_the_broker(question: Callable[[Connection], T]) -> T | Unavailable:

@@ -12,7 +12,7 @@ from django.db.models import Q
 from orchestration.models import OFF_THE_STRAIGHT_WAY, UNFINISHED, SagaInstance
 from orchestration.operators.insight.current_step import current_step_of, has_current_step
 from orchestration.protocol.states import ENDED, Phase
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 
 class Status(StrEnum):
@@ -60,7 +60,7 @@ class Attempt:
         """Such as "attempt 2, next in 12 s"; empty for a first one that goes well."""
         if self.next_at is None:
             return f"attempt {self.number}" if self.number > 1 else ""
-        wait = wording.span(self.next_at - now) if self.next_at > now else ""
+        wait = formatting.span(self.next_at - now) if self.next_at > now else ""
         return f"attempt {self.number}, next " + (f"in {wait}" if wait else "now")
 
 

@@ -15,7 +15,7 @@ from orchestration.protocol.next_command import pending_command
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Kind, Operation, Phase
 from orchestration.sagas import UnknownDefinition, definition_of
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 SHORTEST = timedelta(milliseconds=1)
 """What took less is shown so long, or nobody could see it."""
@@ -90,7 +90,7 @@ def _from_the_log(view: SagaView, now: datetime) -> Iterator[Bar]:
     for position, entry in enumerate(log):
         look = _look(entry, log)
         if look is not None:
-            yield _bar(entry.step, look, begun, entry.at, wording.error(entry.detail) if entry.detail else "")
+            yield _bar(entry.step, look, begun, entry.at, formatting.error(entry.detail) if entry.detail else "")
         if entry.kind in _TRIED and not _is_parked_now(log, position):
             yield _waiting(view, position, now)
         if entry.kind == Kind.PARKED:
@@ -127,8 +127,8 @@ def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
 def _waiting(view: SagaView, position: int, now: datetime) -> Bar:
     entry = view.log[position]
     until = _sent_again(view, position) or _planned_end(view, now)
-    until_told = f" until {wording.moment(until)}"
-    return _bar(entry.step, Look.WAITING, entry.at, until, wording.error(entry.detail), until_told)
+    until_told = f" until {formatting.moment(until)}"
+    return _bar(entry.step, Look.WAITING, entry.at, until, formatting.error(entry.detail), until_told)
 
 
 def _sent_again(view: SagaView, position: int) -> datetime | None:
@@ -153,7 +153,7 @@ def _parked(view: SagaView, position: int, now: datetime) -> Bar:
     behind = view.log[position + 1 :]
     ends = (e.at for e in behind if e.kind in _ENDS_PARKING or (e.step == entry.step and e.kind == Kind.UNDONE))
     until = next(ends, view.instance.ended_at or now)
-    return _bar(entry.step, Look.PARKED, entry.at, until, wording.error(entry.detail))
+    return _bar(entry.step, Look.PARKED, entry.at, until, formatting.error(entry.detail))
 
 
 def _under_way(view: SagaView, now: datetime) -> Iterator[Bar]:
@@ -182,13 +182,13 @@ def _row(view: SagaView, saga: Saga, stop: Stop) -> LedgerRow | None:
 def _bar(step: str, look: Look, start: datetime, end: datetime, said: str = "", until: str = "") -> Bar:
     end = max(end, start)
     length = _length(end - start)
-    title = f"{step}: {look.value}, {length} from {wording.moment(start)}{until}"
+    title = f"{step}: {look.value}, {length} from {formatting.moment(start)}{until}"
     return Bar(step, look, start, end, f"{title} – {said}" if said else title)  # noqa: RUF001  an en dash is meant
 
 
 def _length(span: timedelta) -> str:
     milliseconds = span / timedelta(milliseconds=1)
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else wording.span(span)
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else formatting.span(span)
 
 
 def _definition(view: SagaView) -> Saga | None:

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
 from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_done_at, pivot_of
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
 LABELS, PLOT, RIGHT = 190, 740, 30
@@ -168,16 +168,16 @@ def _ticks(svg: Element, scale: Scale, bottom: float) -> None:
         elapsed = moment - scale.moments[0]
         mark = {"x1": f"{place:.1f}", "x2": f"{place:.1f}", "y1": f"{TOP}", "y2": f"{bottom + 4}"}
         SubElement(svg, "line", mark | {"stroke": "currentColor", "stroke-opacity": "0.15"})
-        told = wording.moment(moment)[11:19] if elapsed == timedelta(0) else f"+{_elapsed(elapsed)}"
+        told = formatting.moment(moment)[11:19] if elapsed == timedelta(0) else f"+{_elapsed(elapsed)}"
         text = _text(svg, place, bottom + LINE - 2, told, anchor="middle", size=10, opacity=0.75)
-        SubElement(text, "title").text = wording.moment(moment)
+        SubElement(text, "title").text = formatting.moment(moment)
 
 
 def _elapsed(span: timedelta) -> str:
     seconds = span.total_seconds()
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 60 else wording.span(span)
+    return f"{seconds:.1f} s" if seconds < 60 else formatting.span(span)
 
 
 def _bar(svg: Element, bar: Bar, scale: Scale, top: float, view: SagaView) -> None:
@@ -222,11 +222,11 @@ def _lines(svg: Element, view: SagaView, scale: Scale, bottom: float, now: datet
             scale.at(at),
             bottom,
             "pivot",
-            f"The pivot is done at {wording.moment(at)}: no way back",
+            f"The pivot is done at {formatting.moment(at)}: no way back",
             "currentColor",
         )
     if view.instance.ended_at is None:
-        _line(svg, scale.at(now), bottom, "now", f"Now: {wording.moment(now)}", _BLUE)
+        _line(svg, scale.at(now), bottom, "now", f"Now: {formatting.moment(now)}", _BLUE)
 
 
 def _line(svg: Element, place: float, bottom: float, word: str, title: str, colour: str) -> None:

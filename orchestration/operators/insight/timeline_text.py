@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_of
 from orchestration.operators.insight.timeline_svg import LABELS, Scale, moments_of
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
 NARROWEST = 16
@@ -44,7 +44,8 @@ def timeline_lines(view: SagaView, now: datetime, *, columns: int) -> Iterator[s
             label = ""
         if label:
             yield label
-    yield f"{'':{labels}}{wording.moment(scale.moments[0])} + {wording.span(scale.moments[-1] - scale.moments[0])}"
+    first, last = scale.moments[0], scale.moments[-1]
+    yield f"{'':{labels}}{formatting.moment(first)} + {formatting.span(last - first)}"
 
 
 def _label(step: str, view: SagaView) -> str:
@@ -53,7 +54,7 @@ def _label(step: str, view: SagaView) -> str:
 
 def _said(bar: Bar, began: datetime) -> str:
     """Return the bar's title without the step, and without the date if it is that of the saga's beginning."""
-    return bar.title.removeprefix(f"{bar.step}: ").replace(f"{wording.moment(began)[:10]} ", "")
+    return bar.title.removeprefix(f"{bar.step}: ").replace(f"{formatting.moment(began)[:10]} ", "")
 
 
 def _drawn(bar: Bar, scale: Scale, field: int) -> str:

@@ -10,11 +10,10 @@ from django.conf import settings
 
 from orchestration.db import clocks
 from orchestration.engine.row_mapping import state_of
-from orchestration.messaging import routing as routes
+from orchestration.messaging import routing
 from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
-from orchestration.operators.insight import breakers, dead_letters, queues
-from orchestration.operators.insight import db_locks as blocking
+from orchestration.operators.insight import breakers, db_locks, dead_letters, queues
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
@@ -83,7 +82,7 @@ def _with_what_is_there_now(facts: Facts, view: SagaView) -> Facts:
         return facts
     return replace(
         facts,
-        queue=_queue(found, routes.queue_of(where.task)) if where.step else facts.reports,
+        queue=_queue(found, routing.queue_of(where.task)) if where.step else facts.reports,
         letters=_letters(instance, found),
         blocked=_blocked(facts, instance, where),
     )
@@ -145,7 +144,7 @@ def _letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[DeadL
 
 
 def _blocked(facts: Facts, instance: SagaInstance, where: Whereabouts) -> tuple[Blocked, ...] | Unavailable:
-    found = blocking.blocked_sessions(where.service or ALIAS)
+    found = db_locks.blocked_sessions(where.service or ALIAS)
     if isinstance(found, Unavailable):
         return found
     return tuple(lock for lock in found if _may_be_ours(lock, instance, where))

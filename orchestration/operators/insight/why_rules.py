@@ -10,7 +10,7 @@ from orchestration.operators.insight.status import Status
 from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, Told, Why
 from orchestration.participant.ledger import Status as Ledger
 from orchestration.protocol.states import Operation
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 OPERATOR = "Operator action required."
 
@@ -23,7 +23,7 @@ def decide(facts: Facts) -> Why:
 def _ended(facts: Facts) -> Why | None:
     if facts.ended_at is None:
         return None
-    ago = wording.span(facts.now - facts.ended_at)
+    ago = formatting.span(facts.now - facts.ended_at)
     return Why(f"{facts.phase.capitalize()} {ago} ago.", Cause.ENDED, "Nothing remains to be done.")
 
 
@@ -64,7 +64,7 @@ def _nobody_looks(facts: Facts) -> Why | None:
         return None
     alone = isinstance(facts.reports, QueueNow) and facts.reports.has_no_consumer
     why = "no orchestrator is running" if alone else "recovery is not running, or cannot keep up"
-    late = wording.span(facts.now - facts.due_at)
+    late = formatting.span(facts.now - facts.due_at)
     return Why(f"Overdue for {late}: {why}.", Cause.NOBODY_LOOKS, "It continues when recovery runs.")
 
 
@@ -85,8 +85,8 @@ def _breaker_open(facts: Facts) -> Why | None:
     if not isinstance(breaker, BreakerNow) or not is_open:
         return Why(f"{step} is waiting: its breaker was open.", Cause.BREAKER_OPEN, _recovery(facts), step)
     probe = breaker.next_probe
-    when = f"next probe in {wording.span(probe - facts.now)}" if probe and probe > facts.now else "next call probes"
-    failures = (wording.count(breaker.failures, "consecutive failure"),) if breaker.failures else ()
+    when = f"next probe in {formatting.span(probe - facts.now)}" if probe and probe > facts.now else "next call probes"
+    failures = (formatting.count(breaker.failures, "consecutive failure"),) if breaker.failures else ()
     next_ = _sent_again(facts) if facts.in_flight else _recovery(facts)
     return Why(
         f"{step} is waiting: breaker {breaker.name} is {breaker.state}, {when}.",
@@ -100,7 +100,7 @@ def _breaker_open(facts: Facts) -> Why | None:
 def _retry(facts: Facts) -> Why | None:
     if facts.in_flight or not facts.failing_step or facts.due_at is None:
         return None
-    said = wording.error(facts.failed.detail) if facts.failed else wording.NOTHING
+    said = formatting.error(facts.failed.detail) if facts.failed else formatting.NOTHING
     sentence = f"{facts.failing_step} failed ({said}): retry {facts.failed_tries} at {_clock(facts.due_at, facts.now)}."
     return Why(sentence, Cause.RETRY, _recovery(facts), facts.failing_step, _open_call(facts))
 
@@ -124,7 +124,7 @@ def _locked(facts: Facts) -> Why | None:
     holder = f"saga {lock.holder_saga}" if lock.holder_saga else f"session {lock.holder}"
     what = f"on {lock.row} " if lock.row else ""
     state = f"session {lock.holder} of {lock.alias} is {lock.holder_state or 'gone'}"
-    began = f", its transaction began {wording.span(facts.now - lock.holder_since)} ago" if lock.holder_since else ""
+    began = f", its transaction began {formatting.span(facts.now - lock.holder_since)} ago" if lock.holder_since else ""
     sentence = f"Waiting{_lasting(lock.since, facts.now)} for a lock {what}held by {holder}."
     next_ = "It continues when that transaction ends. A wait that is too long fails and is retried."
     return Why(sentence, Cause.LOCKED, next_, _step(facts), (state + began,))
@@ -140,7 +140,7 @@ def _no_consumer(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or not facts.queue.has_no_consumer:
         return None
     sentence = f"Queue {facts.queue.name} has no consumer."
-    waits = (f"{wording.count(facts.queue.messages or 0, 'message')} waiting in it",)
+    waits = (f"{formatting.count(facts.queue.messages or 0, 'message')} waiting in it",)
     return Why(sentence, Cause.NO_CONSUMER, "It continues when a worker consumes that queue.", _step(facts), waits)
 
 
@@ -148,7 +148,7 @@ def _called_outside(facts: Facts) -> Why | None:
     row = facts.where.row if facts.where else None
     if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
         return None
-    since = wording.span(facts.now - row.changed_at)
+    since = formatting.span(facts.now - row.changed_at)
     sentence = f"Waiting for {facts.where.service} for {since}: the call of {facts.where.step} has no answer yet."
     next_ = f"Workers query its outcome. {_sent_again(facts)}"
     return Why(sentence, Cause.CALLED_OUTSIDE, next_, facts.where.step)
@@ -158,14 +158,14 @@ def _in_queue(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or not facts.queue.messages:
         return None
     consumers = facts.queue.consumers
-    workers = "" if consumers is None else f", {wording.count(consumers, 'consumer')}"
-    sentence = f"Waiting in queue {facts.queue.name} for {wording.span(facts.now - _since(facts))}."
-    evidence = (f"{wording.count(facts.queue.messages, 'message')} waiting in it{workers}",)
+    workers = "" if consumers is None else f", {formatting.count(consumers, 'consumer')}"
+    sentence = f"Waiting in queue {facts.queue.name} for {formatting.span(facts.now - _since(facts))}."
+    evidence = (f"{formatting.count(facts.queue.messages, 'message')} waiting in it{workers}",)
     return Why(sentence, Cause.IN_QUEUE, "It continues when a worker takes its message.", _step(facts), evidence)
 
 
 def _under_way(facts: Facts) -> Why:
-    since = wording.span(facts.now - _since(facts))
+    since = formatting.span(facts.now - _since(facts))
     if facts.where is None:
         return Why(f"In flight for {since}.", Cause.UNDER_WAY, _sent_again(facts))
     if not facts.where.step:
@@ -200,7 +200,7 @@ def _since(facts: Facts) -> datetime:
 
 
 def _parked_sentence(facts: Facts, told: Told) -> str:
-    code, said = told.detail.get("code"), wording.error(told.detail)
+    code, said = told.detail.get("code"), formatting.error(told.detail)
     doing = "compensating" if facts.phase == "compensating" else "executing"
     if code:
         return f"{told.step} was refused ({said}). {OPERATOR}"
@@ -211,14 +211,14 @@ def _parked_sentence(facts: Facts, told: Told) -> str:
 
 
 def _evidence_of(others: tuple[Told, ...]) -> tuple[str, ...]:
-    return tuple(f"{told.step} is also parked: {wording.error(told.detail)}" for told in others)
+    return tuple(f"{told.step} is also parked: {formatting.error(told.detail)}" for told in others)
 
 
 def _open_call(facts: Facts) -> tuple[str, ...]:
     row = facts.where.row if facts.where else None
     if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
         return ()
-    since = wording.span(facts.now - row.changed_at)
+    since = formatting.span(facts.now - row.changed_at)
     return (f"the outcome of a call of {facts.where.step} has been unknown for {since}: workers query it",)
 
 
@@ -252,9 +252,9 @@ def _sent_again(facts: Facts) -> str:
 
 def _lasting(since: datetime | None, now: datetime) -> str:
     """Such as " for 57 s"; empty when nothing says since when."""
-    return f" for {wording.span(now - since)}" if since else ""
+    return f" for {formatting.span(now - since)}" if since else ""
 
 
 def _clock(at: datetime, now: datetime) -> str:
     """The time of day in UTC, with its date unless that is today's."""
-    return wording.moment(at)[:19] if at.date() != now.date() else wording.moment(at)[11:19]
+    return formatting.moment(at)[:19] if at.date() != now.date() else formatting.moment(at)[11:19]

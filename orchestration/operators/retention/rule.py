@@ -14,7 +14,7 @@ from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import participants
 from orchestration.sagas import CUSTOMER
-from orchestration.text import formatting as wording
+from orchestration.text import formatting
 
 SHORTEST = timedelta(days=30)
 """Longer than a message can wait in a queue that somebody consumes, and than a client tries again."""
@@ -72,7 +72,7 @@ def why_ledger_rows_stay() -> list[str]:
 def _old_messages(depths: dict[str, Depth]) -> Iterator[str]:
     dead = depths.pop(settings.TOPOLOGY.dead_letter_queue.name, None)
     if dead and dead.messages:
-        yield f"{wording.count(dead.messages, 'dead letter')} could be sent again: send or discard first"
+        yield f"{formatting.count(dead.messages, 'dead letter')} could be sent again: send or discard first"
     for name, depth in depths.items():
         if depth.messages and depth.consumers == 0:
-            yield f"{wording.count(depth.messages, 'message')} waiting in queue {name}, which has no consumer"
+            yield f"{formatting.count(depth.messages, 'message')} waiting in queue {name}, which has no consumer"

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from orchestration.engine import dispatch, engine
 from orchestration.models import SagaInstance
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import participant_of
@@ -127,7 +127,7 @@ class Situations:
         for step in steps:
             action = checkout.by_name[step].action
             call = Call(saga_id, step, instance.token, known=known)
-            outcome = handler.act(participant_of(action.service), action, [call])[0]
+            outcome = local_steps.act(participant_of(action.service), action, [call])[0]
             assert isinstance(outcome, Done)
             known |= outcome.answer
 

@@ -9,7 +9,7 @@ from django.test import Client
 from config import env
 from orchestration.models import Batch, OperatorLogEntry
 from orchestration.operators.actions.requests import LONGEST_WORDS
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from orchestration.protocol.states import StepRefused
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Situations
@@ -103,10 +103,10 @@ def test_what_a_service_said_is_no_markup(boss: Client, situations: Situations) 
 
 @pytest.mark.parametrize("minutes", ["1e300", "1e10"])
 def test_a_breaker_is_not_opened_for_longer_than_there_is_time(minutes: str, boss: Client) -> None:
-    name = next(iter(breakers.in_use()))
+    name = next(iter(breaker_registry.in_use()))
     answer = boss.post(f"{AT}/breakers/{name}/open/", {"reason": "why", "minutes": minutes}, follow=True)
     assert "Nothing was done" in answer.content.decode()
-    assert breakers.in_use()[name].state() == "closed"
+    assert breaker_registry.in_use()[name].state() == "closed"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from django.test import Client
 from config import env
 from orchestration.admin import new_batch
 from orchestration.models import Batch
-from orchestration.operators.actions import batch_loop as bulk_loop
-from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions import batch_loop, outcome_watcher
 from orchestration.operators.insight.search import search
 from orchestration.protocol.states import Resumed
 from tests.integration.admin.conftest import SAGAS, Operator
@@ -232,10 +231,10 @@ def test_a_batch_shows_how_far_it_has_come_and_what_failed(ada: Client, situatio
     before = ada.get(url).content.decode()
     assert "0 of 1 done" in before
     assert "Began" not in before
-    bulk_loop.run_once()
+    batch_loop.run_once()
     situations.fail(saga_id, "capture_payment", permanent=True)
-    observing.run_once()
-    bulk_loop.run_once()
+    outcome_watcher.run_once()
+    batch_loop.run_once()
     shown = ada.get(url)
     assert [member.saga_id for member in shown.context["failures"]] == [saga_id]
     assert "parked again" in shown.content.decode()

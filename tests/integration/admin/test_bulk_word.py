@@ -12,9 +12,7 @@ from django.test import Client
 
 from config import env
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operators.actions import batch_loop as bulk_loop
-from orchestration.operators.actions import batches as bulk
-from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions import batch_loop, batches, outcome_watcher
 from payments.models import Ledger
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
@@ -57,8 +55,8 @@ def carry_out(batch: Batch, bob: Client) -> None:
     """Have the second person read and approve it, and it done."""
     bob.post(f"{BATCHES}/{batch.pk}/approve/")
     for _ in range(3):
-        bulk_loop.run_once()
-        observing.run_once()
+        batch_loop.run_once()
+        outcome_watcher.run_once()
 
 
 def test_what_became_of_calls_is_said_once_for_all_that_are_open(
@@ -80,7 +78,7 @@ def test_what_became_of_calls_is_said_once_for_all_that_are_open(
     assert all(word in page for word in ("authorise_payment", "not-done", *WORD.values()))
     carry_out(batch, bob)
     assert Ledger.objects.get(saga_id=open_one).status == "refused"
-    assert [member.saga_id for member in bulk.failures_of(batch)] == [never_asked]
+    assert [member.saga_id for member in batches.failures_of(batch)] == [never_asked]
 
 
 def test_a_word_that_its_worker_died_of_before_the_saga_heard_it_is_heard_at_the_next_try(
@@ -91,9 +89,9 @@ def test_a_word_that_its_worker_died_of_before_the_saga_heard_it_is_heard_at_the
     confirm(ada, "resolve", look(ada, "resolve", said, status="retrying"), said)
     batch = Batch.objects.get()
     with monkeypatch.context() as patched:
-        patched.setattr(bulk_loop, "LEASE", timedelta(0))
+        patched.setattr(batch_loop, "LEASE", timedelta(0))
         patched.setattr("orchestration.operators.actions.perform._let_happen", lambda *_: 1 / 0)
-        patched.setattr(bulk_loop, "AT_A_TIME", 1)
+        patched.setattr(batch_loop, "AT_A_TIME", 1)
         carry_out(batch, bob)
     assert Ledger.objects.get(saga_id=saga_id).status == "refused"
     assert not OperatorLogEntry.objects.exists()
@@ -161,7 +159,7 @@ def test_a_second_person_learns_that_the_books_cannot_be_asked(
     unknown.refund()
     query = {"which": "filter", "status": "parked", **STEP, "action": "settle"}
     confirm(ada, "settle", ada.get(f"{BATCHES}/new/", query).context, STEP | WORD | {"facts": ""})
-    monkeypatch.setattr(bulk, "preview_batch", away)
+    monkeypatch.setattr(batches, "preview_batch", away)
     answer = bob.get(f"{BATCHES}/{Batch.objects.get().pk}/")
     assert "does not answer: connection refused" in answer.content.decode()
 

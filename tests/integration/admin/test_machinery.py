@@ -12,9 +12,9 @@ from django.db import DatabaseError
 from django.test import Client
 
 from config import env
-from orchestration.admin import dashboard as tiles
+from orchestration.admin import dashboard
 from orchestration.models import AuditFinding, AuditRun, MachineryLogEntry
-from orchestration.operators.insight import counts as counting
+from orchestration.operators.insight import counts
 from orchestration.participant.breaker_redis import Keys, connect
 from orchestration.participant.breaker_registry import in_use
 from tests.integration.admin.conftest import SAGAS, Operator
@@ -197,7 +197,7 @@ def test_a_finding_that_is_not_there_is_not_found(hire: Callable[..., Operator])
     assert [answer.status_code for answer in answers] == [404, 404, 404]
 
 
-@pytest.mark.parametrize("name", tiles.TILES)
+@pytest.mark.parametrize("name", dashboard.TILES)
 def test_a_tile_is_for_operators_only(name: str, hire: Callable[..., Operator]) -> None:
     assert hire().client.get(f"{AT}/tiles/{name}/").status_code == 403
 
@@ -220,14 +220,16 @@ def test_a_tile_whose_database_is_away_says_so(operator: Operator, monkeypatch: 
     def away(**_: Any) -> None:
         raise DatabaseError("connection refused")
 
-    monkeypatch.setattr(counting, "preset_counts", away)
+    monkeypatch.setattr(counts, "preset_counts", away)
     expected = "the database of orchestration does not answer: connection refused"
     assert said(operator.client, f"{AT}/tiles/lists/") == expected
 
 
 def down_at(operator: Operator, source: str) -> set[str]:
     """Tiles that say that the source does not answer."""
-    return {name for name in tiles.TILES if f"{source} does not answer" in said(operator.client, f"{AT}/tiles/{name}/")}
+    return {
+        name for name in dashboard.TILES if f"{source} does not answer" in said(operator.client, f"{AT}/tiles/{name}/")
+    }
 
 
 def test_without_redis_only_what_is_about_breakers_says_so(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

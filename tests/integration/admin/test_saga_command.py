@@ -18,7 +18,7 @@ from django.db import connections
 
 from config import env
 from orchestration.engine import selectors
-from orchestration.management import recovery_rounds as recovering
+from orchestration.management import recovery_rounds
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.states import Forward, Undo
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Post, Situations
@@ -260,7 +260,7 @@ def test_resume_stuck_from_two_hosts_sends_everything_once(situations: Situation
     def host() -> None:
         connections[ALIAS].ensure_connection()
         together.wait()
-        recovering.recover(timedelta(seconds=20))
+        recovery_rounds.recover(timedelta(seconds=20))
         connections.close_all()
 
     with ThreadPoolExecutor(2) as hosts:

@@ -10,7 +10,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from config import env
-from orchestration.admin import list_view as listing
+from orchestration.admin import list_view
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight.finding import known_by
 from orchestration.operators.insight.status import Status, status_of, step_of
@@ -98,7 +98,7 @@ def test_presets_lead_to_what_they_count(operator: Operator, situations: Situati
 def test_each_page_begins_where_the_last_ended(
     operator: Operator, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_SIZE", 2)
+    monkeypatch.setattr(list_view, "PAGE_SIZE", 2)
     sagas = [situations.running() for _ in range(5)]
     seen: list[UUID] = []
     query: dict[str, Any] | None = {}

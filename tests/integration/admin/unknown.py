@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
@@ -66,12 +66,12 @@ class Unknown:
     def again(self, saga_id: UUID, step: str) -> Any:
         """What the action answers at its next try."""
         action = checkout.by_name[step].action
-        return handler.act(participant_of(action.service), action, [self._call(saga_id, step)])[0]
+        return local_steps.act(participant_of(action.service), action, [self._call(saga_id, step)])[0]
 
     def _try(self, saga_id: UUID, step: str, **facts: str) -> None:
         action = checkout.by_name[step].action
         try:
-            handler.act(participant_of(action.service), action, [self._call(saga_id, step, **facts)])
+            local_steps.act(participant_of(action.service), action, [self._call(saga_id, step, **facts)])
         except OUTAGES:
             self._heal(action.service)
 
@@ -81,7 +81,7 @@ class Unknown:
         ill = replace(service.commands[compensation], call=_out_of_order)
         sick = replace(service, commands={**service.commands, compensation: ill})
         with pytest.raises(GatewayBroken):
-            handler.undo(sick, compensation, [self._call(saga_id, step)])
+            local_steps.undo(sick, compensation, [self._call(saga_id, step)])
         self._heal(compensation.service)
         refusal = {"code": "out_of_stock", "detail": "None left."}
         self._situations.report(saga_id, StepRefused("reserve_stock", refusal))

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
@@ -39,8 +39,8 @@ def test_writes_that_keep_failing_open_the_breaker_although_reads_work(payments)
     asked = call()
     for _ in range(3):
         with pytest.raises(GatewayBroken):
-            handler.act(sick, authorise_payment, [asked])
+            local_steps.act(sick, authorise_payment, [asked])
 
     with pytest.raises(BreakerOpen):
-        handler.act(sick, authorise_payment, [asked])
+        local_steps.act(sick, authorise_payment, [asked])
     assert len(writes) == 3

@@ -10,7 +10,7 @@ from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment
 from orchestration.contracts.values import Line
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from payments.gateways.port import GatewayTimeout
@@ -22,8 +22,8 @@ def test_the_row_keeps_the_token_of_the_message_that_wrote_it_last():
     receive_stock(units_by_sku={"MUG": 10})
     saga_id = uuid7()
     known = {"saga_id": str(saga_id), "order_id": str(uuid7()), "lines": encode((Line("MUG", 1, 100),))}
-    handler.act(inventory, reserve_stock, [Call(saga_id, "reserve_stock", token=1, known=known)])
-    handler.undo(inventory, release_stock, [Call(saga_id, "reserve_stock", token=5, known=known)])
+    local_steps.act(inventory, reserve_stock, [Call(saga_id, "reserve_stock", token=1, known=known)])
+    local_steps.undo(inventory, release_stock, [Call(saga_id, "reserve_stock", token=5, known=known)])
 
     assert Ledger.objects.get().token == 5
 
@@ -40,7 +40,7 @@ def test_a_bar_does_not_hold_over_a_step_that_has_started_outside(payments):
     }
     asked = Call(saga_id, "authorise_payment", token=1, known=known)
     with pytest.raises(GatewayTimeout):
-        handler.act(payments, authorise_payment, [asked])
+        local_steps.act(payments, authorise_payment, [asked])
 
-    with pytest.raises(handler.StillOpen):
-        handler.bar(payments, [asked])
+    with pytest.raises(local_steps.StillOpen):
+        local_steps.bar(payments, [asked])

@@ -9,7 +9,7 @@ from uuid import UUID
 from orchestration.contracts.command import Action, Compensation
 from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import participant_of
@@ -102,7 +102,7 @@ class Courier:
                 self._go_back(message, steps)
             case Bar():
                 pivot = definition_of(message.definition).pivot.action
-                [holds] = handler.bar(participant_of(pivot.service), message.call(pivot.step))
+                [holds] = local_steps.bar(participant_of(pivot.service), message.call(pivot.step))
                 _report(message, PivotBarred() if holds else PivotFoundDone())
 
     def _go_forward(self, message: Message, position: int) -> None:
@@ -140,11 +140,11 @@ class Courier:
 
 def undo(compensation: Compensation, message: Message) -> None:
     """Carry out one compensation."""
-    handler.undo(participant_of(compensation.service), compensation, message.call(compensation.step))
+    local_steps.undo(participant_of(compensation.service), compensation, message.call(compensation.step))
 
 
 def _act(action: Action, message: Message) -> list[Any]:
-    return list(handler.act(participant_of(action.service), action, message.call(action.step)))
+    return list(local_steps.act(participant_of(action.service), action, message.call(action.step)))
 
 
 def _failure(message: Message, step: str, operation: Operation, error: Exception) -> StepFailed:

@@ -15,8 +15,7 @@ from inventory.models import Reservation, Stock
 from orchestration.models import ALIAS, SagaLogEntry
 from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.operators.audit import run as running
-from orchestration.operators.audit import run_rows as runs
-from orchestration.operators.audit import schedule as loop
+from orchestration.operators.audit import run_rows, schedule
 from orchestration.operators.audit.apply import Word, accept
 from orchestration.operators.audit.proposals import SETTLED_OUTSIDE
 from orchestration.operators.audit.queries import last_run, open_findings, reach_of_run, standing
@@ -33,7 +32,7 @@ WORD = Word("ada", "seen at the warehouse")
 
 
 def audit() -> AuditRun:
-    run = loop.run_once()
+    run = schedule.run_once()
     assert run is not None
     return run
 
@@ -209,7 +208,7 @@ def test_an_old_saga_is_found_in_its_turn_and_then_looked_at_by_every_run(
     first = datetime.now(UTC) + timedelta(hours=3)
 
     def looked_at(hour: int) -> int:
-        run = loop.run_once(clock=lambda: first + timedelta(hours=hour))
+        run = schedule.run_once(clock=lambda: first + timedelta(hours=hour))
         assert run is not None
         return run.sagas
 
@@ -226,7 +225,7 @@ def test_a_saga_that_ends_after_it_was_new_is_looked_at_again(shop: Shop, courie
     saga_id = shop.place()
     courier.deliver()
     later = datetime.now(UTC) + timedelta(hours=2)
-    loop.run_once(clock=lambda: later)
+    schedule.run_once(clock=lambda: later)
     last = AuditRun.objects.using(ALIAS).get()
     assert last.unfinished == [str(saga_id)]
 
@@ -252,7 +251,7 @@ def test_a_run_that_cannot_read_a_database_says_so_and_closes_nothing(
 
 
 def test_a_run_that_is_stopped_leaves_the_next_one_where_to_go_on(completed: UUID) -> None:
-    stopped = loop.run_once(stopped=lambda: True)
+    stopped = schedule.run_once(stopped=lambda: True)
     assert stopped is not None
     assert (stopped.ok, stopped.error) == (None, Stopped.__doc__)
     assert audit().ok is True
@@ -260,21 +259,21 @@ def test_a_run_that_is_stopped_leaves_the_next_one_where_to_go_on(completed: UUI
 
 def test_a_run_whose_process_died_is_ended_by_the_next(completed: UUID) -> None:
     now = datetime.now(UTC)
-    died = runs.start(now=now - timedelta(hours=2))
-    assert runs.is_due(timedelta(days=1), now=now)
-    run = loop.run_once(every=timedelta(days=1))
+    died = run_rows.start(now=now - timedelta(hours=2))
+    assert run_rows.is_due(timedelta(days=1), now=now)
+    run = schedule.run_once(every=timedelta(days=1))
     assert run is not None
     assert run.ok is True
     died.refresh_from_db(using=ALIAS)
-    assert (died.is_running, died.ok, died.error) == (False, None, runs.DIED)
-    with pytest.raises(runs.Overtaken):
-        runs.save_progress(died, now=now)
+    assert (died.is_running, died.ok, died.error) == (False, None, run_rows.DIED)
+    with pytest.raises(run_rows.Overtaken):
+        run_rows.save_progress(died, now=now)
 
 
 def test_old_runs_are_forgotten_when_another_has_come_to_its_end(completed: UUID) -> None:
     now = datetime.now(UTC)
-    old, young = (runs.start(now=now - age) for age in (runs.KEPT + timedelta(days=1), timedelta(days=1)))
-    assert loop.run_once(every=timedelta(0)) is not None
+    old, young = (run_rows.start(now=now - age) for age in (run_rows.KEPT + timedelta(days=1), timedelta(days=1)))
+    assert schedule.run_once(every=timedelta(0)) is not None
     left = set(AuditRun.objects.using(ALIAS).values_list("pk", flat=True))
     assert old.pk not in left
     assert young.pk in left
@@ -286,7 +285,7 @@ def test_one_process_at_a_time_audits(completed: UUID) -> None:
     def audit_too() -> AuditRun | None:
         start.wait(10)
         try:
-            return loop.run_once(every=timedelta(hours=1))
+            return schedule.run_once(every=timedelta(hours=1))
         finally:
             connections.close_all()
 
@@ -297,17 +296,17 @@ def test_one_process_at_a_time_audits(completed: UUID) -> None:
 
 
 def test_whoever_comes_after_another_waits_for_the_period_to_be_over(completed: UUID) -> None:
-    assert loop.run_once(every=timedelta(hours=1)) is not None
-    assert loop.run_once(every=timedelta(hours=1)) is None
+    assert schedule.run_once(every=timedelta(hours=1)) is not None
+    assert schedule.run_once(every=timedelta(hours=1)) is None
     assert AuditRun.objects.using(ALIAS).count() == 1
 
 
 def test_no_audit_is_due_before_its_period_is_over(completed: UUID) -> None:
     now = datetime.now(UTC)
-    assert runs.is_due(timedelta(hours=1), now=now)
+    assert run_rows.is_due(timedelta(hours=1), now=now)
     audit()
-    assert not runs.is_due(timedelta(hours=1), now=now)
-    assert runs.is_due(timedelta(hours=1), now=now + timedelta(hours=1, seconds=5))
+    assert not run_rows.is_due(timedelta(hours=1), now=now)
+    assert run_rows.is_due(timedelta(hours=1), now=now + timedelta(hours=1, seconds=5))
     assert last_run() == AuditRun.objects.using(ALIAS).get()
 
 

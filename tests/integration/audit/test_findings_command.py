@@ -12,7 +12,7 @@ from inventory.models import Reservation, Stock
 from orchestration.db import clocks
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditRun
-from orchestration.operators.audit import run_rows as runs
+from orchestration.operators.audit import run_rows
 from orchestration.operators.audit.queries import open_findings
 from tests.integration.audit import drift
 from tests.integration.audit.courier import Courier
@@ -110,7 +110,7 @@ def test_a_word_without_a_reason_is_misuse(command: tuple[str, ...]) -> None:
 
 
 def test_two_audits_that_write_are_refused(completed: UUID) -> None:
-    runs.start(now=clocks.now())
+    run_rows.start(now=clocks.now())
     assert exit_code("--write") == 5
 
 

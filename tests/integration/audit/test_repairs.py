@@ -21,10 +21,10 @@ from orchestration.engine import engine
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit import apply as applying
-from orchestration.operators.audit import schedule as loop
+from orchestration.operators.audit import schedule
 from orchestration.operators.audit.apply import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
 from orchestration.operators.audit.queries import open_findings
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from payments.gateways.sandbox import models as gateway
@@ -49,8 +49,8 @@ drifts = pytest.mark.parametrize(("make", "kind"), DRIFTS, ids=lambda value: get
 
 def found(kind: str) -> list[int]:
     """The findings that this kind of saga would put right, after an audit or two."""
-    loop.run_once()
-    loop.run_once()
+    schedule.run_once()
+    schedule.run_once()
     return list(open_findings().filter(repair=kind).order_by("pk").values_list("pk", flat=True))
 
 
@@ -74,7 +74,7 @@ def test_drift_of_a_compensated_saga_is_put_right(
     assert repair.started
     assert courier.settle(repair.saga_id) == "completed"
     assert violations() == []
-    loop.run_once()
+    schedule.run_once()
     assert not open_findings().exists()
     assert outcomes() == {AuditFinding.Outcome.GONE}
     finding = AuditFinding.objects.using(ALIAS).get(pk=first)
@@ -99,7 +99,7 @@ def test_what_is_reserved_for_nobody_is_recounted(completed: UUID, courier: Cour
     Stock.objects.update(reserved=F("reserved") + 3)
     a1, a2 = found("recount_reserved.v1")
     repair = applied(a1)
-    loop.run_once()
+    schedule.run_once()
     assert outcomes() == {""}, "the repair is under way"
     assert applied(a2).saga_id == repair.saga_id, "one drift, one saga"
     assert courier.settle(repair.saga_id) == "completed"
@@ -113,7 +113,7 @@ def test_movements_that_tell_another_story_are_left_to_a_person(completed: UUID,
     assert courier.settle(repair.saga_id) == "compensated"
     assert failure(repair.saga_id) == "movements_disagree"
     assert Stock.objects.get().reserved == 2
-    loop.run_once()
+    schedule.run_once()
     assert outcomes() == {AuditFinding.Outcome.STILL_THERE}
 
 
@@ -217,7 +217,7 @@ def test_drift_that_is_not_there_any_more_is_not_repaired(compensated: UUID) -> 
     with pytest.raises(NotApplicable, match="not there any more"):
         applied(finding_id)
     assert _repairs() == 0
-    loop.run_once()
+    schedule.run_once()
     with pytest.raises(NotApplicable, match="it is gone"):
         applied(finding_id)
 
@@ -227,7 +227,7 @@ def test_a_repair_that_comes_too_late_is_refused_and_changes_nothing(compensated
     drift.hold_again(compensated)
     repair = applied(found("release_leftover_hold.v1")[0])
     known = {"saga_id": str(compensated), "order_id": str(compensated)}
-    handler.undo(participant_of("inventory"), release_stock, [Call(compensated, release_stock.step, 9, known)])
+    local_steps.undo(participant_of("inventory"), release_stock, [Call(compensated, release_stock.step, 9, known)])
     assert courier.settle(repair.saga_id) == "compensated"
     assert failure(repair.saga_id) == "nothing_left"
     assert violations() == []
@@ -241,19 +241,19 @@ def test_a_repair_that_did_not_help_may_be_applied_anew(compensated: UUID, couri
     engine.cancel_saga(first.saga_id, now=datetime.now(UTC))
     assert courier.settle(first.saga_id) == "compensated"
     assert applied(finding_id).saga_id == first.saga_id, "no audit has looked since"
-    loop.run_once()
+    schedule.run_once()
     assert outcomes() == {AuditFinding.Outcome.STILL_THERE}
     second = applied(finding_id)
     assert second.started
     assert courier.settle(second.saga_id) == "completed"
-    loop.run_once()
+    schedule.run_once()
     assert not open_findings().exists()
 
 
 def test_what_an_order_stands_for_is_not_taken_away(compensated: UUID) -> None:
     drift.hold_again(compensated)
     write_an_order(compensated)
-    loop.run_once()
+    schedule.run_once()
     assert open_findings().exists()
     assert not open_findings().exclude(repair="").exists()
 
@@ -269,8 +269,8 @@ def test_money_is_not_given_back_when_orders_knows_an_order(compensated: UUID, c
 
 def test_what_no_saga_can_put_right_says_what_a_person_has_to_do(shop: Shop) -> None:
     gateway.Operation.objects.create(kind="authorise", key="key", reference="", amount_minor=100, currency="GBP")
-    loop.run_once()
-    loop.run_once()
+    schedule.run_once()
+    schedule.run_once()
     finding = open_findings().get(invariant="Q4")
     assert finding.advice == (
         "Compare with the gateway's dashboard. Money that no saga asked for is refunded there, by its reference."
@@ -291,8 +291,8 @@ def test_a_repair_at_work_is_no_drift(compensated: UUID, courier: Courier) -> No
     gateway.Operation.objects.create(
         kind="void", key=key, authorisation=authorised, reference=authorised.reference, amount_minor=100, currency="GBP"
     )
-    loop.run_once()
-    loop.run_once()
+    schedule.run_once()
+    schedule.run_once()
     assert set(open_findings().values_list("fingerprint", flat=True)) == before
     assert courier.settle(repair.saga_id) == "completed"
     assert violations() == []

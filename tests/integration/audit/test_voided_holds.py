@@ -14,7 +14,7 @@ from orchestration.models.actions import Action, Code, Via
 from orchestration.operators.actions.perform import carry_out, perform
 from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Refused
@@ -174,6 +174,6 @@ def test_a_hold_whose_capture_is_not_settled_is_left_alone(parked: UUID) -> None
     Ledger.objects.filter(step="capture_payment").delete()
     request = ConfirmCaptureSettled(UUID(int=7), parked)
     call = Call(request.saga_id, confirm_capture_settled.step, 1, known=encode(request))
-    [outcome] = handler.act(tasks.participant, confirm_capture_settled, [call])
+    [outcome] = local_steps.act(tasks.participant, confirm_capture_settled, [call])
     assert isinstance(outcome, Refused)
     assert outcome.refusal["code"] == "capture_still_owed"

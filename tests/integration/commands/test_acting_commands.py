@@ -11,7 +11,7 @@ import pytest
 from config import env
 from orchestration.management.arguments import words
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.operators.actions import perform as performing
+from orchestration.operators.actions import perform
 from orchestration.operators.actions.requests import LONGEST_WORDS
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
@@ -115,7 +115,7 @@ def test_who_changed_since_the_choice_is_passed_over(
     run: Run, ends: Ends, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = situations.failing(), situations.failing()
-    performed: Callable[..., Any] = performing.perform
+    performed: Callable[..., Any] = perform.perform
 
     def and_meanwhile(saga_id: Any, *args: Any, **kwargs: Any) -> Any:
         SagaInstance.objects.filter(pk=other).update(failing_step="")

@@ -11,10 +11,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from config import env
-from orchestration.management import batch_watch as following
+from orchestration.management import batch_watch
 from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance
-from orchestration.operators.actions import batches as bulk
-from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions import batches, outcome_watcher
 from orchestration.operators.actions.batch_loop import run_once
 from orchestration.protocol.states import Resumed
 from tests.integration.admin.situations import Situations
@@ -91,7 +90,7 @@ def test_every_saga_is_too_many_to_name(ends: Ends, situations: Situations) -> N
 def test_more_than_a_batch_has_is_refused(ends: Ends, situations: Situations, monkeypatch: pytest.MonkeyPatch) -> None:
     situations.failing()
     situations.failing()
-    monkeypatch.setattr(bulk, "MEMBERS_LIMIT", 1)
+    monkeypatch.setattr(batches, "MEMBERS_LIMIT", 1)
     assert ends(*START, "pause", "--status", "retrying", *DO) == 5
     assert ends(*START, "pause", "--status", "retrying", *WHY, "--dry-run") == 5
     assert not Batch.objects.exists()
@@ -322,7 +321,7 @@ def test_a_batch_is_waited_for_until_its_members_have_come_to_something(
 
     def meanwhile(_: float) -> None:
         run_once()
-        observing.run_once()
+        outcome_watcher.run_once()
 
     monkeypatch.setattr("time.sleep", meanwhile)
     assert ends(*START, "pause", saga_id, *DO, "--wait", 60, "--format", "jsonl") == 0
@@ -335,7 +334,7 @@ def test_a_batch_is_waited_for_until_its_members_have_come_to_something(
 def test_what_is_not_seen_in_time_is_code_6(
     run: Run, ends: Ends, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(batch_watch, "LOOK_EVERY_S", 0.05)
     batch = run(*START, "pause", situations.failing(), *DO)["id"]
     assert ends("saga", "batch", "show", batch, "--wait", 1) == 6
 

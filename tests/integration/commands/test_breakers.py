@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from orchestration.models import MachineryLogEntry
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from tests.integration.commands.conftest import Ends, Run
 
 pytestmark = pytest.mark.django_db(databases=["orchestration"])
@@ -17,16 +17,16 @@ WHY = ("--reason", "the gateway is being changed", "--yes")
 @pytest.fixture
 def gateway() -> Iterator[str]:
     """The name of the gateway's breaker, closed before and after."""
-    [name] = [name for name in breakers.in_use() if name.endswith("gateway")]
-    breakers.in_use()[name].close()
+    [name] = [name for name in breaker_registry.in_use() if name.endswith("gateway")]
+    breaker_registry.in_use()[name].close()
     yield name
-    breakers.in_use()[name].close()
+    breaker_registry.in_use()[name].close()
 
 
 def test_every_breaker_is_listed_with_its_state(run: Run, gateway: str) -> None:
     listed = {each["name"]: each["state"] for each in run("breakers", "list")}
     assert listed[gateway] == "closed"
-    assert set(listed) == set(breakers.in_use())
+    assert set(listed) == set(breaker_registry.in_use())
 
 
 def test_it_is_opened_for_a_while_and_closed(run: Run, gateway: str) -> None:
@@ -53,7 +53,7 @@ def test_a_breaker_that_is_not_there_is_code_3(ends: Ends) -> None:
 
 def test_without_a_yes_or_a_terminal_nothing_is_opened(ends: Ends, gateway: str) -> None:
     assert ends("breakers", "open", gateway, "--for", "10m", "--reason", "x") == 2
-    assert breakers.in_use()[gateway].state() == "closed"
+    assert breaker_registry.in_use()[gateway].state() == "closed"
 
 
 def test_without_redis_nothing_is_said_to_be_done(ends: Ends, gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_without_redis_nothing_is_said_to_be_done(ends: Ends, gateway: str, monk
     def away(*_: object, **__: object) -> None:
         raise Away("refused")
 
-    monkeypatch.setattr(breakers.in_use()[gateway]._record.keys, "force_open", away)
+    monkeypatch.setattr(breaker_registry.in_use()[gateway]._record.keys, "force_open", away)
     assert ends("breakers", "open", gateway, "--for", "10m", *WHY) == 1
     assert MachineryLogEntry.objects.get().outcome == "unknown"
 
@@ -73,4 +73,4 @@ def test_what_cannot_be_written_down_is_not_done(ends: Ends, gateway: str, monke
 
     monkeypatch.setattr(MachineryLogEntry, "save", away)
     assert ends("breakers", "open", gateway, "--for", "10m", *WHY) == 1
-    assert breakers.in_use()[gateway].look_closely().open_until is None
+    assert breaker_registry.in_use()[gateway].look_closely().open_until is None

@@ -18,7 +18,7 @@ from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import Wanted
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends
 
@@ -43,7 +43,7 @@ CHANGES = {
     "close",
     "apply",
 }
-GATEWAY = next(name for name in breakers.in_use() if "gateway" in name)
+GATEWAY = next(name for name in breaker_registry.in_use() if "gateway" in name)
 SITUATIONS = 11
 NOBODYS = UUID(int=1)
 

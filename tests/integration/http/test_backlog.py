@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.engine import admission as backlog
+from orchestration.engine import admission
 from orchestration.models import SagaInstance
 from tests.integration.http.conftest import EVERY_DATABASE
 from tests.support.plans import by_indexes
@@ -20,9 +20,9 @@ def place(catalogue, ada, two_mugs):
 
 @pytest.fixture(autouse=True)
 def looks_again():
-    backlog.look_again()
+    admission.look_again()
     yield
-    backlog.look_again()
+    admission.look_again()
 
 
 def test_without_a_limit_everything_is_accepted(place):
@@ -32,7 +32,7 @@ def test_without_a_limit_everything_is_accepted(place):
 def test_beyond_the_limit_a_new_order_is_sent_away(place, settings):
     settings.BACKLOG_LIMIT = 2
     place(key="1"), place(key="2")
-    backlog.look_again()
+    admission.look_again()
 
     refused = place(key="3")
 
@@ -45,7 +45,7 @@ def test_beyond_the_limit_a_new_order_is_sent_away(place, settings):
 def test_what_was_accepted_is_still_answered(place, settings):
     settings.BACKLOG_LIMIT = 1
     first = place(key="1")
-    backlog.look_again()
+    admission.look_again()
 
     assert place(key="1").json() == first.json()
 
@@ -53,10 +53,10 @@ def test_what_was_accepted_is_still_answered(place, settings):
 def test_an_order_sent_away_is_accepted_when_there_is_room(place, settings):
     settings.BACKLOG_LIMIT = 1
     place(key="1")
-    backlog.look_again()
+    admission.look_again()
     assert place(key="2").status_code == 503
     SagaInstance.objects.update(phase="compensated", ended_at="2026-01-01T00:00:00Z", due_at=None)
-    backlog.look_again()
+    admission.look_again()
 
     assert place(key="2").status_code == 202
 
@@ -72,7 +72,7 @@ def test_it_is_not_counted_for_every_order(place, settings):
 def test_the_count_ends_at_the_limit_and_needs_only_the_index_of_what_is_unfinished(settings):
     settings.BACKLOG_LIMIT = 7
     with CaptureQueriesContext(connections["orchestration"]) as asked:
-        backlog.is_full()
+        admission.is_full()
 
     [statement] = [query["sql"] for query in asked if "COUNT(*)" in query["sql"]]
     assert "LIMIT 7" in statement

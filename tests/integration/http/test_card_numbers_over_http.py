@@ -10,7 +10,7 @@ import pytest
 
 from inventory.models import Stock
 from orchestration.models import MachineryLogEntry, OperatorLogEntry, SagaInstance
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from orchestration.telemetry.logs import Json, Line
 from orders.models import Product
 from tests.integration.admin.situations import Situations
@@ -139,7 +139,7 @@ def test_in_what_staff_say(boss: Shopper, situations: Situations, logged: io.Str
 
 
 def test_in_a_reason_about_a_breaker(boss: Shopper, logged: io.StringIO) -> None:
-    name = next(iter(breakers.in_use()))
+    name = next(iter(breaker_registry.in_use()))
     response = boss.post(
         f"/breakers/{name}/open", data={"reason": CARD, "seconds": 60}, content_type="application/json"
     )

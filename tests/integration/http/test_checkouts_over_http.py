@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.contracts.orders import place_order
 from orchestration.engine import engine, selectors
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.states import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
@@ -36,7 +36,7 @@ def place(checkout_id: str) -> None:
         "authorisation_id": "auth_1",
         "tracking_number": "TRACK-1",
     }
-    handler.act(participant_of("orders"), place_order, [Call(instance.id, place_order.step, 1, known=known)])
+    local_steps.act(participant_of("orders"), place_order, [Call(instance.id, place_order.step, 1, known=known)])
 
 
 def refuse(checkout_id: str) -> None:

@@ -14,10 +14,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from orchestration.api import completion_listener as listening
+from orchestration.api import completion_listener
 from orchestration.api.completion_listener import Ends, Expected
 from orchestration.api.polling import growing_pauses, wait_for
-from orchestration.engine import completion_events as announcing
+from orchestration.engine import completion_events
 from orchestration.engine.completion_events import Announcer, announce_ends, packed, unpacked
 from orchestration.models import SagaInstance
 from orchestration.participant.breaker_redis import connect
@@ -66,7 +66,7 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture(autouse=True)
 def looks_only_when_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "LOOKS_ANYWAY_AFTER_S", LONG_S)
+    monkeypatch.setattr(completion_listener, "LOOKS_ANYWAY_AFTER_S", LONG_S)
 
 
 class Saga:
@@ -137,7 +137,7 @@ def test_all_who_wait_for_one_saga_are_woken(hear: Hear, announcer: Announcer, s
 
 
 def test_end_that_nobody_announces_is_found_by_looking(hear: Hear, saga: Saga, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "LOOKS_ANYWAY_AFTER_S", 0.01)
+    monkeypatch.setattr(completion_listener, "LOOKS_ANYWAY_AFTER_S", 0.01)
     ends = listening_to(hear())
     saga.has_ended = True
     with ends.expected(SAGA) as end:
@@ -163,7 +163,7 @@ def test_redis_that_is_lost_has_waiters_look_and_is_listened_to_when_it_is_back(
     hear: Hear, announcer: Announcer, saga: Saga, wire: Wire, fail: Callable[[Wire], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(listening, "TRIES_AGAIN_AFTER_S", 0.05)
+    monkeypatch.setattr(completion_listener, "TRIES_AGAIN_AFTER_S", 0.05)
     ends = listening_to(hear(wire.url))
     with ends.expected(SAGA) as end, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(saga.wait, end)
@@ -227,7 +227,7 @@ def test_redis_that_is_away_is_left_alone_for_a_while(
         wire.mend()
         announcer.announce([SAGA])
         assert not end._event.wait(0.1), "it is not left alone"
-        times.append(announcing.LEFT_ALONE_FOR.total_seconds())
+        times.append(completion_events.LEFT_ALONE_FOR.total_seconds())
         announcer.announce([SAGA])
         assert end._event.wait(LONG_S / 3)
 
@@ -249,5 +249,5 @@ def test_sagas_that_end_together_are_announced_in_one_message(monkeypatch: pytes
     try:
         sagas_ended.send(sender=None, sagas=[SagaInstance(id=saga_id) for saga_id in ids])
     finally:
-        assert sagas_ended.disconnect(dispatch_uid=announcing.ENDED)
+        assert sagas_ended.disconnect(dispatch_uid=completion_events.ENDED)
     assert told == [ids]

@@ -8,7 +8,7 @@ from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisGone
 
 from orchestration.models import MachineryLogEntry
-from orchestration.operators.api import breakers as answers
+from orchestration.operators.api import breakers
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_registry import in_use
@@ -90,7 +90,7 @@ def test_redis_gone_before_and_in_the_middle_are_told_apart(
 def test_redis_gone_afterwards_is_not_called_nothing_changed(
     boss: Shopper, gateway: Breaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "breakers", lambda: Unavailable("Redis does not answer"))
+    monkeypatch.setattr(breakers, "breakers", lambda: Unavailable("Redis does not answer"))
     assert change(boss, gateway, "open", seconds=60, dry_run=True).json()["code"] == "redis_unavailable"
     assert change(boss, gateway, "open", seconds=60).json()["code"] == "not_known"
     assert MachineryLogEntry.objects.get().outcome == "done"

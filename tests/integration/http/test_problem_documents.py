@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orchestration.api import error_views as handlers
+from orchestration.api import error_views
 from orchestration.api.problems import FieldError, field_errors
 from tests.integration.http.conftest import BASE, EVERY_DATABASE, Cart, Shopper
 
@@ -180,10 +180,10 @@ def test_throttled_client_hears_when_to_come_back() -> None:
 @pytest.mark.parametrize(
     ("call", "status", "code"),
     [
-        (lambda request: handlers.not_found(request), 404, "not_found"),
-        (lambda request: handlers.bad_request(request, Exception()), 400, "bad_request"),
-        (lambda request: handlers.forbidden(request, Exception()), 403, "permission_denied"),
-        (lambda request: handlers.server_error(request), 500, "internal_error"),
+        (lambda request: error_views.not_found(request), 404, "not_found"),
+        (lambda request: error_views.bad_request(request, Exception()), 400, "bad_request"),
+        (lambda request: error_views.forbidden(request, Exception()), 403, "permission_denied"),
+        (lambda request: error_views.server_error(request), 500, "internal_error"),
     ],
 )
 def test_failures_outside_the_views_are_problems_below_api_and_pages_elsewhere(

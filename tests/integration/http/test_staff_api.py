@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from tests.integration.admin.situations import Situations
 from tests.integration.http.conftest import EVERY_DATABASE, Shopper, pointers
 
@@ -138,7 +138,7 @@ def test_an_action_on_no_saga_is_404(boss: Shopper) -> None:
 
 
 def test_breakers_are_listed_opened_and_closed(boss: Shopper) -> None:
-    name = next(name for name in breakers.in_use() if "gateway" in name)
+    name = next(name for name in breaker_registry.in_use() if "gateway" in name)
 
     def change(what: str, **said: Any) -> Any:
         body = {"reason": "it is being changed", **said}
@@ -150,7 +150,7 @@ def test_breakers_are_listed_opened_and_closed(boss: Shopper) -> None:
         assert {each["name"]: each["state"] for each in boss.get("/breakers").json()["results"]}[name] == "open"
         assert change("close") == "closed"
     finally:
-        breakers.in_use()[name].close()
+        breaker_registry.in_use()[name].close()
     missing = boss.post("/breakers/no.such/close", data={"reason": "x"}, content_type="application/json")
     assert missing.status_code == 404
 

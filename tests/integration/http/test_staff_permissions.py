@@ -17,13 +17,13 @@ from orchestration.operators.actions.requests import PERMISSIONS, Actor, Ask
 from orchestration.operators.api.permissions import VIEW_SAGAS
 from orchestration.operators.api.urls import urlpatterns
 from orchestration.operators.insight.saga_filter import Wanted
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.http.conftest import BASE, EVERY_DATABASE, Shopper
 
 pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)
 
-GATEWAY = next(name for name in breakers.in_use() if "gateway" in name)
+GATEWAY = next(name for name in breaker_registry.in_use() if "gateway" in name)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def saga_id(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
 @pytest.fixture(autouse=True)
 def closed_breakers() -> Any:
     yield
-    breakers.in_use()[GATEWAY].close()
+    breaker_registry.in_use()[GATEWAY].close()
 
 
 def knock(client: Client, door: Door, saga_id: UUID, headers: dict[str, str]) -> int:
@@ -105,7 +105,7 @@ def everything(saga_id: UUID) -> tuple[object, ...]:
         OperatorLogEntry.objects.count(),
         MachineryLogEntry.objects.count(),
         list(Batch.objects.values()),
-        {name: each.state() for name, each in breakers.in_use().items()},
+        {name: each.state() for name, each in breaker_registry.in_use().items()},
     )
 
 

@@ -8,8 +8,7 @@ import pytest
 from django.db import connections
 
 from config.env import ALIASES
-from orchestration.engine import bulk_reads as readings
-from orchestration.engine import selectors
+from orchestration.engine import bulk_reads, selectors
 from orchestration.operators.insight.money import money_of
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.search import search
@@ -71,7 +70,7 @@ def test_whoever_waits_for_an_order_that_has_ended_does_so_too(
     all_but_one_away()
     began = time.monotonic()
 
-    reading = readings.read(saga_id)
+    reading = bulk_reads.read(saga_id)
 
     assert time.monotonic() - began < BAR + BUSY
     assert reading is not None

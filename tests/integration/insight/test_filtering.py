@@ -8,7 +8,7 @@ import pytest
 from django.db.models import QuerySet
 
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.insight import counts as counting
+from orchestration.operators.insight import counts
 from orchestration.operators.insight.counts import count_of, estimate_of, preset_counts, presets
 from orchestration.operators.insight.finding import NEWEST_FIRST
 from orchestration.operators.insight.keyset import BadCursor, page_of
@@ -121,7 +121,7 @@ def test_a_place_that_is_none_is_refused(cursor: str) -> None:
 def test_counting_ends_where_nobody_needs_it_more_exactly(situations: Situations, monkeypatch) -> None:
     for _ in range(3):
         situations.running()
-    monkeypatch.setattr(counting, "COUNTED_TO", 2)
+    monkeypatch.setattr(counts, "COUNTED_TO", 2)
     everything = matching(Wanted(), now=datetime.now(UTC))
 
     assert str(count_of(everything)) == "2+"
@@ -185,7 +185,7 @@ def test_the_unfinished_are_read_from_their_index_and_looked_at_no_further() -> 
 
 
 def _counted(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:
-    return sagas.order_by()[: counting.COUNTED_TO + 1]
+    return sagas.order_by()[: counts.COUNTED_TO + 1]
 
 
 def _behind(sagas: QuerySet[SagaInstance]) -> QuerySet[SagaInstance]:

@@ -19,9 +19,9 @@ from inventory.tasks import participant as inventory
 from orchestration.contracts.codec import encode
 from orchestration.contracts.inventory import reserve_stock
 from orchestration.contracts.values import Line
-from orchestration.db import bisection as halving
+from orchestration.db import bisection
 from orchestration.db.bisection import TRIED_APART
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.executor import apart
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
@@ -109,7 +109,7 @@ def test_a_lock_fails_one_order_and_not_its_batch() -> None:
 
 def test_a_batch_whose_orders_all_wait_for_one_lock_gives_up_soon(monkeypatch) -> None:
     """Halving it down to each would take as many waits as it has members, and nobody else's batch can run meanwhile."""
-    monkeypatch.setattr(halving, "TRIED_APART", timedelta(seconds=0.3))
+    monkeypatch.setattr(bisection, "TRIED_APART", timedelta(seconds=0.3))
     calls = [reserving(LOST) for _ in range(64)]
     tries = []
 
@@ -126,5 +126,5 @@ def test_a_batch_whose_orders_all_wait_for_one_lock_gives_up_soon(monkeypatch) -
 
 
 def _outcomes(calls: Sequence[Call]) -> dict[UUID, object]:
-    outcomes = handler.act(inventory, reserve_stock, calls)
+    outcomes = local_steps.act(inventory, reserve_stock, calls)
     return {call.saga_id: outcome for call, outcome in zip(calls, outcomes, strict=True)}

@@ -16,7 +16,7 @@ from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.contracts.values import Line
 from orchestration.execution.scheduler import INLINE
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
@@ -63,7 +63,7 @@ def poisoned(call: Call) -> Call:
 
 def test_a_poisoned_a_refused_a_barred_and_a_doubled_member_fall_out_alone():
     barred, doubled = reserving(), reserving(2)
-    handler.undo(inventory, release_stock, [barred])
+    local_steps.undo(inventory, release_stock, [barred])
     batch = [
         reserving(),
         poisoned(reserving()),
@@ -120,7 +120,7 @@ def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkey
         tried.append(1)
         raise OperationalError("gone")
 
-    monkeypatch.setattr(handler, "act", away)
+    monkeypatch.setattr(local_steps, "act", away)
 
     assert (
         kinds(carried_out(inventory, reserve_stock.name, [reserving() for _ in range(8)])) == ["OperationalError"] * 8
@@ -131,7 +131,7 @@ def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkey
 def test_outside_too_each_member_falls_out_alone(payments):
     held, declined, silent = asked_of("tok_ok"), asked_of("tok_declined"), asked_of("tok_fail_1")
     barred, doubled = asked_of("tok_ok"), asked_of("tok_ok")
-    handler.undo(payments, refund_payment, [barred])
+    local_steps.undo(payments, refund_payment, [barred])
     poison = replace(asked_of("tok_ok"), known={"saga_id": "x"})
     batch = [held, declined, silent, barred, doubled, doubled, poison]
 

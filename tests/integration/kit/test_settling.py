@@ -11,8 +11,7 @@ from django.db import connections
 from orchestration import failpoints
 from orchestration.contracts.payments import authorise_payment, capture_payment
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.participant import local_steps as handler
-from orchestration.participant import reconciliation as settling
+from orchestration.participant import local_steps, reconciliation
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
@@ -114,7 +113,7 @@ def test_a_row_that_was_opened_a_moment_ago_is_left_to_who_opened_it(payments: P
 
 
 def test_one_rows_error_does_not_stop_the_others_in_whichever_batch(payments: Participant, monkeypatch) -> None:
-    monkeypatch.setattr(settling, "BATCH", 2)
+    monkeypatch.setattr(reconciliation, "BATCH", 2)
     asked = [timed_out(payments) for _ in range(5)]
     Ledger.objects.filter(saga_id=asked[0].saga_id).update(request={})
     Ledger.objects.filter(saga_id=asked[3].saga_id).update(step="forgotten_step")
@@ -123,7 +122,7 @@ def test_one_rows_error_does_not_stop_the_others_in_whichever_batch(payments: Pa
 
 
 def test_rows_of_one_moment_are_each_asked_after_once(payments: Participant, monkeypatch) -> None:
-    monkeypatch.setattr(settling, "BATCH", 2)
+    monkeypatch.setattr(reconciliation, "BATCH", 2)
     for _ in range(5):
         timed_out(payments, "tok_timeout_before")
     batches = []
@@ -204,7 +203,7 @@ def test_a_capture_is_settled_too(payments: Participant) -> None:
     done = act(payments, asked)
     pending = Call(UUID(asked.known["saga_id"]), "capture_payment", token=1, known=asked.known | done.answer)
     with pytest.raises(RecordLost):
-        handler.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
+        local_steps.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
     time_passes()
 
     assert settle_open_rows(payments) == Round(settled=1)

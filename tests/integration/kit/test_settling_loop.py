@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 from redis import Redis
 
-from orchestration.participant import reconciliation as settling
+from orchestration.participant import reconciliation
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import Participant
@@ -60,7 +60,7 @@ def test_the_loop_outlives_a_round_that_failed(payments: Participant, often: Run
             raise fails.pop()
         return settle_open_rows(*args, **kwargs)
 
-    monkeypatch.setattr(settling, "settle_open_rows", round_)
+    monkeypatch.setattr(reconciliation, "settle_open_rows", round_)
     often.until(lambda: history(asked)[-1] == Status.DONE, payments)
 
     assert not fails

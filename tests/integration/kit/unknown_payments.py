@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.external import Outside
 from orchestration.participant.ledger import LEGAL_NEXT
@@ -46,11 +46,11 @@ def call(token: str = "tok_ok") -> Call:
 
 
 def act(participant: Participant, asked: Call) -> Any:
-    return handler.act(participant, authorise_payment, [asked])[0]
+    return local_steps.act(participant, authorise_payment, [asked])[0]
 
 
 def undo(participant: Participant, asked: Call) -> None:
-    handler.undo(participant, refund_payment, [asked])
+    local_steps.undo(participant, refund_payment, [asked])
 
 
 def time_passes(span: timedelta = timedelta(minutes=2)) -> None:

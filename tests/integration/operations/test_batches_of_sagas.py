@@ -11,9 +11,7 @@ from django.db import IntegrityError
 from config import env
 from orchestration.models import Batch, BatchMember, OperatorLogEntry
 from orchestration.models.actions import Action, Via
-from orchestration.operators.actions import batch_loop as bulk_loop
-from orchestration.operators.actions import batches as bulk
-from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions import batch_loop, batches, outcome_watcher
 from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_loop import run_once
 from orchestration.operators.actions.batch_pacing import Pace
@@ -49,12 +47,12 @@ def test_the_canary_goes_first_and_the_others_follow_once_it_worked(parked, comp
     assert (tally_of(batch).canary_open, tally_of(batch).to_do) == (2, 3)
 
     complete(*sagas[:2])
-    observing.run_once()
+    outcome_watcher.run_once()
     run_once()
     assert resumed() == sagas
 
     complete(*sagas[2:])
-    observing.run_once()
+    outcome_watcher.run_once()
     run_once()
     assert (now(batch).state, tally_of(batch).worked) == ("finished", 5)
     assert not run_once()
@@ -90,13 +88,13 @@ def test_it_stops_by_itself_when_the_canary_fails_and_says_why(parked, situation
     run_once()
     for saga_id in sagas[:2]:
         situations.fail(saga_id, "capture_payment")
-    observing.run_once()
+    outcome_watcher.run_once()
 
     run_once()
 
     assert (now(batch).state, now(batch).stopped_why) == ("stopped", "2 of 2 failed, more than 50 %.")
     assert resumed() == sagas[:2]
-    assert [member.entry.observed for member in bulk.failures_of(batch)] == ["failed_again"] * 2
+    assert [member.entry.observed for member in batches.failures_of(batch)] == ["failed_again"] * 2
     page = admin_client.get(f"/admin/operations/batches/{batch.pk}/").content.decode()
     assert f"Stopped automatically: {now(batch).stopped_why}" in page
 
@@ -138,7 +136,7 @@ def test_members_go_at_the_rate(parked):
 def test_member_whose_worker_died_is_done_by_another_once(parked, post):
     [saga_id] = parked(1)
     batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
-    assert bulk_loop.take_up(batch.pk) is not None
+    assert batch_loop.take_up(batch.pk) is not None
     run_once()
     assert resumed() == [], "somebody is at it"
 
@@ -151,12 +149,12 @@ def test_member_whose_worker_died_is_done_by_another_once(parked, post):
 def test_member_taken_up_twice_has_one_effect(parked, situations, post):
     [saga_id] = parked(1)
     batch = ask_for_batch(Wanted(ids=frozenset({saga_id})), asked(Action.RESUME), FAST)
-    member = bulk_loop.take_up(batch.pk)
+    member = batch_loop.take_up(batch.pk)
     assert member is not None
     sent = len(post.sent)
 
-    at_once(3, lambda _: bulk_loop.do_member(BatchMember.objects.select_related("batch").get(pk=member.pk)))
-    bulk_loop.do_member(member)
+    at_once(3, lambda _: batch_loop.do_member(BatchMember.objects.select_related("batch").get(pk=member.pk)))
+    batch_loop.do_member(member)
 
     assert resumed() == [saga_id]
     assert len(post.sent) == sent + 1
@@ -219,7 +217,7 @@ def test_the_database_wants_the_second_person_too(situations, change):
 def test_nothing_and_too_much_is_no_batch(situations, monkeypatch):
     with pytest.raises(NotABatch, match="no saga is parked"):
         ask_for_batch(PARKED, asked(Action.RESUME))
-    monkeypatch.setattr(bulk, "MEMBERS_LIMIT", 1)
+    monkeypatch.setattr(batches, "MEMBERS_LIMIT", 1)
     _ = [situations.running(), situations.running()]
     with pytest.raises(NotABatch, match="more than 1 sagas"):
         ask_for_batch(Wanted(), asked(Action.PAUSE))
@@ -257,6 +255,6 @@ def test_the_loop_ends_when_told(parked):
         stopped.set()
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(bulk_loop, "run_once", lambda stopped: end_after_the_first())
-        bulk_loop.run_forever(stopped)
+        patched.setattr(batch_loop, "run_once", lambda stopped: end_after_the_first())
+        batch_loop.run_forever(stopped)
     assert stopped.is_set()

@@ -15,11 +15,10 @@ from config import env
 from orchestration.management.arguments import fact, words
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
 from orchestration.models.actions import Action, Via
-from orchestration.operators.actions import batches as bulk
-from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions import batches, outcome_watcher
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.audit.apply import Word
-from orchestration.participant import breaker_registry as breakers
+from orchestration.participant import breaker_registry
 from orchestration.telemetry.logs import Line
 from tests.integration.admin.situations import Situations
 from tests.integration.operations.conftest import ADA, FAST, PARKED, asked
@@ -33,9 +32,9 @@ CARD = "4242-4242 4242-4242"
 
 @pytest.fixture
 def gateway() -> Any:
-    name = next(name for name in breakers.in_use() if name.endswith("gateway"))
+    name = next(name for name in breaker_registry.in_use() if name.endswith("gateway"))
     yield name
-    breakers.in_use()[name].close()
+    breaker_registry.in_use()[name].close()
 
 
 def test_a_breakers_reason_forges_no_line_in_a_log(gateway: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -61,9 +60,9 @@ def test_reason_and_evidence_of_an_action_are_one_line(act: Any, situations: Sit
 
 def test_a_batchs_reasons_are_one_line(parked: Callable[[int], list[UUID]]) -> None:
     parked(1)
-    batch = bulk.ask_for_batch(PARKED, asked(Action.RESUME, reason=FORGED), FAST)
+    batch = batches.ask_for_batch(PARKED, asked(Action.RESUME, reason=FORGED), FAST)
     assert batch.reason == KEPT
-    assert bulk.stop(batch, ADA, FORGED).stopped_why == KEPT
+    assert batches.stop(batch, ADA, FORGED).stopped_why == KEPT
 
 
 def test_whoever_acts_and_what_they_say_of_a_finding_is_one_line() -> None:
@@ -102,13 +101,13 @@ def test_an_entry_whose_outcome_cannot_be_told_does_not_keep_the_others_from_the
     odd, fine = situations.parked_after_pivot(), situations.parked_after_pivot()
     for saga_id in (odd, fine):
         act(saga_id, Action.RESUME)
-    came_of = observing._observation_of
+    came_of = outcome_watcher._observation_of
 
     def broken(entry: OperatorLogEntry, *more: Any) -> Any:
         if entry.saga_id == odd:
             raise ValueError("no such kind")
         return came_of(entry, *more)
 
-    monkeypatch.setattr(observing, "_observation_of", broken)
-    assert observing.run_once(now=datetime.now(UTC).replace(year=2100)) == 1
+    monkeypatch.setattr(outcome_watcher, "_observation_of", broken)
+    assert outcome_watcher.run_once(now=datetime.now(UTC).replace(year=2100)) == 1
     assert OperatorLogEntry.objects.get(observed_at__isnull=True).saga_id == odd

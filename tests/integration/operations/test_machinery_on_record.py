@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisGone
 
 from orchestration.models import ALIAS, MachineryLogEntry
 from orchestration.models.actions import MachineryAction, Via
-from orchestration.operators.actions import recorded_action as machinery
+from orchestration.operators.actions import recorded_action
 from orchestration.operators.actions.breakers import NoSuchBreaker, RedisAway, close_breaker, open_breaker
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded, on_record
 from orchestration.operators.actions.requests import Actor, MachineryAsk, NotAsked
@@ -104,7 +104,7 @@ def test_what_was_done_is_done_though_its_end_cannot_be_written(
     def fail() -> None:
         raise away("no connection")
 
-    monkeypatch.setattr(machinery, "Now", fail)
+    monkeypatch.setattr(recorded_action, "Now", fail)
     open_breaker(breaker.name, until=None, actor=ADA, reason=WHY)
     assert breaker.look_closely().open_until is not None
     assert recorded().ended_at is None

@@ -7,8 +7,7 @@ import pytest
 from config import env
 from orchestration.models import BatchMember
 from orchestration.models.actions import Action
-from orchestration.operators.actions import batch_loop as bulk_loop
-from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import batch_loop, batches
 from orchestration.operators.actions.batch_loop import run_once
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import ask_for_batch, tally_of
@@ -22,34 +21,36 @@ def test_one_that_breaks_is_a_failure_until_it_is_done(parked, monkeypatch, admi
     batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
     page = f"/admin/operations/batches/{batch.pk}/"
     with monkeypatch.context() as patched:
-        patched.setattr(bulk_loop, "carry_out", lambda *_, **__: {}["poison"])
+        patched.setattr(batch_loop, "carry_out", lambda *_, **__: {}["poison"])
         run_once()
     broken = "Will be retried. It failed: KeyError: 'poison'"
-    assert [(member.saga_id, member.detail) for member in bulk.failures_of(batch)] == [(saga_id, broken)]
+    assert [(member.saga_id, member.detail) for member in batches.failures_of(batch)] == [(saga_id, broken)]
     assert "KeyError" in admin_client.get(page).content.decode()
 
     BatchMember.objects.update(leased_until=datetime.now(UTC))
     run_once()
     assert resumed() == [saga_id]
-    assert list(bulk.failures_of(batch)) == []
+    assert list(batches.failures_of(batch)) == []
 
 
 @pytest.fixture
 def no_lease(monkeypatch) -> None:
-    monkeypatch.setattr(bulk_loop, "LEASE", timedelta(0))
+    monkeypatch.setattr(batch_loop, "LEASE", timedelta(0))
 
 
 def test_one_that_breaks_each_time_is_given_up_in_the_end_and_holds_up_no_other(parked, no_lease, monkeypatch):
     [bad, good] = parked(2)
-    carry_out = bulk_loop.carry_out
+    carry_out = batch_loop.carry_out
     monkeypatch.setattr(
-        bulk_loop, "carry_out", lambda saga_id, *a, **k: carry_out(saga_id, *a, **k) if saga_id != bad else {}["poison"]
+        batch_loop,
+        "carry_out",
+        lambda saga_id, *a, **k: carry_out(saga_id, *a, **k) if saga_id != bad else {}["poison"],
     )
     batch = ask_for_batch(PARKED, asked(Action.RESUME), Pace(canary=1, per_second=1000, stop_above_percent=100))
     for _ in range(3):
         run_once()
 
-    [member] = bulk.failures_of(batch)
+    [member] = batches.failures_of(batch)
     assert (member.state, member.detail) == ("given_up", "It is given up: it failed: KeyError: 'poison'")
     assert tally_of(batch).failed == 1
     assert resumed() == [good]
@@ -58,12 +59,12 @@ def test_one_that_breaks_each_time_is_given_up_in_the_end_and_holds_up_no_other(
 def test_one_that_kills_each_worker_is_given_up_in_the_end(parked, no_lease):
     parked(1)
     batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
-    for _ in range(bulk_loop.TAKEN_UP_AT_MOST):
-        assert bulk_loop.take_up(batch.pk), "and then the worker dies"
+    for _ in range(batch_loop.TAKEN_UP_AT_MOST):
+        assert batch_loop.take_up(batch.pk), "and then the worker dies"
     run_once()
     run_once()
 
-    [member] = bulk.failures_of(batch)
+    [member] = batches.failures_of(batch)
     assert member.detail == "It is given up: 10 times a worker began it and did not finish."
     assert (now(batch).state, tally_of(batch).failed) == ("stopped", 1)
     assert resumed() == []

@@ -7,7 +7,7 @@ import pytest
 from config import env
 from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Action
-from orchestration.operators.actions import outcome_watcher as observing
+from orchestration.operators.actions import outcome_watcher
 from orchestration.operators.actions.perform import observe
 from orchestration.protocol.states import ChainCompleted
 from tests.support.threads import at_once
@@ -51,7 +51,7 @@ def test_whose_patience_ends_is_told_why_and_nothing_is_written(situations, act)
 
     seen = observe(entry, AT_ONCE)
 
-    assert (seen.observed, seen.observed_at) == (observing.OPEN, None)
+    assert (seen.observed, seen.observed_at) == (outcome_watcher.OPEN, None)
     assert seen.observed_detail.startswith("Still waiting: ")
     assert OperatorLogEntry.objects.get().observed == ""
 
@@ -62,9 +62,9 @@ def test_the_loop_writes_what_nobody_waited_for(situations, act):
         act(saga_id, Action.RESUME)
     complete(situations, finished)
 
-    assert observing.run_once() == 1
-    assert observing.run_once() == 0
-    assert observing.run_once(now=LATER) == 1
+    assert outcome_watcher.run_once() == 1
+    assert outcome_watcher.run_once() == 0
+    assert outcome_watcher.run_once(now=LATER) == 1
     told = {entry.saga_id: entry.observed for entry in OperatorLogEntry.objects.all()}
     assert told == {finished: "completed", open_still: "still_waiting"}
 
@@ -74,7 +74,7 @@ def test_two_loops_observe_an_entry_once(situations, act):
     act(saga_id, Action.RESUME)
     complete(situations, saga_id)
 
-    assert sorted(at_once(2, lambda _: observing.run_once())) == [0, 1]
+    assert sorted(at_once(2, lambda _: outcome_watcher.run_once())) == [0, 1]
     assert OperatorLogEntry.objects.get().observed == "completed"
 
 

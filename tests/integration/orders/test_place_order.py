@@ -13,7 +13,7 @@ from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
 from orchestration.execution.scheduler import Executors, run_now
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Refused
@@ -120,12 +120,12 @@ def test_a_key_that_stands_for_another_saga_s_order_is_a_refusal_that_names_it()
     again = a_request(idempotency_key=first.idempotency_key)
 
     for _ in range(2):  # also when the message comes again
-        [outcome] = handler.act(participant, place_order, [call(again)])
+        [outcome] = local_steps.act(participant, place_order, [call(again)])
         assert isinstance(outcome, Refused)
         assert (outcome.refusal["code"], outcome.refusal["facts"]) == ("already_placed", {"order": str(first.pk)})
 
     assert Ledger.objects.get(saga_id=again.saga_id).status == "refused"
-    assert handler.bar(participant, [call(again)]) == [True]
+    assert local_steps.bar(participant, [call(again)]) == [True]
     assert Order.objects.count() == 1
 
 
@@ -148,7 +148,7 @@ def test_an_order_of_the_saga_itself_is_no_refusal_of_it() -> None:
     request = a_request()
     place(request)  # and its ledger row is lost
     with pytest.raises(IntegrityError):
-        handler.act(participant, place_order, [call(request)])
+        local_steps.act(participant, place_order, [call(request)])
     assert not Ledger.objects.exists()
 
 
@@ -156,4 +156,4 @@ def test_another_rule_of_the_database_is_no_refusal() -> None:
     first = place(a_request())
     impossible = a_request(idempotency_key=first.idempotency_key, total_minor=-1)
     with pytest.raises(IntegrityError, match="order_total_not_negative"):
-        handler.act(participant, place_order, [call(impossible)])
+        local_steps.act(participant, place_order, [call(impossible)])

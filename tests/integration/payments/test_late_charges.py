@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
@@ -48,7 +48,7 @@ def late() -> Call:
     }
     asked = Call(UUID(known["saga_id"]), "authorise_payment", token=1, known=known)
     with pytest.raises(GatewayTimeout):
-        handler.act(payments, authorise_payment, [asked])
+        local_steps.act(payments, authorise_payment, [asked])
     return asked
 
 
@@ -68,7 +68,7 @@ def comes_to_nothing(booked: BookedAuthorisation) -> bool:
 def test_it_ends_at_net_zero_whenever_it_is_given_up(late: Call, clock: Clock, undone_after: int) -> None:
     clock.sleep(undone_after)
 
-    handler.undo(payments, refund_payment, [late])
+    local_steps.undo(payments, refund_payment, [late])
 
     booked = arrived(clock)
     assert comes_to_nothing(booked)
@@ -84,14 +84,14 @@ def test_it_ends_at_net_zero_when_settling_asks_in_between(
     clock.sleep(asked_after)
     assert settle_open_rows(payments) == (Round(settled=1) if asked_after > 60 else Round(unknown=1))
 
-    handler.undo(payments, refund_payment, [late])
+    local_steps.undo(payments, refund_payment, [late])
 
     assert comes_to_nothing(arrived(clock))
     assert Ledger.objects.get().history[-2:] == ["undoing", "undone"]
 
 
 def test_it_is_kept_when_the_payment_goes_on_before_it_arrives(late: Call, clock: Clock) -> None:
-    [outcome] = handler.act(payments, authorise_payment, [late])
+    [outcome] = local_steps.act(payments, authorise_payment, [late])
 
     booked = arrived(clock)
     assert booked.is_open

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import encrypt
@@ -69,11 +69,11 @@ def kinds() -> list[str]:
 def test_authorised_and_captured_once_however_often_asked(participant: Participant) -> None:
     facts = known("tok_ok")
     for _ in range(2):
-        [authorised] = handler.act(participant, authorise_payment, call(facts))
+        [authorised] = local_steps.act(participant, authorise_payment, call(facts))
     assert isinstance(authorised, Done)
     facts |= authorised.answer
     for _ in range(2):
-        [captured] = handler.act(participant, capture_payment, call(facts, "capture_payment"))
+        [captured] = local_steps.act(participant, capture_payment, call(facts, "capture_payment"))
     assert isinstance(captured, Done)
     assert kinds() == [Kind.AUTHORISE, Kind.CAPTURE]
     assert history() == history("capture_payment") == [Status.STARTED, Status.DONE]
@@ -81,19 +81,19 @@ def test_authorised_and_captured_once_however_often_asked(participant: Participa
 
 def test_a_decline_is_refused_word_for_word_again(participant: Participant) -> None:
     facts = known("tok_declined")
-    first = handler.act(participant, authorise_payment, call(facts))
-    assert first == handler.act(participant, authorise_payment, call(facts))
+    first = local_steps.act(participant, authorise_payment, call(facts))
+    assert first == local_steps.act(participant, authorise_payment, call(facts))
     assert isinstance(first[0], Refused)
     assert first[0].refusal["code"] == "card_declined"
-    handler.undo(participant, refund_payment, call(facts))
+    local_steps.undo(participant, refund_payment, call(facts))
     assert history() == [Status.STARTED, Status.REFUSED]
 
 
 def test_a_timeout_is_asked_after_and_not_done_twice(participant: Participant) -> None:
     facts = known("tok_timeout_after")
     with pytest.raises(GatewayTimeout):
-        handler.act(participant, authorise_payment, call(facts))
-    [outcome] = handler.act(participant, authorise_payment, call(facts))
+        local_steps.act(participant, authorise_payment, call(facts))
+    [outcome] = local_steps.act(participant, authorise_payment, call(facts))
     assert isinstance(outcome, Done)
     assert kinds() == [Kind.AUTHORISE]
 
@@ -104,11 +104,11 @@ def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
 ) -> None:
     facts = known(token)
     with pytest.raises(GatewayTimeout):
-        handler.act(participant, authorise_payment, call(facts))
+        local_steps.act(participant, authorise_payment, call(facts))
     for _ in range(2):
-        handler.undo(participant, refund_payment, call(facts))
+        local_steps.undo(participant, refund_payment, call(facts))
     clock.sleep(60)
-    assert handler.act(participant, authorise_payment, call(facts)) == [Barred()]
+    assert local_steps.act(participant, authorise_payment, call(facts)) == [Barred()]
     assert history() == [Status.STARTED, Status.UNDOING, Status.UNDONE]
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
     row = Payment.objects.get()
@@ -117,18 +117,18 @@ def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
 
 def test_undone_before_it_was_asked_never_reaches_the_gateway(participant: Participant) -> None:
     facts = known("tok_ok")
-    handler.undo(participant, refund_payment, call(facts))
-    assert handler.act(participant, authorise_payment, call(facts)) == [Barred()]
+    local_steps.undo(participant, refund_payment, call(facts))
+    assert local_steps.act(participant, authorise_payment, call(facts)) == [Barred()]
     assert kinds() == []
 
 
 def test_a_refund_interrupted_by_failing_voids_ends_in_one_void(participant: Participant) -> None:
     facts = known("tok_void_fail_2")
-    handler.act(participant, authorise_payment, call(facts))
+    local_steps.act(participant, authorise_payment, call(facts))
     for _ in range(2):
         with pytest.raises(GatewayBroken):
-            handler.undo(participant, refund_payment, call(facts))
-    handler.undo(participant, refund_payment, call(facts))
+            local_steps.undo(participant, refund_payment, call(facts))
+    local_steps.undo(participant, refund_payment, call(facts))
     assert history() == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
 
@@ -136,17 +136,17 @@ def test_a_refund_interrupted_by_failing_voids_ends_in_one_void(participant: Par
 def test_an_ailing_gateway_is_left_alone(participant: Participant) -> None:
     for _ in range(3):
         with pytest.raises(GatewayBroken):
-            handler.act(participant, authorise_payment, call(known("tok_fail_1")))
+            local_steps.act(participant, authorise_payment, call(known("tok_fail_1")))
     with pytest.raises(BreakerOpen):
-        handler.act(participant, authorise_payment, call(known("tok_ok")))
+        local_steps.act(participant, authorise_payment, call(known("tok_ok")))
     assert kinds() == []
     assert Ledger.objects.count() == 3
 
 
 def test_declines_do_not_make_a_gateway_ill(participant: Participant) -> None:
     for _ in range(4):
-        handler.act(participant, authorise_payment, call(known("tok_declined")))
-    assert isinstance(handler.act(participant, authorise_payment, call(known("tok_ok")))[0], Done)
+        local_steps.act(participant, authorise_payment, call(known("tok_declined")))
+    assert isinstance(local_steps.act(participant, authorise_payment, call(known("tok_ok")))[0], Done)
 
 
 def test_an_action_overtaken_by_its_compensation_is_barred_and_writes_nothing_down(participant: Participant) -> None:
@@ -157,11 +157,11 @@ def test_an_action_overtaken_by_its_compensation_is_barred_and_writes_nothing_do
 
     def answer_late(request: Any, keys: Any) -> Any:
         reply = work.call(request, keys)
-        handler.undo(participant, refund_payment, call(facts))
+        local_steps.undo(participant, refund_payment, call(facts))
         return reply
 
     slow = replace(participant, commands={**participant.commands, authorise_payment: replace(work, call=answer_late)})
 
-    assert handler.act(slow, authorise_payment, call(facts)) == [Barred()]
+    assert local_steps.act(slow, authorise_payment, call(facts)) == [Barred()]
     assert Payment.objects.get().status == PaymentStatus.VOIDED
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
-from orchestration.participant import local_steps as handler
+from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import Round, settle_open_rows
@@ -47,7 +47,7 @@ def late() -> Call:
     }
     asked = Call(UUID(known["saga_id"]), "schedule_shipment", token=1, known=known)
     with pytest.raises(CarrierTimeout):
-        handler.act(shipping, schedule_shipment, [asked])
+        local_steps.act(shipping, schedule_shipment, [asked])
     return asked
 
 
@@ -63,7 +63,7 @@ def sends_nothing(clock: Clock) -> bool:
 def test_it_sends_no_parcel_whenever_it_is_given_up(late: Call, clock: Clock, undone_after: int) -> None:
     clock.sleep(undone_after)
 
-    handler.undo(shipping, cancel_shipment, [late])
+    local_steps.undo(shipping, cancel_shipment, [late])
 
     assert sends_nothing(clock)
 
@@ -74,7 +74,7 @@ def test_it_sends_no_parcel_when_settling_asks_in_between(late: Call, clock: Clo
     clock.sleep(asked_after)
     assert settle_open_rows(shipping) == (Round(settled=1) if asked_after > 60 else Round(unknown=1))
 
-    handler.undo(shipping, cancel_shipment, [late])
+    local_steps.undo(shipping, cancel_shipment, [late])
 
     assert sends_nothing(clock)
     assert Ledger.objects.get().history[-2:] == ["undoing", "undone"]

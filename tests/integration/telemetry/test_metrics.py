@@ -10,10 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestration.messaging.topology import Topology
 from orchestration.models import AuditFinding, AuditRun, SagaInstance
-from orchestration.participant import breaker_redis as breaker_record
+from orchestration.participant import breaker_redis
 from orchestration.participant.breaker_registry import in_use
-from orchestration.telemetry import gauge_sources as sources
-from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry import gauge_sources, redis_counts
 from orchestration.telemetry.gauge_definitions import GAUGES
 from orchestration.telemetry.metric_definitions import COUNTED
 from payments.models import Payment
@@ -102,8 +101,8 @@ def breaker_of_payments():
 
 
 def test_sources_that_are_away_are_named_and_the_others_are_there(shop, settings, monkeypatch):
-    away = breaker_record.connect("redis://127.0.0.1:1/0")
-    monkeypatch.setattr(shared_counts, "_redis", lambda: away)
+    away = breaker_redis.connect("redis://127.0.0.1:1/0")
+    monkeypatch.setattr(redis_counts, "_redis", lambda: away)
     found = scraped()
     assert found["saga_metrics_source_up"] == {
         ("sagas",): 1, ("money",): 1, ("queues",): 1, ("breakers",): 1, ("audit",): 1, ("counts",): 0,
@@ -161,15 +160,15 @@ def test_a_scrape_asks_few_questions_whatever_there_is(shop, django_assert_max_n
     for _ in range(5):
         shop.place()
     with django_assert_max_num_queries(1, using="orchestration"):
-        sources.sagas()
+        gauge_sources.sagas()
     with django_assert_max_num_queries(1, using="orchestration"), django_assert_max_num_queries(1, using="payments"):
-        sources.money()
+        gauge_sources.money()
 
 
 def test_the_unfinished_are_found_by_their_index(shop):
     shop.place()
     with by_indexes("orchestration"):
-        plan = sources._unfinished_by_phase().explain()
+        plan = gauge_sources._unfinished_by_phase().explain()
     assert "saga_unfinished" in plan
 
 

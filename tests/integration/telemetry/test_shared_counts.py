@@ -8,8 +8,7 @@ from redis.exceptions import ConnectionError as RedisAway
 
 from orchestration.messaging.topology import Topology
 from orchestration.participant.breaker_redis import connect
-from orchestration.telemetry import local_counts as counts
-from orchestration.telemetry import redis_counts as shared_counts
+from orchestration.telemetry import local_counts, redis_counts
 from orchestration.telemetry.metric_definitions import STARTED
 from orchestration.telemetry.redis_counts import Handover
 
@@ -34,7 +33,7 @@ class LostReply:
 def own_counts(settings):
     """Nobody else's."""
     settings.TOPOLOGY = Topology(prefix=f"{uuid4().hex}.", queue_type="classic")
-    counts.take()
+    local_counts.take()
     yield
     redis = connect(settings.REDIS_URL)
     for key in redis.keys(f"*{settings.TOPOLOGY.name('metrics')}*"):
@@ -43,33 +42,33 @@ def own_counts(settings):
 
 def test_what_several_processes_have_counted_is_added_up(settings):
     for _ in range(3):
-        counts.add([(KEY, 2)])
+        local_counts.add([(KEY, 2)])
         Handover(connect(settings.REDIS_URL)).hand_over()
-    assert shared_counts.everybodys() == {KEY: 6}
+    assert redis_counts.everybodys() == {KEY: 6}
 
 
 def test_a_hand_over_whose_reply_was_lost_is_not_counted_twice(settings):
     handover = Handover(LostReply(settings.REDIS_URL))
-    counts.add([(KEY, 1)])
+    local_counts.add([(KEY, 1)])
     with pytest.raises(RedisAway):
         handover.hand_over()
-    counts.add([(KEY, 1)])
+    local_counts.add([(KEY, 1)])
     handover.hand_over()
-    assert shared_counts.everybodys() == {KEY: 1}
+    assert redis_counts.everybodys() == {KEY: 1}
     handover.hand_over()
-    assert shared_counts.everybodys() == {KEY: 2}
+    assert redis_counts.everybodys() == {KEY: 2}
 
 
 def test_what_cannot_be_handed_over_is_kept():
     handover = Handover(connect("redis://127.0.0.1:1/0"))
-    counts.add([(KEY, 1)])
+    local_counts.add([(KEY, 1)])
     with pytest.raises(RedisAway):
         handover.hand_over()
-    assert shared_counts.everybodys() == {}
+    assert redis_counts.everybodys() == {}
 
 
 def test_a_forked_process_counts_anew():
-    counts.add([(KEY, 1)])
-    counts.forget()
-    counts.add([(KEY, 1)])
-    assert counts.take() == {KEY: 1}
+    local_counts.add([(KEY, 1)])
+    local_counts.forget()
+    local_counts.add([(KEY, 1)])
+    assert local_counts.take() == {KEY: 1}

@@ -15,8 +15,7 @@ from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage
 from orchestration.participant.ledger_store import Call
 from orchestration.protocol.states import Kind
-from orchestration.telemetry import local_counts as counts
-from orchestration.telemetry import metric_definitions as counted
+from orchestration.telemetry import local_counts, metric_definitions
 from orchestration.telemetry.prometheus_families import families
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -24,27 +23,27 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def nothing_counted() -> None:
-    counts.take()
+    local_counts.take()
 
 
 def step_message(task: str = "payments.authorise_payment", step: str = "authorise_payment") -> StepMessage:
     return StepMessage(SimpleNamespace(task=task), Call(uuid4(), step, 1), {})
 
 
-def carried_out(*ends: Next, **task: str) -> dict[counted.Key, float]:
+def carried_out(*ends: Next, **task: str) -> dict[metric_definitions.Key, float]:
     """What is counted when messages end so; times apart."""
     signals.steps_carried_out.send_robust(sender=None, ended=[(step_message(**task), end) for end in ends])
-    return {key: by for key, by in counts.take().items() if key[0] != counted.STEP.name}
+    return {key: by for key, by in local_counts.take().items() if key[0] != metric_definitions.STEP.name}
 
 
-def moved(*kinds: tuple[Kind, str, dict[str, Any]], **columns: Any) -> dict[counted.Key, float]:
+def moved(*kinds: tuple[Kind, str, dict[str, Any]], **columns: Any) -> dict[metric_definitions.Key, float]:
     saga = SagaInstance(definition="checkout.v1", created_at=NOON, **columns)
     entries = [SagaLogEntry(kind=kind, step=step, detail=detail) for kind, step, detail in kinds]
     signals.tell_moved([(saga, entries)])
-    return dict(counts.take())
+    return dict(local_counts.take())
 
 
-def text_of(values: dict[counted.Key, float]) -> list[str]:
+def text_of(values: dict[metric_definitions.Key, float]) -> list[str]:
     registry: Any = SimpleNamespace(collect=lambda: families(values))
     return [line for line in generate_latest(registry).decode().splitlines() if line[0] != "#"]
 
@@ -57,13 +56,13 @@ def test_each_end_of_a_message_is_counted_by_its_word() -> None:
 
 def test_what_repeats_the_ledger_is_a_duplicate() -> None:
     found = carried_out(GoesOn({}, repeated=True), Diverted({}, {}, repeated=True), GoesOn({}))
-    assert found[counted.DUPLICATES.key("authorise_payment")] == 2
+    assert found[metric_definitions.DUPLICATES.key("authorise_payment")] == 2
 
 
 def test_a_message_that_is_in_a_batch_twice_is_a_duplicate() -> None:
     asked = step_message()
     signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({})), (asked, GoesOn({}))])
-    assert counts.take()[counted.DUPLICATES.key("authorise_payment")] == 1
+    assert local_counts.take()[metric_definitions.DUPLICATES.key("authorise_payment")] == 1
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_a_message_is_timed_from_its_being_taken_in(monkeypatch: pytest.MonkeyPa
     asked = replace(step_message(), began=7.0)
     monkeypatch.setattr("orchestration.telemetry.signal_receivers.time.monotonic", lambda: 7.015625)
     signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({}))])
-    lines = text_of(dict(counts.take()))
+    lines = text_of(dict(local_counts.take()))
     at = 'saga_step_seconds_bucket{le="%s",operation="action",step="authorise_payment"} %s'
     assert at % ("0.01", "0.0") in lines
     assert at % ("0.025", "1.0") in lines
@@ -93,12 +92,12 @@ def test_a_message_is_timed_from_its_being_taken_in(monkeypatch: pytest.MonkeyPa
 
 def test_a_failed_try_is_a_retry_unless_the_saga_is_given_up_or_the_step_parked() -> None:
     failed = (Kind.FAILED, "capture_payment", {"class": "Timeout"})
-    assert moved(failed) == {counted.RETRIES.key("capture_payment", "Timeout"): 1}
+    assert moved(failed) == {metric_definitions.RETRIES.key("capture_payment", "Timeout"): 1}
     assert moved(failed, (Kind.PARKED, "capture_payment", {"class": "Timeout"})) == {
-        counted.PARKINGS.key("capture_payment", "Timeout"): 1
+        metric_definitions.PARKINGS.key("capture_payment", "Timeout"): 1
     }
     assert moved(failed, (Kind.GAVE_UP, "", {"code": "step_failed"})) == {
-        counted.GIVEN_UP.key("checkout.v1", "step_failed"): 1
+        metric_definitions.GIVEN_UP.key("checkout.v1", "step_failed"): 1
     }
 
 
@@ -106,24 +105,27 @@ def test_refusals_are_counted_by_their_code() -> None:
     refused = (Kind.REFUSED, "reserve_stock", {"code": "out_of_stock"})
     sent = (Kind.SENT, "", {"what": "undo"})
     assert moved(refused, sent) == {
-        counted.REFUSALS.key("reserve_stock", "out_of_stock"): 1,
-        counted.DISPATCHES.key("checkout.v1", "undo", "false"): 1,
+        metric_definitions.REFUSALS.key("reserve_stock", "out_of_stock"): 1,
+        metric_definitions.DISPATCHES.key("checkout.v1", "undo", "false"): 1,
     }
 
 
 def test_a_saga_is_timed_from_start_to_end() -> None:
     found = moved((Kind.COMPLETED, "", {}), phase="completed", ended_at=NOON + timedelta(seconds=7))
-    assert found[counted.ENDED.key("checkout.v1", "completed")] == 1
-    assert found[(counted.END_TO_END.name, "checkout.v1", "completed", counted.SUM)] == 7
+    assert found[metric_definitions.ENDED.key("checkout.v1", "completed")] == 1
+    assert found[(metric_definitions.END_TO_END.name, "checkout.v1", "completed", metric_definitions.SUM)] == 7
 
 
 def test_what_another_version_has_counted_is_left_out() -> None:
-    assert text_of({("saga_of_yesterday_total", "x"): 1, (counted.STARTED.name, "checkout.v1", "more"): 1}) == []
+    assert (
+        text_of({("saga_of_yesterday_total", "x"): 1, (metric_definitions.STARTED.name, "checkout.v1", "more"): 1})
+        == []
+    )
 
 
 def test_buckets_have_no_gap_at_their_bounds() -> None:
-    for bound in counted.QUICK:
-        (key, _), _ = counted.STEP.seen(bound, "s", "action")
-        assert counted.QUICK[int(key[-1])] == bound
-    (key, _), _ = counted.STEP.seen(31, "s", "action")
-    assert int(key[-1]) == len(counted.QUICK)
+    for bound in metric_definitions.QUICK:
+        (key, _), _ = metric_definitions.STEP.seen(bound, "s", "action")
+        assert metric_definitions.QUICK[int(key[-1])] == bound
+    (key, _), _ = metric_definitions.STEP.seen(31, "s", "action")
+    assert int(key[-1]) == len(metric_definitions.QUICK)
