@@ -1,7 +1,7 @@
 """Failpoints: named places in the work of a saga where tests may kill, repeat or lose a reply.
 
-Nothing happens at them unless somebody has armed this process, which only a process that `settings.FAULT_POINTS` allows
-it can be; production settings refuse to be read with that on.
+A failpoint does nothing until a test arms the process. Only a process with `settings.FAULT_POINTS` can be armed.
+Production settings refuse to load with that setting on.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -28,15 +28,15 @@ class FailpointKind(StrEnum):
     COMMIT = "commit"
     """A participant's effect and its ledger row; its subject here and below is the command."""
     CLAIM = "claim"
-    """The commit of *started*, before a call outside."""
+    """The commit of *started*, before an external call."""
     UNDOING = "undoing"
-    """The commit of *undoing*, before a reversing call outside."""
+    """The commit of *undoing*, before an external call that reverses another."""
     CALL = "call"
-    """A call outside that changes something there."""
+    """An external call that changes something there."""
     FIND = "find"
-    """A question to the other side, what became of a call."""
+    """A query to the external system for the outcome of a call."""
     CONCLUDE = "conclude"
-    """The commit of what a call outside came to."""
+    """The commit of the outcome of an external call."""
 
 
 COMMITS = frozenset(FailpointKind) - {FailpointKind.PUBLISH, FailpointKind.ACK, FailpointKind.CALL, FailpointKind.FIND}
@@ -44,7 +44,7 @@ COMMITS = frozenset(FailpointKind) - {FailpointKind.PUBLISH, FailpointKind.ACK, 
 
 @dataclass(frozen=True)
 class Failpoint:
-    """One crossing. `sagas` is whose work it is; recovery fills it while it takes them."""
+    """One crossing of a failpoint. `sagas` are those that it works for; recovery fills it when it claims them."""
 
     kind: FailpointKind
     subject: str
@@ -55,16 +55,16 @@ class Failpoint:
 
 
 class Faults(Protocol):
-    """What is done at the failpoints; both may end the process, or raise what the other side of the failpoint would."""
+    """The faults to inject. `before` and `after` may end the process, or raise an error of the system that is called."""
 
     def before(self, failpoint: Failpoint) -> None:
-        """It has not been crossed."""
+        """Act before the failpoint is crossed."""
 
     def after(self, failpoint: Failpoint) -> None:
-        """It has been crossed, and nobody has been told."""
+        """Act after the failpoint was crossed, before its result is reported."""
 
     def times(self, failpoint: Failpoint) -> int:
-        """How often it is crossed: once, unless a message is doubled or lost on its way. Never asked about commits."""
+        """Return how often it is crossed: not once if a message is doubled or lost. Never called for commits."""
 
 
 class NotAllowed(RuntimeError):
@@ -75,7 +75,7 @@ _armed: Faults | None = None
 
 
 def arm(faults: Faults | None) -> None:
-    """Have the faults happen in this process from now on; with None, nothing.
+    """Inject the faults in this process from now on. With None, inject nothing.
 
     :raises NotAllowed: unless the settings allow it.
     """
@@ -89,7 +89,7 @@ def arm(faults: Faults | None) -> None:
 
 @contextmanager
 def armed(faults: Faults) -> Iterator[None]:
-    """The same, for a while."""
+    """Inject the faults during the block."""
     arm(faults)
     try:
         yield
@@ -98,29 +98,29 @@ def armed(faults: Faults) -> Iterator[None]:
 
 
 def is_armed() -> bool:
-    """Whether anything can happen here."""
+    """Return whether this process is armed."""
     return _armed is not None
 
 
 def before(failpoint: Failpoint) -> None:
-    """Say that the failpoint is about to be crossed."""
+    """Report that the failpoint is about to be crossed."""
     if _armed is not None:
         _armed.before(failpoint)
 
 
 def after(failpoint: Failpoint) -> None:
-    """Say that it has been crossed."""
+    """Report that the failpoint has been crossed."""
     if _armed is not None:
         _armed.after(failpoint)
 
 
 def times(failpoint: Failpoint) -> int:
-    """How often it is to be crossed."""
+    """Return how often the failpoint is to be crossed."""
     return 1 if _armed is None else _armed.times(failpoint)
 
 
 def cross(kind: FailpointKind, subject: str, sagas: Collection[UUID], act: Callable[[], T]) -> T | None:
-    """Do what passes a failpoint: `act`, whose result is given back; None when it was lost on its way."""
+    """Run `act` across a failpoint. Return its result, or None when a fault lost it."""
     if _armed is None:
         return act()
     failpoint = Failpoint(kind, subject, sagas)

@@ -1,4 +1,4 @@
-"""Which sagas this thread works on, for whoever writes a line about it. Nothing is worked out until somebody asks."""
+"""The sagas that this thread works on, for log lines. Ids are computed only when a line is written."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Of = Callable[[Any], object]
-"""Gives the saga's id of what is worked on."""
+"""Returns the saga id of one item."""
 
 _worked_on: ContextVar[tuple[Sequence[Any], Of]] = ContextVar("worked_on", default=((), str))
 
 
 @contextmanager
 def about(items: Sequence[Any], of: Of = str) -> Iterator[None]:
-    """For a while, this thread works on these: saga ids, or things whose saga `of` tells."""
+    """Mark the block as work on these items: saga ids, or items whose saga id `of` returns."""
     before = _worked_on.set((items, of))
     try:
         yield
@@ -25,7 +25,7 @@ def about(items: Sequence[Any], of: Of = str) -> Iterator[None]:
 
 
 def within(run: Callable[[list[T]], R], of: Of) -> Callable[[list[T]], R]:
-    """The same function, which says meanwhile that it works on what it is given."""
+    """Wrap the function so that each call is marked as work on its items."""
 
     def run_about(items: list[T]) -> R:
         with about(items, of):
@@ -35,16 +35,16 @@ def within(run: Callable[[list[T]], R], of: Of) -> Callable[[list[T]], R]:
 
 
 def sagas_worked_on() -> list[str]:
-    """The ids, each once; empty when it is no saga's work."""
+    """Return the saga ids, each once. The list is empty when the work is for no saga."""
     items, of = _worked_on.get()
     return list(dict.fromkeys(str(saga_id) for saga_id in map(of, items) if saga_id))
 
 
 def of_message(message: Any) -> object:
-    """The saga of a message (`canvas.Received`), if it names one."""
+    """Return the saga id of a message (`canvas.Received`), if it names one."""
     return message.kwargs.get("saga_id")
 
 
 def of_ending(ending: Any) -> object:
-    """The saga of a message's end (`endings.Ending`)."""
+    """Return the saga id of a message's end (`results.Ending`)."""
     return of_message(ending.message)

@@ -1,7 +1,7 @@
-"""What orchestration tells whoever cares to listen in the same process.
+"""Signals that orchestration sends within its process.
 
-Nothing here is certain to be said: the process can die between what happened and the word of it. For what must not be
-missed, ask the tables.
+A signal is not certain: the process can die after the change and before the signal. Read the tables for facts that must
+not be missed.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ into its log."""
 sagas_ended = Signal()
 """After the commit that ended them: `sagas`, a list of `SagaInstance` as they are now."""
 steps_carried_out = Signal()
-"""When it is known what became of messages to a participant: `ended`, pairs of `StepMessage` and `Next`
-(`participant.performing`)."""
+"""When the outcome of messages to a participant is known: `ended`, pairs of `StepMessage` and `Next`
+(`participant.executor`)."""
 
 
 def tell_moved(moves: Sequence[tuple[Any, Sequence[Any]]]) -> None:
-    """Say that sagas have moved, and which of them have ended."""
+    """Send the signals for sagas that moved, and for those among them that ended."""
     sagas_moved.send_robust(sender=None, moves=moves)
     if ended := [saga for saga, _ in moves if saga.phase in ENDED]:
         sagas_ended.send_robust(sender=None, sagas=ended)

@@ -1,4 +1,4 @@
-"""What runs in a worker beside its tasks: loops that end with its process, and word of the sagas that have ended."""
+"""Loops that run in a worker beside its tasks and end with its process, and events of sagas that ended."""
 
 import threading
 from collections.abc import Callable
@@ -21,38 +21,38 @@ _stopped = threading.Event()
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def start_handing_over_counts(**_: Any) -> None:
-    """Start it before a pool forks."""
+    """Start the hand-over of counts before a pool forks."""
     redis_counts.start()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
-def answer_roll_calls(**_: Any) -> None:
-    """Say what it consumes and what time it has, whenever somebody asks."""
+def answer_worker_pings(**_: Any) -> None:
+    """Answer pings with the queues that this worker consumes and its time."""
     worker_ping.register()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
-def tell_markers_what_is_held(**_: Any) -> None:
-    """Make this worker note the messages that it holds whenever a marker passes a queue."""
+def note_unfinished_messages(**_: Any) -> None:
+    """Make this worker note its unfinished messages whenever a marker passes a queue."""
     unfinished.register()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def announce_ends(**_: Any) -> None:
-    """Before a pool forks, so that its processes do it, too."""
+    """Register for ended sagas before a pool forks, so that its processes announce them, too."""
     completion_events.announce_ends()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_recovery(sender: Any, **_: Any) -> None:
-    """Start it in every worker that consumes the orchestrator's queue."""
+    """Start recovery in every worker that consumes the orchestrator's queue."""
     if _consumes(sender, ORCHESTRATOR):
         _start("recovery", recovery.run_forever, _stopped)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_serving_operators(sender: Any, **_: Any) -> None:
-    """Start what does it in every worker that consumes the orchestrator's queue."""
+    """Start the loops for operators' actions in every worker that consumes the orchestrator's queue."""
     if _consumes(sender, ORCHESTRATOR):
         _start("observing of operators' actions", outcome_watcher.run_forever, _stopped)
         _start("batches of operators' actions", batch_loop.run_forever, _stopped)
@@ -60,14 +60,14 @@ def start_serving_operators(sender: Any, **_: Any) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_audits(sender: Any, **_: Any) -> None:
-    """Start them in every worker that consumes the orchestrator's queue, unless there are to be none."""
+    """Start audits in every worker that consumes the orchestrator's queue, unless they are turned off."""
     if _consumes(sender, ORCHESTRATOR) and settings.AUDIT_PERIOD and registry.is_registered():
         _start("audits", schedule.run_forever, _stopped)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
-def start_settling(sender: Any, **_: Any) -> None:
-    """Start it in every worker that consumes the queue of a service that calls outside."""
+def start_reconciliation(sender: Any, **_: Any) -> None:
+    """Start reconciliation in every worker that consumes the queue of a service with external calls."""
     for participant in participants().values():
         if reconciliation.commands_outside(participant) and _consumes(sender, participant.service):
             _start(f"settling of {participant.service}", reconciliation.run_forever, participant, _stopped)
@@ -75,7 +75,7 @@ def start_settling(sender: Any, **_: Any) -> None:
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def stop(**_: Any) -> None:
-    """Let the rounds under way be the last."""
+    """Stop the loops after their current round."""
     _stopped.set()
 
 

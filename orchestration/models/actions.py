@@ -13,25 +13,25 @@ class Action(StrEnum):
     CANCEL = "cancel"
     """Call it off, as its customer would."""
     COMPENSATE = "compensate"
-    """Bring it back to where it began, from wherever that is still possible."""
+    """Compensate the saga, if that is still possible."""
     PAUSE = "pause"
-    """Send nothing until it is unpaused; what is under way still reports."""
+    """Send no command until the saga is unpaused. Steps that are running still report."""
     UNPAUSE = "unpause"
     RESOLVE = "resolve"
-    """Say what became of a call outside that nobody knows the outcome of."""
+    """State the outcome of an external call whose outcome is unknown."""
     SETTLE = "settle"
-    """Say that a parked step was settled outside: it is not tried any more."""
+    """State that a parked step was settled externally. The step is not tried again."""
 
 
 MOVES_MONEY = frozenset({Action.CANCEL, Action.COMPENSATE, Action.RESOLVE, Action.SETTLE})
-"""What brings money back that was held or taken, or says that it was: on many sagas at once only with a second person.
+"""Actions that give money back, or state that it was given back. A batch of them needs a second person.
 
 Resuming and retrying ask for nothing that the customer's order has not asked for already.
 """
 
 
 class MachineryAction(StrEnum):
-    """What an operator can do to a part of the machinery, beside sagas."""
+    """What an operator can do to a breaker or a dead letter."""
 
     OPEN_BREAKER = "open_breaker"
     CLOSE_BREAKER = "close_breaker"
@@ -40,16 +40,16 @@ class MachineryAction(StrEnum):
 
 
 class MachineryOutcome(StrEnum):
-    """What came of it. Of an entry without an end nobody knows: whoever acted may have died before or after."""
+    """The outcome of a `MachineryAction`. Without one it is unknown: the process may have died before or after."""
 
     DONE = "done"
     NOTHING_CHANGED = "nothing_changed"
     UNKNOWN = "unknown"
-    """Redis or the broker went away in the middle of it."""
+    """Redis or the broker became unavailable during the action."""
 
 
 class Via(StrEnum):
-    """Where an operator spoke."""
+    """The interface that an operator used."""
 
     ADMIN = "admin"
     API = "api"
@@ -57,7 +57,7 @@ class Via(StrEnum):
 
 
 class Code(StrEnum):
-    """What came of it at once."""
+    """The immediate result of an operator's action."""
 
     TAKEN = "taken"
     """It was done: the saga, or a service's ledger, is not as it was before."""

@@ -11,32 +11,32 @@ _OUTCOMES = [outcome.value for outcome in MachineryOutcome]
 
 
 class MachineryLogEntry(models.Model):
-    """What an operator set out to do to a part of the machinery, and why; then, once, what came of it.
+    """An operator's action on a breaker or a dead letter, its reason, and its outcome.
 
-    It is written before anything is done. `outcome`, `detail`, `after` and `ended_at` are written once, afterwards; a
-    trigger refuses every other change (`machinery_log_is_append_only`). Without an end nobody knows what came of it.
+    The row is written before the action. `outcome`, `detail`, `after` and `ended_at` are written once, after it. A
+    trigger refuses every other change (`machinery_log_is_append_only`). The outcome of a row without an end is unknown.
     """
 
     id = models.BigAutoField(primary_key=True)
     action = models.TextField(choices=[(name, name) for name in _ACTIONS])
     subject = models.TextField()
-    """A breaker's name; of a dead letter its queue and id."""
+    """The name of a breaker, or the queue and id of a dead letter."""
     wanted = models.JSONField(default=dict)
-    """What was asked for beside: until when a breaker is to be open."""
+    """Further parameters, such as the time until which a breaker is to be open."""
     by = models.TextField()
     user_id = models.IntegerField(null=True)
     via = models.TextField(choices=[(via.value, via.value) for via in Via])
     reason = models.TextField()
     before = models.JSONField()
-    """The breaker or the letter as it was found; of a letter ids only."""
+    """The breaker or the dead letter before the action. Of a dead letter only ids."""
     asked_at = models.DateTimeField(db_default=Now())
 
     outcome = models.TextField(choices=[(name, name) for name in _OUTCOMES], default="")
-    """Empty until it has ended."""
+    """Empty until the action has ended."""
     detail = models.TextField(default="")
-    """Why nothing was changed, or who went away."""
+    """Why nothing was changed, or which server became unavailable."""
     after = models.JSONField(null=True)
-    """The breaker afterwards, or where the letter went; null where that was not seen."""
+    """The breaker after the action, or the queue of the message. Null when it is unknown."""
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -51,10 +51,10 @@ class Batch(models.Model):
     stopped_why = models.TextField(default="")
 
     canary = models.PositiveIntegerField()
-    """So many are done first, and what came of them is seen before the others."""
+    """The number of members that are done first. Their outcome is awaited before the others start."""
     per_second = models.FloatField()
     stop_above_percent = models.FloatField()
-    """It stops by itself when more than this share of those that came to something failed."""
+    """The batch stops when more than this share of its members with an outcome failed."""
     members_chosen = models.PositiveIntegerField()
 
     asked_at = models.DateTimeField(db_default=Now())
@@ -101,10 +101,10 @@ class Batch(models.Model):
 
 
 class OperatorLogEntry(models.Model):
-    """What an operator did to a saga, why, and what came of it. Rows are only ever added.
+    """An operator's action on a saga, its reason, and its outcome. Rows are only added.
 
     `observed`, `observed_detail` and `observed_at` are written once, later; a trigger refuses every other change
-    (`operator_log_is_append_only`). It outlasts its saga, which it therefore does not refer to by a foreign key.
+    (`operator_log_is_append_only`). A row outlives its saga, so it has no foreign key to it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -122,13 +122,13 @@ class OperatorLogEntry(models.Model):
 
     code = models.TextField(choices=[(code.value, code.value) for code in Code])
     detail = models.TextField(default="")
-    """Why nothing was changed, or what was changed beside the saga."""
+    """Why nothing was changed, or what else was changed."""
     before = models.JSONField()
-    """The saga as the action found it."""
+    """The saga before the action."""
     after = models.JSONField()
 
     observed = models.TextField(default="")
-    """What became of it: one of `observing.Observed`; empty while nobody knows yet."""
+    """The outcome: one of `outcome_watcher.Observed`. Empty until it is known."""
     observed_detail = models.TextField(default="")
     observed_at = models.DateTimeField(null=True)
 

@@ -48,7 +48,7 @@ def is_harmless(text: str) -> bool:
 
 
 def can_be_stored(text: str) -> bool:
-    """Say whether PostgreSQL can store the text: no NUL, no surrogate (bytes of a command line that are not UTF-8)."""
+    """Return whether PostgreSQL can store the text. It stores neither NUL nor surrogates (bytes that are not UTF-8)."""
     return not _UNSTORABLE.search(text)
 
 

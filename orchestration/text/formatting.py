@@ -1,4 +1,4 @@
-"""How moments, spans, counts and errors are written for people."""
+"""Formats times, spans, counts, errors and money for people."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from orchestration.text.cleaning import harmless_text
 
 NOTHING = "–"  # noqa: RUF001  an en dash is meant
 _FILLERS = "\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}"
-"""Letters that are blank."""
+"""Alphabetic characters that are displayed as blanks."""
 _WITHOUT_SHAPE = frozenset({"Cf", "Zs"})
 _BLANK = frozenset(
     f"{_FILLERS}\N{COMBINING GRAPHEME JOINER}\N{BRAILLE PATTERN BLANK}\u17b4\u17b5\u180b\u180c\u180d\u180f"
@@ -20,12 +20,12 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 def can_be_seen(text: str) -> bool:
     """Return whether the text has a visible character: no space, format or `Default_Ignorable_Code_Point` (Unicode)."""
-    return any(unicodedata.category(letter) not in _WITHOUT_SHAPE and letter not in _BLANK for letter in text)
+    return any(unicodedata.category(each) not in _WITHOUT_SHAPE and each not in _BLANK for each in text)
 
 
 def says_something(text: str) -> bool:
-    """Whether there is a letter or a digit in it that can be seen."""
-    return any(letter.isalnum() and letter not in _FILLERS for letter in text)
+    """Return whether the text has a visible letter or digit."""
+    return any(each.isalnum() and each not in _FILLERS for each in text)
 
 
 def for_the_record(text: str) -> str:
@@ -34,12 +34,12 @@ def for_the_record(text: str) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """A time in UTC, to the millisecond."""
+    """Format a time in UTC, to the millisecond."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] if at else NOTHING
 
 
 def span(length: timedelta) -> str:
-    """A length of time in its two largest units, such as "2 h 5 min"."""
+    """Format a length of time in its two largest units, such as "2 h 5 min"."""
     left = max(0, int(length.total_seconds()))
     parts = []
     for unit, seconds in _UNITS:
@@ -62,7 +62,7 @@ def one_line(error: BaseException) -> str:
 
 
 def error(detail: Mapping[str, Any] | None) -> str:
-    """What a log entry says of a failed try or a refusal: its class or code, then its message."""
+    """Format the detail of a failed try or a refusal: its class or code, then its message."""
     if not detail:
         return NOTHING
     said = (detail.get("class") or detail.get("code"), detail.get("message") or detail.get("detail"))
@@ -72,10 +72,10 @@ def error(detail: Mapping[str, Any] | None) -> str:
 _MINOR_DIGITS = {**dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)} | dict.fromkeys(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
 )
-"""ISO 4217, where it is not two."""
+"""Digits after the decimal point by currency, where it is not two (ISO 4217)."""
 
 
 def money(amount_minor: int, currency: str) -> str:
-    """An amount in the currency's own unit, such as "12.50 EUR"."""
+    """Format an amount in the unit of its currency, such as "12.50 EUR"."""
     digits = _MINOR_DIGITS.get(currency, 2)
     return f"{amount_minor / 10**digits:,.{digits}f} {currency}"

@@ -17,7 +17,7 @@ VERBS = frozenset((Path(__file__).parent / "verbs.txt").read_text().split())
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50  # lines
 
 PRIVATE_NAMES = re.compile(
-    r"(?<!dead_)letters?(?!_again)|desks?|lanes?|errands?|seats?|trails?|owed|owing|told|happenings?|boundar(?:y|ies)"
+    r"(?<!dead_)(?<!discard_)letters?(?!_again)|desks?|lanes?|errands?|seats?|trails?|owed|owing|told|happenings?|boundar(?:y|ies)"
     r"|seal(?:ed|ing|s)?|unseal|hopeless|sieves?|voices?|standings?|gone_on|by_hand|asking|lending"
 )
 """Parts of identifiers that the glossary replaces. docs/glossary.md has the standard term for each."""
