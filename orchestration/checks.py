@@ -14,7 +14,7 @@ from orchestration import sagas
 from orchestration.contracts.command import Action, Compensation
 from orchestration.messaging import routing
 from orchestration.messaging.task import SagaTask
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.participant import NotAParticipant, participant_of, participants
 from orchestration.protocol import itinerary
 from orchestration.protocol.saga import Saga
@@ -82,7 +82,7 @@ def _pivot_errors(saga: Saga) -> Iterator[CheckMessage]:
         work = participant_of(saga.pivot.action.service).commands.get(saga.pivot.action)
     except NotAParticipant:
         return
-    if isinstance(work, Outside):
+    if isinstance(work, ExternalCommand):
         yield Error(f"{saga.name}: the pivot {saga.pivot.name} is carried out outside.", id="sagas.E006")
 
 
@@ -108,10 +108,10 @@ def _lifetime_errors(saga: Saga) -> Iterator[CheckMessage]:
             )
 
 
-def _calls_outside(saga: Saga) -> Iterator[tuple[Action | Compensation, Outside]]:
+def _calls_outside(saga: Saga) -> Iterator[tuple[Action | Compensation, ExternalCommand]]:
     for step in saga.steps:
         for command in (step.action, step.compensation):
-            if command is not None and isinstance(work := _work_of(command), Outside):
+            if command is not None and isinstance(work := _work_of(command), ExternalCommand):
                 yield command, work
 
 

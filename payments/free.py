@@ -5,7 +5,7 @@ from uuid import UUID
 from orchestration.contracts.payments import AuthorisePayment, CapturePayment, RefundPayment, ReverseLeftoverPayment
 from payments.gateways.port import GatewayPayment, PaymentStatus
 from payments.models import Payment
-from payments.services import Reversal
+from payments.reversal import Reversal
 
 FREE = "free_"
 """The prefix of the ids of such payments, which no gateway issued."""

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from orchestration.participant.ledger import LedgerRow
 from payments.gateways.port import PaymentStatus
+from payments.rows import PaymentWrites
 
 
 class Payment(models.Model):
@@ -21,6 +22,8 @@ class Payment(models.Model):
     refund_id = models.TextField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
+
+    objects = PaymentWrites()
 
     class Meta:
         indexes = (

@@ -9,14 +9,16 @@ from orchestration.contracts.payments import (
     authorise_payment,
     capture_payment,
 )
-from orchestration.participant.external import Keys, key_of
+from orchestration.participant.external import ExternalCommand, Keys, key_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.repair_marks import mark_reversed
+from payments import free
 from payments.gateways.choice import gateway
 from payments.gateways.port import GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Ledger, Payment
-from payments.services import REVERSED, Reversal, authorisation_id_of, reverse, write_down
+from payments.reversal import REVERSED, Reversal
+from payments.services import authorisation_id_of, reverse
 
 CONCLUDED = (Status.DONE, Status.REFUSED)
 """The capture's ledger row says that no capture is called any more."""
@@ -40,25 +42,27 @@ class NothingOnHold(Refusal):
     code = "nothing_on_hold"
 
 
-def reverse_leftover_payment(request: ReverseLeftoverPayment, keys: Keys) -> Reversal:
-    """Void or refund what the gateway still has of the repaired saga; nothing when it has nothing any more."""
-    payment = _leftover(request)
-    return Reversal(payment and reverse(payment, request.total_minor, keys.own))
+class LeftoverPaymentReversal(ExternalCommand[ReverseLeftoverPayment, Reversal]):
+    """`reverse_leftover_payment`: void or refund what the gateway still has of the repaired saga, if anything."""
 
+    def local_reply(self, request: ReverseLeftoverPayment) -> Reversal | None:
+        return free.leftover_reversed(request)
 
-def find_reversed_leftover_payment(request: ReverseLeftoverPayment, keys: Keys) -> Reversal | None:
-    """Ask the gateway what became of `reverse_leftover_payment`."""
-    payment = _leftover(request)
-    return Reversal(payment) if payment and payment.status in REVERSED else None
+    def call(self, request: ReverseLeftoverPayment, keys: Keys) -> Reversal:
+        payment = _leftover(request)
+        return Reversal(payment and reverse(payment, request.total_minor, keys.own))
 
+    def find(self, request: ReverseLeftoverPayment, keys: Keys) -> Reversal | None:
+        payment = _leftover(request)
+        return Reversal(payment) if payment and payment.status in REVERSED else None
 
-def record_reversed_leftover_payment(request: ReverseLeftoverPayment, reversal: Reversal) -> LeftoverPaymentReversed:
-    """Write down the reversal where the repaired saga's payment stands, and have its ledger row say so."""
-    mark_reversed(Ledger, request.repaired_saga_id, authorise_payment)
-    if reversal.payment is None:
-        return LeftoverPaymentReversed(None)
-    _record(request, reversal.payment)
-    return LeftoverPaymentReversed(reversal.payment.status)
+    def record(self, request: ReverseLeftoverPayment, reply: Reversal) -> LeftoverPaymentReversed:
+        """Write down the reversal where the repaired saga's payment stands, and have its ledger row say so."""
+        mark_reversed(Ledger, request.repaired_saga_id, authorise_payment)
+        if reply.payment is None:
+            return LeftoverPaymentReversed(None)
+        _record(request, reply.payment)
+        return LeftoverPaymentReversed(reply.payment.status)
 
 
 def confirm_capture_settled(request: ConfirmCaptureSettled) -> None:
@@ -71,36 +75,36 @@ def confirm_capture_settled(request: ConfirmCaptureSettled) -> None:
         raise CaptureStillOwed
 
 
-def void_settled_hold(request: VoidSettledHold, keys: Keys) -> GatewayPayment:
-    """Void what the gateway still holds; what it has captured, by now at the latest, stays as it is.
+class SettledHoldVoiding(ExternalCommand[VoidSettledHold, GatewayPayment]):
+    """`void_settled_hold`: void what the gateway still holds. What it has captured by now stays as it is."""
 
-    :raises MoneyWasTaken: when it is captured or refunded.
-    :raises NothingOnHold: when there never was a hold.
-    """
-    payment = _leftover(request)
-    if payment is None:
-        raise NothingOnHold
-    if payment.status != PaymentStatus.AUTHORISED:
-        return _voided(payment)
-    try:
-        return gateway().void(payment.authorisation_id, key=keys.own)
-    except NotPossible:
-        by_now = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
-        if by_now.status == PaymentStatus.AUTHORISED:
-            raise
-        return _voided(by_now)
+    def call(self, request: VoidSettledHold, keys: Keys) -> GatewayPayment:
+        """Void the hold.
 
+        :raises MoneyWasTaken: when it is captured or refunded.
+        :raises NothingOnHold: when there never was a hold.
+        """
+        payment = _leftover(request)
+        if payment is None:
+            raise NothingOnHold
+        if payment.status != PaymentStatus.AUTHORISED:
+            return _voided(payment)
+        try:
+            return gateway().void(payment.authorisation_id, key=keys.own)
+        except NotPossible:
+            by_now = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
+            if by_now.status == PaymentStatus.AUTHORISED:
+                raise
+            return _voided(by_now)
 
-def find_voided_hold(request: VoidSettledHold, keys: Keys) -> GatewayPayment | None:
-    """Ask the gateway what came of `void_settled_hold`."""
-    payment = _leftover(request)
-    return None if payment is None or payment.status == PaymentStatus.AUTHORISED else _voided(payment)
+    def find(self, request: VoidSettledHold, keys: Keys) -> GatewayPayment | None:
+        payment = _leftover(request)
+        return None if payment is None or payment.status == PaymentStatus.AUTHORISED else _voided(payment)
 
-
-def record_voided_hold(request: VoidSettledHold, payment: GatewayPayment) -> SettledHoldVoided:
-    """Write down that nothing is on hold any more. The order stands, so its authorisation's ledger row stays done."""
-    _record(request, payment)
-    return SettledHoldVoided(payment.status)
+    def record(self, request: VoidSettledHold, reply: GatewayPayment) -> SettledHoldVoided:
+        """Write down that nothing is on hold. The order stands, so its authorisation's ledger row stays done."""
+        _record(request, reply)
+        return SettledHoldVoided(reply.status)
 
 
 def _voided(payment: GatewayPayment) -> GatewayPayment:
@@ -116,7 +120,7 @@ def _record(request: ReverseLeftoverPayment | VoidSettledHold, payment: GatewayP
         amount_minor=request.total_minor,
         currency=request.currency,
     )
-    write_down(asked, payment)
+    Payment.objects.write_down(asked, payment)
 
 
 def _leftover(request: ReverseLeftoverPayment | VoidSettledHold) -> GatewayPayment | None:

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from orchestration.participant.ledger import LedgerRow
 from shipping.carriers.port import BookingStatus
+from shipping.rows import ShipmentWrites
 
 
 class Shipment(models.Model):
@@ -17,6 +18,8 @@ class Shipment(models.Model):
     tracking_number = models.TextField()
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
+
+    objects = ShipmentWrites()
 
     class Meta:
         constraints = (

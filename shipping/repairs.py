@@ -1,35 +1,32 @@
 """What shipping does to put right what an audit has found."""
 
 from orchestration.contracts.shipping import CancelLeftoverParcel, LeftoverParcelCancelled, schedule_shipment
-from orchestration.participant.external import Keys, key_of
+from orchestration.participant.external import ExternalCommand, Keys, key_of
 from orchestration.participant.repair_marks import mark_reversed
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver
-from shipping.models import Ledger
-from shipping.services import Cancellation, cancel, tracking_number_of, write_down
+from shipping.models import Ledger, Shipment
+from shipping.services import Cancellation, cancel, tracking_number_of
 
 
-def cancel_leftover_parcel(request: CancelLeftoverParcel, keys: Keys) -> Cancellation:
-    """Cancel what the carrier still has of the repaired saga; nothing when it has nothing any more."""
-    booking = _leftover(request)
-    return Cancellation(booking and cancel(booking, keys.own))
+class LeftoverParcelCancellation(ExternalCommand[CancelLeftoverParcel, Cancellation]):
+    """`cancel_leftover_parcel`: cancel what the carrier still has of the repaired saga, if anything."""
 
+    def call(self, request: CancelLeftoverParcel, keys: Keys) -> Cancellation:
+        booking = _leftover(request)
+        return Cancellation(booking and cancel(booking, keys.own))
 
-def find_cancelled_leftover_parcel(request: CancelLeftoverParcel, keys: Keys) -> Cancellation | None:
-    """Ask the carrier what became of `cancel_leftover_parcel`."""
-    booking = _leftover(request)
-    return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
+    def find(self, request: CancelLeftoverParcel, keys: Keys) -> Cancellation | None:
+        booking = _leftover(request)
+        return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
 
-
-def record_cancelled_leftover_parcel(
-    request: CancelLeftoverParcel, cancellation: Cancellation
-) -> LeftoverParcelCancelled:
-    """Write down the cancellation where the repaired saga's shipment stands, and have its ledger row say so."""
-    mark_reversed(Ledger, request.repaired_saga_id, schedule_shipment)
-    if cancellation.booking is None:
-        return LeftoverParcelCancelled(None)
-    write_down(request.repaired_saga_id, request.repaired_order_id, cancellation.booking)
-    return LeftoverParcelCancelled(cancellation.booking.status)
+    def record(self, request: CancelLeftoverParcel, reply: Cancellation) -> LeftoverParcelCancelled:
+        """Write down the cancellation where the repaired saga's shipment stands, and have its ledger row say so."""
+        mark_reversed(Ledger, request.repaired_saga_id, schedule_shipment)
+        if reply.booking is None:
+            return LeftoverParcelCancelled(None)
+        Shipment.objects.write_down(request.repaired_saga_id, request.repaired_order_id, reply.booking)
+        return LeftoverParcelCancelled(reply.booking.status)
 
 
 def _leftover(request: CancelLeftoverParcel) -> Booking | None:

@@ -1,15 +1,12 @@
-"""What shipping does when asked: each command called at the carrier, looked for there, and recorded here."""
+"""The external commands of shipping: each is called at the carrier, found there, and recorded here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models.functions import Now
-
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
-from orchestration.db.sql import insert_all
-from orchestration.participant.external import Keys, OutcomeUnknown
+from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown
 from orchestration.participant.refusals import PermanentFailure
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, NotPossible, Parcel
@@ -30,14 +27,14 @@ class Cancellation:
 
 
 @dataclass(frozen=True)
-class BookingTold:
+class ReportedBooking:
     """The carrier's number of the parcel."""
 
     tracking_number: str
 
 
 @dataclass(frozen=True)
-class CancellationTold:
+class ReportedCancellation:
     """`status` is cancelled, or nothing_booked when there never was a parcel.
 
     The parcel's number, unless nothing was booked or we have written it down.
@@ -47,50 +44,95 @@ class CancellationTold:
     tracking_number: str = ""
 
 
-def schedule_shipment(request: ScheduleShipment, keys: Keys) -> Booking:
-    """Book the order's parcel with the carrier."""
-    return carrier().book(_parcel(request), key=keys.own)
+class ShipmentBooking(ExternalCommand[ScheduleShipment, Booking]):
+    """`schedule_shipment`: book the order's parcel with the carrier."""
+
+    facts = ReportedBooking
+
+    def call(self, request: ScheduleShipment, keys: Keys) -> Booking:
+        return carrier().book(_parcel(request), key=keys.own)
+
+    def find(self, request: ScheduleShipment, keys: Keys) -> Booking | None:
+        booking = carrier().find(key=keys.own, reference=str(request.order_id))
+        if booking and booking.status != BookingStatus.BOOKED:
+            raise BookingLapsed(f"{booking.tracking_number} is {booking.status}")
+        return booking
+
+    def reported(self, request: ScheduleShipment, facts: ReportedBooking) -> Booking:
+        return Booking(facts.tracking_number, BookingStatus.BOOKED)
+
+    def record_all(self, replied: Sequence[tuple[ScheduleShipment, Booking]]) -> list[ShipmentScheduled]:
+        rows = [
+            Shipment(
+                saga_id=request.saga_id,
+                order_id=request.order_id,
+                status=booking.status,
+                tracking_number=booking.tracking_number,
+            )
+            for request, booking in replied
+        ]
+        Shipment.objects.book(rows)
+        return [ShipmentScheduled(booking.tracking_number) for _, booking in replied]
 
 
-def find_scheduled_shipment(request: ScheduleShipment, keys: Keys) -> Booking | None:
-    """Ask the carrier what became of `schedule_shipment`."""
-    booking = carrier().find(key=keys.own, reference=str(request.order_id))
-    if booking and booking.status != BookingStatus.BOOKED:
-        raise BookingLapsed(f"{booking.tracking_number} is {booking.status}")
-    return booking
+class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
+    """`cancel_shipment`: cancel the parcel."""
 
+    facts = ReportedCancellation
 
-def told_scheduled_shipment(request: ScheduleShipment, facts: BookingTold) -> Booking:
-    """Take a person's word for `schedule_shipment`."""
-    return Booking(facts.tracking_number, BookingStatus.BOOKED)
+    def call(self, request: CancelShipment, keys: Keys) -> Cancellation:
+        """Cancel the parcel.
 
+        When the carrier does not know the booking, make that very call again: a first call that is still on its way
+        then finds its key taken and cannot send a parcel behind our back.
+        """
+        try:
+            booking = self._known(request, keys) or self._occupied(request, keys)
+        except CannotDeliver:
+            return Cancellation(booking=None)
+        return Cancellation(cancel(booking, keys.own))
 
-def record_scheduled_shipment(booked: Sequence[tuple[ScheduleShipment, Booking]]) -> list[ShipmentScheduled]:
-    """Write down the bookings."""
-    rows = [
-        Shipment(
-            saga_id=request.saga_id,
-            order_id=request.order_id,
-            status=booking.status,
-            tracking_number=booking.tracking_number,
-        )
-        for request, booking in booked
-    ]
-    insert_all(rows, "shipping")
-    return [ShipmentScheduled(booking.tracking_number) for _, booking in booked]
+    def find(self, request: CancelShipment, keys: Keys) -> Cancellation | None:
+        try:
+            booking = self._known(request, keys)
+        except CannotDeliver:
+            return Cancellation(booking=None)
+        return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
 
+    def reported(self, request: CancelShipment, facts: ReportedCancellation) -> Cancellation:
+        """Take the operator's word.
 
-def cancel_shipment(request: CancelShipment, keys: Keys) -> Cancellation:
-    """Cancel the parcel.
+        :raises Malformed: when the facts make no cancellation, or not one of the parcel that we have written down.
+        """
+        ours = tracking_number_of(request.saga_id)
+        if facts.status == NOTHING_BOOKED:
+            if ours:
+                raise Malformed(f"status cannot be {NOTHING_BOOKED}: {ours} was booked")
+            return Cancellation(booking=None)
+        if facts.status != BookingStatus.CANCELLED:
+            raise Malformed(f"status is neither {BookingStatus.CANCELLED} nor {NOTHING_BOOKED}")
+        if not (facts.tracking_number or ours):
+            raise Malformed("tracking_number is missing: we have written none down")
+        if facts.tracking_number and ours and facts.tracking_number != ours:
+            raise Malformed(f"tracking_number is {ours} in our books")
+        return Cancellation(Booking(ours or facts.tracking_number, BookingStatus.CANCELLED))
 
-    When the carrier does not know the booking, make that very call again: a first call that is still on its way then
-    finds its key taken and cannot send a parcel behind our back.
-    """
-    try:
-        booking = _known_booking(request, keys) or _occupy(request, keys)
-    except CannotDeliver:
-        return Cancellation(booking=None)
-    return Cancellation(cancel(booking, keys.own))
+    def record(self, request: CancelShipment, reply: Cancellation) -> None:
+        """Write down the cancellation, also of a booking never written down; nothing when there never was one."""
+        if reply.booking is not None:
+            Shipment.objects.write_down(request.saga_id, request.order_id, reply.booking)
+
+    def _known(self, request: CancelShipment, keys: Keys) -> Booking | None:
+        """The booking by its number if we wrote it down, else by the key it was asked for with."""
+        if tracking_number := tracking_number_of(request.saga_id):
+            return carrier().look_up(tracking_number)
+        return carrier().find(key=keys.action, reference=str(request.order_id))
+
+    def _occupied(self, request: CancelShipment, keys: Keys) -> Booking:
+        """:raises OutcomeUnknown: when the carrier may have forgotten the key: nothing could be occupied."""
+        if keys.forgotten:
+            raise OutcomeUnknown(OutcomeUnknown.__doc__)
+        return carrier().book(_parcel(request), key=keys.action)
 
 
 def cancel(booking: Booking, key: str) -> Booking:
@@ -106,71 +148,10 @@ def cancel(booking: Booking, key: str) -> Booking:
         return by_now
 
 
-def find_cancelled_shipment(request: CancelShipment, keys: Keys) -> Cancellation | None:
-    """Ask the carrier what became of `cancel_shipment`."""
-    try:
-        booking = _known_booking(request, keys)
-    except CannotDeliver:
-        return Cancellation(booking=None)
-    return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
-
-
-def told_cancelled_shipment(request: CancelShipment, facts: CancellationTold) -> Cancellation:
-    """Take a person's word for `cancel_shipment`.
-
-    :raises Malformed: when the facts do not make a cancellation, or not one of the parcel that we have written down.
-    """
-    ours = tracking_number_of(request.saga_id)
-    if facts.status == NOTHING_BOOKED:
-        if ours:
-            raise Malformed(f"status cannot be {NOTHING_BOOKED}: {ours} was booked")
-        return Cancellation(booking=None)
-    if facts.status != BookingStatus.CANCELLED:
-        raise Malformed(f"status is neither {BookingStatus.CANCELLED} nor {NOTHING_BOOKED}")
-    if not (facts.tracking_number or ours):
-        raise Malformed("tracking_number is missing: we have written none down")
-    if facts.tracking_number and ours and facts.tracking_number != ours:
-        raise Malformed(f"tracking_number is {ours} in our books")
-    return Cancellation(Booking(ours or facts.tracking_number, BookingStatus.CANCELLED))
-
-
-def record_cancelled_shipment(request: CancelShipment, cancellation: Cancellation) -> None:
-    """Write down the cancellation, also of a booking never written down; nothing when there never was one."""
-    if cancellation.booking is not None:
-        write_down(request.saga_id, request.order_id, cancellation.booking)
-
-
-def write_down(saga_id: UUID, order_id: UUID, booking: Booking) -> None:
-    """Have the saga's shipment say what the carrier says of it now, also when it was never written down."""
-    Shipment.objects.update_or_create(
-        saga_id=saga_id,
-        defaults={"status": booking.status, "changed_at": Now()},
-        create_defaults={
-            "order_id": order_id,
-            "status": booking.status,
-            "tracking_number": booking.tracking_number,
-        },
-    )
+def tracking_number_of(saga_id: UUID) -> str | None:
+    """Return the parcel's number as we wrote it down; None when we wrote none down."""
+    return Shipment.objects.filter(saga_id=saga_id).values_list("tracking_number", flat=True).first()
 
 
 def _parcel(request: ScheduleShipment | CancelShipment) -> Parcel:
     return Parcel(reference=str(request.order_id), lines=request.lines, address=request.shipping_address)
-
-
-def _known_booking(request: CancelShipment, keys: Keys) -> Booking | None:
-    """The booking by its number if we wrote it down, else by the key it was asked for with."""
-    if tracking_number := tracking_number_of(request.saga_id):
-        return carrier().look_up(tracking_number)
-    return carrier().find(key=keys.action, reference=str(request.order_id))
-
-
-def tracking_number_of(saga_id: UUID) -> str | None:
-    """The parcel's number as we wrote it down."""
-    return Shipment.objects.filter(saga_id=saga_id).values_list("tracking_number", flat=True).first()
-
-
-def _occupy(request: CancelShipment, keys: Keys) -> Booking:
-    """:raises OutcomeUnknown: when the carrier may have forgotten the key: nothing could be occupied."""
-    if keys.forgotten:
-        raise OutcomeUnknown(OutcomeUnknown.__doc__)
-    return carrier().book(_parcel(request), key=keys.action)

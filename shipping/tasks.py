@@ -1,9 +1,7 @@
 """What shipping answers to."""
 
 from orchestration.contracts import shipping
-from orchestration.participant.batch import Together
 from orchestration.participant.breaker_registry import breaker_for
-from orchestration.participant.external import Outside, Told
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
@@ -20,29 +18,9 @@ participant = register(
         service="shipping",
         ledger=Ledger,
         commands={
-            shipping.schedule_shipment: Outside(
-                call=services.schedule_shipment,
-                find=services.find_scheduled_shipment,
-                record=Together(services.record_scheduled_shipment),
-                breaker=_breaker,
-                key_lifetime=_key_lifetime,
-                told=Told(services.BookingTold, services.told_scheduled_shipment),
-            ),
-            shipping.cancel_shipment: Outside(
-                call=services.cancel_shipment,
-                find=services.find_cancelled_shipment,
-                record=services.record_cancelled_shipment,
-                breaker=_breaker,
-                key_lifetime=_key_lifetime,
-                told=Told(services.CancellationTold, services.told_cancelled_shipment),
-            ),
-            shipping.cancel_leftover_parcel: Outside(
-                call=repairs.cancel_leftover_parcel,
-                find=repairs.find_cancelled_leftover_parcel,
-                record=repairs.record_cancelled_leftover_parcel,
-                breaker=_breaker,
-                key_lifetime=_key_lifetime,
-            ),
+            shipping.schedule_shipment: services.ShipmentBooking(_breaker, _key_lifetime),
+            shipping.cancel_shipment: services.ShipmentCancellation(_breaker, _key_lifetime),
+            shipping.cancel_leftover_parcel: repairs.LeftoverParcelCancellation(_breaker, _key_lifetime),
         },
         finders=(Finder("tracking number", selectors.found_by_tracking_number),),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Together:
-    """A function over several requests (or, for `Outside.record`, over pairs of request and reply).
+    """A function over several requests (or, for `ExternalCommand.record_all`, over pairs of request and reply).
 
     It gives the answer to each, in order: a contract value, None, or a `Refusal` of that one, which must then have
     changed nothing. What it raises fails all of them, and the kit tries again with fewer.

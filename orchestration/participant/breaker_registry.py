@@ -8,7 +8,7 @@ from django.conf import settings
 
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.participant import participants
 
 
@@ -45,6 +45,6 @@ def in_use_by_service() -> Mapping[str, tuple[str, Breaker]]:
         work.breaker.name: (service, work.breaker)
         for service, participant in participants().items()
         for work in participant.commands.values()
-        if isinstance(work, Outside)
+        if isinstance(work, ExternalCommand)
     }
     return dict(sorted(found.items()))

@@ -22,7 +22,7 @@ from orchestration.log_context import about as about_sagas
 from orchestration.log_context import within
 from orchestration.participant import external_steps, local_steps
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import Asking, Replied
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
@@ -102,7 +102,7 @@ def performances(participant: Participant) -> dict[str, Making]:
     """What makes the performance of each task of the participant: its commands, and the bar."""
     made: dict[str, Making] = {bar_task(participant.service): partial(_Inside, participant, partial(_bar, participant))}
     for command, work in participant.commands.items():
-        if isinstance(work, Outside):
+        if isinstance(work, ExternalCommand):
             made[command.name] = partial(_Outside, participant, command, work)
         elif isinstance(command, Action):
             made[command.name] = partial(_Inside, participant, partial(_act, participant, command))
@@ -165,7 +165,12 @@ class _Outside:
     come back meanwhile. Nobody waits for another one's call."""
 
     def __init__(
-        self, participant: Participant, command: Action | Compensation, work: Outside, end: End, executors: Executors
+        self,
+        participant: Participant,
+        command: Action | Compensation,
+        work: ExternalCommand,
+        end: End,
+        executors: Executors,
     ) -> None:
         self._participant, self._end = participant, end
         self._begin = partial(external_steps.begin, participant, command, work)

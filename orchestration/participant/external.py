@@ -1,18 +1,21 @@
 """Effects outside our databases: what a service must provide so that the kit can run them exactly once."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
 from orchestration.contracts.codec import check_carried
 from orchestration.contracts.command import Action, Compensation
-from orchestration.participant.batch import Work
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.refusals import PermanentFailure
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
 
 
 class OutcomeUnknown(PermanentFailure):
@@ -38,57 +41,67 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Told:
-    """How a service takes a person's word for what became of a command.
+class ExternalCommand(ABC, Generic[Request, Reply]):
+    """A command carried out at a gateway or carrier. The kit calls its methods, and owns every commit.
 
-    `facts` is a dataclass of the texts it wants; its docstring tells the person which are needed when.
-    `reply(request, facts) -> reply` makes of them what `find` would have found.
+    Each method may raise a Refusal, a definite no. After any other error the outcome is unknown.
 
-    :raises Malformed: from `reply`, naming the fact that cannot be.
-    :raises NotCarried: when `facts` cannot be read from what a person writes.
+    :raises NotCarried: on subclassing, when `facts` cannot be read from what an operator writes.
     """
 
-    facts: type
-    reply: Callable[[Any, Any], Any]
-
-    def __post_init__(self) -> None:
-        check_carried(self.facts)
-
-
-@dataclass(frozen=True)
-class Outside:
-    """A command carried out at a gateway or carrier. The kit runs these, in this order, and owns every commit.
-
-    `call(request, keys) -> reply` does it. No transaction is open; the ledger row says *started*.
-    `find(request, keys) -> reply | None` asks what became of an earlier call under `keys.own`; None is "not known":
-    the kit then calls again under the same key, so that a late first call finds the key taken.
-    `record(request, reply) -> answer | None` writes our own rows, in the transaction that ends the ledger row; it may
-    be one that does several `Together`.
-    Each may raise a Refusal (a definite no); anything else means nobody knows.
-    `check(request)` raises CannotCall when an action's call cannot be made from here: then no row says that it may have
-    been made.
-    `local_reply(request)` returns the reply when no external call is needed, else None.
-    `key_lifetime`: how long `find` knows of an earlier call; None when it reads the other side's books, which are kept.
-    `told`: how a person with a statement in hand settles it; None when nobody can.
-    """
-
-    call: Callable[[Any, Keys], Any]
-    find: Callable[[Any, Keys], Any | None]
-    record: Work
     breaker: Breaker
     key_lifetime: timedelta | None
-    told: Told | None = None
-    check: Callable[[Any], object] | None = None
-    local_reply: Callable[[Any], Any | None] | None = None
+    """How long `find` knows of an earlier call; None when it reads the other side's books, which are kept."""
 
-    def local_reply_to(self, request: Any) -> Any | None:
+    facts: ClassVar[type | None] = None
+    """A dataclass of the texts that `reported` needs; its docstring tells the operator which are needed when.
+    None if no operator can report the outcome."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.facts is not None:
+            check_carried(cls.facts)
+
+    def local_reply(self, request: Request) -> Reply | None:
         """Return the reply when no external call is needed, else None."""
-        return self.local_reply(request) if self.local_reply else None
+        return None
+
+    def check(self, request: Request) -> None:
+        """Check that this process can make the call. If not, no row says that the call may have been made.
+
+        :raises CannotCall: when it cannot.
+        """
+
+    @abstractmethod
+    def call(self, request: Request, keys: Keys) -> Reply:
+        """Make the call. No transaction is open; the ledger row says *started*."""
+
+    @abstractmethod
+    def find(self, request: Request, keys: Keys) -> Reply | None:
+        """Return what an earlier call under `keys.own` has led to; None when the other side does not know of it.
+
+        After None the kit calls again under the same key, so that a late first call finds the key taken.
+        """
+
+    def reported(self, request: Request, facts: Any) -> Reply:
+        """Return the reply that an operator reports, as `find` would return it.
+
+        :raises Malformed: naming the fact that cannot be.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no facts from an operator")
+
+    def record(self, request: Request, reply: Reply) -> Any:
+        """Write the service's own rows and return the answer, in the transaction that concludes the ledger row."""
+        raise NotImplementedError(f"{type(self).__name__} gives neither record nor record_all")
+
+    def record_all(self, replied: Sequence[tuple[Request, Reply]]) -> Sequence[Any]:
+        """Record several replies and return the answer to each, as `Together` does. Override it to save statements."""
+        return [self.record(request, reply) for request, reply in replied]
 
     @property
     def repeated_for(self) -> timedelta | None:
-        """How long after its first call it may be called again; None: for ever.
+        """Return how long after its first call it may be called again; None: for ever.
 
-        It ends `KEY_MARGIN` before the key does, so that a person still finds the call there under its key.
+        It ends `KEY_MARGIN` before the key does, so that an operator still finds the call there under its key.
         """
         return None if self.key_lifetime is None else self.key_lifetime - settings.KEY_MARGIN

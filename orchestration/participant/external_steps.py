@@ -9,9 +9,9 @@ from uuid import UUID
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.failpoints import Failpoint, FailpointKind, cross
-from orchestration.participant.batch import told_each
+from orchestration.participant.batch import Together, told_each
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.external import Keys, OutcomeUnknown, Outside, key_of
+from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown, key_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, Change, Row, Rows
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
@@ -31,7 +31,7 @@ class Asking:
 
     rows: Rows
     command: Action | Compensation
-    work: Outside
+    work: ExternalCommand
     call: Call
     request: Any
     keys: Keys
@@ -52,18 +52,18 @@ class Replied:
 Standing = Outcome | Asking | Exception
 
 
-def act(participant: Participant, action: Action, work: Outside, calls: Sequence[Call]) -> list[Outcome]:
+def act(participant: Participant, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> list[Outcome]:
     """Commit *started*, call, commit the result. Whoever finds *started* asks before it calls again."""
     return _one_by_one(participant, action, work, calls)
 
 
-def undo(participant: Participant, compensation: Compensation, work: Outside, calls: Sequence[Call]) -> None:
+def undo(participant: Participant, compensation: Compensation, work: ExternalCommand, calls: Sequence[Call]) -> None:
     """Bar what was never started; for the rest commit *undoing*, call, commit *undone*."""
     _one_by_one(participant, compensation, work, calls)
 
 
 def begin(
-    participant: Participant, command: Action | Compensation, work: Outside, calls: Sequence[Call]
+    participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Standing]:
     """Write down, for all at once, that a call may be made, and say of each saga what there is to be done.
 
@@ -93,7 +93,7 @@ def reply_to(asking: Asking) -> Replied:
 
 
 def conclude(
-    participant: Participant, command: Action | Compensation, work: Outside, replied: Sequence[Replied]
+    participant: Participant, command: Action | Compensation, work: ExternalCommand, replied: Sequence[Replied]
 ) -> dict[UUID, Outcome]:
     """Commit what the calls came to, for all at once; a compensation that is done is `Done`."""
     rows = participant.rows
@@ -102,7 +102,7 @@ def conclude(
     return rows.transaction(failpoint, lambda: conclude_all(rows, work, replied))
 
 
-def settle(participant: Participant, command: Action | Compensation, work: Outside, call: Call) -> bool:
+def settle(participant: Participant, command: Action | Compensation, work: ExternalCommand, call: Call) -> bool:
     """Ask what became of an open row's call and conclude the row if that is known now; nothing is called again.
 
     Say whether it was. Whatever the question runs into is raised, but for the Refusal of an action.
@@ -122,7 +122,7 @@ def settle(participant: Participant, command: Action | Compensation, work: Outsi
 
 
 def _one_by_one(
-    participant: Participant, command: Action | Compensation, work: Outside, calls: Sequence[Call]
+    participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> list[Outcome]:
     ends: dict[UUID, Outcome] = {}
     for saga_id, standing in begin(participant, command, work, calls).items():
@@ -136,7 +136,7 @@ def _one_by_one(
     return [ends[call.saga_id] for call in calls]
 
 
-def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Call]) -> dict[UUID, Standing]:
+def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> dict[UUID, Standing]:
     """Claim the rows as *started*, or read the existing ones. A call that cannot be made now gets no row."""
     requests: dict[UUID, Any] = {call.saga_id: decode(action.request, call.known) for call in calls}
     until = work.breaker.open_until()
@@ -157,15 +157,14 @@ def _begin_acting(rows: Rows, action: Action, work: Outside, calls: Sequence[Cal
     return {call.saga_id: standing(call) for call in calls}
 
 
-def _why_not_now(work: Outside, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
+def _why_not_now(work: ExternalCommand, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
     """Return why the external call cannot be made now; None if it can, or if none is needed."""
-    if work.local_reply_to(request) is not None:
+    if work.local_reply(request) is not None:
         return None
     if until is not None:
         return work.breaker.refusal(until)
     try:
-        if work.check is not None:
-            work.check(request)
+        work.check(request)
     except CannotCall as error:
         return error
     return None
@@ -180,7 +179,7 @@ def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
 
 
 def _begin_undoing(
-    rows: Rows, compensation: Compensation, work: Outside, calls: Sequence[Call]
+    rows: Rows, compensation: Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Standing]:
     """Leave the rows *undoing*, or barred where there is nothing to reverse.
 
@@ -197,7 +196,7 @@ def _begin_undoing(
             return Done({})
         request: Any = decode(compensation.request, call.known)
         is_undoing = row.status == Status.UNDOING
-        if not is_undoing and until is not None and work.local_reply_to(request) is None:
+        if not is_undoing and until is not None and work.local_reply(request) is None:
             return work.breaker.refusal(until)
         if not is_undoing:
             changes.append(Change(call.saga_id, call.token, Status.UNDOING))
@@ -219,7 +218,7 @@ def _reply(asking: Asking) -> Any:
     :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
     """
     work = asking.work
-    if (own := work.local_reply_to(asking.request)) is not None:
+    if (own := work.local_reply(asking.request)) is not None:
         return own
     asking.rows.let_connection_go()  # the external call may take long
     with work.breaker.calling():
@@ -238,7 +237,7 @@ def _found(asking: Asking) -> Any:
     The breaker hears of a question that fails, not of one that works: reads say nothing of writes, as above.
     """
     work = asking.work
-    if (own := work.local_reply_to(asking.request)) is not None:
+    if (own := work.local_reply(asking.request)) is not None:
         return own
     asking.rows.let_connection_go()
     try:
@@ -253,11 +252,11 @@ def _keys(command: Action | Compensation, call: Call, *, forgotten: bool = False
     return Keys(key_of(call.saga_id, command), key_of(call.saga_id, action), forgotten)
 
 
-def _is_forgotten(rows: Rows, work: Outside, since: datetime) -> bool:
+def _is_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> bool:
     return work.repeated_for is not None and rows.now() - since > work.repeated_for
 
 
-def _conclude(rows: Rows, work: Outside, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
+def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
     ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
     waiting = [each for each in replied if each.asking.call.saga_id not in ends]  # nobody was faster
@@ -272,7 +271,7 @@ def _conclude(rows: Rows, work: Outside, replied: Sequence[Replied]) -> dict[UUI
     return ends
 
 
-def _conclude_undoing(rows: Rows, work: Outside, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
+def _conclude_undoing(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
     waiting = [each for each in replied if found[each.asking.call.saga_id].status == Status.UNDOING]
     _recorded(work, waiting)
@@ -282,8 +281,8 @@ def _conclude_undoing(rows: Rows, work: Outside, replied: Sequence[Replied]) -> 
     return {each.asking.call.saga_id: Done({}) for each in replied}
 
 
-def _recorded(work: Outside, replied: Sequence[Replied]) -> dict[UUID, Any]:
-    told = told_each(work.record, [(each.asking.request, each.reply) for each in replied])
+def _recorded(work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Any]:
+    told = told_each(Together(work.record_all), [(each.asking.request, each.reply) for each in replied])
     return {each.asking.call.saga_id: answer for each, answer in zip(replied, told, strict=True)}
 
 

@@ -11,7 +11,7 @@ from orchestration.contracts.command import Action, Compensation
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant import external_steps
 from orchestration.participant.batch import Together, Work, told_each
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, Change, Rows
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
@@ -33,7 +33,7 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
     :raises BreakerOpen: when the other side is known to be ill; nothing was tried.
     """
     work = participant.commands[action]
-    if isinstance(work, Outside):
+    if isinstance(work, ExternalCommand):
         return external_steps.act(participant, action, work, calls)
     failpoint = Failpoint(FailpointKind.COMMIT, action.name, [call.saga_id for call in calls])
     try:
@@ -56,7 +56,7 @@ def undo(participant: Participant, compensation: Compensation, calls: Sequence[C
     A compensation says no by raising: it is then a failure like any other, and the saga comes back.
     """
     work = participant.commands[compensation]
-    if isinstance(work, Outside):
+    if isinstance(work, ExternalCommand):
         external_steps.undo(participant, compensation, work, calls)
     else:
         failpoint = Failpoint(FailpointKind.COMMIT, compensation.name, [call.saga_id for call in calls])

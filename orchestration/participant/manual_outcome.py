@@ -24,7 +24,7 @@ class Grounds:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a person says became of a call outside; `facts` are the texts that its command wants to be `Told`."""
+    """What a person says became of a call outside; `facts` are the texts that its command takes from an operator."""
 
     outcome: Outcome
     grounds: Grounds

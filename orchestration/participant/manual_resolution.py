@@ -11,8 +11,8 @@ from psycopg import errors
 
 from orchestration.contracts.codec import Malformed, decode
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.participant.batch import told_each
-from orchestration.participant.external import Outside, Told
+from orchestration.participant.batch import Together, told_each
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call, Change
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
@@ -133,31 +133,31 @@ def attempted(participant: Participant, saga_id: UUID, work: Callable[[], T], *,
     return made[0]
 
 
-def wanted(told: Told) -> str:
+def wanted(facts: type) -> str:
     """The facts that a command wants, for a person."""
-    needed = [each.name for each in fields(told.facts) if each.default is MISSING]
-    other = [each.name for each in fields(told.facts) if each.default is not MISSING]
+    needed = [each.name for each in fields(facts) if each.default is MISSING]
+    other = [each.name for each in fields(facts) if each.default is not MISSING]
     may = f", and may have {', '.join(other)}" if other else ""
-    return f"{', '.join(needed)}{may}: {' '.join((told.facts.__doc__ or '').split())}"
+    return f"{', '.join(needed)}{may}: {' '.join((facts.__doc__ or '').split())}"
 
 
-def recorded(command: Command, work: Outside, call: Call, facts: Mapping[str, str]) -> Any:
+def recorded(command: Command, work: ExternalCommand, call: Call, facts: Mapping[str, str]) -> Any:
     """Write the service's own rows from the facts and return the command's answer.
 
     A request that needs no external call has only one possible reply, independent of the facts.
     """
-    if work.told is None:
+    if work.facts is None:
         raise NotResolved(f"{command.name} takes no facts from an operator")
     try:
         request: Any = decode(command.request, call.known)
     except Malformed as error:
         raise NotResolved(f"the saga does not know what {command.name} is about: {error}") from error
     try:
-        told = work.told.reply(request, _read(work.told, facts))
+        reported = work.reported(request, _read(work.facts, facts))
     except Malformed as error:
-        raise NotResolved(f"{error}. {command.name} wants {wanted(work.told)}") from error
-    own = work.local_reply_to(request)
-    return told_each(work.record, [(request, told if own is None else own)])[0]
+        raise NotResolved(f"{error}. {command.name} wants {wanted(work.facts)}") from error
+    own = work.local_reply(request)
+    return told_each(Together(work.record_all), [(request, reported if own is None else own)])[0]
 
 
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
@@ -220,11 +220,11 @@ def _change(participant: Participant, row: LedgerRow, statement: Statement) -> C
     return replace(change, answer={**(change.answer or {}), **note})
 
 
-def _read(told: Told, typed: Mapping[str, str]) -> Any:
+def _read(facts: type, typed: Mapping[str, str]) -> Any:
     """The facts as the command wants them; one that says nothing counts as missing."""
-    if unknown := typed.keys() - {each.name for each in fields(told.facts)}:
+    if unknown := typed.keys() - {each.name for each in fields(facts)}:
         raise Malformed(f"{', '.join(sorted(unknown))} is not asked for")
-    return decode(told.facts, {name: text.strip() for name, text in typed.items() if text.strip()})
+    return decode(facts, {name: text.strip() for name, text in typed.items() if text.strip()})
 
 
 def _broken_rule(error: IntegrityError) -> str:

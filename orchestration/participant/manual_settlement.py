@@ -1,6 +1,6 @@
 """A step's ledger row concluded because a person settled it outside: nothing is called for it any more.
 
-With the facts that its command wants to be `Told`, the service's own rows say so as well. Without (a refund paid by
+With the facts that its command takes from an operator, the service's own rows say so as well. Without (a refund paid by
 bank transfer has no refund at the gateway) they stay as they are, and the row's answer keeps who said so, why, and the
 evidence: what the books then do not say is an accepted exception.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestration.contracts.codec import encode
 from orchestration.contracts.command import Action, Compensation
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import BEFORE
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, Change, Row
@@ -72,7 +72,7 @@ def settle(
 def facts_wanted(participant: Participant, command: Action | Compensation) -> str:
     """What the service can be told, for a person; empty when it takes nobody's word."""
     work = participant.commands[command]
-    return wanted(work.told) if isinstance(work, Outside) and work.told else ""
+    return wanted(work.facts) if isinstance(work, ExternalCommand) and work.facts else ""
 
 
 def _locked(participant: Participant, call: Call, settlement: Settlement) -> Row:
@@ -126,7 +126,7 @@ def _record(participant: Participant, call: Call, settlement: Settlement) -> dic
     if not settlement.facts:
         return {}
     work = participant.commands[settlement.command]
-    if not isinstance(work, Outside):
+    if not isinstance(work, ExternalCommand):
         raise NotResolved(f"{settlement.command.name} takes no facts from an operator")
     return _encoded(recorded(settlement.command, work, call, settlement.facts))
 

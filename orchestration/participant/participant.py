@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestration.contracts.command import Action, Compensation, Query
 from orchestration.participant.batch import Work
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.ledger_store import LedgerTable, Rows
 from orchestration.participant.money import MoneyReader
@@ -26,12 +26,12 @@ class Participant:
     """One service taking part in sagas; `service` is also its database alias and its queue.
 
     `commands` maps each contract to a function `(request) -> answer | None`, run inside the kit's transaction, to one
-    that does several `Together`, or to an `Outside`. `queries` maps each query contract to its selector.
+    that does several `Together`, or to an `ExternalCommand`. `queries` maps each query contract to its selector.
     """
 
     service: str
     ledger: type[LedgerRow]
-    commands: Mapping[Command, Work | Outside]
+    commands: Mapping[Command, Work | ExternalCommand]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
     refusal_of_duplicate: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
     """When an action's write violates a unique constraint, gives the refusal that names the existing row; None: the

@@ -21,7 +21,7 @@ from orchestration.execution.periodic import round_after_round
 from orchestration.log_context import about
 from orchestration.participant import external_steps
 from orchestration.participant.breaker_redis import connect
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Command, Participant
@@ -64,12 +64,12 @@ class Turn:
             logger.debug("%s is everybody's: %s", self.name, error)
 
 
-def commands_outside(participant: Participant) -> Mapping[tuple[str, str], tuple[Command, Outside]]:
+def commands_outside(participant: Participant) -> Mapping[tuple[str, str], tuple[Command, ExternalCommand]]:
     """By status and step: the command whose call outside left an open row so, and its work."""
     return {
         (Status.STARTED if isinstance(command, Action) else Status.UNDOING, command.step): (command, work)
         for command, work in participant.commands.items()
-        if isinstance(work, Outside)
+        if isinstance(work, ExternalCommand)
     }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from orchestration.contracts.command import Action
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.external import Keys, OutcomeUnknown, Outside
+from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.participant import Command, Participant
 from orchestration.participant.refusals import Refusal
@@ -97,7 +97,7 @@ class Service:
         self.rows = MemoryRows(clock)
         self.book = Book(clock)
         self._scripts = scripts
-        self._commands: dict[Command, Callable[[Any], Any] | Outside] = {}
+        self._commands: dict[Command, Callable[[Any], Any] | ExternalCommand] = {}
         self.participant = Participant(name, LedgerRow, self._commands, kept_in=self.rows)  # type: ignore[type-abstract]
 
     def take(self, step: Step, fake: Fake) -> None:
@@ -121,55 +121,20 @@ class Service:
         return _answer(fake, request)
 
     def _take_outside(self, step: Step, fake: Fake) -> None:
-        other = _OtherSide(self.book, step.action, fake, self._scripts)
-        breaker = cast(Breaker, Calm())
-        self._commands[step.action] = Outside(other.call, other.find, other.record, breaker, key_lifetime=None)
+        given = (cast(Breaker, Calm()), None, self.book, step.action, fake, self._scripts)
+        self._commands[step.action] = _ActionThere(*given)
         if step.compensation is not None:
-            self._commands[step.compensation] = Outside(
-                other.reverse, other.find_reversed, lambda request, reply: None, breaker, key_lifetime=None
-            )
+            self._commands[step.compensation] = _CompensationThere(*given)
 
 
 @dataclass(frozen=True)
-class _OtherSide:
-    """A gateway or carrier that does one step."""
+class _There(ExternalCommand[Any, Any]):
+    """A command at a gateway or carrier that does one step."""
 
     book: Book
     action: Action
     fake: Fake
     scripts: dict[UUID, Script]
-
-    def call(self, request: Any, keys: Keys) -> Any:
-        self.book.let_arrive()
-        self._see_that_the_key_is_known(request)
-        self._do(request, keys.own)
-        return request
-
-    def find(self, request: Any, keys: Keys) -> Any:
-        self.book.let_arrive()
-        if keys.own in self.book.refused:
-            raise Refused
-        return request if keys.own in self.book.done else None
-
-    def record(self, request: Any, reply: Any) -> Any:
-        return _answer(self.fake, request)
-
-    def reverse(self, request: Any, keys: Keys) -> Any:
-        """Undo what was done under the action's key; where nothing is known, occupy the key first."""
-        self.book.let_arrive()
-        self._see_that_the_key_is_known(request)
-        if keys.action not in self.book.done:
-            try:
-                self._do(request, keys.action)
-            except Refused:
-                return request
-        self.book.reversed.add(keys.action)
-        return request
-
-    def find_reversed(self, request: Any, keys: Keys) -> Any:
-        self.book.let_arrive()
-        settled = keys.action in self.book.reversed or keys.action in self.book.refused
-        return request if settled else None
 
     def _see_that_the_key_is_known(self, request: Any) -> None:
         times = self.scripts[request.saga_id].forgotten
@@ -189,6 +154,49 @@ class _OtherSide:
         _be_mute(script.deaf, step)
         self.book.do(key, request.saga_id, step)
         _be_mute(script.silent, step)
+
+
+class _ActionThere(_There):
+    """The step's action."""
+
+    def call(self, request: Any, keys: Keys) -> Any:
+        self.book.let_arrive()
+        self._see_that_the_key_is_known(request)
+        self._do(request, keys.own)
+        return request
+
+    def find(self, request: Any, keys: Keys) -> Any:
+        self.book.let_arrive()
+        if keys.own in self.book.refused:
+            raise Refused
+        return request if keys.own in self.book.done else None
+
+    def record(self, request: Any, reply: Any) -> Any:
+        return _answer(self.fake, request)
+
+
+class _CompensationThere(_There):
+    """The step's compensation."""
+
+    def call(self, request: Any, keys: Keys) -> Any:
+        """Undo what was done under the action's key; where nothing is known, occupy the key first."""
+        self.book.let_arrive()
+        self._see_that_the_key_is_known(request)
+        if keys.action not in self.book.done:
+            try:
+                self._do(request, keys.action)
+            except Refused:
+                return request
+        self.book.reversed.add(keys.action)
+        return request
+
+    def find(self, request: Any, keys: Keys) -> Any:
+        self.book.let_arrive()
+        settled = keys.action in self.book.reversed or keys.action in self.book.refused
+        return request if settled else None
+
+    def record(self, request: Any, reply: Any) -> None:
+        """There is nothing to record."""
 
 
 def services_for(

@@ -20,7 +20,7 @@ from orchestration.models import SagaInstance
 from orchestration.operators.insight.why import why
 from orchestration.operators.insight.why_facts import Cause, Why
 from orchestration.participant.breaker_redis import Keys, connect
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.states import Paused
@@ -37,7 +37,7 @@ from tests.support.waiting import wait_for
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
 ALL_BUT_ORCHESTRATOR = tuple(queue for queue in ALL_QUEUES if queue != ORCHESTRATOR)
-BREAKER = cast(Outside, payments.commands[authorise_payment]).breaker
+BREAKER = cast(ExternalCommand, payments.commands[authorise_payment]).breaker
 
 
 def said(saga_id: UUID) -> Why:

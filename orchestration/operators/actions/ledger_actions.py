@@ -15,7 +15,7 @@ from orchestration.operators.actions import void_hold
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import undoes
 from orchestration.participant import manual_resolution, manual_settlement
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome
 from orchestration.participant.manual_resolution import NoSuchRow, NotResolved, Resolved
@@ -98,9 +98,9 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
 def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
     """By status and step of an open row: the facts that a person who resolves it has to tell."""
     return {
-        key: manual_resolution.wanted(work.told)
+        key: manual_resolution.wanted(work.facts)
         for key, (_, work) in commands_outside(participant).items()
-        if work.told is not None
+        if work.facts is not None
     }
 
 
@@ -154,9 +154,9 @@ def _needed_later(saga: Saga, step: str) -> frozenset[str]:
 
 def _told(participant: Participant, command: StepAction | Compensation) -> frozenset[str]:
     work = participant.commands[command]
-    if not isinstance(work, Outside) or work.told is None:
+    if not isinstance(work, ExternalCommand) or work.facts is None:
         return frozenset()
-    return frozenset(each.name for each in fields(work.told.facts))
+    return frozenset(each.name for each in fields(work.facts))
 
 
 def _still_parked(instance: SagaInstance, step: str) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import Seen, State
 from orchestration.participant.breaker_registry import in_use_by_service
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.participant import Command, participants
 
 
@@ -34,7 +34,7 @@ def breakers() -> tuple[BreakerNow, ...] | Unavailable:
 def breaker_of(service: str, command: Command) -> Breaker | None:
     """The breaker around a command's call outside, if it makes one."""
     work = participants()[service].commands.get(command) if service in participants() else None
-    return work.breaker if isinstance(work, Outside) else None
+    return work.breaker if isinstance(work, ExternalCommand) else None
 
 
 def look(service: str, breaker: Breaker) -> BreakerNow | Unavailable:

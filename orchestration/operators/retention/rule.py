@@ -10,7 +10,7 @@ from orchestration.messaging.topology import Depth
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.insight.sources import Unavailable, at_the_broker
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import participants
 from orchestration.sagas import CUSTOMER
@@ -43,7 +43,7 @@ def shortest_span() -> timedelta:
         work.key_lifetime
         for participant in participants().values()
         for work in participant.commands.values()
-        if isinstance(work, Outside) and work.key_lifetime
+        if isinstance(work, ExternalCommand) and work.key_lifetime
     ]
     return max([SHORTEST, *(2 * lifetime for lifetime in lifetimes)])
 

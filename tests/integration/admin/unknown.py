@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.participant import local_steps
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.states import Operation, StepRefused
@@ -16,6 +16,7 @@ from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.models import Payment
 from shipping.carriers.port import CarrierBroken, CarrierTimeout
 from tests.integration.admin.situations import STEPS, Situations
+from tests.support.external import replaced
 
 OUTAGES = (GatewayTimeout, GatewayBroken, CarrierTimeout, CarrierBroken)
 
@@ -78,7 +79,7 @@ class Unknown:
     def _park_compensation(self, saga_id, step):
         compensation = checkout.by_name[step].compensation
         service = participant_of(compensation.service)
-        ill = replace(service.commands[compensation], call=_out_of_order)
+        ill = replaced(service.commands[compensation], call=_out_of_order)
         sick = replace(service, commands={**service.commands, compensation: ill})
         with pytest.raises(GatewayBroken):
             local_steps.undo(sick, compensation, [self._call(saga_id, step)])
@@ -94,7 +95,7 @@ class Unknown:
     @staticmethod
     def _heal(service):
         for work in participant_of(service).commands.values():
-            if isinstance(work, Outside):
+            if isinstance(work, ExternalCommand):
                 work.breaker.close()
 
 

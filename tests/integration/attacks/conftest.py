@@ -8,14 +8,14 @@ from django.conf import settings as django_settings
 
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
-from orchestration.participant.external import Outside
 from orchestration.participant.participant import Participant
 from payments import tasks as payments_tasks
 from shipping import tasks as shipping_tasks
+from tests.support.external import external_commands
 
 
 def _with_own_breaker(participant: Participant) -> Participant:
-    outside = {contract: work for contract, work in participant.commands.items() if isinstance(work, Outside)}
+    outside = external_commands(participant)
     [counts] = {work.breaker.counts for work in outside.values()}
     breaker = Breaker(
         f"attack.{uuid4().hex}", redis=lambda: connect(django_settings.REDIS_URL), counts=counts, fail_max=3

@@ -11,6 +11,7 @@ from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from payments.gateways.port import GatewayBroken
+from tests.support.external import replaced
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])
 
@@ -35,7 +36,7 @@ def test_writes_that_keep_failing_open_the_breaker_although_reads_work(payments)
         raise GatewayBroken("503")
 
     work = payments.commands[authorise_payment]
-    sick = replace(payments, commands={authorise_payment: replace(work, call=broken_write)})
+    sick = replace(payments, commands={authorise_payment: replaced(work, call=broken_write)})
     asked = call()
     for _ in range(3):
         with pytest.raises(GatewayBroken):

@@ -13,6 +13,7 @@ from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from payments.gateways.sandbox.models import Operation
+from tests.support.external import replaced
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])
@@ -36,7 +37,7 @@ def test_both_copies_of_a_capture_that_meet_at_the_gateway_are_done(payments):
             both_there.wait(5)
         return work.call(request, keys)
 
-    meeting = replace(payments, commands={**payments.commands, capture_payment: replace(work, call=meet_then_capture)})
+    meeting = replace(payments, commands={**payments.commands, capture_payment: replaced(work, call=meet_then_capture)})
     outcomes = at_once(2, lambda _: local_steps.act(meeting, capture_payment, [asked])[0])
 
     assert Operation.objects.filter(kind="capture").count() == 1

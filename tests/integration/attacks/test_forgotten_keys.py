@@ -20,6 +20,7 @@ from payments.models import Ledger as PaymentsLedger
 from shipping.carriers.port import CarrierBroken
 from shipping.carriers.sandbox.models import Operation as CarrierOperation
 from shipping.models import Ledger as ShippingLedger
+from tests.support.external import replaced
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway", "shipping", "carrier"])
 
@@ -70,7 +71,7 @@ def test_a_hold_whose_answer_was_never_written_down_is_found_and_voided_on_monda
         raise DatabaseGone
 
     work = payments.commands[authorise_payment]
-    crashing = replace(payments, commands={**payments.commands, authorise_payment: replace(work, record=gone)})
+    crashing = replace(payments, commands={**payments.commands, authorise_payment: replaced(work, record=gone)})
     with pytest.raises(DatabaseGone):
         local_steps.act(crashing, authorise_payment, [call("authorise_payment", facts)])
     a_weekend_passes(PaymentsLedger)

@@ -22,13 +22,13 @@ from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.retention import purge as purging
 from orchestration.operators.retention import rule
-from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import participants
 from orders.models import Order
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.commands.conftest import Ends, Run
 from tests.integration.insight.generated import generate_sagas
+from tests.support.external import external_commands
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -135,7 +135,7 @@ def test_a_span_in_which_something_may_still_be_asked_for_is_refused(
 def test_the_span_is_twice_as_long_as_a_key_is_remembered_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rule.shortest_span() == rule.SHORTEST
     payments = participants()["payments"]
-    outside = {command: work for command, work in payments.commands.items() if isinstance(work, Outside)}
+    outside = external_commands(payments)
     forgets = {command: replace(work, key_lifetime=timedelta(days=20)) for command, work in outside.items()}
     forgetful = replace(payments, commands=forgets)
     monkeypatch.setattr(rule, "participants", lambda: {"payments": forgetful})

@@ -10,26 +10,26 @@ import pytest
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
-from orchestration.participant.external import Outside
 from orchestration.participant.ledger import LEGAL_NEXT
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.models import Operation
 from payments.models import Ledger
+from tests.support.external import external_commands, replaced
 
 
 def with_all(participant, **changed):
-    """The participant, with this of every command outside changed."""
-    outside = {each: work for each, work in participant.commands.items() if isinstance(work, Outside)}
+    """The participant, with these fields of every external command changed."""
+    outside = external_commands(participant)
     changes = {each: replace(work, **changed) for each, work in outside.items()}
     return replace(participant, commands={**participant.commands, **changes})
 
 
 def having(participant, command, **changed):
-    """The participant, with this of one command changed."""
+    """The participant, with these methods of one command changed."""
     return replace(
-        participant, commands={**participant.commands, command: replace(participant.commands[command], **changed)}
+        participant, commands={**participant.commands, command: replaced(participant.commands[command], **changed)}
     )
 
 

@@ -16,7 +16,6 @@ from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import SealBroken, encrypt
 from orchestration.participant.executor import Next, StepMessage, performances
-from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
@@ -28,6 +27,7 @@ from payments import services, tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.models import Ledger, Payment
+from tests.support.external import external_commands, replaced
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
@@ -40,7 +40,7 @@ LOST = Fernet(Fernet.generate_key()).encrypt(b"tok_ok").decode()
 @pytest.fixture
 def payments() -> Iterator[Participant]:
     """Payments with a breaker of its own."""
-    works = {contract: work for contract, work in tasks.participant.commands.items() if isinstance(work, Outside)}
+    works = external_commands(tasks.participant)
     [counts] = {work.breaker.counts for work in works.values()}
     redis = lambda: connect(django_settings.REDIS_URL)  # noqa: E731  as short as a name
     breaker = Breaker(f"test.{uuid4().hex}", redis=redis, counts=counts, fail_max=3)
@@ -72,7 +72,7 @@ def authorised(payments: Participant, call: Call) -> Call:
 
 
 def _breaker_of(payments: Participant) -> Breaker:
-    [breaker] = {work.breaker for work in payments.commands.values() if isinstance(work, Outside)}
+    [breaker] = {work.breaker for work in external_commands(payments).values()}
     return breaker
 
 
@@ -135,10 +135,9 @@ def test_zero_that_an_earlier_version_took_to_the_gateway_goes_on_there(
     payments: Participant, gateway: SandboxGateway
 ) -> None:
     call = asked(total_minor=0)
-    asking_always = replace(
-        payments,
-        commands={each: replace(work, local_reply=None) for each, work in payments.commands.items()},  # type: ignore[type-var]
-    )
+    works = external_commands(payments)
+    asking = {each: replaced(work, local_reply=lambda _: None) for each, work in works.items()}
+    asking_always = replace(payments, commands=asking)
     authorised(asking_always, call)
     local_steps.undo(payments, refund_payment, [call])
     assert gateway.look_up(Payment.objects.get().authorisation_id).status == "voided"

@@ -14,10 +14,12 @@ from orchestration.contracts.payments import (
     PaymentCaptured,
     RefundPayment,
 )
+from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.external import Keys
 from payments import services
 from payments.gateways.port import (
+    OUTAGES,
     CardDeclined,
     GatewayBroken,
     GatewayPayment,
@@ -28,8 +30,10 @@ from payments.gateways.port import (
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Payment
+from payments.reversal import Reversal
+from payments.rows import PaymentNotAuthorised
 from payments.selectors import payments_by_saga
-from payments.services import AuthorisationLapsed, PaymentNotAuthorised, Reversal
+from payments.services import AuthorisationLapsed
 from tests.support.clock import Clock
 
 pytestmark = [
@@ -40,6 +44,11 @@ pytestmark = [
 AUTHORISE = Keys(own="authorise", action="authorise")
 REFUND = Keys(own="refund", action="authorise")
 CAPTURE = Keys(own="capture", action="capture")
+
+breaker = breaker_for("payments.gateway", counts=OUTAGES)
+authorisation = services.PaymentAuthorisation(breaker, key_lifetime=None)
+refund = services.PaymentRefund(breaker, key_lifetime=None)
+capture = services.PaymentCapture(breaker, key_lifetime=None)
 
 
 def asked(token: str = "tok_ok") -> dict[str, Any]:
@@ -55,22 +64,22 @@ def asked(token: str = "tok_ok") -> dict[str, Any]:
 def authorised(facts: dict[str, Any]) -> PaymentAuthorised:
     """Authorise as the kit does: call, then record in one transaction."""
     request = AuthorisePayment(**facts)
-    payment = services.authorise_payment(request, AUTHORISE)
+    payment = authorisation.call(request, AUTHORISE)
     with transaction.atomic(using="payments"):
-        return services.record_authorised_payment([(request, payment)])[0]
+        return authorisation.record_all([(request, payment)])[0]
 
 
 def timed_out(facts: dict[str, Any]) -> None:
     """Authorise, and never hear what became of it."""
     with pytest.raises(GatewayTimeout):
-        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+        authorisation.call(AuthorisePayment(**facts), AUTHORISE)
 
 
 def captured(facts: dict[str, Any]) -> PaymentCaptured:
     request = to_capture(facts, authorised(facts).authorisation_id)
-    payment = services.capture_payment(request, CAPTURE)
+    payment = capture.call(request, CAPTURE)
     with transaction.atomic(using="payments"):
-        return services.record_captured_payment([(request, payment)])[0]
+        return capture.record_all([(request, payment)])[0]
 
 
 def to_capture(facts: dict[str, Any], authorisation_id: str) -> CapturePayment:
@@ -81,9 +90,9 @@ def to_capture(facts: dict[str, Any], authorisation_id: str) -> CapturePayment:
 def refunded(facts: dict[str, Any]) -> Reversal:
     """Refund as the kit does: call, then record in one transaction."""
     request = RefundPayment(**facts)
-    reversal = services.refund_payment(request, REFUND)
+    reversal = refund.call(request, REFUND)
     with transaction.atomic(using="payments"):
-        services.record_refunded_payment(request, reversal)
+        refund.record(request, reversal)
     return reversal
 
 
@@ -114,30 +123,30 @@ def test_a_decline_is_a_refusal_and_writes_nothing() -> None:
 def test_an_unheard_authorisation_is_found_by_its_key(gateway: SandboxGateway) -> None:
     facts = asked("tok_timeout_after")
     timed_out(facts)
-    found = services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE)
-    assert found == services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    found = authorisation.find(AuthorisePayment(**facts), AUTHORISE)
+    assert found == authorisation.call(AuthorisePayment(**facts), AUTHORISE)
 
 
 def test_an_authorisation_that_never_arrived_is_not_found() -> None:
     facts = asked("tok_timeout_before")
     timed_out(facts)
-    assert services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE) is None
+    assert authorisation.find(AuthorisePayment(**facts), AUTHORISE) is None
 
 
 def test_an_unheard_decline_is_found_as_a_refusal() -> None:
     facts = asked("tok_declined")
     with pytest.raises(CardDeclined):
-        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+        authorisation.call(AuthorisePayment(**facts), AUTHORISE)
     with pytest.raises(CardDeclined):
-        services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE)
+        authorisation.find(AuthorisePayment(**facts), AUTHORISE)
 
 
 def test_a_hold_that_was_let_go_is_not_taken_for_authorised(gateway: SandboxGateway) -> None:
     facts = asked()
-    payment = services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+    payment = authorisation.call(AuthorisePayment(**facts), AUTHORISE)
     gateway.void(payment.authorisation_id, key="somebody else")
     with pytest.raises(AuthorisationLapsed):
-        services.find_authorised_payment(AuthorisePayment(**facts), AUTHORISE)
+        authorisation.find(AuthorisePayment(**facts), AUTHORISE)
 
 
 def test_a_capture_takes_the_held_money(gateway: SandboxGateway) -> None:
@@ -150,18 +159,18 @@ def test_a_capture_takes_the_held_money(gateway: SandboxGateway) -> None:
 def test_a_capture_is_looked_for_at_the_gateway() -> None:
     facts = asked()
     request = to_capture(facts, authorised(facts).authorisation_id)
-    assert services.find_captured_payment(request, CAPTURE) is None
-    payment = services.capture_payment(request, CAPTURE)
-    assert services.find_captured_payment(request, CAPTURE) == payment
+    assert capture.find(request, CAPTURE) is None
+    payment = capture.call(request, CAPTURE)
+    assert capture.find(request, CAPTURE) == payment
 
 
 def test_a_capture_fails_until_the_gateway_recovers() -> None:
     facts = asked("tok_capture_fail_1")
     request = to_capture(facts, authorised(facts).authorisation_id)
     with pytest.raises(GatewayBroken):
-        services.capture_payment(request, CAPTURE)
-    assert services.find_captured_payment(request, CAPTURE) is None
-    assert services.capture_payment(request, CAPTURE).status == PaymentStatus.CAPTURED
+        capture.call(request, CAPTURE)
+    assert capture.find(request, CAPTURE) is None
+    assert capture.call(request, CAPTURE).status == PaymentStatus.CAPTURED
 
 
 def test_a_voided_hold_cannot_be_captured(gateway: SandboxGateway) -> None:
@@ -169,28 +178,28 @@ def test_a_voided_hold_cannot_be_captured(gateway: SandboxGateway) -> None:
     request = to_capture(facts, authorised(facts).authorisation_id)
     gateway.void(request.authorisation_id, key="somebody else")
     with pytest.raises(AuthorisationLapsed):
-        services.find_captured_payment(request, CAPTURE)
+        capture.find(request, CAPTURE)
 
 
 def test_money_that_somebody_took_at_the_gateway_is_captured(gateway: SandboxGateway) -> None:
     facts = asked()
     request = to_capture(facts, authorised(facts).authorisation_id)
     taken = gateway.capture(request.authorisation_id, amount_minor=1998, key="somebody else")
-    assert services.capture_payment(request, CAPTURE) == taken
+    assert capture.call(request, CAPTURE) == taken
 
 
 def test_a_capture_that_is_not_possible_says_what_became_of_the_hold(gateway: SandboxGateway) -> None:
     facts = asked()
     request = to_capture(facts, authorised(facts).authorisation_id)
     with pytest.raises(NotPossible):
-        services.capture_payment(replace(request, total_minor=1999), CAPTURE)
+        capture.call(replace(request, total_minor=1999), CAPTURE)
     gateway.void(request.authorisation_id, key="somebody else")
     with pytest.raises(AuthorisationLapsed):
-        services.capture_payment(request, CAPTURE)
+        capture.call(request, CAPTURE)
 
 
 def test_a_reversal_goes_by_what_the_payment_is_once_it_is_not_as_it_was_read(gateway: SandboxGateway) -> None:
-    held = [services.authorise_payment(AuthorisePayment(**asked()), Keys(own=key, action=key)) for key in "abc"]
+    held = [authorisation.call(AuthorisePayment(**asked()), Keys(own=key, action=key)) for key in "abc"]
     gateway.void(held[0].authorisation_id, key="somebody else")
     gateway.capture(held[1].authorisation_id, amount_minor=1998, key="somebody else's")
     statuses = [services.reverse(payment, 1998, f"refund {payment.authorisation_id}").status for payment in held]
@@ -201,15 +210,13 @@ def test_what_can_never_be_given_back_is_no_reversal(gateway: SandboxGateway) ->
     facts = asked()
     captured(facts)
     with pytest.raises(NotPossible):
-        services.refund_payment(RefundPayment(**{**facts, "total_minor": 1999}), REFUND)
+        refund.call(RefundPayment(**{**facts, "total_minor": 1999}), REFUND)
 
 
 def test_a_capture_of_nothing_is_not_written_down() -> None:
     request = to_capture(asked(), "authorise_1")
     with pytest.raises(PaymentNotAuthorised):
-        services.record_captured_payment(
-            [(request, GatewayPayment("authorise_1", PaymentStatus.CAPTURED, "capture_1"))]
-        )
+        capture.record_all([(request, GatewayPayment("authorise_1", PaymentStatus.CAPTURED, "capture_1"))])
 
 
 def test_a_capture_of_a_voided_payment_is_not_written_down() -> None:
@@ -218,7 +225,7 @@ def test_a_capture_of_a_voided_payment_is_not_written_down() -> None:
     refunded(facts)
     captured_there = GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, "capture_1")
     with pytest.raises(PaymentNotAuthorised):
-        services.record_captured_payment([(request, captured_there)])
+        capture.record_all([(request, captured_there)])
 
 
 def test_a_hold_is_voided(gateway: SandboxGateway) -> None:
@@ -231,7 +238,7 @@ def test_a_hold_is_voided(gateway: SandboxGateway) -> None:
 def test_a_hold_we_wrote_down_is_voided_though_the_gateway_forgot_its_key(gateway: SandboxGateway) -> None:
     facts = asked()
     answer = authorised(facts)
-    services.refund_payment(RefundPayment(**facts), Keys(own="refund", action="forgotten"))
+    refund.call(RefundPayment(**facts), Keys(own="refund", action="forgotten"))
     assert gateway.look_up(answer.authorisation_id).status == PaymentStatus.VOIDED
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
 
@@ -265,7 +272,7 @@ def test_a_refund_repeated_changes_nothing(prepare: Any) -> None:
 def test_a_refund_after_a_decline_gives_nothing_back() -> None:
     facts = asked("tok_declined")
     with pytest.raises(CardDeclined):
-        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+        authorisation.call(AuthorisePayment(**facts), AUTHORISE)
     assert refunded(facts) == Reversal(payment=None)
     assert not Payment.objects.exists()
 
@@ -284,7 +291,7 @@ def test_a_hold_still_on_its_way_finds_its_key_taken(gateway: SandboxGateway, cl
     timed_out(facts)
     refunded(facts)
     clock.sleep(60)
-    assert gateway.authorise(services._authorisation(AuthorisePayment(**facts)), key=AUTHORISE.own)
+    assert gateway.authorise(services.authorisation_request(AuthorisePayment(**facts)), key=AUTHORISE.own)
     assert ours(facts["saga_id"]) == gateway.find(key=AUTHORISE.own, reference=str(facts["order_id"]))
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
 
@@ -301,24 +308,24 @@ def test_a_refund_of_a_call_never_made_leaves_the_key_taken_by_a_decline() -> No
     facts = asked("tok_declined")
     assert refunded(facts) == Reversal(payment=None)
     with pytest.raises(CardDeclined):
-        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
+        authorisation.call(AuthorisePayment(**facts), AUTHORISE)
 
 
 def test_a_refund_under_way_is_looked_for_at_the_gateway() -> None:
     facts = asked()
     request = RefundPayment(**facts)
-    assert services.find_refunded_payment(request, REFUND) is None
+    assert refund.find(request, REFUND) is None
     authorised(facts)
-    assert services.find_refunded_payment(request, REFUND) is None
-    reversal = services.refund_payment(request, REFUND)
-    assert services.find_refunded_payment(request, REFUND) == reversal
+    assert refund.find(request, REFUND) is None
+    reversal = refund.call(request, REFUND)
+    assert refund.find(request, REFUND) == reversal
 
 
 def test_a_refund_finds_that_nothing_was_held_after_a_decline() -> None:
     facts = asked("tok_declined")
     with pytest.raises(CardDeclined):
-        services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
-    assert services.find_refunded_payment(RefundPayment(**facts), REFUND) == Reversal(payment=None)
+        authorisation.call(AuthorisePayment(**facts), AUTHORISE)
+    assert refund.find(RefundPayment(**facts), REFUND) == Reversal(payment=None)
 
 
 def test_a_void_fails_until_the_gateway_recovers() -> None:
@@ -331,10 +338,10 @@ def test_a_void_fails_until_the_gateway_recovers() -> None:
 
 def test_one_saga_has_one_payment() -> None:
     facts = asked()
-    payment = services.authorise_payment(AuthorisePayment(**facts), AUTHORISE)
-    services.record_authorised_payment([(AuthorisePayment(**facts), payment)])
+    payment = authorisation.call(AuthorisePayment(**facts), AUTHORISE)
+    authorisation.record_all([(AuthorisePayment(**facts), payment)])
     with pytest.raises(IntegrityError, match="payment_one_per_saga"):
-        services.record_authorised_payment([(AuthorisePayment(**facts), payment)])
+        authorisation.record_all([(AuthorisePayment(**facts), payment)])
 
 
 @pytest.mark.parametrize(

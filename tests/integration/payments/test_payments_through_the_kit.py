@@ -13,7 +13,7 @@ from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import encrypt
-from orchestration.participant.external import Outside
+from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
@@ -24,6 +24,7 @@ from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Ledger, Payment
 from tests.support.clock import Clock
+from tests.support.external import external_commands, replaced
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
@@ -34,7 +35,7 @@ pytestmark = [
 @pytest.fixture
 def participant() -> Iterator[Participant]:
     """Payments with breakers of its own, so that outages here open nobody else's."""
-    works = {contract: work for contract, work in tasks.participant.commands.items() if isinstance(work, Outside)}
+    works = external_commands(tasks.participant)
     [counts] = {work.breaker.counts for work in works.values()}
     breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=counts, fail_max=3)
     commands = {contract: replace(work, breaker=breaker) for contract, work in works.items()}
@@ -153,14 +154,14 @@ def test_an_action_overtaken_by_its_compensation_is_barred_and_writes_nothing_do
     """The gateway takes its time; meanwhile the saga gives up and the refund is done from beginning to end."""
     facts = known("tok_ok")
     work = participant.commands[authorise_payment]
-    assert isinstance(work, Outside)
+    assert isinstance(work, ExternalCommand)
 
     def answer_late(request: Any, keys: Any) -> Any:
         reply = work.call(request, keys)
         local_steps.undo(participant, refund_payment, call(facts))
         return reply
 
-    slow = replace(participant, commands={**participant.commands, authorise_payment: replace(work, call=answer_late)})
+    slow = replace(participant, commands={**participant.commands, authorise_payment: replaced(work, call=answer_late)})
 
     assert local_steps.act(slow, authorise_payment, call(facts)) == [Barred()]
     assert Payment.objects.get().status == PaymentStatus.VOIDED

@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 
 from orchestration.contracts.shipping import CancelShipment, ScheduleShipment, ShipmentScheduled
 from orchestration.contracts.values import Address, Line
+from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.external import Keys
 from shipping import services
-from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, CarrierBroken, CarrierTimeout
+from shipping.carriers.port import OUTAGES, Booking, BookingStatus, CannotDeliver, CarrierBroken, CarrierTimeout
 from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.models import Shipment
@@ -26,6 +27,10 @@ pytestmark = [
 SCHEDULE = Keys(own="schedule", action="schedule")
 CANCEL = Keys(own="cancel", action="schedule")
 
+breaker = breaker_for("shipping.carrier", counts=OUTAGES)
+booking_command = services.ShipmentBooking(breaker, key_lifetime=None)
+cancellation_command = services.ShipmentCancellation(breaker, key_lifetime=None)
+
 
 def asked(line2: str = "") -> dict[str, Any]:
     return {
@@ -39,23 +44,23 @@ def asked(line2: str = "") -> dict[str, Any]:
 def scheduled(facts: dict[str, Any]) -> ShipmentScheduled:
     """Schedule as the kit does: call, then record in one transaction."""
     request = ScheduleShipment(**facts)
-    booking = services.schedule_shipment(request, SCHEDULE)
+    booking = booking_command.call(request, SCHEDULE)
     with transaction.atomic(using="shipping"):
-        return services.record_scheduled_shipment([(request, booking)])[0]
+        return booking_command.record_all([(request, booking)])[0]
 
 
 def timed_out(facts: dict[str, Any]) -> None:
     """Schedule, and never hear what became of it."""
     with pytest.raises(CarrierTimeout):
-        services.schedule_shipment(ScheduleShipment(**facts), SCHEDULE)
+        booking_command.call(ScheduleShipment(**facts), SCHEDULE)
 
 
 def cancelled(facts: dict[str, Any]) -> Cancellation:
     """Cancel as the kit does: call, then record in one transaction."""
     request = CancelShipment(**facts)
-    cancellation = services.cancel_shipment(request, CANCEL)
+    cancellation = cancellation_command.call(request, CANCEL)
     with transaction.atomic(using="shipping"):
-        services.record_cancelled_shipment(request, cancellation)
+        cancellation_command.record(request, cancellation)
     return cancellation
 
 
@@ -84,22 +89,22 @@ def test_an_address_out_of_reach_is_a_refusal_and_writes_nothing() -> None:
 def test_an_unheard_booking_is_found_by_its_key() -> None:
     facts = asked("carrier_timeout_after")
     timed_out(facts)
-    found = services.find_scheduled_shipment(ScheduleShipment(**facts), SCHEDULE)
-    assert found == services.schedule_shipment(ScheduleShipment(**facts), SCHEDULE)
+    found = booking_command.find(ScheduleShipment(**facts), SCHEDULE)
+    assert found == booking_command.call(ScheduleShipment(**facts), SCHEDULE)
 
 
 def test_a_booking_that_never_arrived_is_not_found() -> None:
     facts = asked("carrier_timeout_before")
     timed_out(facts)
-    assert services.find_scheduled_shipment(ScheduleShipment(**facts), SCHEDULE) is None
+    assert booking_command.find(ScheduleShipment(**facts), SCHEDULE) is None
 
 
 def test_a_booking_that_was_cancelled_is_not_taken_for_booked(carrier: SandboxCarrier) -> None:
     facts = asked()
-    booking = services.schedule_shipment(ScheduleShipment(**facts), SCHEDULE)
+    booking = booking_command.call(ScheduleShipment(**facts), SCHEDULE)
     carrier.cancel(booking.tracking_number, key="somebody else")
     with pytest.raises(BookingLapsed):
-        services.find_scheduled_shipment(ScheduleShipment(**facts), SCHEDULE)
+        booking_command.find(ScheduleShipment(**facts), SCHEDULE)
 
 
 def test_a_shipment_is_cancelled_once_however_often_asked(carrier: SandboxCarrier) -> None:
@@ -119,7 +124,7 @@ def test_a_booking_that_somebody_else_cancelled_needs_no_cancelling(carrier: San
 
 
 def test_a_booking_cancelled_since_it_was_read_is_cancelled(carrier: SandboxCarrier) -> None:
-    booking = services.schedule_shipment(ScheduleShipment(**asked()), SCHEDULE)
+    booking = booking_command.call(ScheduleShipment(**asked()), SCHEDULE)
     carrier.cancel(booking.tracking_number, key="somebody else")
     assert services.cancel(booking, CANCEL.own).status == BookingStatus.CANCELLED
 
@@ -127,7 +132,7 @@ def test_a_booking_cancelled_since_it_was_read_is_cancelled(carrier: SandboxCarr
 def test_a_booking_we_wrote_down_is_cancelled_though_the_carrier_forgot_its_key(carrier: SandboxCarrier) -> None:
     facts = asked()
     answer = scheduled(facts)
-    services.cancel_shipment(CancelShipment(**facts), Keys(own="cancel", action="forgotten"))
+    cancellation_command.call(CancelShipment(**facts), Keys(own="cancel", action="forgotten"))
     assert carrier.look_up(answer.tracking_number).status == BookingStatus.CANCELLED
     assert kinds() == [Kind.BOOK, Kind.CANCEL]
 
@@ -135,9 +140,9 @@ def test_a_booking_we_wrote_down_is_cancelled_though_the_carrier_forgot_its_key(
 def test_a_cancellation_after_a_refusal_has_nothing_to_cancel() -> None:
     facts = asked("carrier_refuse")
     with pytest.raises(CannotDeliver):
-        services.schedule_shipment(ScheduleShipment(**facts), SCHEDULE)
+        booking_command.call(ScheduleShipment(**facts), SCHEDULE)
     assert cancelled(facts) == Cancellation(booking=None)
-    assert services.find_cancelled_shipment(CancelShipment(**facts), CANCEL) == Cancellation(booking=None)
+    assert cancellation_command.find(CancelShipment(**facts), CANCEL) == Cancellation(booking=None)
     assert not Shipment.objects.exists()
 
 
@@ -170,11 +175,11 @@ def test_a_booking_that_arrived_late_is_cancelled(clock: Clock) -> None:
 def test_a_cancellation_under_way_is_looked_for_at_the_carrier() -> None:
     facts = asked()
     request = CancelShipment(**facts)
-    assert services.find_cancelled_shipment(request, CANCEL) is None
+    assert cancellation_command.find(request, CANCEL) is None
     scheduled(facts)
-    assert services.find_cancelled_shipment(request, CANCEL) is None
-    cancellation = services.cancel_shipment(request, CANCEL)
-    assert services.find_cancelled_shipment(request, CANCEL) == cancellation
+    assert cancellation_command.find(request, CANCEL) is None
+    cancellation = cancellation_command.call(request, CANCEL)
+    assert cancellation_command.find(request, CANCEL) == cancellation
 
 
 def test_a_cancellation_fails_until_the_carrier_recovers() -> None:
@@ -189,7 +194,7 @@ def test_one_saga_has_one_shipment() -> None:
     facts = asked()
     scheduled(facts)
     with pytest.raises(IntegrityError, match="shipment_one_per_saga"):
-        services.record_scheduled_shipment([(ScheduleShipment(**facts), Booking("SB1", BookingStatus.BOOKED))])
+        booking_command.record_all([(ScheduleShipment(**facts), Booking("SB1", BookingStatus.BOOKED))])
 
 
 def test_a_shipment_in_no_known_state_is_turned_away() -> None:

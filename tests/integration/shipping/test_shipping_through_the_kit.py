@@ -11,7 +11,6 @@ from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
 from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_redis import connect
-from orchestration.participant.external import Outside
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
@@ -22,6 +21,7 @@ from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.models import Ledger, Shipment
 from tests.support.clock import Clock
+from tests.support.external import external_commands
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["shipping", "carrier"]),
@@ -32,7 +32,7 @@ pytestmark = [
 @pytest.fixture
 def participant() -> Iterator[Participant]:
     """Shipping with a breaker of its own, so that outages here open nobody else's."""
-    works = {contract: work for contract, work in tasks.participant.commands.items() if isinstance(work, Outside)}
+    works = external_commands(tasks.participant)
     [counts] = {work.breaker.counts for work in works.values()}
     breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=counts, fail_max=3)
     commands = {contract: replace(work, breaker=breaker) for contract, work in works.items()}
