@@ -55,7 +55,7 @@ class Failpoint:
 
 
 class Faults(Protocol):
-    """The faults to inject. `before` and `after` may end the process, or raise an error of the system that is called."""
+    """The faults to inject. `before` and `after` may end the process, or raise an error of the called system."""
 
     def before(self, failpoint: Failpoint) -> None:
         """Act before the failpoint is crossed."""
