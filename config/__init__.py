@@ -1,4 +1,4 @@
-"""The process: settings, the Celery app, routers, URLs."""
+"""The Django project: settings, Celery, URLs, health checks and `manage.py doctor`."""
 
 from config.celery import app as celery_app
 

@@ -1,1 +1,1 @@
-"""What runs the shop on a machine: servers, supervisor, demonstration and container files."""
+"""Runs, measures and fills a shop: servers, demo, bench, replay. No other package imports it."""

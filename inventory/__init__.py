@@ -1,0 +1,1 @@
+"""The inventory service: holds units of stock for orders, and releases them."""

@@ -1,4 +1,4 @@
-"""Orchestration as a Django app."""
+"""Orchestration as a Django app: registers its checks, tasks and worker loops."""
 
 from django.apps import AppConfig
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""What `manage.py check` adds: definitions against the whole process."""
+"""Checks of `manage.py check`: each saga definition against the whole process."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module

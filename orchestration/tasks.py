@@ -1,4 +1,4 @@
-"""What the orchestrator hears: reports from the ends of chains, markers, and the clock."""
+"""The Celery tasks of the orchestrator: reports of steps, markers, and recovery by schedule."""
 
 import logging
 from collections.abc import Sequence

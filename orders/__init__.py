@@ -1,0 +1,1 @@
+"""The orders service: prices carts, starts checkouts, and places orders, which is the pivot."""

@@ -1,1 +1,1 @@
-"""The payments service: holds, takes and gives back a customer's money at a payment gateway."""
+"""The payments service: authorises, captures and refunds a customer's money at a payment gateway."""

@@ -1,4 +1,4 @@
-"""What operators see and do in the admin."""
+"""The admin pages on which operators see and change sagas."""
 
 from django.contrib import admin
 

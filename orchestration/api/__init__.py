@@ -1,1 +1,1 @@
-"""What every HTTP resource shares, whichever service it is about."""
+"""What the HTTP resources of all services share."""

@@ -1,1 +1,1 @@
-"""What services say to each other: frozen values, of the standard library and msgspec only."""
+"""Requests and answers between services: frozen values, with the standard library and msgspec only."""

@@ -1,1 +1,1 @@
-"""The orchestrator's shell around the protocol: rows, dispatch, reports, recovery."""
+"""The shell around the protocol: reads rows, decides, writes by compare-and-set, dispatches, recovers."""

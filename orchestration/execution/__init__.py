@@ -1,1 +1,1 @@
-"""How a worker carries out messages: in batches, by a bounded number of threads."""
+"""Runs messages in a worker: batches, a scheduler with few threads, a pool for external calls."""

@@ -1,0 +1,1 @@
+"""The commands of `manage.py` for sagas and breakers, and what they share."""

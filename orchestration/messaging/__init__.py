@@ -1,1 +1,1 @@
-"""RabbitMQ by Celery: topology, routing, the chain, publishing, and the base of every task."""
+"""RabbitMQ through Celery: topology, routing, the chain, publishing, and the base of every task."""

@@ -1,4 +1,4 @@
-"""Every table of the orchestrator."""
+"""Every table of the orchestrator, and the enums of its columns."""
 
 from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.models.machinery_log import MachineryLogEntry

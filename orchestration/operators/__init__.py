@@ -1,1 +1,1 @@
-"""What the people who run it read and do: insight, audits, actions, retention, and their HTTP."""
+"""What staff read and do: insight, audit, actions, retention, and their HTTP API."""

@@ -1,0 +1,1 @@
+"""The kit that services use: ledger, local and external steps, breakers, reconciliation."""

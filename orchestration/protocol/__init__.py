@@ -1,1 +1,1 @@
-"""The protocol of a saga, decided by pure functions: no ORM, clock, broker or framework."""
+"""The decisions of the protocol: pure functions without database, clock, broker or framework."""

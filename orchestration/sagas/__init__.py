@@ -1,4 +1,4 @@
-"""Every saga definition this code can run, by name."""
+"""The saga definitions, one in each module, by name."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""What the shop tells machines about itself: metrics, traces, logs, and whether it is ready."""
+"""Metrics, traces and logs for machines."""

@@ -1,4 +1,4 @@
-"""Saga definitions put to the test: the engine, recovery and the participant kit as they are, simulated in memory."""
+"""Simulates saga definitions in memory, with the real engine, recovery and participant kit."""
 
 from orchestration.testing.fakes import Fake
 from orchestration.testing.sweep import Sweep, Unsafe, sweep

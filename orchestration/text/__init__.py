@@ -1,1 +1,1 @@
-"""Pure tools for text: cleaning, card numbers, formatting."""
+"""Pure functions for text: cleaning, card numbers, formatting."""
