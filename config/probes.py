@@ -15,7 +15,7 @@ from orchestration.telemetry.parallel_reads import SideBySide
 KEPT_FOR = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)
 """After so long without an answer something counts as not ready."""
-TOLD_WITHIN = timedelta(milliseconds=80)
+ANSWERED_WITHIN = timedelta(milliseconds=80)
 """A client that asks at least once a minute waits no longer than this. It may get the previous answer."""
 
 
@@ -37,15 +37,15 @@ def readyz(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"unknown": sorted(unknown), "checks": sorted(CHECKS)}, status=400)
     troubles = {what: why for what, why in _troubles() if what not in excluded}
     is_ready = troubles.keys() <= DISPENSABLE
-    told = {"ready": is_ready} | (_told(troubles) if may_look(request) else {})
-    return JsonResponse(told, status=200 if is_ready else 503)
+    body = {"ready": is_ready} | (_as_json(troubles) if may_look(request) else {})
+    return JsonResponse(body, status=200 if is_ready else 503)
 
 
 def _troubles() -> Iterator[tuple[str, str]]:
     return ((what, str(answer)) for what, answer in _checks().answers().items() if answer)
 
 
-def _told(troubles: Mapping[str, str]) -> dict[str, object]:
+def _as_json(troubles: Mapping[str, str]) -> dict[str, object]:
     return {
         "not_ready": {what: why for what, why in troubles.items() if what not in DISPENSABLE},
         "degraded": {what: why for what, why in troubles.items() if what in DISPENSABLE},
@@ -54,4 +54,4 @@ def _told(troubles: Mapping[str, str]) -> dict[str, object]:
 
 @cache
 def _checks() -> SideBySide[str]:
-    return SideBySide(CHECKS, patience=PATIENCE, kept_for=KEPT_FOR, told_within=TOLD_WITHIN)
+    return SideBySide(CHECKS, patience=PATIENCE, kept_for=KEPT_FOR, answered_within=ANSWERED_WITHIN)

@@ -45,8 +45,8 @@ def problems() -> Iterator[str]:
     """Return every reason not to start, with the server, the databases, the queue or the setting."""
     checks = {what: check for what, check in CHECKS.items() if what not in DISPENSABLE}
     found: dict[str, list[str]] = {}
-    for what, told in SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers().items():
-        found.setdefault(told if isinstance(told, str) else f"{_server(what)}: {one_line(told)}", []).append(what)
+    for what, answer in SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers().items():
+        found.setdefault(answer if isinstance(answer, str) else f"{_server(what)}: {one_line(answer)}", []).append(what)
     return (_with_databases(line, names) for line, names in found.items() if line)
 
 

@@ -25,17 +25,17 @@ class Results(DatabaseBackend):  # type: ignore[misc]
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: str | None = None, request: Any = None, **options: Any
     ) -> Any:
-        told = None if traceback is None else harmless_lines(without_card_numbers(str(traceback)))
+        cleaned = None if traceback is None else harmless_lines(without_card_numbers(str(traceback)))
         try:
-            return super().store_result(task_id, result, state, told, request, **options)
+            return super().store_result(task_id, result, state, cleaned, request, **options)
         except Error as error:
             logger.error("task %s: its result, %s, could not be stored: %s", task_id, state, error)
             return result
 
     def prepare_exception(self, exc: BaseException, serializer: str | None = None) -> Any:
         """Store the error's arguments as harmless texts without card numbers, as logs do: they may quote a request."""
-        told = super().prepare_exception(exc, serializer)
-        return {**told, "exc_message": list(map(_told, exc.args))}
+        cleaned = super().prepare_exception(exc, serializer)
+        return {**cleaned, "exc_message": list(map(_cleaned, exc.args))}
 
     def _call_task_errbacks(self, request: Any, exc: Exception, traceback: str | None) -> None:
         try:
@@ -44,6 +44,6 @@ class Results(DatabaseBackend):  # type: ignore[misc]
             logger.error("task %s: its failure could not be reported: %s", request.id, error)
 
 
-def _told(argument: object) -> str:
+def _cleaned(argument: object) -> str:
     """Search the text before escaping it: an escape between two digits would hide a card number."""
     return harmless_text(without_card_numbers(argument if isinstance(argument, str) else text_of(argument)))

@@ -24,7 +24,7 @@ class Package:
         """Return its file. :raises Missing: when it is not installed."""
         found = self.find()
         if found is None:
-            raise Missing(_told([self]))
+            raise Missing(_reported([self]))
         return found
 
 
@@ -61,7 +61,7 @@ def provide(packages: Sequence[Package]) -> None:
         apt.install([package.name for package in missing], needed_for="the tests")
         missing = _missing(packages)
     if missing:
-        raise Missing(_told(missing))
+        raise Missing(_reported(missing))
 
 
 def main() -> int:
@@ -78,7 +78,7 @@ def _missing(packages: Sequence[Package]) -> list[Package]:
     return [package for package in packages if package.find() is None]
 
 
-def _told(missing: Sequence[Package]) -> str:
+def _reported(missing: Sequence[Package]) -> str:
     names = " ".join(package.name for package in missing)
     return f"the tests need packages that are not installed; on Debian or Ubuntu, as root: apt-get install {names}"
 

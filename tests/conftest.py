@@ -82,16 +82,16 @@ def pytest_report_to_serializable() -> Iterator[Any]:
     return _escaped((yield))
 
 
-def _escaped(told: Any) -> Any:
-    match told:
+def _escaped(reported: Any) -> Any:
+    match reported:
         case str():
-            return told.encode("utf-8", "backslashreplace").decode()
+            return reported.encode("utf-8", "backslashreplace").decode()
         case dict():
-            return {_escaped(name): _escaped(value) for name, value in told.items()}
+            return {_escaped(name): _escaped(value) for name, value in reported.items()}
         case list() | tuple():
-            return type(told)(map(_escaped, told))
+            return type(reported)(map(_escaped, reported))
         case _:
-            return told
+            return reported
 
 
 def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:

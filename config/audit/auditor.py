@@ -25,7 +25,7 @@ AT_WORK = Unfinished(running=True)
 def totals(*, at: datetime) -> Part:
     """What only sums over everything can show."""
     findings = Findings()
-    with _told():
+    with _cannot_audit():
         sums.check(at, findings)
     return Part([_sighting(each) for each in findings.violations], findings.checked, findings.not_made)
 
@@ -33,7 +33,7 @@ def totals(*, at: datetime) -> Part:
 def portion(low: UUID | None, high: UUID | None) -> Portion:
     """So many sagas with ids from `low` on and below `high`, and whatever names them."""
     findings = Findings()
-    with _told():
+    with _cannot_audit():
         next_id = _id_after(low, high)
         books = reading.read(Between(low, next_id or high))
     check_all(books, AT_WORK, findings)
@@ -44,7 +44,7 @@ def portion(low: UUID | None, high: UUID | None) -> Portion:
 def again(wanted: Again) -> Part:
     """These sagas, wherever they are."""
     findings = Findings()
-    with _told():
+    with _cannot_audit():
         books = reading.read(Those(wanted.saga_ids, wanted.keys))
     check_all(books, AT_WORK, findings)
     return part_of(findings, books)
@@ -80,7 +80,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _cannot_audit() -> Iterator[None]:
     try:
         yield
     except Unreadable as error:

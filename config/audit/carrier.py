@@ -67,8 +67,8 @@ def check(parcels: Parcels, findings: Findings) -> None:
     for reference, made_under in booked.items():
         findings.look_at("A4")
         if len(made_under) > 1:
-            told = f"The carrier made {len(made_under)} bookings for one order."
-            findings.violated("A4", told, order=reference, key=made_under[0], other_key=made_under[1])
+            message = f"The carrier made {len(made_under)} bookings for one order."
+            findings.violated("A4", message, order=reference, key=made_under[0], other_key=made_under[1])
 
 
 def _arrived(chosen: Selection) -> Iterable[Parcel]:

@@ -31,8 +31,8 @@ def check(
         findings.look_at("A4")
         row, effect = rows.get(saga_id), effects.get(saga_id, Effect.NONE)
         if effect not in _expected(row) and not (effect is Effect.REVERSED and saga_id in repaired):
-            told = f"is {row.status}" if row else "does not exist"
-            findings.violated("A4", f"{step} has {effect}, and its ledger row {told}.", saga=saga_id, step=step)
+            message = f"is {row.status}" if row else "does not exist"
+            findings.violated("A4", f"{step} has {effect}, and its ledger row {message}.", saga=saga_id, step=step)
 
 
 def _expected(row: Remembered | None) -> frozenset[Effect]:

@@ -72,8 +72,8 @@ class Findings:
 
     def violated(self, invariant: str, message: str, **ids: object) -> None:
         """Note a violation. What it quotes of outside books is made harmless: it is written down, logged and shown."""
-        told = {name: text_of(value) for name, value in ids.items()}
-        self.violations.append(Violation(invariant, harmless_text(message), told))
+        cleaned = {name: text_of(value) for name, value in ids.items()}
+        self.violations.append(Violation(invariant, harmless_text(message), cleaned))
 
     def leave_out(self, purged: Collection[UUID]) -> None:
         """Forget what is said of purged sagas only because their rows, log or ledger rows are gone."""

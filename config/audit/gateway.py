@@ -100,8 +100,8 @@ def check(accounts: Accounts, findings: Findings) -> None:
     for reference, made_under in held.items():
         findings.look_at("A4")
         if len(made_under) > 1:
-            told = f"The gateway made {len(made_under)} authorisations for one order."
-            findings.violated("A4", told, order=reference, key=made_under[0], other_key=made_under[1])
+            message = f"The gateway made {len(made_under)} authorisations for one order."
+            findings.violated("A4", message, order=reference, key=made_under[0], other_key=made_under[1])
     for account in everything:
         findings.look_at("Q5")
         if not 0 <= account.refunded_minor <= account.captured_minor <= account.amount_minor:

@@ -17,8 +17,8 @@ def check_totals(books: Books, findings: Findings) -> None:
     for saga_id, order in books.services.orders.items():
         findings.look_at("Q5")
         for fault in _total_faults(saga_id, books):
-            told = f"The order's total is {money(order.total_minor, order.currency)}, {fault}."
-            findings.violated("Q5", told, saga=saga_id, order=order.id)
+            message = f"The order's total is {money(order.total_minor, order.currency)}, {fault}."
+            findings.violated("Q5", message, saga=saga_id, order=order.id)
 
 
 def check_gateway(books: Books, accounts: Accounts, findings: Findings) -> None:
@@ -51,7 +51,7 @@ def _total_faults(saga_id: UUID, books: Books) -> Iterator[str]:
     for account in (books.accounts or {}).get(saga_id, ()):
         captured[account.currency] += account.captured_minor
     if books.accounts is not None and captured != Counter({order.currency: order.total_minor}):
-        yield f"the gateway captured {_told(captured)}"
+        yield f"the gateway captured {_sums_said(captured)}"
 
 
 def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
@@ -71,8 +71,8 @@ def compare_sums(kept: Counter[str], due_by_currency: Counter[str], findings: Fi
         findings.look_at("Q4")
         if kept[currency] != due_by_currency[currency]:
             worth = money(due_by_currency[currency], currency)
-            told = f"The gateway has kept {money(kept[currency], currency)}, confirmed orders are worth {worth}."
-            findings.violated("Q4", told, currency=currency)
+            message = f"The gateway has kept {money(kept[currency], currency)}, confirmed orders are worth {worth}."
+            findings.violated("Q4", message, currency=currency)
 
 
 def _counts(saga_id: UUID | None, books: Books) -> bool:
@@ -104,9 +104,11 @@ def _check_closed(saga_id: UUID | None, accounts: list[Account], findings: Findi
     for account in accounts:
         if account.is_open:
             held = "holds" if account.arrived else "will hold"
-            told = f"The gateway {held} {money(account.amount_minor, account.currency)}, and no saga is at work on it."
-            findings.violated("Q4", told, order=account.reference, key=account.keys[0], **known)
+            message = (
+                f"The gateway {held} {money(account.amount_minor, account.currency)}, and no saga is at work on it."
+            )
+            findings.violated("Q4", message, order=account.reference, key=account.keys[0], **known)
 
 
-def _told(sums: Counter[str]) -> str:
+def _sums_said(sums: Counter[str]) -> str:
     return ", ".join(money(amount, currency) for currency, amount in sorted(sums.items())) or "nothing"

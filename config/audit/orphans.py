@@ -37,8 +37,8 @@ def check_keys(
         for thing in things:
             findings.look_at("Q6", len(thing.keys))
             for key, fault in _key_faults(saga_id, thing, books):
-                told = f"The {who} holds a key {fault}."
-                findings.violated("Q6", told, key=key, made_under=thing.keys[0], order=thing.reference, **known)
+                message = f"The {who} holds a key {fault}."
+                findings.violated("Q6", message, key=key, made_under=thing.keys[0], order=thing.reference, **known)
 
 
 def _check_steps(books: Books, findings: Findings) -> None:

@@ -51,8 +51,8 @@ def check(books: Books, findings: Findings) -> None:
         else:
             findings.look_at("Q3")
             for step, fault in _leftovers(saga, books):
-                told = f"The saga is compensated, and {fault}."
-                findings.violated("Q3", told, saga=saga.id, order=saga.order_id, step=step)
+                message = f"The saga is compensated, and {fault}."
+                findings.violated("Q3", message, saga=saga.id, order=saga.order_id, step=step)
 
 
 def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:

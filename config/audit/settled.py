@@ -38,8 +38,8 @@ def accept(settled: Evidence, findings: Findings) -> None:
 
 def _saga_of(violation: Violation) -> UUID:
     """The saga it is about; keys at gateway and carrier begin with it, too."""
-    told = violation.ids.get("saga") or violation.ids.get("key", "").partition(":")[0]
+    message = violation.ids.get("saga") or violation.ids.get("key", "").partition(":")[0]
     try:
-        return UUID(told)
+        return UUID(message)
     except ValueError:
         return UUID(int=0)

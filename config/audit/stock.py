@@ -141,8 +141,8 @@ def _faults_of_sku(sku: str, whats: Mapping[str, tuple[int, int]]) -> Iterator[s
     if reserved != (1 if held else 0, held):
         yield f"{_units(held)} of {sku} promised, {_movements_said(reserved[0])} reserved {reserved[1]}."
     if released != ((1, held) if RELEASED in whats else (0, 0)):
-        told = "given back" if RELEASED in whats else "still promised"
-        yield f"{_units(held)} of {sku} {told}, {_movements_said(released[0])} released {released[1]}."
+        message = "given back" if RELEASED in whats else "still promised"
+        yield f"{_units(held)} of {sku} {message}, {_movements_said(released[0])} released {released[1]}."
 
 
 def _units(number: int) -> str:

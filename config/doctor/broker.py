@@ -74,8 +74,8 @@ def _waiting(depth: Depth) -> str:
 
 
 def _and_consumed(depths: Mapping[str, Depth]) -> str:
-    told = all(depth.consumers is not None for depth in depths.values())
-    return ", and have consumers" if told else "; this broker does not tell their consumers"
+    known = all(depth.consumers is not None for depth in depths.values())
+    return ", and have consumers" if known else "; this broker does not tell their consumers"
 
 
 def _of_redis() -> Line:

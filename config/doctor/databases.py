@@ -44,8 +44,8 @@ def look() -> Iterator[Line]:
 def _of_database(alias: str, why: str) -> Line:
     what = f"database {alias}"
     if why:
-        seen, _, told = why.partition("; ")
-        return fail(what, seen, told or "start it: orders wait for it, and continue automatically when it is back")
+        seen, _, known = why.partition("; ")
+        return fail(what, seen, known or "start it: orders wait for it, and continue automatically when it is back")
     return ok(what, "answers, and has all migrations")
 
 

@@ -24,7 +24,7 @@ from orchestration.operators.audit.values import Reach, first_id_at
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What an audit can be told."""
+    """What an audit can be given."""
     add_format(parser)
     parser.add_argument("--running", action="store_true", help="sagas are at work: that one has not ended is fine")
     parser.add_argument(
@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def audit(options: dict[str, Any]) -> Findings:
-    """Read the books and hold every invariant against them; write the findings if told to.
+    """Read the books and hold every invariant against them; write the findings if asked to.
 
     :raises CommandError: when a database cannot be read, or another audit is under way that writes.
     """
@@ -55,7 +55,7 @@ def audit(options: dict[str, Any]) -> Findings:
         raise CommandError(str(error), returncode=Exit.REFUSED) from None
 
 
-def told(findings: Findings, how: str) -> Iterator[str]:
+def reported(findings: Findings, how: str) -> Iterator[str]:
     """What is printed, line by line."""
     if how == "json":
         yield json.dumps(findings.as_json(), indent=2)
@@ -106,7 +106,7 @@ def _unbroken(invariant: str, reach: Reach) -> str:
 
 def _conclusion(violations: int, reach: Reach) -> str:
     if violations:
-        told = f"{violations} violations"
+        reported = f"{violations} violations"
     else:
-        told = "the books agree" if reach.is_whole else "the books that could be read agree"
-    return told if reach.is_whole else f"{told}; {reach}"
+        reported = "the books agree" if reach.is_whole else "the books that could be read agree"
+    return reported if reach.is_whole else f"{reported}; {reach}"

@@ -20,7 +20,7 @@ from orchestration.protocol.states import ENDED, Phase
 
 LOOK_EVERY_S = 0.2
 
-Told = tuple[Any, list[Table]]
+Shown = tuple[Any, list[Table]]
 """For programs, and for people."""
 
 
@@ -42,12 +42,12 @@ def add_commands(parser: ArgumentParser) -> None:
         add_format(each)
 
 
-def run(command: str, options: dict[str, Any]) -> Told:
+def run(command: str, options: dict[str, Any]) -> Shown:
     """Carry out a subcommand.
 
     :raises CommandError: with the exit code.
     """
-    by_name: dict[str, Callable[[dict[str, Any]], Told]] = {"findings": _list, "apply": _apply, "accept": _accept}
+    by_name: dict[str, Callable[[dict[str, Any]], Shown]] = {"findings": _list, "apply": _apply, "accept": _accept}
     try:
         return by_name[command](options)
     except NoSuchFinding as error:
@@ -58,14 +58,14 @@ def run(command: str, options: dict[str, Any]) -> Told:
         raise CommandError(f"nothing was changed: {error}", returncode=Exit.ERROR) from None
 
 
-def _list(options: dict[str, Any]) -> Told:
+def _list(options: dict[str, Any]) -> Shown:
     found = list((queries.findings() if options["all"] else queries.open_findings())[: options["limit"]])
     if not found:
         raise CommandError("no finding matches", returncode=Exit.NOTHING_MATCHED)
     return [_as_json(each) for each in found], [_as_table(found)]
 
 
-def _apply(options: dict[str, Any]) -> Told:
+def _apply(options: dict[str, Any]) -> Shown:
     if options["dry_run"]:
         finding, repair = apply.preview(options["id"])
         return {**_as_json(finding), "would_start": _proposed(repair)}, [_would(repair)]
@@ -76,7 +76,7 @@ def _apply(options: dict[str, Any]) -> Told:
     return {**_as_json(applied.finding), "started": applied.started}, [_as_table([applied.finding])]
 
 
-def _accept(options: dict[str, Any]) -> Told:
+def _accept(options: dict[str, Any]) -> Shown:
     word = Word(by=options["by"], reason=options["reason"])
     finding = apply.accept(options["id"], word, now=clocks.now())
     return _as_json(finding), [_as_table([finding])]

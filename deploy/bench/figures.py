@@ -33,7 +33,7 @@ class Figures:
     """Orders that had no end when nobody waited for it any more: above 0, the other figures are worth little."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as plain values, rounded to what can be told apart."""
+        """Give it as plain values, rounded to what can be given apart."""
         return {name: _rounded(value) for name, value in asdict(self).items()}
 
 

@@ -132,8 +132,8 @@ def _wait_until(ready: Callable[[], bool], processes: Sequence[Process], log: IO
         ended = any(process.poll() is not None for process in processes)
         if ended or time.monotonic() > deadline:
             log.seek(0)
-            told = log.read().decode(errors="replace")[-2000:]
-            raise NotReady(f"{'ended at once' if ended else 'not ready'}: {processes[0].args!r}\n{told}")
+            reported = log.read().decode(errors="replace")[-2000:]
+            raise NotReady(f"{'ended at once' if ended else 'not ready'}: {processes[0].args!r}\n{reported}")
         time.sleep(0.1)
 
 

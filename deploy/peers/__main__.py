@@ -35,8 +35,8 @@ class Comparison:
         for who in (OURS, *asked.peers):
             self.rounds[-1][who] = found = _measure(who, asked)
             for variant, figures in found.items():
-                told = f"{number(figures.orders_per_second)} orders/s  p50 {number(figures.p50_ms)} ms"
-                print(f"round {len(self.rounds)}  {who:8} {variant:9} {told}", flush=True)
+                reported = f"{number(figures.orders_per_second)} orders/s  p50 {number(figures.p50_ms)} ms"
+                print(f"round {len(self.rounds)}  {who:8} {variant:9} {reported}", flush=True)
 
     def medians(self) -> dict[str, Figures]:
         """Give the medians of all rounds, variant after variant."""

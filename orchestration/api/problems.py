@@ -51,7 +51,7 @@ class Document:
             "status": self.status,
             "detail": without_card_numbers(self.detail),
             "code": self.code,
-            "errors": [_told(error) for error in self.errors],
+            "errors": [_as_json(error) for error in self.errors],
             **self.facts,
         }
 
@@ -140,7 +140,7 @@ def document_of(error: Exception) -> Document:
             return InternalError().document
 
 
-def _told(error: FieldError) -> dict[str, str]:
+def _as_json(error: FieldError) -> dict[str, str]:
     """The error as it is sent. One that would repeat a card number, as a name or as the framework's own fields repeat
     what they refuse, says only that."""
     if holds_card_number(error.pointer) or holds_card_number(error.detail):
@@ -151,8 +151,8 @@ def _told(error: FieldError) -> dict[str, str]:
 def _member(pointer: str, name: object) -> str:
     if name == api_settings.NON_FIELD_ERRORS_KEY:
         return pointer
-    told = str(name).encode(errors="backslashreplace").decode()  # half a surrogate pair cannot be sent
-    return f"{pointer}/{told.replace('~', '~0').replace('/', '~1')}"
+    escaped = str(name).encode(errors="backslashreplace").decode()  # half a surrogate pair cannot be sent
+    return f"{pointer}/{escaped.replace('~', '~0').replace('/', '~1')}"
 
 
 def _of_the_framework(error: exceptions.APIException) -> Document:

@@ -138,10 +138,10 @@ def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGre
         results.extend(_results(raw))
         pgconn.exit_pipeline_mode()
     except Error as lost:
-        told = _error(results, raw)  # the server may have said why it goes away
+        server_error = _error(results, raw)  # the server may have said why it goes away
         raw.close()
-        if told:
-            raise told from lost
+        if server_error:
+            raise server_error from lost
         raise
     except BaseException:  # the server would go on, up to a COMMIT
         with suppress(Exception):

@@ -39,6 +39,6 @@ def sendable(ending: Ending) -> Ending:
             _ = message.body
     except TypeError as error:
         logger.error("%s: what follows cannot be sent: %s", ending.message.task, error)
-        told = {"error": {"class": type(error).__name__, "message": text_of(error)}}
-        return Ending(ending.message, failure_messages(ending.message, told), error=ending.error or error)
+        reported = {"error": {"class": type(error).__name__, "message": text_of(error)}}
+        return Ending(ending.message, failure_messages(ending.message, reported), error=ending.error or error)
     return ending

@@ -31,7 +31,7 @@ from orchestration.execution.scheduler import Executors, Scheduler, Thunk, after
 from orchestration.messaging import amqp_io, canvas
 from orchestration.messaging.canvas import Received
 from orchestration.messaging.publisher import Message, Unroutable, publish
-from orchestration.messaging.request import GoneOn, SagaRequest, are_told
+from orchestration.messaging.request import GoneOn, SagaRequest, are_reported
 from orchestration.messaging.routing import queue_of
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class TaskStrategy:
         self._batches.put(messages)
 
     def _is_watched(self) -> bool:
-        return are_told(self._consumer.event_dispatcher)
+        return are_reported(self._consumer.event_dispatcher)
 
     def _send_and_settle(self, endings: Sequence[Ending]) -> None:
         """Send what follows; then, and only then, the messages are done with."""

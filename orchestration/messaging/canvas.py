@@ -67,7 +67,7 @@ def refusal_message(
 
 
 def failure_messages(message: Received, facts: Mapping[str, Any]) -> list[Message]:
-    """What follows when a link fails: its errbacks, which are told why."""
+    """What follows when a link fails: its errbacks, which get the reason."""
     errbacks = [{**each, "kwargs": {**each["kwargs"], **facts}} for each in message.errbacks]
     return [_message(each, [message.id], sender=message) for each in errbacks]
 

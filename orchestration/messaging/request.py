@@ -43,6 +43,6 @@ class GoneOn:
             eventer.send(event, uuid=self.id, **fields)
 
 
-def are_told(eventer: Any) -> bool:
+def are_reported(eventer: Any) -> bool:
     """Whether it sends what becomes of tasks: without `-E` it is there all the same, for what becomes of workers."""
     return bool(eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups))

@@ -19,13 +19,13 @@ class Together:
 Work = Callable[..., Any] | Together
 
 
-def told_each(work: Work, asked: Sequence[tuple[Any, ...]]) -> list[Any]:
+def results_of_each(work: Work, asked: Sequence[tuple[Any, ...]]) -> list[Any]:
     """What `work` tells for each: called once for all, or once for each."""
     if not isinstance(work, Together):
         return [work(*each) for each in asked]
     if not asked:
         return []
-    told = list(work.do([each[0] if len(each) == 1 else each for each in asked]))
-    if len(told) != len(asked):
-        raise TypeError(f"{work.do.__qualname__} gave {len(told)} answers to {len(asked)} requests")
-    return told
+    results = list(work.do([each[0] if len(each) == 1 else each for each in asked]))
+    if len(results) != len(asked):
+        raise TypeError(f"{work.do.__qualname__} gave {len(results)} answers to {len(asked)} requests")
+    return results

@@ -129,17 +129,17 @@ def about(error: Exception, context: Context) -> dict[str, Any]:
     The error may quote the external system. It is made harmless, because otherwise the report might be neither sent nor
     stored.
     """
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
         "carried": context,
     }
     if isinstance(error, BreakerOpen):
-        told["until"] = error.until.isoformat()
+        reported["until"] = error.until.isoformat()
         if error.wait is not None:
-            told["error"]["wait_s"] = error.wait.total_seconds()
+            reported["error"]["wait_s"] = error.wait.total_seconds()
     if isinstance(error, PermanentFailure):  # a message that nobody can read is not: it is made anew
-        told["hopeless"] = True
-    return told
+        reported["hopeless"] = True
+    return reported
 
 
 class _Inside:

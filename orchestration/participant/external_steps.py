@@ -9,12 +9,12 @@ from uuid import UUID
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.failpoints import Failpoint, FailpointKind, cross
-from orchestration.participant.batch import Together, told_each
+from orchestration.participant.batch import Together, results_of_each
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown, key_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, Change, Row, Rows
-from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
+from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_of_answer
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import CannotCall, Refusal
 
@@ -261,10 +261,10 @@ def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> 
     ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
     waiting = [each for each in replied if each.asking.call.saga_id not in ends]  # nobody was faster
     granted = [each for each in waiting if not isinstance(each.reply, Refusal)]
-    told = {each.asking.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
+    answered = {each.asking.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
     changes = []
     for call in (each.asking.call for each in waiting):
-        ends[call.saga_id] = outcome = outcome_told(told[call.saga_id])
+        ends[call.saga_id] = outcome = outcome_of_answer(answered[call.saga_id])
         changes.append(change_to(call, outcome))
     if changes:
         rows.change(waiting[0].asking.call.step, changes, was=[Status.STARTED])
@@ -282,8 +282,8 @@ def _conclude_undoing(rows: Rows, work: ExternalCommand, replied: Sequence[Repli
 
 
 def _recorded(work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Any]:
-    told = told_each(Together(work.record_all), [(each.asking.request, each.reply) for each in replied])
-    return {each.asking.call.saga_id: answer for each, answer in zip(replied, told, strict=True)}
+    answered = results_of_each(Together(work.record_all), [(each.asking.request, each.reply) for each in replied])
+    return {each.asking.call.saga_id: answer for each, answer in zip(replied, answered, strict=True)}
 
 
 def _locked(rows: Rows, replied: Sequence[Replied]) -> dict[UUID, Row]:

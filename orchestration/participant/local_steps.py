@@ -10,11 +10,11 @@ from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant import external_steps
-from orchestration.participant.batch import Together, Work, told_each
+from orchestration.participant.batch import Together, Work, results_of_each
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, Change, Rows
-from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_told
+from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_of_answer
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.protocol.itinerary import bar_task
@@ -77,8 +77,8 @@ def _act_all(rows: Rows, action: Action, work: Work, calls: Sequence[Call]) -> l
     found = rows.look({call.saga_id for call in calls} - fresh, action.step)
     by_saga = {call.saga_id: call for call in calls}  # a message that is here twice is one call
     sagas = sorted(fresh)
-    told = told_each(work, [(decode(action.request, by_saga[each].known),) for each in sagas])
-    outcomes = {each: outcome_told(answer) for each, answer in zip(sagas, told, strict=True)}
+    answers = results_of_each(work, [(decode(action.request, by_saga[each].known),) for each in sagas])
+    outcomes = {each: outcome_of_answer(answer) for each, answer in zip(sagas, answers, strict=True)}
     if changes := [change_to(by_saga[each], outcome) for each, outcome in outcomes.items() if outcome != Done({})]:
         rows.change(action.step, changes)
     repeated = {saga_id: outcome_of(row) for saga_id, row in found.items()}
@@ -110,7 +110,7 @@ def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequenc
     found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
     by_saga = {call.saga_id: call for call in calls}
     done = [call for call in by_saga.values() if call.saga_id in found and found[call.saga_id].status == Status.DONE]
-    told_each(work, [(decode(compensation.request, call.known),) for call in done])
+    results_of_each(work, [(decode(compensation.request, call.known),) for call in done])
     if done:
         undone = [Change(call.saga_id, call.token, Status.UNDONE) for call in done]
         rows.change(compensation.step, undone, was=[Status.DONE])

@@ -11,12 +11,12 @@ from psycopg import errors
 
 from orchestration.contracts.codec import Malformed, decode
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.participant.batch import Together, told_each
+from orchestration.participant.batch import Together, results_of_each
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call, Change
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
-from orchestration.participant.outcomes import change_to, outcome_told
+from orchestration.participant.outcomes import change_to, outcome_of_answer
 from orchestration.participant.participant import Command, Participant
 from orchestration.participant.reconciliation import commands_outside
 from orchestration.participant.refusals import Refusal
@@ -157,7 +157,7 @@ def recorded(command: Command, work: ExternalCommand, call: Call, facts: Mapping
     except Malformed as error:
         raise NotResolved(f"{error}. {command.name} wants {wanted(work.facts)}") from error
     own = work.local_reply(request)
-    return told_each(Together(work.record_all), [(request, reported if own is None else own)])[0]
+    return results_of_each(Together(work.record_all), [(request, reported if own is None else own)])[0]
 
 
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
@@ -211,12 +211,12 @@ def _change(participant: Participant, row: LedgerRow, statement: Statement) -> C
     if statement.outcome is Outcome.NOT_DONE:
         if statement.facts:
             raise NotResolved(f"what was not done has no facts, such as {', '.join(statement.facts)}")
-        return change_to(call, outcome_told(ResolvedNotDone(**asdict(statement.grounds))))
+        return change_to(call, outcome_of_answer(ResolvedNotDone(**asdict(statement.grounds))))
     answer = recorded(*commands_outside(participant)[row.status, row.step], call, statement.facts)
     note = {_note(row): asdict(statement.grounds)}
     if statement.outcome is Outcome.UNDONE:
         return Change(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
-    change = change_to(call, outcome_told(answer))
+    change = change_to(call, outcome_of_answer(answer))
     return replace(change, answer={**(change.answer or {}), **note})
 
 

@@ -41,11 +41,11 @@ def outcome_of(row: Row) -> Outcome:
     return Barred()
 
 
-def outcome_told(told: Any) -> Done | Refused:
+def outcome_of_answer(answer: Any) -> Done | Refused:
     """How a service function ended, from what it answered (None: nothing to tell) or the Refusal it raised."""
-    if isinstance(told, Refusal):
-        return Refused(told.as_json())
-    return Done(encode(told) if told is not None else {})
+    if isinstance(answer, Refusal):
+        return Refused(answer.as_json())
+    return Done(encode(answer) if answer is not None else {})
 
 
 def change_to(call: Call, outcome: Done | Refused) -> Change:

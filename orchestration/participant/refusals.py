@@ -21,8 +21,8 @@ class Refusal(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """Return the refusal for ledger, saga log and messages, made harmless so that all of them can hold it."""
-        told = {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
-        return dict(harmless(told))
+        refusal = {"code": self.code, "detail": (self.__doc__ or self.code).strip(), "facts": self.facts}
+        return dict(harmless(refusal))
 
 
 class PermanentFailure(Exception):

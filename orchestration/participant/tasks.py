@@ -57,11 +57,11 @@ def _make_task(name: str, queue: str, making: Making) -> None:
 def _open(making: Making, end: End, executors: Executors) -> Work:
     """Make a task's work: it receives messages and returns what to publish."""
 
-    def told(ended: Sequence[tuple[StepMessage, Next]]) -> None:
+    def reported(ended: Sequence[tuple[StepMessage, Next]]) -> None:
         signals.steps_carried_out.send_robust(sender=None, ended=ended)
         end([_ending(step_message, follows) for step_message, follows in ended])
 
-    perform = making(told, executors)
+    perform = making(reported, executors)
 
     def work(messages: list[Received]) -> Any:
         step_messages, unreadable = [], []

@@ -28,7 +28,7 @@ def was_sent_from(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Net
 
 
 def denial() -> HttpResponse:
-    """What everybody else is told."""
+    """The answer to everybody else."""
     if settings.METRICS_TOKEN:
         return HttpResponse("a token is needed\n", "text/plain", 401, headers={"WWW-Authenticate": "Bearer"})
     return HttpResponse("not from here\n", "text/plain", 403)

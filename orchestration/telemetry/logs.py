@@ -55,17 +55,17 @@ class Json(logging.Formatter):
     several."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, object] = {
+        fields: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": _harmless(record.getMessage()),
         }
-        told |= _named(_sagas_of(record))
-        told |= {"process": record.process, "thread": record.threadName}
+        fields |= _named(_sagas_of(record))
+        fields |= {"process": record.process, "thread": record.threadName}
         if record.exc_info:
-            told["traceback"] = harmless_lines(without_card_numbers(self.formatException(record.exc_info)))
-        return json.dumps(told)
+            fields["traceback"] = harmless_lines(without_card_numbers(self.formatException(record.exc_info)))
+        return json.dumps(fields)
 
 
 def _harmless(text: str) -> str:

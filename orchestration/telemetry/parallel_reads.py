@@ -25,7 +25,7 @@ class SideBySide(Generic[T]):
     A question that has not come back is not asked again: what hangs is one thread for each question, however many
     want to know.
 
-    A client that asks at least once in `REMEMBERED_FOR` waits no longer than `told_within`, if given. It then gets the
+    A client that asks at least once in `REMEMBERED_FOR` waits at most `answered_within`, if given. It then gets the
     previous answer to a question that has been under way for less than `patience`.
     """
 
@@ -35,9 +35,14 @@ class SideBySide(Generic[T]):
         *,
         patience: timedelta,
         kept_for: timedelta,
-        told_within: timedelta | None = None,
+        answered_within: timedelta | None = None,
     ) -> None:
-        self._questions, self._patience, self._kept_for, self._told_within = questions, patience, kept_for, told_within
+        self._questions, self._patience, self._kept_for, self._answered_within = (
+            questions,
+            patience,
+            kept_for,
+            answered_within,
+        )
         self._under_way: dict[str, Future[T]] = {}
         self._begun_at: dict[str, float] = {}
         self._answers: Mapping[str, T | Exception] = {}
@@ -57,7 +62,7 @@ class SideBySide(Generic[T]):
             if name not in self._under_way:
                 self._under_way[name] = _answer_to(question, name)
                 self._begun_at[name] = time.monotonic()
-        wait = self._told_within if self._told_within and self._remembers() else self._patience
+        wait = self._answered_within if self._answered_within and self._remembers() else self._patience
         until = time.monotonic() + wait.total_seconds()
         return {name: self._await(name, until) for name in self._questions}
 
@@ -71,8 +76,8 @@ class SideBySide(Generic[T]):
             if time.monotonic() - self._begun_at[name] < self._patience.total_seconds():
                 return self._answers[name]
             return SourceSilent(f"no answer within {self._patience.total_seconds():g} s")
-        told = self._under_way.pop(name)
-        return error if isinstance(error, Exception) else told.result()
+        future = self._under_way.pop(name)
+        return error if isinstance(error, Exception) else future.result()
 
 
 def _answer_to(question: Callable[[], T], name: str) -> Future[T]:

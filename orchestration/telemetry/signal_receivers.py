@@ -1,4 +1,4 @@
-"""What orchestration tells, counted. Told after commits, in batches; adds no statement, commit or message."""
+"""Count the signals that orchestration sends after commits, in batches. This adds no statement, commit or message."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ Counted = Iterator[tuple[Key, float]]
 
 
 def listen() -> None:
-    """Count from now on what is told in this process."""
+    """Count from now on what signals report in this process."""
     sagas_moved.connect(_count_moves)
     steps_carried_out.connect(_count_steps)
 

@@ -33,7 +33,7 @@ _spans: Spans | None = None
 
 
 def start() -> None:
-    """Trace from now on what is told in this process."""
+    """Trace from now on what signals report in this process."""
     trace_with(Spans(exporter_for(settings.TRACES), settings.TOPOLOGY.name("shop")))
 
 
@@ -134,8 +134,8 @@ def _callers(request: HttpRequest) -> list[SpanContext]:
 
 
 def _happened(entry: SagaLogEntry) -> Happened:
-    told = {"saga.step": entry.step, "saga.code": entry.detail.get("code") or entry.detail.get("class")}
-    return Happened(entry.kind, _ns(entry.at), {name: str(value) for name, value in told.items() if value})
+    attributes = {"saga.step": entry.step, "saga.code": entry.detail.get("code") or entry.detail.get("class")}
+    return Happened(entry.kind, _ns(entry.at), {name: str(value) for name, value in attributes.items() if value})
 
 
 def _is_traced(saga_id: UUID) -> bool:

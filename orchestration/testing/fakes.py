@@ -1,4 +1,4 @@
-"""Made-up participants: each step has one countable effect, in its database or outside, and answers as told."""
+"""Made-up participants: each step has one countable effect, in its database or outside, and answers as configured."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -91,7 +91,7 @@ def test_an_order_alone_costs_what_the_table_says(costs, asked: dict, end: str, 
 
     found = f"\n{placing.table('placing')}\n\n{working.table('working')}\n"
     if found != table:
-        pytest.fail(told(table, found, placing, working), pytrace=False)
+        pytest.fail(reported(table, found, placing, working), pytrace=False)
 
 
 def test_orders_that_wait_cost_a_fraction_of_as_many_alone(costs):
@@ -102,7 +102,7 @@ def test_orders_that_wait_cost_a_fraction_of_as_many_alone(costs):
     assert working.in_all.is_within(AT_MOST), f"{working.in_all}, not at most {AT_MOST}: do orders share no statements?"
 
 
-def told(table: str, found: str, *heard: Heard) -> str:
+def reported(table: str, found: str, *heard: Heard) -> str:
     changed = [line for line in ndiff(table.splitlines(), found.splitlines()) if not line.startswith(("  ", "?"))]
     statements = [f"{alias:>13}: {text}" for each in heard for alias, text in each.statements()]
     return "\n".join(

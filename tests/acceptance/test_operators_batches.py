@@ -42,5 +42,5 @@ def test_a_batch_asked_for_at_a_command_line_is_waited_for(shop, start_worker, a
     how = ("--canary", "1", "--per-second", "100", "--wait", "60", "--yes", "--format", "json")
     call_command("saga", "batch", "start", "retry", *sagas, "--reason", "the broker was wiped", *how)
 
-    told = json.loads(capsys.readouterr().out)
-    assert (told["state"], told["tally"]["worked"]) == ("finished", len(sagas))
+    reported = json.loads(capsys.readouterr().out)
+    assert (reported["state"], reported["tally"]["worked"]) == ("finished", len(sagas))

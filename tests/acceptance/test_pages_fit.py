@@ -66,8 +66,10 @@ def trouble(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(dispatch, "send", Post().send)
         Situations().failing("schedule_shipment", tries=12)
-    told = {"content_type": "application/json", "headers": {"id": str(parked), "task": "inventory.reserve_stok"}}
-    publish_raw("inventory", json.dumps([[], {"saga_id": str(parked), "step": "reserve_stock"}, {}]).encode(), **told)
+    reported = {"content_type": "application/json", "headers": {"id": str(parked), "task": "inventory.reserve_stok"}}
+    publish_raw(
+        "inventory", json.dumps([[], {"saga_id": str(parked), "step": "reserve_stock"}, {}]).encode(), **reported
+    )
     wait_for(lambda: dead_letters() == 1)
     seen = dict.fromkeys(("first_seen_at", "opened_at", "last_seen_at"), datetime.now(UTC))
     AuditFinding.objects.create(fingerprint="x", invariant="Q2", message=WHY, saga_id=parked, **seen)

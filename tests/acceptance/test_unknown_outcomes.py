@@ -28,8 +28,8 @@ WORD = ("--by", "ada", "--reason", "the gateway forgot", "--evidence", "statemen
 
 
 def resolve(saga_id: UUID, outcome: str, *facts: str) -> None:
-    told = [word for fact in facts for word in ("--fact", fact)]
-    call_command("saga", "resolve", str(saga_id), "authorise_payment", "--outcome", outcome, *told, *WORD, "--yes")
+    reported = [word for fact in facts for word in ("--fact", fact)]
+    call_command("saga", "resolve", str(saga_id), "authorise_payment", "--outcome", outcome, *reported, *WORD, "--yes")
 
 
 def becomes(shop: Any, saga_id: UUID, step: str, status: str) -> None:

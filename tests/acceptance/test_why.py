@@ -133,8 +133,8 @@ def test_a_step_that_was_tried_for_an_hour_is_parked(shop, start_worker):
     start_worker([ORCHESTRATOR])
 
     found = becomes(saga_id, Cause.PARKED)
-    told = f"Parked: executing capture_payment failed {tries} times; last error: GatewayBroken"
-    assert found.sentence.startswith(told)
+    reported = f"Parked: executing capture_payment failed {tries} times; last error: GatewayBroken"
+    assert found.sentence.startswith(reported)
     assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
     engine.resume_saga(saga_id, by="ada", reason="the gateway is well", now=datetime.now(UTC))
     assert shop.ended(saga_id) == ["completed"]
@@ -148,8 +148,8 @@ def test_what_the_gateway_will_never_do_is_parked_at_once(shop, start_worker):
     start_worker([ORCHESTRATOR])
 
     found = becomes(saga_id, Cause.PARKED)
-    told = "Parked: executing capture_payment failed 2 times; last error: AuthorisationLapsed"
-    assert found.sentence.startswith(told)
+    reported = "Parked: executing capture_payment failed 2 times; last error: AuthorisationLapsed"
+    assert found.sentence.startswith(reported)
     assert (found.step, found.needs_a_person, found.unread) == ("capture_payment", True, ())
 
 

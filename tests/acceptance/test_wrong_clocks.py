@@ -38,13 +38,13 @@ def test_a_lost_order_is_found_although_the_only_orchestrator_was_an_hour_ahead(
     purge_queues()
     ahead = start_worker([ORCHESTRATOR], env=wrong_clock(AHEAD))
     wait_for(lambda: Marker.objects.exists(), seconds=30, what="a marker: it has looked at the order")
-    told = ahead.log()
+    reported = ahead.log()
     ahead.stop()
     purge_queues()  # its marker is lost as well
     start_worker()
 
     assert shop.ended(saga_id, seconds=30) == ["completed"]
-    assert "this host's clock is 3600.0 s ahead of that of the database of orchestration" in told
+    assert "this host's clock is 3600.0 s ahead of that of the database of orchestration" in reported
 
 
 def test_orders_go_on_as_ever_where_every_workers_clock_is_wrong(shop, start_worker, audited):

@@ -161,7 +161,7 @@ def _close_the_books(field_: Field, report: Report) -> None:
     report.wrong += [f"in the dead-letter queue: {each}" for each in messages.unexplained_dead_letters(servers)]
     audit = servers.manage("audit", "--format", "json", check=False)
     if audit.returncode:
-        report.wrong.append(f"audit: {_told(audit.stdout) or audit.stderr[-2000:]}")
+        report.wrong.append(f"audit: {_reported(audit.stdout) or audit.stderr[-2000:]}")
     names = {name for _, name in report.evidence}
     report.wrong += [
         f"no evidence that it happened: {name}" for name in dict.fromkeys(report.planned) if name not in names
@@ -180,7 +180,7 @@ def _unfinished(servers: Servers) -> list[tuple[object, ...]]:
         return [("the database does not answer", False)]
 
 
-def _told(text: str) -> str:
+def _reported(text: str) -> str:
     try:
         return json.dumps(json.loads(text).get("violations", text))[:6000]
     except ValueError:

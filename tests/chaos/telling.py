@@ -25,5 +25,5 @@ def lines_of(report: Report) -> Iterator[str]:
 
 def as_json(report: Report) -> str:
     """The same for programs."""
-    told = asdict(report) | {"evidence": {name: times for (_, name), times in report.evidence.items()}}
-    return json.dumps(told, indent=2)
+    reported = asdict(report) | {"evidence": {name: times for (_, name), times in report.evidence.items()}}
+    return json.dumps(reported, indent=2)

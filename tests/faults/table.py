@@ -14,7 +14,7 @@ _KINDS = sorted(REAL, key=lambda kind: kind.value)
 _ORDER = list(FailpointKind)
 
 
-def told(ended: Sequence[Ended], possible: int, took: timedelta) -> str:
+def reported(ended: Sequence[Ended], possible: int, took: timedelta) -> str:
     """The tables as text; a cell counts the cases in which the fault happened."""
     kills = sum(each.fired and "kill" in str(each.case.fault) for each in ended)
     return "\n".join(

@@ -17,7 +17,7 @@ from orchestration.failpoints import FailpointKind
 from tests.faults.cases import Case, every_case, sample
 from tests.faults.forking import Zygote
 from tests.faults.paths import PATHS, SKU, Path
-from tests.faults.table import told
+from tests.faults.table import reported
 from tests.faults.wave import Ended, run, story
 from tests.support.broker import dead_letters, waiting_messages
 from tests.support.processes import ALL_QUEUES
@@ -84,7 +84,7 @@ def test_an_order_survives_each_fault_at_each_failpoint(zygote, crossed, capsys)
             ended += surviving(zygote, wave)
     finally:
         with capsys.disabled():
-            print(f"\n{told(ended, len(every), timedelta(seconds=time.monotonic() - started))}")
+            print(f"\n{reported(ended, len(every), timedelta(seconds=time.monotonic() - started))}")
     assert [str(each.case) for each in ended if not each.fired] == []
 
 

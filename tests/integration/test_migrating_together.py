@@ -47,9 +47,9 @@ def prefix(server_url: str) -> Iterator[str]:
 def migrate(**settings: str) -> "subprocess.Popen[str]":
     """The command in a process of its own, begun."""
     command = [sys.executable, "-W", "ignore", "manage.py", "migrate", "--create"]
-    told = {**os.environ, **environment(), **NO_URLS, **settings}
+    reported = {**os.environ, **environment(), **NO_URLS, **settings}
     return subprocess.Popen(
-        command, cwd=ROOT, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        command, cwd=ROOT, env=reported, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
     )
 
 

@@ -117,11 +117,11 @@ def test_silent_servers_are_waited_for_together(monkeypatch) -> None:
     monkeypatch.setattr(readiness, "PATIENCE", timedelta(seconds=0.5))
     begun = time.monotonic()
     try:
-        [told] = [line for line in readiness.problems() if line.startswith(readiness.NO_DATABASES)]
+        [reported] = [line for line in readiness.problems() if line.startswith(readiness.NO_DATABASES)]
         assert time.monotonic() - begun < 5
     finally:
         released.set()
-    assert told == f"PostgreSQL (SHOP_POSTGRES_URL), database {', '.join(env.ALIASES)}: no answer within 0.5 s"
+    assert reported == f"PostgreSQL (SHOP_POSTGRES_URL), database {', '.join(env.ALIASES)}: no answer within 0.5 s"
 
 
 def test_a_shop_that_is_ready_says_where_to_look_and_how_to_log_in(other_prefix, settings, capsys):

@@ -24,7 +24,7 @@ def main() -> int:
         print(f"the tests do not pass on the code as it is ({healthy})")
         return 1
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = list(pool.map(_told, chosen))
+        verdicts = list(pool.map(_reported, chosen))
     caught = verdicts.count(Verdict.CAUGHT)
     print(f"{caught} of {len(chosen)} mutants caught by their tests")
     return 0 if caught == len(chosen) else 1
@@ -43,7 +43,7 @@ def _run_unbroken(chosen: list[Mutant]) -> Verdict:
         return run(tree, sorted({mutant.caught_by for mutant in chosen}))
 
 
-def _told(mutant: Mutant) -> Verdict:
+def _reported(mutant: Mutant) -> Verdict:
     verdict = try_out(mutant)
     why = f": {problem_of(mutant)}" if verdict == Verdict.NOT_THERE else ""
     print(f"{verdict:11} {mutant.breaks}{why}  [{mutant.caught_by}]", flush=True)

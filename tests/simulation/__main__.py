@@ -48,11 +48,11 @@ def _soak(start: int, worlds: int) -> Soaked:
 
 
 def _watched(chunks: Iterable[Soaked], worlds: int) -> Soaked:
-    total, told = Soaked(), 0
+    total, reported = Soaked(), 0
     for chunk in chunks:
         total += chunk
-        if sys.stderr.isatty() or total.worlds - told >= worlds / 10:
-            told = total.worlds
+        if sys.stderr.isatty() or total.worlds - reported >= worlds / 10:
+            reported = total.worlds
             print(f"{total.worlds} of {worlds} worlds, {len(total.broken)} broken promises", file=sys.stderr)
     return total
 

@@ -38,7 +38,7 @@ def test_a_step_that_is_not_there_is_named(saga_sweep):
         saga_sweep(trip, TripRequested(uuid4(), "ada", 2), {"book_a_room": Fake()})
 
 
-def test_a_missing_answer_is_told_with_its_path(saga_sweep):
+def test_a_missing_answer_is_reported_with_its_path(saga_sweep):
     request = TripRequested(uuid4(), "ada", 2)
 
     with pytest.raises(Unsafe, match="completed; no fault: it is compensated, to be completed"):

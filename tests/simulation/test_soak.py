@@ -40,7 +40,7 @@ def test_effects_that_are_not_taken_back_with_their_ledger_row_are_found(monkeyp
     assert soaked(range(40)).broken
 
 
-def test_what_is_broken_is_told_with_its_seed(monkeypatch):
+def test_what_is_broken_is_reported_with_its_seed(monkeypatch):
     monkeypatch.setattr(MemoryRows, "reverse_effect", lambda *_: None)
 
     broken = soaked(range(20)).broken

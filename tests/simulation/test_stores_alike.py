@@ -208,7 +208,7 @@ def test_a_marker_says_nothing_of_another_direction(kept):
     assert kept.claim_due(NOW, 10) == []
 
 
-def test_sagas_not_heard_of_are_told_by_definition_and_phase(kept):
+def test_sagas_not_heard_of_are_reported_by_definition_and_phase(kept):
     inserted(kept)
     inserted(kept)
     inserted(kept, phase="finishing")

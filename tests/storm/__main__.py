@@ -50,7 +50,7 @@ def main() -> int:
             prefix=os.environ["SHOP_DATABASE_PREFIX"],
         )
         leftovers.delete_queues(settings.CELERY_BROKER_URL, prefix=os.environ["SHOP_QUEUE_PREFIX"])
-    print(_told(found), *wrong, sep="\n")
+    print(_reported(found), *wrong, sep="\n")
     return 1 if wrong else 0
 
 
@@ -72,8 +72,8 @@ def _wrong(found: Found, sagas: int) -> list[str]:
     return wrong
 
 
-def _told(found: Found) -> str:
-    told = {
+def _reported(found: Found) -> str:
+    reported = {
         "accepted while all workers were down": found.accepted,
         "ends": found.ends,
         "executions per step": round(found.executions_per_step, 4),
@@ -83,7 +83,7 @@ def _told(found: Found) -> str:
         "of those under way ended before one was compensated": round(found.went_before, 4),
         "backlog drained in, seconds": round(found.drained.total_seconds(), 1),
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(reported, indent=2)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ class Workforce:
         try:
             wait_for(lambda: self._is_quiet() and self._is_quiet(), seconds=120)
         except AssertionError:
-            told = "\n".join(worker.stacks_and_log() for worker in self._alive())
-            raise AssertionError(f"not quiet within 120 s: {self._unquiet()}\n{told}") from None
+            reported = "\n".join(worker.stacks_and_log() for worker in self._alive())
+            raise AssertionError(f"not quiet within 120 s: {self._unquiet()}\n{reported}") from None
 
     def dismiss(self) -> None:
         """Stop the private workers."""

@@ -29,12 +29,12 @@ def test_requests_beyond_those_at_work_have_their_turn_one_after_the_other() -> 
     assert len(served) == 1
 
 
-def test_a_request_that_has_no_turn_in_time_is_told_when_to_come_again() -> None:
+def test_a_request_that_has_no_turn_in_time_is_reported_when_to_come_again() -> None:
     door = admission(queued_within_s=0.01)
-    with door.running(), pytest.raises(Overloaded) as told, door.running():
+    with door.running(), pytest.raises(Overloaded) as reported, door.running():
         pass
-    assert told.value.document.status == 503
-    assert told.value.document.headers["Retry-After"] == "1"
+    assert reported.value.document.status == 503
+    assert reported.value.document.headers["Retry-After"] == "1"
 
 
 def test_a_client_that_waits_makes_room_for_the_next_request() -> None:

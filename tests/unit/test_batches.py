@@ -251,14 +251,14 @@ def test_outside_of_turns_nothing_is_put_off():
     assert done == [1]
 
 
-def test_replies_of_quick_things_are_told_together():
-    told = []
+def test_replies_of_quick_things_are_reported_together():
+    reported = []
     with ThreadPoolExecutor(4) as pool:
-        calls = CallPool(lambda item: item, told.append, pool.submit, size=1)
+        calls = CallPool(lambda item: item, reported.append, pool.submit, size=1)
         calls._quick = True
         calls.put([1, 2, 3])
 
-    assert told == [[1, 2, 3]]
+    assert reported == [[1, 2, 3]]
 
 
 def test_what_is_quick_is_done_by_who_brings_it():

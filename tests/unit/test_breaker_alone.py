@@ -74,7 +74,7 @@ def test_hanging_redis_delays_one_call_and_leaves_the_next_ones_alone(mute_addre
     assert monotonic() - first < 0.2
 
 
-def test_operator_is_told_that_redis_is_down(deaf_address: str) -> None:
+def test_operator_is_reported_that_redis_is_down(deaf_address: str) -> None:
     breaker = Breaker("gateway", redis=partial(connect, deaf_address), counts=(GatewayDown,))
     with pytest.raises(RedisError):
         breaker.force_open()

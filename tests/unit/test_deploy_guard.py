@@ -50,7 +50,7 @@ def test_a_command_that_is_killed_leaves_no_stray(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-def test_a_command_whose_guard_is_killed_is_told_to_end(tmp_path: Path) -> None:
+def test_a_command_whose_guard_is_killed_is_asked_to_end(tmp_path: Path) -> None:
     with _running(tmp_path) as guard:
         child = ProcessId.of(int(Path(f"/proc/{guard.pid}/task/{guard.pid}/children").read_text().split()[0]))
         stray = _stray(tmp_path)

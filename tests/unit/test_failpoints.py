@@ -39,7 +39,7 @@ def test_it_is_armed_for_a_while_only():
 
 
 @pytest.mark.parametrize(("kind", "times"), [(Kind.KILL_BEFORE, 0), (Kind.KILL_AFTER, 1)])
-def test_a_process_dies_on_the_side_it_is_told_to(kind, times):
+def test_a_process_dies_on_the_side_it_is_asked_to(kind, times):
     crossed = []
 
     with failpoints.armed(Plan([Fault(PUBLISH, kind)])), pytest.raises(Crash):

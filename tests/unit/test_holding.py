@@ -26,7 +26,7 @@ def test_what_was_overtaken_at_one_queue_is_still_known_when_the_marker_comes_ba
     assert noted("a", [now]) == {earlier.held, now.held}
 
 
-def test_a_message_that_another_marker_overtook_is_not_told_to_this_one() -> None:
+def test_a_message_that_another_marker_overtook_is_not_reported_to_this_one() -> None:
     noted("b", [Waiting()])
 
     assert noted("c", []) == set()

@@ -72,10 +72,10 @@ def test_only_the_addresses_of_servers_are_taken() -> None:
 
 
 def test_the_readme_lists_the_settings_that_are_taken() -> None:
-    [told] = re.findall(
+    [reported] = re.findall(
         r"they take only (.*?),\sthe addresses", (supervisor.PROJECT / "README.md").read_text(), re.DOTALL
     )
-    assert set(re.findall(r"`(.*?)`", told)) == SERVERS.keys() == TAKEN
+    assert set(re.findall(r"`(.*?)`", reported)) == SERVERS.keys() == TAKEN
 
 
 @pytest.mark.processes
@@ -83,26 +83,26 @@ def test_the_readme_lists_the_settings_that_are_taken() -> None:
 def test_a_test_run_does_not_see_a_live_shop(checkout: Path, exported: dict[str, str]) -> None:
     (checkout / "tests" / "unit" / "test_probe.py").write_text(PROBE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/test_probe.py"]
-    told = {"PATH": os.environ["PATH"], "SHOP_POSTGRES_URL": "postgres://test@test-server:5432", **exported}
-    ended = subprocess.run(command, cwd=checkout, env=told, capture_output=True, text=True, check=False)
+    reported = {"PATH": os.environ["PATH"], "SHOP_POSTGRES_URL": "postgres://test@test-server:5432", **exported}
+    ended = subprocess.run(command, cwd=checkout, env=reported, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_a_demonstration_does_not_see_a_live_shop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in (LIVE | SERVERS).items():
         monkeypatch.setenv(name, value)
-    told = Stack(tmp_path).environment
-    assert {name: told[name] for name in SERVERS} == SERVERS
-    assert [name for name, value in LIVE.items() if told.get(name) == value] == []
-    assert told["SHOP_ENV_FILE"] == "/dev/null"
+    reported = Stack(tmp_path).environment
+    assert {name: reported[name] for name in SERVERS} == SERVERS
+    assert [name for name, value in LIVE.items() if reported.get(name) == value] == []
+    assert reported["SHOP_ENV_FILE"] == "/dev/null"
 
 
 @pytest.mark.processes
 def test_a_shell_on_a_demonstration_forgets_the_live_shop(tmp_path: Path) -> None:
     exports = Stack(tmp_path).write_environment()
-    told = {"PATH": os.environ["PATH"], **{name: LIVE[name] for name in ("SHOP_PAYMENT_GATEWAY", "SHOP_CARRIER")}}
+    reported = {"PATH": os.environ["PATH"], **{name: LIVE[name] for name in ("SHOP_PAYMENT_GATEWAY", "SHOP_CARRIER")}}
     reader = f"{shlex.quote(sys.executable)} -c \"import os; print(*os.environ.values(), sep='\\n')\""
     shell = ["sh", "-c", f". {shlex.quote(str(exports))} && {reader}"]
-    seen = subprocess.run(shell, env=told, capture_output=True, text=True, check=True).stdout.split("\n")
+    seen = subprocess.run(shell, env=reported, capture_output=True, text=True, check=True).stdout.split("\n")
     assert env.FILE_VARIABLE in exports.read_text()
     assert not {"live.Gateway", "live.Carrier"} & set(seen)

@@ -33,7 +33,7 @@ def test_the_end_names_what_went_through() -> None:
         (Kind.WAITING, Observed.WAITS, "capture_payment was not tried: GatewayTimeout: no answer."),
     ],
 )
-def test_bad_news_is_told_at_once(kind, observed, said) -> None:
+def test_bad_news_is_reported_at_once(kind, observed, said) -> None:
     seen = came_of(Action.RESUME, now(Line(kind, "capture_payment", TIMEOUT), phase=Phase.FINISHING, in_flight=False))
     assert seen
     assert (seen.observed, seen.sentence) == (observed, said)
@@ -78,7 +78,7 @@ def test_paused_is_seen_at_once() -> None:
     assert "may still report" in seen.sentence
 
 
-def test_settled_saga_that_waits_for_a_person_elsewhere_is_told_so() -> None:
+def test_settled_saga_that_waits_for_a_person_elsewhere_is_reported_so() -> None:
     seen = came_of(Action.SETTLE, now(in_flight=False, is_due=False, parked=("reserve_stock",)))
     assert seen
     assert (seen.observed, seen.sentence) == (Observed.SETTLED, "reserve_stock is still parked.")

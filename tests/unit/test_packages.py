@@ -56,7 +56,7 @@ def test_what_is_missing_is_installed_after_one_line_that_says_so(package, tmp_p
     assert capsys.readouterr().err == "installing a-package with apt-get, needed for the tests\n"
 
 
-def test_nothing_is_installed_by_an_ordinary_user_who_is_told_how(package, tmp_path, monkeypatch) -> None:
+def test_nothing_is_installed_by_an_ordinary_user_who_is_reported_how(package, tmp_path, monkeypatch) -> None:
     calls = fake_apt_get(tmp_path, monkeypatch, as_root=False)
     with pytest.raises(Missing) as raised:
         packages.provide([package])
@@ -66,7 +66,7 @@ def test_nothing_is_installed_by_an_ordinary_user_who_is_told_how(package, tmp_p
 
 
 @pytest.mark.processes
-def test_an_installation_that_fails_is_told(package, tmp_path, monkeypatch, capsys) -> None:
+def test_an_installation_that_fails_is_reported(package, tmp_path, monkeypatch, capsys) -> None:
     fake_apt_get(tmp_path, monkeypatch, fails="install")
     monkeypatch.setattr(packages, "NEEDED_BY_TESTS", (package,))
     assert packages.main() == 1

@@ -65,8 +65,8 @@ def test_what_is_reserved_is_recounted_where_reservations_say_otherwise() -> Non
 def test_every_finding_says_what_to_do() -> None:
     assert "recount_reserved.v1" in advice(MISCOUNTED, propose(MISCOUNTED))
     assert advice(replace(HELD, was_settled_outside=True), None) == SETTLED_OUTSIDE
-    for invariant, told in ADVICE.items():
-        assert advice(Sighting(invariant, "It is wrong."), None) == told != ""
+    for invariant, reported in ADVICE.items():
+        assert advice(Sighting(invariant, "It is wrong."), None) == reported != ""
 
 
 def test_every_repair_is_proposed_for_something() -> None:
@@ -78,7 +78,9 @@ def test_every_repair_is_proposed_for_something() -> None:
 def test_a_sighting_is_known_again_when_its_numbers_have_changed() -> None:
     assert fingerprint(MISCOUNTED) == fingerprint(replace(MISCOUNTED, message="13 are reserved, 1 are held."))
     assert fingerprint(MISCOUNTED) != fingerprint(replace(MISCOUNTED, message="3 are reserved, 2 are lost."))
-    kept, more = (replace(MISCOUNTED, message=f"The gateway has kept {told}.") for told in ("9.99 GBP", "1,234.50 GBP"))
+    kept, more = (
+        replace(MISCOUNTED, message=f"The gateway has kept {reported}.") for reported in ("9.99 GBP", "1,234.50 GBP")
+    )
     assert fingerprint(kept) == fingerprint(more)
     assert fingerprint(MISCOUNTED) != fingerprint(replace(MISCOUNTED, ids={"sku": "TEA-01"}))
     assert fingerprint(MISCOUNTED) != fingerprint(replace(MISCOUNTED, invariant="A2"))

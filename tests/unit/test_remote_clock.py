@@ -90,7 +90,7 @@ def test_a_server_that_was_never_there_has_no_time(host: Host, clock: RemoteCloc
         clock.now()
 
 
-def test_a_wrong_clock_of_this_host_is_told_once(
+def test_a_wrong_clock_of_this_host_is_reported_once(
     host: Host, clock: RemoteClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     host.noon = datetime.now(UTC) - timedelta(hours=1) - timedelta(seconds=host.uptime)

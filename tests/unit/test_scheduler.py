@@ -138,19 +138,19 @@ def test_a_thread_whose_call_raised_is_free_for_the_next(pool):
 
 
 def test_what_follows_one_call_does_not_wait_until_the_pool_is_empty(pool):
-    told, enough = threading.Event(), threading.Event()
+    reported, enough = threading.Event(), threading.Event()
 
     def call(number: int) -> None:
         time.sleep(0.005)
         if number == 0:
-            after_job(told.set)  # as a call that failed has its failure reported
+            after_job(reported.set)  # as a call that failed has its failure reported
         elif not enough.is_set():
             calls.put([number + 1])
 
     calls: CallPool[int, None] = CallPool(call, print, Scheduler(pool.submit, 1), size=1)
     calls.put([0, 1])
     try:
-        assert told.wait(2)
+        assert reported.wait(2)
     finally:
         enough.set()
 

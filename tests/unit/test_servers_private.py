@@ -78,7 +78,7 @@ def test_postgres_runs_from_a_directory_that_only_its_owner_may_enter(tmp_path: 
         assert server.is_ready()
 
 
-def test_redis_keeps_what_it_was_told_until_it_is_wiped() -> None:
+def test_redis_keeps_what_it_was_reported_until_it_is_wiped() -> None:
     with PrivateRedis() as server, redis.Redis.from_url(server.url) as client:
         client.set("kept", "7")
         server.kill()
@@ -120,7 +120,7 @@ def test_a_server_that_cannot_start_says_what_it_printed(tmp_path: Path) -> None
     server.close()
 
 
-def test_a_process_is_told_apart_from_a_later_one_with_its_pid() -> None:
+def test_a_process_is_distinguished_from_a_later_one_with_its_pid() -> None:
     here = ProcessId.of(os.getpid())
     earlier = ProcessId(here.pid, here.started_ticks - 1)
     assert here.is_alive()

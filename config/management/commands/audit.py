@@ -37,7 +37,7 @@ class Command(PlainlyEnding):
 
     def _audit(self, options: dict[str, Any]) -> None:
         found = auditing.audit(options)
-        self.stdout.writelines(f"{line}\n" for line in auditing.told(found, options["format"]))
+        self.stdout.writelines(f"{line}\n" for line in auditing.reported(found, options["format"]))
         if options["format"] == "jsonl":  # each of its lines is a violation
             self.stderr.writelines(f"not made: {gap}\n" for gap in found.not_made)
         if not found.ok:

@@ -46,7 +46,7 @@ class Command(migrate.Command):
             except (Busy, DatabaseError, psycopg.Error) as error:
                 if options["traceback"]:
                     raise
-                raise CommandError(_told(alias, error)) from None
+                raise CommandError(_reported(alias, error)) from None
 
     def _look_or_migrate(self, alias: str, args: Any, options: dict[str, Any]) -> None:
         """Take the turn to migrate this database, unless nothing is to be changed."""
@@ -94,6 +94,6 @@ def is_concurrent(migration: Migration) -> bool:
     return bool(changes) and all(isinstance(each, CONCURRENT) for each in changes)
 
 
-def _told(alias: str, error: Exception) -> str:
+def _reported(alias: str, error: Exception) -> str:
     hint = "; run it with --create" if "does not exist" in str(error) and "database" in str(error) else ""
     return f"database {alias} ({connections[alias].settings_dict['NAME']}): {one_line(error)}{hint}"

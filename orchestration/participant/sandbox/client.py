@@ -71,7 +71,7 @@ class SandboxClient:
         self._sleep(behaviour.number)
         return reply
 
-    def _fail_if_told(self, test_token: str, trait: StrEnum, key: str) -> None:
+    def _fail_if_asked(self, test_token: str, trait: StrEnum, key: str) -> None:
         """Fail this call, if the token asks for this trait and so many calls under the key have not failed yet."""
         behaviour = self.tokens.read(test_token)
         if behaviour and behaviour.fails(trait, self.own_books.count_call(key)):

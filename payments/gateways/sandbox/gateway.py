@@ -46,7 +46,7 @@ class SandboxGateway(SandboxClient):
     @reaching_the_gateway()
     def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
         authorisation = books.authorisation(authorisation_id)
-        self._fail_if_told(authorisation.test_token, Trait.CAPTURE_FAIL, key)
+        self._fail_if_asked(authorisation.test_token, Trait.CAPTURE_FAIL, key)
         if (behaviour := TOKENS.read(authorisation.test_token)) and behaviour.trait is Trait.CAPTURE_DECLINED:
             raise CardDeclined
         return books.capture(authorisation, amount_minor=amount_minor, key=key)
@@ -54,7 +54,7 @@ class SandboxGateway(SandboxClient):
     @reaching_the_gateway()
     def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:
         authorisation = books.authorisation(authorisation_id)
-        self._fail_if_told(authorisation.test_token, Trait.VOID_FAIL, key)
+        self._fail_if_asked(authorisation.test_token, Trait.VOID_FAIL, key)
         return books.void(authorisation, key=key)
 
     @reaching_the_gateway()

@@ -31,7 +31,7 @@ class SandboxCarrier(SandboxClient):
     @reaching_the_carrier()
     def cancel(self, tracking_number: str, *, key: str) -> Booking:
         booked = books.booked(tracking_number)
-        self._fail_if_told(booked.test_token, Trait.CANCEL_FAIL, key)
+        self._fail_if_asked(booked.test_token, Trait.CANCEL_FAIL, key)
         return books.cancel(booked, key=key)
 
     @reaching_the_carrier()

@@ -48,8 +48,8 @@ def test_who_lacks_an_actions_permission_is_refused_and_changes_nothing(
     before = SagaInstance.objects.values().get(pk=saga_id)
     others = [name for each, name in NAMES.items() if each is not action]
     client = hire("view_sagainstance", *others).client
-    told = WHY | {"step": "capture_payment", "version": before["version"], "looked_at": "x", "evidence": "line 1"}
-    answers = [client.get(address(saga_id, action)), client.post(address(saga_id, action), told)]
+    reported = WHY | {"step": "capture_payment", "version": before["version"], "looked_at": "x", "evidence": "line 1"}
+    answers = [client.get(address(saga_id, action)), client.post(address(saga_id, action), reported)]
     assert [answer.status_code for answer in answers] == [403, 403]
     assert f"/{action}/" not in client.get(f"{SAGAS}{saga_id}/change/").content.decode()
     assert SagaInstance.objects.values().get(pk=saga_id) == before
@@ -171,13 +171,13 @@ def test_settling_a_capture_offers_no_resumption(ada: Client, unknown: Unknown) 
 def test_what_a_settled_capture_leaves_on_hold_is_voided_once_that_was_looked_at(ada: Client, unknown: Unknown) -> None:
     url, step = address(unknown.capture(), Action.SETTLE), {"step": "capture_payment"}
     assert 'name="void"' in ada.get(url, step).content.decode()
-    told = WHY | step | {"evidence": "statement 7", "void": "on"}
+    reported = WHY | step | {"evidence": "statement 7", "void": "on"}
     seen = ada.get(url, step).context["look"]
-    unseen = ada.post(url, told | {"version": seen.preview.version, "looked_at": seen.signature})
+    unseen = ada.post(url, reported | {"version": seen.preview.version, "looked_at": seen.signature})
     look = unseen.context["look"]
     assert "on hold is voided" in look.preview.money[0]
     assert not OperatorLogEntry.objects.exists()
-    ada.post(url, told | {"version": look.preview.version, "looked_at": look.signature})
+    ada.post(url, reported | {"version": look.preview.version, "looked_at": look.signature})
     assert OperatorLogEntry.objects.get().code == "taken"
     assert SagaInstance.objects.get(definition="void_settled_hold.v1").customer_id == "audit"
 
@@ -191,10 +191,10 @@ def test_no_other_settlement_has_something_to_void(ada: Client, unknown: Unknown
 @committed
 def test_another_outcome_than_was_looked_at_is_looked_at_first(ada: Client, unknown: Unknown) -> None:
     saga_id = unknown.authorisation()
-    url, told = address(saga_id, Action.RESOLVE), {"step": "authorise_payment", "evidence": "statement 7, line 12"}
+    url, reported = address(saga_id, Action.RESOLVE), {"step": "authorise_payment", "evidence": "statement 7, line 12"}
     assert ada.get(url, {"step": "authorise_payment"}).context["look"] is None  # of no outcome there is nothing to see
-    look = ada.post(url, told | {"outcome": "not-done"}).context["look"]
-    form = told | WHY | {"version": look.preview.version, "looked_at": look.signature}
+    look = ada.post(url, reported | {"outcome": "not-done"}).context["look"]
+    form = reported | WHY | {"version": look.preview.version, "looked_at": look.signature}
     assert ada.post(url, form | {"outcome": "done", "facts": "authorisation_id=auth_1"}).context["complaint"]
     assert not OperatorLogEntry.objects.exists()
     assert ada.post(url, form | {"outcome": "not-done"}).status_code == 302

@@ -78,7 +78,7 @@ def test_a_column_is_asked_after_only_by_the_filters_that_are_offered(table: Lon
         assert admin_client.get(address(table), {name: "1"}).status_code == 400
 
 
-def test_what_a_ledger_hides_is_not_told_by_whether_a_row_is_found(admin_client: Client) -> None:
+def test_what_a_ledger_hides_is_not_reported_by_whether_a_row_is_found(admin_client: Client) -> None:
     for asked in ("request__payment_method__startswith", "request__icontains", "request__has_key"):
         assert admin_client.get("/admin/payments/ledger/", {asked: "x"}).status_code == 400
 

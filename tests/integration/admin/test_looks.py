@@ -38,8 +38,8 @@ def test_every_page_opens_in_unfolds_look(rows: None) -> None:
 
 def test_every_page_opens_in_djangos_own_look(rows: None) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tests.support.admin_pages", "admin"]
-    told = {**os.environ, **environment(), "SHOP_ADMIN_THEME": "stock"}
-    ended = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, check=False)
+    reported = {**os.environ, **environment(), "SHOP_ADMIN_THEME": "stock"}
+    ended = subprocess.run(command, cwd=ROOT, env=reported, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     statuses = json.loads(ended.stdout)
     assert set(statuses.values()) == {200}

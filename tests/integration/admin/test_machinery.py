@@ -105,8 +105,8 @@ def test_nothing_is_done_to_a_breaker_when_it_cannot_be_written_down(
     client = hire("view_sagainstance", "operate_breakers").client
     monkeypatch.setattr(MachineryLogEntry, "save", away)
     answer = client.post(f"{AT}/breakers/{breaker.name}/open/", WHY, follow=True)
-    told = "Nothing was done: It could not be written down first: connection refused"
-    assert messages_of(answer) == [told]
+    reported = "Nothing was done: It could not be written down first: connection refused"
+    assert messages_of(answer) == [reported]
     assert breaker.look_closely().open_until is None
 
 
@@ -183,9 +183,9 @@ def test_what_the_last_audit_could_not_check_is_said(hire: Callable[..., Operato
     ended = {"started_at": now, "alive_until": now, "ended_at": now, "is_running": False, "ok": True}
     gap = {"invariants": ["A4", "Q4"], "why": "at the gateway: it is not the sandbox"}
     AuditRun.objects.create(checked={"A4": 2}, not_made=[gap], **ended)
-    told = said(hire("view_sagainstance", "view_auditfinding").client, f"{AT}/findings/")
-    assert "It could not read everything; not checked: Q4; checked in part: A4." in told
-    assert "A4, Q4 at the gateway: it is not the sandbox" in told
+    reported = said(hire("view_sagainstance", "view_auditfinding").client, f"{AT}/findings/")
+    assert "It could not read everything; not checked: Q4; checked in part: A4." in reported
+    assert "A4, Q4 at the gateway: it is not the sandbox" in reported
 
 
 def test_a_finding_that_is_not_there_is_not_found(hire: Callable[..., Operator]) -> None:

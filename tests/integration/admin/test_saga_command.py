@@ -159,8 +159,8 @@ def test_show_tells_what_operators_did(saga: Saga, situations: Situations, capsy
     saga_id = situations.parked_after_pivot()
     saga("pause", saga_id, "--reason", "the gateway is ill", "--by", "ada", "--yes")
     saga("unpause", saga_id, "--reason", "it is well", "--by", "bob", "--yes")
-    told = [(each["by"], each["action"], each["reason"]) for each in saga("show", saga_id)["operator_log"]]
-    assert told == [("bob", "unpause", "it is well"), ("ada", "pause", "the gateway is ill")]
+    reported = [(each["by"], each["action"], each["reason"]) for each in saga("show", saga_id)["operator_log"]]
+    assert reported == [("bob", "unpause", "it is well"), ("ada", "pause", "the gateway is ill")]
     call_command("saga", "show", str(saga_id))
     assert "the gateway is ill" in capsys.readouterr().out
 

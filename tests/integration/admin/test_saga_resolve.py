@@ -136,8 +136,8 @@ def test_undone_tells_what_became_of_a_hold_never_written_down(
 ) -> None:
     saga_id = unknown.refund("tok_timeout_before")
 
-    told = [word for fact in facts for word in ("--fact", fact)]
-    saga("resolve", saga_id, "authorise_payment", "--outcome", "undone", *told, *WORD)
+    reported = [word for fact in facts for word in ("--fact", fact)]
+    saga("resolve", saga_id, "authorise_payment", "--outcome", "undone", *reported, *WORD)
 
     assert row(PaymentsLedger, saga_id, "authorise_payment").status == Status.UNDONE
     assert Payment.objects.values_list("status", "capture_id", "refund_id").first() == payment
@@ -154,7 +154,7 @@ def test_a_capture_made_by_hand_ends_the_wait(saga: Saga, unknown: Unknown, post
     assert [command for _, command in post.sent] == [Forward(4)]
 
 
-def test_a_parcel_is_told_by_its_number(saga: Saga, unknown: Unknown) -> None:
+def test_a_parcel_is_reported_by_its_number(saga: Saga, unknown: Unknown) -> None:
     saga_id = unknown.shipment()
 
     saga("resolve", saga_id, "schedule_shipment", "--outcome", "done", "--fact", "tracking_number=P7", *WORD)
@@ -171,13 +171,13 @@ def test_a_parcel_is_told_by_its_number(saga: Saga, unknown: Unknown) -> None:
         ("carrier_timeout_before", {"status": "cancelled", "tracking_number": "P7"}, "cancelled"),
     ],
 )
-def test_a_cancelled_parcel_is_told(
+def test_a_cancelled_parcel_is_reported(
     line2: str, facts: dict[str, str], shipment: str | None, saga: Saga, unknown: Unknown
 ) -> None:
     saga_id = unknown.cancellation(line2)
 
-    told = [word for name, fact in facts.items() for word in ("--fact", f"{name}={fact}")]
-    saga("resolve", saga_id, "schedule_shipment", "--outcome", "undone", *told, *WORD)
+    reported = [word for name, fact in facts.items() for word in ("--fact", f"{name}={fact}")]
+    saga("resolve", saga_id, "schedule_shipment", "--outcome", "undone", *reported, *WORD)
 
     assert row(ShippingLedger, saga_id, "schedule_shipment").status == Status.UNDONE
     assert Shipment.objects.values_list("status", flat=True).first() == shipment
@@ -211,8 +211,8 @@ def test_what_does_not_fit_is_refused_by_name_and_changes_nothing(
     before, log = row(PaymentsLedger, saga_id, "authorise_payment"), selectors.log_of(saga_id)
     post.sent.clear()
 
-    told = [word for fact in facts for word in ("--fact", fact)]
-    said = refused(saga, saga_id, "authorise_payment", "--outcome", outcome, *told)
+    reported = [word for fact in facts for word in ("--fact", fact)]
+    said = refused(saga, saga_id, "authorise_payment", "--outcome", outcome, *reported)
 
     assert re.search(why, said, re.DOTALL)
     after = row(PaymentsLedger, saga_id, "authorise_payment")
@@ -237,8 +237,8 @@ def test_an_authorisation_that_was_never_written_down_must_be_named(saga: Saga, 
 )
 def test_a_parcel_in_our_books_is_not_talked_away(facts: list[str], why: str, saga: Saga, unknown: Unknown) -> None:
     saga_id = unknown.cancellation()
-    told = [word for fact in facts for word in ("--fact", fact)]
-    assert re.search(why, refused(saga, saga_id, "schedule_shipment", "--outcome", "undone", *told))
+    reported = [word for fact in facts for word in ("--fact", fact)]
+    assert re.search(why, refused(saga, saga_id, "schedule_shipment", "--outcome", "undone", *reported))
 
 
 def test_another_sagas_authorisation_is_refused_by_the_rule_it_breaks(saga: Saga, unknown: Unknown) -> None:
@@ -319,9 +319,9 @@ def test_the_table_says_it_too(unknown: Unknown, capsys: pytest.CaptureFixture[s
 def test_the_help_lists_every_fact_and_says_what_a_wrong_word_costs(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call_command("saga", "resolve", "--help")
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for wanted in ("authorisation_id", "capture_id", "refund_id", "tracking_number", "manage.py audit reports it"):
-        assert wanted in told
+        assert wanted in reported
 
 
 def test_settle_asks_now_and_counts(saga: Saga, unknown: Unknown) -> None:

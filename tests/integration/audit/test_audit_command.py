@@ -29,24 +29,24 @@ def printed_before_failing(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_books_that_agree_are_told_in_json(completed: UUID) -> None:
-    told = json.loads(printed("--format", "json"))
-    assert told["ok"] is True
-    assert told["violations"] == told["not_made"] == []
-    assert told["checked"]["Q2"] == 1
+def test_books_that_agree_are_reported_in_json(completed: UUID) -> None:
+    reported = json.loads(printed("--format", "json"))
+    assert reported["ok"] is True
+    assert reported["violations"] == reported["not_made"] == []
+    assert reported["checked"]["Q2"] == 1
 
 
-def test_books_that_agree_are_told_in_words(completed: UUID) -> None:
+def test_books_that_agree_are_reported_in_words(completed: UUID) -> None:
     lines = printed().splitlines()
     assert lines[0].split()[:4] == ["A1", "ok", "1", "checked"]
     assert lines[-1] == "the books agree"
 
 
-def test_a_violation_is_told_in_json_with_its_ids(completed: UUID, shop: Shop) -> None:
+def test_a_violation_is_reported_in_json_with_its_ids(completed: UUID, shop: Shop) -> None:
     OrderLine.objects.all().delete()
-    told = json.loads(printed_before_failing("--format", "json"))
-    assert told["ok"] is False
-    assert told["violations"] == [
+    reported = json.loads(printed_before_failing("--format", "json"))
+    assert reported["ok"] is False
+    assert reported["violations"] == [
         {
             "invariant": "Q5",
             "message": "The order's total is 2.00 GBP, its lines add up to 0.00 GBP.",
@@ -55,14 +55,14 @@ def test_a_violation_is_told_in_json_with_its_ids(completed: UUID, shop: Shop) -
     ]
 
 
-def test_a_violation_is_told_in_words_with_its_ids(completed: UUID) -> None:
+def test_a_violation_is_reported_in_words_with_its_ids(completed: UUID) -> None:
     OrderLine.objects.all().delete()
     *_, line, last = printed_before_failing().splitlines()
     assert line.startswith(f"Q5  The order's total is 2.00 GBP, its lines add up to 0.00 GBP.  saga={completed} order=")
     assert last == "1 violations"
 
 
-def test_a_saga_at_work_is_a_violation_unless_told_otherwise(shop: Shop, courier: Courier) -> None:
+def test_a_saga_at_work_is_a_violation_unless_reported_otherwise(shop: Shop, courier: Courier) -> None:
     shop.place()
     assert "The saga has not ended, it is running." in printed_before_failing()
     assert "the books agree" in printed("--running")
@@ -83,7 +83,7 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
 ) -> None:
     monkeypatch.setattr(books, "chosen_gateway", object)
     monkeypatch.setattr(books, "chosen_carrier", object)
-    told = json.loads(printed("--format", "json"))
+    reported = json.loads(printed("--format", "json"))
     at_the_gateway = {
         "invariants": ["A4", "Q2", "Q3", "Q4", "Q5", "Q6"],
         "why": "at the gateway: it is not the sandbox, whose books can be read",
@@ -92,9 +92,9 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
         "invariants": ["A4", "Q2", "Q3", "Q6"],
         "why": "at the carrier: it is not the sandbox, whose books can be read",
     }
-    assert told["not_made"] == [at_the_gateway, at_the_carrier]
-    assert (told["ok"], told["is_whole"], told["checked"]["Q4"]) == (True, False, 0)
-    assert (told["not_checked"], told["checked_in_part"]) == (["Q3", "Q4"], ["A4", "Q2", "Q5", "Q6"])
+    assert reported["not_made"] == [at_the_gateway, at_the_carrier]
+    assert (reported["ok"], reported["is_whole"], reported["checked"]["Q4"]) == (True, False, 0)
+    assert (reported["not_checked"], reported["checked_in_part"]) == (["Q3", "Q4"], ["A4", "Q2", "Q5", "Q6"])
 
     verdicts = {line.split()[0]: " ".join(line.split()[1:3]) for line in printed().splitlines()[:13]}
     assert (verdicts["Q4"], verdicts["A4"], verdicts["A1"]) == ("not checked", "ok in", "ok 1")
@@ -102,7 +102,7 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
     assert printed().splitlines()[-1] == last
 
 
-def test_a_violation_beside_what_was_not_checked_is_told_with_both(
+def test_a_violation_beside_what_was_not_checked_is_reported_with_both(
     completed: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(books, "chosen_carrier", object)
@@ -111,7 +111,7 @@ def test_a_violation_beside_what_was_not_checked_is_told_with_both(
     assert printed_before_failing().splitlines()[-1] == last
 
 
-def test_what_was_not_checked_is_told_beside_lines_of_violations(
+def test_what_was_not_checked_is_reported_beside_lines_of_violations(
     completed: UUID, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(books, "chosen_carrier", object)

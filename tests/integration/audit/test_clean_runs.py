@@ -72,7 +72,7 @@ def test_a_compensation_that_failed_may_be_overtaken(shop: Shop, courier: Courie
     assert violations() == []
 
 
-def test_a_parked_saga_is_expected_only_when_told_so(shop: Shop, courier: Courier) -> None:
+def test_a_parked_saga_is_expected_only_when_reported_so(shop: Shop, courier: Courier) -> None:
     courier.loses = "capture_payment"
     saga_id = shop.place()
     courier.deliver()

@@ -60,8 +60,8 @@ def test_run_that_could_not_read_the_gateway_s_books_says_so(
     stands = standing(now=datetime.now(UTC))
     assert (stands.ok, stands.reach) == (True, Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")))
     assert [str(gap).partition(": ")[0] for gap in stands.gaps] == ["A4, Q2, Q3, Q4, Q5, Q6 at the gateway"]
-    told = "nothing is violated; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
-    assert told in caplog.records[-1].getMessage()
+    reported = "nothing is violated; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
+    assert reported in caplog.records[-1].getMessage()
 
 
 def test_finding_that_a_run_could_not_look_for_stays_open(completed: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +182,8 @@ def test_an_accepted_finding_raises_no_alarm_and_stays_on_record(compensated: UU
         accept(finding.pk, Word("bob", "me too"), now=datetime.now(UTC))
     assert audit().ok is True
     assert {(each.accepted_by, each.accepted_reason) for each in open_findings()} == {(WORD.by, WORD.reason)}
-    told = standing(now=datetime.now(UTC))
-    assert (told.ok, told.open, told.accepted) == (True, 0, len(opened()))
+    reported = standing(now=datetime.now(UTC))
+    assert (reported.ok, reported.open, reported.accepted) == (True, 0, len(opened()))
 
 
 def test_what_a_person_has_settled_outside_is_not_given_back_again(compensated: UUID) -> None:
@@ -245,9 +245,9 @@ def test_a_run_that_cannot_read_a_database_says_so_and_closes_nothing(
     assert run.ok is None
     assert run.error.startswith("database shipping (nowhere):")
     assert opened() == before
-    told = standing(now=datetime.now(UTC))
-    assert told.ok is False
-    assert told.error == run.error
+    reported = standing(now=datetime.now(UTC))
+    assert reported.ok is False
+    assert reported.error == run.error
 
 
 def test_a_run_that_is_stopped_leaves_the_next_one_where_to_go_on(completed: UUID) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_clock")
 REASON = ("--reason", "seen on the dashboard", "--by", "ada")
 
 
-def told(*arguments: str) -> Any:
+def reported(*arguments: str) -> Any:
     return json.loads(printed(*arguments, "--format", "json"))
 
 
@@ -43,7 +43,7 @@ def held(compensated: UUID) -> int:
 
 
 def test_findings_are_listed_with_what_to_do(held: int) -> None:
-    listed = told("findings")
+    listed = reported("findings")
     assert {each["invariant"] for each in listed} == {"A6", "Q3"}
     [finding] = [each for each in listed if each["id"] == held]
     assert finding["message"] == "The saga is compensated, and it still holds units."
@@ -58,24 +58,24 @@ def test_nothing_found_is_exit_code_3(completed: UUID) -> None:
 
 
 def test_a_dry_run_says_what_would_be_started_and_starts_nothing(held: int, compensated: UUID) -> None:
-    would = told("apply", str(held), "--dry-run", *REASON)["would_start"]
+    would = reported("apply", str(held), "--dry-run", *REASON)["would_start"]
     assert would == {"saga": "release_leftover_hold.v1", "parameters": {"repaired_saga_id": str(compensated)}}
     assert SagaInstance.objects.using(ALIAS).count() == 1
     assert open_findings().get(pk=held).applied_at is None
 
 
 def test_a_repair_is_applied_once_and_the_next_audit_sees_it_gone(held: int, courier: Courier) -> None:
-    applied = told("apply", str(held), *REASON)
+    applied = reported("apply", str(held), *REASON)
     assert applied["started"] is True
     assert (applied["applied_by"], applied["applied_reason"]) == ("ada", "seen on the dashboard")
-    assert told("apply", str(held), *REASON)["started"] is False
+    assert reported("apply", str(held), *REASON)["started"] is False
     courier.settle(UUID(applied["repair_saga_id"]))
     assert "the books agree" in printed("--write")
     assert exit_code("findings") == 3
-    assert {each["outcome"] for each in told("findings", "--all") if each["applied_by"]} == {"gone"}
+    assert {each["outcome"] for each in reported("findings", "--all") if each["applied_by"]} == {"gone"}
 
 
-def test_waiting_is_told_how_the_repair_ended(held: int, courier: Courier) -> None:
+def test_waiting_is_reported_how_the_repair_ended(held: int, courier: Courier) -> None:
     assert exit_code("apply", str(held), *REASON, "--wait", "1") == 6
     courier.deliver()
     printed("apply", str(held), *REASON, "--wait", "1")
@@ -86,20 +86,20 @@ def test_a_repair_that_is_refused_is_exit_code_4(completed: UUID, courier: Couri
     for _ in range(2):
         printed_before_failing("--write")
     finding_id = str(open_findings().get(invariant="A1").pk)
-    applied = told("apply", finding_id, *REASON)
+    applied = reported("apply", finding_id, *REASON)
     courier.settle(UUID(applied["repair_saga_id"]))
     assert exit_code("apply", finding_id, *REASON, "--wait", "1") == 4
 
 
 def test_drift_that_is_gone_is_exit_code_5(held: int, courier: Courier) -> None:
-    courier.settle(UUID(told("apply", str(held), *REASON)["repair_saga_id"]))
+    courier.settle(UUID(reported("apply", str(held), *REASON)["repair_saga_id"]))
     printed("--write")
     assert exit_code("apply", str(held), *REASON) == 5
     assert exit_code("accept", str(held), *REASON) == 5
 
 
 def test_an_accepted_finding_says_by_whom_and_why(held: int) -> None:
-    assert told("accept", str(held), *REASON)["accepted_by"] == "ada"
+    assert reported("accept", str(held), *REASON)["accepted_by"] == "ada"
     assert "accepted by ada: seen on the dashboard" in printed("findings")
 
 
@@ -123,7 +123,7 @@ def test_what_only_newer_sagas_show_is_looked_at_alone(compensated: UUID, shop: 
     assert not AuditRun.objects.using(ALIAS).exists()
 
 
-def test_violations_are_told_line_by_line(compensated: UUID) -> None:
+def test_violations_are_reported_line_by_line(compensated: UUID) -> None:
     drift.hold_again(compensated)
     lines = [json.loads(line) for line in printed_before_failing("--format", "jsonl").splitlines()]
     assert [line["invariant"] for line in lines] == ["A6", "Q3"]

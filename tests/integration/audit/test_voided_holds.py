@@ -61,8 +61,8 @@ def take() -> Callable[[], None]:
 
     def take() -> None:
         held = Operation.objects.get(kind="authorise")
-        told = {"reference": held.reference, "amount_minor": held.amount_minor, "currency": held.currency}
-        Operation.objects.create(kind="capture", key="by hand", authorisation=held, **told)
+        reported = {"reference": held.reference, "amount_minor": held.amount_minor, "currency": held.currency}
+        Operation.objects.create(kind="capture", key="by hand", authorisation=held, **reported)
 
     return take
 

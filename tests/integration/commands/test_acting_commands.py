@@ -76,7 +76,7 @@ def test_without_a_terminal_a_yes_is_needed(ends: Ends, situations: Situations) 
 
 
 @pytest.mark.parametrize(("said", "code"), [("y\n", 0), ("n\n", 5), ("", 5)])
-def test_at_a_terminal_it_is_asked_after_what_would_happen_is_told(
+def test_at_a_terminal_it_is_asked_after_what_would_happen_is_reported(
     said: str, code: int, ends: Ends, situations: Situations, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answering(said, monkeypatch)

@@ -117,8 +117,8 @@ def test_what_no_batch_can_be_like_is_misuse(wrong: tuple[str, ...], ends: Ends,
 
 def test_a_dry_run_says_what_would_happen_and_makes_no_batch(run: Run, ends: Ends, situations: Situations) -> None:
     parked, completed = situations.parked_after_pivot(), situations.completed()
-    told = run(*START, "cancel", situations.failing(), *WHY, "--dry-run")
-    assert (told["chosen"], told["possible"], told["needs_second_person"]) == (1, 1, True)
+    reported = run(*START, "cancel", situations.failing(), *WHY, "--dry-run")
+    assert (reported["chosen"], reported["possible"], reported["needs_second_person"]) == (1, 1, True)
     assert ends(*START, "resume", parked, completed, *WHY, "--dry-run") == 4
     assert ends(*START, "resume", completed, *WHY, "--dry-run") == 5
     assert not Batch.objects.exists()
@@ -206,13 +206,13 @@ def test_settling_many_tells_the_second_person_the_step_and_the_evidence(
     assert (batch.step, batch.evidence) == ("capture_payment", "statement 7")
     assert batch.statement == {"outcome": "done", "facts": {"reference": "x"}}
     assert ends("saga", "batch", "approve", batch.pk, "--as", "bob") == 0
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     for words in ("step: capture_payment", "facts: reference=x", "evidence: statement 7"):
-        assert words in told
-    assert "outcome" not in told
+        assert words in reported
+    assert "outcome" not in reported
 
 
-def test_the_second_person_is_told_how_much_money_it_is_about_before_being_asked(
+def test_the_second_person_is_reported_how_much_money_it_is_about_before_being_asked(
     run: Run, ends: Ends, unknown: Unknown, hire: Hire, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hire("ada", "settle_saga")
@@ -221,20 +221,20 @@ def test_the_second_person_is_told_how_much_money_it_is_about_before_being_asked
     unknown.refund()
     batch = run(*START, "settle", *said, *DO, "--as", "ada")["id"]
     assert ends("saga", "batch", "approve", batch, "--as", "bob") == 0
-    told = capsys.readouterr().err
-    assert "possible now on 1 of 1" in told
-    assert "1.00 GBP on hold" in told
-    assert told.index("on hold") < told.index("Approve it?")
+    reported = capsys.readouterr().err
+    assert "possible now on 1 of 1" in reported
+    assert "1.00 GBP on hold" in reported
+    assert reported.index("on hold") < reported.index("Approve it?")
 
 
-def test_at_a_terminal_it_is_asked_after_what_would_happen_is_told(
+def test_at_a_terminal_it_is_asked_after_what_would_happen_is_reported(
     ends: Ends, situations: Situations, hire: Hire, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parked, completed = situations.parked_after_pivot(), situations.completed()
     assert ends(*START, "resume", parked, completed, *WHY) == 0
-    told = capsys.readouterr().err
-    assert "not possible on 1: The saga has already ended" in told
-    assert "Resume 2 sagas (2 by id), 5 first, then 5 a second?" in told
+    reported = capsys.readouterr().err
+    assert "not possible on 1: The saga has already ended" in reported
+    assert "Resume 2 sagas (2 by id), 5 first, then 5 a second?" in reported
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert ends(*START, "resume", parked, *WHY) == 2
     assert Batch.objects.count() == 1

@@ -100,7 +100,7 @@ def test_a_source_that_is_down_hides_no_other(
     assert lines["recovery"][0] == lines["database orders"][0] == "ok"
 
 
-def test_dead_letters_deep_queues_and_wrong_queues_are_told(
+def test_dead_letters_deep_queues_and_wrong_queues_are_reported(
     examined: Callable[[], Lines], somebody_works: dict[str, Depth], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = settings.TOPOLOGY.name("payments")
@@ -129,7 +129,7 @@ def test_a_queue_with_other_properties_is_found_and_left_as_it_is(settings: Any)
             topology.declare(connection)
 
 
-def test_late_recovery_parked_and_stuck_sagas_are_told(
+def test_late_recovery_parked_and_stuck_sagas_are_reported(
     examined: Callable[[], Lines], somebody_works: dict[str, Depth], situations: Situations, settings: Any
 ) -> None:
     situations.parked_after_pivot()

@@ -52,10 +52,10 @@ def test_sagas_that_are_being_undone_are_listed(run: Run, ends: Ends, situations
 
 
 def test_why_is_one_sentence_and_what_happens_next(run: Run, ends: Ends, situations: Situations) -> None:
-    told = run("saga", "why", situations.parked_after_pivot())
-    assert told["cause"] == "parked"
-    assert told["needs_a_person"]
-    assert "capture_payment" in told["sentence"]
+    reported = run("saga", "why", situations.parked_after_pivot())
+    assert reported["cause"] == "parked"
+    assert reported["needs_a_person"]
+    assert "capture_payment" in reported["sentence"]
     assert ends("saga", "why", uuid4()) == 3
 
 
@@ -102,11 +102,11 @@ def test_the_timeline_is_a_picture(
 def test_stats_tell_rates_queues_and_who_did_not_answer(run: Run, situations: Situations) -> None:
     situations.completed()
     situations.parked_after_pivot()
-    told = run("saga", "stats", "--window", "5m")
-    assert told["stats"]["window_s"] == 300
-    assert told["stats"]["in_flight"]["count"] == 1
-    assert told["presets"]["parked"] == {"count": 1, "is_more": False}
-    assert {"name", "messages", "consumers"} == told["queues"][0].keys()
+    reported = run("saga", "stats", "--window", "5m")
+    assert reported["stats"]["window_s"] == 300
+    assert reported["stats"]["in_flight"]["count"] == 1
+    assert reported["presets"]["parked"] == {"count": 1, "is_more": False}
+    assert {"name", "messages", "consumers"} == reported["queues"][0].keys()
 
 
 def test_watching_tells_each_move_once_and_ends_with_the_last(

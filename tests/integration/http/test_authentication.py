@@ -45,7 +45,7 @@ def test_token_that_only_begins_like_another_opens_nothing(ada: Shopper) -> None
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_token_is_told_from_others_that_begin_alike(ada: Shopper, grace: Shopper, two_mugs: Cart) -> None:
+def test_token_is_distinguished_from_others_that_begin_alike(ada: Shopper, grace: Shopper, two_mugs: Cart) -> None:
     AuthToken.objects.update(token_key=ada.token[:15])
     ada.check_out(two_mugs)
     assert SagaInstance.objects.get().customer_id == ada.id

@@ -39,8 +39,8 @@ def logged() -> Iterator[io.StringIO]:
 
 
 def repeats(response: Any, logged: io.StringIO) -> bool:
-    told = response.text + str(dict(response.items())) + logged.getvalue()
-    return any(part in told for part in HIDDEN)
+    reported = response.text + str(dict(response.items())) + logged.getvalue()
+    return any(part in reported for part in HIDDEN)
 
 
 @pytest.mark.parametrize("written", WRITTEN)

@@ -29,7 +29,7 @@ def test_orders_are_accepted_again_at_once_after_a_failover(
     assert looked.status_code == HTTPStatus.OK
 
 
-def test_an_operator_who_meets_a_failover_is_told_to_try_again_and_then_let_in(catalogue: None) -> None:
+def test_an_operator_who_meets_a_failover_is_asked_to_try_again_and_then_let_in(catalogue: None) -> None:
     get_user_model().objects.create_superuser("root", password="secret")
     client = Client(raise_request_exception=False)
     with sessions_on_a_read_only_server("orchestration"):

@@ -86,7 +86,7 @@ def test_a_reused_key_names_the_checkout_it_stands_for(ada: Shopper, grace: Shop
     assert first.json()["id"] not in theirs.text
 
 
-def test_reused_key_is_told_before_the_body_is_validated(ada: Shopper, two_mugs: Cart) -> None:
+def test_reused_key_is_reported_before_the_body_is_validated(ada: Shopper, two_mugs: Cart) -> None:
     ada.check_out(two_mugs, key="k-1")
     assert ada.check_out({"nonsense": True}, key="k-1").json()["code"] == "idempotency_key_reused"
 
@@ -150,7 +150,7 @@ def test_accepted_key_is_known_also_while_another_copy_is_under_way(ada: Shopper
     assert (response.status_code, response.json()) == (202, first)
 
 
-def test_price_that_was_never_accepted_is_told_although_others_were(ada: Shopper, two_mugs: Cart) -> None:
+def test_price_that_was_never_accepted_is_reported_although_others_were(ada: Shopper, two_mugs: Cart) -> None:
     ada.check_out(two_mugs, key="k-1")
     two_mugs["lines"][0]["sku"] = "NIL"
     assert ada.check_out(two_mugs, key="k-2").json()["code"] == "validation_failed"

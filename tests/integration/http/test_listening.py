@@ -242,12 +242,12 @@ def test_redis_that_hangs_holds_nobody_up_for_long(channel: str, wire: Wire) -> 
 
 
 def test_sagas_that_end_together_are_announced_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[list[UUID]] = []
-    monkeypatch.setattr(Announcer, "announce", lambda self, saga_ids: told.append(list(saga_ids)))
+    reported: list[list[UUID]] = []
+    monkeypatch.setattr(Announcer, "announce", lambda self, saga_ids: reported.append(list(saga_ids)))
     announce_ends()
     ids = [uuid4(), uuid4()]
     try:
         sagas_ended.send(sender=None, sagas=[SagaInstance(id=saga_id) for saga_id in ids])
     finally:
         assert sagas_ended.disconnect(dispatch_uid=completion_events.ENDED)
-    assert told == [ids]
+    assert reported == [ids]

@@ -72,7 +72,7 @@ def test_what_cannot_be_written_down_is_not_done(
     assert gateway.look_closely().open_until is None
 
 
-def test_redis_gone_before_and_in_the_middle_are_told_apart(
+def test_redis_gone_before_and_in_the_middle_are_distinguished(
     boss: Shopper, gateway: Breaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: object, **__: object) -> None:

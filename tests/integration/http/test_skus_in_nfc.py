@@ -91,6 +91,6 @@ def test_of_two_skus_with_one_form_the_second_stays_and_is_printed(
     migrate(app)
     kept = Product.objects.filter(name="Coffee") if app == "orders" else Stock.objects.filter(on_hand=5)
     assert set(kept.values_list("sku", flat=True)) == {"\u00c5", sign}
-    [told] = capsys.readouterr().out.splitlines()
-    assert told.startswith(app)
-    assert r"'\u212b' stays beside '\xc5'" in told
+    [reported] = capsys.readouterr().out.splitlines()
+    assert reported.startswith(app)
+    assert r"'\u212b' stays beside '\xc5'" in reported

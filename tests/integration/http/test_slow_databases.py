@@ -110,7 +110,7 @@ def test_an_accepted_order_is_answered_202_while_its_database_fails(
     assert (answer.status_code, answer["Preference-Applied"]) == (202, "wait=1")
 
 
-def test_too_many_requests_are_told_as_their_readers_read(ada: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_requests_are_reported_as_their_readers_read(ada: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "admission", lambda: Admission(at_work=0, queued=0, waiting=0))
     page, problem = Client().get("/admin/"), ada.get("/orders")
     assert page["Content-Type"].startswith("text/html")

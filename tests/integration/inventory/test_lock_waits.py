@@ -86,10 +86,10 @@ def test_a_session_that_says_nothing_in_the_midst_of_a_transaction_is_ended() ->
 @pytest.mark.parametrize("alias", [name for name in settings.DATABASES if name != "default"])
 def test_every_connection_has_a_bound_for_silence_on_both_sides(alias: str) -> None:
     options = settings.DATABASES[alias]["OPTIONS"]
-    told = dict(each.split("=") for each in options["options"].split("-c ") if each.strip())
-    assert 0 < int(told["idle_in_transaction_session_timeout"]) < 15_000
-    assert int(told["lock_timeout"]) < int(told["statement_timeout"]) / 2
-    for sides in (told, options):
+    reported = dict(each.split("=") for each in options["options"].split("-c ") if each.strip())
+    assert 0 < int(reported["idle_in_transaction_session_timeout"]) < 15_000
+    assert int(reported["lock_timeout"]) < int(reported["statement_timeout"]) / 2
+    for sides in (reported, options):
         assert 0 < int(sides["tcp_user_timeout"]) <= 10_000
     assert options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"] < 15
 

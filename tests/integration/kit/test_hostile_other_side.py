@@ -70,7 +70,7 @@ def test_a_refusal_with_facts_that_nothing_can_carry_stays_a_refusal(payments: P
     orjson.dumps(refused.refusal)
 
 
-def test_a_compensation_that_is_refused_so_fails_with_a_cause_that_can_be_told(payments: Participant) -> None:
+def test_a_compensation_that_is_refused_so_fails_with_a_cause_that_can_be_reported(payments: Participant) -> None:
     odd, fine = asked_of("tok_ok"), asked_of("tok_ok")
     carried_out(payments, authorise_payment.name, [odd, fine])
 
@@ -83,7 +83,7 @@ def test_a_compensation_that_is_refused_so_fails_with_a_cause_that_can_be_told(p
 
 
 @pytest.mark.parametrize(("suffix", "error"), [("\x00", DataError), (HALF_A_PAIR, TypeError)], ids=ascii)
-def test_an_id_that_cannot_be_stored_fails_alone_with_a_cause_that_can_be_told(
+def test_an_id_that_cannot_be_stored_fails_alone_with_a_cause_that_can_be_reported(
     suffix: str, error: type[Exception], payments: Participant
 ) -> None:
     odd, *others = [asked_of("tok_ok") for _ in range(4)]

@@ -183,7 +183,7 @@ def test_a_connection_left_in_the_midst_of_something_is_not_used_again(raw, monk
 
 
 @pytest.mark.parametrize("reason", ["while it waits", "in the midst"])
-def test_why_the_server_goes_away_is_told(raw, reason: str) -> None:
+def test_why_the_server_goes_away_is_reported(raw, reason: str) -> None:
     end = Asked("SELECT pg_terminate_backend(%s, 5000)", [raw.info.backend_pid])
     if reason == "while it waits":
         with psycopg.connect(raw.info.dsn, password=raw.info.password, autocommit=True) as other:

@@ -246,7 +246,7 @@ def test_one_that_cannot_be_done_stops_no_other(parked, situations):
     assert (tally_of(batch).refused, tally_of(batch).under_way) == (1, 1)
 
 
-def test_the_loop_ends_when_told(parked):
+def test_the_loop_ends_when_reported(parked):
     parked(1)
     ask_for_batch(PARKED, asked(Action.RESUME), FAST)
     stopped = threading.Event()

@@ -40,9 +40,11 @@ def gateway() -> Any:
 def test_a_breakers_reason_forges_no_line_in_a_log(gateway: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         call_command("breakers", "open", gateway, "--for", "10m", "--yes", "--by", "ada", "--reason", FORGED)
-    [told] = [record for record in caplog.records if record.name == "orchestration.operators.actions.recorded_action"]
-    assert "\n" not in told.getMessage()
-    assert Line().format(told).splitlines() == [Line().format(told)]
+    [reported] = [
+        record for record in caplog.records if record.name == "orchestration.operators.actions.recorded_action"
+    ]
+    assert "\n" not in reported.getMessage()
+    assert Line().format(reported).splitlines() == [Line().format(reported)]
     assert MachineryLogEntry.objects.get().reason == KEPT
 
 
@@ -95,7 +97,7 @@ def test_a_card_number_in_the_admin_is_refused_and_not_shown_again(
     assert not OperatorLogEntry.objects.exists()
 
 
-def test_an_entry_whose_outcome_cannot_be_told_does_not_keep_the_others_from_theirs(
+def test_an_entry_whose_outcome_cannot_be_reported_does_not_keep_the_others_from_theirs(
     act: Any, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd, fine = situations.parked_after_pivot(), situations.parked_after_pivot()

@@ -36,7 +36,7 @@ def test_who_waits_sees_it_and_so_does_who_comes_later(situations, act):
     assert "capture_payment is done" in seen.observed_detail
 
 
-def test_what_fails_again_is_told_with_its_error(situations, act):
+def test_what_fails_again_is_reported_with_its_error(situations, act):
     saga_id = situations.parked_after_pivot()
     entry = act(saga_id, Action.RESUME)
     situations.fail(saga_id, "capture_payment")
@@ -46,7 +46,7 @@ def test_what_fails_again_is_told_with_its_error(situations, act):
     )
 
 
-def test_whose_patience_ends_is_told_why_and_nothing_is_written(situations, act):
+def test_whose_patience_ends_is_reported_why_and_nothing_is_written(situations, act):
     entry = act(situations.parked_after_pivot(), Action.RESUME)
 
     seen = observe(entry, AT_ONCE)
@@ -65,8 +65,8 @@ def test_the_loop_writes_what_nobody_waited_for(situations, act):
     assert outcome_watcher.run_once() == 1
     assert outcome_watcher.run_once() == 0
     assert outcome_watcher.run_once(now=LATER) == 1
-    told = {entry.saga_id: entry.observed for entry in OperatorLogEntry.objects.all()}
-    assert told == {finished: "completed", open_still: "still_waiting"}
+    reported = {entry.saga_id: entry.observed for entry in OperatorLogEntry.objects.all()}
+    assert reported == {finished: "completed", open_still: "still_waiting"}
 
 
 def test_two_loops_observe_an_entry_once(situations, act):

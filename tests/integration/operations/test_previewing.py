@@ -62,10 +62,10 @@ def test_queues_are_named(situations, look):
     assert "payments.compensations" in seen.will[0]
 
 
-def test_what_is_left_alone_is_told_with_its_reason(situations, look):
-    told = {each.step: each.why for each in look(situations.parked_compensation(), Action.RETRY).skipped}
+def test_what_is_left_alone_is_reported_with_its_reason(situations, look):
+    reported = {each.step: each.why for each in look(situations.parked_compensation(), Action.RETRY).skipped}
 
-    assert told == {
+    assert reported == {
         "schedule_shipment": "Was refused, so it changed nothing.",
         "authorise_payment": "Stays parked.",
     }
@@ -117,7 +117,7 @@ def test_cancel_says_what_may_follow(situations, look):
         ),
     ],
 )
-def test_money_is_told_in_words_and_amounts(situations, look, done, action, money):
+def test_money_is_reported_in_words_and_amounts(situations, look, done, action, money):
     saga_id = situations.running()
     situations.act(saga_id, *done)
     reference = getattr(Payment.objects.first(), "authorisation_id", "")
@@ -125,14 +125,14 @@ def test_money_is_told_in_words_and_amounts(situations, look, done, action, mone
     assert look(saga_id, action).money == tuple(each.replace("REFERENCE", reference) for each in money)
 
 
-def test_captured_money_is_told_to_be_refunded(situations, look):
+def test_captured_money_is_asked_to_be_refunded(situations, look):
     saga_id = situations.running()
     situations.act(saga_id, "reserve_stock", "authorise_payment")
     situations.report(saga_id, StepRefused("schedule_shipment", {"code": "cannot_deliver", "detail": "Not there."}))
     Payment.objects.update(status="captured", capture_id="C1")
 
-    [told] = look(saga_id, Action.RETRY).money
-    assert told.startswith("1.00 GBP that was taken is refunded")
+    [reported] = look(saga_id, Action.RETRY).money
+    assert reported.startswith("1.00 GBP that was taken is refunded")
 
 
 def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):

@@ -75,8 +75,8 @@ def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
     message = canvas.received(asked.headers, orjson.loads(asked.body))
     [following] = _ending(StepMessage(message, *read(message.args, message.kwargs)), follows).messages
     report: Received = canvas.received(following.headers, orjson.loads(following.body))
-    told = reports.read(report.task, report.args, report.kwargs)
-    [outcome] = tasks._apply([told])
+    reported = reports.read(report.task, report.args, report.kwargs)
+    [outcome] = tasks._apply([reported])
     assert isinstance(outcome, SagaInstance), outcome
     return SagaInstance.objects.get(pk=saga_id)
 

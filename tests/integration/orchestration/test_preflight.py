@@ -80,7 +80,7 @@ def test_sagas_in_every_phase_can_be_carried_on_by_the_code_that_started_them():
     assert found.looked_at == NONE_OF_ANY | {"checkout.v1": 4}
 
 
-def test_a_definition_that_nobody_uses_is_told():
+def test_a_definition_that_nobody_uses_is_reported():
     assert preflight.inspect().looked_at == NONE_OF_ANY
 
 
@@ -175,8 +175,8 @@ def test_the_command_refuses_with_ids(monkeypatch, capsys):
         call_command("saga", "preflight", "--format", "json")
 
     assert refused.value.returncode == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["problems"] == [{"problem": "no saga definition is called 'checkout.v1'", "sagas": [str(saga_id)]}]
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["problems"] == [{"problem": "no saga definition is called 'checkout.v1'", "sagas": [str(saga_id)]}]
 
 
 def test_the_command_says_how_many_sagas_it_looked_at(capsys):

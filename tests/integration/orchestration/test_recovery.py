@@ -194,8 +194,8 @@ def test_each_log_entry_says_the_phase_and_token_from_then_on(sent):
     refused = StepRefused("schedule_shipment", {"code": "cannot_deliver", "detail": "no"}, (("reserve_stock", NOW),))
     engine.apply(saga_id, refused, now=NOW)
 
-    told = [(entry.kind, entry.phase, entry.token) for entry in SagaInstance.objects.get().log.order_by("sequence")]
-    assert told == [
+    reported = [(entry.kind, entry.phase, entry.token) for entry in SagaInstance.objects.get().log.order_by("sequence")]
+    assert reported == [
         ("started", "running", 1),
         ("done", "running", 1),
         ("refused", "compensating", 1),

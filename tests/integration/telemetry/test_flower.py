@@ -118,7 +118,7 @@ def test_a_saga_leads_to_its_tasks_and_each_of_them_back(flower: Flower, shop, s
     assert "Revoke" not in page
 
 
-def test_a_saga_nobody_told_of_has_a_page_that_says_so(flower: Flower):
+def test_a_saga_nobody_reported_has_a_page_that_says_so(flower: Flower):
     status, page = flower.ask(SAGA_PATH)
     assert status == 200
     assert "None that Flower has seen" in page

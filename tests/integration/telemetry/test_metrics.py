@@ -111,7 +111,7 @@ def test_sources_that_are_away_are_named_and_the_others_are_there(shop, settings
     assert "saga_started_total" not in found
 
 
-def test_what_audits_see_and_how_the_last_one_ended_is_told(db):
+def test_what_audits_see_and_how_the_last_one_ended_is_reported(db):
     long_ago = datetime.now(UTC) - timedelta(days=30)
     AuditRun.objects.create(started_at=long_ago, alive_until=long_ago, ended_at=long_ago, is_running=False, ok=False)
     seen = {"invariant": "Q2", "first_seen_at": long_ago, "opened_at": long_ago, "last_seen_at": long_ago}
@@ -123,7 +123,7 @@ def test_what_audits_see_and_how_the_last_one_ended_is_told(db):
     assert found["saga_audit_findings"] == {("false",): 2, ("true",): 1}
 
 
-def test_what_the_last_audit_could_not_check_is_told(db):
+def test_what_the_last_audit_could_not_check_is_reported(db):
     at = datetime.now(UTC)
     gaps = [{"invariants": ["A4", "Q4"], "why": "at the gateway"}, "a sentence of an earlier version"]
     ended = {"started_at": at, "alive_until": at, "ended_at": at, "is_running": False, "ok": True}
@@ -133,7 +133,7 @@ def test_what_the_last_audit_could_not_check_is_told(db):
     assert found["saga_audit_not_checked"] == {("all", "Q4"): 1, ("part", "A4"): 1}
 
 
-def test_before_the_first_audit_has_ended_its_result_is_not_told(db):
+def test_before_the_first_audit_has_ended_its_result_is_not_reported(db):
     found = scraped()
     assert "saga_audit_ok" not in found
     assert found["saga_audit_late"] == {(): 0}

@@ -28,32 +28,32 @@ def test_a_shop_that_has_everything_is_ready():
 
 def test_what_is_missing_is_named_with_the_reason(settings):
     settings.TOPOLOGY = Topology(prefix=f"{settings.TOPOLOGY.prefix}nowhere.", queue_type="classic")
-    status, told = ready()
+    status, reported = ready()
     assert status == 503
-    assert told["not_ready"].keys() == {"broker"}
-    assert "orchestrator is missing, of 10; run manage.py declare_queues" in told["not_ready"]["broker"]
+    assert reported["not_ready"].keys() == {"broker"}
+    assert "orchestrator is missing, of 10; run manage.py declare_queues" in reported["not_ready"]["broker"]
 
 
 def test_a_check_can_be_left_out(settings):
     settings.TOPOLOGY = Topology(prefix=f"{settings.TOPOLOGY.prefix}nowhere.", queue_type="classic")
     assert ready("/readyz?exclude=broker")[0] == 200
-    status, told = ready("/readyz?exclude=brocker")
-    assert (status, told["unknown"]) == (400, ["brocker"])
+    status, reported = ready("/readyz?exclude=brocker")
+    assert (status, reported["unknown"]) == (400, ["brocker"])
 
 
 def test_a_migration_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(readiness, "_migrated", set())
     monkeypatch.setattr(readiness, "_missing_migrations", lambda alias: ["orders.0009_more"] * (alias == "orders"))
-    status, told = ready()
+    status, reported = ready()
     assert status == 503
-    assert "migration orders.0009_more is missing, of 1; run manage.py migrate" in told["not_ready"]["orders"]
+    assert "migration orders.0009_more is missing, of 1; run manage.py migrate" in reported["not_ready"]["orders"]
 
 
 def test_without_redis_a_shop_is_ready_and_degraded(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    status, told = ready()
-    assert (status, told["not_ready"]) == (200, {})
-    assert "circuit breakers stay closed" in told["degraded"]["redis"]
+    status, reported = ready()
+    assert (status, reported["not_ready"]) == (200, {})
+    assert "circuit breakers stay closed" in reported["degraded"]["redis"]
 
 
 def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch):
@@ -63,10 +63,10 @@ def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch):
     let_go = threading.Event()
     monkeypatch.setattr(probes, "PATIENCE", timedelta(milliseconds=300))
     monkeypatch.setattr(readiness, "refuse_if_away", lambda alias: let_go.wait() if alias == "shipping" else None)
-    status, told = ready()
+    status, reported = ready()
     let_go.set()
     assert status == 503
-    assert told["not_ready"] == {"shipping": "no answer within 0.3 s"}
+    assert reported["not_ready"] == {"shipping": "no answer within 0.3 s"}
 
 
 def test_why_is_not_for_everybody(settings):

@@ -58,7 +58,7 @@ def test_cost_is_shared_by_the_orders() -> None:
     assert counted.commits_per_order == pytest.approx(4.0)
 
 
-def test_what_else_ran_is_told_and_not_charged_to_the_orders() -> None:
+def test_what_else_ran_is_reported_and_not_charged_to_the_orders() -> None:
     counted = figures(happened((101.0, 102.0, What.COMPLETED)))
     assert counted.cores_of_others == pytest.approx(0.3)
     assert "others" not in (counted.cpu_ms_per_order_by_part or {})
@@ -70,7 +70,7 @@ def test_nothing_ended_has_no_figures_but_can_be_shown() -> None:
     assert (counted.p50_ms, counted.cpu_ms_per_order, counted.commits_per_order) == (None, None, None)
 
 
-def test_an_order_without_an_end_is_told_of() -> None:
+def test_an_order_without_an_end_is_reported_of() -> None:
     found = happened((101.0, 102.0, What.COMPLETED))
     found.due[uuid4()] = 103.0
     assert figures(found).unfinished == 1

@@ -21,7 +21,7 @@ def test_a_process_belongs_to_the_nearest_root_above_it() -> None:
     assert seconds["others", 0] == 0.5
 
 
-def test_a_server_is_known_by_its_name_and_told_from_another_of_its_kind() -> None:
+def test_a_server_is_known_by_its_name_and_distinguished_from_another_of_its_kind() -> None:
     seconds = seconds_by_owner(PROCESSES, ROOTS)
     assert (seconds["PostgreSQL", 30], seconds["PostgreSQL", 40]) == (24.0, 32.0)
 

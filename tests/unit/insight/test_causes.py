@@ -63,8 +63,8 @@ STARTED = Ledger(step="authorise_payment", status="started", changed_at=NOW - 14
 
 
 def parked(step: str = "authorise_payment", **detail: str) -> Facts:
-    told = Told(step, NOW, detail)
-    return replace(SENT, status=Status.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(told,))
+    reported = Told(step, NOW, detail)
+    return replace(SENT, status=Status.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(reported,))
 
 
 def paused(**detail: str) -> Facts:

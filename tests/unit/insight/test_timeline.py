@@ -91,7 +91,7 @@ def test_everything_fits_into_the_picture(view: SagaView, now: datetime) -> None
 
 
 @every_view
-def test_who_does_not_see_it_is_told_all_of_it(view: SagaView, now: datetime) -> None:
+def test_who_does_not_see_it_is_reported_all_of_it(view: SagaView, now: datetime) -> None:
     svg = picture(view, now)
     ids = {element.get("id"): element.text for element in (*svg.iter(f"{SVG}title"), *svg.iter(f"{SVG}desc"))}
     named = svg.get("aria-labelledby", "").split()

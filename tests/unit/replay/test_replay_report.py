@@ -25,13 +25,13 @@ def report(*outcomes: Outcome, plan: Plan = PLAN) -> Report:
 
 
 def test_every_order_row_and_penny_is_reported() -> None:
-    told = report(Outcome(Result.PLACED, 450), Outcome(Result.REFUSED, code="card_declined")).as_json()
-    assert told["invoices"] == {"read": 4, "placed": 1, "refused": 1, "undecided": 0, "nothing_to_order": 2}
-    assert told["lines"] == {"read": 5, "ordered": 3, "skipped": 2}
-    assert told["total_minor"] == {"file": 251, "placed": 450, "refused": 100, "undecided": 0, "skipped": -299}
-    assert told["agrees"]
-    assert told["refused"] == [{"invoice": "2", "code": "card_declined", "lines": 1, "total_minor": 100}]
-    assert [(item["row"], item["reason"]) for item in told["skipped"]] == [
+    reported = report(Outcome(Result.PLACED, 450), Outcome(Result.REFUSED, code="card_declined")).as_json()
+    assert reported["invoices"] == {"read": 4, "placed": 1, "refused": 1, "undecided": 0, "nothing_to_order": 2}
+    assert reported["lines"] == {"read": 5, "ordered": 3, "skipped": 2}
+    assert reported["total_minor"] == {"file": 251, "placed": 450, "refused": 100, "undecided": 0, "skipped": -299}
+    assert reported["agrees"]
+    assert reported["refused"] == [{"invoice": "2", "code": "card_declined", "lines": 1, "total_minor": 100}]
+    assert [(item["row"], item["reason"]) for item in reported["skipped"]] == [
         (5, "cancellation_not_yet_supported"),
         (6, "price_has_a_fraction_of_a_penny"),
     ]

@@ -36,9 +36,9 @@ def message(saga_id: UUID) -> SimpleNamespace:
 
 def test_a_line_about_no_saga_names_none(lines):
     logger.warning("up %s", 1)
-    [(told, line)] = lines
-    assert (told["message"], told["level"], told["logger"]) == ("up 1", "WARNING", "tests.telemetry")
-    assert not told.keys() & {"saga", "sagas"}
+    [(reported, line)] = lines
+    assert (reported["message"], reported["level"], reported["logger"]) == ("up 1", "WARNING", "tests.telemetry")
+    assert not reported.keys() & {"saga", "sagas"}
     assert line.endswith("WARNING tests.telemetry up 1")
 
 
@@ -47,7 +47,7 @@ def test_a_line_written_while_a_saga_is_worked_on_names_it(lines):
     with about([saga_id]):
         logger.warning("working")
     logger.warning("done")
-    assert [told.get("saga") for told, _ in lines] == [str(saga_id), None]
+    assert [reported.get("saga") for reported, _ in lines] == [str(saga_id), None]
     assert lines[0][1].endswith(f"tests.telemetry [{saga_id}] working")
 
 
@@ -60,9 +60,9 @@ def test_a_line_about_one_saga_of_a_batch_names_that_one(lines):
 def test_a_line_about_a_batch_names_some_and_counts_the_rest(lines):
     saga_ids = [uuid4() for _ in range(64)]
     within(lambda _: logger.warning("a batch"), of_message)([message(saga_id) for saga_id in saga_ids])
-    [(told, line)] = lines
-    assert told["sagas"] == [str(saga_id) for saga_id in saga_ids[:20]]
-    assert told["more_sagas"] == 44
+    [(reported, line)] = lines
+    assert reported["sagas"] == [str(saga_id) for saga_id in saga_ids[:20]]
+    assert reported["more_sagas"] == 44
     assert line.endswith(f"[{saga_ids[0]} {saga_ids[1]} {saga_ids[2]} +61] a batch")
 
 
@@ -91,8 +91,8 @@ def test_a_traceback_stays_on_the_line_of_its_error(lines):
         _ = 1 // 0
     except ZeroDivisionError:
         logger.exception("broke")
-    [(told, _)] = lines
-    assert "ZeroDivisionError" in told["traceback"]
+    [(reported, _)] = lines
+    assert "ZeroDivisionError" in reported["traceback"]
 
 
 HOSTILE = "declined\n2026-05-01 12:00:00,000 WARNING shop all is well\x1b[2J\x9b\x85\u2028\u202egnihtyna \ud83d"
@@ -101,10 +101,10 @@ CARD = "4242 4242 4242 4242"
 
 def test_what_a_message_quotes_forges_no_line_and_controls_no_terminal(lines):
     logger.warning("the gateway says: %s", HOSTILE)
-    [(told, line)] = lines
+    [(reported, line)] = lines
     assert line.splitlines() == [line]
     assert not set(line) & set("\n\x1b\x9b\x85\u2028\u202e\ud83d")
-    assert line.endswith(told["message"])
+    assert line.endswith(reported["message"])
     assert r"declined\n2026-05-01" in line
 
 
@@ -114,12 +114,12 @@ def test_a_traceback_forges_no_line_either(lines):
     except ValueError as error:
         error.add_note(HOSTILE)
         logger.exception("broke")
-    [(told, text)] = lines
+    [(reported, text)] = lines
     first, *others = text.split("\n")
     assert others
     assert all(each.startswith("    ") for each in others)
     assert text.splitlines() == [first, *others]
-    assert not set(text + told["traceback"]) & set("\x1b\x9b\x85\u2028\u202e\ud83d")
+    assert not set(text + reported["traceback"]) & set("\x1b\x9b\x85\u2028\u202e\ud83d")
 
 
 def test_json_lines_are_ascii():
@@ -133,9 +133,9 @@ def test_a_log_keeps_no_card_number(lines):
         raise ValueError(CARD)
     except ValueError:
         logger.exception("paid with %s", CARD)
-    [(told, text)] = lines
-    assert CARD not in text + json.dumps(told)
-    assert told["message"] == "paid with (card number)"
+    [(reported, text)] = lines
+    assert CARD not in text + json.dumps(reported)
+    assert reported["message"] == "paid with (card number)"
 
 
 def test_what_a_saga_works_on_inside_another_batch_is_restored(lines):
@@ -144,4 +144,4 @@ def test_what_a_saga_works_on_inside_another_batch_is_restored(lines):
         with about([inner]):
             logger.warning("inner")
         logger.warning("outer")
-    assert [told["saga"] for told, _ in lines] == [str(inner), str(outer)]
+    assert [reported["saga"] for reported, _ in lines] == [str(inner), str(outer)]

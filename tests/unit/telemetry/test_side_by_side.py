@@ -49,7 +49,7 @@ def test_questions_are_asked_at_the_same_time() -> None:
     assert sorted(asked.answers().values(), key=str) == [0, 1]
 
 
-def test_who_asks_again_is_told_at_once_what_was_known_until_patience_is_over() -> None:
+def test_who_asks_again_is_reported_at_once_what_was_known_until_patience_is_over() -> None:
     hangs, let_go = threading.Event(), threading.Event()
 
     def question() -> str:
@@ -57,7 +57,7 @@ def test_who_asks_again_is_told_at_once_what_was_known_until_patience_is_over() 
             let_go.wait()
         return "fine"
 
-    asked = SideBySide({"it": question}, patience=timedelta(seconds=0.5), kept_for=NOT, told_within=SOON)
+    asked = SideBySide({"it": question}, patience=timedelta(seconds=0.5), kept_for=NOT, answered_within=SOON)
     assert asked.answers() == {"it": "fine"}
     hangs.set()
     began = time.monotonic()
@@ -76,5 +76,5 @@ def test_first_answer_is_waited_for() -> None:
         let_go.join()
         return "fine"
 
-    asked = SideBySide({"it": question}, patience=LONG, kept_for=NOT, told_within=SOON)
+    asked = SideBySide({"it": question}, patience=LONG, kept_for=NOT, answered_within=SOON)
     assert asked.answers() == {"it": "fine"}
