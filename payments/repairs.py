@@ -24,7 +24,7 @@ CONCLUDED = (Status.DONE, Status.REFUSED)
 """The capture's ledger row says that no capture is called any more."""
 
 
-class CaptureStillOwed(Refusal):
+class CaptureStillPending(Refusal):
     """The capture is not settled: it may still take what is on hold."""
 
     code = "capture_still_owed"
@@ -68,11 +68,11 @@ class LeftoverPaymentReversal(ExternalCommand[ReverseLeftoverPayment, Reversal])
 def confirm_capture_settled(request: ConfirmCaptureSettled) -> None:
     """Change nothing; the answer is what counts.
 
-    :raises CaptureStillOwed: when the saga's capture may still be called.
+    :raises CaptureStillPending: when the saga's capture may still be called.
     """
     captures = Ledger.objects.filter(saga_id=request.repaired_saga_id, step=capture_payment.step)
     if not captures.filter(status__in=CONCLUDED).exists():
-        raise CaptureStillOwed
+        raise CaptureStillPending
 
 
 class SettledHoldVoiding(ExternalCommand[VoidSettledHold, GatewayPayment]):

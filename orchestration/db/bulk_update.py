@@ -60,7 +60,7 @@ class UpdateEach:
 
 
 def each_own(name: str, *, by: str, kind: "Field[Any, Any]") -> Cast:
-    """In the statement of an `UpdateEach`: what is given under this name for the row whose column `by` is the key."""
+    """Return, for an `UpdateEach`, the value given under this name for the row whose key is in column `by`."""
     row = Func(_Given("jsonb", _VALUES), Cast(F(by), TextField()), template="(%(expressions)s)", arg_joiner=" -> ")
     return Cast(Func(row, template=f"(%(expressions)s ->> '{name}')"), kind)
 

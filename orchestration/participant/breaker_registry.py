@@ -14,7 +14,7 @@ from orchestration.participant.participant import participants
 
 @cache
 def breaker_for(name: str, *, counts: tuple[type[Exception], ...]) -> Breaker:
-    """The breaker around calls to `name`, "payments.gateway"; `counts` are the errors that mean it is ill."""
+    """Return the breaker around calls to `name`, "payments.gateway". `counts` are the errors that count as failures."""
     return Breaker(
         settings.TOPOLOGY.name(name),
         redis=lambda: connect(settings.REDIS_URL),

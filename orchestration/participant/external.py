@@ -23,7 +23,7 @@ class OutcomeUnknown(PermanentFailure):
 
 
 def key_of(saga_id: UUID, command: Action | Compensation) -> str:
-    """The idempotency key of a saga's command: (saga, step, operation), never the attempt."""
+    """Return the idempotency key of a saga's command: (saga, step, operation), never the attempt."""
     return f"{saga_id}:{command.step}:{'action' if isinstance(command, Action) else 'compensation'}"
 
 

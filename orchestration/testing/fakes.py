@@ -80,12 +80,12 @@ class Book:
             self.do(*each[1:])
 
     def do(self, key: str, saga_id: UUID, step: str) -> None:
-        """Have the effect, once per key."""
+        """Record the effect, once per key."""
         if key not in self.refused:
             self.done.setdefault(key, (saga_id, step))
 
     def effect(self, saga_id: UUID, step: str) -> Effect:
-        """How often the step was done, and reversed."""
+        """Count how often the step was done, and reversed."""
         keys = [key for key, whose in self.done.items() if whose == (saga_id, step)]
         return Effect(done=len(keys), reversed=len(self.reversed.intersection(keys)))
 
@@ -110,7 +110,7 @@ class Service:
             self._commands[step.compensation] = lambda request: self.rows.reverse_effect(request.saga_id, step.name)
 
     def effect(self, saga_id: UUID, step: str) -> Effect:
-        """What the step has come to."""
+        """Count how often the step was done, and reversed, in the database and outside."""
         here, there = self.rows.effects.get((saga_id, step), Effect()), self.book.effect(saga_id, step)
         return Effect(here.done + there.done, here.reversed + there.reversed)
 

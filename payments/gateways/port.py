@@ -1,7 +1,7 @@
 """What payments needs of a payment gateway, whichever it is.
 
 Shaped after Stripe's PaymentIntents with manual capture: one object holds a payment from authorisation to refund, every
-write takes an idempotency key, and what became of a write is found by reading. An adapter that stores its first answer
+write takes an idempotency key, and the outcome of a write is found by reading. An adapter that stores its first answer
 to a key, even a 500, must reconcile by reading and go on under a key of its own derived from ours.
 """
 

@@ -10,7 +10,10 @@ from inventory.services import receive_stock
 
 
 def whole_units(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number above zero."""
+    """Read a number of units.
+
+    :raises ArgumentTypeError: when it is not a whole number above zero.
+    """
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)

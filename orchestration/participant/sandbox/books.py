@@ -109,7 +109,7 @@ class SandboxBooks(Generic[Op]):
 
 
 def fingerprint_of(*asked: object) -> str:
-    """Digest what was asked, so that a key cannot be used for something else."""
+    """Return a digest of what was asked, so that a key cannot be used for something else."""
     return hashlib.sha256(json.dumps(asked, default=vars).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from shipping.carriers.sandbox.models import Kind, Operation
 
 @dataclass(frozen=True)
 class CarriersBooking:
-    """One booking and what became of it."""
+    """One booking and its cancellation, if any."""
 
     key: str
     tracking_number: str
