@@ -1,4 +1,4 @@
-"""Writes of the inventory service."""
+"""What inventory does with stock: reserve, release and receive it."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ def reserve_stock(requests: Sequence[ReserveStock], *, lock: bool) -> list[Refus
     Returns for each request None, or its refusal: `OutOfStock` when one SKU has fewer units than wanted, `UnknownSku`
     when one has no stock row.
     """
-    needs = [_summed((nfc(line.sku), line.quantity) for line in request.lines) for request in requests]
+    needs = [_units_by_sku((nfc(line.sku), line.quantity) for line in request.lines) for request in requests]
     stock = stock_rows(set().union(*needs), lock=lock)
     answers = _decide(needs, left={sku: row.available for sku, row in stock.items()})
     granted = [
@@ -54,7 +54,7 @@ def reserve_stock(requests: Sequence[ReserveStock], *, lock: bool) -> list[Refus
         if refusal is None
         for sku, quantity in units.items()
     ]
-    Stock.objects.reserve(_summed((sku, quantity) for _, sku, quantity in granted), read=stock)
+    Stock.objects.reserve(_units_by_sku((sku, quantity) for _, sku, quantity in granted), read=stock)
     reservations = [
         Reservation(saga_id=request.saga_id, order_id=request.order_id, stock_id=sku, quantity=quantity)
         for request, sku, quantity in granted
@@ -74,7 +74,7 @@ def release_holds(saga_ids: Collection[UUID]) -> bool:
     """Give back what these sagas still hold; return whether they held anything."""
     held = Reservation.objects.filter(saga_id__in=saga_ids, released_at=None)
     moves = [Move(each.stock_id, each.quantity, each.saga_id) for each in held.order_by("stock_id", "saga_id")]
-    Stock.objects.release(_summed((move.sku, move.quantity) for move in moves))
+    Stock.objects.release(_units_by_sku((move.sku, move.quantity) for move in moves))
     held.update(released_at=Now())
     _record(Movement.Kind.RELEASED, moves)
     return bool(moves)
@@ -82,7 +82,7 @@ def release_holds(saga_ids: Collection[UUID]) -> bool:
 
 def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
     """Add delivered units, positive, to what is on hand; a new SKU gets its stock row."""
-    units = _summed((nfc(sku), units) for sku, units in units_by_sku.items())
+    units = _units_by_sku((nfc(sku), units) for sku, units in units_by_sku.items())
     with transaction.atomic(using="inventory"):
         Stock.objects.receive(units)
         _record(Movement.Kind.RECEIVED, [Move(sku, quantity) for sku, quantity in units.items()])
@@ -90,7 +90,7 @@ def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
 
 def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
     """Receive what is missing until at least so many units of each SKU can be bought."""
-    wanted = _summed((nfc(sku), units) for sku, units in units_by_sku.items())
+    wanted = _units_by_sku((nfc(sku), units) for sku, units in units_by_sku.items())
     available = available_units(wanted)
     missing = {sku: units - available.get(sku, 0) for sku, units in wanted.items()}
     receive_stock(units_by_sku={sku: units for sku, units in missing.items() if units > 0})
@@ -116,7 +116,7 @@ def _why_not(units: Mapping[str, int], left: Mapping[str, int]) -> Refusal | Non
     return None
 
 
-def _summed(quantities: Iterable[tuple[str, int]]) -> dict[str, int]:
+def _units_by_sku(quantities: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Return the units of each SKU, in SKU order. The same SKU twice is one need."""
     units: Counter[str] = Counter()
     for sku, quantity in quantities:
