@@ -6,8 +6,9 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,8 @@ from tests.chaos.servers import Servers
 CUSTOMERS = 6
 AT_ONCE = 2
 CALM_SECONDS = 300.0
+LONGEST_WAIT = timedelta(seconds=3)
+"""For a retry, where waits are shortened."""
 TRY_SECONDS = 60.0
 """For so long a fault that did not take hold is tried again. While the broker is away, up to half a minute on a busy
 machine, nothing is committed, and a fault that waits for a COMMIT finds none."""
@@ -50,8 +53,11 @@ class Report:
     """Everything that must not be."""
 
 
-def run(*, minutes: float, seed: int, directory: Path) -> Report:
-    """Run the whole thing in that directory, with nothing left running afterwards."""
+def run(*, minutes: float, seed: int, directory: Path, shorten_waits: bool = False) -> Report:
+    """Run the whole thing in that directory, with nothing left running afterwards.
+
+    :param shorten_waits: after the last fault, let the sagas that wait for a retry wait for seconds, not for minutes.
+    """
     report, chance = Report(seed, minutes), random.Random(seed)
     with ExitStack() as stack:
         servers = Servers(directory)
@@ -63,7 +69,7 @@ def run(*, minutes: float, seed: int, directory: Path) -> Report:
         fleet.start()
         field_ = Field(servers, fleet, Heard(), directory / "evidence")
         _open_the_shop(field_, seeded, report, chance)
-        _calm_down(field_, report)
+        _calm_down(field_, report, shorten_waits=shorten_waits)
         _close_the_books(field_, report)
     return report
 
@@ -122,7 +128,7 @@ def _strike(field_: Field, report: Report, kind: FaultKind, chance: random.Rando
         return
 
 
-def _calm_down(field_: Field, report: Report) -> None:
+def _calm_down(field_: Field, report: Report, *, shorten_waits: bool) -> None:
     """Heal everything and wait until no saga is under way; one that is parked is resumed once by an operator."""
     servers = field_.servers
     for proxy in servers.proxies.values():
@@ -140,6 +146,8 @@ def _calm_down(field_: Field, report: Report) -> None:
         if all(parked for *_, parked in unfinished):
             report.resumed += len(unfinished)
             servers.manage("saga", "resume", "--parked", "--reason", "chaos is over", "--yes", check=False)
+        if shorten_waits:
+            _shorten_waits(servers)
         time.sleep(0.5)
     report.seconds_to_quiet = time.monotonic() - began
 
@@ -166,6 +174,16 @@ def _close_the_books(field_: Field, report: Report) -> None:
     report.wrong += [
         f"no evidence that it happened: {name}" for name in dict.fromkeys(report.planned) if name not in names
     ]
+
+
+def _shorten_waits(servers: Servers) -> None:
+    """Have every wait for a retry end within seconds. Recovery still has to find the saga and send it."""
+    with suppress(psycopg.OperationalError), servers.connection("orchestration") as connection:
+        connection.execute(
+            "UPDATE orchestration_sagainstance SET due_at = now() + random() * %(longest)s "
+            "WHERE NOT phase = ANY(%(ends)s) AND due_at > now() + 2 * %(longest)s",
+            {"longest": LONGEST_WAIT, "ends": ENDS},
+        )
 
 
 def _unfinished(servers: Servers) -> list[tuple[object, ...]]:

@@ -18,7 +18,7 @@ SEED = 7
 def test_a_shop_comes_through_a_minute_of_chaos(capsys):
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     directory.chmod(0o755)  # PostgreSQL runs as somebody else
-    report = run(minutes=1, seed=SEED, directory=directory)
+    report = run(minutes=1, seed=SEED, directory=directory, shorten_waits=True)
 
     with capsys.disabled():
         print("", *lines_of(report), sep="\n")
