@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 # Processes that run the tests; most tests wait most of the time.
-JOBS ?= 2
+JOBS ?= 3
 # What tests need: system packages, and servers.
 PACKAGES = $(PY) -m deploy.packages
-SERVERS = servers=$$($(PY) -m deploy.servers env) && eval "$$servers"
+SERVERS = servers=$$($(PY) -m deploy.servers env $(PRIVATE)) && eval "$$servers"
 
 # What `make test-fast` runs; tests/conftest.py (_is_fast) holds these to start no process.
 FAST = tests/unit tests/integration/kit -m "not processes and not servers"
@@ -44,6 +44,9 @@ $(VENV)/.demo: requirements.txt requirements-demo.txt
 
 demo: $(VENV)/.demo
 	@exec $(PY) -m deploy.guard $(PY) -m deploy.demo
+
+# The whole suite fills a hundred connections, and a PostgreSQL that is thrown away need not write to disk.
+test: PRIVATE = --private PostgreSQL
 
 test: $(VENV)/.dev
 	@$(PACKAGES) && $(SERVERS) && exec $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from deploy.servers import ways
@@ -20,16 +21,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.servers", description=__doc__)
     parser.add_argument("command", choices=("env", "stop"))
     parser.add_argument("--run-dir", type=Path, default=RUN_DIRECTORY, help="its memory")
+    names = [service.name for service in SERVICES]
+    told = "start a private one where it is installed, though another listens on the standard port"
+    parser.add_argument("--private", action="append", default=[], choices=names, help=told)
     options = parser.parse_args(arguments)
     register = Register(options.run_dir.resolve())
     with register.locked():
-        return stop(register) if options.command == "stop" else env(register)
+        return stop(register) if options.command == "stop" else env(register, private=options.private)
 
 
-def env(register: Register) -> int:
-    """Print one `export` line a service, starting what is needed."""
+def env(register: Register, *, private: Collection[str] = ()) -> int:
+    """Print one `export` line a service, starting what is needed.
+
+    :param private: names of the services of which a private server is preferred to one that listens.
+    """
     try:
-        addresses = {service.variable: address(service, register) for service in SERVICES}
+        addresses = {
+            service.variable: address(service, register, private=service.name in private) for service in SERVICES
+        }
     except (ways.Unavailable, ServerFailed, TookTooLong) as error:
         print(f"servers: {error}", file=sys.stderr)
         return 1
@@ -45,7 +54,7 @@ def stop(register: Register) -> int:
     return 0
 
 
-def address(service: Service, register: Register) -> str:
+def address(service: Service, register: Register, *, private: bool = False) -> str:
     """Give a service's address: the configured, else the one started earlier, else a new one."""
     configured = ways.configured(os.environ)(service)
     if configured:
@@ -54,8 +63,9 @@ def address(service: Service, register: Register) -> str:
     if earlier and earlier.is_alive() and service.accepts(earlier.url):
         return earlier.url
     register.end(service.name)
-    starters = (ways.installed(register), ways.in_docker(register), ways.from_apt(register))
-    return ways.first(service, (ways.listening, *starters))
+    installed, others = ways.installed(register), (ways.in_docker(register), ways.from_apt(register))
+    found = (installed, ways.listening) if private else (ways.listening, installed)
+    return ways.first(service, (*found, *others))
 
 
 if __name__ == "__main__":

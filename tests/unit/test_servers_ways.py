@@ -114,6 +114,24 @@ def test_a_remembered_server_that_died_is_replaced(register: Register) -> None:
     assert __main__.address(NOBODY_LISTENS, register) != dead_url
 
 
+@pytest.mark.processes
+def test_a_private_server_is_started_on_request_though_another_listens(
+    register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHOP_REDIS_URL", raising=False)
+    listening = ways.installed(register)(NOBODY_LISTENS)
+    assert listening
+    service, other = replace(REDIS, standard_urls=(listening,)), Register(tmp_path / "other")
+    other.run_directory.mkdir()
+    try:
+        assert __main__.address(service, other) == listening
+        started = __main__.address(service, other, private=True)
+        assert started != listening
+        assert __main__.address(service, other, private=True) == started
+    finally:
+        other.end_all()
+
+
 def _after_shell(exports: str, variable: str) -> str:
     script = f'{exports}\nprintf %s "${variable}"'
     return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
