@@ -22,6 +22,7 @@ from tests.support.broker import declare_queues, delete_queues, purge_queues
 from tests.support.no_process import refuse_processes
 from tests.support.processes import Worker
 from tests.support.shop import Shop
+from tests.support.templates import copy_templates
 from tests.support.workforce import Workforce
 
 settings.register_profile("shop", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test is timed
@@ -33,6 +34,14 @@ KEPT = {"contenttypes", "auth.permission"}
 """Made by migrations, needed by all."""
 APPEND_ONLY = (MachineryLogEntry, OperatorLogEntry)
 """Their tables refuse DELETE."""
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    """Migrate once on a server, not once in each process of each run: seven databases take six seconds."""
+    with pytest.MonkeyPatch.context() as patched:
+        copy_templates(patched)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
