@@ -18,8 +18,9 @@ from orchestration.engine.row_mapping import Origin, columns_after, log_entries,
 from orchestration.engine.saga_event import SagaEvent
 from orchestration.engine.store import Change, KeyInProgress, Store
 from orchestration.models import SagaInstance
+from orchestration.protocol.events import CancelRequested, Event, Resumed
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import CancelRequested, Command, Entry, Event, Forward, Kind, Resumed
+from orchestration.protocol.states import Command, Entry, Forward, Kind
 from orchestration.protocol.transitions import Contradiction, TooLate, decide
 from orchestration.sagas import UnknownDefinition, definition_of
 

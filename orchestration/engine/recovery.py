@@ -23,8 +23,9 @@ from orchestration.engine.markers import queues_of, route_of
 from orchestration.execution.periodic import round_after_round
 from orchestration.log_context import about
 from orchestration.models import SagaInstance
+from orchestration.protocol.events import DeadlinePassed, Due
 from orchestration.protocol.saga import LONGEST_WAIT
-from orchestration.protocol.states import DeadlinePassed, Due, Phase
+from orchestration.protocol.states import Phase
 from orchestration.sagas import UnknownDefinition
 
 logger = logging.getLogger(__name__)

@@ -7,18 +7,18 @@ from uuid import UUID
 
 from orchestration.contracts.codec import Malformed
 from orchestration.engine.saga_event import SagaEvent
-from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_SETTLED, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
-from orchestration.protocol.states import (
+from orchestration.protocol.events import (
     ChainCompleted,
     CompletedSteps,
     Event,
-    Operation,
     PivotBarred,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
 )
+from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_SETTLED, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
+from orchestration.protocol.states import Operation
 
 Context = dict[str, Any]
 NOTHING: Context = {"known": {}, "trail": []}

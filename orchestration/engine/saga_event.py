@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from orchestration.protocol.states import Event
+from orchestration.protocol.events import Event
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,16 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from orchestration.protocol.events import (
+    CancelRequested,
+    CompensationRequested,
+    Intervention,
+    Paused,
+    Resumed,
+    Retried,
+    StepSettled,
+    Unpaused,
+)
 from orchestration.protocol.next_command import (
     compensated,
     completed,
@@ -14,23 +24,7 @@ from orchestration.protocol.next_command import (
     send,
 )
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import (
-    ENDED,
-    CancelRequested,
-    CompensationRequested,
-    Decision,
-    Entry,
-    Forward,
-    Intervention,
-    Kind,
-    Paused,
-    Phase,
-    Resumed,
-    Retried,
-    State,
-    StepSettled,
-    Unpaused,
-)
+from orchestration.protocol.states import ENDED, Decision, Entry, Forward, Kind, Phase, State
 
 
 class TooLate(Exception):

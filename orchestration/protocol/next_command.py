@@ -4,19 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from orchestration.protocol.events import CompletedSteps
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import (
-    Bar,
-    Command,
-    CompletedSteps,
-    Decision,
-    Entry,
-    Forward,
-    Kind,
-    Phase,
-    State,
-    Undo,
-)
+from orchestration.protocol.states import Bar, Command, Decision, Entry, Forward, Kind, Phase, State, Undo
 
 
 def next_position(saga: Saga, state: State) -> int:

@@ -4,6 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestration.protocol.events import (
+    ChainCompleted,
+    DeadlinePassed,
+    Due,
+    Event,
+    PivotBarred,
+    PivotFoundDone,
+    StepFailed,
+    StepRefused,
+    StepsUndone,
+)
 from orchestration.protocol.interventions import TooLate, said_by_a_person
 from orchestration.protocol.next_command import (
     after,
@@ -25,22 +36,13 @@ from orchestration.protocol.states import (
     ENDED,
     LOST,
     UNDOING,
-    ChainCompleted,
-    DeadlinePassed,
     Decision,
-    Due,
     Entry,
-    Event,
     Forward,
     Kind,
     Operation,
     Phase,
-    PivotBarred,
-    PivotFoundDone,
     State,
-    StepFailed,
-    StepRefused,
-    StepsUndone,
     Undo,
 )
 

@@ -10,16 +10,8 @@ from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds
 from orchestration.participant.manual_resolution import NotResolved
 from orchestration.participant.manual_settlement import Settlement, settle
-from orchestration.protocol.states import (
-    CompensationRequested,
-    Event,
-    Paused,
-    Phase,
-    Resumed,
-    Retried,
-    StepSettled,
-    Unpaused,
-)
+from orchestration.protocol.events import CompensationRequested, Event, Paused, Resumed, Retried, StepSettled, Unpaused
+from orchestration.protocol.states import Phase
 from orchestration.protocol.transitions import TooLate
 from orchestration.testing.faults import Crash
 from orchestration.testing.simulation import World

@@ -31,9 +31,9 @@ from orchestration.participant.executor import (
     performances,
     read,
 )
+from orchestration.protocol.events import CancelRequested, Unpaused
 from orchestration.protocol.itinerary import STEP_FAILED
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import CancelRequested, Unpaused
 from orchestration.protocol.transitions import Contradiction, TooLate
 from orchestration.testing.clock import Clock
 from orchestration.testing.fakes import Fake, Script, services_for

@@ -23,7 +23,7 @@ from orchestration.participant.breaker_redis import Keys, connect
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.protocol.states import Paused
+from orchestration.protocol.events import Paused
 from orchestration.sagas.checkout import checkout
 from payments.gateways.port import GatewayDown
 from payments.gateways.sandbox.gateway import SandboxGateway

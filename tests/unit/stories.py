@@ -6,28 +6,22 @@ from typing import Any
 from uuid import UUID
 
 from orchestration.contracts.command import Action, Compensation
-from orchestration.protocol.saga import Pivot, Retry, Saga, Step
-from orchestration.protocol.states import (
+from orchestration.protocol.events import (
     CancelRequested,
     ChainCompleted,
-    Command,
     CompletedSteps,
-    Entry,
     Event,
-    Forward,
-    Kind,
-    Operation,
     Paused,
-    Phase,
     PivotBarred,
     PivotFoundDone,
     Resumed,
-    State,
     StepFailed,
     StepRefused,
     StepsUndone,
     Unpaused,
 )
+from orchestration.protocol.saga import Pivot, Retry, Saga, Step
+from orchestration.protocol.states import Command, Entry, Forward, Kind, Operation, Phase, State
 from orchestration.protocol.transitions import decide
 from orchestration.sagas.checkout import checkout
 

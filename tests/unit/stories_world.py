@@ -5,29 +5,20 @@ from datetime import timedelta
 from enum import StrEnum, auto
 
 from orchestration.contracts.command import Action, Compensation
-from orchestration.protocol.saga import Pivot, Retry, Saga, Step
-from orchestration.protocol.states import (
-    ENDED,
-    Bar,
+from orchestration.protocol.events import (
     ChainCompleted,
-    Command,
     CompletedSteps,
-    Decision,
     Due,
-    Entry,
     Event,
-    Forward,
-    Operation,
-    Phase,
     PivotBarred,
     PivotFoundDone,
-    State,
     StepFailed,
     StepRefused,
     StepSettled,
     StepsUndone,
-    Undo,
 )
+from orchestration.protocol.saga import Pivot, Retry, Saga, Step
+from orchestration.protocol.states import ENDED, Bar, Command, Decision, Entry, Forward, Operation, Phase, State, Undo
 from orchestration.protocol.transitions import TooLate, decide
 from tests.unit.stories import BROKE, HALF, NO, NOON, RESUMED, UNPAUSED
 from tests.unit.stories_invariants import Ledger, check

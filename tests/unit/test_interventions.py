@@ -4,23 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.protocol.states import (
-    Bar,
+from orchestration.protocol.events import (
     CancelRequested,
     ChainCompleted,
     CompensationRequested,
     DeadlinePassed,
     Due,
-    Forward,
-    Kind,
-    Phase,
     PivotBarred,
     Retried,
     StepRefused,
     StepSettled,
     StepsUndone,
-    Undo,
 )
+from orchestration.protocol.states import Bar, Forward, Kind, Phase, Undo
 from orchestration.protocol.transitions import TooLate
 from tests.unit.stories import (
     ALL,

@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.protocol.states import (
+from orchestration.protocol.events import (
     ChainCompleted,
     DeadlinePassed,
     Due,
     Event,
-    Kind,
     PivotBarred,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
 )
+from orchestration.protocol.states import Kind
 from orchestration.protocol.transitions import Contradiction
 from tests.unit.stories import (
     ALL,

@@ -4,20 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from orchestration.protocol.events import CancelRequested, ChainCompleted, Due, PivotBarred, StepRefused, StepsUndone
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import (
-    Bar,
-    CancelRequested,
-    ChainCompleted,
-    Due,
-    Forward,
-    Kind,
-    Phase,
-    PivotBarred,
-    StepRefused,
-    StepsUndone,
-    Undo,
-)
+from orchestration.protocol.states import Bar, Forward, Kind, Phase, Undo
 from tests.unit.stories import (
     CAR,
     ITINERARY,

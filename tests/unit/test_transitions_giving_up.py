@@ -4,22 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import (
-    Bar,
+from orchestration.protocol.events import (
     CancelRequested,
     ChainCompleted,
     DeadlinePassed,
     Due,
     Event,
-    Forward,
-    Kind,
-    Phase,
     PivotBarred,
     PivotFoundDone,
     StepsUndone,
-    Undo,
 )
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Bar, Forward, Kind, Phase, Undo
 from orchestration.protocol.transitions import TooLate
 from tests.unit.stories import (
     ALL,

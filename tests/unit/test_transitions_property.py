@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.protocol.events import CancelRequested, CompensationRequested, DeadlinePassed, Due, Event, Retried
 from orchestration.protocol.saga import Retry, Saga
-from orchestration.protocol.states import CancelRequested, CompensationRequested, DeadlinePassed, Due, Event, Retried
 from tests.unit.stories import PAUSED, RESUMED, UNPAUSED
 from tests.unit.stories_world import Luck, Reading, World, saga_of
 

@@ -2,16 +2,8 @@
 
 from datetime import timedelta
 
-from orchestration.protocol.states import (
-    ChainCompleted,
-    DeadlinePassed,
-    Due,
-    Forward,
-    Kind,
-    Phase,
-    StepsUndone,
-    Undo,
-)
+from orchestration.protocol.events import ChainCompleted, DeadlinePassed, Due, StepsUndone
+from orchestration.protocol.states import Forward, Kind, Phase, Undo
 from orchestration.sagas.checkout import checkout
 from tests.unit.stories import (
     ALL,

@@ -4,23 +4,20 @@ from typing import TypeGuard
 
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.requests import Ask, WhyNot
-from orchestration.protocol.interventions import TooLate
-from orchestration.protocol.next_command import pending_compensations
-from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import (
-    ENDED,
+from orchestration.protocol.events import (
     CancelRequested,
     CompensationRequested,
-    Decision,
     Intervention,
     Paused,
-    Phase,
     Resumed,
     Retried,
-    State,
     StepSettled,
     Unpaused,
 )
+from orchestration.protocol.interventions import TooLate
+from orchestration.protocol.next_command import pending_compensations
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import ENDED, Decision, Phase, State
 from orchestration.protocol.transitions import decide
 
 MIDDLE = 0.5

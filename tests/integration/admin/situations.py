@@ -9,20 +9,19 @@ from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import participant_of
-from orchestration.protocol.states import (
+from orchestration.protocol.events import (
     CancelRequested,
     ChainCompleted,
-    Command,
     CompletedSteps,
     Due,
     Event,
-    Operation,
     Paused,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
 )
+from orchestration.protocol.states import Command, Operation
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop
 

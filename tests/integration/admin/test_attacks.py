@@ -10,7 +10,7 @@ from config import env
 from orchestration.models import Batch, OperatorLogEntry
 from orchestration.operators.actions.requests import LONGEST_WORDS
 from orchestration.participant import breaker_registry
-from orchestration.protocol.states import StepRefused
+from orchestration.protocol.events import StepRefused
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.test_bulk import BATCHES, PARKED, asked

@@ -14,7 +14,7 @@ from orchestration.admin import new_batch
 from orchestration.models import Batch
 from orchestration.operators.actions import batch_loop, outcome_watcher
 from orchestration.operators.insight.search import search
-from orchestration.protocol.states import Resumed
+from orchestration.protocol.events import Resumed
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
 

@@ -17,7 +17,7 @@ from django_celery_results.models import TaskResult
 from config import env
 from orchestration.models import SagaInstance
 from orchestration.participant.ledger import Status
-from orchestration.protocol.states import StepRefused
+from orchestration.protocol.events import StepRefused
 from payments.models import Ledger
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Situations

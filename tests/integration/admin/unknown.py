@@ -10,7 +10,8 @@ from orchestration.participant import local_steps
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.protocol.states import Operation, StepRefused
+from orchestration.protocol.events import StepRefused
+from orchestration.protocol.states import Operation
 from orchestration.sagas.checkout import checkout
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.models import Payment

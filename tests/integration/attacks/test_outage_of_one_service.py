@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.protocol.states import Due, Operation, Phase, State, StepFailed, StepRefused
+from orchestration.protocol.events import Due, StepFailed, StepRefused
+from orchestration.protocol.states import Operation, Phase, State
 from orchestration.protocol.transitions import decide
 from orchestration.sagas.checkout import checkout
 

@@ -13,23 +13,18 @@ from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import participant_of
-from orchestration.protocol.states import (
-    ENDED,
-    Bar,
+from orchestration.protocol.events import (
     ChainCompleted,
-    Command,
     CompletedSteps,
     Due,
     Event,
-    Forward,
-    Operation,
     PivotBarred,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
-    Undo,
 )
+from orchestration.protocol.states import ENDED, Bar, Command, Forward, Operation, Undo
 from orchestration.sagas import definition_of
 
 ROUNDS = 50

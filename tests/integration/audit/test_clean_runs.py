@@ -6,7 +6,8 @@ import pytest
 
 from config.audit import Unfinished, audit, violations
 from orchestration.engine import engine
-from orchestration.protocol.states import DeadlinePassed, Operation, StepFailed
+from orchestration.protocol.events import DeadlinePassed, StepFailed
+from orchestration.protocol.states import Operation
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 

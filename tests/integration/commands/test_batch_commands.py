@@ -15,7 +15,7 @@ from orchestration.management import batch_watch
 from orchestration.models import Batch, BatchMember, OperatorLogEntry, SagaInstance
 from orchestration.operators.actions import batches, outcome_watcher
 from orchestration.operators.actions.batch_loop import run_once
-from orchestration.protocol.states import Resumed
+from orchestration.protocol.events import Resumed
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
 from tests.integration.commands.conftest import Ends, Run

@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 
 from config import env
 from orchestration.models import SagaInstance
-from orchestration.protocol.states import ChainCompleted
+from orchestration.protocol.events import ChainCompleted
 from tests.integration.admin.situations import Situations, _completed
 from tests.integration.commands.conftest import Ends, Run
 from tests.support.processes import environment

@@ -11,7 +11,7 @@ from orchestration.engine import engine, selectors
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
-from orchestration.protocol.states import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
+from orchestration.protocol.events import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
 from tests.integration.http.conftest import EVERY_DATABASE, Cart, Shopper
 
 pytestmark = [pytest.mark.django_db(databases=EVERY_DATABASE), pytest.mark.usefixtures("catalogue")]

@@ -13,7 +13,7 @@ from django.db import connections, transaction
 
 from orchestration.engine import engine
 from orchestration.models import SagaInstance
-from orchestration.protocol.states import StepRefused
+from orchestration.protocol.events import StepRefused
 from orders.models import Product
 from tests.integration.http.conftest import EVERY_DATABASE, Cart, Shopper
 

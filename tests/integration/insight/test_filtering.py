@@ -14,7 +14,8 @@ from orchestration.operators.insight.finding import NEWEST_FIRST
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted, matching
 from orchestration.operators.insight.status import Status, statuses_meant
-from orchestration.protocol.states import Operation, Paused
+from orchestration.protocol.events import Paused
+from orchestration.protocol.states import Operation
 from orchestration.sagas import definitions
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.insight.generated import generate_sagas

@@ -10,7 +10,7 @@ from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.operators.insight import stats as module
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.stats import Durations, Stats, stats
-from orchestration.protocol.states import ChainCompleted, Due
+from orchestration.protocol.events import ChainCompleted, Due
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.insight.generated import generate_sagas
 from tests.support.tables import missing_table

@@ -19,7 +19,8 @@ from orchestration.operators.insight.status import (
     status_of,
     step_of,
 )
-from orchestration.protocol.states import ENDED, Due, Operation, Phase, StepFailed
+from orchestration.protocol.events import Due, StepFailed
+from orchestration.protocol.states import ENDED, Operation, Phase
 from tests.integration.admin.situations import STEPS, Situations
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])

@@ -19,7 +19,7 @@ from orchestration.operators.actions.batches import NotApproved, approve, ask_fo
 from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.operators.insight.status import Status
-from orchestration.protocol.states import ChainCompleted
+from orchestration.protocol.events import ChainCompleted
 from tests.integration.admin.situations import STEPS
 from tests.integration.operations.conftest import ADA, BOB, FAST, PARKED, asked, now, resumed
 from tests.support.threads import at_once

@@ -9,7 +9,7 @@ from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Action
 from orchestration.operators.actions import outcome_watcher
 from orchestration.operators.actions.perform import observe
-from orchestration.protocol.states import ChainCompleted
+from orchestration.protocol.events import ChainCompleted
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))

@@ -10,8 +10,9 @@ from orchestration.engine import recovery
 from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Action
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.protocol.events import CancelRequested, StepRefused
 from orchestration.protocol.itinerary import itinerary
-from orchestration.protocol.states import CancelRequested, Operation, StepRefused
+from orchestration.protocol.states import Operation
 from orchestration.sagas.checkout import checkout
 from payments.models import Ledger, Payment
 from tests.integration.admin.situations import STEPS

@@ -18,7 +18,7 @@ from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.participant import participant_of
-from orchestration.protocol.states import StepRefused, StepsUndone
+from orchestration.protocol.events import StepRefused, StepsUndone
 from orchestration.sagas.checkout import checkout
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment

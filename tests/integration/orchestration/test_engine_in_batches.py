@@ -9,7 +9,8 @@ from orchestration.engine import engine, store
 from orchestration.engine.engine import NoSuchSaga
 from orchestration.engine.saga_event import SagaEvent
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.protocol.states import CancelRequested, ChainCompleted, StepRefused, Undo
+from orchestration.protocol.events import CancelRequested, ChainCompleted, StepRefused
+from orchestration.protocol.states import Undo
 from orchestration.protocol.transitions import Contradiction
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop

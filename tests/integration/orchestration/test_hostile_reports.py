@@ -18,7 +18,8 @@ from orchestration.messaging.canvas import Received
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.executor import Diverted, Next, StepMessage, read
 from orchestration.participant.tasks import _ending
-from orchestration.protocol.states import Forward, Operation, StepFailed, StepRefused
+from orchestration.protocol.events import StepFailed, StepRefused
+from orchestration.protocol.states import Forward, Operation
 from orchestration.sagas.checkout import checkout
 from payments.gateways.port import CardDeclined, GatewayBroken
 from tests.support.shop import Shop

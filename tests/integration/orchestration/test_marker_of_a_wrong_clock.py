@@ -9,8 +9,9 @@ from uuid_utils.compat import uuid7
 from orchestration.db import clocks
 from orchestration.engine import engine, markers, recovery
 from orchestration.models import Marker, SagaInstance
+from orchestration.protocol.events import StepFailed, StepRefused
 from orchestration.protocol.saga import LONGEST_WAIT
-from orchestration.protocol.states import Operation, StepFailed, StepRefused
+from orchestration.protocol.states import Operation
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop
 

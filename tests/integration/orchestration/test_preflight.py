@@ -14,14 +14,8 @@ from orchestration import sagas
 from orchestration.contracts.command import Action
 from orchestration.engine import engine, preflight
 from orchestration.models import SagaInstance
-from orchestration.protocol.states import (
-    CancelRequested,
-    ChainCompleted,
-    Operation,
-    PivotFoundDone,
-    StepFailed,
-    StepRefused,
-)
+from orchestration.protocol.events import CancelRequested, ChainCompleted, PivotFoundDone, StepFailed, StepRefused
+from orchestration.protocol.states import Operation
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop
 

@@ -10,7 +10,8 @@ from uuid_utils.compat import uuid7
 
 from orchestration.engine import engine, markers, recovery
 from orchestration.models import Marker, SagaInstance
-from orchestration.protocol.states import Bar, CancelRequested, Forward, Operation, StepFailed, StepRefused, Undo
+from orchestration.protocol.events import CancelRequested, StepFailed, StepRefused
+from orchestration.protocol.states import Bar, Forward, Operation, Undo
 from orchestration.protocol.transitions import TooLate
 from orchestration.sagas.checkout import checkout
 from tests.support.shop import Shop
