@@ -11,7 +11,7 @@ from django.conf import settings
 
 from orchestration.contracts.codec import encode
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.protocol.failure_summary import Trouble
+from orchestration.protocol.failure_summary import FailureSummary
 from orchestration.protocol.saga import LONGEST_WAIT, Saga
 from orchestration.protocol.states import ENDED, LEADS_TO, Decision, Entry, Kind, Phase, State
 
@@ -44,14 +44,14 @@ def new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: d
         deadline_at=deadline_at,
         created_at=now,
         changed_at=now,
-        **columns_of(State(), Trouble()),
+        **columns_of(State(), FailureSummary()),
     )
 
 
 def columns_after(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the columns of the row after the decision. `answers` are the facts that are new."""
-    trouble = trouble_of(instance).after(decision.entries, decision.state)
-    return columns_of(decision.state, trouble) | {
+    summary = failure_summary_of(instance).after(decision.entries, decision.state)
+    return columns_of(decision.state, summary) | {
         "version": instance.version + 1,
         "answers": instance.answers | answers,
         "log_length": instance.log_length + len(decision.entries),
@@ -122,13 +122,13 @@ def state_of(instance: SagaInstance) -> State:
     )
 
 
-def trouble_of(instance: SagaInstance) -> Trouble:
+def failure_summary_of(instance: SagaInstance) -> FailureSummary:
     """Return the errors and waits in the row."""
     progress = instance.progress
-    return Trouble(progress.get("errors", {}), frozenset(progress.get("waiting", ())), instance.last_error)
+    return FailureSummary(progress.get("errors", {}), frozenset(progress.get("waiting", ())), instance.last_error)
 
 
-def columns_of(state: State, trouble: Trouble) -> dict[str, Any]:
+def columns_of(state: State, summary: FailureSummary) -> dict[str, Any]:
     """Return the columns of the row that hold both."""
     sets = {key: sorted(getattr(state, field)) for key, field in _SETS.items()}
     progress = {name: steps for name, steps in sets.items() if steps}
@@ -138,13 +138,13 @@ def columns_of(state: State, trouble: Trouble) -> dict[str, Any]:
         "phase": state.phase.value,
         "token": state.token,
         "in_flight": state.in_flight,
-        "progress": progress | trouble.progress(),
+        "progress": progress | summary.progress(),
         "parked": bool(state.parked),
         "paused": state.paused,
         "failure": state.failure,
-    } | trouble.columns(state)
+    } | summary.columns(state)
 
 
 def undelivered(instance: SagaInstance) -> dict[str, Any]:
     """Return the columns of the row whose command did not reach the broker."""
-    return columns_of(replace(state_of(instance), in_flight=False), trouble_of(instance).without_broker())
+    return columns_of(replace(state_of(instance), in_flight=False), failure_summary_of(instance).without_broker())

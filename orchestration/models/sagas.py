@@ -31,7 +31,7 @@ class SagaInstance(models.Model):
     """The fencing token: how often something was dispatched."""
     in_flight = models.BooleanField(default=True)
     progress = models.JSONField(default=dict)
-    """What `states.State` and `trouble.Trouble` hold beside the columns: done, undone, held, parked, settled, failures,
+    """The parts of `State` and `FailureSummary` that have no column: done, undone, held, parked, settled, failures,
     errors, waiting."""
     answers = models.JSONField(default=dict)
     """Facts that steps have answered, by field name."""

@@ -9,6 +9,7 @@ from orchestration.protocol.states import Operation
 from orchestration.text.cleaning import harmless
 
 CompletedSteps = tuple[tuple[str, datetime], ...]
+"""Names of steps with the time at which each was done or undone, as a message gathered them along its chain."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class StepRefused:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """`until` is set if no call was made because a breaker is open until then; `permanent` parks at once.
+    """A step failed. `until` is set when a breaker was open until then, so no call was made; `permanent` parks at once.
 
     The error may quote the external system, so it is made harmless like a refusal.
     """
@@ -44,32 +45,36 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class ChainCompleted:
+    """Every step is done."""
+
     done: CompletedSteps
 
 
 @dataclass(frozen=True)
 class PivotBarred:
-    pass
+    """The bar holds: the pivot can no longer be done."""
 
 
 @dataclass(frozen=True)
 class PivotFoundDone:
-    pass
+    """The bar does not hold: the pivot was done before it."""
 
 
 @dataclass(frozen=True)
 class StepsUndone:
+    """These steps are compensated."""
+
     undone: CompletedSteps
 
 
 @dataclass(frozen=True)
 class DeadlinePassed:
-    pass
+    """The deadline of the saga has passed."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """The wait is over; with `lost`, what was sent at `token` is known to have been lost."""
+    """The saga is due. With `lost`, the message sent under `token` is known to be lost."""
 
     lost: bool = False
     token: int | None = None
@@ -77,7 +82,7 @@ class Due:
 
 @dataclass(frozen=True)
 class CancelRequested:
-    """Its customer does not want it any more, or an operator says so for them (`by`)."""
+    """The customer cancels, or the operator `by` does so for them."""
 
     by: str = ""
     reason: str = ""
@@ -85,7 +90,7 @@ class CancelRequested:
 
 @dataclass(frozen=True)
 class CompensationRequested:
-    """An operator says: bring it back to where it began, parked steps too."""
+    """An operator has the saga compensated, parked steps included."""
 
     by: str
     reason: str
@@ -93,7 +98,7 @@ class CompensationRequested:
 
 @dataclass(frozen=True)
 class Resumed:
-    """An operator says: try again now, also what is parked."""
+    """An operator has pending steps tried now, parked ones included."""
 
     by: str
     reason: str
@@ -101,7 +106,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Retried:
-    """An operator says: do not wait any longer."""
+    """An operator has pending steps tried now, parked ones excluded."""
 
     by: str
     reason: str
@@ -109,7 +114,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Paused:
-    """An operator says: send nothing."""
+    """An operator has no commands sent for the saga."""
 
     by: str
     reason: str
@@ -117,7 +122,7 @@ class Paused:
 
 @dataclass(frozen=True)
 class Unpaused:
-    """An operator says: go on."""
+    """An operator ends the pause."""
 
     by: str
     reason: str
@@ -125,7 +130,7 @@ class Unpaused:
 
 @dataclass(frozen=True)
 class StepSettled:
-    """A person has settled the step outside, and its ledger row says so already."""
+    """An operator settled the step externally. Its ledger row states this already."""
 
     step: str
     by: str

@@ -1,4 +1,4 @@
-"""What follows from what people say to a saga: its customer, and operators. Pure."""
+"""Decides what an intervention of the customer or an operator does to a saga. Pure."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -31,10 +31,10 @@ class TooLate(Exception):
     """The order is placed: there is no way back."""
 
 
-def said_by_a_person(saga: Saga, state: State, event: Intervention, jitter: float) -> Decision | None:
-    """Say what follows; None when nothing does.
+def intervene(saga: Saga, state: State, event: Intervention, jitter: float) -> Decision | None:
+    """Decide what the intervention changes. Return None when it changes nothing.
 
-    :raises TooLate: when somebody wants it undone after the pivot.
+    :raises TooLate: when it asks to undo the saga after its pivot.
     """
     match event:
         case CancelRequested():
@@ -54,7 +54,7 @@ def said_by_a_person(saga: Saga, state: State, event: Intervention, jitter: floa
 
 
 def _cancelled(state: State, event: CancelRequested) -> Decision | None:
-    _see_that_it_is_not_too_late(state)
+    _refuse_if_too_late(state)
     if state.phase is not Phase.RUNNING:
         return None
     said = {"by": event.by, "reason": event.reason} if event.by else {}
@@ -62,41 +62,41 @@ def _cancelled(state: State, event: CancelRequested) -> Decision | None:
 
 
 def _to_be_compensated(saga: Saga, state: State, event: CompensationRequested) -> Decision | None:
-    _see_that_it_is_not_too_late(state)
+    _refuse_if_too_late(state)
     if state.phase is Phase.RUNNING:
         return give_up(state, code="given_up", detail="It was given up.", by=event.by, reason=event.reason)
     return _resumed(saga, state, Resumed(event.by, event.reason))
 
 
 def _resumed(saga: Saga, state: State, event: Resumed) -> Decision | None:
-    """Send what is pending, also what is parked."""
+    """Send what is pending, parked steps included."""
     fresh = replace(state, parked=frozenset(), backing_off=frozenset(), failures={})
-    return _sent_again(saga, fresh, Kind.RESUMED, event)
+    return _send_pending(saga, fresh, Kind.RESUMED, event)
 
 
 def _retried(saga: Saga, state: State, event: Retried) -> Decision | None:
-    """Send what is pending without waiting any longer; what is parked stays parked."""
-    return _sent_again(saga, replace(state, backing_off=frozenset()), Kind.RETRIED, event)
+    """Send what is pending and not parked, without waiting any longer."""
+    return _send_pending(saga, replace(state, backing_off=frozenset()), Kind.RETRIED, event)
 
 
-def _sent_again(saga: Saga, state: State, kind: Kind, event: Resumed | Retried) -> Decision | None:
+def _send_pending(saga: Saga, state: State, kind: Kind, event: Resumed | Retried) -> Decision | None:
     command = None if state.paused else pending_command(saga, state)
-    return None if command is None else send(state, command, (_said(kind, event),))
+    return None if command is None else send(state, command, (_entry(kind, event),))
 
 
 def _paused(state: State, event: Paused) -> Decision | None:
     if state.paused or state.phase in ENDED:
         return None
-    return Decision(replace(state, paused=True), (_said(Kind.PAUSED, event),))
+    return Decision(replace(state, paused=True), (_entry(Kind.PAUSED, event),))
 
 
 def _unpaused(saga: Saga, state: State, event: Unpaused) -> Decision | None:
-    """Have recovery look at once. It sends pending work, gives up sagas that are too late, and finds lost messages."""
+    """Make the saga due now. Recovery sends pending work, gives up sagas that are too late, and finds lost messages."""
     if not state.paused:
         return None
     state = replace(state, paused=False)
     is_pending = state.in_flight or pending_command(saga, replace(state, backing_off=frozenset())) is not None
-    return Decision(state, (_said(Kind.UNPAUSED, event),), due=timedelta(0) if is_pending else None)
+    return Decision(state, (_entry(Kind.UNPAUSED, event),), due=timedelta(0) if is_pending else None)
 
 
 def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Decision | None:
@@ -104,31 +104,31 @@ def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Dec
     entries = (Entry(Kind.SETTLED, event.step, detail),)
     others = replace(state, parked=state.parked - {event.step}, backing_off=state.backing_off - {event.step})
     if state.phase is Phase.COMPENSATING and event.step in pending_compensations(saga, state):
-        return _undone_elsewhere(saga, replace(others, undone=state.undone | {event.step}), entries, jitter)
+        return _undone_externally(saga, replace(others, undone=state.undone | {event.step}), entries, jitter)
     retriable = saga.position_of(event.step) > saga.pivot_position
     if state.phase is Phase.FINISHING and retriable and event.step not in state.done:
         settled = replace(others, done=state.done | {event.step}, settled=state.settled | {event.step})
-        return _done_elsewhere(saga, settled, entries)
+        return _done_externally(saga, settled, entries)
     return None
 
 
-def _undone_elsewhere(saga: Saga, state: State, entries: tuple[Entry, ...], jitter: float) -> Decision:
+def _undone_externally(saga: Saga, state: State, entries: tuple[Entry, ...], jitter: float) -> Decision:
     if not pending_compensations(saga, state):
         return compensated(state, entries)
     return Decision(state, entries, due=next_try(saga, state, jitter))
 
 
-def _done_elsewhere(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
+def _done_externally(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
     position = next_position(saga, state)
     if position == len(saga.steps):
         return completed(state, entries)
     return Decision(state, entries) if state.parked else send(state, Forward(position), entries)
 
 
-def _see_that_it_is_not_too_late(state: State) -> None:
+def _refuse_if_too_late(state: State) -> None:
     if state.phase in (Phase.FINISHING, Phase.COMPLETED):
         raise TooLate(TooLate.__doc__)
 
 
-def _said(kind: Kind, event: Resumed | Retried | Paused | Unpaused) -> Entry:
+def _entry(kind: Kind, event: Resumed | Retried | Paused | Unpaused) -> Entry:
     return Entry(kind, detail={"by": event.by, "reason": event.reason})

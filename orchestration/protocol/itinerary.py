@@ -1,4 +1,4 @@
-"""Where a command's message goes: the tasks that carry it out, one after the other, and the report at the end. Pure."""
+"""The route of a command's message: its tasks in order, and the report after the last. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ PIVOT_SETTLED = "orchestration.pivot_settled"
 
 @dataclass(frozen=True)
 class Stop:
-    """One link of a chain: the task that is to carry out one operation of one step."""
+    """One link of a chain: the task that runs one operation of one step."""
 
     task: str
     step: str
@@ -22,7 +22,7 @@ class Stop:
 
 
 def itinerary(saga: Saga, command: Command) -> tuple[tuple[Stop, ...], str]:
-    """The stops of a command, in order, and the report that follows the last."""
+    """Return the stops of a command, in order, and the task of the report that follows the last."""
     match command:
         case Forward(position):
             actions = (step.action for step in saga.steps[position:])
@@ -37,5 +37,5 @@ def itinerary(saga: Saga, command: Command) -> tuple[tuple[Stop, ...], str]:
 
 
 def bar_task(service: str) -> str:
-    """The name of the task that bars a step of this service."""
+    """Return the name of the task that bars a step of this service."""
     return f"{service}.bar"

@@ -9,7 +9,7 @@ from orchestration.contracts.codec import NotCarried, check_carried
 from orchestration.contracts.command import Action, Compensation, field_types
 
 IMPLICIT = {"saga_id"}
-"""Facts every request may ask for without anybody providing them."""
+"""Facts that every request may ask for and that no step provides."""
 
 
 class BadDefinition(ValueError):
@@ -22,10 +22,10 @@ LONGEST_WAIT = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Retry:
-    """When a failed step is tried again: full jitter under an exponential cap (AWS Architecture Blog, 2015).
+    """When a failed step is tried again: exponential with a cap and full jitter (AWS Architecture Blog, 2015).
 
-    `attempts` None is "until the deadline" before the pivot; `park_after` failed tries park a compensation, or a step
-    after the pivot, for a person: about an hour with these spans, so that an outage is sat out without one.
+    Before the pivot a step is tried `attempts` times, None for until the deadline. A compensation, or a step after the
+    pivot, is parked after `park_after` failed tries. With these values that takes an hour, which outlasts most outages.
     """
 
     first: timedelta = timedelta(seconds=1)
@@ -42,7 +42,7 @@ class Retry:
             raise BadDefinition("Retry: attempts and park_after count from 1")
 
     def delay(self, failures: int, jitter: float) -> timedelta:
-        """The wait after that many failures in a row (from 1); `jitter` is uniform in [0, 1)."""
+        """Return the wait after this many consecutive failures, from 1. `jitter` is uniform in [0, 1)."""
         ceiling: timedelta = min(self.cap, self.first * 2 ** min(failures - 1, 30))
         return ceiling * jitter
 
@@ -66,7 +66,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Pivot(Step):
-    """The step after which there is no way back."""
+    """The step after which the saga cannot be compensated."""
 
     def __post_init__(self) -> None:
         if self.compensation is not None:
@@ -113,7 +113,10 @@ class Saga:
         return {step.name: step for step in self.steps}
 
     def position_of(self, step: str) -> int:
-        """:raises KeyError: when the saga has no such step."""
+        """Return the index of the step.
+
+        :raises KeyError: when the saga has no such step.
+        """
         return self.steps.index(self.by_name[step])
 
     def _check_pivot(self) -> None:

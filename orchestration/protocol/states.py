@@ -1,4 +1,4 @@
-"""What a saga can be, what can happen to it, and what it can ask for: values."""
+"""The state of a saga, its log entries, its commands and decisions, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class Phase(StrEnum):
-    """Where a saga is. It only moves forward: running, barring, then one of the two branches, then its end."""
+    """The phase of a saga. It only moves forward: running, barring, one of the two branches, its end."""
 
     RUNNING = "running"
     BARRING = "barring"
-    """Giving up, and not yet sure that the pivot has not happened."""
+    """The saga is given up, but the pivot may still be done: it is being barred."""
     COMPENSATING = "compensating"
     FINISHING = "finishing"
     """The pivot is done; the rest is pending."""
@@ -24,11 +24,11 @@ ENDED = frozenset({Phase.COMPLETED, Phase.COMPENSATED})
 BEFORE_DECISION = frozenset({Phase.RUNNING, Phase.BARRING})
 UNDOING = frozenset({Phase.COMPENSATING, Phase.COMPENSATED})
 LOST = "?"
-"""Stands for the step's name where nobody knows which message was lost."""
+"""Stands for the name of a step when it is unknown which step's message was lost."""
 
 
 class Kind(StrEnum):
-    """What a saga log entry says."""
+    """The kinds of saga log entries."""
 
     STARTED = "started"
     SENT = "sent"
@@ -42,13 +42,13 @@ class Kind(StrEnum):
     UNDONE = "undone"
     PARKED = "parked"
     RESUMED = "resumed"
-    """An operator had it try again, also what was parked."""
+    """An operator resumed the saga, parked steps included."""
     RETRIED = "retried"
-    """An operator had it try again without waiting."""
+    """An operator ended the waits of the saga."""
     PAUSED = "paused"
     UNPAUSED = "unpaused"
     SETTLED = "settled"
-    """A person says, with evidence, that the step was settled outside: it is not tried any more."""
+    """An operator stated, with evidence, that the step was settled externally. It is not tried again."""
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
@@ -61,11 +61,11 @@ LEADS_TO = {
     Kind.COMPLETED: Phase.COMPLETED,
     Kind.COMPENSATED: Phase.COMPENSATED,
 }
-"""The phase a saga is in from that entry on; the other entries change none."""
+"""The phase that an entry of this kind begins. Other kinds change no phase."""
 
 
 class Operation(StrEnum):
-    """What a message asks of a step."""
+    """What a message asks of a step: do it, undo it, or bar it."""
 
     ACTION = "action"
     COMPENSATION = "compensation"
@@ -74,7 +74,7 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True)
 class State:
-    """What the saga row says. `failures` counts failed tries in a row, by step, in this phase."""
+    """The state of a saga as in its row. `failures` counts consecutive failed tries of each step in this phase."""
 
     phase: Phase = Phase.RUNNING
     token: int = 1
@@ -82,12 +82,12 @@ class State:
     done: frozenset[str] = frozenset()
     undone: frozenset[str] = frozenset()
     backing_off: frozenset[str] = frozenset()
-    """Compensations that failed and wait, so that they do not hold up the others."""
+    """Compensations that failed and wait for a retry. The others go on."""
     parked: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
-    """Steps after the pivot that count as done because a person says so, whatever their service answers."""
+    """Steps after the pivot that count as done because an operator stated it, whatever their service answers."""
     paused: bool = False
-    """Nothing is sent until somebody unpauses it; what is under way still reports."""
+    """No command is sent until an operator unpauses the saga. Steps that are running still report."""
     failures: Mapping[str, int] = field(default_factory=dict)
     failure: Mapping[str, Any] | None = None
     """Why the saga gave up: code, detail, and under "refused" the step that refused, if one did."""
@@ -95,7 +95,7 @@ class State:
 
 @dataclass(frozen=True)
 class Entry:
-    """A saga log entry to be. `at` is when it happened, if that is not now."""
+    """A saga log entry to write. `at` is the time of the event, if that is not now."""
 
     kind: Kind
     step: str = ""
@@ -127,9 +127,10 @@ Command = Forward | Bar | Undo
 
 @dataclass(frozen=True)
 class Decision:
-    """`due` is how long until recovery looks again: a span, a time, or None for "only when somebody reports".
+    """The result of an event: the new state, log entries, and the command to send.
 
-    With a command, `due` is how much longer than usual the answer may be waited for.
+    `due` is when recovery checks the saga next: a span, a time, or None to wait for a report. With a command, `due` is
+    added to the usual wait for its report.
     """
 
     state: State

@@ -1,4 +1,4 @@
-"""What follows from what: a saga's state and an event make a new state, log entries and a command. Pure."""
+"""Decides what an event does to a saga: its new state, log entries and next command. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from orchestration.protocol.events import (
     StepRefused,
     StepsUndone,
 )
-from orchestration.protocol.interventions import TooLate, said_by_a_person
+from orchestration.protocol.interventions import TooLate, intervene
 from orchestration.protocol.next_command import (
     after,
     compensate,
@@ -50,18 +50,18 @@ __all__ = ("Contradiction", "TooLate", "decide")
 
 
 class Contradiction(Exception):
-    """A report that the protocol rules out: an invariant is broken, or a participant lies."""
+    """The protocol rules this report out: an invariant is broken, or a participant reported a falsehood."""
 
 
 def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision | None:
-    """Say what follows; None when nothing does (a duplicate, a late report, an ended saga).
+    """Decide what the event changes. Return None when it changes nothing: a duplicate, a late report, an ended saga.
 
     :param jitter: uniform in [0, 1), for the wait before a retry.
     :raises Contradiction: when the event cannot be true if the protocol holds.
-    :raises TooLate: when somebody wants it undone after the pivot.
+    :raises TooLate: when the event asks to undo the saga after its pivot.
     """
     decision = _decided(saga, state, event, jitter)
-    return _withheld(state, decision) if decision and decision.state.paused else decision
+    return _pausing(state, decision) if decision and decision.state.paused else decision
 
 
 def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision | None:
@@ -83,11 +83,11 @@ def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision 
         case Due():
             return _due(saga, state, event)
         case _:
-            return said_by_a_person(saga, state, event, jitter)
+            return intervene(saga, state, event, jitter)
 
 
-def _withheld(old: State, decision: Decision) -> Decision:
-    """What is learned is kept; nothing is sent, and nobody looks again by themselves. An end ends the pause, too."""
+def _pausing(old: State, decision: Decision) -> Decision:
+    """Record the report of a paused saga. Send no command, schedule no retry. If the saga ended, clear the pause."""
     if decision.state.phase in ENDED:
         return replace(decision, state=replace(decision.state, paused=False))
     if decision.command is None:
@@ -115,7 +115,7 @@ def _failure_of(refusal: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: float) -> Decision | None:
-    """A refusal is final and so is the pivot: only a person can help, or has helped."""
+    """Park the step: the refusal is final and so is the pivot, so an operator must act, or has acted already."""
     if event.step in state.settled:
         return _past_what_is_settled(saga, state, event)
     if state.phase in ENDED | UNDOING:
@@ -128,7 +128,7 @@ def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: f
 
 
 def _past_what_is_settled(saga: Saga, state: State, event: StepRefused) -> Decision | None:
-    """The chain ended there: what comes behind is still pending."""
+    """Send the steps after a settled one. The chain ended at it, so they are still pending."""
     if not state.in_flight:
         return None
     state, entries = learn(state, event.done)
@@ -189,7 +189,7 @@ def _retry_or_park(saga: Saga, state: State, event: StepFailed, jitter: float) -
 def _wait_or_retry(state: State, event: StepFailed, retry: Retry, jitter: float) -> Decision:
     idle = replace(state, in_flight=False)
     if event.until is not None:
-        spread = retry.first * jitter  # or everyone who waits for the breaker comes at once
+        spread = retry.first * jitter  # otherwise all sagas that wait for the breaker would retry at once
         return Decision(idle, (Entry(Kind.WAITING, event.step, event.error),), due=event.until + spread)
     tries = state.failures.get(event.step, 0) + 1
     idle = replace(idle, failures={**state.failures, event.step: tries})

@@ -60,7 +60,7 @@ def entry(saga_id: UUID, **more) -> OperatorLogEntry:
 
 
 @pytest.fixture
-def trouble(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
+def summary(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
     """Everything that pages show more of when things go wrong."""
     entry(parked)
     with monkeypatch.context() as patched:
@@ -76,7 +76,7 @@ def trouble(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
 
 
 @pytest.fixture
-def paths(parked: UUID, trouble: None, batch: Batch) -> dict[str, str]:
+def paths(parked: UUID, summary: None, batch: Batch) -> dict[str, str]:
     """Every page that operators open, by a name for its picture."""
     compensated = SagaInstance.objects.filter(phase="compensated").latest("created_at")
     return {

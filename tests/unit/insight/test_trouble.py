@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.protocol.failure_summary import BROKER, Trouble
+from orchestration.protocol.failure_summary import BROKER, FailureSummary
 from orchestration.protocol.states import Entry, Kind, Phase, State
 
 BACKING_OFF = State(phase=Phase.COMPENSATING, backing_off=frozenset({"pay"}))
@@ -18,19 +18,19 @@ def waiting(step: str) -> Entry:
     return Entry(Kind.WAITING, step, OPEN)
 
 
-def after(*entries: Entry, state: State | None = None) -> Trouble:
-    return Trouble().after(entries, state or State())
+def after(*entries: Entry, state: State | None = None) -> FailureSummary:
+    return FailureSummary().after(entries, state or State())
 
 
 def test_a_failed_try_is_remembered_by_step() -> None:
-    assert after(failed("pay")) == Trouble({"pay": "GatewayTimeout"}, last="GatewayTimeout")
+    assert after(failed("pay")) == FailureSummary({"pay": "GatewayTimeout"}, last="GatewayTimeout")
 
 
 def test_a_step_that_waits_has_been_tried_no_more_often_and_shows_what_it_failed_by() -> None:
     state = State(failures={"pay": 2})
-    trouble = after(failed("pay"), waiting("pay"), state=state)
-    assert trouble.waiting == {"pay"}
-    assert trouble.columns(state) == {
+    summary = after(failed("pay"), waiting("pay"), state=state)
+    assert summary.waiting == {"pay"}
+    assert summary.columns(state) == {
         "failing_step": "pay",
         "failed_tries": 2,
         "last_error": "GatewayTimeout",
@@ -39,8 +39,8 @@ def test_a_step_that_waits_has_been_tried_no_more_often_and_shows_what_it_failed
 
 
 def test_what_is_sent_again_waits_no_longer_and_is_failing_still() -> None:
-    trouble = after(waiting("pay"), Entry(Kind.SENT))
-    assert (trouble.waiting, set(trouble.errors)) == (frozenset(), {"pay"})
+    summary = after(waiting("pay"), Entry(Kind.SENT))
+    assert (summary.waiting, set(summary.errors)) == (frozenset(), {"pay"})
 
 
 def test_what_is_held_goes_on_waiting_while_others_are_sent() -> None:
@@ -49,14 +49,14 @@ def test_what_is_held_goes_on_waiting_while_others_are_sent() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.DONE, Kind.UNDONE])
 def test_a_step_that_is_behind_fails_no_more_and_its_error_is_the_last(kind: Kind) -> None:
-    assert after(waiting("pay"), failed("ship"), Entry(kind, "ship")) == Trouble(
+    assert after(waiting("pay"), failed("ship"), Entry(kind, "ship")) == FailureSummary(
         {"pay": "BreakerOpen"}, frozenset({"pay"}), "GatewayTimeout"
     )
 
 
 @pytest.mark.parametrize("kind", [Kind.GAVE_UP, Kind.PIVOT_BARRED, Kind.PIVOT_DONE, Kind.RESUMED, Kind.COMPENSATED])
 def test_in_a_new_phase_nothing_is_failing_yet(kind: Kind) -> None:
-    assert after(waiting("pay"), Entry(kind, detail={"code": "cancelled"})) == Trouble(last="BreakerOpen")
+    assert after(waiting("pay"), Entry(kind, detail={"code": "cancelled"})) == FailureSummary(last="BreakerOpen")
 
 
 def test_why_it_was_given_up_is_the_error_when_there_was_none() -> None:
@@ -69,8 +69,8 @@ def test_a_refusal_is_the_last_error_whatever_was_before() -> None:
 
 def test_of_several_failing_steps_the_parked_one_is_shown() -> None:
     state = State(parked=frozenset({"ship"}), failures={"ship": 60, "pay": 1})
-    trouble = after(failed("ship"), waiting("pay"), state=state)
-    shown = trouble.columns(state)
+    summary = after(failed("ship"), waiting("pay"), state=state)
+    shown = summary.columns(state)
     assert (shown["failing_step"], shown["failed_tries"], shown["last_error"]) == ("ship", 60, "GatewayTimeout")
 
 
