@@ -6,11 +6,11 @@ from pathlib import Path
 
 from django.db import connections
 
-from deploy.bench import buying, load
+from deploy.bench import buyer, load
 from deploy.bench.arrivals import ClosedLoop
 from deploy.bench.baskets import Baskets
 from deploy.bench.load import Happened, NothingHappens
-from deploy.bench.measuring import Plan, Running
+from deploy.bench.measurement import Plan, Running
 
 SAMPLES = 10
 
@@ -24,7 +24,7 @@ def resident_mib(sagas: int, plan: Plan, running: Running) -> Iterator[tuple[int
     running.tail.skip()
     connections.close_all()
     yield 0, _resident_mib(running)
-    with load.starting(buying.Buyer(Baskets(plan.skus)), arrivals, happened.due):
+    with load.starting(buyer.Buyer(Baskets(plan.skus)), arrivals, happened.due):
         for tenth in range(1, SAMPLES + 1):
             wanted = max(1, sagas * tenth // SAMPLES)
             _wait_for(wanted, happened, arrivals, plan, running)

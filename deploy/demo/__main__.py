@@ -14,7 +14,7 @@ from typing import Any
 
 from deploy.demo import plan, report
 from deploy.demo.client import Client, Unreachable
-from deploy.demo.shopping import Shopping
+from deploy.demo.customers import Shopping
 from deploy.demo.stack import CommandFailed, Kill, Stack
 from deploy.servers.private import ServerFailed
 from deploy.servers.processes import TookTooLong, wait_until

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from deploy import supervisor
-from deploy.demo.shopping import Shopping
+from deploy.demo.customers import Shopping
 from deploy.demo.stack import Kill, Stack
 
 

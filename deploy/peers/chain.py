@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from deploy.bench import processes
-from deploy.peers import ordering
+from deploy.peers import orders
 from deploy.peers.asked import Measure, Place
 
 THREADS = 8
@@ -26,7 +26,7 @@ def running(place: Place) -> Iterator[Measure]:
         _make_queue(chain_app.app)
         with processes.running([[*command, *manners]], {}, ready=lambda: _is_consumed(chain_app.app)) as workers:
             roots = {worker.pid: "workers" for worker in workers}
-            yield partial(ordering.drive, chain_app.place, place=place, roots=roots)
+            yield partial(orders.drive, chain_app.place, place=place, roots=roots)
     finally:
         _remove_queue(chain_app.app)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.bench import processes
 from deploy.bench.processes import LOOPBACK, free_port
-from deploy.peers import ordering, work
+from deploy.peers import orders, work
 from deploy.peers.asked import Measure, Place
 from deploy.servers.processes import wait_until
 
@@ -42,7 +42,7 @@ def running(place: Place) -> Iterator[Measure]:
     ):
         wait_until(lambda: _register(admin, service), seconds=READY_WITHIN_S, what="Restate's service")
         roots = {each.pid: "Restate" for each in servers} | {each.pid: "workers" for each in workers}
-        yield partial(ordering.drive, Ingress(ingress).place, place=place, roots=roots)
+        yield partial(orders.drive, Ingress(ingress).place, place=place, roots=roots)
 
 
 class Ingress:

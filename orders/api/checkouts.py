@@ -19,7 +19,7 @@ from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problem
 from orchestration.db import clocks, deadline
 from orders.api.carts import CheckoutRequest
 from orders.api.customers import customer_id
-from orders.api.placing import Accepted, Attempt, accept
+from orders.api.placement import Accepted, Attempt, accept
 from orders.api.progress import Checkout, cancel, checkout_of, decided
 from orders.api.representations import AcceptedCheckout, CheckoutState
 from orders.api.shown import as_accepted, as_state

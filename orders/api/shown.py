@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from orders.api.placing import Accepted
+from orders.api.placement import Accepted
 from orders.api.progress import Checkout
 
 

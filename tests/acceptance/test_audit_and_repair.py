@@ -13,7 +13,7 @@ from orchestration.operators.audit.queries import open_findings
 from tests.integration.audit import drift
 from tests.support.processes import Worker
 from tests.support.shop import Shop
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 OFTEN = {"SHOP_AUDIT_PERIOD_SECONDS": "1"}
 

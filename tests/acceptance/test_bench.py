@@ -18,13 +18,13 @@ from uuid_utils.compat import uuid7
 from config.audit import violations
 from deploy.bench import stored
 from deploy.bench.baskets import Baskets
-from deploy.bench.buying import Buyer, fill_shelves
+from deploy.bench.buyer import Buyer, fill_shelves
 from deploy.demo import leftovers
 from deploy.servers.processes import ProcessId, tree
 from orchestration.models import SagaInstance
 from orders.models import Product
 from tests.support.processes import ROOT, environment
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 SMALL = ("--seconds=1", "--warmup-seconds=0.5", "--concurrency=4", "--skus=3", "--threads=4")
 

@@ -10,7 +10,7 @@ from difflib import ndiff
 import pytest
 
 from tests.support.heard import Asked, Heard, heard
-from tests.support.tapping import Tap
+from tests.support.tap import Tap
 
 COMPLETED = """
 placing       statements  round trips  commits

@@ -17,7 +17,7 @@ from orchestration.operators.insight.dead_letters import Heap, dead_letters
 from orchestration.operators.insight.sources import Unavailable
 from tests.support.broker import channel, publish_raw, talking_to, waiting_messages
 from tests.support.broker import dead_letters as count_of_dead_letters
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
 WORD = {"actor": Actor("ada", None, Via.COMMAND), "reason": "the worker was mended"}

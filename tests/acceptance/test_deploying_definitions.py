@@ -13,7 +13,7 @@ from orchestration.models import SagaInstance
 from orchestration.sagas import definitions
 from tests.support import broker
 from tests.support.processes import Worker
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 
 @pytest.fixture

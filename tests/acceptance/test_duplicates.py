@@ -86,7 +86,7 @@ def test_ten_bars_after_the_pivot_give_nothing_up(shop, workforce):
     ],
 )
 def test_every_message_of_every_process_published_twice_changes_nothing(shop, start_worker, asked: dict, end: str):
-    start_worker(app="tests.support.doubling")
+    start_worker(app="tests.support.duplicates")
 
     saga_id = shop.place(**asked)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.shop import Shop
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -27,7 +27,7 @@ def test_orders_go_on_when_a_worker_is_frozen_in_a_transaction(shop: Shop, start
     never_lost = {"SHOP_PRESUMED_LOST_SECONDS": "300"}
     shop.stock(sku=OTHER)
     failpoint = {"CRASH_AT": "before commit inventory.reserve_stock 1", "CRASH_BY": "SIGSTOP"}
-    frozen = start_worker(app="tests.support.crashing", env=never_lost | failpoint)
+    frozen = start_worker(app="tests.support.crash", env=never_lost | failpoint)
     try:
         held = [shop.place()]
         wait_for(lambda: is_frozen(frozen.process.pid), what="a frozen worker")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 
 def killed(shop, start_worker, crash_at: str, **asked: Any) -> list[str]:
     """Place an order, see the worker die at that failpoint, start another one; the phase the saga ends in."""
-    doomed = start_worker(app="tests.support.crashing", env={"CRASH_AT": crash_at})
+    doomed = start_worker(app="tests.support.crash", env={"CRASH_AT": crash_at})
     saga_id = shop.place(**asked)
     assert doomed.wait_until_dead() == -signal.SIGKILL
     start_worker()

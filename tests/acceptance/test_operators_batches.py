@@ -12,7 +12,7 @@ from orchestration.operators.actions.batches import ask_for_batch, tally_of
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import Wanted
 from tests.support.broker import purge_queues
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 ADA = Actor("ada", 1, Via.ADMIN)
 

@@ -18,7 +18,7 @@ from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations
 from tests.support.broker import dead_letters, publish_raw
 from tests.support.browser import HIGH, PHONE, WIDE, log_in, shoot, violations
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 ADA = Actor("ada.lovelace@example.org", 1, Via.ADMIN)
 WHY = "The gateway was down from ten to eleven, and the acquirer has confirmed that nothing was taken meanwhile."

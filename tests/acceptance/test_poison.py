@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.broker import publish_raw
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 
 @pytest.mark.parametrize(

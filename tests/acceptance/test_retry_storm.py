@@ -14,7 +14,7 @@ def test_a_backlog_is_executed_once_and_compensations_overtake_it(shop, start_wo
     """`make storm` does the same with ten thousand orders."""
     plan = Plan(sagas=300, down=4 * settings.PRESUMED_LOST_AFTER, patience=timedelta(seconds=100))
 
-    found = run(plan, lambda environment: start_worker(app="tests.support.counting", env=environment))
+    found = run(plan, lambda environment: start_worker(app="tests.support.message_counter", env=environment))
 
     assert found.accepted == 300
     assert found.ends == {"completed": 288, "compensated": 12}
@@ -26,7 +26,7 @@ def test_what_waits_inside_workers_for_a_slow_gateway_is_not_taken_for_lost(shop
     """An order waits for its calls several times as long as a message may before it is presumed lost."""
     plan = Plan(sagas=50, down=timedelta(0), patience=timedelta(seconds=60), calls_take=0.5, workers=2)
 
-    found = run(plan, lambda environment: start_worker(app="tests.support.counting", threads=8, env=environment))
+    found = run(plan, lambda environment: start_worker(app="tests.support.message_counter", threads=8, env=environment))
 
     assert found.ends == {"completed": 48, "compensated": 2}
     assert max(waited_inside()) > 3 * settings.PRESUMED_LOST_AFTER

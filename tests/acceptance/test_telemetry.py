@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from orchestration.engine import engine
 from orchestration.telemetry import metric_definitions, redis_counts, tracing
 from orchestration.telemetry.spans import Spans, exporter_for
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.usefixtures("audited")
 

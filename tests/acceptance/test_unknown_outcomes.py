@@ -20,7 +20,7 @@ from shipping.carriers.sandbox.selectors import bookings_by_key
 from shipping.models import Ledger as ShippingLedger
 from tests.support.forgetful import ForgetfulGateway
 from tests.support.processes import COMPENSATIONS
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 SOON = {"SHOP_SETTLE_AFTER_SECONDS": "0.5"}
 ALL_BUT_THE_PIVOT = [ORCHESTRATOR, "inventory", "payments", "shipping", *COMPENSATIONS]
@@ -60,7 +60,7 @@ def test_what_was_done_unheard_is_found_out_though_no_saga_asks(
 @pytest.mark.usefixtures("audited")
 def test_a_reversal_done_unheard_is_found_out_though_no_saga_asks(shop, start_worker):
     settling = start_worker(["payments"], env=SOON)
-    worker = start_worker([ORCHESTRATOR, "inventory", "shipping", *COMPENSATIONS], app="tests.support.crashing",
+    worker = start_worker([ORCHESTRATOR, "inventory", "shipping", *COMPENSATIONS], app="tests.support.crash",
                           env={"CRASH_AT": "after call payments.refund_payment 1"})  # fmt: skip
     saga_id = shop.place()
     shop.has_done(saga_id, "schedule_shipment")

@@ -13,7 +13,7 @@ from knox.models import AuthToken
 
 from orchestration.api import completion_listener
 from orders.models import Product
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
 

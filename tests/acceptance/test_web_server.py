@@ -26,7 +26,7 @@ from orders.models import Product
 from tests.chaos.proxy import Loop, Manner, Proxy
 from tests.support import broker
 from tests.support.processes import environment
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 from tests.support.web import Reply, WebServer
 
 pytestmark = pytest.mark.servers

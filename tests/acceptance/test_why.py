@@ -33,7 +33,7 @@ from tests.support.broker import channel, declare_queues, talking_to, waiting_me
 from tests.support.forgetful import ForgetfulGateway
 from tests.support.processes import ALL_QUEUES
 from tests.support.tables import missing_table
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
 ALL_BUT_ORCHESTRATOR = tuple(queue for queue in ALL_QUEUES if queue != ORCHESTRATOR)

@@ -13,7 +13,7 @@ from orchestration.models import Marker, SagaInstance
 from orders.models import Product
 from tests.support.broker import purge_queues
 from tests.support.faketime import AHEAD, BEHIND, FASTER, RIGHT, clock_in, run_python, set_clock, wrong_clock
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 SLACK = timedelta(seconds=5)
 

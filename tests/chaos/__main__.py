@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 import tests.environment  # noqa: F401  before anything reads it
+from tests.chaos.report import as_json, lines_of
 from tests.chaos.run import run
-from tests.chaos.telling import as_json, lines_of
 
 
 def main() -> int:

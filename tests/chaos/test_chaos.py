@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.report import lines_of
 from tests.chaos.run import run
-from tests.chaos.telling import lines_of
 
 SEED = 7
 

@@ -15,7 +15,7 @@ import pytest
 from config.audit import violations
 from orchestration.failpoints import FailpointKind
 from tests.faults.cases import Case, every_case, sample
-from tests.faults.forking import Zygote
+from tests.faults.forks import Zygote
 from tests.faults.paths import PATHS, SKU, Path
 from tests.faults.table import reported
 from tests.faults.wave import Ended, run, story

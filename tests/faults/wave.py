@@ -14,10 +14,10 @@ from orchestration.engine import selectors
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.states import ENDED
 from tests.faults.cases import Case
-from tests.faults.forking import Child, Zygote
+from tests.faults.forks import Child, Zygote
 from tests.faults.plan import Files
 from tests.support.broker import waiting_messages
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 PATIENCE_SECONDS = 90.0
 

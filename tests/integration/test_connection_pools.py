@@ -5,7 +5,7 @@ from django.conf import settings
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from deploy.servers import PrivatePostgres
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 AWAY_FOR_TRIES = 17
 """Each takes a second: by then psycopg's own back-off would wait until the 31st for its next try."""

@@ -14,7 +14,7 @@ from config.postgresql import base
 from orchestration.db import deadline
 from orchestration.db.sessions import OutOfTime
 from tests.chaos.proxy import LOOPBACK, Loop, Manner, Proxy
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orders"])
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import tests.environment  # noqa: F401  before anything reads it
 from tests.mutants.listed import mutants
-from tests.mutants.trying import LEFT_OUT, ROOT, Mutant, Verdict, problem_of, run, try_out
+from tests.mutants.trial import LEFT_OUT, ROOT, Mutant, Verdict, problem_of, run, try_out
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from tests.mutants.trying import Mutant
+from tests.mutants.trial import Mutant
 
 MUTANTS = Path(__file__).with_name("mutants.toml")
 

@@ -34,7 +34,7 @@ def main() -> int:
     workers: list[Worker] = []
 
     def start(environment: dict[str, str]) -> None:
-        workers.append(Worker(app="tests.support.counting", threads=8, env=environment))
+        workers.append(Worker(app="tests.support.message_counter", threads=8, env=environment))
 
     try:
         call_command("migrate", create=True, verbosity=0)

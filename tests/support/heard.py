@@ -8,7 +8,7 @@ from operator import add, le
 from pathlib import Path
 
 from orchestration.db import clocks
-from tests.support.tapping import BROKER, TRACE
+from tests.support.tap import BROKER, TRACE
 
 SANDBOXES = ("carrier", "gateway")
 """Their databases stand for the other side: to a shop, what they are asked is a call over HTTP."""

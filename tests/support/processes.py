@@ -17,7 +17,7 @@ from django.db import connections
 
 from orchestration.messaging.topology import ORCHESTRATOR, SERVICES, compensations_queue
 from tests.environment import RUN
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPENSATIONS = tuple(compensations_queue(service) for service in SERVICES)

@@ -16,7 +16,7 @@ from orchestration.participant.encryption import encrypt
 from orchestration.protocol.states import ENDED, Command
 from orchestration.sagas.checkout import checkout
 from tests.support.crowd import at_once
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 Basket = Iterable[tuple[str, int]]
 

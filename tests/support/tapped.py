@@ -6,7 +6,7 @@ from pathlib import Path
 from celery import signals
 
 from config.celery import app
-from tests.support.tapping import Tap
+from tests.support.tap import Tap
 
 __all__ = ["app"]
 

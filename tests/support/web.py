@@ -16,7 +16,7 @@ from pathlib import Path
 from deploy.servers.ports import LOOPBACK, free_port
 from tests.support.processes import ROOT, environment
 from tests.support.threads import at_once
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 GIVES_UP_AFTER_S = 60
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.support.broker import waiting_messages
 from tests.support.processes import Worker
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 PATIENCE = timedelta(seconds=20)
 """How long the shared worker waits for a message; nothing of its is lost, so it should never come to that."""

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from orchestration.api.admission import Admission, Overloaded
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 
 def admission(*, at_work: int = 1, queued: int = 1, waiting: int = 1, queued_within_s: float = 30) -> Admission:

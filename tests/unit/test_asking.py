@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.db import deadline
 from orchestration.db.coalescing import AskedTogether, SharedReadTimedOut
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 
 class Slow:

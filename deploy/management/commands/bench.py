@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.env import PREFIX, SETTINGS
-from deploy.bench import options, sitting
+from deploy.bench import options, series
 from deploy.bench.load import NothingHappens, Window
-from deploy.bench.measuring import Plan
+from deploy.bench.measurement import Plan
 from deploy.bench.processes import INSTANT, Crew, NotReady, ended_by_sigterm
 from deploy.bench.variants import VARIANTS
 
@@ -79,15 +79,15 @@ class Command(BaseCommand):
 
     def _sit(self, plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
         tell = self.stdout.write
-        sitting.prepare(plan)
+        series.prepare(plan)
         report: dict[str, Any] = {}
         if options["stored"] is not None:
-            report["database_bytes"] = sitting.store(options["stored"], plan, tell)
+            report["database_bytes"] = series.store(options["stored"], plan, tell)
         if options["memory"]:
-            report["resident_mib"] = resident = sitting.remember(options["memory"], plan, tell)
-            tell(sitting.memory_table(resident))
+            report["resident_mib"] = resident = series.remember(options["memory"], plan, tell)
+            tell(series.memory_table(resident))
             return report
-        measured = sitting.Sitting(tell)
+        measured = series.Sitting(tell)
         if options["scaling"]:
             measured.scale(plan, options["scaling"], rounds=options["rounds"])
         else:

@@ -18,10 +18,10 @@ from deploy.replay.doors import Door, username_of
 from deploy.replay.engine_door import EngineDoor
 from deploy.replay.http_door import HttpDoor, Unreachable
 from deploy.replay.plan import Plan, make_plan
+from deploy.replay.preparation import fill_shelves, known_prices, make_customers, tokens_for
 from deploy.replay.report import Report
 from deploy.replay.rows import NotOnlineRetail, read_rows
 from deploy.replay.run import Replayed, replay
-from deploy.replay.staging import fill_shelves, known_prices, make_customers, tokens_for
 
 
 def whole_number(text: str) -> int:

@@ -22,7 +22,7 @@ from orchestration.engine.completion_events import Announcer, announce_ends, pac
 from orchestration.models import SagaInstance
 from orchestration.participant.breaker_redis import connect
 from orchestration.signals import sagas_ended
-from tests.support.waiting import wait_for as wait_until
+from tests.support.wait import wait_for as wait_until
 from tests.support.wire import Wire
 
 REDIS_URL = os.environ.get("SHOP_REDIS_URL", "redis://127.0.0.1:6379/0")

@@ -15,7 +15,7 @@ from config.env import ALIASES
 from config.postgresql import base
 from orchestration.api import admission
 from orchestration.api.admission import Admission
-from orders.api import checkouts, placing
+from orders.api import checkouts, placement
 from tests.integration.http.conftest import Cart, Shopper
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(ALIASES))
@@ -98,7 +98,7 @@ def test_an_absent_database_is_waited_for_once(
 def test_an_accepted_order_is_answered_202_while_its_database_fails(
     ada: Shopper, catalogue: None, two_mugs: Cart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accept: Callable[..., Any] = placing.accept
+    accept: Callable[..., Any] = placement.accept
 
     def accept_and_lose_the_database(*args: Any, **options: Any) -> Any:
         accepted = accept(*args, **options)

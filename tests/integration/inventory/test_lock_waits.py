@@ -25,7 +25,7 @@ from orchestration.participant import local_steps
 from orchestration.participant.executor import apart
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 

@@ -22,7 +22,7 @@ from orchestration.contracts.values import Line
 from orchestration.db import transactions
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant.optimistic_locking import VERSIONED_TRIES
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 

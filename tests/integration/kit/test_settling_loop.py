@@ -18,7 +18,7 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import Round, Turn, run_forever, settle_open_rows
 from tests.integration.kit.unknown_payments import history, timed_out
 from tests.support.threads import at_once
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])
 

@@ -21,7 +21,7 @@ from orchestration.db import transactions
 from orchestration.db.commits import commit_at_once
 from orchestration.db.sql import execute, run_later
 from tests.integration.kit.gathering import ALIAS, NUMBER, POINT, NoLuck, cause, written
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["inventory"]),

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from inventory.models import Stock
 from inventory.services import receive_stock
 from orchestration.db.bulk_update import UpdateEach, each_own
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from orchestration.messaging.publisher import Message, Unroutable, publish
 from tests.chaos.proxy import LOOPBACK, Loop, Proxy
 from tests.support import broker
 from tests.support.broker import talking_to
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 LITTLE_S = 0.3
 """Three times as much is below the TCP_USER_TIMEOUT of py-amqp's sockets, a second."""

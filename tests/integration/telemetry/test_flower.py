@@ -18,7 +18,7 @@ from deploy.flower import pages
 from deploy.servers.ports import free_port
 from deploy.supervisor import FLOWER_CONFIG, PROJECT
 from tests.support.processes import environment
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 LOGIN = "operator:s3cret"
 SHOP_AT = "https://shop.example"

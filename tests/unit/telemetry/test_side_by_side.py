@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 from orchestration.telemetry.parallel_reads import SideBySide, SourceSilent
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 SOON, LONG, NOT = timedelta(milliseconds=50), timedelta(seconds=60), timedelta(0)
 

@@ -15,7 +15,7 @@ from celery import current_app
 from deploy.servers.processes import ProcessId
 from tests.faults.plan import Files
 from tests.support.processes import ROOT, environment
-from tests.support.waiting import wait_for
+from tests.support.wait import wait_for
 
 QUICK: Mapping[str, str] = {
     "SHOP_PRESUMED_LOST_SECONDS": "2",

@@ -9,11 +9,11 @@ from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from config.celery import app
-from deploy.bench import buying, measuring, memory, stored
+from deploy.bench import buyer, measurement, memory, stored
 from deploy.bench.baskets import Baskets
 from deploy.bench.figures import Figures, medians
 from deploy.bench.load import NothingHappens
-from deploy.bench.measuring import Plan, Running
+from deploy.bench.measurement import Plan, Running
 from deploy.bench.table import lay_out, number, table
 
 Tell = Callable[[str], None]
@@ -56,7 +56,7 @@ class Sitting:
         }
 
     def _one_round(self, plan: Plan, names: Sequence[str], *, suffix: str = "") -> None:
-        for name, figures in measuring.one_round(plan, names):
+        for name, figures in measurement.one_round(plan, names):
             self.rounds[-1][name + suffix] = figures
             self.tell(
                 f"round {len(self.rounds)}  {name + suffix:20} {number(figures.orders_per_second):>9} orders/s  "
@@ -68,7 +68,7 @@ def prepare(plan: Plan) -> None:
     """Have queues, and plenty of everything that is bought."""
     with app.connection_for_write() as connection:
         settings.TOPOLOGY.declare(connection)
-    buying.fill_shelves(plan.skus)
+    buyer.fill_shelves(plan.skus)
 
 
 def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
@@ -77,7 +77,7 @@ def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
     if stored.count() != sagas:
         stored.clear()
         if sagas:
-            with measuring.crew_at_work(plan.crew) as running:
+            with measurement.crew_at_work(plan.crew) as running:
                 original = _original(running)
             stored.fill(sagas=sagas, original=original)
     sizes = stored.sizes()
@@ -89,7 +89,7 @@ def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
 def remember(sagas: int, plan: Plan, tell: Tell) -> dict[int, float]:
     """Have workers carry out so many sagas; give their resident memory in MiB after each tenth."""
     resident = {}
-    with measuring.crew_at_work(plan.crew) as running:
+    with measurement.crew_at_work(plan.crew) as running:
         for done, mib in memory.resident_mib(sagas, plan, running):
             resident[done] = round(mib, 1)
             tell(f"after {done:,} sagas {mib:,.1f} MiB")
@@ -105,7 +105,7 @@ def _original(running: Running) -> Any:
     """Place the order that is copied, and wait until it has ended."""
     saga_id = uuid7()
     running.tail.skip()
-    buying.Buyer(Baskets(1), customer_id=stored.CUSTOMER).start_order(0, saga_id)
+    buyer.Buyer(Baskets(1), customer_id=stored.CUSTOMER).start_order(0, saga_id)
     deadline = time.monotonic() + 60
     while all(record.order != saga_id for record in running.tail.more()):
         if time.monotonic() > deadline:

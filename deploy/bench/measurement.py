@@ -10,7 +10,7 @@ from django.db import connections
 
 from config.databases import parameters_of
 from config.env import ALIASES
-from deploy.bench import buying, load, processes, records
+from deploy.bench import buyer, load, processes, records
 from deploy.bench.baskets import Baskets
 from deploy.bench.figures import Figures, figures
 from deploy.bench.load import Happened, Window
@@ -77,7 +77,7 @@ def measure(plan: Plan, variant: Variant, running: Running, *, base_per_second: 
         return figures(_over_http(plan, variant, running))
     return figures(
         load.drive(
-            buying.Buyer(plan.baskets(variant)),
+            buyer.Buyer(plan.baskets(variant)),
             variant.arrivals(in_flight=plan.in_flight, base_per_second=base_per_second),
             tail=running.tail,
             window=plan.window,
@@ -96,7 +96,7 @@ def _over_http(plan: Plan, variant: Variant, running: Running) -> Happened:
     baskets, port = plan.baskets(variant), processes.free_port()
     threads = max(WEB_THREADS, plan.in_flight)  # all may wait, on whichever process their connections are
     with ExitStack() as shop:
-        token = shop.enter_context(buying.on_sale(baskets.skus))
+        token = shop.enter_context(buyer.on_sale(baskets.skus))
         file = shop.enter_context(records.new_file())
         serving = shop.enter_context(processes.web(port, WEB_PROCESSES, threads, plan.crew.environment))
         command = _shoppers(port, token, plan.in_flight, baskets, file)
