@@ -61,7 +61,7 @@ def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision
     :raises TooLate: when the event asks to undo the saga after its pivot.
     """
     decision = _decided(saga, state, event, jitter)
-    return _pausing(state, decision) if decision and decision.state.paused else decision
+    return _while_paused(state, decision) if decision and decision.state.paused else decision
 
 
 def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision | None:
@@ -86,7 +86,7 @@ def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision 
             return intervene(saga, state, event, jitter)
 
 
-def _pausing(old: State, decision: Decision) -> Decision:
+def _while_paused(old: State, decision: Decision) -> Decision:
     """Record the report of a paused saga. Send no command, schedule no retry. If the saga ended, clear the pause."""
     if decision.state.phase in ENDED:
         return replace(decision, state=replace(decision.state, paused=False))
