@@ -7,7 +7,7 @@ class ConfigApp(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config.audit import auditor
+        from orchestration.operators.audit import portions as auditor
         from orchestration.operators.audit import registry
 
         registry.register(auditor)

@@ -185,7 +185,7 @@ def shop(transactional_db: None) -> Shop:
 @pytest.fixture
 def audited(workforce: Workforce, clean_slate: None) -> Iterator[None]:
     """After the test, when all sagas have ended and nothing is left to do: the books agree."""
-    from config.audit import violations
+    from orchestration.operators.audit.violations import violations
 
     yield
     workforce.wait_until_quiet()

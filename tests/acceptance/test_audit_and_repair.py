@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
 
-from config.audit import violations
 from orchestration.models import ALIAS
 from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.operators.audit.apply import Word, apply
 from orchestration.operators.audit.queries import open_findings
+from orchestration.operators.audit.violations import violations
 from tests.integration.audit import drift
 from tests.support.processes import Worker
 from tests.support.shop import Shop

@@ -15,13 +15,13 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
-from config.audit import violations
 from deploy.bench import stored
 from deploy.bench.baskets import Baskets
 from deploy.bench.buyer import Buyer, fill_shelves
 from deploy.demo import leftovers
 from deploy.servers.processes import ProcessId, tree
 from orchestration.models import SagaInstance
+from orchestration.operators.audit.violations import violations
 from orders.models import Product
 from tests.support.processes import ROOT, environment
 from tests.support.wait import wait_for

@@ -7,9 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
-from config.audit import violations
 from orchestration.engine import engine
 from orchestration.models import SagaInstance
+from orchestration.operators.audit.violations import violations
 from orchestration.sagas import definitions
 from tests.support import broker
 from tests.support.processes import Worker

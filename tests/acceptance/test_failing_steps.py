@@ -4,11 +4,11 @@ from threading import Event
 
 import pytest
 
-from config.audit import Unfinished, violations
 from inventory.models import Stock
 from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.requests import Actor, Ask
+from orchestration.operators.audit.violations import Unfinished, violations
 from orders.models import Order
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier

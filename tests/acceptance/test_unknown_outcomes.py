@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.db.models import Model
 
-from config.audit import violations
 from orchestration.engine import engine
 from orchestration.messaging.topology import ORCHESTRATOR
+from orchestration.operators.audit.violations import violations
 from payments.gateways.sandbox import models as gateway
 from payments.gateways.sandbox.selectors import authorisations_by_key
 from payments.models import Ledger as PaymentsLedger

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import pytest
 
-from config.audit import violations
 from orchestration.failpoints import FailpointKind
+from orchestration.operators.audit.violations import violations
 from tests.faults.cases import Case, every_case, sample
 from tests.faults.forks import Zygote
 from tests.faults.paths import PATHS, SKU, Path

@@ -10,13 +10,13 @@ from django.db import OperationalError, connections
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg_pool import ConnectionPool
 
-from config.audit.snapshots import snapshot
 from config.env import ALIASES
 from orchestration.db import deadline, pipeline, transactions
 from orchestration.db.pipeline import Asked
 from orchestration.db.sessions import MARGIN, UNLIMITED, DatabaseSilent, Session, SessionEnded, adopt_statement_timeout
 from orchestration.db.sql import execute
 from orchestration.failpoints import Failpoint, FailpointKind
+from orchestration.operators.audit.read_only import snapshot
 from tests.chaos.proxy import Loop, Proxy
 from tests.support.failover import sessions_on_a_read_only_server
 

@@ -16,8 +16,8 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
-from config.audit import violations  # noqa: E402
 from deploy.demo import leftovers  # noqa: E402
+from orchestration.operators.audit.violations import violations  # noqa: E402
 from tests.storm.run import OVERTAKEN, Found, Plan, run  # noqa: E402
 from tests.support.processes import Worker  # noqa: E402
 from tests.support.shop import Shop  # noqa: E402

@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from config import env
-from config.audit import repairs, violations
 from orchestration.engine import dispatch
+from orchestration.operators.audit.invariants import repairs
+from orchestration.operators.audit.violations import violations
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, ManagementUtility, call_command
 from django.db import connections
 
-from config.audit import books
 from orchestration.models import SagaInstance
+from orchestration.operators.audit import snapshot as books
 from orders.models import OrderLine
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop

@@ -8,9 +8,10 @@ import pytest
 from django.db import connections
 
 import shipping.models
-from config.audit import Unfinished, sagas, violations
-from config.audit.sagas import SagaFacts
-from config.audit.selection import Selection
+from orchestration.operators.audit.invariants import sagas
+from orchestration.operators.audit.invariants.sagas import SagaFacts
+from orchestration.operators.audit.violations import Unfinished, violations
+from orchestration.participant.selection import Selection
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config.audit import Unfinished, audit, violations
 from orchestration.engine import engine
+from orchestration.operators.audit.violations import Unfinished, audit, violations
 from orchestration.protocol.events import DeadlinePassed, StepFailed
 from orchestration.protocol.states import Operation
 from tests.integration.audit.courier import Courier

@@ -10,13 +10,15 @@ import pytest
 from django.db import connections
 from django.db.models import F
 
-from config.audit import auditor, books, totals
 from inventory.models import Reservation, Stock
 from orchestration.models import ALIAS, SagaLogEntry
 from orchestration.models.audit import AuditFinding, AuditRun
+from orchestration.operators.audit import portions as auditor
 from orchestration.operators.audit import run as running
 from orchestration.operators.audit import run_rows, schedule
+from orchestration.operators.audit import snapshot as books
 from orchestration.operators.audit.apply import Word, accept
+from orchestration.operators.audit.invariants import totals
 from orchestration.operators.audit.proposals import SETTLED_OUTSIDE
 from orchestration.operators.audit.queries import last_run, open_findings, reach_of_run, standing
 from orchestration.operators.audit.run import Stopped

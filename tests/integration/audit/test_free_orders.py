@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from config.audit import violations
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.payments import ReverseLeftoverPayment, authorise_payment, reverse_leftover_payment
 from orchestration.contracts.values import Line
 from orchestration.models import SagaInstance
+from orchestration.operators.audit.violations import violations
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from payments import repairs, services, tasks

@@ -13,7 +13,6 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from config.audit import violations
 from inventory.models import Reservation, Stock
 from orchestration.contracts.inventory import release_stock
 from orchestration.db import clocks
@@ -24,6 +23,7 @@ from orchestration.operators.audit import apply as applying
 from orchestration.operators.audit import schedule
 from orchestration.operators.audit.apply import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
 from orchestration.operators.audit.queries import open_findings
+from orchestration.operators.audit.violations import violations
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of

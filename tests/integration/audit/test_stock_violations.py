@@ -10,8 +10,8 @@ from django.db import IntegrityError
 from django.db.models import F
 from django.db.models.functions import Now
 
-from config.audit.selection import Those
 from inventory.models import Movement, Reservation, Stock
+from orchestration.participant.selection import Those
 from tests.integration.audit.conftest import Found
 from tests.support.plans import by_indexes
 

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError
 
-from config.audit import violations
 from orchestration.contracts.codec import encode
 from orchestration.contracts.payments import ConfirmCaptureSettled, confirm_capture_settled
 from orchestration.models import OperatorLogEntry, SagaInstance
@@ -14,6 +13,7 @@ from orchestration.models.actions import Action, Code, Via
 from orchestration.operators.actions.perform import carry_out, perform
 from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked
+from orchestration.operators.audit.violations import violations
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

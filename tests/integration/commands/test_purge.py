@@ -12,7 +12,6 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from config import env
-from config.audit import violations
 from inventory.models import Ledger as InventoryLedger
 from orchestration.messaging.topology import Depth
 from orchestration.models import OperatorLogEntry, PurgedSaga, SagaInstance, SagaLogEntry
@@ -20,6 +19,7 @@ from orchestration.models.actions import Action, Via
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.requests import Actor, Ask
+from orchestration.operators.audit.violations import violations
 from orchestration.operators.retention import purge as purging
 from orchestration.operators.retention import rule
 from orchestration.participant.ledger import Status

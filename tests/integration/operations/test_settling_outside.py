@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 
 from config import env
-from config.audit import Unfinished, audit
 from inventory.models import Ledger as InventoryLedger
 from inventory.models import Reservation
 from orchestration.contracts.shipping import cancel_shipment
 from orchestration.engine import engine
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.perform import perform
+from orchestration.operators.audit.violations import Unfinished, audit
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement

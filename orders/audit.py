@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.db.models import F, Sum
 
-from config.audit.effects import Effect
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
+from orchestration.operators.audit.invariants.effects import Effect
+from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.selection import EVERYTHING, Selection
 from orders.models import Order
 
 COLUMNS = (

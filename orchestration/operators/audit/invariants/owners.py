@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from config.audit.books import Books
-from config.audit.findings import Findings
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.snapshot import Books
 
 
 def check(books: Books, findings: Findings) -> None:

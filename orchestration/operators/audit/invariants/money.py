@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
-from config.audit.books import Books
-from config.audit.findings import Findings
-from config.audit.gateway import Account, Accounts
-from config.audit.payments import PaymentFacts
 from orchestration.contracts.payments import authorise_payment
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.snapshot import Books
 from orchestration.text.formatting import money
+from payments.audit import PaymentFacts
+from payments.gateways.sandbox.audit import Account, Accounts
 
 
 def check_totals(books: Books, findings: Findings) -> None:

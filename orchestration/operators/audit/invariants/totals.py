@@ -6,14 +6,15 @@ from uuid import UUID
 
 from django.db.models import BigIntegerField, Case, Count, F, Q, Sum, Value, When
 
-from config.audit import repairs, settled, stock
-from config.audit.books import has_sandbox_gateway
-from config.audit.findings import Findings
-from config.audit.money import compare_sums
-from config.audit.selection import Between, Those
-from config.audit.snapshots import snapshot
+from inventory import audit as stock
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.invariants import repairs, settled
+from orchestration.operators.audit.invariants.money import compare_sums
+from orchestration.operators.audit.read_only import snapshot
+from orchestration.operators.audit.snapshot import has_sandbox_gateway
 from orchestration.operators.audit.values import first_id_at
+from orchestration.participant.selection import Between, Those
 from orchestration.protocol.states import ENDED
 from orders.models import Order
 from payments.gateways.sandbox.models import Kind, Operation

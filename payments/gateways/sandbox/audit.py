@@ -11,10 +11,10 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
 
-from config.audit import keys
-from config.audit.findings import Findings
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
+from orchestration.operators.audit import keys
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.selection import EVERYTHING, Selection
 from orchestration.text.formatting import money
 from payments.gateways.port import PaymentStatus
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from config.audit.books import Books
-from config.audit.findings import Findings
-from config.audit.sagas import SagaFacts
 from orchestration.contracts.inventory import reserve_stock
 from orchestration.contracts.orders import place_order
 from orchestration.contracts.payments import authorise_payment
 from orchestration.contracts.shipping import schedule_shipment
 from orchestration.contracts.values import nfc
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.invariants.sagas import SagaFacts
+from orchestration.operators.audit.snapshot import Books
 from orchestration.participant.ledger import Status
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Phase

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import pairwise
 
-from config.audit.books import Books
-from config.audit.findings import Findings
-from config.audit.ledgers import COMPENSATED, Remembered
-from config.audit.saga_logs import LogFacts
-from config.audit.sagas import SagaFacts
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.invariants.ledgers import COMPENSATED, Remembered
+from orchestration.operators.audit.invariants.saga_logs import LogFacts
+from orchestration.operators.audit.invariants.sagas import SagaFacts
+from orchestration.operators.audit.snapshot import Books
 from orchestration.participant.ledger import Status
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Phase

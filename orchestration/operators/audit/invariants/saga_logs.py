@@ -7,10 +7,10 @@ from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from config.audit.sagas import SagaFacts
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
 from orchestration.models import ALIAS, SagaLogEntry
+from orchestration.operators.audit.invariants.sagas import SagaFacts
+from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.selection import EVERYTHING, Selection
 from orchestration.protocol.states import Kind, Phase
 
 _ALL = frozenset(Phase)

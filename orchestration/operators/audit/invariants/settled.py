@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from config.audit.findings import Findings, Violation
-from config.audit.selection import EVERYTHING, Selection
 from orchestration.models import ALIAS, OperatorLogEntry
 from orchestration.models.actions import Action, Code
+from orchestration.operators.audit.findings import Findings, Violation
+from orchestration.participant.selection import EVERYTHING, Selection
 
 MAY_DIFFER = frozenset({"A4", "Q2", "Q3", "Q4", "Q5"})
 """What speaks of a step's effect, or of money; a ledger's history and a saga's log have nothing to do with it."""

@@ -8,10 +8,10 @@ from functools import cache
 from itertools import pairwise
 from uuid import UUID
 
-from config.audit.findings import Findings
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.read_only import BATCH
 from orchestration.participant.ledger import LEGAL_NEXT, LedgerRow, Status
+from orchestration.participant.selection import EVERYTHING, Selection
 
 COMPENSATED = frozenset({Status.UNDONE, Status.BARRED})
 REVERSING = frozenset({Status.UNDOING, *COMPENSATED})

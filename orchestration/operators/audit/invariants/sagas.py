@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import nfc
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance
+from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.selection import EVERYTHING, Selection
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import ENDED, Phase
 from orchestration.sagas import definitions

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
-from config.audit import books as reading
-from config.audit import totals as sums
-from config.audit.books import Books
-from config.audit.findings import Findings, Violation
-from config.audit.outcomes import Unfinished
-from config.audit.run import check_all
-from config.audit.selection import Between, Those
-from config.audit.snapshots import Unreadable
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.audit import snapshot as reading
+from orchestration.operators.audit.check import check_all
+from orchestration.operators.audit.findings import Findings, Violation
+from orchestration.operators.audit.invariants import totals as sums
+from orchestration.operators.audit.invariants.outcomes import Unfinished
+from orchestration.operators.audit.read_only import Unreadable
+from orchestration.operators.audit.snapshot import Books
 from orchestration.operators.audit.values import Again, CannotAudit, Part, Portion, Sighting
+from orchestration.participant.selection import Between, Those
 
 PORTION = 10_000
 """Sagas that are held in memory at a time, with everything that names them."""

@@ -4,9 +4,9 @@ import sys
 from dataclasses import dataclass
 from uuid import UUID
 
-from config.audit.effects import Effect
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
+from orchestration.operators.audit.invariants.effects import Effect
+from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.selection import EVERYTHING, Selection
 from payments.free import is_free
 from payments.gateways.port import PaymentStatus
 from payments.models import Payment

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from uuid import UUID
 
-from config.audit.findings import Findings
-from config.audit.ledgers import Remembered
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.invariants.ledgers import Remembered
 from orchestration.participant.ledger import Status
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from config.management import auditing, findings
+from orchestration.management.audit import findings
+from orchestration.management.audit import run as auditing
 from orchestration.management.exit_codes import Exit
 from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Output

@@ -9,18 +9,18 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 
-from config.audit import Findings, Unfinished, Unreadable
-from config.audit import books as reading
-from config.audit.auditor import part_of
-from config.audit.books import Books
-from config.audit.findings import INVARIANTS
-from config.audit.run import check_all
-from config.audit.selection import EVERYTHING, Between, Selection
 from orchestration.management.arguments import add_format, moment
 from orchestration.management.exit_codes import Exit
 from orchestration.operators.audit import record
+from orchestration.operators.audit import snapshot as reading
+from orchestration.operators.audit.check import check_all
+from orchestration.operators.audit.findings import INVARIANTS
+from orchestration.operators.audit.portions import part_of
 from orchestration.operators.audit.run_rows import AnotherIsRunning
+from orchestration.operators.audit.snapshot import Books
 from orchestration.operators.audit.values import Reach, first_id_at
+from orchestration.operators.audit.violations import Findings, Unfinished, Unreadable
+from orchestration.participant.selection import EVERYTHING, Between, Selection
 
 
 def add_arguments(parser: ArgumentParser) -> None:

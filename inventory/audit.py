@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.db.models import Case, Count, Sum, Value, When
 
-from config.audit.effects import Effect
-from config.audit.findings import Findings
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.snapshots import BATCH
 from inventory.models import Movement, Reservation, Stock
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.invariants.effects import Effect
+from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.selection import EVERYTHING, Selection
 from orchestration.text import formatting
 
 NO_UNITS: Mapping[str, int] = {}

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from config.audit import keys
-from config.audit.books import Books
-from config.audit.carrier import Parcel
-from config.audit.findings import Findings
-from config.audit.gateway import Account
-from config.audit.keys import Key
+from orchestration.operators.audit import keys
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.keys import Key
+from orchestration.operators.audit.snapshot import Books
+from payments.gateways.sandbox.audit import Account
+from shipping.carriers.sandbox.audit import Parcel
 
 
 def check_rows(books: Books, findings: Findings) -> None:

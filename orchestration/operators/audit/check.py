@@ -4,28 +4,28 @@ from collections import Counter
 from collections.abc import Collection
 from uuid import UUID
 
-from config.audit import (
-    books,
-    carrier,
+from inventory import audit as stock
+from orchestration.contracts.inventory import reserve_stock
+from orchestration.contracts.orders import place_order
+from orchestration.contracts.payments import authorise_payment, capture_payment
+from orchestration.contracts.shipping import schedule_shipment
+from orchestration.operators.audit import snapshot as books
+from orchestration.operators.audit.findings import Findings
+from orchestration.operators.audit.invariants import (
     compensations,
     effects,
-    gateway,
     ledgers,
     money,
     orphans,
     outcomes,
     owners,
     settled,
-    stock,
 )
-from config.audit.books import Books, ServiceBooks
-from config.audit.effects import Effect
-from config.audit.findings import Findings
-from config.audit.outcomes import Unfinished
-from orchestration.contracts.inventory import reserve_stock
-from orchestration.contracts.orders import place_order
-from orchestration.contracts.payments import authorise_payment, capture_payment
-from orchestration.contracts.shipping import schedule_shipment
+from orchestration.operators.audit.invariants.effects import Effect
+from orchestration.operators.audit.invariants.outcomes import Unfinished
+from orchestration.operators.audit.snapshot import Books, ServiceBooks
+from payments.gateways.sandbox import audit as gateway
+from shipping.carriers.sandbox import audit as carrier
 
 EVERY_SAGA_HAS_ENDED = Unfinished()
 

@@ -5,33 +5,27 @@ from dataclasses import dataclass, field
 from itertools import chain
 from uuid import UUID
 
-from config.audit import (
-    carrier,
-    gateway,
-    ledgers,
-    orders,
-    payments,
-    repairs,
-    saga_logs,
-    sagas,
-    settled,
-    shipments,
-    stock,
-)
-from config.audit.ledgers import Remembered
-from config.audit.repairs import Repairs
-from config.audit.sagas import SagaFacts
-from config.audit.selection import EVERYTHING, Selection
-from config.audit.settled import Evidence
-from config.audit.snapshots import snapshot
+from inventory import audit as stock
 from inventory.models import Ledger as InventoryLedger
 from orchestration.db import clocks
 from orchestration.models import ALIAS
+from orchestration.operators.audit.invariants import ledgers, repairs, saga_logs, sagas, settled
+from orchestration.operators.audit.invariants.ledgers import Remembered
+from orchestration.operators.audit.invariants.repairs import Repairs
+from orchestration.operators.audit.invariants.sagas import SagaFacts
+from orchestration.operators.audit.invariants.settled import Evidence
+from orchestration.operators.audit.read_only import snapshot
+from orchestration.participant.selection import EVERYTHING, Selection
+from orders import audit as orders
 from orders.models import Ledger as OrdersLedger
+from payments import audit as payments
 from payments.gateways.choice import gateway as chosen_gateway
+from payments.gateways.sandbox import audit as gateway
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.models import Ledger as PaymentsLedger
+from shipping import audit as shipments
 from shipping.carriers.choice import carrier as chosen_carrier
+from shipping.carriers.sandbox import audit as carrier
 from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.models import Ledger as ShippingLedger
 

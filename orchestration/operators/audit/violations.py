@@ -1,9 +1,9 @@
 """Whether all books agree: the invariants, held against every database and the sandbox's own books."""
 
-from config.audit.findings import Findings, Violation
-from config.audit.outcomes import Unfinished
-from config.audit.run import EVERY_SAGA_HAS_ENDED, audit
-from config.audit.snapshots import Unreadable
+from orchestration.operators.audit.check import EVERY_SAGA_HAS_ENDED, audit
+from orchestration.operators.audit.findings import Findings, Violation
+from orchestration.operators.audit.invariants.outcomes import Unfinished
+from orchestration.operators.audit.read_only import Unreadable
 
 __all__ = ("Findings", "Unfinished", "Unreadable", "Violation", "audit", "violations")
 
