@@ -11,7 +11,7 @@ from orchestration.engine import completion_events, recovery
 from orchestration.messaging import unfinished, worker_ping
 from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.operators.actions import batch_loop, outcome_watcher
-from orchestration.operators.audit import registry, schedule
+from orchestration.operators.audit import schedule
 from orchestration.participant import reconciliation
 from orchestration.participant.participant import participants
 from orchestration.telemetry import redis_counts
@@ -61,7 +61,7 @@ def start_serving_operators(sender: Any, **_: Any) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_audits(sender: Any, **_: Any) -> None:
     """Start audits in every worker that consumes the orchestrator's queue, unless they are turned off."""
-    if _consumes(sender, ORCHESTRATOR) and settings.AUDIT_PERIOD and registry.is_registered():
+    if _consumes(sender, ORCHESTRATOR) and settings.AUDIT_PERIOD:
         _start("audits", schedule.run_forever, _stopped)
 
 

@@ -18,8 +18,8 @@ from orchestration.operators.audit.findings import INVARIANTS
 from orchestration.operators.audit.portions import part_of
 from orchestration.operators.audit.run_rows import AnotherIsRunning
 from orchestration.operators.audit.snapshot import Books
-from orchestration.operators.audit.values import Reach, first_id_at
-from orchestration.operators.audit.violations import Findings, Unfinished, Unreadable
+from orchestration.operators.audit.values import CannotAudit, Reach, first_id_at
+from orchestration.operators.audit.violations import Findings, Unfinished
 from orchestration.participant.selection import EVERYTHING, Between, Selection
 
 
@@ -49,7 +49,7 @@ def audit(options: dict[str, Any]) -> Findings:
     chosen = Between(first_id_at(options["since"])) if options["since"] else EVERYTHING
     try:
         return _write(allowed, chosen) if options["write"] else _compare(allowed, chosen)[0]
-    except Unreadable as error:
+    except CannotAudit as error:
         raise CommandError(str(error)) from None
     except AnotherIsRunning as error:
         raise CommandError(str(error), returncode=Exit.REFUSED) from None

@@ -15,7 +15,7 @@ from orchestration.db import clocks
 from orchestration.engine import engine, selectors
 from orchestration.models import ALIAS
 from orchestration.models.audit import AuditFinding
-from orchestration.operators.audit import registry
+from orchestration.operators.audit import portions
 from orchestration.operators.audit.finding_rows import fingerprint
 from orchestration.operators.audit.values import Again, Repair
 from orchestration.sagas import CUSTOMER, definition_of
@@ -134,8 +134,8 @@ def _look_again(finding: AuditFinding) -> None:
 
     :raises NotApplicable: when the drift is not there any more.
     """
-    auditor = registry.auditor()
-    part = auditor.again(Again(frozenset({finding.saga_id}))) if finding.saga_id else auditor.totals(at=clocks.now())
+    wanted = finding.saga_id
+    part = portions.again(Again(frozenset({wanted}))) if wanted else portions.totals(at=clocks.now())
     seen = {fingerprint(each) for each in part.sightings}
     if finding.fingerprint not in seen and finding.saga_id not in part.not_judged:
         raise NotApplicable("it is not there any more; the next audit will say so")

@@ -33,7 +33,7 @@ EVERY_SAGA_HAS_ENDED = Unfinished()
 def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
     """Read all books and hold every invariant against them; what must be quiet, against ended sagas only.
 
-    :raises Unreadable: when a database is away or lacks a table.
+    :raises CannotAudit: when a database is away or lacks a table.
     """
     findings = Findings()
     check_all(books.read(), allowed, findings)

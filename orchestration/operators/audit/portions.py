@@ -1,7 +1,5 @@
-"""The audit a portion at a time, as orchestration's loop asks for it."""
+"""Audits a portion at a time, so that memory is bounded. Each function may raise `CannotAudit`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -11,9 +9,8 @@ from orchestration.operators.audit.check import check_all
 from orchestration.operators.audit.findings import Findings, Violation
 from orchestration.operators.audit.invariants import totals as sums
 from orchestration.operators.audit.invariants.outcomes import Unfinished
-from orchestration.operators.audit.read_only import Unreadable
 from orchestration.operators.audit.snapshot import Books
-from orchestration.operators.audit.values import Again, CannotAudit, Part, Portion, Sighting
+from orchestration.operators.audit.values import Again, Part, Portion, Sighting
 from orchestration.participant.selection import Between, Those
 
 PORTION = 10_000
@@ -23,29 +20,26 @@ AT_WORK = Unfinished(running=True)
 
 
 def totals(*, at: datetime) -> Part:
-    """What only sums over everything can show."""
+    """Check what only sums over everything can show."""
     findings = Findings()
-    with _cannot_audit():
-        sums.check(at, findings)
+    sums.check(at, findings)
     return Part([_sighting(each) for each in findings.violations], findings.checked, findings.not_made)
 
 
 def portion(low: UUID | None, high: UUID | None) -> Portion:
-    """So many sagas with ids from `low` on and below `high`, and whatever names them."""
+    """Check `PORTION` sagas with ids from `low` on and below `high` (None: no bound), and whatever names them."""
     findings = Findings()
-    with _cannot_audit():
-        next_id = _id_after(low, high)
-        books = reading.read(Between(low, next_id or high))
+    next_id = _id_after(low, high)
+    books = reading.read(Between(low, next_id or high))
     check_all(books, AT_WORK, findings)
     part = part_of(findings, books)
     return Portion(part.sightings, part.checked, part.not_made, part.sagas, part.not_judged, next_id)
 
 
 def again(wanted: Again) -> Part:
-    """These sagas, wherever they are."""
+    """Check these sagas and keys."""
     findings = Findings()
-    with _cannot_audit():
-        books = reading.read(Those(wanted.saga_ids, wanted.keys))
+    books = reading.read(Those(wanted.saga_ids, wanted.keys))
     check_all(books, AT_WORK, findings)
     return part_of(findings, books)
 
@@ -77,11 +71,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-@contextmanager
-def _cannot_audit() -> Iterator[None]:
-    try:
-        yield
-    except Unreadable as error:
-        raise CannotAudit(str(error)) from error

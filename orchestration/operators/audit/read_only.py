@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.db import Error, connections, transaction
 
 from orchestration.db.sessions import MARGIN, longer_waits
+from orchestration.operators.audit.values import CannotAudit
 from orchestration.text.formatting import one_line
 
 BATCH = 5_000
@@ -15,15 +16,11 @@ STATEMENT_TIMEOUT_MS = 600_000  # sorting a whole table may take longer than any
 IDLE_TIMEOUT_MS = 60_000  # between two parts of a table; a read-only transaction blocks no other
 
 
-class Unreadable(Exception):
-    """A database did not let itself be read; the message names it."""
-
-
 @contextmanager
 def snapshot(alias: str) -> Iterator[None]:
     """Show every statement of the block the same moment of one database, whatever is written meanwhile.
 
-    :raises Unreadable: when the database is away or lacks a table.
+    :raises CannotAudit: when the database is away or lacks a table.
     """
     try:
         with transaction.atomic(using=alias, durable=True):
@@ -34,4 +31,5 @@ def snapshot(alias: str) -> Iterator[None]:
             with longer_waits(connections[alias].connection, STATEMENT_TIMEOUT_MS / 1000 + MARGIN):
                 yield
     except Error as error:
-        raise Unreadable(f"database {alias} ({connections[alias].settings_dict['NAME']}): {one_line(error)}") from error
+        name = connections[alias].settings_dict["NAME"]
+        raise CannotAudit(f"database {alias} ({name}): {one_line(error)}") from error

@@ -9,10 +9,10 @@ from orchestration.db import clocks
 from orchestration.db.connections import give_connections_back
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditRun
-from orchestration.operators.audit import finding_rows, record, run_rows
+from orchestration.operators.audit import finding_rows, portions, record, run_rows
 from orchestration.operators.audit.record import Clock
 from orchestration.operators.audit.targets import Named, named
-from orchestration.operators.audit.values import Auditor, Part, Portion, first_id_at
+from orchestration.operators.audit.values import Part, Portion, first_id_at
 from orchestration.protocol.states import ENDED
 
 OVERLAP = timedelta(hours=1)
@@ -34,7 +34,6 @@ class Walk:
     """A run at its work; `stopped` is asked between portions."""
 
     run: AuditRun
-    auditor: Auditor
     clock: Clock = clocks.now
     stopped: Callable[[], bool] = lambda: False
     _not_judged: set[UUID] = field(default_factory=set)
@@ -48,8 +47,8 @@ class Walk:
         """
         new_at = first_id_at(self.run.started_at - OVERLAP)
         unfinished, new_from, old_to, again = self._prepare(new_at)
-        self._take(self.auditor.totals(at=self.run.started_at))
-        self._take(self.auditor.again(again.wanted))
+        self._take(portions.totals(at=self.run.started_at))
+        self._take(portions.again(again.wanted))
         self.run.unfinished = unfinished
         for portion in self._through(new_from, None):
             self.run.recent_to = min(portion.next_id or new_at, new_at)
@@ -78,7 +77,7 @@ class Walk:
 
     def _through(self, low: UUID | None, high: UUID | None) -> Iterator[Portion]:
         while True:
-            portion = self.auditor.portion(low, high)
+            portion = portions.portion(low, high)
             yield portion
             if (low := portion.next_id) is None:
                 return

@@ -11,7 +11,7 @@ from django.db import Error
 from orchestration.db import clocks
 from orchestration.execution.periodic import round_after_round
 from orchestration.models.audit import AuditRun
-from orchestration.operators.audit import record, registry, run_rows
+from orchestration.operators.audit import record, run_rows
 from orchestration.operators.audit.run import Stopped, Walk
 from orchestration.operators.audit.values import CannotAudit
 
@@ -46,10 +46,9 @@ def run_once(
 
     A database that cannot be read ends it; the run's row says so.
     """
-    auditor = registry.auditor()
     try:
         with record.one_run(every=every, clock=clock) as run:
-            Walk(run, auditor, clock, stopped).go()
+            Walk(run, clock, stopped).go()
     except (run_rows.AnotherIsRunning, run_rows.TooSoon):
         return None
     except (CannotAudit, Stopped, Error) as error:

@@ -98,7 +98,7 @@ def read(chosen: Selection = EVERYTHING) -> Books:
     Orchestration comes first, and again at the end for sagas that were not there then; the outside comes after the
     services, which write down what they will ask for before they ask.
 
-    :raises Unreadable: when a database is away or lacks a table.
+    :raises CannotAudit: when a database is away or lacks a table.
     """
     began_at = clocks.now()
     with snapshot(ALIAS):

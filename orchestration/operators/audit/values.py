@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 
@@ -110,22 +110,6 @@ class Repair:
 def first_id_at(moment: datetime) -> UUID:
     """The lowest id that a saga started then can have: ids are UUIDv7, which begin with the milliseconds (RFC 9562)."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
-
-
-class Auditor(Protocol):
-    """Who reads all books, a portion at a time. The process registers one (`auditor.register`).
-
-    Each method may raise `CannotAudit`.
-    """
-
-    def totals(self, *, at: datetime) -> Part:
-        """What only sums over everything can show."""
-
-    def portion(self, low: UUID | None, high: UUID | None) -> Portion:
-        """So many sagas with ids from `low` on and below `high` (None: without bound), and whatever names them."""
-
-    def again(self, wanted: Again) -> Part:
-        """These, wherever they are."""
 
 
 class CannotAudit(Exception):

@@ -3,14 +3,13 @@
 from orchestration.operators.audit.check import EVERY_SAGA_HAS_ENDED, audit
 from orchestration.operators.audit.findings import Findings, Violation
 from orchestration.operators.audit.invariants.outcomes import Unfinished
-from orchestration.operators.audit.read_only import Unreadable
 
-__all__ = ("Findings", "Unfinished", "Unreadable", "Violation", "audit", "violations")
+__all__ = ("Findings", "Unfinished", "Violation", "audit", "violations")
 
 
 def violations(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> list[Violation]:
     """Every violation there is. Call it outside any transaction.
 
-    :raises Unreadable: when a database is away or lacks a table.
+    :raises CannotAudit: when a database is away or lacks a table.
     """
     return audit(allowed).violations

@@ -29,7 +29,7 @@ UNFINISHED_LIMIT = 2_000
 def check(at: datetime, findings: Findings) -> None:
     """Hold the sums against each other, as they are `at` this moment.
 
-    :raises Unreadable: when a database is away or lacks a table.
+    :raises CannotAudit: when a database is away or lacks a table.
     """
     with snapshot(ALIAS):
         _check_orders_of_sagas(findings)
