@@ -1,7 +1,7 @@
-"""Units in stock, promised and moved (A1, A2, and A4 of reservations)."""
+"""What an audit checks of the inventory service: units in stock, promised and moved."""
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
@@ -12,10 +12,11 @@ from uuid import UUID
 from django.db.models import Case, Count, Sum, Value, When
 
 from inventory.models import Movement, Reservation, Stock
-from orchestration.operators.audit.findings import Findings
-from orchestration.operators.audit.invariants.effects import Effect
-from orchestration.operators.audit.read_only import BATCH
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.contracts.audit import Checked, HoldingFacts, StepEffect
+from orchestration.contracts.inventory import reserve_stock
+from orchestration.contracts.values import nfc
+from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
+from orchestration.participant.selection import Selection
 from orchestration.text import formatting
 
 NO_UNITS: Mapping[str, int] = {}
@@ -36,29 +37,8 @@ class StockFacts:
     moved: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What one saga holds, held, and what is wrong with how it was booked."""
-
-    live: Mapping[str, int]
-    released: Mapping[str, int]
-    faults: tuple[str, ...]
-
-    @property
-    def effect(self) -> Effect:
-        match bool(self.live), bool(self.released):
-            case True, True:
-                return Effect.MIXED
-            case True, False:
-                return Effect.LIVE
-            case False, True:
-                return Effect.REVERSED
-            case _:
-                return Effect.NONE
-
-
-def read() -> list[StockFacts]:
-    """Every SKU."""
+def read_stock() -> list[StockFacts]:
+    """Return every SKU."""
     promised = Reservation.objects.filter(released_at=None).values_list("stock_id").annotate(Sum("quantity")).order_by()
     promised_by_sku: dict[str, int] = dict(promised)
     moved: dict[str, dict[str, int]] = defaultdict(dict)
@@ -68,40 +48,60 @@ def read() -> list[StockFacts]:
     return [StockFacts(*row, promised_by_sku.get(row[0], 0), moved[row[0]]) for row in rows]
 
 
-def read_holdings(chosen: Selection = EVERYTHING) -> dict[UUID, Holding]:
-    """What each saga holds: its reservations and its movements, side by side."""
+def read_holdings(chosen: Selection) -> dict[UUID, HoldingFacts]:
+    """Return what each saga holds: its reservations and its movements, side by side."""
     lines = merge(_reservations(chosen), _movements(chosen), key=itemgetter(0))
     return {saga_id: holding_of(group) for saga_id, group in groupby(lines, key=itemgetter(0))}
 
 
-def holding_of(lines: Iterable[Line]) -> Holding:
-    """What the reservations and movements of one saga say."""
+def holding_of(lines: Iterable[Line]) -> HoldingFacts:
+    """Return what the reservations and movements of one saga say."""
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for _, sku, what, count, quantity in lines:
         found[sys.intern(sku)][what] = (count, quantity)
     live = {sku: whats[LIVE][1] for sku, whats in found.items() if LIVE in whats}
     released = {sku: whats[RELEASED][1] for sku, whats in found.items() if RELEASED in whats}
     faults = tuple(fault for sku, whats in found.items() for fault in _faults_of_sku(sku, whats))
-    return Holding(live or NO_UNITS, released or NO_UNITS, faults)
+    return HoldingFacts(live or NO_UNITS, released or NO_UNITS, faults)
 
 
-def check(stocks: Iterable[StockFacts], findings: Findings) -> None:
-    """A1 and A2, of every SKU."""
-    for stock in stocks:
-        findings.look_at("A1")
-        findings.look_at("A2")
-        for fault in _promise_faults(stock):
-            findings.violated("A1", fault, sku=stock.sku)
-        for fault in _movement_faults(stock):
-            findings.violated("A2", fault, sku=stock.sku)
+def check_stock() -> Iterator[Checked]:
+    """Check A1 and A2 of every SKU."""
+    for stock in read_stock():
+        yield Checked("A1", tuple(_promise_faults(stock)), {"sku": stock.sku})
+        yield Checked("A2", tuple(_movement_faults(stock)), {"sku": stock.sku})
 
 
-def check_holdings(holdings: Mapping[UUID, Holding], findings: Findings) -> None:
-    """A4, of every saga's reservations."""
+def check_holdings(holdings: Mapping[UUID, HoldingFacts]) -> Iterator[Checked]:
+    """Check A4 of every saga's reservations."""
     for saga_id, holding in holdings.items():
-        findings.look_at("A4")
-        for fault in holding.faults:
-            findings.violated("A4", fault, saga=saga_id)
+        yield Checked("A4", holding.faults, {"saga": saga_id})
+
+
+def effect_of(holding: HoldingFacts) -> StepEffect:
+    """Return what reserving has brought about."""
+    match bool(holding.live), bool(holding.released):
+        case True, True:
+            return StepEffect.MIXED
+        case True, False:
+            return StepEffect.LIVE
+        case False, True:
+            return StepEffect.REVERSED
+        case _:
+            return StepEffect.NONE
+
+
+def lacks(holding: HoldingFacts | None, ordered: Mapping[str, int]) -> str:
+    """Return what a completed checkout lacks; stock rows may keep SKUs in the form in which they were first written."""
+    live = Counter[str]()
+    for sku, quantity in holding.live.items() if holding else ():
+        live[nfc(sku)] += quantity
+    return "" if dict(live) == ordered else "it does not hold the units that were ordered"
+
+
+def leftover(holding: HoldingFacts) -> str:
+    """Return what a compensated checkout has left behind."""
+    return "it still holds units" if holding.live else ""
 
 
 def _reservations(chosen: Selection) -> Iterator[Line]:
@@ -151,3 +151,24 @@ def _units(number: int) -> str:
 
 def _movements_said(number: int) -> str:
     return formatting.count(number, "movement")
+
+
+audit = ServiceAudit(
+    rows=(
+        AuditedRows(
+            facts=HoldingFacts,
+            kind="reservation or movement",
+            action=reserve_stock,
+            read=read_holdings,
+            effect=effect_of,
+            lacks=lacks,
+            leftover=leftover,
+            check=check_holdings,
+        ),
+    ),
+    invariants={
+        "A1": "reserved is between 0 and on hand, and is the sum of live reservations",
+        "A2": "received minus consumed is on hand",
+    },
+    check_everything=check_stock,
+)

@@ -1,6 +1,7 @@
 """The inventory service's commands as tasks."""
 
 from inventory import repairs, selectors, services
+from inventory.audit import audit
 from inventory.models import Ledger
 from orchestration.contracts import inventory
 from orchestration.participant.batch import Together
@@ -17,6 +18,7 @@ participant = register(
             inventory.release_leftover_hold: repairs.release_leftover_hold,
             inventory.recount_reserved: repairs.recount_reserved,
         },
+        audit=audit,
         queries={inventory.available_units: selectors.available_units},
     )
 )

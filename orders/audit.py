@@ -1,13 +1,15 @@
-"""Confirmed orders, as the orders service wrote them."""
+"""What an audit checks of the orders service: confirmed orders."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
-from orchestration.operators.audit.invariants.effects import Effect
-from orchestration.operators.audit.read_only import BATCH
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.contracts.audit import OrderFacts, StepEffect
+from orchestration.contracts.orders import place_order
+from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
+from orchestration.participant.selection import Selection
 from orders.models import Order
 
 COLUMNS = (
@@ -22,27 +24,49 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
-    """One order; `lines_minor` is the sum of its lines, None when it has none."""
-
-    id: UUID
-    customer_id: str
-    idempotency_key: str
-    total_minor: int
-    currency: str
-    authorisation_id: str
-    tracking_number: str
-    lines_minor: int | None
-
-    @property
-    def effect(self) -> Effect:
-        return Effect.LIVE
-
-
-def read(chosen: Selection = EVERYTHING) -> dict[UUID, OrderFacts]:
-    """Orders, by saga."""
+def read_orders(chosen: Selection) -> dict[UUID, OrderFacts]:
+    """Return orders, by saga."""
     lines_minor = Sum(F("lines__quantity") * F("lines__unit_price_minor"))
     placed = Order.objects.filter(chosen.sagas()).order_by("id").annotate(lines_minor=lines_minor)
     rows = placed.values_list(*COLUMNS, "lines_minor")
     return {saga_id: OrderFacts(*row) for saga_id, *row in rows.iterator(BATCH)}
+
+
+def effect_of(order: OrderFacts) -> StepEffect:
+    """Return what placing the order has brought about: an order is never taken back."""
+    return StepEffect.LIVE
+
+
+def lacks(order: OrderFacts | None, ordered: Mapping[str, int]) -> str:
+    """Return what a completed checkout lacks."""
+    return "" if order else "there is no order"
+
+
+def leftover(order: OrderFacts) -> str:
+    """Return what a compensated checkout has left behind."""
+    return "there is an order"
+
+
+def worth(left_out: Sequence[Selection]) -> Counter[str]:
+    """Return what confirmed orders are worth, in minor units by currency, without those of sagas `left_out`."""
+    counted = Q()
+    for selection in left_out:
+        counted &= ~selection.sagas()
+    orders = Order.objects.filter(counted).order_by().values_list("currency")
+    return Counter(dict(orders.annotate(Sum("total_minor"))))
+
+
+audit = ServiceAudit(
+    rows=(
+        AuditedRows(
+            facts=OrderFacts,
+            kind="order",
+            action=place_order,
+            read=read_orders,
+            effect=effect_of,
+            lacks=lacks,
+            leftover=leftover,
+        ),
+    ),
+    worth=worth,
+)

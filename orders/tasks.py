@@ -6,6 +6,7 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
 from orders import selectors, services
+from orders.audit import audit
 from orders.models import Ledger
 
 participant = register(
@@ -17,6 +18,7 @@ participant = register(
             orders.confirm_no_order: services.confirm_no_order,
         },
         refusal_of_duplicate={orders.place_order: services.order_placed_before},
+        audit=audit,
         finders=(Finder("customer's e-mail", selectors.found_by_email),),
     )
 )

@@ -1,14 +1,17 @@
-"""Payments, as the payments service wrote them."""
+"""What an audit checks of the payments service: payments, and the sandbox gateway's authorisations."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from operator import attrgetter
 from uuid import UUID
 
-from orchestration.operators.audit.invariants.effects import Effect
-from orchestration.operators.audit.read_only import BATCH
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.contracts.audit import PaymentFacts, StepEffect
+from orchestration.contracts.payments import authorise_payment, capture_payment
+from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
+from orchestration.participant.selection import Selection
 from payments.free import is_free
 from payments.gateways.port import PaymentStatus
+from payments.gateways.sandbox.audit import books
 from payments.models import Payment
 
 COLUMNS = (
@@ -25,40 +28,63 @@ TAKEN = frozenset({PaymentStatus.CAPTURED, PaymentStatus.REFUNDED})
 REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentFacts:
-    """One saga's payment."""
-
-    order_id: UUID
-    status: str
-    currency: str
-    amount_minor: int
-    authorisation_id: str
-    capture_id: str | None
-    refund_id: str | None
-
-    @property
-    def effect(self) -> Effect:
-        return Effect.REVERSED if self.is_reversed else Effect.LIVE
-
-    @property
-    def is_reversed(self) -> bool:
-        return self.status in REVERSED
-
-    @property
-    def is_at_the_gateway(self) -> bool:
-        """Whether the gateway should know of it; it is not asked about a free order."""
-        return not is_free(self.authorisation_id)
-
-    @property
-    def was_captured(self) -> bool:
-        return self.status in TAKEN
-
-
-def read(chosen: Selection = EVERYTHING) -> dict[UUID, PaymentFacts]:
-    """Payments, by saga."""
+def read_payments(chosen: Selection) -> dict[UUID, PaymentFacts]:
+    """Return payments, by saga."""
     rows = Payment.objects.filter(chosen.sagas()).values_list(*COLUMNS).iterator(BATCH)
     return {
-        saga_id: PaymentFacts(order_id, sys.intern(status), sys.intern(currency), *row)
-        for saga_id, order_id, status, currency, *row in rows
+        saga_id: PaymentFacts(
+            order_id,
+            sys.intern(status),
+            sys.intern(currency),
+            amount_minor,
+            authorisation_id,
+            capture_id,
+            refund_id,
+            was_captured=status in TAKEN,
+            is_reversed=status in REVERSED,
+            is_at_the_gateway=not is_free(authorisation_id),
+        )
+        for saga_id, order_id, status, currency, amount_minor, authorisation_id, capture_id, refund_id in rows
     }
+
+
+def effect_of(payment: PaymentFacts) -> StepEffect:
+    """Return what authorising has brought about."""
+    return StepEffect.REVERSED if payment.is_reversed else StepEffect.LIVE
+
+
+def capture_effect_of(payment: PaymentFacts, is_repaired: bool) -> StepEffect | None:
+    """Return what capturing has brought about. Only a repair refunds what was captured without a ledger row."""
+    if not payment.was_captured:
+        return None
+    return StepEffect.REVERSED if payment.is_reversed and is_repaired else StepEffect.LIVE
+
+
+def lacks(payment: PaymentFacts | None, ordered: Mapping[str, int]) -> str:
+    """Return what a completed checkout lacks."""
+    if payment and payment.was_captured and not payment.is_reversed:
+        return ""
+    return f"its payment is {payment.status if payment else 'missing'}"
+
+
+def leftover(payment: PaymentFacts) -> str:
+    """Return what a compensated checkout has left behind."""
+    return "" if payment.is_reversed else f"its payment is {payment.status}"
+
+
+audit = ServiceAudit(
+    rows=(
+        AuditedRows(
+            facts=PaymentFacts,
+            kind="payment",
+            action=authorise_payment,
+            read=read_payments,
+            effect=effect_of,
+            later_effects={capture_payment: capture_effect_of},
+            order_of=attrgetter("order_id"),
+            lacks=lacks,
+            leftover=leftover,
+        ),
+    ),
+    books=(books,),
+)

@@ -7,6 +7,7 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
 from payments import repairs, selectors, services
+from payments.audit import audit
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
 from payments.models import Ledger
@@ -30,6 +31,7 @@ participant = register(
         money=MoneyReader(
             of_sagas=selectors.money_of_sagas, holds=payments.authorise_payment, takes=payments.capture_payment
         ),
+        audit=audit,
         finders=(Finder("gateway reference", selectors.found_by_reference),),
     )
 )

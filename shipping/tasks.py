@@ -6,6 +6,7 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
 from shipping import repairs, selectors, services
+from shipping.audit import audit
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import OUTAGES
 from shipping.models import Ledger
@@ -22,6 +23,7 @@ participant = register(
             shipping.cancel_shipment: services.ShipmentCancellation(_breaker, _key_lifetime),
             shipping.cancel_leftover_parcel: repairs.LeftoverParcelCancellation(_breaker, _key_lifetime),
         },
+        audit=audit,
         finders=(Finder("tracking number", selectors.found_by_tracking_number),),
     )
 )

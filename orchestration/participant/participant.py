@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from orchestration.contracts.command import Action, Compensation, Query
+from orchestration.participant.audit import ServiceAudit
 from orchestration.participant.batch import Work
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow
@@ -38,6 +39,8 @@ class Participant:
     action failed. Not for actions carried out outside."""
     money: MoneyReader | None = None
     """How a saga's money is read, if this service moves any."""
+    audit: ServiceAudit = field(default_factory=ServiceAudit)
+    """What an audit checks of this service, apart from the ledger."""
     finders: tuple[Finder, ...] = ()
     """By what else than ids its sagas are found."""
     kept_in: Rows | None = None

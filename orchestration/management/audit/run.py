@@ -11,10 +11,9 @@ from django.core.management.base import CommandError
 
 from orchestration.management.arguments import add_format, moment
 from orchestration.management.exit_codes import Exit
-from orchestration.operators.audit import record
-from orchestration.operators.audit import snapshot as reading
+from orchestration.operators.audit import record, snapshot
 from orchestration.operators.audit.check import check_all
-from orchestration.operators.audit.findings import INVARIANTS
+from orchestration.operators.audit.findings import invariants
 from orchestration.operators.audit.portions import part_of
 from orchestration.operators.audit.run_rows import AnotherIsRunning
 from orchestration.operators.audit.snapshot import Books
@@ -66,7 +65,7 @@ def reported(findings: Findings, how: str) -> Iterator[str]:
 
 
 def _compare(allowed: Unfinished, chosen: Selection) -> tuple[Findings, Books]:
-    books, findings = reading.read(chosen), Findings()
+    books, findings = snapshot.read(chosen), Findings()
     check_all(books, allowed, findings)
     findings.violations.sort(key=lambda violation: violation.invariant)
     if not chosen.is_everything:
@@ -86,7 +85,7 @@ def _write(allowed: Unfinished, chosen: Selection) -> Findings:
 
 def _as_table(findings: Findings) -> Iterator[str]:
     broken = Counter(violation.invariant for violation in findings.violations)
-    for invariant, rule in INVARIANTS.items():
+    for invariant, rule in invariants().items():
         verdict = f"{broken[invariant]} VIOLATED" if broken[invariant] else _unbroken(invariant, findings.reach)
         yield f"{invariant}  {verdict:14} {findings.checked[invariant]:9} checked  {rule}"
     yield from (f"not made: {gap}" for gap in findings.not_made)

@@ -1,16 +1,17 @@
 """What an audit found: how much it looked at, what is violated, and what it could not check."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from orchestration.contracts.audit import Checked
 from orchestration.operators.audit.values import Gap, Reach, reach_of
+from orchestration.participant.participant import participants
 from orchestration.text.cleaning import harmless_text, text_of
 
-INVARIANTS: Mapping[str, str] = {
-    "A1": "reserved is between 0 and on hand, and is the sum of live reservations",
-    "A2": "received minus consumed is on hand",
+ACROSS_SERVICES: Mapping[str, str] = {
     "A3": "a ledger row's history is a legal path",
     "A4": "one effect at most for each saga and step, never more reversals than effects",
     "A5": "a saga's log is gapless, phases and tokens never go back, nothing follows its end",
@@ -25,6 +26,12 @@ INVARIANTS: Mapping[str, str] = {
 }
 NEED_THE_SAGA = frozenset({"A4", "A5", "A6", "Q2", "Q3", "Q6"})
 """Held against what a purge removes."""
+
+
+def invariants() -> dict[str, str]:
+    """Return the rule of every invariant by its code, those of single services too, in the order of the codes."""
+    of_services = (participant.audit.invariants for participant in participants().values())
+    return dict(sorted(chain(ACROSS_SERVICES.items(), *(each.items() for each in of_services))))
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Violation:
 class Findings:
     """What an audit has found so far."""
 
-    checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(INVARIANTS, 0))
+    checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(invariants(), 0))
     """How many things each invariant was held against."""
     violations: list[Violation] = field(default_factory=list)
     accepted: list[tuple[Violation, str]] = field(default_factory=list)
@@ -69,6 +76,13 @@ class Findings:
     def look_at(self, invariant: str, count: int = 1) -> None:
         """Count things that the invariant is held against."""
         self.checked[invariant] += count
+
+    def take(self, checks: Iterable[Checked]) -> None:
+        """Count what a service has checked, and note its violations."""
+        for checked in checks:
+            self.look_at(checked.invariant)
+            for fault in checked.faults:
+                self.violated(checked.invariant, fault, **checked.ids)
 
     def violated(self, invariant: str, message: str, **ids: object) -> None:
         """Note a violation. What it quotes of outside books is made harmless: it is written down, logged and shown."""

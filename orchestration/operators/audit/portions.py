@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.audit import snapshot as reading
+from orchestration.operators.audit import snapshot
 from orchestration.operators.audit.check import check_all
 from orchestration.operators.audit.findings import Findings, Violation
 from orchestration.operators.audit.invariants import totals as sums
@@ -30,7 +30,7 @@ def portion(low: UUID | None, high: UUID | None) -> Portion:
     """Check `PORTION` sagas with ids from `low` on and below `high` (None: no bound), and whatever names them."""
     findings = Findings()
     next_id = _id_after(low, high)
-    books = reading.read(Between(low, next_id or high))
+    books = snapshot.read(Between(low, next_id or high))
     check_all(books, AT_WORK, findings)
     part = part_of(findings, books)
     return Portion(part.sightings, part.checked, part.not_made, part.sagas, part.not_judged, next_id)
@@ -39,7 +39,7 @@ def portion(low: UUID | None, high: UUID | None) -> Portion:
 def again(wanted: Again) -> Part:
     """Check these sagas and keys."""
     findings = Findings()
-    books = reading.read(Those(wanted.saga_ids, wanted.keys))
+    books = snapshot.read(Those(wanted.saga_ids, wanted.keys))
     check_all(books, AT_WORK, findings)
     return part_of(findings, books)
 

@@ -9,9 +9,6 @@ from orchestration.db.sessions import MARGIN, longer_waits
 from orchestration.operators.audit.values import CannotAudit
 from orchestration.text.formatting import one_line
 
-BATCH = 5_000
-"""Rows fetched at a time from a cursor on the server."""
-
 STATEMENT_TIMEOUT_MS = 600_000  # sorting a whole table may take longer than any request is allowed to
 IDLE_TIMEOUT_MS = 60_000  # between two parts of a table; a read-only transaction blocks no other
 

@@ -1,46 +1,83 @@
 """All books side by side, each database read from one snapshot of its own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
+from typing import Any, TypeVar
 from uuid import UUID
 
-from inventory import audit as stock
-from inventory.models import Ledger as InventoryLedger
+from orchestration.contracts.audit import (
+    CarrierParcel,
+    Checked,
+    GatewayAccount,
+    MadeOutside,
+    OrderFacts,
+    PaymentFacts,
+    ShipmentFacts,
+)
 from orchestration.db import clocks
 from orchestration.models import ALIAS
+from orchestration.operators.audit import keys
 from orchestration.operators.audit.invariants import ledgers, repairs, saga_logs, sagas, settled
 from orchestration.operators.audit.invariants.ledgers import Remembered
 from orchestration.operators.audit.invariants.repairs import Repairs
 from orchestration.operators.audit.invariants.sagas import SagaFacts
 from orchestration.operators.audit.invariants.settled import Evidence
 from orchestration.operators.audit.read_only import snapshot
+from orchestration.participant.audit import AuditedBooks, AuditedRows
+from orchestration.participant.participant import participants
 from orchestration.participant.selection import EVERYTHING, Selection
-from orders import audit as orders
-from orders.models import Ledger as OrdersLedger
-from payments import audit as payments
-from payments.gateways.choice import gateway as chosen_gateway
-from payments.gateways.sandbox import audit as gateway
-from payments.gateways.sandbox.gateway import SandboxGateway
-from payments.models import Ledger as PaymentsLedger
-from shipping import audit as shipments
-from shipping.carriers.choice import carrier as chosen_carrier
-from shipping.carriers.sandbox import audit as carrier
-from shipping.carriers.sandbox.carrier import SandboxCarrier
-from shipping.models import Ledger as ShippingLedger
+
+F = TypeVar("F")
+M = TypeVar("M", bound=MadeOutside)
+
+Accounts = Mapping[UUID | None, Sequence[GatewayAccount]]
+"""By the saga that the authorisation's key names; None: by none."""
+Parcels = Mapping[UUID | None, Sequence[CarrierParcel]]
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """The facts of one kind of row, by saga."""
+
+    of: AuditedRows[Any]
+    by_saga: Mapping[UUID, Any]
+
+
+@dataclass(frozen=True)
+class BooksRead:
+    """What a gateway or carrier has made, by the saga that its key names (None: by none); None: it cannot be read."""
+
+    of: AuditedBooks[Any]
+    by_saga: Mapping[UUID | None, Sequence[Any]] | None
 
 
 @dataclass(frozen=True)
 class ServiceBooks:
-    """What the four services say, by saga."""
+    """What the services say, by saga."""
 
     ledgers: ledgers.Ledgers
-    stocks: list[stock.StockFacts]
-    """Every SKU; none when the books are not whole."""
-    holdings: Mapping[UUID, stock.Holding]
-    orders: Mapping[UUID, orders.OrderFacts]
-    payments: Mapping[UUID, payments.PaymentFacts]
-    shipments: Mapping[UUID, shipments.ShipmentFacts]
+    rows: Sequence[RowsRead]
+    checked: Sequence[Checked]
+    """What services check over everything; none when the books are not whole."""
+
+    @cached_property
+    def orders(self) -> Mapping[UUID, OrderFacts]:
+        return self.of(OrderFacts)
+
+    @cached_property
+    def payments(self) -> Mapping[UUID, PaymentFacts]:
+        return self.of(PaymentFacts)
+
+    @cached_property
+    def shipments(self) -> Mapping[UUID, ShipmentFacts]:
+        return self.of(ShipmentFacts)
+
+    def of(self, facts: type[F]) -> Mapping[UUID, F]:
+        """Return these facts, by saga; none when no service hands them over."""
+        return next((read.by_saga for read in self.rows if read.of.facts is facts), {})
 
     def row(self, step: str, saga_id: UUID) -> Remembered | None:
         """A ledger row."""
@@ -49,10 +86,7 @@ class ServiceBooks:
     def mentions(self) -> Iterator[tuple[str, Iterable[UUID]]]:
         """What kind of row mentions which sagas."""
         yield from ((f"{step} ledger row", rows) for step, rows in self.ledgers.items())
-        yield "reservation or movement", self.holdings
-        yield "order", self.orders
-        yield "payment", self.payments
-        yield "shipment", self.shipments
+        yield from ((read.of.kind, read.by_saga) for read in self.rows)
 
 
 @dataclass(frozen=True)
@@ -64,15 +98,26 @@ class Books:
     """Sagas that began while the other books were read."""
     logs: Mapping[UUID, saga_logs.LogFacts]
     services: ServiceBooks
-    accounts: gateway.Accounts | None
-    """None when the gateway is not the sandbox; the same for `parcels` and the carrier."""
-    parcels: carrier.Parcels | None
+    outside: Sequence[BooksRead]
     repairs: Repairs = field(default_factory=Repairs)
     purged: frozenset[UUID] = frozenset()
     """Sagas that others mention and that were purged, and those purged while the books were read."""
     settled: Evidence = field(default_factory=dict)
     are_whole: bool = True
     """Whether these are all sagas, so that sums over them mean something."""
+
+    @cached_property
+    def accounts(self) -> Accounts | None:
+        """None when the gateway is not the sandbox; the same for `parcels` and the carrier."""
+        return self.made(GatewayAccount)
+
+    @cached_property
+    def parcels(self) -> Parcels | None:
+        return self.made(CarrierParcel)
+
+    def made(self, facts: type[M]) -> Mapping[UUID | None, Sequence[M]] | None:
+        """Return what was made outside, by saga; None when no service hands it over, or it cannot be read."""
+        return next((read.by_saga for read in self.outside if read.of.facts is facts), None)
 
     def saga(self, saga_id: UUID | None) -> SagaFacts | None:
         """A saga, also one that began meanwhile."""
@@ -105,45 +150,44 @@ def read(chosen: Selection = EVERYTHING) -> Books:
         known = sagas.read(chosen)
         logs = saga_logs.read(known, chosen)
         evidence = settled.read(chosen)
-    services = _read_services(chosen)
-    accounts, parcels = _read_gateway(chosen), _read_carrier(chosen)
+    services, outside = _read_services(chosen), _read_outside(chosen)
     mentioned = {saga_id for _, saga_ids in services.mentions() for saga_id in saga_ids if saga_id not in known}
-    outside = {saga_id for saga_id in chain(accounts or (), parcels or ()) if saga_id and saga_id not in known}
+    named = {saga_id for saga_id in chain(*(read.by_saga or () for read in outside)) if saga_id not in known}
+    unknown = mentioned | {saga_id for saga_id in named if saga_id}
     with snapshot(ALIAS):
-        newer = sagas.read_only(mentioned | outside)
+        newer = sagas.read_only(unknown)
         made = repairs.read(since=began_at)
-        gone = sagas.read_purged(mentioned | outside, since=began_at)
-    return Books(known, newer, logs, services, accounts, parcels, made, gone, evidence, chosen.is_everything)
+        gone = sagas.read_purged(unknown, since=began_at)
+    return Books(known, newer, logs, services, outside, made, gone, evidence, chosen.is_everything)
 
 
 def _read_services(chosen: Selection) -> ServiceBooks:
-    with snapshot("orders"):
-        placed, order_rows = ledgers.read(OrdersLedger, chosen), orders.read(chosen)
-    with snapshot("inventory"):
-        reserved, holdings = ledgers.read(InventoryLedger, chosen), stock.read_holdings(chosen)
-        stocks = stock.read() if chosen.is_everything else []
-    with snapshot("payments"):
-        paid, payment_rows = ledgers.read(PaymentsLedger, chosen), payments.read(chosen)
-    with snapshot("shipping"):
-        shipped, shipment_rows = ledgers.read(ShippingLedger, chosen), shipments.read(chosen)
-    remembered = placed | reserved | paid | shipped
-    return ServiceBooks(remembered, stocks, holdings, order_rows, payment_rows, shipment_rows)
+    remembered: defaultdict[str, dict[UUID, Remembered]] = defaultdict(dict)
+    rows: list[RowsRead] = []
+    checked: list[Checked] = []
+    for service, participant in participants().items():
+        if participant.kept_in is not None:
+            continue  # a simulation's ledger, in memory
+        audit = participant.audit
+        with snapshot(service):
+            for step, by_saga in ledgers.read(participant.ledger, service, chosen).items():
+                remembered[step] |= by_saga
+            rows += (RowsRead(each, each.read(chosen)) for each in audit.rows)
+            if chosen.is_everything and audit.check_everything:
+                checked += audit.check_everything()
+    return ServiceBooks(remembered, rows, checked)
 
 
-def has_sandbox_gateway() -> bool:
-    """Whether the gateway's own books can be read."""
-    return isinstance(chosen_gateway(), SandboxGateway)
+def _read_outside(chosen: Selection) -> list[BooksRead]:
+    audits = [participant.audit for participant in participants().values()]
+    return [BooksRead(books, _read_books(books, chosen)) for audit in audits for books in audit.books]
 
 
-def _read_gateway(chosen: Selection) -> gateway.Accounts | None:
-    if not has_sandbox_gateway():
+def _read_books(books: AuditedBooks[M], chosen: Selection) -> Mapping[UUID | None, Sequence[M]] | None:
+    if not books.can_be_read():
         return None
-    with snapshot("gateway"):
-        return gateway.read(chosen)
-
-
-def _read_carrier(chosen: Selection) -> carrier.Parcels | None:
-    if not isinstance(chosen_carrier(), SandboxCarrier):
-        return None
-    with snapshot("carrier"):
-        return carrier.read(chosen)
+    found: defaultdict[UUID | None, list[M]] = defaultdict(list)
+    with snapshot(books.name):
+        for made in books.read(chosen):
+            found[keys.saga_of(made.keys[0])].append(made)
+    return dict(found)

@@ -1,121 +1,111 @@
-"""The sandbox gateway's own books (A4, Q5), read apart from what payments believes."""
+"""What an audit checks of the sandbox gateway's own books, which it reads apart from the payments service's."""
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
-from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, Sum, Value, When
 
-from orchestration.operators.audit import keys
-from orchestration.operators.audit.findings import Findings
-from orchestration.operators.audit.read_only import BATCH
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.contracts.audit import Checked, GatewayAccount
+from orchestration.contracts.payments import authorise_payment
+from orchestration.participant.audit import BATCH, AuditedBooks, one_for_an_order
+from orchestration.participant.selection import Selection
 from orchestration.text.formatting import money
+from payments.gateways.choice import gateway
 from payments.gateways.port import PaymentStatus
+from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One authorisation and what was done with it; not `arrived` while the gateway will only hear of it."""
-
-    authorisation_id: str
-    keys: tuple[str, ...]
-    """Every key used on it, the authorisation's own first."""
-    reference: str
-    currency: str
-    amount_minor: int
-    declined: bool
-    captured_minor: int = 0
-    refunded_minor: int = 0
-    voided: bool = False
-    capture_id: str | None = None
-    refund_id: str | None = None
-    arrived: bool = True
-
-    @property
-    def is_open(self) -> bool:
-        """Whether money is held, or will be."""
-        return not (self.declined or self.voided or self.capture_id)
-
-    @property
-    def net_minor(self) -> int:
-        return self.captured_minor - self.refunded_minor
-
-    @property
-    def status(self) -> PaymentStatus:
-        if self.voided:
-            return PaymentStatus.VOIDED
-        if self.capture_id is None:
-            return PaymentStatus.AUTHORISED
-        refunded = self.refund_id is not None and self.net_minor == 0
-        return PaymentStatus.REFUNDED if refunded else PaymentStatus.CAPTURED
+def can_be_read() -> bool:
+    """Return whether this process's gateway is the sandbox."""
+    return isinstance(gateway(), SandboxGateway)
 
 
-Accounts = Mapping[UUID | None, list[Account]]
-"""By the saga that the authorisation's key names; None: by none."""
+def read_accounts(chosen: Selection) -> Iterator[GatewayAccount]:
+    """Yield the authorisations, also those declined and those still on their way."""
+    yield from _arrived(chosen)
+    yield from _on_their_way(chosen)
 
 
-def read(chosen: Selection = EVERYTHING) -> Accounts:
-    """The authorisations, also those declined and those still on their way."""
-    found: dict[UUID | None, list[Account]] = defaultdict(list)
-    for account in chain(_arrived(chosen), _on_their_way(chosen)):
-        found[keys.saga_of(account.keys[0])].append(account)
-    return dict(found)
-
-
-def account_of(operations: Iterable[Operation]) -> Account:
-    """One authorisation, from the operations on it in the order they were made."""
+def account_of(operations: Iterable[Operation]) -> GatewayAccount:
+    """Return one authorisation, from the operations on it in the order they were made."""
     of_kind: dict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
         of_kind[operation.kind].append(operation)
     [authorised], captures, refunds = of_kind[Kind.AUTHORISE], of_kind[Kind.CAPTURE], of_kind[Kind.REFUND]
-    return Account(
+    captured_minor, refunded_minor = (sum(row.amount_minor for row in rows) for rows in (captures, refunds))
+    return GatewayAccount(
         authorisation_id=authorised.public_id,
         keys=(authorised.key, *(row.key for kind, rows in of_kind.items() if kind != Kind.AUTHORISE for row in rows)),
         reference=authorised.reference,
+        status=str(_status(of_kind, is_repaid=captured_minor == refunded_minor)),
         currency=sys.intern(authorised.currency),
         amount_minor=authorised.amount_minor,
         declined=bool(authorised.decline_code),
-        captured_minor=sum(row.amount_minor for row in captures),
-        refunded_minor=sum(row.amount_minor for row in refunds),
+        captured_minor=captured_minor,
+        refunded_minor=refunded_minor,
         voided=bool(of_kind[Kind.VOID]),
         capture_id=captures[0].public_id if captures else None,
         refund_id=refunds[-1].public_id if refunds else None,
     )
 
 
-def check(accounts: Accounts, findings: Findings) -> None:
-    """A4 and Q5, inside the gateway's books: one hold an order; no more taken than held, or given back than taken."""
-    everything = [account for of_saga in accounts.values() for account in of_saga]
+def check(accounts: Sequence[GatewayAccount]) -> Iterator[Checked]:
+    """Check A4 and Q5: one hold an order; no more captured than held, or refunded than captured."""
     held: dict[str, list[str]] = defaultdict(list)
-    for account in everything:
+    for account in accounts:
         if not account.declined:
             held[account.reference].append(account.keys[0])
     for reference, made_under in held.items():
-        findings.look_at("A4")
-        if len(made_under) > 1:
-            message = f"The gateway made {len(made_under)} authorisations for one order."
-            findings.violated("A4", message, order=reference, key=made_under[0], other_key=made_under[1])
-    for account in everything:
-        findings.look_at("Q5")
-        if not 0 <= account.refunded_minor <= account.captured_minor <= account.amount_minor:
-            findings.violated(
-                "Q5",
-                f"The gateway held {money(account.amount_minor, account.currency)}, "
-                f"captured {money(account.captured_minor, account.currency)} "
-                f"and refunded {money(account.refunded_minor, account.currency)}.",
-                order=account.reference,
-                authorisation=account.authorisation_id,
-            )
+        message = f"The gateway made {len(made_under)} authorisations for one order."
+        yield one_for_an_order(message, reference, made_under)
+    for account in accounts:
+        ids = {"order": account.reference, "authorisation": account.authorisation_id}
+        yield Checked("Q5", tuple(_amount_faults(account)), ids)
 
 
-def _arrived(chosen: Selection) -> Iterable[Account]:
+def leftovers(accounts: Sequence[GatewayAccount]) -> Iterator[str]:
+    """Yield what one compensated checkout has left behind."""
+    kept = Counter[str]()
+    for account in accounts:
+        kept[account.currency] += account.net_minor
+    for currency, net_minor in kept.items():
+        if net_minor:
+            yield f"the gateway has kept {money(net_minor, currency)}"
+
+
+def kept(left_out: Sequence[Selection]) -> Counter[str]:
+    """Return the money captured less refunded, in minor units by currency, without that of sagas `left_out`."""
+    counted = Q()
+    for selection in left_out:
+        counted &= ~selection.keys("authorisation__key")
+    sign = Case(When(kind=Kind.REFUND, then=Value(-1)), default=Value(1), output_field=BigIntegerField())
+    moved = Operation.objects.filter(counted, kind__in=(Kind.CAPTURE, Kind.REFUND)).order_by().values_list("currency")
+    return Counter(dict(moved.annotate(kept=Sum(F("amount_minor") * sign))))
+
+
+def _status(of_kind: Mapping[str, Sequence[Operation]], *, is_repaid: bool) -> PaymentStatus:
+    if of_kind.get(Kind.VOID):
+        return PaymentStatus.VOIDED
+    if not of_kind.get(Kind.CAPTURE):
+        return PaymentStatus.AUTHORISED
+    return PaymentStatus.REFUNDED if of_kind.get(Kind.REFUND) and is_repaid else PaymentStatus.CAPTURED
+
+
+def _amount_faults(account: GatewayAccount) -> Iterator[str]:
+    if not 0 <= account.refunded_minor <= account.captured_minor <= account.amount_minor:
+        yield (
+            f"The gateway held {money(account.amount_minor, account.currency)}, "
+            f"captured {money(account.captured_minor, account.currency)} "
+            f"and refunded {money(account.refunded_minor, account.currency)}."
+        )
+
+
+def _arrived(chosen: Selection) -> Iterator[GatewayAccount]:
     first = Operation.objects.filter(chosen.keys(), authorisation=None).annotate(payment=F("id")).order_by("payment")
     later = Operation.objects.filter(chosen.keys("authorisation__key"), authorisation__isnull=False)
     later = later.annotate(payment=F("authorisation_id")).order_by("payment", "created_at")
@@ -125,7 +115,28 @@ def _arrived(chosen: Selection) -> Iterable[Account]:
         yield account_of(operations)
 
 
-def _on_their_way(chosen: Selection) -> Iterable[Account]:
+def _on_their_way(chosen: Selection) -> Iterator[GatewayAccount]:
     taken = Exists(Operation.objects.filter(key=OuterRef("key")))
     for late in LateArrival.objects.filter(chosen.keys()).exclude(taken).iterator(BATCH):
-        yield Account("", (late.key,), late.reference, late.currency, late.amount_minor, False, arrived=False)
+        yield GatewayAccount(
+            authorisation_id="",
+            keys=(late.key,),
+            reference=late.reference,
+            status=str(PaymentStatus.AUTHORISED),
+            currency=late.currency,
+            amount_minor=late.amount_minor,
+            arrived=False,
+        )
+
+
+books = AuditedBooks(
+    facts=GatewayAccount,
+    name="gateway",
+    action=authorise_payment,
+    needed_for="A4 Q2 Q3 Q4 Q5 Q6",
+    can_be_read=can_be_read,
+    read=read_accounts,
+    leftovers=leftovers,
+    check=check,
+    kept=kept,
+)

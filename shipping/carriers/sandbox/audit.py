@@ -1,55 +1,37 @@
-"""The sandbox carrier's own books (A4), read apart from what shipping believes."""
+"""What an audit checks of the sandbox carrier's own books, which it reads apart from the shipping service's."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
-from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
 
-from orchestration.operators.audit import keys
-from orchestration.operators.audit.findings import Findings
-from orchestration.operators.audit.read_only import BATCH
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.contracts.audit import CarrierParcel, Checked
+from orchestration.contracts.shipping import schedule_shipment
+from orchestration.participant.audit import BATCH, AuditedBooks, one_for_an_order
+from orchestration.participant.selection import Selection
+from shipping.carriers.choice import carrier
+from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, LateArrival, Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One booking and what became of it; without a tracking number while the carrier will only hear of it."""
-
-    tracking_number: str
-    keys: tuple[str, ...]
-    """Every key used on it, the booking's own first."""
-    reference: str
-    refused: bool = False
-    cancelled: bool = False
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it will be carried."""
-        return not (self.refused or self.cancelled)
+def can_be_read() -> bool:
+    """Return whether this process's carrier is the sandbox."""
+    return isinstance(carrier(), SandboxCarrier)
 
 
-Parcels = Mapping[UUID | None, list[Parcel]]
-"""By the saga that the booking's key names; None: by none."""
+def read_parcels(chosen: Selection) -> Iterator[CarrierParcel]:
+    """Yield the bookings, also those refused and those still on their way."""
+    yield from _arrived(chosen)
+    yield from _on_their_way(chosen)
 
 
-def read(chosen: Selection = EVERYTHING) -> Parcels:
-    """The bookings, also those refused and those still on their way."""
-    found: dict[UUID | None, list[Parcel]] = defaultdict(list)
-    for parcel in chain(_arrived(chosen), _on_their_way(chosen)):
-        found[keys.saga_of(parcel.keys[0])].append(parcel)
-    return dict(found)
-
-
-def parcel_of(operations: Iterable[Operation]) -> Parcel:
-    """One booking, from the operations on it."""
+def parcel_of(operations: Iterable[Operation]) -> CarrierParcel:
+    """Return one booking, from the operations on it."""
     booked, *cancelled = sorted(operations, key=lambda operation: operation.kind != Kind.BOOK)
-    return Parcel(
+    return CarrierParcel(
         tracking_number=booked.tracking_number,
         keys=(booked.key, *(row.key for row in cancelled)),
         reference=booked.reference,
@@ -58,20 +40,24 @@ def parcel_of(operations: Iterable[Operation]) -> Parcel:
     )
 
 
-def check(parcels: Parcels, findings: Findings) -> None:
-    """A4, inside the carrier's books: one booking an order."""
+def check(parcels: Sequence[CarrierParcel]) -> Iterator[Checked]:
+    """Check A4: one booking an order."""
     booked: dict[str, list[str]] = defaultdict(list)
-    for parcel in chain.from_iterable(parcels.values()):
+    for parcel in parcels:
         if not parcel.refused:
             booked[parcel.reference].append(parcel.keys[0])
     for reference, made_under in booked.items():
-        findings.look_at("A4")
-        if len(made_under) > 1:
-            message = f"The carrier made {len(made_under)} bookings for one order."
-            findings.violated("A4", message, order=reference, key=made_under[0], other_key=made_under[1])
+        message = f"The carrier made {len(made_under)} bookings for one order."
+        yield one_for_an_order(message, reference, made_under)
 
 
-def _arrived(chosen: Selection) -> Iterable[Parcel]:
+def leftovers(parcels: Sequence[CarrierParcel]) -> Iterator[str]:
+    """Yield what one compensated checkout has left behind."""
+    if any(parcel.is_live for parcel in parcels):
+        yield "the carrier has a live parcel"
+
+
+def _arrived(chosen: Selection) -> Iterator[CarrierParcel]:
     first = Operation.objects.filter(chosen.keys(), booking=None).annotate(parcel=F("id")).order_by("parcel")
     later = Operation.objects.filter(chosen.keys("booking__key"), booking__isnull=False)
     later = later.annotate(parcel=F("booking_id")).order_by("parcel")
@@ -81,7 +67,19 @@ def _arrived(chosen: Selection) -> Iterable[Parcel]:
         yield parcel_of(operations)
 
 
-def _on_their_way(chosen: Selection) -> Iterable[Parcel]:
+def _on_their_way(chosen: Selection) -> Iterator[CarrierParcel]:
     taken = Exists(Operation.objects.filter(key=OuterRef("key")))
     for late in LateArrival.objects.filter(chosen.keys()).exclude(taken).iterator(BATCH):
-        yield Parcel("", (late.key,), late.reference)
+        yield CarrierParcel("", (late.key,), late.reference)
+
+
+books = AuditedBooks(
+    facts=CarrierParcel,
+    name="carrier",
+    action=schedule_shipment,
+    needed_for="A4 Q2 Q3 Q6",
+    can_be_read=can_be_read,
+    read=read_parcels,
+    leftovers=leftovers,
+    check=check,
+)

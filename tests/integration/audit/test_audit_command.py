@@ -10,8 +10,9 @@ from django.core.management import CommandError, ManagementUtility, call_command
 from django.db import connections
 
 from orchestration.models import SagaInstance
-from orchestration.operators.audit import snapshot as books
 from orders.models import OrderLine
+from payments.gateways.sandbox import audit as gateway_audit
+from shipping.carriers.sandbox import audit as carrier_audit
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 
@@ -81,8 +82,8 @@ def test_parked_sagas_may_be_named(shop: Shop, courier: Courier) -> None:
 def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
     completed: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "chosen_gateway", object)
-    monkeypatch.setattr(books, "chosen_carrier", object)
+    monkeypatch.setattr(gateway_audit, "gateway", object)
+    monkeypatch.setattr(carrier_audit, "carrier", object)
     reported = json.loads(printed("--format", "json"))
     at_the_gateway = {
         "invariants": ["A4", "Q2", "Q3", "Q4", "Q5", "Q6"],
@@ -105,7 +106,7 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
 def test_a_violation_beside_what_was_not_checked_is_reported_with_both(
     completed: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "chosen_carrier", object)
+    monkeypatch.setattr(carrier_audit, "carrier", object)
     OrderLine.objects.all().delete()
     last = "1 violations; not checked: Q3; checked in part: A4, Q2, Q6"
     assert printed_before_failing().splitlines()[-1] == last
@@ -114,7 +115,7 @@ def test_a_violation_beside_what_was_not_checked_is_reported_with_both(
 def test_what_was_not_checked_is_reported_beside_lines_of_violations(
     completed: UUID, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(books, "chosen_carrier", object)
+    monkeypatch.setattr(carrier_audit, "carrier", object)
     assert printed("--format", "jsonl") == ""
     assert capsys.readouterr().err.startswith("not made: A4, Q2, Q3, Q6 at the carrier: ")
 

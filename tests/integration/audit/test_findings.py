@@ -16,13 +16,13 @@ from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.operators.audit import portions as auditor
 from orchestration.operators.audit import run as running
 from orchestration.operators.audit import run_rows, schedule
-from orchestration.operators.audit import snapshot as books
 from orchestration.operators.audit.apply import Word, accept
 from orchestration.operators.audit.invariants import totals
 from orchestration.operators.audit.proposals import SETTLED_OUTSIDE
 from orchestration.operators.audit.queries import last_run, open_findings, reach_of_run, standing
 from orchestration.operators.audit.run import Stopped
 from orchestration.operators.audit.values import Reach
+from payments.gateways.sandbox import audit as gateway_audit
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
 from shipping.models import Shipment
@@ -55,7 +55,7 @@ def test_books_that_agree_leave_a_run_and_no_finding(completed: UUID, compensate
 def test_run_that_could_not_read_the_gateway_s_books_says_so(
     completed: UUID, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(books, "chosen_gateway", object)
+    monkeypatch.setattr(gateway_audit, "gateway", object)
     with caplog.at_level("INFO", logger="orchestration.operators.audit.record"):
         audit()
         audit()
@@ -69,8 +69,7 @@ def test_run_that_could_not_read_the_gateway_s_books_says_so(
 def test_finding_that_a_run_could_not_look_for_stays_open(completed: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     Payment.objects.update(capture_id="of another payment")
     assert audit().ok is False
-    monkeypatch.setattr(books, "chosen_gateway", object)
-    monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
+    monkeypatch.setattr(gateway_audit, "gateway", object)
     assert audit().ok is False
     assert [each.invariant for each in open_findings()] == ["Q4"]
 
@@ -82,8 +81,7 @@ def test_finding_stays_open_while_the_check_that_found_it_is_not_made(
     audit()
     before = opened()
     assert any("the gateway captured" in each for each in before)
-    monkeypatch.setattr(books, "chosen_gateway", object)
-    monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
+    monkeypatch.setattr(gateway_audit, "gateway", object)
     for _ in range(2):
         assert Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")) == reach_of_run(audit())
         assert opened() == before
@@ -93,8 +91,7 @@ def test_finding_that_was_made_without_a_check_ends_without_it(
     completed: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in every shop whose gateway is not the sandbox."""
-    monkeypatch.setattr(books, "chosen_gateway", object)
-    monkeypatch.setattr(totals, "has_sandbox_gateway", lambda: False)
+    monkeypatch.setattr(gateway_audit, "gateway", object)
     [booked] = Shipment.objects.values_list("status", flat=True)
     Shipment.objects.update(status="cancelled")
     audit()

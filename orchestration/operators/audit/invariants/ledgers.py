@@ -9,9 +9,9 @@ from itertools import pairwise
 from uuid import UUID
 
 from orchestration.operators.audit.findings import Findings
-from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.audit import BATCH
 from orchestration.participant.ledger import LEGAL_NEXT, LedgerRow, Status
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.participant.selection import Selection
 
 COMPENSATED = frozenset({Status.UNDONE, Status.BARRED})
 REVERSING = frozenset({Status.UNDOING, *COMPENSATED})
@@ -39,10 +39,10 @@ Ledgers = Mapping[str, Mapping[UUID, Remembered]]
 """Rows by step, then by saga."""
 
 
-def read(model: type[LedgerRow], chosen: Selection = EVERYTHING) -> dict[str, dict[UUID, Remembered]]:
+def read(model: type[LedgerRow], alias: str, chosen: Selection) -> dict[str, dict[UUID, Remembered]]:
     """One service's ledger."""
     columns = ("saga_id", "step", "status", "history", "changed_at")
-    chosen_rows = model._default_manager.using(model._meta.app_label).filter(chosen.sagas())
+    chosen_rows = model._default_manager.using(alias).filter(chosen.sagas())
     rows = chosen_rows.values_list(*columns)
     found: dict[str, dict[UUID, Remembered]] = defaultdict(dict)
     for saga_id, step, status, history, changed_at in rows.iterator(BATCH):

@@ -1,15 +1,14 @@
 """Whether orders, payments and the gateway name the same money (Q4, Q5)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from orchestration.contracts.audit import GatewayAccount, PaymentFacts
 from orchestration.contracts.payments import authorise_payment
 from orchestration.operators.audit.findings import Findings
-from orchestration.operators.audit.snapshot import Books
+from orchestration.operators.audit.snapshot import Accounts, Books
 from orchestration.text.formatting import money
-from payments.audit import PaymentFacts
-from payments.gateways.sandbox.audit import Account, Accounts
 
 
 def check_totals(books: Books, findings: Findings) -> None:
@@ -80,7 +79,7 @@ def _counts(saga_id: UUID | None, books: Books) -> bool:
     return not books.is_unfinished(saga_id) and saga_id not in books.settled
 
 
-def _differences(accounts: list[Account], payment: PaymentFacts | None) -> Iterator[str]:
+def _differences(accounts: Sequence[GatewayAccount], payment: PaymentFacts | None) -> Iterator[str]:
     theirs = {account.authorisation_id: account for account in accounts if account.arrived and not account.declined}
     if payment and payment.is_at_the_gateway and payment.authorisation_id not in theirs:
         yield f"The gateway does not know the payment's {payment.authorisation_id}."
@@ -91,15 +90,15 @@ def _differences(accounts: list[Account], payment: PaymentFacts | None) -> Itera
             yield f"The gateway's books say {differing}, the payment {_as_paid(payment)}."
 
 
-def _as_booked(account: Account) -> tuple[object, ...]:
-    return str(account.status), account.amount_minor, account.currency, account.capture_id, account.refund_id
+def _as_booked(account: GatewayAccount) -> tuple[object, ...]:
+    return account.status, account.amount_minor, account.currency, account.capture_id, account.refund_id
 
 
 def _as_paid(payment: PaymentFacts) -> tuple[object, ...]:
     return payment.status, payment.amount_minor, payment.currency, payment.capture_id, payment.refund_id
 
 
-def _check_closed(saga_id: UUID | None, accounts: list[Account], findings: Findings) -> None:
+def _check_closed(saga_id: UUID | None, accounts: Sequence[GatewayAccount], findings: Findings) -> None:
     known = {"saga": saga_id, "step": authorise_payment.step} if saga_id else {}
     for account in accounts:
         if account.is_open:

@@ -1,14 +1,13 @@
 """Whether every row, and every key at the gateway and the carrier, has its saga (Q6)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
+from orchestration.contracts.audit import MadeOutside
 from orchestration.operators.audit import keys
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.keys import Key
 from orchestration.operators.audit.snapshot import Books
-from payments.gateways.sandbox.audit import Account
-from shipping.carriers.sandbox.audit import Parcel
 
 
 def check_rows(books: Books, findings: Findings) -> None:
@@ -19,17 +18,11 @@ def check_rows(books: Books, findings: Findings) -> None:
             if books.saga(saga_id) is None:
                 findings.violated("Q6", f"There is no saga to this {kind}.", saga=saga_id)
     _check_steps(books, findings)
-    for kind, rows in (("payment", books.services.payments), ("shipment", books.services.shipments)):
-        for saga_id, row in rows.items():
-            saga = books.saga(saga_id)
-            if saga and saga.order_id != row.order_id:
-                findings.violated(
-                    "Q6", f"The {kind} is for another order than its saga.", saga=saga_id, order=row.order_id
-                )
+    _check_orders(books, findings)
 
 
 def check_keys(
-    who: str, made: Iterable[tuple[UUID | None, list[Account] | list[Parcel]]], books: Books, findings: Findings
+    who: str, made: Iterable[tuple[UUID | None, Sequence[MadeOutside]]], books: Books, findings: Findings
 ) -> None:
     """Q6, of what the gateway or the carrier (`who`) has made, by saga."""
     for saga_id, things in made:
@@ -49,7 +42,18 @@ def _check_steps(books: Books, findings: Findings) -> None:
                 findings.violated("Q6", f"The saga has no step {step} to this ledger row.", saga=saga_id, step=step)
 
 
-def _key_faults(saga_id: UUID | None, thing: Account | Parcel, books: Books) -> Iterator[tuple[str, str]]:
+def _check_orders(books: Books, findings: Findings) -> None:
+    for read in books.services.rows:
+        if read.of.order_of is None:
+            continue
+        for saga_id, row in read.by_saga.items():
+            saga, order_id = books.saga(saga_id), read.of.order_of(row)
+            if saga and saga.order_id != order_id:
+                message = f"The {read.of.kind} is for another order than its saga."
+                findings.violated("Q6", message, saga=saga_id, order=order_id)
+
+
+def _key_faults(saga_id: UUID | None, thing: MadeOutside, books: Books) -> Iterator[tuple[str, str]]:
     saga = books.saga(saga_id)
     for text in thing.keys:
         key = keys.parse(text)

@@ -1,22 +1,15 @@
 """What ended checkouts have left behind (Q1, Q2, Q3)."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestration.contracts.inventory import reserve_stock
-from orchestration.contracts.orders import place_order
-from orchestration.contracts.payments import authorise_payment
-from orchestration.contracts.shipping import schedule_shipment
-from orchestration.contracts.values import nfc
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.invariants.sagas import SagaFacts
 from orchestration.operators.audit.snapshot import Books
 from orchestration.participant.ledger import Status
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Phase
-from orchestration.text.formatting import money
 
 
 @dataclass(frozen=True)
@@ -59,24 +52,8 @@ def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
     if saga.definition:
         yield from _steps_not_done(saga, saga.definition, books)
     yield from _order_faults(saga, books)
-    holding = books.services.holdings.get(saga.id)
-    if (_in_nfc(holding.live) if holding else {}) != saga.units:
-        yield "it does not hold the units that were ordered"
-    payment = books.services.payments.get(saga.id)
-    if payment is None or not payment.was_captured or payment.is_reversed:
-        yield f"its payment is {payment.status if payment else 'missing'}"
-    shipment = books.services.shipments.get(saga.id)
-    if shipment is None or not shipment.is_live:
-        yield f"its shipment is {shipment.status if shipment else 'missing'}"
+    yield from _lacks(saga, books)
     yield from _outside_faults_of_completed(saga, books)
-
-
-def _in_nfc(units: Mapping[str, int]) -> dict[str, int]:
-    """The same units by SKUs in one form: a stock row may have kept the form in which it was first written."""
-    found = Counter[str]()
-    for sku, quantity in units.items():
-        found[nfc(sku)] += quantity
-    return dict(found)
 
 
 def _steps_not_done(saga: SagaFacts, definition: Saga, books: Books) -> Iterator[str]:
@@ -86,11 +63,19 @@ def _steps_not_done(saga: SagaFacts, definition: Saga, books: Books) -> Iterator
             yield f"{step.name} is {row.status if row else 'missing from its ledger'}"
 
 
+def _lacks(saga: SagaFacts, books: Books) -> Iterator[str]:
+    steps = saga.definition.by_name if saga.definition else ()
+    for read in books.services.rows:
+        if read.of.lacks is None or read.of.action.step not in steps:
+            continue
+        if lack := read.of.lacks(read.by_saga.get(saga.id), saga.units):
+            yield lack
+
+
 def _order_faults(saga: SagaFacts, books: Books) -> Iterator[str]:
     order = books.services.orders.get(saga.id)
     if order is None:
-        yield "there is no order"
-        return
+        return  # which the service itself says
     payment, shipment = books.services.payments.get(saga.id), books.services.shipments.get(saga.id)
     if payment and order.authorisation_id != payment.authorisation_id:
         yield "the order names another authorisation than its payment"
@@ -115,23 +100,10 @@ def _outside_faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]
 
 def _leftovers(saga: SagaFacts, books: Books) -> Iterator[tuple[str, str]]:
     """What a compensated saga has left behind, by the step that made it."""
-    if saga.id in books.services.orders:
-        yield place_order.step, "there is an order"
-    holding = books.services.holdings.get(saga.id)
-    if holding and holding.live:
-        yield reserve_stock.step, "it still holds units"
-    payment = books.services.payments.get(saga.id)
-    if payment and not payment.is_reversed:
-        yield authorise_payment.step, f"its payment is {payment.status}"
-    shipment = books.services.shipments.get(saga.id)
-    if shipment and shipment.is_live:
-        yield schedule_shipment.step, f"its shipment is {shipment.status}"
-    accounts = (books.accounts or {}).get(saga.id, ())
-    kept = Counter[str]()
-    for account in accounts:
-        kept[account.currency] += account.net_minor
-    for currency, net_minor in kept.items():
-        if net_minor:
-            yield authorise_payment.step, f"the gateway has kept {money(net_minor, currency)}"
-    if any(parcel.is_live for parcel in (books.parcels or {}).get(saga.id, ())):
-        yield schedule_shipment.step, "the carrier has a live parcel"
+    for read in books.services.rows:
+        facts = read.by_saga.get(saga.id)
+        if facts is not None and read.of.leftover and (left := read.of.leftover(facts)):
+            yield read.of.action.step, left
+    for outside in books.outside:
+        for left in outside.of.leftovers((outside.by_saga or {}).get(saga.id, ())):
+            yield outside.of.action.step, left

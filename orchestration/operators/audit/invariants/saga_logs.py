@@ -9,7 +9,7 @@ from uuid import UUID
 
 from orchestration.models import ALIAS, SagaLogEntry
 from orchestration.operators.audit.invariants.sagas import SagaFacts
-from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.audit import BATCH
 from orchestration.participant.selection import EVERYTHING, Selection
 from orchestration.protocol.states import Kind, Phase
 

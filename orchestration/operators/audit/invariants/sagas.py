@@ -12,7 +12,7 @@ from uuid import UUID
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import nfc
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance
-from orchestration.operators.audit.read_only import BATCH
+from orchestration.participant.audit import BATCH
 from orchestration.participant.selection import EVERYTHING, Selection
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import ENDED, Phase

@@ -1,23 +1,23 @@
 """What only sums over everything can show, made by the databases so that no row of a saga is read (A1, A2, A7, Q4)."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, Sum, Value, When
+from django.db.models import Count
 
-from inventory import audit as stock
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.invariants import repairs, settled
 from orchestration.operators.audit.invariants.money import compare_sums
 from orchestration.operators.audit.read_only import snapshot
-from orchestration.operators.audit.snapshot import has_sandbox_gateway
 from orchestration.operators.audit.values import first_id_at
+from orchestration.participant.audit import ServiceAudit
+from orchestration.participant.participant import participants
 from orchestration.participant.selection import Between, Those
 from orchestration.protocol.states import ENDED
-from orders.models import Order
-from payments.gateways.sandbox.models import Kind, Operation
 
 YOUNG = timedelta(hours=1)
 """Sagas younger than this are left out of sums that span databases: a request whose id is older has been accepted."""
@@ -35,16 +35,20 @@ def check(at: datetime, findings: Findings) -> None:
         _check_orders_of_sagas(findings)
         unfinished = _unfinished()
         unfinished |= repairs.read(since=at).under_way | settled.read().keys()
-    with snapshot("inventory"):
-        stock.check(stock.read(), findings)
-    if not has_sandbox_gateway():
+    audits = {service: participant.audit for service, participant in participants().items()}
+    for service, audit in audits.items():
+        if audit.check_everything:
+            with snapshot(service):
+                findings.take(audit.check_everything())
+    takers = [books for audit in audits.values() for books in audit.books if books.kept]
+    if not takers or not all(books.can_be_read() for books in takers):
         return
     if len(unfinished) > UNFINISHED_LIMIT:
         findings.cannot_check(
             "Q4", f"in its sums: over {UNFINISHED_LIMIT} sagas are unfinished, or settled by a person"
         )
         return
-    _check_money(at, Those(frozenset(unfinished)), findings)
+    _check_money(audits, at, Those(frozenset(unfinished)), findings)
 
 
 def _check_orders_of_sagas(findings: Findings) -> None:
@@ -59,24 +63,16 @@ def _unfinished() -> set[UUID]:
     return set(going_on.values_list("id", flat=True)[: UNFINISHED_LIMIT + 1])
 
 
-def _check_money(at: datetime, unfinished: Those, findings: Findings) -> None:
+def _check_money(audits: Mapping[str, ServiceAudit], at: datetime, unfinished: Those, findings: Findings) -> None:
     """The gateway's money is the orders' money, leaving out whatever may still change one of them."""
-    young = Between(first_id_at(at - YOUNG), first_id_at(at + CLOCKS_AHEAD))
-    with snapshot("orders"):
-        due_by_currency = _worth(~young.sagas() & ~unfinished.sagas())
-    with snapshot("gateway"):
-        kept = _kept(~young.keys("authorisation__key") & ~unfinished.keys("authorisation__key"))
+    left_out = (Between(first_id_at(at - YOUNG), first_id_at(at + CLOCKS_AHEAD)), unfinished)
+    due_by_currency, kept = Counter[str](), Counter[str]()
+    for service, audit in audits.items():
+        if audit.worth:
+            with snapshot(service):
+                due_by_currency.update(audit.worth(left_out))
+    for books in chain.from_iterable(audit.books for audit in audits.values()):
+        if books.kept:
+            with snapshot(books.name):
+                kept.update(books.kept(left_out))
     compare_sums(kept, due_by_currency, findings)
-
-
-def _worth(which: Q) -> Counter[str]:
-    """Minor units by currency."""
-    orders = Order.objects.filter(which).order_by().values_list("currency")
-    return Counter(dict(orders.annotate(Sum("total_minor"))))
-
-
-def _kept(which: Q) -> Counter[str]:
-    """Minor units by currency, captured less refunded."""
-    sign = Case(When(kind=Kind.REFUND, then=Value(-1)), default=Value(1), output_field=BigIntegerField())
-    moved = Operation.objects.filter(which, kind__in=(Kind.CAPTURE, Kind.REFUND)).order_by().values_list("currency")
-    return Counter(dict(moved.annotate(kept=Sum(F("amount_minor") * sign))))

@@ -1,0 +1,88 @@
+"""What a service hands over so that an audit can check it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from orchestration.contracts.audit import Checked, MadeOutside, StepEffect
+from orchestration.contracts.command import Action
+from orchestration.participant.selection import Selection
+
+BATCH = 5_000
+"""Rows fetched at a time from a cursor on the server."""
+
+F = TypeVar("F")
+M = TypeVar("M", bound=MadeOutside)
+
+Sums = Callable[[Sequence[Selection]], Mapping[str, int]]
+"""Minor units by currency, of all sagas but those selected."""
+
+
+@dataclass(frozen=True)
+class AuditedRows(Generic[F]):
+    """One kind of row that a service writes for sagas. `kind` names it in findings: "payment".
+
+    `read` gives the facts by saga, from the service's own database, of which the audit has opened a snapshot. `action`
+    is the step that writes the row; `effect` says what that step has brought about.
+    """
+
+    facts: type[F]
+    kind: str
+    action: Action
+    read: Callable[[Selection], Mapping[UUID, F]]
+    effect: Callable[[F], StepEffect]
+    later_effects: Mapping[Action, Callable[[F, bool], StepEffect | None]] = field(default_factory=dict)
+    """By a later action on the same row: (facts, whether a repair saga was about this saga) -> its effect. None: it
+    has none, and needs no ledger row."""
+    order_of: Callable[[F], UUID] | None = None
+    """The order of a row, which must be that of its saga (Q6)."""
+    lacks: Callable[[F | None, Mapping[str, int]], str] | None = None
+    """(facts or None, ordered units by SKU in NFC) -> what a completed checkout with this action lacks (Q2), as in
+    "The saga is completed, and ...". Empty: nothing."""
+    leftover: Callable[[F], str] | None = None
+    """What a compensated checkout has left behind (Q3), as in "The saga is compensated, and ...". Empty: nothing."""
+    check: Callable[[Mapping[UUID, F]], Iterable[Checked]] | None = None
+    """Invariants of these rows alone."""
+
+
+@dataclass(frozen=True)
+class AuditedBooks(Generic[M]):
+    """The books of a gateway or carrier that a service calls. `name` names it in findings, and is the database alias.
+
+    Only a sandbox's books can be read. If they cannot, the audit reports `needed_for` ("A4 Q6") as not checked.
+    """
+
+    facts: type[M]
+    name: str
+    action: Action
+    needed_for: str
+    can_be_read: Callable[[], bool]
+    read: Callable[[Selection], Iterable[M]]
+    leftovers: Callable[[Sequence[M]], Iterable[str]]
+    """What one compensated checkout has left behind there (Q3), as in "The saga is compensated, and ..."."""
+    check: Callable[[Sequence[M]], Iterable[Checked]]
+    """Invariants of these books alone."""
+    kept: Sums | None = None
+    """Money captured less refunded, which must be what orders are worth (Q4)."""
+
+
+@dataclass(frozen=True)
+class ServiceAudit:
+    """All that an audit checks of one service, apart from its ledger."""
+
+    rows: tuple[AuditedRows[Any], ...] = ()
+    books: tuple[AuditedBooks[Any], ...] = ()
+    invariants: Mapping[str, str] = field(default_factory=dict)
+    """Rules of this service alone, by code: "A1"."""
+    check_everything: Callable[[], Iterable[Checked]] | None = None
+    """Invariants that need every row of the service, such as sums. It is called in a snapshot of the database."""
+    worth: Sums | None = None
+    """What the service's confirmed orders are worth (Q4)."""
+
+
+def one_for_an_order(fault: str, order: str, made_under: Sequence[str]) -> Checked:
+    """Check A4 of what gateway or carrier made for one order: `fault` is that there are two keys of it or more."""
+    if len(made_under) < 2:
+        return Checked("A4", (), {})
+    return Checked("A4", (fault,), {"order": order, "key": made_under[0], "other_key": made_under[1]})
