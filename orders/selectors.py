@@ -7,8 +7,8 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from orchestration.db.coalescing import AskedTogether
-from orchestration.db.connections import lent
+from orchestration.db.coalescing import CoalescedReads
+from orchestration.db.connections import borrowed
 from orchestration.db.sql import execute
 from orchestration.participant.search_key import Found
 from orders.models import Order, Product
@@ -56,8 +56,8 @@ def found_by_email(email: str) -> Found:
 
 def _read_prices(skus: Collection[str]) -> dict[str, Price]:
     selected = "SELECT sku, price_minor, currency FROM orders_product WHERE active AND sku = ANY(%s)"
-    with lent("orders"):
+    with borrowed("orders"):
         return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(skus))}
 
 
-_prices = AskedTogether(_read_prices)
+_prices = CoalescedReads(_read_prices)

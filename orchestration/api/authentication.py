@@ -15,8 +15,8 @@ from knox.models import AuthToken
 from knox.settings import CONSTANTS
 from rest_framework.exceptions import AuthenticationFailed
 
-from orchestration.db.coalescing import AskedTogether
-from orchestration.db.connections import lent
+from orchestration.db.coalescing import CoalescedReads
+from orchestration.db.connections import borrowed
 from orchestration.db.sql import execute
 from orchestration.models import ALIAS
 
@@ -70,10 +70,10 @@ def _look_up() -> str:
 def _read(keys: Collection[str]) -> dict[str, list[Row]]:
     rows = defaultdict[str, list[Row]](list)
     position = _attributes(AuthToken).index("token_key")
-    with lent(ALIAS):
+    with borrowed(ALIAS):
         for row in execute(ALIAS, _look_up(), list(keys)):
             rows[row[position]].append(row)
     return rows
 
 
-_rows = AskedTogether(_read)
+_rows = CoalescedReads(_read)

@@ -17,7 +17,7 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from orchestration.api.polling import growing_pauses
-from orchestration.db.connections import give_connections_back
+from orchestration.db.connections import return_connections
 from orchestration.engine.completion_events import channel, unpacked
 from orchestration.participant.breaker_redis import connect
 
@@ -132,7 +132,7 @@ class Expected:
 
     def pause(self, seconds: float) -> None:
         """Wait so long, or until the end is announced, or hearing of it begins or ceases; hold no connection."""
-        give_connections_back()
+        return_connections()
         self._event.wait(seconds)
         self._event.clear()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
-from orchestration.db.connections import give_connections_back
+from orchestration.db.connections import return_connections
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.1
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def sleep_without_connections(seconds: float) -> None:
     """Sleep, with this thread's database connections given back."""
-    give_connections_back()
+    return_connections()
     time.sleep(seconds)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import Error, connections
 from uuid_utils import uuid7
 
-from orchestration.db.connections import lent
+from orchestration.db.connections import borrowed
 from orchestration.db.sql import execute
 from orchestration.db.uptime import Reading, uptime
 
@@ -42,7 +42,7 @@ class RemoteClock:
         self._name, self._ask = name, ask
         self._reading: Reading | None = None
         self._tried_at = 0.0
-        self._asking = threading.Lock()
+        self._reading = threading.Lock()
         self._is_warned = False
 
     def now(self, *, may_ask: bool = True) -> datetime:
@@ -53,13 +53,13 @@ class RemoteClock:
         reading = self._reading
         if reading is None:  # each thread asks by itself: if they waited in turn, their timeouts would add up
             reading = self._taken()
-        elif may_ask and uptime() - self._tried_at >= READ_EVERY and self._asking.acquire(blocking=False):
+        elif may_ask and uptime() - self._tried_at >= READ_EVERY and self._reading.acquire(blocking=False):
             try:
                 reading = self._taken()
             except Error as error:
                 logger.debug("the clock of %s cannot be read: %s", self._name, error)
             finally:
-                self._asking.release()
+                self._reading.release()
         return reading.now()
 
     def ahead(self) -> timedelta:
@@ -117,7 +117,7 @@ def _read(alias: str) -> Reading:
     connection = connections[alias]
     if connection.connection is not None:
         return _timed(alias)
-    with lent(alias):
+    with borrowed(alias):
         connection.ensure_connection()  # before the time is measured: connecting takes longer than the query
         return _timed(alias)
 

@@ -1,4 +1,4 @@
-"""Questions that several threads ask at the same time, asked once: what comes while one is asked makes the next."""
+"""Coalesced reads: what several threads ask while one read runs is read together by the next."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from django.db import OperationalError
 
 from orchestration.db import deadline
-from orchestration.db.connections import give_connections_back
+from orchestration.db.connections import return_connections
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -24,10 +24,10 @@ class SharedReadTimedOut(OperationalError):
     """Another thread reads for all and has not finished in time. Its database may be silent."""
 
 
-class AskedTogether(Generic[K, V]):
+class CoalescedReads(Generic[K, V]):
     """Reads values by key for whoever asks, in the thread of one of them, who reads for all that wait by then.
 
-    `read` is to hold one database connection at a time at the most, and none in the end (`lending.lent`).
+    `read` is to hold one database connection at a time at the most, and none in the end (`connections.borrowed`).
 
     An answer is as fresh as if each had asked alone: nothing is read before it was asked for, and nothing is kept. When
     reading for several fails, each reads alone, so that nobody suffers from another's question.
@@ -37,7 +37,7 @@ class AskedTogether(Generic[K, V]):
         self._read = read
         self._lock = threading.Lock()
         self._waiting: list[_Question[K, V]] = []
-        self._is_asking = False
+        self._is_reading = False
 
     def ask(self, keys: Iterable[K]) -> dict[K, V]:
         """Give the values of those keys that have one; raises what `read` raises for them.
@@ -46,12 +46,12 @@ class AskedTogether(Generic[K, V]):
 
         :raises SharedReadTimedOut: when another thread reads, and has not come back in time.
         """
-        give_connections_back()
+        return_connections()
         question: _Question[K, V] = _Question(frozenset(keys))
         with self._lock:
             self._waiting.append(question)
-            leads = not self._is_asking
-            self._is_asking = True
+            leads = not self._is_reading
+            self._is_reading = True
         if not leads:
             self._await_turn(question)
         if not question.is_over:
@@ -96,7 +96,7 @@ class AskedTogether(Generic[K, V]):
             if self._waiting:
                 max(self._waiting, key=attrgetter("until")).turn.release()
             else:
-                self._is_asking = False
+                self._is_reading = False
 
 
 class _Question(Generic[K, V]):

@@ -13,31 +13,31 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 @contextmanager
-def lent(alias: str) -> Iterator[None]:
+def borrowed(alias: str) -> Iterator[None]:
     """Have the alias's connection for the length of the block; a transaction that is open keeps it."""
     try:
         yield
     finally:
-        _give_back(connections[alias])
+        _return(connections[alias])
 
 
-def give_connections_back() -> None:
+def return_connections() -> None:
     """Give this thread's connections back to their pools, but for those in a transaction."""
     for connection in connections.all(initialized_only=True):
-        _give_back(connection)
+        _return(connection)
 
 
-def let_connections_go() -> None:
+def return_connections_between_jobs() -> None:
     """The same between one piece of a worker's work and the next, and forget what was asked over them.
 
     In debug mode Django keeps the last 9,000 statements of each connection until a request ends, and in a worker none
     does.
     """
-    give_connections_back()
+    return_connections()
     if settings.DEBUG:
         reset_queries()
 
 
-def _give_back(connection: BaseDatabaseWrapper) -> None:
+def _return(connection: BaseDatabaseWrapper) -> None:
     if not connection.in_atomic_block:
         connection.close()

@@ -9,8 +9,8 @@ import orjson
 from django.db import Error
 
 from orchestration.db import deadline
-from orchestration.db.coalescing import AskedTogether
-from orchestration.db.connections import lent
+from orchestration.db.coalescing import CoalescedReads
+from orchestration.db.connections import borrowed
 from orchestration.db.sql import as_array, execute
 from orchestration.engine import store
 from orchestration.engine.selectors import SERVICES_READ_WITHIN, Logged, Seen
@@ -34,7 +34,7 @@ def read(saga_id: UUID) -> Reading | None:
 
 
 def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
-    with lent(ALIAS):
+    with borrowed(ALIAS):
         instances = store.find(saga_ids)
     ended = [saga_id for saga_id, instance in instances.items() if instance.phase in ENDED]
     readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
@@ -55,7 +55,7 @@ def _logs(saga_ids: list[UUID]) -> dict[UUID, list[Logged]]:
         "WHERE saga_id = ANY(%s::uuid[]) ORDER BY saga_id, sequence"
     )
     logs = defaultdict[UUID, list[Logged]](list)
-    with lent(ALIAS):
+    with borrowed(ALIAS):
         for saga_id, kind, step, phase, detail, at in execute(ALIAS, selected, as_array(saga_ids)):
             logs[saga_id].append(Logged(kind, step, phase, orjson.loads(detail), at))
     return logs
@@ -66,7 +66,7 @@ def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None
     selected = f'SELECT saga_id, step, status, changed_at FROM "{table}" WHERE saga_id = ANY(%s::uuid[])'
     rows = defaultdict[UUID, list[Seen]](list)
     try:
-        with deadline.half_of_the_rest(), lent(service):
+        with deadline.half_of_the_rest(), borrowed(service):
             for saga_id, *row in execute(service, selected, as_array(saga_ids)):
                 rows[saga_id].append(Seen(*row))
     except Error:
@@ -74,4 +74,4 @@ def _ledger(service: str, saga_ids: list[UUID]) -> dict[UUID, list[Seen]] | None
     return rows
 
 
-_together = AskedTogether(_read_all)
+_together = CoalescedReads(_read_all)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import Error
 
 from orchestration.db import deadline
-from orchestration.db.connections import lent
+from orchestration.db.connections import borrowed
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.participant import participants
@@ -104,7 +104,7 @@ def pivot_is_done(instance: SagaInstance) -> bool:
         return phase in (Phase.FINISHING, Phase.COMPLETED)
     pivot = definition_of(instance.definition).pivot
     ledger = participants()[pivot.action.service].ledger._default_manager.using(pivot.action.service)
-    with lent(pivot.action.service):
+    with borrowed(pivot.action.service):
         return ledger.filter(saga_id=instance.pk, step=pivot.name, status=Status.DONE).exists()
 
 
@@ -120,7 +120,7 @@ def _ledgers(services: Iterable[str], saga_id: UUID) -> dict[str, list[LedgerRow
 def _ledger_rows(service: str, saga_id: UUID) -> list[LedgerRow] | None:
     try:
         ledger = participants()[service].ledger
-        with deadline.half_of_the_rest(), lent(service):
+        with deadline.half_of_the_rest(), borrowed(service):
             return list(ledger._default_manager.using(service).filter(saga_id=saga_id).order_by("created_at", "pk"))
     except Error:
         return None

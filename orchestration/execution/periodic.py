@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from orchestration.db.connections import let_connections_go
+from orchestration.db.connections import return_connections_between_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -25,4 +25,4 @@ def round_after_round(
         except Exception:  # the loop outlives whatever a round ran into
             logger.exception("a round of %s failed; the next one comes", of)
         finally:
-            let_connections_go()
+            return_connections_between_jobs()

@@ -24,7 +24,7 @@ from django.conf import settings
 from kombu.exceptions import DecodeError
 
 from orchestration import failpoints, log_context
-from orchestration.db.connections import let_connections_go
+from orchestration.db.connections import return_connections_between_jobs
 from orchestration.execution.batching import Batches
 from orchestration.execution.results import Ending, sendable
 from orchestration.execution.scheduler import Executors, Scheduler, Thunk, after_job
@@ -142,7 +142,7 @@ class TaskStrategy:
 
     def _send_and_settle(self, endings: Sequence[Ending]) -> None:
         """Send what follows; then, and only then, the messages are done with."""
-        let_connections_go()  # the broker may take its time
+        return_connections_between_jobs()  # the broker may take its time
         requests = [ending.message.delivery.begun_by for ending in endings]
         try:
             settled = self._publish_all(endings)
@@ -273,4 +273,4 @@ def _without_connections_after(thunk: Thunk) -> None:
     try:
         thunk()
     finally:
-        let_connections_go()
+        return_connections_between_jobs()

@@ -23,7 +23,7 @@ from orchestration.log_context import within
 from orchestration.participant import external_steps, local_steps
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand
-from orchestration.participant.external_steps import Asking, Replied
+from orchestration.participant.external_steps import ExternalCall, Replied
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
@@ -175,7 +175,7 @@ class _Outside:
         self._participant, self._end = participant, end
         self._begin = partial(external_steps.begin, participant, command, work)
         self._conclude = partial(external_steps.conclude, participant, command, work)
-        take_down = within(self._take_down, lambda reply: reply[0].asking.call.saga_id)
+        take_down = within(self._take_down, lambda reply: reply[0].external_call.call.saga_id)
         has_priority = isinstance(command, Compensation)
         self._replies = Batches(take_down, executors.batches, has_priority=has_priority)
         self._calls = CallPool(
@@ -186,28 +186,28 @@ class _Outside:
         of_saga: defaultdict[UUID, list[StepMessage]] = defaultdict(list)  # a message that is here twice is one call
         for step_message in step_messages:
             of_saga[step_message.call.saga_id].append(step_message)
-        standings = apart(self._begin, [same[0].call for same in of_saga.values()])
-        self._tell({saga_id: each for saga_id, each in standings.items() if not isinstance(each, Asking)}, of_saga)
-        asking = [(each, of_saga) for each in standings.values() if isinstance(each, Asking)]
-        return partial(self._calls.put, asking) if asking else None
+        begun = apart(self._begin, [same[0].call for same in of_saga.values()])
+        self._tell({saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}, of_saga)
+        external_calls = [(each, of_saga) for each in begun.values() if isinstance(each, ExternalCall)]
+        return partial(self._calls.put, external_calls) if external_calls else None
 
-    def _call(self, asked: tuple[Asking, BySaga]) -> tuple[Replied, BySaga] | None:
-        asking, of_saga = asked
-        with about_sagas([asking.call.saga_id]):
+    def _call(self, asked: tuple[ExternalCall, BySaga]) -> tuple[Replied, BySaga] | None:
+        external_call, of_saga = asked
+        with about_sagas([external_call.call.saga_id]):
             try:
-                return external_steps.reply_to(asking), of_saga
+                return external_steps.reply_to(external_call), of_saga
             except Exception as error:
-                self._tell({asking.call.saga_id: error}, of_saga)
+                self._tell({external_call.call.saga_id: error}, of_saga)
                 return None
 
     def _take_down(self, batch: Sequence[tuple[Replied, BySaga]]) -> None:
         of_saga: dict[UUID, list[StepMessage]] = {}
         replies: dict[UUID, Replied] = {}
         for replied, step_messages in batch:
-            saga_id = replied.asking.call.saga_id
+            saga_id = replied.external_call.call.saga_id
             replies[saga_id] = replied
             of_saga[saga_id] = [*of_saga.get(saga_id, ()), *step_messages[saga_id]]
-        calls = [replied.asking.call for replied in replies.values()]
+        calls = [replied.external_call.call for replied in replies.values()]
         self._tell(apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls), of_saga)
 
     def _tell(self, results: Results, of_saga: BySaga) -> None:

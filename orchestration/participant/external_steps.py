@@ -26,7 +26,7 @@ BEFORE: dict[str, list[Status]] = {
 
 
 @dataclass(frozen=True)
-class Asking:
+class ExternalCall:
     """One call or question to the other side; `since` when a call may have been made before."""
 
     rows: Rows
@@ -45,11 +45,11 @@ class Asking:
 class Replied:
     """What the other side said: a reply of its own, or its refusal of an action."""
 
-    asking: Asking
+    external_call: ExternalCall
     reply: Any
 
 
-Standing = Outcome | Asking | Exception
+Begun = Outcome | ExternalCall | Exception
 
 
 def act(participant: Participant, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> list[Outcome]:
@@ -64,7 +64,7 @@ def undo(participant: Participant, compensation: Compensation, work: ExternalCom
 
 def begin(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
-) -> dict[UUID, Standing]:
+) -> dict[UUID, Begun]:
     """Write down, for all at once, that a call may be made, and say of each saga what there is to be done.
 
     That is to ask (`reply_to`) and to `conclude`; or nothing: its outcome stands, the breaker is open, or this process
@@ -79,17 +79,17 @@ def begin(
     return rows.transaction(failpoint, lambda: _begin_undoing(rows, command, work, calls))
 
 
-def reply_to(asking: Asking) -> Replied:
+def reply_to(external_call: ExternalCall) -> Replied:
     """Call, or ask what became of an earlier call.
 
     :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
     """
     try:
-        return Replied(asking, _reply(asking))
+        return Replied(external_call, _reply(external_call))
     except Refusal as refusal:
-        if isinstance(asking.command, Compensation):  # it says no by raising: a failure like any other
+        if isinstance(external_call.command, Compensation):  # it says no by raising: a failure like any other
             raise
-        return Replied(asking, refusal)
+        return Replied(external_call, refusal)
 
 
 def conclude(
@@ -97,7 +97,7 @@ def conclude(
 ) -> dict[UUID, Outcome]:
     """Commit what the calls came to, for all at once; a compensation that is done is `Done`."""
     rows = participant.rows
-    failpoint = Failpoint(FailpointKind.CONCLUDE, command.name, [each.asking.call.saga_id for each in replied])
+    failpoint = Failpoint(FailpointKind.CONCLUDE, command.name, [each.external_call.call.saga_id for each in replied])
     conclude_all = _conclude if isinstance(command, Action) else _conclude_undoing
     return rows.transaction(failpoint, lambda: conclude_all(rows, work, replied))
 
@@ -108,16 +108,16 @@ def settle(participant: Participant, command: Action | Compensation, work: Exter
     Say whether it was. Whatever the question runs into is raised, but for the Refusal of an action.
     """
     request: Any = decode(command.request, call.known)
-    asking = Asking(participant.rows, command, work, call, request, _keys(command, call), since=None)
+    external_call = ExternalCall(participant.rows, command, work, call, request, _keys(command, call), since=None)
     try:
-        reply = _found(asking)
+        reply = _found(external_call)
     except Refusal as refusal:
         if isinstance(command, Compensation):
             raise
         reply = refusal
     if reply is None:
         return False
-    conclude(participant, command, work, [Replied(asking, reply)])
+    conclude(participant, command, work, [Replied(external_call, reply)])
     return True
 
 
@@ -125,18 +125,18 @@ def _one_by_one(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> list[Outcome]:
     ends: dict[UUID, Outcome] = {}
-    for saga_id, standing in begin(participant, command, work, calls).items():
-        match standing:
+    for saga_id, begun in begin(participant, command, work, calls).items():
+        match begun:
             case Exception():
-                raise standing
-            case Asking():
-                ends |= conclude(participant, command, work, [reply_to(standing)])
+                raise begun
+            case ExternalCall():
+                ends |= conclude(participant, command, work, [reply_to(begun)])
             case _:
-                ends[saga_id] = standing
+                ends[saga_id] = begun
     return [ends[call.saga_id] for call in calls]
 
 
-def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> dict[UUID, Standing]:
+def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> dict[UUID, Begun]:
     """Claim the rows as *started*, or read the existing ones. A call that cannot be made now gets no row."""
     requests: dict[UUID, Any] = {call.saga_id: decode(action.request, call.known) for call in calls}
     until = work.breaker.open_until()
@@ -145,16 +145,16 @@ def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequ
     fresh = rows.repeated(lambda: _claimed(rows, action, claimable)) if claimable else set()
     found = rows.look(requests.keys() - fresh, action.step, lock=False)
 
-    def standing(call: Call) -> Standing:
+    def begun(call: Call) -> Begun:
         row, error = found.get(call.saga_id), held_up.get(call.saga_id)
         if row is not None and row.is_final:
             return outcome_of(row)
         if error is not None and (row is None or isinstance(error, BreakerOpen)):
             return error
         since = row.created_at if row else None
-        return Asking(rows, action, work, call, requests[call.saga_id], _keys(action, call), since)
+        return ExternalCall(rows, action, work, call, requests[call.saga_id], _keys(action, call), since)
 
-    return {call.saga_id: standing(call) for call in calls}
+    return {call.saga_id: begun(call) for call in calls}
 
 
 def _why_not_now(work: ExternalCommand, request: Any, until: datetime | None) -> BreakerOpen | CannotCall | None:
@@ -180,7 +180,7 @@ def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
 
 def _begin_undoing(
     rows: Rows, compensation: Compensation, work: ExternalCommand, calls: Sequence[Call]
-) -> dict[UUID, Standing]:
+) -> dict[UUID, Begun]:
     """Leave the rows *undoing*, or barred where there is nothing to reverse.
 
     What cannot be read must not leave a row that says a reversing call may have been made.
@@ -190,7 +190,7 @@ def _begin_undoing(
     until = work.breaker.open_until()
     changes: list[Change] = []
 
-    def standing(call: Call) -> Standing:
+    def begun(call: Call) -> Begun:
         row = found.get(call.saga_id)
         if row is None or row.status not in (Status.STARTED, Status.DONE, Status.UNDOING):
             return Done({})
@@ -201,47 +201,47 @@ def _begin_undoing(
         if not is_undoing:
             changes.append(Change(call.saga_id, call.token, Status.UNDOING))
         keys = _keys(compensation, call, forgotten=_is_forgotten(rows, work, row.created_at))
-        return Asking(rows, compensation, work, call, request, keys, row.changed_at if is_undoing else None)
+        return ExternalCall(rows, compensation, work, call, request, keys, row.changed_at if is_undoing else None)
 
     by_saga = {call.saga_id: call for call in calls}
-    standings = {saga_id: standing(call) for saga_id, call in by_saga.items()}
+    begun_calls = {saga_id: begun(call) for saga_id, call in by_saga.items()}
     if changes:
         rows.change(compensation.step, changes, was=BEFORE[Status.UNDOING])
-    return standings
+    return begun_calls
 
 
-def _reply(asking: Asking) -> Any:
+def _reply(external_call: ExternalCall) -> Any:
     """Call, or, when an earlier call may have been made (`since`), ask first what became of it.
 
     To the breaker both are one call: reads that work say nothing of writes that fail.
 
     :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
     """
-    work = asking.work
-    if (own := work.local_reply(asking.request)) is not None:
+    work = external_call.work
+    if (own := work.local_reply(external_call.request)) is not None:
         return own
-    asking.rows.let_connection_go()  # the external call may take long
+    external_call.rows.return_connection()  # the external call may take long
     with work.breaker.calling():
-        if asking.since is not None:
-            reply = asking.cross(FailpointKind.FIND, work.find)
+        if external_call.since is not None:
+            reply = external_call.cross(FailpointKind.FIND, work.find)
             if reply is not None:
                 return reply
-            if _is_forgotten(asking.rows, work, asking.since):
+            if _is_forgotten(external_call.rows, work, external_call.since):
                 raise OutcomeUnknown(OutcomeUnknown.__doc__)
-        return asking.cross(FailpointKind.CALL, work.call)
+        return external_call.cross(FailpointKind.CALL, work.call)
 
 
-def _found(asking: Asking) -> Any:
+def _found(external_call: ExternalCall) -> Any:
     """What the other side knows of an earlier call, None when it does not.
 
     The breaker hears of a question that fails, not of one that works: reads say nothing of writes, as above.
     """
-    work = asking.work
-    if (own := work.local_reply(asking.request)) is not None:
+    work = external_call.work
+    if (own := work.local_reply(external_call.request)) is not None:
         return own
-    asking.rows.let_connection_go()
+    external_call.rows.return_connection()
     try:
-        return asking.cross(FailpointKind.FIND, work.find)
+        return external_call.cross(FailpointKind.FIND, work.find)
     except work.breaker.counts:
         with work.breaker.calling():
             raise
@@ -259,32 +259,32 @@ def _is_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> bool:
 def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
     ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
-    waiting = [each for each in replied if each.asking.call.saga_id not in ends]  # nobody was faster
+    waiting = [each for each in replied if each.external_call.call.saga_id not in ends]  # nobody was faster
     granted = [each for each in waiting if not isinstance(each.reply, Refusal)]
-    answered = {each.asking.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
+    answered = {each.external_call.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
     changes = []
-    for call in (each.asking.call for each in waiting):
+    for call in (each.external_call.call for each in waiting):
         ends[call.saga_id] = outcome = outcome_of_answer(answered[call.saga_id])
         changes.append(change_to(call, outcome))
     if changes:
-        rows.change(waiting[0].asking.call.step, changes, was=[Status.STARTED])
+        rows.change(waiting[0].external_call.call.step, changes, was=[Status.STARTED])
     return ends
 
 
 def _conclude_undoing(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
-    waiting = [each for each in replied if found[each.asking.call.saga_id].status == Status.UNDOING]
+    waiting = [each for each in replied if found[each.external_call.call.saga_id].status == Status.UNDOING]
     _recorded(work, waiting)
     if waiting:
-        undone = [Change(each.asking.call.saga_id, each.asking.call.token, Status.UNDONE) for each in waiting]
-        rows.change(waiting[0].asking.call.step, undone, was=BEFORE[Status.UNDONE])
-    return {each.asking.call.saga_id: Done({}) for each in replied}
+        undone = [Change(each.external_call.call.saga_id, each.external_call.call.token, Status.UNDONE) for each in waiting]
+        rows.change(waiting[0].external_call.call.step, undone, was=BEFORE[Status.UNDONE])
+    return {each.external_call.call.saga_id: Done({}) for each in replied}
 
 
 def _recorded(work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Any]:
-    answered = results_of_each(Together(work.record_all), [(each.asking.request, each.reply) for each in replied])
-    return {each.asking.call.saga_id: answer for each, answer in zip(replied, answered, strict=True)}
+    answered = results_of_each(Together(work.record_all), [(each.external_call.request, each.reply) for each in replied])
+    return {each.external_call.call.saga_id: answer for each, answer in zip(replied, answered, strict=True)}
 
 
 def _locked(rows: Rows, replied: Sequence[Replied]) -> dict[UUID, Row]:
-    return rows.look({each.asking.call.saga_id for each in replied}, replied[0].asking.call.step)
+    return rows.look({each.external_call.call.saga_id for each in replied}, replied[0].external_call.call.step)

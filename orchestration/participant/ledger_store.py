@@ -75,7 +75,7 @@ class Rows(Protocol):
 
     def savepoint(self) -> AbstractContextManager[Any]: ...
 
-    def let_connection_go(self) -> None: ...
+    def return_connection(self) -> None: ...
 
     def now(self) -> datetime: ...
 
@@ -173,7 +173,7 @@ class LedgerTable:
         """What is done in it is taken back when it raises; the transaction goes on."""
         return transaction.atomic(using=self.alias)
 
-    def let_connection_go(self) -> None:
+    def return_connection(self) -> None:
         """Give it back to the pool, for while nothing is asked of the database."""
         connections[self.alias].close()
 

@@ -96,7 +96,7 @@ class MemoryRows:
     def savepoint(self) -> AbstractContextManager[None]:
         return self._taken_back_on_error()
 
-    def let_connection_go(self) -> None:
+    def return_connection(self) -> None:
         """There is none."""
 
     def have_effect(self, saga_id: UUID, step: str) -> None:

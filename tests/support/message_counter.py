@@ -38,9 +38,9 @@ def slow_calls_down(**_: Any) -> None:
 
     takes, reply_to = float(os.environ.get("CALLS_TAKE", "0")), external_steps.reply_to
 
-    def reply_in_time(asking: Any) -> Any:
+    def reply_in_time(external_call: Any) -> Any:
         time.sleep(takes)
-        return reply_to(asking)
+        return reply_to(external_call)
 
     external_steps.reply_to = reply_in_time
 

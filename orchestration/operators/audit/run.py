@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from orchestration.db import clocks
-from orchestration.db.connections import give_connections_back
+from orchestration.db.connections import return_connections
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditRun
 from orchestration.operators.audit import finding_rows, portions, record, run_rows
@@ -85,7 +85,7 @@ class Walk:
     def _take(self, part: Part) -> None:
         self._not_judged |= part.not_judged
         record.take(self.run, part, clock=self.clock)
-        give_connections_back()  # others in this process wait for the pool's
+        return_connections()  # others in this process wait for the pool's
         if self.stopped():
             raise Stopped(Stopped.__doc__)
 

@@ -136,9 +136,9 @@ def test_zero_that_an_earlier_version_took_to_the_gateway_goes_on_there(
 ) -> None:
     call = asked(total_minor=0)
     works = external_commands(payments)
-    asking = {each: replaced(work, local_reply=lambda _: None) for each, work in works.items()}
-    asking_always = replace(payments, commands=asking)
-    authorised(asking_always, call)
+    calling = {each: replaced(work, local_reply=lambda _: None) for each, work in works.items()}
+    calling_always = replace(payments, commands=calling)
+    authorised(calling_always, call)
     local_steps.undo(payments, refund_payment, [call])
     assert gateway.look_up(Payment.objects.get().authorisation_id).status == "voided"
 
@@ -160,8 +160,8 @@ def test_of_a_batch_only_the_payment_whose_method_no_key_opens_fails(payments: P
     def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
         ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
 
-    standings = performances(payments)[authorise_payment.name](end, Executors(run_now, run_now))
-    standings([StepMessage(None, call, {"known": call.known, "trail": []}) for call in calls])
+    begun = performances(payments)[authorise_payment.name](end, Executors(run_now, run_now))
+    begun([StepMessage(None, call, {"known": call.known, "trail": []}) for call in calls])
 
     assert ended == {calls[1].saga_id: "SealBroken"}
     assert statuses() == {calls[0].saga_id: Status.STARTED, calls[2].saga_id: Status.STARTED}

@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from orchestration.db import deadline
-from orchestration.db.coalescing import AskedTogether, SharedReadTimedOut
+from orchestration.db.coalescing import CoalescedReads, SharedReadTimedOut
 from tests.support.wait import wait_for
 
 
@@ -29,7 +29,7 @@ class Slow:
 
 def test_what_comes_while_one_is_asked_is_asked_together() -> None:
     slow = Slow()
-    together = AskedTogether(slow)
+    together = CoalescedReads(slow)
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(together.ask, [1])
         wait_for(lambda: slow.asked)
@@ -44,7 +44,7 @@ def test_what_comes_while_one_is_asked_is_asked_together() -> None:
 def test_what_is_asked_again_is_read_again() -> None:
     slow = Slow()
     slow.go_on.set()
-    together = AskedTogether(slow)
+    together = CoalescedReads(slow)
     together.ask([1])
     together.ask([1])
     assert slow.asked == [{1}, {1}]
@@ -53,7 +53,7 @@ def test_what_is_asked_again_is_read_again() -> None:
 @pytest.mark.parametrize("bad", [0, 1, 2])
 def test_question_that_cannot_be_answered_spoils_no_other(bad: int) -> None:
     slow = Slow()
-    together = AskedTogether(slow)
+    together = CoalescedReads(slow)
     questions = [[1], [2], [3]]
     questions[bad] = [13]
     with ThreadPoolExecutor(3) as pool:
@@ -73,7 +73,7 @@ def test_question_that_cannot_be_answered_spoils_no_other(bad: int) -> None:
 
 def test_who_waits_for_a_reader_that_does_not_come_back_gives_up_and_holds_up_nobody() -> None:
     slow = Slow()
-    together = AskedTogether(slow)
+    together = CoalescedReads(slow)
 
     def in_a_hurry() -> dict[int, str]:
         with deadline.within(0.2):
@@ -99,7 +99,7 @@ def test_the_thread_with_the_most_time_left_reads_for_all() -> None:
         left.append(deadline.left(inf))
         return slow(keys)
 
-    together = AskedTogether(read)
+    together = CoalescedReads(read)
 
     def ask(key: int, seconds: float) -> dict[int, str]:
         with deadline.within(seconds):

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connections
 
-from orchestration.db.connections import let_connections_go
+from orchestration.db.connections import return_connections_between_jobs
 from orchestration.models import ALIAS, SagaInstance
 
 
@@ -13,6 +13,6 @@ def test_nothing_is_kept_of_what_was_asked_in_debug_mode(settings):
     assert not SagaInstance.objects.using(ALIAS).exists()
     assert connections[ALIAS].queries_log
 
-    let_connections_go()
+    return_connections_between_jobs()
 
     assert not connections[ALIAS].queries_log
