@@ -42,7 +42,7 @@ class RemoteClock:
         self._name, self._ask = name, ask
         self._reading: Reading | None = None
         self._tried_at = 0.0
-        self._reading = threading.Lock()
+        self._read_lock = threading.Lock()
         self._is_warned = False
 
     def now(self, *, may_ask: bool = True) -> datetime:
@@ -53,13 +53,13 @@ class RemoteClock:
         reading = self._reading
         if reading is None:  # each thread asks by itself: if they waited in turn, their timeouts would add up
             reading = self._taken()
-        elif may_ask and uptime() - self._tried_at >= READ_EVERY and self._reading.acquire(blocking=False):
+        elif may_ask and uptime() - self._tried_at >= READ_EVERY and self._read_lock.acquire(blocking=False):
             try:
                 reading = self._taken()
             except Error as error:
                 logger.debug("the clock of %s cannot be read: %s", self._name, error)
             finally:
-                self._reading.release()
+                self._read_lock.release()
         return reading.now()
 
     def ahead(self) -> timedelta:

@@ -276,13 +276,17 @@ def _conclude_undoing(rows: Rows, work: ExternalCommand, replied: Sequence[Repli
     waiting = [each for each in replied if found[each.external_call.call.saga_id].status == Status.UNDOING]
     _recorded(work, waiting)
     if waiting:
-        undone = [Change(each.external_call.call.saga_id, each.external_call.call.token, Status.UNDONE) for each in waiting]
+        undone = [
+            Change(each.external_call.call.saga_id, each.external_call.call.token, Status.UNDONE) for each in waiting
+        ]
         rows.change(waiting[0].external_call.call.step, undone, was=BEFORE[Status.UNDONE])
     return {each.external_call.call.saga_id: Done({}) for each in replied}
 
 
 def _recorded(work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Any]:
-    answered = results_of_each(Together(work.record_all), [(each.external_call.request, each.reply) for each in replied])
+    answered = results_of_each(
+        Together(work.record_all), [(each.external_call.request, each.reply) for each in replied]
+    )
     return {each.external_call.call.saga_id: answer for each, answer in zip(replied, answered, strict=True)}
 
 
