@@ -17,7 +17,7 @@ from uuid_utils import uuid7
 
 from orchestration.db.connections import borrowed
 from orchestration.db.sql import execute
-from orchestration.db.uptime import Reading, uptime
+from orchestration.db.uptime import UptimeReading, uptime
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=
 class RemoteClock:
     """The clock of a server. One thread reads it with `ask` every few seconds; the others use the last reading."""
 
-    def __init__(self, name: str, ask: Callable[[], Reading]) -> None:
+    def __init__(self, name: str, ask: Callable[[], UptimeReading]) -> None:
         self._name, self._ask = name, ask
-        self._reading: Reading | None = None
+        self._reading: UptimeReading | None = None
         self._tried_at = 0.0
         self._read_lock = threading.Lock()
         self._is_warned = False
@@ -70,7 +70,7 @@ class RemoteClock:
         now = self.now()
         return datetime.now(UTC) - now
 
-    def _taken(self) -> Reading:
+    def _taken(self) -> UptimeReading:
         """Read the clock. Keep the reading, unless it took so long that the last one is more exact."""
         self._tried_at = uptime()
         new, old = self._ask(), self._reading
@@ -112,7 +112,7 @@ def said(ahead: timedelta) -> str:
     return f"{abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'}"
 
 
-def _read(alias: str) -> Reading:
+def _read(alias: str) -> UptimeReading:
     """Read the clock once. Return a connection that was opened for it to the pool."""
     connection = connections[alias]
     if connection.connection is not None:
@@ -122,7 +122,7 @@ def _read(alias: str) -> Reading:
         return _timed(alias)
 
 
-def _timed(alias: str) -> Reading:
+def _timed(alias: str) -> UptimeReading:
     asked_at = uptime()
     [(said_at,)] = execute(alias, READ)
-    return Reading.between(asked_at, said_at, uptime())
+    return UptimeReading.between(asked_at, said_at, uptime())

@@ -13,7 +13,7 @@ def uptime() -> float:
 
 
 @dataclass(frozen=True)
-class Reading:
+class UptimeReading:
     """The time that another host's clock showed (`said`) at an uptime of this host (`at`), exact to `error` seconds."""
 
     said: datetime
@@ -21,7 +21,7 @@ class Reading:
     error: float = 0.0
 
     @classmethod
-    def between(cls, asked_at: float, said: datetime, answered_at: float) -> "Reading":
+    def between(cls, asked_at: float, said: datetime, answered_at: float) -> "UptimeReading":
         """Make a reading from a query and its answer. The clock was read at some moment between the two."""
         return cls(said, (asked_at + answered_at) / 2, (answered_at - asked_at) / 2)
 

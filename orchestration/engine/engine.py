@@ -16,7 +16,7 @@ from orchestration.engine import dispatch, store
 from orchestration.engine.dispatch import Broker, BrokerAway
 from orchestration.engine.row_mapping import Origin, columns_after, log_entries, new_instance, state_of, with_columns
 from orchestration.engine.saga_event import SagaEvent
-from orchestration.engine.store import Change, KeyInProgress, Store
+from orchestration.engine.store import KeyInProgress, RowChange, Store
 from orchestration.models import SagaInstance
 from orchestration.protocol.events import CancelRequested, Event, Resumed
 from orchestration.protocol.saga import Saga
@@ -63,7 +63,7 @@ class Started:
 class _Move:
     """What follows for a saga: what to write, the saga as it is then, and what to send."""
 
-    change: Change
+    change: RowChange
     decided: SagaInstance
     command: Command | None
 
@@ -180,7 +180,7 @@ class Engine:
         answers = {name: fact for name, fact in saga_event.known.items() if name not in instance.request}
         columns = columns_after(instance, decision, answers, now)
         entries = log_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
-        return _Move(Change(instance, columns, entries), with_columns(instance, columns), decision.command)
+        return _Move(RowChange(instance, columns, entries), with_columns(instance, columns), decision.command)
 
     def _taken(
         self, events: Sequence[SagaEvent], moves: Mapping[UUID, tuple[int, _Move]]

@@ -28,7 +28,7 @@ class KeyInProgress(Exception):
 
 
 @dataclass(frozen=True)
-class Change:
+class RowChange:
     """A saga's row as it was read, the columns to change, and what the log says of it."""
 
     instance: SagaInstance
@@ -49,7 +49,7 @@ class Store(Protocol):
 
     def insert(self, instance: SagaInstance, entries: Sequence[SagaLogEntry], /, *, then: Then | None) -> None: ...
 
-    def compare_and_set(self, changes: Sequence[Change], /, *, about: str, then: Taken | None) -> set[UUID]: ...
+    def compare_and_set(self, changes: Sequence[RowChange], /, *, about: str, then: Taken | None) -> set[UUID]: ...
 
     def mark_undelivered(self, instance: SagaInstance, after: timedelta, /) -> None: ...
 
@@ -88,7 +88,7 @@ def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: The
     _afterwards(then)
 
 
-def compare_and_set(changes: Sequence[Change], *, about: str, then: Taken | None) -> set[UUID]:
+def compare_and_set(changes: Sequence[RowChange], *, about: str, then: Taken | None) -> set[UUID]:
     """Change the rows that still are as they were read, the same columns of each, and log it; then do `then`.
 
     Gives the sagas whose row was. `about` names what happened, for those who follow the commit.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pybreaker import CircuitBreaker, CircuitBreakerStorage
 from redis import Redis
 
-from orchestration.participant.breaker_redis import Record, Seen, State
+from orchestration.participant.breaker_redis import BreakerReading, Record, State
 
 
 class BreakerOpen(Exception):
@@ -82,7 +82,7 @@ class Breaker:
         seen = self._record.look()
         return seen.state(self._record.now())
 
-    def look_closely(self) -> Seen:
+    def look_closely(self) -> BreakerReading:
         """Read the record from Redis now, even if the last read is recent.
 
         :raises RedisError: when Redis cannot be reached; calls continue as if the breaker were closed.

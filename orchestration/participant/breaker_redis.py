@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from redis import Redis
 from redis.exceptions import RedisError
 
-from orchestration.db.uptime import Reading, uptime
+from orchestration.db.uptime import UptimeReading, uptime
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ end
 
 
 @dataclass(frozen=True)
-class Seen:
+class BreakerReading:
     """The record as it was read at one moment of Redis' clock. The defaults are a closed breaker."""
 
     at: datetime
@@ -111,30 +111,30 @@ class Record:
     """A breaker's record as calls use it: rarely read while closed, and treated as closed while Redis fails."""
 
     def __init__(self, name: str, *, redis: Callable[[], Redis], clock: Callable[[], datetime] | None) -> None:
-        self.keys = Keys(name, redis, clock)
+        self.keys = BreakerKeys(name, redis, clock)
         self._name = name
         self._clock = clock
-        self._seen: Seen | None = None
+        self._seen: BreakerReading | None = None
         self._failed_at: datetime | None = None
         self._warned_at: datetime | None = None
         self._warning = Lock()
-        self._reading = Reading(datetime.now(UTC), uptime())  # this host's clock, until Redis has been read
+        self._reading = UptimeReading(datetime.now(UTC), uptime())  # this host's clock, until Redis has been read
 
     def now(self) -> datetime:
         """Return the time by Redis' clock: that of the last read plus this host's uptime since then."""
         return self._clock() if self._clock else self._reading.now()
 
-    def look(self, now: datetime | None = None) -> Seen:
+    def look(self, now: datetime | None = None) -> BreakerReading:
         """Return the last read; read Redis again if that is too old."""
         now = now or self.now()
         seen = self._seen
         if seen is None or not seen.holds(now):
-            seen = self._seen = self._ask(self._look, without=Seen(at=now))
+            seen = self._seen = self._ask(self._look, without=BreakerReading(at=now))
         return seen
 
-    def take_probe(self, token: str, lease: timedelta) -> tuple[bool, Seen]:
+    def take_probe(self, token: str, lease: timedelta) -> tuple[bool, BreakerReading]:
         """Take the lease if the breaker is half-open and the lease is free."""
-        without = (False, Seen(at=self.now()))
+        without = (False, BreakerReading(at=self.now()))
         return self._ask(lambda: self.keys.take_probe(None, token, lease), without=without)
 
     def end_probe(self, token: str, state: str, reset_after: timedelta) -> None:
@@ -162,9 +162,9 @@ class Record:
         """Make the next look read Redis."""
         self._seen = None
 
-    def _look(self) -> Seen:
+    def _look(self) -> BreakerReading:
         seen = self.keys.look()
-        self._reading = Reading(seen.at, uptime())
+        self._reading = UptimeReading(seen.at, uptime())
         return seen
 
     def _ask(self, question: Callable[[], T], *, without: T) -> T:
@@ -187,7 +187,7 @@ class Record:
         logger.warning("breaker %s lets every call through: Redis failed: %s", self._name, error)
 
 
-class Keys:
+class BreakerKeys:
     """A breaker's three keys in Redis: reopening time (Unix ms), failures in a row, lease of the probe.
 
     Each method is one round trip and raises RedisError when it fails. The time is that of Redis, unless one is given.
@@ -205,7 +205,7 @@ class Keys:
     def _redis(self) -> Redis:
         return self._connect()
 
-    def look(self, now: datetime | None = None) -> Seen:
+    def look(self, now: datetime | None = None) -> BreakerReading:
         return _seen(*self._run(_LOOK, now))
 
     def count_failure(self) -> int:
@@ -221,7 +221,7 @@ class Keys:
         """Open the breaker for so long, unless it is open."""
         self._run(_TRIP, None, reset_after // _MILLISECOND, _KEPT_MS)
 
-    def take_probe(self, now: datetime | None, token: str, lease: timedelta) -> tuple[bool, Seen]:
+    def take_probe(self, now: datetime | None, token: str, lease: timedelta) -> tuple[bool, BreakerReading]:
         taken, *facts = self._run(_TAKE_PROBE, now, token, lease // _MILLISECOND)
         return bool(taken), _seen(*facts)
 
@@ -256,9 +256,9 @@ def _lasts(since: datetime, span: timedelta, now: datetime) -> bool:
     return timedelta(0) <= now - since < span
 
 
-def _seen(now_ms: int, open_until_ms: bytes | None, failures: bytes | None, probe_ms_left: int) -> Seen:
+def _seen(now_ms: int, open_until_ms: bytes | None, failures: bytes | None, probe_ms_left: int) -> BreakerReading:
     now = _EPOCH + now_ms * _MILLISECOND
-    return Seen(
+    return BreakerReading(
         at=now,
         failures=int(failures or 0),
         open_until=None if open_until_ms is None else _EPOCH + int(open_until_ms) * _MILLISECOND,

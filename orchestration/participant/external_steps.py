@@ -13,7 +13,7 @@ from orchestration.participant.batch import Together, results_of_each
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown, key_of
 from orchestration.participant.ledger import Status
-from orchestration.participant.ledger_store import Call, Change, Row, Rows
+from orchestration.participant.ledger_store import Call, LedgerChange, Row, Rows
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_of_answer
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import CannotCall, Refusal
@@ -188,7 +188,7 @@ def _begin_undoing(
     barred = rows.claim(calls, Status.BARRED)
     found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
     until = work.breaker.open_until()
-    changes: list[Change] = []
+    changes: list[LedgerChange] = []
 
     def begun(call: Call) -> Begun:
         row = found.get(call.saga_id)
@@ -199,7 +199,7 @@ def _begin_undoing(
         if not is_undoing and until is not None and work.local_reply(request) is None:
             return work.breaker.refusal(until)
         if not is_undoing:
-            changes.append(Change(call.saga_id, call.token, Status.UNDOING))
+            changes.append(LedgerChange(call.saga_id, call.token, Status.UNDOING))
         keys = _keys(compensation, call, forgotten=_is_forgotten(rows, work, row.created_at))
         return ExternalCall(rows, compensation, work, call, request, keys, row.changed_at if is_undoing else None)
 
@@ -277,7 +277,8 @@ def _conclude_undoing(rows: Rows, work: ExternalCommand, replied: Sequence[Repli
     _recorded(work, waiting)
     if waiting:
         undone = [
-            Change(each.external_call.call.saga_id, each.external_call.call.token, Status.UNDONE) for each in waiting
+            LedgerChange(each.external_call.call.saga_id, each.external_call.call.token, Status.UNDONE)
+            for each in waiting
         ]
         rows.change(waiting[0].external_call.call.step, undone, was=BEFORE[Status.UNDONE])
     return {each.external_call.call.saga_id: Done({}) for each in replied}

@@ -45,7 +45,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Change:
+class LedgerChange:
     """What becomes of one saga's row."""
 
     saga_id: UUID
@@ -55,7 +55,7 @@ class Change:
     refusal: dict[str, Any] | None = None
 
 
-_CHANGED = tuple(each.name for each in fields(Change))
+_CHANGED = tuple(each.name for each in fields(LedgerChange))
 
 
 class Rows(Protocol):
@@ -65,7 +65,7 @@ class Rows(Protocol):
 
     def look(self, saga_ids: Collection[UUID], step: str, /, *, lock: bool = True) -> dict[UUID, Row]: ...
 
-    def change(self, step: str, changes: Sequence[Change], /, *, was: Collection[str] = ()) -> None: ...
+    def change(self, step: str, changes: Sequence[LedgerChange], /, *, was: Collection[str] = ()) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -133,7 +133,7 @@ class LedgerTable:
             for saga_id, status, answer, refusal, created_at, changed_at in found
         }
 
-    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> None:
+    def change(self, step: str, changes: Sequence[LedgerChange], *, was: Collection[str] = ()) -> None:
         """Give each row its new status and answer, at the latest when the transaction commits.
 
         Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:

@@ -13,7 +13,7 @@ from orchestration.participant import external_steps
 from orchestration.participant.batch import Together, Work, results_of_each
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
-from orchestration.participant.ledger_store import Call, Change, Rows
+from orchestration.participant.ledger_store import Call, LedgerChange, Rows
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_of_answer
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
@@ -112,7 +112,7 @@ def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequenc
     done = [call for call in by_saga.values() if call.saga_id in found and found[call.saga_id].status == Status.DONE]
     results_of_each(work, [(decode(compensation.request, call.known),) for call in done])
     if done:
-        undone = [Change(call.saga_id, call.token, Status.UNDONE) for call in done]
+        undone = [LedgerChange(call.saga_id, call.token, Status.UNDONE) for call in done]
         rows.change(compensation.step, undone, was=[Status.DONE])
 
 

@@ -14,7 +14,7 @@ from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant.batch import Together, results_of_each
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow, Status
-from orchestration.participant.ledger_store import Call, Change
+from orchestration.participant.ledger_store import Call, LedgerChange
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import change_to, outcome_of_answer
 from orchestration.participant.participant import Command, Participant
@@ -205,7 +205,7 @@ def _note(row: LedgerRow) -> str:
     return f"{row.step}_resolved"  # by that name no step answers anything
 
 
-def _change(participant: Participant, row: LedgerRow, statement: Statement) -> Change:
+def _change(participant: Participant, row: LedgerRow, statement: Statement) -> LedgerChange:
     """What becomes of the row; the service's own rows are written."""
     call = Call(row.saga_id, row.step, row.token, known=dict(row.request or {}))
     if statement.outcome is Outcome.NOT_DONE:
@@ -215,7 +215,7 @@ def _change(participant: Participant, row: LedgerRow, statement: Statement) -> C
     answer = recorded(*commands_outside(participant)[row.status, row.step], call, statement.facts)
     note = {_note(row): asdict(statement.grounds)}
     if statement.outcome is Outcome.UNDONE:
-        return Change(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
+        return LedgerChange(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
     change = change_to(call, outcome_of_answer(answer))
     return replace(change, answer={**(change.answer or {}), **note})
 

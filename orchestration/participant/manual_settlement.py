@@ -14,7 +14,7 @@ from orchestration.contracts.command import Action, Compensation
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import BEFORE
 from orchestration.participant.ledger import Status
-from orchestration.participant.ledger_store import Call, Change, Row
+from orchestration.participant.ledger_store import Call, LedgerChange, Row
 from orchestration.participant.manual_outcome import Grounds
 from orchestration.participant.manual_resolution import NotResolved, Resolved, attempted, recorded, wanted
 from orchestration.participant.participant import Participant
@@ -87,11 +87,11 @@ def _undone(participant: Participant, call: Call, settlement: Settlement, row: R
         _refuse_facts(call, settlement, row)
         return Resolved(row.status, row.status, row.answer, row.refusal)
     if row.status == Status.STARTED or (row.status == Status.DONE and settlement.facts):
-        undoing = Change(call.saga_id, call.token, Status.UNDOING)
+        undoing = LedgerChange(call.saga_id, call.token, Status.UNDOING)
         participant.rows.change(call.step, [undoing], was=BEFORE[Status.UNDOING])
     _record(participant, call, settlement)
     answer = {**(row.answer or {}), **settlement.note}
-    undone = Change(call.saga_id, call.token, Status.UNDONE, answer=answer)
+    undone = LedgerChange(call.saga_id, call.token, Status.UNDONE, answer=answer)
     participant.rows.change(call.step, [undone], was=[Status.DONE, Status.UNDOING])
     return Resolved(row.status, Status.UNDONE, answer, row.refusal)
 
@@ -103,7 +103,9 @@ def _done(participant: Participant, call: Call, settlement: Settlement, row: Row
     if row.status != Status.STARTED:
         raise NotResolved(f"{call.step} is {row.status}: it can no longer be done")
     answer = _answer(settlement, _record(participant, call, settlement)) | settlement.note
-    participant.rows.change(call.step, [Change(call.saga_id, call.token, Status.DONE, answer)], was=[Status.STARTED])
+    participant.rows.change(
+        call.step, [LedgerChange(call.saga_id, call.token, Status.DONE, answer)], was=[Status.STARTED]
+    )
     return Resolved(row.status, Status.DONE, answer, None)
 
 

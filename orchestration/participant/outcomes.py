@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestration.contracts.codec import encode
 from orchestration.participant.ledger import Status
-from orchestration.participant.ledger_store import Call, Change, Row
+from orchestration.participant.ledger_store import Call, LedgerChange, Row
 from orchestration.participant.refusals import Refusal
 
 
@@ -48,8 +48,8 @@ def outcome_of_answer(answer: Any) -> Done | Refused:
     return Done(encode(answer) if answer is not None else {})
 
 
-def change_to(call: Call, outcome: Done | Refused) -> Change:
+def change_to(call: Call, outcome: Done | Refused) -> LedgerChange:
     """What becomes of the call's row."""
     if isinstance(outcome, Refused):
-        return Change(call.saga_id, call.token, Status.REFUSED, refusal=outcome.refusal)
-    return Change(call.saga_id, call.token, Status.DONE, answer=outcome.answer)
+        return LedgerChange(call.saga_id, call.token, Status.REFUSED, refusal=outcome.refusal)
+    return LedgerChange(call.saga_id, call.token, Status.DONE, answer=outcome.answer)

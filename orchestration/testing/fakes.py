@@ -28,7 +28,7 @@ class Fake:
     outside: bool = False
 
 
-class Refused(Refusal):
+class FakeRefusal(Refusal):
     """The simulation has this step refuse."""
 
     code = "refused_in_simulation"
@@ -116,7 +116,7 @@ class Service:
 
     def _act(self, action: Action, fake: Fake, request: Any) -> Any:
         if self._scripts[request.saga_id].refuses == action.step:
-            raise Refused
+            raise FakeRefusal
         self.rows.have_effect(request.saga_id, action.step)
         return _answer(fake, request)
 
@@ -147,7 +147,7 @@ class _There(ExternalCommand[Any, Any]):
         if key not in self.book.done and script.refuses == step:
             self.book.refused.add(key)
         if key in self.book.refused:
-            raise Refused
+            raise FakeRefusal
         if key not in self.book.done and (delay := script.late.pop(step, None)):
             self.book.on_their_way.append((self.book.clock() + delay, key, request.saga_id, step))
             raise TimeoutError(f"{step}: no answer")
@@ -168,7 +168,7 @@ class _ActionThere(_There):
     def find(self, request: Any, keys: Keys) -> Any:
         self.book.let_arrive()
         if keys.own in self.book.refused:
-            raise Refused
+            raise FakeRefusal
         return request if keys.own in self.book.done else None
 
     def record(self, request: Any, reply: Any) -> Any:
@@ -185,7 +185,7 @@ class _CompensationThere(_There):
         if keys.action not in self.book.done:
             try:
                 self._do(request, keys.action)
-            except Refused:
+            except FakeRefusal:
                 return request
         self.book.reversed.add(keys.action)
         return request

@@ -16,7 +16,7 @@ class Crash(BaseException):
     """The process is killed here. No `except Exception` may catch it."""
 
 
-class Kind(StrEnum):
+class FaultType(StrEnum):
     KILL_BEFORE = "kill before"
     KILL_AFTER = "kill after"
     LOST_REPLY = "lost reply"
@@ -26,12 +26,12 @@ class Kind(StrEnum):
     REORDER = "reorder"
 
 
-FITTING: dict[FailpointKind, tuple[Kind, ...]] = {
-    **dict.fromkeys(COMMITS, (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY)),
-    FailpointKind.PUBLISH: tuple(Kind),
-    FailpointKind.ACK: (Kind.KILL_BEFORE, Kind.KILL_AFTER),
-    FailpointKind.CALL: (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY, Kind.DUPLICATE),
-    FailpointKind.FIND: (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.LOST_REPLY),
+FITTING: dict[FailpointKind, tuple[FaultType, ...]] = {
+    **dict.fromkeys(COMMITS, (FaultType.KILL_BEFORE, FaultType.KILL_AFTER, FaultType.LOST_REPLY)),
+    FailpointKind.PUBLISH: tuple(FaultType),
+    FailpointKind.ACK: (FaultType.KILL_BEFORE, FaultType.KILL_AFTER),
+    FailpointKind.CALL: (FaultType.KILL_BEFORE, FaultType.KILL_AFTER, FaultType.LOST_REPLY, FaultType.DUPLICATE),
+    FailpointKind.FIND: (FaultType.KILL_BEFORE, FaultType.KILL_AFTER, FaultType.LOST_REPLY),
 }
 """What can happen at each failpoint."""
 
@@ -47,7 +47,7 @@ class Fate(StrEnum):
     """It arrives after everything that is under way."""
 
 
-_FATES = {Kind.LOST: Fate.LOST, Kind.DELAY: Fate.DELAYED, Kind.REORDER: Fate.OVERTAKEN}
+_FATES = {FaultType.LOST: Fate.LOST, FaultType.DELAY: Fate.DELAYED, FaultType.REORDER: Fate.OVERTAKEN}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Fault:
     """One fault at one failpoint: the `nth` time (from 1) that it is crossed."""
 
     failpoint: str
-    kind: Kind
+    kind: FaultType
     nth: int = 1
 
     def __str__(self) -> str:
@@ -90,23 +90,23 @@ class Plan:
     def before(self, failpoint: Failpoint) -> None:
         self.crossed.append(failpoint)
         self.counted[str(failpoint)] += 1
-        if self._takes(failpoint, Kind.KILL_BEFORE):
+        if self._takes(failpoint, FaultType.KILL_BEFORE):
             raise Crash
 
     def after(self, failpoint: Failpoint) -> None:
-        if self._takes(failpoint, Kind.KILL_AFTER):
+        if self._takes(failpoint, FaultType.KILL_AFTER):
             raise Crash
-        if self._takes(failpoint, Kind.LOST_REPLY):
+        if self._takes(failpoint, FaultType.LOST_REPLY):
             raise lost_reply(failpoint.kind)
 
     def times(self, failpoint: Failpoint) -> int:
-        return 2 if self._takes(failpoint, Kind.DUPLICATE) else 1
+        return 2 if self._takes(failpoint, FaultType.DUPLICATE) else 1
 
     def fate(self, failpoint: Failpoint) -> Fate:
         """What becomes of the message that is being published."""
         return next((fate for kind, fate in _FATES.items() if self._takes(failpoint, kind)), Fate.DELIVERED)
 
-    def _takes(self, failpoint: Failpoint, kind: Kind) -> bool:
+    def _takes(self, failpoint: Failpoint, kind: FaultType) -> bool:
         fault = Fault(str(failpoint), kind, self.counted[str(failpoint)])
         if fault not in self.faults or fault in self.fired:
             return False

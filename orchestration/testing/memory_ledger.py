@@ -12,7 +12,7 @@ from django.db import OperationalError
 from orchestration import failpoints
 from orchestration.db.transactions import TRIES, VersionConflict
 from orchestration.failpoints import Failpoint
-from orchestration.participant.ledger_store import Call, Change, Row
+from orchestration.participant.ledger_store import Call, LedgerChange, Row
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class MemoryRows:
         self._answer()
         return {each: self.ledger[each, step].row for each in saga_ids if (each, step) in self.ledger}
 
-    def change(self, step: str, changes: Sequence[Change], *, was: Collection[str] = ()) -> None:
+    def change(self, step: str, changes: Sequence[LedgerChange], *, was: Collection[str] = ()) -> None:
         self._answer()
         found = [change for change in changes if self._is(change.saga_id, step, was)]
         for change in found:

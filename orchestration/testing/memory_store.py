@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from orchestration import failpoints
 from orchestration.engine import markers
 from orchestration.engine.row_mapping import undelivered
-from orchestration.engine.store import Change, Taken, Then
+from orchestration.engine.store import RowChange, Taken, Then
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.states import ENDED, Phase
@@ -44,7 +44,7 @@ class MemoryStore:
         self.log[instance.pk].extend(entries)
         self._committed(failpoint, then)
 
-    def compare_and_set(self, changes: Sequence[Change], *, about: str, then: Taken | None) -> set[UUID]:
+    def compare_and_set(self, changes: Sequence[RowChange], *, about: str, then: Taken | None) -> set[UUID]:
         if not any(self._unchanged(change.instance) for change in changes):
             return set()
         failpoint = Failpoint(FailpointKind.DECIDE, about, [change.instance.pk for change in changes])

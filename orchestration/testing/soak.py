@@ -12,7 +12,7 @@ from orchestration.failpoints import COMMITS, Failpoint
 from orchestration.protocol.saga import Saga
 from orchestration.testing import operators
 from orchestration.testing.fakes import Fake, Script
-from orchestration.testing.faults import FITTING, Crash, Fate, Kind, lost_reply
+from orchestration.testing.faults import FITTING, Crash, Fate, FaultType, lost_reply
 from orchestration.testing.invariants import violations
 from orchestration.testing.simulation import Stuck, World
 
@@ -35,18 +35,18 @@ class Dice:
     def before(self, failpoint: Failpoint) -> None:
         if failpoint.kind not in COMMITS:
             self._be_interrupted()
-        if self._falls(failpoint, Kind.KILL_BEFORE):
+        if self._falls(failpoint, FaultType.KILL_BEFORE):
             raise Crash
 
     def after(self, failpoint: Failpoint) -> None:
         self._be_interrupted()
-        if self._falls(failpoint, Kind.KILL_AFTER):
+        if self._falls(failpoint, FaultType.KILL_AFTER):
             raise Crash
-        if self._falls(failpoint, Kind.LOST_REPLY):
+        if self._falls(failpoint, FaultType.LOST_REPLY):
             raise lost_reply(failpoint.kind)
 
     def times(self, failpoint: Failpoint) -> int:
-        return self.chance.randint(2, 4) if self._falls(failpoint, Kind.DUPLICATE) else 1
+        return self.chance.randint(2, 4) if self._falls(failpoint, FaultType.DUPLICATE) else 1
 
     def fate(self, failpoint: Failpoint) -> Fate:
         if self.is_calm or self.chance.random() >= 3 * MISHAP:
@@ -64,7 +64,7 @@ class Dice:
             self.say("interrupted")
             self.work_on_something_else()
 
-    def _falls(self, failpoint: Failpoint, kind: Kind) -> bool:
+    def _falls(self, failpoint: Failpoint, kind: FaultType) -> bool:
         if self.is_calm or kind not in FITTING[failpoint.kind] or self.chance.random() >= MISHAP:
             return False
         self.say(kind)

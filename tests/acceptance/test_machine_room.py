@@ -14,7 +14,7 @@ from orchestration.operators.insight.queues import QueueNow, queues
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.workers import workers
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_redis import BreakerKeys, connect
 from tests.support.broker import talking_to
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
@@ -61,7 +61,7 @@ def test_what_is_down_is_named(breaker, workforce, clean_slate, monkeypatch):
             assert isinstance(found, Unavailable)
             assert found.why.startswith("RabbitMQ does not answer: ")
     with monkeypatch.context() as patched:
-        patched.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
+        patched.setattr(breaker._record, "keys", BreakerKeys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
         away = breakers()
     assert isinstance(away, Unavailable)
     assert away.why.startswith("Redis does not answer: ")

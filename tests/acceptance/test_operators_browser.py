@@ -8,7 +8,7 @@ import re
 from playwright.sync_api import expect
 
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_redis import BreakerKeys, connect
 from orchestration.participant.breaker_registry import in_use
 from tests.integration.admin.conftest import SAGAS
 from tests.support.browser import log_in, shoot
@@ -80,7 +80,9 @@ def test_two_people_have_many_sagas_compensated(page, live_server, unrefunded, s
 
 def test_a_tile_whose_source_is_down_says_so_beside_the_others(page, live_server, parked, monkeypatch):
     for breaker in in_use().values():
-        monkeypatch.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
+        monkeypatch.setattr(
+            breaker._record, "keys", BreakerKeys(breaker.name, lambda: connect("redis://127.0.0.1:1/0"))
+        )
     log_in(page, live_server)
     expect(page.get_by_role("region", name="Breakers")).to_contain_text("Redis does not answer")
     expect(page.get_by_role("region", name="Stuck")).to_contain_text(str(parked))

@@ -19,7 +19,7 @@ from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import SagaInstance
 from orchestration.operators.insight.why import why
 from orchestration.operators.insight.why_facts import Cause, Why
-from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_redis import BreakerKeys, connect
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
@@ -256,7 +256,7 @@ def test_a_broker_that_is_away(shop, workforce, clean_slate, held):
 def test_whatever_is_down_is_named_and_the_rest_is_said(shop, workforce, clean_slate, held, monkeypatch):
     saga_id = shop.place()
     participant_of("inventory").rows.claim([Call(saga_id, "reserve_stock", 1)], "done")
-    silent = Keys(BREAKER.name, lambda: connect("redis://127.0.0.1:1/0"))
+    silent = BreakerKeys(BREAKER.name, lambda: connect("redis://127.0.0.1:1/0"))
     with monkeypatch.context() as patched, talking_to(NOWHERE), missing_table("payments", "payments_ledger"):
         patched.setattr(BREAKER._record, "keys", silent)
         found = said(saga_id)

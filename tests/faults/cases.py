@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestration.failpoints import FailpointKind
-from orchestration.testing.faults import FITTING, Fault, Kind
+from orchestration.testing.faults import FITTING, Fault, FaultType
 from tests.faults.paths import Path
 
-REAL = frozenset(Kind) - {Kind.DELAY, Kind.REORDER}
+REAL = frozenset(FaultType) - {FaultType.DELAY, FaultType.REORDER}
 """A real broker keeps messages in order; what is late there is what a stopped worker holds."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 from orchestration.failpoints import Failpoint
-from orchestration.testing.faults import Fault, Kind, lost_reply
+from orchestration.testing.faults import Fault, FaultType, lost_reply
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Files:
     def planned(self) -> dict[UUID, Fault]:
         """Every saga's fault."""
         read = json.loads(self.plan.read_text())
-        return {UUID(saga): Fault(failpoint, Kind(kind)) for saga, (failpoint, kind) in read.items()}
+        return {UUID(saga): Fault(failpoint, FaultType(kind)) for saga, (failpoint, kind) in read.items()}
 
     def fired(self) -> dict[UUID, Fault]:
         """The faults that have happened, by saga."""
         lines = (line.split("\t") for line in self.evidence.read_text().splitlines())
-        return {UUID(saga): Fault(failpoint, Kind(kind)) for saga, failpoint, kind, *_ in lines}
+        return {UUID(saga): Fault(failpoint, FaultType(kind)) for saga, failpoint, kind, *_ in lines}
 
     def crossed_by(self, saga_id: UUID) -> list[str]:
         """Every failpoint that this saga's work has crossed, in order, once."""
@@ -71,21 +71,21 @@ class RealFaults:
     def before(self, failpoint: Failpoint) -> None:
         if self._recording:
             self._record(failpoint)
-        if self._takes(failpoint, Kind.KILL_BEFORE):
+        if self._takes(failpoint, FaultType.KILL_BEFORE):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def after(self, failpoint: Failpoint) -> None:
-        if self._takes(failpoint, Kind.KILL_AFTER):
+        if self._takes(failpoint, FaultType.KILL_AFTER):
             os.kill(os.getpid(), signal.SIGKILL)
-        if self._takes(failpoint, Kind.LOST_REPLY):
+        if self._takes(failpoint, FaultType.LOST_REPLY):
             raise lost_reply(failpoint.kind)
 
     def times(self, failpoint: Failpoint) -> int:
-        if self._takes(failpoint, Kind.DUPLICATE):
+        if self._takes(failpoint, FaultType.DUPLICATE):
             return 2
-        return 0 if self._takes(failpoint, Kind.LOST) else 1
+        return 0 if self._takes(failpoint, FaultType.LOST) else 1
 
-    def _takes(self, failpoint: Failpoint, kind: Kind) -> bool:
+    def _takes(self, failpoint: Failpoint, kind: FaultType) -> bool:
         """Whether a saga's fault is this one; from then on it has happened, whatever becomes of this process."""
         with self._lock:  # two copies of a message may cross in two threads
             saga = next((saga for saga in failpoint.sagas if self._left.get(saga) == Fault(str(failpoint), kind)), None)

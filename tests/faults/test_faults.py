@@ -7,7 +7,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from orchestration.failpoints import Failpoint, FailpointKind, armed, cross
-from orchestration.testing.faults import FITTING, Fault, Kind
+from orchestration.testing.faults import FITTING, Fault, FaultType
 from tests.faults.cases import REAL, every_case, sample
 from tests.faults.paths import PATHS
 from tests.faults.plan import Files, RealFaults
@@ -35,8 +35,8 @@ def published(faults: RealFaults, saga=SAGA) -> int:
     return len(sent)
 
 
-@pytest.mark.parametrize(("kind", "times"), [(Kind.DUPLICATE, 2), (Kind.LOST, 0)])
-def test_a_fault_happens_once_over_all_lives_of_the_workers(files, kind: Kind, times: int):
+@pytest.mark.parametrize(("kind", "times"), [(FaultType.DUPLICATE, 2), (FaultType.LOST, 0)])
+def test_a_fault_happens_once_over_all_lives_of_the_workers(files, kind: FaultType, times: int):
     fault = Fault("publish inventory.reserve_stock", kind)
     first = lives(files, fault)
 
@@ -46,8 +46,8 @@ def test_a_fault_happens_once_over_all_lives_of_the_workers(files, kind: Kind, t
     assert files.fired() == {SAGA: fault}
 
 
-@pytest.mark.parametrize("kind", [Kind.KILL_BEFORE, Kind.KILL_AFTER])
-def test_who_is_killed_has_left_evidence(files, kind: Kind):
+@pytest.mark.parametrize("kind", [FaultType.KILL_BEFORE, FaultType.KILL_AFTER])
+def test_who_is_killed_has_left_evidence(files, kind: FaultType):
     fault = Fault("commit orders.place_order", kind)
     faults = lives(files, fault)
     failpoint = Failpoint(FailpointKind.COMMIT, "orders.place_order", [SAGA])
@@ -55,7 +55,7 @@ def test_who_is_killed_has_left_evidence(files, kind: Kind):
     pid = os.fork()
     if pid == 0:
         faults.before(failpoint)
-        if kind is Kind.KILL_AFTER:
+        if kind is FaultType.KILL_AFTER:
             faults.after(failpoint)
         os._exit(0)
 

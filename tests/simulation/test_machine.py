@@ -11,7 +11,7 @@ from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.sagas.checkout import checkout
 from orchestration.testing import operators
 from orchestration.testing.fakes import Script
-from orchestration.testing.faults import FITTING, Crash, Fate, Kind, lost_reply
+from orchestration.testing.faults import FITTING, Crash, Fate, FaultType, lost_reply
 from orchestration.testing.invariants import violations
 from orchestration.testing.memory_broker import Waiting
 from orchestration.testing.simulation import World
@@ -29,25 +29,25 @@ class NextCrossing:
     """A `Disturbance`: one fault, the next time that this kind of failpoint is crossed."""
 
     def __init__(self) -> None:
-        self.planned: tuple[FailpointKind, Kind] | None = None
+        self.planned: tuple[FailpointKind, FaultType] | None = None
 
     def before(self, failpoint: Failpoint) -> None:
-        if self._takes(failpoint, Kind.KILL_BEFORE):
+        if self._takes(failpoint, FaultType.KILL_BEFORE):
             raise Crash
 
     def after(self, failpoint: Failpoint) -> None:
-        if self._takes(failpoint, Kind.KILL_AFTER):
+        if self._takes(failpoint, FaultType.KILL_AFTER):
             raise Crash
-        if self._takes(failpoint, Kind.LOST_REPLY):
+        if self._takes(failpoint, FaultType.LOST_REPLY):
             raise lost_reply(failpoint.kind)
 
     def times(self, failpoint: Failpoint) -> int:
-        return 3 if self._takes(failpoint, Kind.DUPLICATE) else 1
+        return 3 if self._takes(failpoint, FaultType.DUPLICATE) else 1
 
     def fate(self, failpoint: Failpoint) -> Fate:
-        return Fate.LOST if self._takes(failpoint, Kind.LOST) else Fate.DELIVERED
+        return Fate.LOST if self._takes(failpoint, FaultType.LOST) else Fate.DELIVERED
 
-    def _takes(self, failpoint: Failpoint, kind: Kind) -> bool:
+    def _takes(self, failpoint: Failpoint, kind: FaultType) -> bool:
         if self.planned != (failpoint.kind, kind):
             return False
         self.planned = None
@@ -76,7 +76,7 @@ class Checkouts(RuleBasedStateMachine):
         self.world.place(Script(refuses=refuses, silent={silent: 1}, forgotten={forgotten: 1}, late=delays))
 
     @rule(place_and_kind=st.sampled_from(FAULTS))
-    def plan_a_fault(self, place_and_kind: tuple[FailpointKind, Kind]) -> None:
+    def plan_a_fault(self, place_and_kind: tuple[FailpointKind, FaultType]) -> None:
         self.disturbance.planned = place_and_kind
 
     @precondition(lambda self: self.world.network.ready())

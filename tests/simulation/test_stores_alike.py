@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, connections
 
 from orchestration.engine import markers, store
-from orchestration.engine.store import Change
+from orchestration.engine.store import RowChange
 from orchestration.models import ALIAS, Marker, SagaInstance, SagaLogEntry
 from orchestration.testing.clock import Clock
 from orchestration.testing.memory_store import MemoryStore
@@ -104,7 +104,7 @@ def test_what_fails_after_a_commit_is_logged_as_what_it_is_and_takes_nothing_bac
     def fail(taken: set[UUID]) -> None:
         raise RuntimeError("the broker has no such queue")
 
-    taken = store.compare_and_set([Change(read, {"version": 1}, [])], about="Due", then=fail)
+    taken = store.compare_and_set([RowChange(read, {"version": 1}, [])], about="Due", then=fail)
 
     assert taken == {read.pk}
     assert found(store, read).version == 1
@@ -123,7 +123,7 @@ def test_a_row_is_changed_only_as_it_was_read(kept):
     read = found(kept, inserted(kept))
     changed = {"version": 1, "phase": "barring"}
 
-    change = Change(read, changed, [entry(read, 2)])
+    change = RowChange(read, changed, [entry(read, 2)])
     assert kept.compare_and_set([change], about="", then=None) == {read.pk}
     assert kept.compare_and_set([change], about="", then=lambda taken: pytest.fail("sent")) == set()
     assert found(kept, read).phase == "barring"
@@ -132,10 +132,10 @@ def test_a_row_is_changed_only_as_it_was_read(kept):
 def test_of_several_rows_those_are_changed_that_are_as_they_were_read(kept):
     first, second, third = (found(kept, inserted(kept)) for _ in range(3))
     changed = {"version": 1, "phase": "barring"}
-    kept.compare_and_set([Change(second, {"version": 1}, [])], about="", then=None)
+    kept.compare_and_set([RowChange(second, {"version": 1}, [])], about="", then=None)
     followed = []
 
-    changes = [Change(each, changed, [entry(each, 2)]) for each in (first, second, third)]
+    changes = [RowChange(each, changed, [entry(each, 2)]) for each in (first, second, third)]
     taken = kept.compare_and_set(changes, about="", then=followed.append)
 
     assert taken == {first.pk, third.pk}
@@ -154,7 +154,7 @@ def test_what_was_not_delivered_is_due_after_a_while(kept):
 
 def test_what_was_changed_meanwhile_is_not_marked(kept):
     read = found(kept, inserted(kept))
-    kept.compare_and_set([Change(read, {"version": 1}, [])], about="", then=None)
+    kept.compare_and_set([RowChange(read, {"version": 1}, [])], about="", then=None)
     kept.mark_undelivered(read, SECOND)
 
     assert found(kept, read).in_flight

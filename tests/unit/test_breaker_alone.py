@@ -13,7 +13,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from orchestration.participant.breaker import Breaker, BreakerOpen
-from orchestration.participant.breaker_redis import Seen, connect
+from orchestration.participant.breaker_redis import BreakerReading, connect
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -104,19 +104,19 @@ def test_error_survives_pickling_with_its_facts() -> None:
 
 
 def test_look_holds_for_a_second() -> None:
-    assert Seen(at=NOW).holds(NOW + SECOND * 0.9)
-    assert not Seen(at=NOW).holds(NOW + SECOND)
+    assert BreakerReading(at=NOW).holds(NOW + SECOND * 0.9)
+    assert not BreakerReading(at=NOW).holds(NOW + SECOND)
 
 
 def test_look_does_not_hold_when_the_clock_was_set_back() -> None:
-    assert not Seen(at=NOW).holds(NOW - SECOND)
+    assert not BreakerReading(at=NOW).holds(NOW - SECOND)
 
 
 def test_look_at_a_half_open_breaker_never_holds() -> None:
-    seen = Seen(at=NOW, open_until=NOW + SECOND / 2)
+    seen = BreakerReading(at=NOW, open_until=NOW + SECOND / 2)
     assert seen.holds(NOW)
     assert not seen.holds(NOW + SECOND / 2)
 
 
 def test_closed_breaker_refuses_nobody_for_the_sake_of_a_forgotten_probe() -> None:
-    assert Seen(at=NOW, probe_until=NOW + SECOND).refused_until(NOW) is None
+    assert BreakerReading(at=NOW, probe_until=NOW + SECOND).refused_until(NOW) is None

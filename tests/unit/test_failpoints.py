@@ -6,7 +6,7 @@ import pytest
 
 from orchestration import failpoints
 from orchestration.failpoints import Failpoint, FailpointKind, NotAllowed
-from orchestration.testing.faults import Crash, Fault, Kind, Plan
+from orchestration.testing.faults import Crash, Fault, FaultType, Plan
 
 SAGA = uuid4()
 PUBLISH = "publish inventory.reserve_stock"
@@ -38,7 +38,7 @@ def test_it_is_armed_for_a_while_only():
     assert not failpoints.is_armed()
 
 
-@pytest.mark.parametrize(("kind", "times"), [(Kind.KILL_BEFORE, 0), (Kind.KILL_AFTER, 1)])
+@pytest.mark.parametrize(("kind", "times"), [(FaultType.KILL_BEFORE, 0), (FaultType.KILL_AFTER, 1)])
 def test_a_process_dies_on_the_side_it_is_asked_to(kind, times):
     crossed = []
 
@@ -49,7 +49,7 @@ def test_a_process_dies_on_the_side_it_is_asked_to(kind, times):
 
 def test_a_message_may_be_doubled():
     crossed = []
-    with failpoints.armed(Plan([Fault(PUBLISH, Kind.DUPLICATE)])):
+    with failpoints.armed(Plan([Fault(PUBLISH, FaultType.DUPLICATE)])):
         cross(lambda: crossed.append(1))
 
     assert len(crossed) == 2
@@ -68,12 +68,12 @@ def test_a_refusal_is_a_reply_that_can_be_lost_as_well():
     def refuse() -> None:
         raise ValueError
 
-    with failpoints.armed(Plan([Fault(PUBLISH, Kind.KILL_AFTER)])), pytest.raises(Crash):
+    with failpoints.armed(Plan([Fault(PUBLISH, FaultType.KILL_AFTER)])), pytest.raises(Crash):
         cross(refuse)
 
 
 def test_the_second_crossing_can_be_meant():
-    plan = Plan([Fault(PUBLISH, Kind.KILL_AFTER, nth=2)])
+    plan = Plan([Fault(PUBLISH, FaultType.KILL_AFTER, nth=2)])
 
     with failpoints.armed(plan):
         cross(lambda: None)

@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from orchestration.db import clocks
 from orchestration.db.clocks import ERROR_BORNE, READ_EVERY, TOO_OLD, RemoteClock
-from orchestration.db.uptime import Reading
+from orchestration.db.uptime import UptimeReading
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -24,11 +24,11 @@ class Host:
     def __call__(self) -> float:
         return self.uptime
 
-    def ask(self) -> Reading:
+    def ask(self) -> UptimeReading:
         self.asked += 1
         if self.is_away:
             raise OperationalError("gone")
-        return Reading(self.noon + timedelta(seconds=self.uptime), self.uptime, self.took / 2)
+        return UptimeReading(self.noon + timedelta(seconds=self.uptime), self.uptime, self.took / 2)
 
     def says(self) -> datetime:
         return self.noon + timedelta(seconds=self.uptime)
@@ -104,7 +104,7 @@ def test_a_wrong_clock_of_this_host_is_reported_once(
 
 
 def test_a_reading_was_taken_between_question_and_answer() -> None:
-    reading = Reading.between(10.0, NOON, 10.4)
+    reading = UptimeReading.between(10.0, NOON, 10.4)
 
     assert (reading.at, round(reading.error, 3)) == (10.2, 0.2)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_redis import Seen, State
+from orchestration.participant.breaker_redis import BreakerReading, State
 from orchestration.participant.breaker_registry import in_use_by_service
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.participant import Command, participants
@@ -47,5 +47,5 @@ def _looked_at(service: str, breaker: Breaker) -> BreakerNow:
     return BreakerNow(breaker.name, service, seen.state(seen.at), seen.failures, _next_probe(seen, seen.at))
 
 
-def _next_probe(seen: Seen, now: datetime) -> datetime | None:
+def _next_probe(seen: BreakerReading, now: datetime) -> datetime | None:
     return None if seen.state(now) == "closed" else seen.refused_until(now) or seen.open_until

@@ -15,7 +15,7 @@ from config import env
 from orchestration.admin import dashboard
 from orchestration.models import AuditFinding, AuditRun, MachineryLogEntry
 from orchestration.operators.insight import counts
-from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_redis import BreakerKeys, connect
 from orchestration.participant.breaker_registry import in_use
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Situations
@@ -234,7 +234,7 @@ def down_at(operator: Operator, source: str) -> set[str]:
 
 def test_without_redis_only_what_is_about_breakers_says_so(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     for breaker in in_use().values():
-        silent = Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0"))
+        silent = BreakerKeys(breaker.name, lambda: connect("redis://127.0.0.1:1/0"))
         monkeypatch.setattr(breaker._record, "keys", silent)
     assert down_at(operator, "Redis") == {"breakers", "steps"}
 

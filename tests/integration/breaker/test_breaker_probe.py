@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_redis import BreakerKeys, connect
 from tests.integration.breaker.callers import (
     DEADLINE_SECONDS,
     NOW,
@@ -100,7 +100,7 @@ def test_dead_probe_gives_way_when_its_lease_ends(make: MakeBreaker, clock: Cloc
 
 
 def test_probe_cannot_be_taken_when_another_has_just_failed(name: str, make: MakeBreaker, clock: Clock) -> None:
-    breaker, keys = make(), Keys(name, partial(connect, REDIS_URL))
+    breaker, keys = make(), BreakerKeys(name, partial(connect, REDIS_URL))
     fail(breaker, 3)
     clock.advance(RESET_AFTER)
     assert keys.look(clock.now).state(clock.now) == "half-open"

@@ -18,7 +18,7 @@ from orchestration.db import transactions
 from orchestration.db.transactions import VersionConflict
 from orchestration.participant import local_steps
 from orchestration.participant.ledger import Status
-from orchestration.participant.ledger_store import Call, Change
+from orchestration.participant.ledger_store import Call, LedgerChange
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.refusals import Refusal
 
@@ -249,7 +249,7 @@ def _terminate_this_backend() -> bool:
 def test_a_row_is_changed_only_from_what_it_was():
     asked = call()
     undo(asked)
-    done = Change(asked.saga_id, asked.token, Status.DONE)
+    done = LedgerChange(asked.saga_id, asked.token, Status.DONE)
 
     participant.rows.change(asked.step, [done], was=[Status.STARTED])
 

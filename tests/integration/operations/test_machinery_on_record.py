@@ -16,7 +16,7 @@ from orchestration.operators.actions.breakers import NoSuchBreaker, RedisAway, c
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded, on_record
 from orchestration.operators.actions.requests import Actor, MachineryAsk, NotAsked
 from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_redis import Keys, connect
+from orchestration.participant.breaker_redis import BreakerKeys, connect
 from orchestration.participant.breaker_registry import in_use
 
 pytestmark = pytest.mark.django_db(databases=[ALIAS])
@@ -139,7 +139,7 @@ def test_nothing_is_set_out_to_where_there_is_nothing_to_do_it_to(
     with pytest.raises(NoSuchBreaker):
         close_breaker("another", actor=ADA, reason=WHY)
     with monkeypatch.context() as patched:
-        patched.setattr(breaker._record, "keys", Keys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
+        patched.setattr(breaker._record, "keys", BreakerKeys(breaker.name, lambda: connect("redis://127.0.0.1:1/0")))
         with pytest.raises(RedisAway):
             close_breaker(breaker.name, actor=ADA, reason=WHY)
     assert not MachineryLogEntry.objects.exists()

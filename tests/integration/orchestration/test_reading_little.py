@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from orchestration.engine import store
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.participant.ledger import Status
-from orchestration.participant.ledger_store import Call, Change
+from orchestration.participant.ledger_store import Call, LedgerChange
 from orchestration.participant.participant import participants
 from tests.integration.insight.generated import generate_sagas
 
@@ -54,7 +54,7 @@ def test_a_decision_reads_the_saga_it_is_about() -> None:
     [some] = SagaInstance.objects.order_by("created_at")[:1]
     with reading_little(ALIAS, "orchestration_sagainstance"):
         [found] = store.find([some.pk]).values()
-        change = store.Change(found, {"version": found.version + 1}, entries=[])
+        change = store.RowChange(found, {"version": found.version + 1}, entries=[])
         assert store.compare_and_set([change], about="Test", then=None) == {some.pk}
 
 
@@ -65,7 +65,7 @@ def test_a_step_reads_the_ledger_rows_it_is_about() -> None:
     with reading_little("payments", "payments_ledger"):
         assert rows.claim([call], Status.STARTED) == {call.saga_id}
         assert rows.look([call.saga_id], call.step).keys() == {call.saga_id}
-        rows.change(call.step, [Change(call.saga_id, 1, Status.DONE, answer={})], was=[Status.STARTED])
+        rows.change(call.step, [LedgerChange(call.saga_id, 1, Status.DONE, answer={})], was=[Status.STARTED])
         assert rows.look([call.saga_id], call.step)[call.saga_id].status == Status.DONE
 
 
