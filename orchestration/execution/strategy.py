@@ -52,8 +52,8 @@ class TaskStrategy:
         executors = _executors_of(consumer)
         work = type(task).make_work(self._end, executors)
         has_priority = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
-        carry_out = log_context.within(partial(self._carry_out, work), log_context.of_message)
-        self._batches: Batches[Received] = Batches(carry_out, executors.batches, has_priority=has_priority)
+        execute = log_context.within(partial(self._execute, work), log_context.of_message)
+        self._batches: Batches[Received] = Batches(execute, executors.batches, has_priority=has_priority)
         self._strategies = _strategies_of(consumer)
         self._strategies[task.name] = self
 
@@ -89,7 +89,7 @@ class TaskStrategy:
             decoded=True,
         )
 
-    def _carry_out(self, work: Callable[[list[Received]], Thunk | None], messages: list[Received]) -> Thunk | None:
+    def _execute(self, work: Callable[[list[Received]], Thunk | None], messages: list[Received]) -> Thunk | None:
         began = time.time()
         for message in messages:
             if message.delivery.begun_by is message.delivery:

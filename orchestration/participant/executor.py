@@ -146,12 +146,12 @@ class _Inside:
     """A command carried out in the service's own database: one transaction for all that is there."""
 
     def __init__(
-        self, participant: Participant, carry_out: Callable[[Sequence[Call]], Results], end: End, executors: Executors
+        self, participant: Participant, execute: Callable[[Sequence[Call]], Results], end: End, executors: Executors
     ) -> None:
-        self._participant, self._carry_out, self._end = participant, carry_out, end
+        self._participant, self._execute, self._end = participant, execute, end
 
     def __call__(self, step_messages: Sequence[StepMessage]) -> None:
-        results = apart(self._carry_out, [step_message.call for step_message in step_messages])
+        results = apart(self._execute, [step_message.call for step_message in step_messages])
         self._end(
             [
                 (step_message, _following(self._participant, step_message, results[step_message.call.saga_id]))

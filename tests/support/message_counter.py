@@ -16,7 +16,7 @@ from orchestration.messaging.canvas import Received
 
 __all__ = ["app"]
 
-_carry_out = strategy.TaskStrategy._carry_out
+_execute = strategy.TaskStrategy._execute
 
 
 @signals.task_prerun.connect
@@ -28,7 +28,7 @@ def count_alone(task: Any, kwargs: Any, **_: Any) -> None:
 def _count_batch(self: Any, work: Any, messages: list[Received]) -> Any:
     for message in messages:
         _count(message.task, message.kwargs)
-    return _carry_out(self, work, messages)
+    return _execute(self, work, messages)
 
 
 @signals.worker_init.connect
@@ -54,4 +54,4 @@ def _count(task: str, kwargs: Any) -> None:
         os.close(descriptor)
 
 
-strategy.TaskStrategy._carry_out = _count_batch  # type: ignore[method-assign]
+strategy.TaskStrategy._execute = _count_batch  # type: ignore[method-assign]
