@@ -1,4 +1,4 @@
-"""Installs Debian packages, and says so before it begins."""
+"""Installation of Debian packages, announced before it begins."""
 
 import os
 import shutil

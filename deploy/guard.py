@@ -1,4 +1,4 @@
-"""`python -m deploy.guard COMMAND…`: runs a command and, however it ends, leaves no process of it behind."""
+"""`python -m deploy.guard COMMAND…`: runs a command and, however it ends, leaves none of its processes behind."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(command: list[str]) -> int:
-    """Run the command and give its exit code; signals that end this process are handed on to it."""
+    """Run the command and return its exit code. Signals that end this process are forwarded to the command."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
         child = subprocess.Popen(command, preexec_fn=_end_with_parent, start_new_session=True)
@@ -28,7 +28,7 @@ def main(command: list[str]) -> int:
 
 
 def _wait_for(pid: int) -> int:
-    """Give the exit status of one child; the orphans that end before it are buried on the way."""
+    """Wait for one child and return its exit status. Orphans that end before it are reaped."""
     while True:
         ended, status = os.wait()
         if ended == pid:
@@ -36,7 +36,7 @@ def _wait_for(pid: int) -> int:
 
 
 def _orphans() -> list[ProcessId]:
-    """List what the command left: a subreaper inherits every descendant whose own parent has ended."""
+    """List the processes that the command left. A subreaper inherits every descendant whose own parent has ended."""
     return tree(ProcessId.of(os.getpid()))[1:]
 
 
@@ -49,7 +49,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _exit_code(returncode: int) -> int:
-    """Give the code a shell shows for a process that a signal ended."""
+    """Return the exit code that a shell shows for a process ended by a signal."""
     return returncode if returncode >= 0 else 128 - returncode
 
 

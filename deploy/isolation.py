@@ -7,7 +7,7 @@ from config.env import FILE_VARIABLE, PREFIX
 from deploy.servers.services import SERVICES
 
 SERVERS = frozenset(service.variable for service in SERVICES)
-"""The only settings that stay: the addresses of test servers."""
+"""The only settings that are kept: the addresses of test servers."""
 FOREIGN = (PREFIX, "CELERY_", "DJANGO_", "FLOWER_", "OTEL_", "PG", "WEB_", "WORKER_")
 """Prefixes of the variables that configure a shop's processes. CELERY_BROKER_URL overrides the broker's setting.
 

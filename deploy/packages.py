@@ -15,7 +15,7 @@ LIBATOMIC_PATHS = ("usr/lib/*/libatomic.so.1", "usr/lib64/libatomic.so.1")
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package and a function that finds its file, however it was installed; None: it is not installed."""
+    """A Debian package, and a function that finds its file however it was installed (None: it is not installed)."""
 
     name: str
     find: Callable[[], Path | None]
@@ -48,7 +48,7 @@ LIBFAKETIME = Package("libfaketime", lambda: find_file(*LIBFAKETIME_PATHS))
 LIBATOMIC = Package("libatomic1", lambda: find_file(*LIBATOMIC_PATHS))
 """Playwright's own Node.js needs it."""
 NEEDED_BY_TESTS = (CHROMIUM, LIBATOMIC, LIBFAKETIME)
-"""Not the servers: `deploy.servers` finds or starts these."""
+"""Servers are not listed here: `deploy.servers` finds or starts them."""
 
 
 def provide(packages: Sequence[Package]) -> None:

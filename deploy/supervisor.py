@@ -1,4 +1,4 @@
-"""The processes of the shop as programs of supervisord, and its configuration file."""
+"""The shop's processes as supervisord programs, and supervisord's configuration file."""
 
 import os
 import shlex
@@ -41,7 +41,7 @@ def programs(*, queue_prefix: str, threads: int, run_directory: Path) -> list[Pr
 
 
 def worker(role: str, *, queue_prefix: str, threads: int) -> Program:
-    """Give the worker of a role. Events, which Flower lives on, cost: it turns them on itself, if it is to."""
+    """Return the worker of a role. Task events, which Flower needs, are off because they cost; Flower turns them on."""
     queues = ",".join(queue_prefix + queue for queue in ROLES[role])
     return Program(
         role,
@@ -53,7 +53,7 @@ def worker(role: str, *, queue_prefix: str, threads: int) -> Program:
 
 
 def configuration(supervised: list[Program], *, run_directory: Path) -> str:
-    """Write supervisord's configuration: everything is restarted when it ends, and logs into a file of its own."""
+    """Return supervisord's configuration. Every process is restarted when it ends and has its own log file."""
     log = run_directory / "supervisord.log"
     head = [
         "[supervisord]",
@@ -63,14 +63,14 @@ def configuration(supervised: list[Program], *, run_directory: Path) -> str:
         f"childlogdir = {_literal(run_directory)}",
         *(["user = root"] if os.geteuid() == 0 else []),
     ]
-    # One group, because supervisord ends one group after another, and the members of one all at once.
+    # One group, because supervisord stops groups one after another, and the members of a group all at once.
     group = ["", "[group:shop]", f"programs = {','.join(program.name for program in supervised)}"]
     sections = [line for program in supervised for line in _section(program, run_directory)]
     return "\n".join([*head, *group, *sections, ""])
 
 
 def write(supervised: list[Program], *, run_directory: Path) -> list[str]:
-    """Write the file and give the command that runs it."""
+    """Write the file and return the command that runs it."""
     run_directory.mkdir(parents=True, exist_ok=True)
     file = run_directory / "supervisord.conf"
     file.write_text(configuration(supervised, run_directory=run_directory))

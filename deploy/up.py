@@ -1,4 +1,4 @@
-"""`python -m deploy.up`: runs the whole shop on this machine against the configured servers, until it is ended."""
+"""`python -m deploy.up`: runs the whole shop on this machine against the configured servers, until it is stopped."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ RUN_DIRECTORY = supervisor.PROJECT / ".run" / "up"
 
 
 def hold_the_directory() -> None:
-    """Be the only one here for as long as this process, or the supervisor it becomes, lives.
+    """Lock the run directory for as long as this process, or the supervisor that replaces it, lives.
 
     :raises SystemExit: when another `make up` runs in this directory.
     """
@@ -28,7 +28,7 @@ def hold_the_directory() -> None:
 
 
 def prepare() -> int:
-    """Bring the databases up to date and check that nothing is missing; the exit code tells."""
+    """Migrate the databases, run the checks and return the exit code."""
     for step in (("ready", "--servers"), ("migrate", "--create"), ("declare_queues",), ("ready",)):
         if code := subprocess.call([sys.executable, "manage.py", *step], cwd=supervisor.PROJECT):
             return code
@@ -36,7 +36,7 @@ def prepare() -> int:
 
 
 def supervise(queue_prefix: str) -> NoReturn:
-    """Become the supervisor of all processes."""
+    """Replace this process with the supervisor of all processes."""
     threads = int(os.environ.get("WORKER_THREADS", "8"))
     supervised = supervisor.programs(queue_prefix=queue_prefix, threads=threads, run_directory=RUN_DIRECTORY)
     command = supervisor.write(supervised, run_directory=RUN_DIRECTORY)
@@ -52,7 +52,7 @@ def _protect_flower() -> None:
 
 
 def _set_addresses() -> None:
-    """For the links between the saga pages and Flower's, and for `ready`, which prints where to look."""
+    """Set the URLs for links between the saga pages and Flower, and for `ready`, which prints them."""
     web = os.environ.get("WEB_BIND", "127.0.0.1:8000")
     flower = f"{os.environ['FLOWER_ADDRESS']}:{os.environ.get('FLOWER_PORT', '5555')}"
     for name, bound in (("SHOP_PUBLIC_URL", web), ("SHOP_FLOWER_URL", flower)):

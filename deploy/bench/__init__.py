@@ -1,1 +1,1 @@
-"""How fast orders are placed, and what one costs."""
+"""The benchmark: how fast orders are placed, and what one order costs in CPU time and commits."""

@@ -1,4 +1,4 @@
-"""`celery -A deploy.bench.app worker --records FILE`: the shop's worker, which writes down when each saga ended."""
+"""`celery -A deploy.bench.app worker --records FILE`: the shop's worker, which also records when each saga ended."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ OUTCOMES = {Phase.COMPLETED: What.COMPLETED, Phase.COMPENSATED: What.COMPENSATED
 
 
 class WritesDown(bootsteps.Step):  # type: ignore[misc]
-    """Listens for the ends of sagas in this worker."""
+    """Subscribes this worker to the ends of sagas."""
 
     def __init__(self, parent: Any, records: str | None = None, **options: Any) -> None:
         super().__init__(parent, **options)
@@ -26,7 +26,7 @@ class WritesDown(bootsteps.Step):  # type: ignore[misc]
 
 
 def listen(recorder: Recorder) -> None:
-    """Have every end from now on recorded, after the commit that made it one."""
+    """Record every end of a saga from now on, after the transaction that ended it has committed."""
 
     def write_down(*, sagas: Sequence[Any], **_: Any) -> None:
         at = time.time()

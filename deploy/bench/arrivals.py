@@ -1,4 +1,4 @@
-"""When the next order is due: as soon as one has ended, or whenever a customer comes."""
+"""Arrival processes: closed loop (an order is due when another has ended) and Poisson (orders come at random times)."""
 
 import random
 import threading
@@ -9,49 +9,49 @@ LOOKS_UP_AFTER_S = 0.1
 
 
 class Arrivals(Protocol):
-    """Tells several threads when to start an order. Times are seconds since 1970."""
+    """Decides for several threads when to start an order. Times are seconds since 1970."""
 
     def next(self) -> float | None:
-        """Wait until an order is due and give when that was; None: no more are."""
+        """Wait until an order is due and return the time at which it was due. Return None after `stop`."""
         ...
 
     def ended(self, orders: int) -> None:
-        """Learn that so many have ended."""
+        """Record that so many orders have ended."""
         ...
 
     def stop(self) -> None:
-        """Let no more come."""
+        """Stop the arrivals: no further order becomes due."""
         ...
 
 
 class ClosedLoop:
-    """Keeps so many orders in flight: one that ends makes another one due."""
+    """Keeps a fixed number of orders in flight: each order that ends makes another one due."""
 
     def __init__(self, in_flight: int) -> None:
         self._room = threading.Semaphore(in_flight)
         self._stopped = threading.Event()
 
     def next(self) -> float | None:
-        """Wait until fewer are in flight and give the time."""
+        """Wait until fewer orders are in flight and return the current time."""
         while not self._stopped.is_set():
             if self._room.acquire(timeout=LOOKS_UP_AFTER_S):
                 return time.time()
         return None
 
     def ended(self, orders: int) -> None:
-        """Make room."""
+        """Release one slot for each order that ended."""
         if orders:
             self._room.release(orders)
 
     def stop(self) -> None:
-        """Let no more come."""
+        """Stop the arrivals: no further order becomes due."""
         self._stopped.set()
 
 
 class Poisson:
-    """So many orders a second come on average, each whenever it likes, however the others fare.
+    """A fixed average of orders a second, at random intervals that do not depend on how fast orders end.
 
-    Whoever is late for one starts it at once; it was due all the same when it was due.
+    A thread that is late starts its order at once. The order still counts as due at its planned time.
     """
 
     def __init__(self, per_second: float, *, chance: random.Random, begin: float) -> None:
@@ -62,7 +62,7 @@ class Poisson:
         self._turn = threading.Lock()
 
     def next(self) -> float | None:
-        """Wait until the next one is due and give when that was."""
+        """Wait until the next order is due and return the time at which it was due."""
         with self._turn:
             self._due += self._chance.expovariate(self.per_second)
             due = self._due
@@ -70,8 +70,8 @@ class Poisson:
         return None if self._stopped.is_set() else due
 
     def ended(self, orders: int) -> None:
-        """Change nothing: customers do not wait for each other."""
+        """Do nothing: in this process, arrivals do not depend on ends."""
 
     def stop(self) -> None:
-        """Let no more come."""
+        """Stop the arrivals: no further order becomes due."""
         self._stopped.set()

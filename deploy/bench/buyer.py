@@ -1,4 +1,4 @@
-"""A shop to measure: goods on its shelves, a customer who may order over HTTP, orders started through the engine."""
+"""What a measurement needs in the shop: stock, a customer who may order over HTTP, and orders without HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,26 +26,26 @@ from orders.services import publish_products
 
 CUSTOMER = "bench"
 PLENTY = 10_000_000
-"""Units of each SKU, so that no measurement comes to an end of them."""
+"""Units of each SKU: so many that no measurement runs out of stock."""
 
 
 @dataclass(frozen=True)
 class Buyer:
-    """Starts orders as the web does once it has read a cart."""
+    """Starts orders as the web process does after it has read a cart."""
 
     baskets: Baskets
     customer_id: str = CUSTOMER
     cards: dict[str, Encrypted] = field(default_factory=lambda: {card: encrypt(card) for card in (ACCEPTED, DECLINED)})
 
     def start_order(self, number: int, order: UUID) -> None:
-        """Start the saga of order `number`, under this id."""
+        """Start the saga of order `number` under this id."""
         now = clocks.now()
         request = self._request(number, now)
         origin = engine.Origin(request.customer_id, request.idempotency_key, "bench")
         engine.start_saga(checkout, request, saga_id=order, origin=origin, now=now)
 
     def leave(self) -> None:
-        """Give this thread's connections back to their pools."""
+        """Return this thread's connections to their pools."""
         connections.close_all()
 
     def _request(self, number: int, now: datetime) -> CheckoutRequested:
@@ -64,13 +64,15 @@ class Buyer:
 
 
 def fill_shelves(skus: int) -> None:
-    """Have plenty of every SKU."""
+    """Ensure stock of `PLENTY` units of every SKU."""
     top_up_stock(units_by_sku=dict.fromkeys(Baskets(skus).every_sku(), PLENTY))
 
 
 @contextmanager
 def on_sale(skus: int) -> Iterator[str]:
-    """Have a product for every SKU and a customer, and give the customer's token; all are gone after the block."""
+    """Create a product for every SKU and a customer, and yield the customer's token. Delete all of them after the
+    block.
+    """
     skus_on_sale = Baskets(skus).every_sku()
     products = [
         Product(sku=sku, name=f"Bench {sku}", price_minor=PRICE_MINOR, currency=CURRENCY) for sku in skus_on_sale

@@ -1,4 +1,4 @@
-"""From what happened to the figures of a measurement, and from several rounds to their medians: pure."""
+"""The figures of a measurement, from the recorded events, and the medians of several rounds: pure."""
 
 import statistics
 from collections import Counter
@@ -15,7 +15,9 @@ ENDS = {What.COMPLETED: "completed", What.COMPENSATED: "compensated", What.UNDEC
 
 @dataclass(frozen=True)
 class Figures:
-    """One measurement, or the medians of several. Latencies are those of completed orders, from when they were due."""
+    """The figures of one measurement, or the medians of several. Latencies are those of completed orders, from due
+    time.
+    """
 
     orders: int
     seconds: float
@@ -27,13 +29,13 @@ class Figures:
     cpu_ms_per_order_by_part: Mapping[str, float] | None
     commits_per_order: float | None
     cores_of_others: float | None
-    """What else ran on this machine, on average: with more than a little, measure again."""
+    """Average cores used by other processes on this machine. If this is more than a little, measure again."""
     ends: Mapping[str, int]
     unfinished: int
-    """Orders that had no end when nobody waited for it any more: above 0, the other figures are worth little."""
+    """Orders without an end when the wait for them was over. Above 0, the other figures mean little."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as plain values, rounded to what can be given apart."""
+        """Return the figures as plain values, rounded to their meaningful precision."""
         return {name: _rounded(value) for name, value in asdict(self).items()}
 
 
@@ -62,14 +64,16 @@ def figures(happened: Happened) -> Figures:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """Give the smallest value that so many percent do not exceed (nearest rank); None of nothing."""
+    """Return the smallest value that `percent` of the values do not exceed (nearest rank). Return None if there are
+    none.
+    """
     if not ordered:
         return None
     return ordered[min(len(ordered), max(1, -int(-len(ordered) * percent // 100))) - 1]
 
 
 def medians(rounds: Sequence[Figures]) -> Figures:
-    """Give the median of each figure; orders and ends are added up."""
+    """Return the median of each figure. Orders and ends are sums."""
     return Figures(
         orders=sum(each.orders for each in rounds),
         seconds=sum(each.seconds for each in rounds),

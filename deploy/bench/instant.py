@@ -1,6 +1,6 @@
-"""A gateway and a carrier that answer at once and keep no books: what is measured is the shop, not who it calls.
+"""A gateway and a carrier that answer at once and store nothing, so that only the shop is measured.
 
-Everything follows from the key, so that a call repeated gets the first answer from whichever process it reaches.
+Every answer is derived from the key, so a repeated call gets the first answer from any process.
 """
 
 from payments.gateways.port import AuthorisationRequest, CardDeclined, GatewayPayment, PaymentStatus

@@ -1,4 +1,4 @@
-"""Orders started at their times, and what became of them between two looks at the clock."""
+"""Load: starts orders when they are due and collects how they ended between two readings of the counters."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,18 +17,18 @@ from deploy.bench.spent import Reading, Spent
 
 POLL_S = 0.002
 STARTERS = 4
-"""Threads that start orders: as in a web process, one does not wait for the other's commit."""
+"""Threads that start orders: as in a web process, one thread does not wait for another thread's commit."""
 
 
 class Starter(Protocol):
     """Starts orders from several threads."""
 
     def start_order(self, number: int, order: UUID) -> None:
-        """Start the order of this number under this id."""
+        """Start order `number` under this id."""
         ...
 
     def leave(self) -> None:
-        """Give back what this thread holds: it starts no more."""
+        """Return the connections that this thread holds: it starts no more orders."""
         ...
 
 
@@ -38,7 +38,7 @@ class NothingHappens(Exception):
 
 @dataclass(frozen=True)
 class Window:
-    """Seconds of a measurement: before it, its own, and how long what is in flight then may take."""
+    """The seconds of a measurement: warm-up, measurement, and the longest wait for the orders then in flight."""
 
     warmup_s: float
     seconds: float
@@ -48,7 +48,7 @@ class Window:
 
 @dataclass
 class Happened:
-    """All that happened: when orders were due and how they ended; `begin` and `end` of what counts."""
+    """All recorded events: when orders were due and how they ended. Ends between `begin` and `end` count."""
 
     begin: float = 0.0
     end: float = 0.0
@@ -57,7 +57,7 @@ class Happened:
     ends: dict[UUID, Record] = field(default_factory=dict)
 
     def learn(self, records: list[Record]) -> int:
-        """Take records in and give how many orders ended by them."""
+        """Add the records and return how many orders ended in them."""
         before = len(self.ends)
         for record in records:
             if record.what is What.STARTED:
@@ -67,7 +67,7 @@ class Happened:
         return len(self.ends) - before
 
     def unfinished(self) -> int:
-        """Tell how many started orders have no end."""
+        """Count the started orders that have no end."""
         return len(self.due.keys() - self.ends.keys())
 
 
@@ -79,7 +79,7 @@ def drive(
     window: Window,
     look: Callable[[], Reading],
 ) -> Happened:
-    """Start orders as they are due, for as long as the window says, then wait for those in flight."""
+    """Start orders when they are due, for the length of the window, then wait for those in flight."""
     happened = Happened()
     tail.skip()
     with starting(starter, arrivals, happened.due):
@@ -90,7 +90,9 @@ def drive(
 
 @contextmanager
 def starting(starter: Starter, arrivals: Arrivals, due: dict[UUID, float]) -> Iterator[None]:
-    """Have threads start orders as they are due, until the block ends; `due` learns of each before it can end."""
+    """Start orders from several threads when they are due, until the block ends. `due` has each order before it can
+    end.
+    """
     numbers = count()
     with ThreadPoolExecutor(STARTERS) as pool:
         running = [pool.submit(_start_orders, starter, arrivals, numbers, due) for _ in range(STARTERS)]
@@ -99,13 +101,13 @@ def starting(starter: Starter, arrivals: Arrivals, due: dict[UUID, float]) -> It
         finally:
             arrivals.stop()
         for each in running:
-            each.result()  # raises what went wrong there
+            each.result()  # raises an exception of that thread
 
 
 def watch(*, tail: Tail, window: Window, look: Callable[[], Reading]) -> Happened:
-    """Watch load that other processes make, from its first order on; ending it is the caller's.
+    """Watch the load that other processes make, from its first order on. The caller ends the load.
 
-    :raises NothingHappens: when it does not begin.
+    :raises NothingHappens: when the load does not begin in time.
     """
     happened = Happened()
     deadline = time.monotonic() + window.begins_within_s
@@ -119,7 +121,7 @@ def watch(*, tail: Tail, window: Window, look: Callable[[], Reading]) -> Happene
 
 
 def drain(happened: Happened, tail: Tail, window: Window) -> None:
-    """Wait for what is in flight, so that nothing leaks into the next measurement."""
+    """Wait for orders in flight, so that they do not affect the next measurement."""
     deadline = time.monotonic() + window.drain_s
     happened.learn(tail.more())
     while happened.unfinished() and time.monotonic() < deadline:

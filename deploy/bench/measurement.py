@@ -21,12 +21,12 @@ from deploy.bench.variants import VARIANTS, Variant
 
 WEB_PROCESSES = 2
 WEB_THREADS = 16
-"""Of each, as `deploy.webserver` has it, unless more orders are in flight."""
+"""Threads of each web process, as in `deploy.webserver`, unless more orders are in flight."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured, and with how much of everything."""
+    """What to measure, with how many workers, SKUs and orders in flight."""
 
     window: Window
     in_flight: int = 64
@@ -34,26 +34,26 @@ class Plan:
     crew: Crew = field(default_factory=Crew)
 
     def baskets(self, variant: Variant) -> Baskets:
-        """Give what the variant buys."""
+        """Return what the variant's orders buy."""
         return Baskets(1 if variant.one_sku else self.skus, variant.declined_every)
 
 
 @dataclass(frozen=True)
 class Running:
-    """Workers that run, and where they write down what ends."""
+    """Running workers, and the file in which they record the ends of sagas."""
 
     workers: Sequence[Process]
     tail: Tail
 
     def meter(self, **others: Sequence[Process]) -> Meter:
-        """Give the meter of the databases, these workers and other processes, by part."""
+        """Return the meter of the databases, these workers and other processes, by part."""
         parts = {"workers": self.workers, **others}
         roots = {process.pid: part for part, members in parts.items() for process in members}
         return meter(roots)
 
 
 def one_round(plan: Plan, names: Sequence[str]) -> Iterator[tuple[str, Figures]]:
-    """Measure the variants one after another, on workers of their own."""
+    """Measure the variants one after another, on workers started for this round."""
     base: float | None = None
     with crew_at_work(plan.crew) as running:
         for name in names:
@@ -65,14 +65,14 @@ def one_round(plan: Plan, names: Sequence[str]) -> Iterator[tuple[str, Figures]]
 
 @contextmanager
 def crew_at_work(crew: Crew) -> Iterator[Running]:
-    """Have workers for the length of the block."""
+    """Run workers for the length of the block."""
     with records.new_file() as file, processes.workers(crew, file) as workers:
         yield Running(workers, Tail(file))
 
 
 def measure(plan: Plan, variant: Variant, running: Running, *, base_per_second: float | None = None) -> Figures:
     """Measure one variant."""
-    connections.close_all()  # this thread's: the pool has few, and the threads that start orders need them
+    connections.close_all()  # this thread's: the pool is small, and the threads that start orders need its connections
     if variant.over_http:
         return figures(_over_http(plan, variant, running))
     return figures(
@@ -87,14 +87,14 @@ def measure(plan: Plan, variant: Variant, running: Running, *, base_per_second: 
 
 
 def meter(roots: Mapping[int, str]) -> Meter:
-    """Give the meter of the configured databases."""
+    """Return the meter of the configured databases."""
     names = [str(connections[alias].settings_dict["NAME"]) for alias in ALIASES]
     return Meter(parameters_of("orchestration"), names, dict(roots))
 
 
 def _over_http(plan: Plan, variant: Variant, running: Running) -> Happened:
     baskets, port = plan.baskets(variant), processes.free_port()
-    threads = max(WEB_THREADS, plan.in_flight)  # all may wait, on whichever process their connections are
+    threads = max(WEB_THREADS, plan.in_flight)  # all orders may wait, on whichever process has their connection
     with ExitStack() as shop:
         token = shop.enter_context(buyer.on_sale(baskets.skus))
         file = shop.enter_context(records.new_file())

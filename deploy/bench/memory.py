@@ -1,4 +1,4 @@
-"""How much memory workers hold as they carry out saga after saga."""
+"""The memory that workers hold after many sagas."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SAMPLES = 10
 
 
 def resident_mib(sagas: int, plan: Plan, running: Running) -> Iterator[tuple[int, float]]:
-    """Carry out so many sagas; give the workers' resident memory before them and after each tenth of them.
+    """Carry out so many sagas. Yield the workers' resident memory in MiB before them and after each tenth of them.
 
     :raises NothingHappens: when sagas stop ending.
     """
@@ -44,7 +44,7 @@ def _wait_for(wanted: int, happened: Happened, arrivals: ClosedLoop, plan: Plan,
 
 
 def _resident_mib(running: Running) -> float:
-    """What /proc says of the workers now, proc(5)."""
+    """Return the workers' current resident memory in MiB, from /proc (proc(5))."""
     kib = 0
     for worker in running.workers:
         status = Path(f"/proc/{worker.pid}/status").read_text()

@@ -1,4 +1,4 @@
-"""What may be asked of a measurement, read from its options."""
+"""Parsers of the options of a measurement."""
 
 from argparse import ArgumentTypeError
 
@@ -6,26 +6,38 @@ from deploy.bench.variants import VARIANTS
 
 
 def whole_number(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number above zero."""
+    """Parse a whole number above zero.
+
+    :raises ArgumentTypeError: when the text is not one.
+    """
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
 
 
 def whole_number_or_0(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number."""
+    """Parse a whole number of at least zero.
+
+    :raises ArgumentTypeError: when the text is not one.
+    """
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def whole_numbers(text: str) -> list[int]:
-    """:raises ArgumentTypeError: when it is not a list of whole numbers above zero, with commas between them."""
+    """Parse a comma-separated list of whole numbers above zero.
+
+    :raises ArgumentTypeError: when the text is not one.
+    """
     return [whole_number(part.strip()) for part in text.split(",")]
 
 
 def seconds(text: str) -> float:
-    """:raises ArgumentTypeError: when it is not a time above zero."""
+    """Parse a number of seconds above zero.
+
+    :raises ArgumentTypeError: when the text is not one.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -36,9 +48,9 @@ def seconds(text: str) -> float:
 
 
 def variants(text: str) -> list[str]:
-    """Names of variants, each once, with commas between them.
+    """Parse a comma-separated list of variants and drop repeated names.
 
-    :raises ArgumentTypeError: when one is unknown, or needs another that is not measured before it.
+    :raises ArgumentTypeError: when a variant is unknown, or needs another one that is not measured before it.
     """
     names = list(dict.fromkeys(part.strip() for part in text.split(",")))
     for name in names:

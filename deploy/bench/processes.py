@@ -1,4 +1,4 @@
-"""Processes for the length of a measurement: workers and web, which end with it."""
+"""Worker and web processes that run for the length of a measurement."""
 
 import signal
 import socket
@@ -31,12 +31,12 @@ Process = subprocess.Popen[bytes]
 
 
 class NotReady(Exception):
-    """A process has ended, or was not ready in time."""
+    """A process ended, or was not ready in time."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """How many workers, of how many threads, and what their environment is to say."""
+    """The number of workers, the threads of each, and the changes to their environment."""
 
     workers: int = 1
     threads: int = 8
@@ -45,7 +45,7 @@ class Crew:
 
 @contextmanager
 def workers(crew: Crew, records: Path) -> Iterator[list[Process]]:
-    """Run workers that consume every queue and record the ends of sagas; they end with the block."""
+    """Run workers for the length of the block. They consume every queue and record the ends of sagas."""
     before = _consumers()
     commands = [_worker(number, crew.threads, records) for number in range(crew.workers)]
     with running(commands, crew.environment, ready=lambda: _consumers() >= before + crew.workers) as processes:
@@ -54,7 +54,7 @@ def workers(crew: Crew, records: Path) -> Iterator[list[Process]]:
 
 @contextmanager
 def web(port: int, count: int, threads: int, environment: Mapping[str, str]) -> Iterator[list[Process]]:
-    """Serve the shop on a port of this machine as `deploy.webserver` says, by so many processes and threads of each."""
+    """Serve the shop on a local port for the length of the block, as `deploy.webserver` configures it."""
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "-c", "python:deploy.webserver"]
     sized = {"WEB_CONCURRENCY": str(count), "WEB_THREADS": str(threads)}
     bound = {"WEB_BIND": f"{LOOPBACK}:{port}", "SHOP_ALLOWED_HOSTS": LOOPBACK}
@@ -66,9 +66,9 @@ def web(port: int, count: int, threads: int, environment: Mapping[str, str]) -> 
 def running(
     commands: Sequence[Sequence[str]], environment: Mapping[str, str], *, ready: Callable[[], bool] = lambda: True
 ) -> Iterator[list[Process]]:
-    """Run commands until the block ends, which begins when they are ready.
+    """Run commands for the length of the block, which begins when they are ready.
 
-    :raises NotReady: with the end of what they printed.
+    :raises NotReady: when one ends or is not ready in time, with the end of what it printed.
     """
     changes = [
         f"{name}={value}"
@@ -86,7 +86,7 @@ def running(
 
 
 def end(processes: Sequence[Process]) -> None:
-    """Ask them to end, and make them when they do not."""
+    """Stop the processes with SIGTERM, and kill those that do not end in time."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + ENDS_WITHIN_S
@@ -100,7 +100,7 @@ def end(processes: Sequence[Process]) -> None:
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """Have SIGTERM end the block as Ctrl-C does, so that whatever it has started ends with it."""
+    """Raise KeyboardInterrupt in the block on SIGTERM, so that everything it started is stopped as after Ctrl-C."""
 
     def leave(signum: int, _: Any) -> NoReturn:
         sys.exit(128 + signum)
@@ -113,7 +113,7 @@ def ended_by_sigterm() -> Iterator[None]:
 
 
 def free_port() -> int:
-    """Pick a port of this machine that nobody listens on now."""
+    """Pick a local port on which no process listens now."""
     with socket.create_server((LOOPBACK, 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""What happened to orders, and when: records of one size that many processes append to one file."""
+"""A file of timed events of orders: records of a fixed size that many processes append."""
 
 import os
 import struct
@@ -12,23 +12,23 @@ from uuid import UUID
 
 SHARED_MEMORY = Path("/dev/shm")
 _RECORD = struct.Struct("<16sdB")
-"""The order's id, seconds since 1970, what happened."""
+"""The order's id, seconds since 1970, the event."""
 
 
 class What(IntEnum):
-    """What happened to an order."""
+    """An event of an order."""
 
     STARTED = 0
-    """Written only where the load comes from another process than the one that reads; `at` is when it was due."""
+    """Written only when another process than the reader makes the load. `at` is when the order was due."""
     COMPLETED = 1
     COMPENSATED = 2
     UNDECIDED = 3
-    """Somebody waited for it and was told nothing."""
+    """A client waited for the order's outcome and did not receive it."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One thing that happened to one order; `at` in seconds since 1970."""
+    """One event of one order; `at` in seconds since 1970."""
 
     order: UUID
     what: What
@@ -36,7 +36,7 @@ class Record:
 
 
 class Recorder:
-    """Appends to a record file: all records of a batch with one write, so that no other process comes between."""
+    """Appends to a record file. Each batch is a single write, so that records of other processes cannot split it."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
@@ -46,7 +46,7 @@ class Recorder:
         os.write(self._file, b"".join(_RECORD.pack(each.order.bytes, each.at, each.what) for each in records))
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._file)
 
 
@@ -58,11 +58,11 @@ class Tail:
         self._read = 0
 
     def skip(self) -> None:
-        """Leave out what is there now."""
+        """Skip what is in the file now."""
         self._read = self._whole()
 
     def more(self) -> list[Record]:
-        """Give the records that have come since the last call; half a record waits for its other half."""
+        """Return the records added since the last call. An incomplete record is returned by a later call."""
         end = self._whole()
         if end == self._read:
             return []
@@ -78,7 +78,7 @@ class Tail:
 
 @contextmanager
 def new_file() -> Iterator[Path]:
-    """Make an empty record file, in shared memory where there is some; it is gone after the block."""
+    """Create an empty record file, in shared memory if the machine has it. Delete it after the block."""
     directory = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     with tempfile.NamedTemporaryFile(prefix="bench-", dir=directory) as file:
         yield Path(file.name)

@@ -1,4 +1,4 @@
-"""A sitting: everything that is measured in one go, told as it comes, with its table and its JSON at the end."""
+"""A series of measurements taken in one run: reports each as it ends, and gives the medians as a table and as JSON."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,19 +21,19 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Sitting:
-    """Rounds of figures by name, in the order they were taken."""
+    """Rounds of figures by name, in the order in which they were measured."""
 
     tell: Tell
     rounds: list[dict[str, Figures]] = field(default_factory=list)
 
     def measure(self, plan: Plan, names: Sequence[str], *, rounds: int) -> None:
-        """Measure the variants, interleaved, so many times."""
+        """Measure the variants in rounds, each variant once a round."""
         for _ in range(rounds):
             self.rounds.append({})
             self._one_round(plan, names)
 
     def scale(self, plan: Plan, workers: Sequence[int], *, rounds: int) -> None:
-        """Measure base and hot with each number of workers, interleaved, so many times."""
+        """Measure base and hot with each number of workers, in rounds."""
         for _ in range(rounds):
             self.rounds.append({})
             for count in workers:
@@ -41,15 +41,15 @@ class Sitting:
                 self._one_round(replace(plan, crew=crew), ("base", "hot"), suffix=f", workers: {count}")
 
     def medians(self) -> dict[str, Figures]:
-        """Give the medians of all rounds by name."""
+        """Return the medians of all rounds by name."""
         return {name: medians([each[name] for each in self.rounds]) for name in self.rounds[0]}
 
     def table(self) -> str:
-        """Lay the medians out."""
+        """Format the medians as a table."""
         return table(self.medians())
 
     def as_json(self) -> dict[str, Any]:
-        """Give medians and rounds as plain values."""
+        """Return medians and rounds as plain values."""
         return {
             "medians": {name: figures.as_json() for name, figures in self.medians().items()},
             "rounds": [{name: figures.as_json() for name, figures in each.items()} for each in self.rounds],
@@ -65,14 +65,14 @@ class Sitting:
 
 
 def prepare(plan: Plan) -> None:
-    """Have queues, and plenty of everything that is bought."""
+    """Declare the queues and ensure stock of everything that orders buy."""
     with app.connection_for_write() as connection:
         settings.TOPOLOGY.declare(connection)
     buyer.fill_shelves(plan.skus)
 
 
 def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
-    """Have so many ended sagas of the past in the databases, and give the databases' sizes in bytes."""
+    """Store so many ended sagas in the databases and return the databases' sizes in bytes."""
     began = time.monotonic()
     if stored.count() != sagas:
         stored.clear()
@@ -87,7 +87,7 @@ def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
 
 
 def remember(sagas: int, plan: Plan, tell: Tell) -> dict[int, float]:
-    """Have workers carry out so many sagas; give their resident memory in MiB after each tenth."""
+    """Measure the workers' memory while they carry out so many sagas: resident memory in MiB after each tenth."""
     resident = {}
     with measurement.crew_at_work(plan.crew) as running:
         for done, mib in memory.resident_mib(sagas, plan, running):
@@ -97,7 +97,7 @@ def remember(sagas: int, plan: Plan, tell: Tell) -> dict[int, float]:
 
 
 def memory_table(resident: dict[int, float]) -> str:
-    """Lay the workers' memory out."""
+    """Format the workers' memory as a table."""
     return lay_out([["sagas", "MiB"], *([f"{sagas:,}", number(mib)] for sagas, mib in resident.items())])
 
 

@@ -1,6 +1,6 @@
-"""`python -m deploy.bench.shopper`: places orders over HTTP, so many at a time, and writes down how each ended.
+"""`python -m deploy.bench.shopper`: places orders over HTTP, several at a time, and records how each ended.
 
-One thread and bare sockets: the client shares the machine with the shop, and it is the shop that is measured.
+It uses one thread and bare sockets, because the client shares the machine with the shop that is measured.
 """
 
 import argparse
@@ -20,42 +20,42 @@ from deploy.bench.baskets import ADDRESS, Baskets
 from deploy.bench.records import Record, Recorder, What
 
 PATIENCE_S = 10
-"""How long the shop is asked to wait for the outcome."""
+"""The longest wait for the outcome that a request asks for, in seconds."""
 CHUNK = 65536
 LOOKS_UP_AFTER_S = 0.2
 STATUSES = {"confirmed": What.COMPLETED, "failed": What.COMPENSATED}
 
 
 class HungUp(Exception):
-    """The shop has closed the connection, as a web process does that is renewed."""
+    """The shop has closed the connection, as a web process does when it is renewed."""
 
 
 class Reply:
-    """One response as it comes in."""
+    """One response while it is being received."""
 
     def __init__(self) -> None:
         self._received = b""
 
     def feed(self, chunk: bytes) -> bool:
-        """Take in what has arrived and tell whether it is whole."""
+        """Add a chunk and return whether the response is complete."""
         self._received += chunk
         head, end, body = self._received.partition(b"\r\n\r\n")
         return bool(end) and len(body) >= int(_header(head, b"content-length") or 0)
 
     def what(self) -> What:
-        """Tell how the order ended: by a 200 with its outcome, or nobody said."""
+        """Return how the order ended: the outcome in a response with status 200, else UNDECIDED."""
         head, _, body = self._received.partition(b"\r\n\r\n")
         if head.split(b" ", 2)[1] != b"200":
             return What.UNDECIDED
         return STATUSES.get(json.loads(body)["status"], What.UNDECIDED)
 
     def is_last(self) -> bool:
-        """Tell whether the shop hangs up after this."""
+        """Return whether the shop closes the connection after this response."""
         return _header(self._received.partition(b"\r\n\r\n")[0], b"connection").lower() == b"close"
 
 
 class Shopper:
-    """Places one order after another over one connection that is kept alive."""
+    """Places one order after another over one persistent connection."""
 
     def __init__(self, port: int, token: str) -> None:
         self._port = port
@@ -74,7 +74,7 @@ class Shopper:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def order_anew(self, body: str) -> Record:
-        """Place an order under a key of its own."""
+        """Place an order under a new key."""
         self.order = uuid4()
         keyed = f"{self._head}Idempotency-Key: {self.order}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
         self._request = keyed.encode()
@@ -83,15 +83,15 @@ class Shopper:
         return Record(self.order, What.STARTED, at)
 
     def send(self) -> None:
-        """Send the order; again, it is the same order."""
+        """Send the order. A second call sends the same order again."""
         self._reply = Reply()
-        with suppress(ConnectionError):  # the next look at the socket finds it closed
+        with suppress(ConnectionError):  # the next read of the socket finds it closed
             self.socket.sendall(self._request)
 
     def receive(self) -> Record | None:
-        """Take in what has arrived; the record of the order's end when that was all.
+        """Receive what has arrived. Return the record of the order's end if the response is complete.
 
-        :raises HungUp: when there is no more to come.
+        :raises HungUp: when the shop has closed the connection.
         """
         try:
             chunk = self.socket.recv(CHUNK)
@@ -102,12 +102,12 @@ class Shopper:
         return Record(self.order, self._reply.what(), time.time()) if self._reply.feed(chunk) else None
 
     def reply_was_last(self) -> bool:
-        """Tell whether the shop hangs up now."""
+        """Return whether the shop closes the connection after the current response."""
         return self._reply.is_last()
 
 
 class Shoppers:
-    """All of them, in one thread."""
+    """All shoppers of this process, in one thread."""
 
     def __init__(self, shoppers: list[Shopper], baskets: Baskets, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -118,11 +118,11 @@ class Shoppers:
         self._stopped = False
 
     def stop(self) -> None:
-        """Place no more orders."""
+        """Stop placing orders."""
         self._stopped = True
 
     def shop(self) -> None:
-        """Keep all of them busy until they are stopped and have their last replies."""
+        """Place orders continuously until `stop` is called, then wait for the last responses."""
         for key in list(self._selector.get_map().values()):
             self._next(key.data)
         while self._selector.get_map():
@@ -157,7 +157,7 @@ class Shoppers:
 
 
 def main() -> None:
-    """Shop until SIGTERM."""
+    """Place orders until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--port", "--in-flight", "--skus"):
         parser.add_argument(name, type=int, required=True)
@@ -182,7 +182,7 @@ def _bodies(baskets: Baskets) -> Iterator[str]:
 
 
 def _header(head: bytes, wanted: bytes) -> bytes:
-    """The value of a header, empty when it is absent."""
+    """Return the value of a header, or an empty value if it is absent."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.lower() == wanted:

@@ -1,4 +1,4 @@
-"""What a measurement costs: CPU time by part, from /proc, and commits, from PostgreSQL."""
+"""The cost of a measurement: CPU time by part, from /proc, and commits, from PostgreSQL."""
 
 import os
 from collections import defaultdict
@@ -11,33 +11,33 @@ import psycopg
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SERVERS = {"postgres": "PostgreSQL", "beam.smp": "RabbitMQ", "redis-server": "Redis", "valkey-server": "Redis"}
-"""Parts by what /proc calls their processes. All of a kind on this machine count: run nothing else on it."""
+"""Parts by the names of their processes in /proc. All such processes on this machine count: run no other servers."""
 OTHERS = "others"
-"""The part of all other processes: what they take, the measurement lacks."""
+"""The part of all other processes. The CPU time that they use is missing from the measurement."""
 COMMITS = "SELECT coalesce(sum(xact_commit), 0)::bigint FROM pg_stat_database WHERE datname = ANY(%s)"
 
 
 @dataclass(frozen=True)
 class Spent:
-    """CPU seconds by part, None where there is no /proc; commits in the databases that were asked about."""
+    """CPU seconds by part (None without /proc), and commits in the databases of the meter."""
 
     cpu: Mapping[str, float] | None = None
     commits: int = 0
 
 
 Owner = tuple[str, int]
-"""A part, and the process at the root of this piece of it."""
+"""A part, and the process at the root of one process tree of it."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The counters at one moment: read twice and subtract."""
+    """The counters at one moment. Subtract two readings to get what was spent."""
 
     cpu: Mapping[Owner, float] | None
     commits: int
 
     def __sub__(self, earlier: "Reading") -> Spent:
-        """Give what was spent since; a server that has ended in between, whose ever it was, is left out."""
+        """Return what was spent since the earlier reading. Servers that ended in between are left out."""
         commits = self.commits - earlier.commits
         if self.cpu is None or earlier.cpu is None:
             return Spent(None, commits)
@@ -49,14 +49,17 @@ class Reading:
 
 @dataclass
 class Meter:
-    """Reads the counters: commits in `databases` on `server`; each of `roots` is, with its descendants, of a part."""
+    """Reads the counters: commits in `databases` on `server`, and CPU time. `roots` are the parts by root process id.
+
+    The descendants of a root belong to its part.
+    """
 
     server: Mapping[str, Any]
     databases: list[str]
     roots: dict[int, str] = field(default_factory=dict)
 
     def read(self) -> Reading:
-        """Look at all counters."""
+        """Read all counters."""
         with psycopg.connect(**{**self.server, "dbname": "postgres"}, autocommit=True) as connection:
             row = connection.execute(COMMITS, [self.databases]).fetchone()
         if not Path("/proc/self/stat").exists():
@@ -66,7 +69,7 @@ class Meter:
 
 @dataclass(frozen=True)
 class Stat:
-    """What /proc says of a process; `seconds` with those of its children that have ended."""
+    """A process as described in /proc. `seconds` includes its children that have ended."""
 
     pid: int
     name: str
@@ -75,9 +78,9 @@ class Stat:
 
 
 def seconds_by_owner(stats: Iterable[Stat], roots: Mapping[int, str]) -> dict[Owner, float]:
-    """CPU seconds so far of the parts, the servers and all others.
+    """Sum the CPU seconds so far, by part and root process.
 
-    As ended children count for their parent, a web process that is renewed in between is not lost.
+    Ended children count for their parent, so the time of a web process that was renewed in between is included.
     """
     processes = {stat.pid: stat for stat in stats}
     seconds: defaultdict[Owner, float] = defaultdict(float)
@@ -87,7 +90,7 @@ def seconds_by_owner(stats: Iterable[Stat], roots: Mapping[int, str]) -> dict[Ow
 
 
 def _owner(process: Stat, processes: Mapping[int, Stat], roots: Mapping[int, str]) -> Owner:
-    """A server by its name, as a whole; else the nearest ancestor that is a root."""
+    """Return a server's part by its name, as one tree; else the part of the nearest ancestor that is a root."""
     ancestor: Stat | None = process
     if process.name in SERVERS:
         while (parent := processes.get(process.parent)) and parent.name == process.name:
@@ -105,7 +108,7 @@ def _stats() -> Iterator[Stat]:
         try:
             line = Path(f"/proc/{pid}/stat").read_text()
         except OSError:
-            continue  # it ended while we looked
+            continue  # the process ended meanwhile
         name, _, rest = line.partition("(")[2].rpartition(")")
         fields = rest.split()
         ticks = sum(int(field) for field in fields[11:15])  # utime, stime, cutime, cstime, proc(5)

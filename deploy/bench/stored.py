@@ -1,4 +1,4 @@
-"""Sagas of the past in all databases, so that orders can be measured among many: copies of one that really ended."""
+"""Old sagas for measurements with full databases: copies of one saga that really ended."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +23,11 @@ from shipping.models import Ledger as ShippingLedger
 from shipping.models import Shipment
 
 CUSTOMER = "bench-stored"
-"""Whose they are."""
+"""The customer of all copies."""
 AT_ONCE = 20_000
 """Copies that one statement makes."""
 EPOCH_MS = 1_577_836_800_000
-"""Copies have ids from a second of 2020 each: by these they are known where no customer is named."""
+"""The ids of the copies begin in 2020, one second each. They identify copies in tables without a customer."""
 FIRST_ID, LAST_ID = (UUID(f"{ms:012x}{'0' * 20}") for ms in (EPOCH_MS, EPOCH_MS + 366 * 24 * 3600 * 1000))
 
 TABLES: tuple[tuple[str, type[Model], str], ...] = (
@@ -44,11 +44,11 @@ TABLES: tuple[tuple[str, type[Model], str], ...] = (
     ("orders", Order, "saga_id"),
     ("orders", OrderLine, "order_id"),
 )
-"""Alias, model, and the column that says which saga or order a row is about; referenced ones first."""
+"""Alias, model, and the column that names the saga or order of a row; referenced tables first."""
 UNIFORM = {"definition", "customer_id", "phase", "kind", "step", "status", "sku", "detail"}
-"""Texts that never hold an id: nothing is looked for in them."""
+"""Text columns that never contain an id. They are copied as they are."""
 GIVEN = {"authorisation_id", "capture_id", "refund_id", "tracking_number"}
-"""What gateway and carrier call it; unique, and maybe made of nothing that we know."""
+"""Ids assigned by gateway and carrier. They are unique, and may not be derived from any id of ours."""
 
 COPIES = """
     SELECT (ms || '70008000' || lpad(to_hex(n), 12, '0'))::uuid AS saga,
@@ -68,18 +68,18 @@ class Original:
     started_at: datetime
 
     def parameters(self) -> dict[str, Any]:
-        """Give what the statements call it."""
+        """Return the original's ids as parameters of the statements."""
         ids = {"saga": self.saga_id, "placed": self.order_id, "started_at": self.started_at, "epoch": EPOCH_MS}
         return ids | {"saga_text": str(self.saga_id), "placed_text": str(self.order_id)}
 
 
 def count() -> int:
-    """Tell how many there are, the original included."""
+    """Count the sagas of `CUSTOMER`, the original included."""
     return SagaInstance.objects.filter(customer_id=CUSTOMER).count()
 
 
 def fill(*, sagas: int, original: UUID) -> None:
-    """Have so many in all databases, the original, an ended saga of CUSTOMER's, included."""
+    """Add copies until the databases hold so many sagas of `CUSTOMER`, the original, which has ended, included."""
     copied = SagaInstance.objects.get(pk=original)
     assert copied.order_id is not None
     origin = Original(copied.pk, copied.order_id, copied.created_at)
@@ -94,7 +94,7 @@ def fill(*, sagas: int, original: UUID) -> None:
 
 
 def clear() -> None:
-    """Remove them from all databases, and what they hold of the stock."""
+    """Remove these sagas from all databases and release the stock that they hold."""
     mine = SagaInstance.objects.filter(customer_id=CUSTOMER).exclude(pk__range=(FIRST_ID, LAST_ID))
     originals = [each for row in mine.values_list("id", "order_id") for each in row]
     for alias, model, key in reversed(TABLES):
@@ -107,7 +107,7 @@ def clear() -> None:
 
 
 def sizes() -> dict[str, int]:
-    """Give the bytes of each database."""
+    """Return the size of each database in bytes."""
     found = {}
     for alias in dict.fromkeys(alias for alias, _, _ in TABLES):
         with _connected(alias) as connection:
@@ -117,7 +117,7 @@ def sizes() -> dict[str, int]:
 
 
 def _copying(model: type[Model], key: str) -> str:
-    """The statement that copies the original's rows for a range of copies."""
+    """Build the statement that copies the original's rows for a range of copies."""
     fields = [each for each in model._meta.concrete_fields if not isinstance(each, AutoField | BigAutoField)]
     table, about = f'"{model._meta.db_table}"', "placed" if key == "order_id" else "saga"
     columns = ", ".join(f'"{each.column}"' for each in fields)
@@ -129,7 +129,7 @@ def _copying(model: type[Model], key: str) -> str:
 
 
 def _value(field: Any) -> str:
-    """A column of a copy: times are as much earlier as the copy is, ids are its own, in whatever they are."""
+    """Build the SQL of a column of a copy: times are shifted by the copy's age, all ids are replaced."""
     column, kind = f'original."{field.column}"', field.get_internal_type()
     if kind == "DateTimeField":
         return f"{column} + copy.since"
@@ -144,7 +144,7 @@ def _value(field: Any) -> str:
 
 
 def _removal(model: type[Model], key: str) -> str:
-    """The statement that removes some of them; of the stock they hold, too."""
+    """Build the statement that removes copies, and for stock what they hold."""
     table = f'"{model._meta.db_table}"'
     mine = f"{key} BETWEEN %(first)s AND %(last)s OR {key} = ANY(%(originals)s)"
     removal = f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {mine} LIMIT %(at_once)s))"
@@ -159,7 +159,7 @@ def _removal(model: type[Model], key: str) -> str:
 
 
 def _hold(original: UUID, *, copies: int) -> None:
-    """Have the stock that the copies' reservations say is promised."""
+    """Reserve the stock that the copies' reservations promise."""
     for sku, quantity in Reservation.objects.filter(saga_id=original).values_list("stock_id", "quantity"):
         if copies:
             receive_stock(units_by_sku={sku: copies * quantity})
@@ -167,7 +167,7 @@ def _hold(original: UUID, *, copies: int) -> None:
 
 
 def _tidy() -> None:
-    """Leave the tables as autovacuum would, sooner."""
+    """Vacuum and analyse the tables now, instead of waiting for autovacuum."""
     for alias, model, _ in TABLES:
         with _connected(alias) as connection:
             connection.execute(f'VACUUM ANALYZE "{model._meta.db_table}"')
@@ -175,7 +175,7 @@ def _tidy() -> None:
 
 @contextmanager
 def _connected(alias: str) -> Iterator[psycopg.Connection[Any]]:
-    """Past Django's pool and its statement timeout."""
+    """Connect without Django's pool and statement timeout."""
     with psycopg.connect(**parameters_of(alias), autocommit=True) as connection:
         connection.execute("SET statement_timeout = 0")
         yield connection

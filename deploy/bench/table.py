@@ -1,17 +1,17 @@
-"""Figures as one table for people: pure."""
+"""Figures as one table: pure."""
 
 from collections.abc import Mapping, Sequence
 
 from deploy.bench.figures import Figures
 
 SHOWN_FROM_MS = 0.005
-"""A part that costs less is left out."""
+"""Columns of parts that cost less than this are left out."""
 
 
 def table(rows: Mapping[str, Figures]) -> str:
-    """Lay the figures out, a row each, with a column for every part that costs something.
+    """Format the figures as a table: one row each, with a column for every part that costs something.
 
-    CPU is for an order; "others" are the cores that whatever else ran here has had.
+    CPU is per order. "others" are the cores that other processes on this machine used.
     """
     parts = _parts(list(rows.values()))
     head = [
@@ -30,7 +30,7 @@ def table(rows: Mapping[str, Figures]) -> str:
 
 
 def lay_out(rows: Sequence[Sequence[str]]) -> str:
-    """Align the columns as Markdown has them, the first and the last to the left."""
+    """Align the columns in Markdown: the first and the last to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     rule = [
         "-" * width if column in (0, len(widths) - 1) else "-" * (width - 1) + ":"
@@ -40,7 +40,7 @@ def lay_out(rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """Show a number, or that there is none."""
+    """Format a number, or show that there is none."""
     return "-" if value is None else f"{value:,.{digits}f}"
 
 

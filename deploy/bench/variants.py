@@ -13,26 +13,26 @@ LOAD_SHARE = 0.7
 
 @dataclass(frozen=True)
 class Variant:
-    """One kind of load: how orders come, what they buy, and whether they come over HTTP."""
+    """One kind of load: when orders come, what they buy, and whether they come over HTTP."""
 
     says: str
     declined_every: int = 0
     one_sku: bool = False
     over_http: bool = False
     per_second: float | None = None
-    """Poisson; None: as many as are in flight allow."""
+    """Orders a second of a Poisson process. None: a closed loop, limited by the orders in flight."""
     share_of_base: float | None = None
-    """Poisson at this share of what `base` did in the same round."""
+    """Orders a second of a Poisson process, as a share of what `base` reached in the same round."""
 
     def arrivals(self, *, in_flight: int, base_per_second: float | None) -> Arrivals:
-        """Give the times when orders are due, from now on."""
+        """Return the arrival process, starting now."""
         per_second = self.rate(base_per_second)
         if per_second is None:
             return ClosedLoop(in_flight)
         return Poisson(per_second, chance=random.Random(), begin=time.time())
 
     def rate(self, base_per_second: float | None) -> float | None:
-        """Give the orders a second that come on average; None where they come as others end."""
+        """Return the average orders a second, or None for a closed loop."""
         if self.share_of_base is None:
             return self.per_second
         if not base_per_second:

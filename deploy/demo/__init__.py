@@ -1,1 +1,1 @@
-"""The demonstration: the whole shop on a bare machine, a few hundred orders, and what became of them."""
+"""The demonstration: the whole shop on one bare machine, a few hundred orders, and a report of their outcomes."""

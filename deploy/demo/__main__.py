@@ -1,4 +1,4 @@
-"""`python -m deploy.demo`: shows the shop at work, then stays up until Ctrl-C (DEMO_EXIT=1: ends by itself)."""
+"""`python -m deploy.demo`: shows the shop at work, then runs until Ctrl-C (DEMO_EXIT=1: ends by itself)."""
 
 import fcntl
 import json
@@ -27,9 +27,9 @@ QUIET_TIMEOUT_SECONDS = 60.0
 
 
 def main() -> int:
-    """Run the demonstration once and give the exit code: 0 only if everything was decided and the books agree."""
+    """Run the demonstration once and return the exit code: 0 only if every order was decided and the audit agrees."""
     RUN_DIRECTORY.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGINT, _interrupt)  # a shell's background job ignores it
+    signal.signal(signal.SIGINT, _interrupt)  # a shell's background job ignores SIGINT
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     with (RUN_DIRECTORY / "lock").open("w") as lock:
@@ -61,7 +61,7 @@ def _run(stack: Stack) -> int:
 
 
 def demonstrate(stack: Stack, *, count: int) -> bool:
-    """Start everything, place so many orders, and tell whether all went well."""
+    """Start everything, place so many orders, and return whether all went well."""
     seeded = _prepare(stack)
     shopping, kill = _shop(stack, seeded, count)
     report.outcomes(shopping, kill)
@@ -87,7 +87,7 @@ def _prepare(stack: Stack) -> dict[str, Any]:
 
 
 def _shop(stack: Stack, seeded: dict[str, Any], count: int) -> tuple[Shopping, Kill]:
-    """Place the orders; when a third of them is placed, kill a worker."""
+    """Place the orders. When a third of them is placed, kill a worker."""
     orders = plan.orders(count, skus=[product["sku"] for product in seeded["skus"]], scarce_sku=seeded["scarce_sku"])
     shopping = Shopping(Client(stack.web_url, seeded["token"]))
     progress = report.Progress(count)
@@ -119,7 +119,7 @@ def _raise_what_failed(placing: "Future[None]") -> None:
 
 
 def _audit(stack: Stack, parked: Sequence[str]) -> bool:
-    """Compare the books once quiet has come: a decided order may still have its money to be captured, or be parked."""
+    """Run the audit, again until no step is at work: a decided order may be uncaptured for a while, or be parked."""
     deadline = time.monotonic() + QUIET_TIMEOUT_SECONDS
     agree, found = stack.audit(parked=parked)
     while not agree and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""A customer of the shop: places orders over HTTP and asks what became of them."""
+"""A customer of the shop: places orders over HTTP and queries their state."""
 
 import json
 import time
@@ -12,11 +12,11 @@ PAUSE_SECONDS = 0.25
 
 
 class Refused(Exception):
-    """The shop did not accept the request; the message is the code of its answer."""
+    """The shop did not accept the request. The message is the code in its response."""
 
 
 class Unreachable(Exception):
-    """The shop gave no answer that counts, however often it was asked."""
+    """The shop gave no usable response, however often the request was sent."""
 
 
 class Client:
@@ -27,12 +27,12 @@ class Client:
         self._headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 
     def place(self, body: dict[str, Any], *, key: str) -> str:
-        """Place an order and give the checkout's id; the key makes asking again safe."""
+        """Place an order and return the checkout's id. The key makes a repeated request safe."""
         answer = self._ask("POST", "/api/v1/checkouts", body, {"Idempotency-Key": key})
         return str(answer["id"])
 
     def checkout(self, checkout_id: str) -> dict[str, Any]:
-        """Ask how a checkout stands."""
+        """Fetch the state of a checkout."""
         return self._ask("GET", f"/api/v1/checkouts/{checkout_id}")
 
     def _ask(

@@ -1,4 +1,4 @@
-"""Many customers at once: places the planned orders and follows them until all are decided."""
+"""Many customers at once: places the planned orders and polls them until all are decided."""
 
 import time
 import uuid
@@ -18,7 +18,7 @@ UNDECIDED = ("processing", "cancelling")
 
 @dataclass
 class Shopping:
-    """What was placed and what became of it, counted while it happens."""
+    """The placed orders and their outcomes, counted while they happen."""
 
     client: Client
     started_at: float = field(default_factory=time.monotonic)
@@ -31,18 +31,18 @@ class Shopping:
 
     @property
     def placed(self) -> int:
-        """How many orders were accepted or refused at the door."""
+        """How many orders were accepted, or refused by the API."""
         with self._lock:
             return len(self._undecided) + self.outcomes.total()
 
     @property
     def decided(self) -> int:
-        """How many are confirmed, failed, cancelled or were refused at the door."""
+        """How many orders are confirmed, failed, cancelled or were refused by the API."""
         return self.outcomes.total()
 
     @property
     def orders_per_second(self) -> float:
-        """Decided orders over the time from the first request to the last decision seen."""
+        """Decided orders divided by the time from the first request to the last decision seen."""
         return self.decided / max(self.decided_at - self.started_at, 0.001)
 
     def place_all(self, orders: Iterable[Order]) -> None:
@@ -51,7 +51,7 @@ class Shopping:
             list(customers.map(self._place, orders))
 
     def follow(self, *, until: int, seconds: float, on_progress: Callable[["Shopping"], None]) -> None:
-        """Ask until so many are decided or the time is up."""
+        """Poll the orders until so many are decided or the time is up."""
         deadline = time.monotonic() + seconds
         with ThreadPoolExecutor(CUSTOMERS) as customers:
             while self.decided < until and time.monotonic() < deadline:
@@ -60,7 +60,7 @@ class Shopping:
                 self._over.wait(POLL_SECONDS)
 
     def give_up(self) -> None:
-        """Have the customers that still place orders go home."""
+        """Stop placing the remaining orders."""
         self._over.set()
 
     def _place(self, order: Order) -> None:

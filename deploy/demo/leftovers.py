@@ -1,4 +1,4 @@
-"""What a demonstration leaves on servers that are not its own, and its removal."""
+"""Removal of what a demonstration leaves on servers that it did not start."""
 
 import psycopg
 from kombu import Connection
@@ -9,7 +9,7 @@ from orchestration.messaging.topology import Topology
 
 
 def drop_databases(server_url: str, *, prefix: str) -> None:
-    """Remove all seven databases, ending the sessions that still use them."""
+    """Drop all seven databases and end the sessions that still use them."""
     with psycopg.connect(server_url, dbname="postgres", autocommit=True) as connection:
         for alias in ALIASES:
             name = sql.Identifier(prefix + alias)
@@ -17,7 +17,7 @@ def drop_databases(server_url: str, *, prefix: str) -> None:
 
 
 def delete_queues(broker_url: str, *, prefix: str) -> None:
-    """Remove every queue and exchange of a prefix from RabbitMQ."""
+    """Delete every queue and exchange with a prefix from RabbitMQ."""
     topology = Topology(prefix=prefix, queue_type="classic")
     with Connection(broker_url) as connection, connection.channel() as channel:
         for queue in (*topology.queues, topology.dead_letter_queue):

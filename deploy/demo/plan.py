@@ -1,4 +1,4 @@
-"""Which orders the demonstration places: pure, and the same every time."""
+"""The orders that the demonstration places: pure, and the same every time."""
 
 import random
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ MAX_QUANTITY = 3
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of order: how many of a hundred, and what is special about it."""
+    """A kind of order: its share in percent, and what is special about it."""
 
     name: str
     percent: int
     payment_method: str = "tok_ok"
-    line2: str = ""  # of the address: where the sandbox carrier looks for its test tokens
+    line2: str = ""  # of the address: the sandbox carrier looks for its test tokens there
     scarce: bool = False
 
 
 GOOD = Kind("good", 77)
 LEFT_OVER = Kind("capture refused", 1, payment_method="tok_capture_declined")
-"""Placed, and not paid for: these wait for a person, so that whoever comes to look finds something to do."""
+"""Placed and never paid: these orders are parked, so that a visitor finds something to resolve."""
 KINDS = (
     GOOD,
     Kind("declined card", 7, payment_method="tok_declined"),
@@ -42,7 +42,7 @@ class Order:
 
 
 def orders(count: int, *, skus: Sequence[str], scarce_sku: str) -> list[Order]:
-    """Plan so many orders in an order that mixes the kinds; each kind occurs at least once."""
+    """Plan so many orders with the kinds mixed. Each kind occurs at least once."""
     chance = random.Random(SEED)
     special = [kind for kind in KINDS[1:] for _ in range(max(1, count * kind.percent // 100))]
     kinds = (special + [GOOD] * (count - len(special)))[:count]

@@ -14,7 +14,7 @@ def say(line: str) -> None:
 
 
 class Progress:
-    """One line that counts up: rewritten on a terminal, repeated now and then elsewhere."""
+    """A progress line: rewritten on a terminal, printed from time to time elsewhere."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -22,7 +22,7 @@ class Progress:
         self._said = -1
 
     def show(self, shopping: Shopping) -> None:
-        """Print how far it is."""
+        """Print the progress."""
         line = f"placed {shopping.placed}/{self._total}, decided {shopping.decided}"
         if sys.stdout.isatty():
             sys.stdout.write(f"\r{line}   ")
@@ -33,7 +33,7 @@ class Progress:
 
 
 def outcomes(shopping: Shopping, kill: Kill) -> None:
-    """Print what became of the orders and of the worker that was killed."""
+    """Print the outcomes of the orders and what happened to the killed worker."""
     say("")
     for (kind, outcome), count in sorted(shopping.outcomes.items()):
         say(f"  {count:5}  {kind:16} {outcome}")
@@ -45,7 +45,7 @@ def outcomes(shopping: Shopping, kill: Kill) -> None:
 
 
 def books(agree: bool, report: dict[str, Any]) -> None:
-    """Print whether the books of all services, the gateway and the carrier agree."""
+    """Print whether the records of all services, the gateway and the carrier agree."""
     if agree:
         say("the books agree: stock, payments, parcels, orders, gateway and carrier (manage.py audit)")
         return
@@ -55,7 +55,7 @@ def books(agree: bool, report: dict[str, Any]) -> None:
 
 
 def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
-    """Print where to look and how to log in."""
+    """Print the URLs of the shop and how to log in."""
     say("")
     say(f"API docs  {stack.web_url}/api/v1/docs    header  Authorization: Token {seeded['token']}")
     say(f"admin     {stack.web_url}/admin/         {seeded['admin_user']} / {seeded['admin_password']}")
@@ -67,7 +67,7 @@ def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
 
 
 def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
-    """Print what is left to try by hand: the parked orders, and how to settle them."""
+    """Print what is left to try: the parked orders, and how to resolve them."""
     say("")
     parked = "1 parked order" if count == 1 else f"{count} parked orders"
     say(f"left to you: {parked}: the card refuses the capture, and an operator must act")

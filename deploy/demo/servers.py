@@ -1,4 +1,4 @@
-"""The servers of the demonstration: those configured, else real ones out of wheels."""
+"""The servers of the demonstration: the configured ones, else real ones from Python wheels."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ EMBEDDED_REDIS = replace(
 
 
 def choose(register: Register, environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the address of each service by its variable, starting what is needed."""
+    """Return the address of each service by its variable. Start the servers that are needed."""
     configured, installed = ways.configured(environment), ways.installed(register)
     redis = configured(REDIS) or ways.first(EMBEDDED_REDIS, (installed, lambda _: installed(REDIS)))
     return {

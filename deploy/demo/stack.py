@@ -1,4 +1,4 @@
-"""The shop's processes during the demonstration: started, one of them killed, all of them ended."""
+"""The shop's processes during the demonstration: starts them, kills one, stops all."""
 
 import base64
 import hashlib
@@ -32,12 +32,12 @@ THREADS = 4
 
 
 class CommandFailed(Exception):
-    """A management command failed; the message is the end of what it printed."""
+    """A management command failed. The message is the end of its output."""
 
 
 @dataclass(frozen=True)
 class Kill:
-    """A worker killed and what the supervisor put in its place."""
+    """A killed worker and the worker that the supervisor started instead."""
 
     role: str
     killed_pid: int
@@ -45,7 +45,7 @@ class Kill:
 
 
 class Stack:
-    """Servers, databases and supervised processes of one demonstration, all of them its own."""
+    """The servers, databases and supervised processes of one demonstration."""
 
     def __init__(self, run_directory: Path) -> None:
         self.run_directory = run_directory
@@ -59,21 +59,24 @@ class Stack:
         self.flower_url = self.environment["SHOP_FLOWER_URL"]
 
     def start_servers(self) -> None:
-        """Have PostgreSQL, a broker and Redis, without databases or queues of an earlier demonstration."""
+        """Start PostgreSQL, a broker and Redis, and remove databases and queues of an earlier demonstration."""
         self._register.end_all()
         self._log.unlink(missing_ok=True)
         self.environment |= servers.choose(self._register, os.environ)
         self._drop_databases_and_queues()
 
     def manage(self, *arguments: str) -> str:
-        """Run a management command and give what it prints. :raises CommandFailed: unless it exits with 0."""
+        """Run a management command and return its output. :raises CommandFailed: unless it exits with 0."""
         done = self._run_manage(arguments)
         if done.returncode:
             raise CommandFailed(f"manage.py {arguments[0]}: {(done.stderr or done.stdout)[-2000:]}")
         return done.stdout
 
     def audit(self, *, parked: Sequence[str]) -> tuple[bool, dict[str, Any]]:
-        """Compare the books: whether they agree, and the report. All sagas have ended, but that these may be parked."""
+        """Run the audit. Return whether everything agrees, and the report.
+
+        It expects every saga to have ended, except those in `parked`.
+        """
         done = self._run_manage(("audit", "--format", "json", *(("--allow-parked", *parked) if parked else ())))
         try:
             return done.returncode == 0, json.loads(done.stdout)
@@ -81,7 +84,7 @@ class Stack:
             raise CommandFailed(f"manage.py audit: {(done.stderr or done.stdout)[-2000:]}") from None
 
     def start_processes(self) -> None:
-        """Start web, workers, beat and Flower under their supervisor; wait until all of them run and web answers."""
+        """Start web, workers, beat and Flower under their supervisor. Wait until all of them run and web answers."""
         supervised = supervisor.programs(
             queue_prefix=self._setting("QUEUE_PREFIX"), threads=THREADS, run_directory=self.run_directory
         )
@@ -95,7 +98,7 @@ class Stack:
             seconds=START_TIMEOUT_SECONDS,
             what="start of every process",
         )
-        # Running is what lived for two seconds: on a busy machine web does not listen yet.
+        # supervisord calls a process running after two seconds. On a busy machine, web does not listen yet.
         wait_until(self._web_answers, seconds=START_TIMEOUT_SECONDS, what=f"an answer of {self.web_url}")
 
     def write_environment(self) -> Path:
@@ -125,7 +128,7 @@ class Stack:
         return Kill(role, killed_pid=pids[-1], restarted_pid=self._pids(role)[-1])
 
     def stop(self) -> None:
-        """End everything this demonstration started and remove what it made elsewhere."""
+        """Stop everything that this demonstration started and remove what it created elsewhere."""
         self._exports.unlink(missing_ok=True)
         if self._supervisor is not None:
             self._stop_supervisor(self._supervisor)
@@ -153,7 +156,9 @@ class Stack:
         )
 
     def _drop_databases_and_queues(self) -> None:
-        """Remove what is ours on servers that are not: nothing is left there, of this run or one that was killed."""
+        """Remove our databases and queues from servers that we did not start: also those of an earlier run that was
+        killed.
+        """
         ours = self._register.read()
         if POSTGRES.name not in ours and POSTGRES.variable in self.environment:
             leftovers.drop_databases(self._setting("POSTGRES_URL"), prefix=self._setting("DATABASE_PREFIX"))

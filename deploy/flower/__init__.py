@@ -1,1 +1,1 @@
-"""Flower as this shop runs it: behind a login, read-only unless told otherwise, and linked with the sagas' pages."""
+"""Flower as this shop runs it: behind a login, read-only by default, and linked with the sagas' pages."""

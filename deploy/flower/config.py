@@ -1,6 +1,6 @@
-"""What `celery flower --conf` reads: Tornado runs it and takes the names that are options of Flower's.
+"""The configuration for `celery flower --conf`. Tornado runs this file and takes the names that are Flower's options.
 
-What the environment says (FLOWER_…) goes before a name in here only where this file asks for it.
+A FLOWER_… variable of the environment overrides a name in here only where this file says so.
 """
 
 import os

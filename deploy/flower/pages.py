@@ -1,4 +1,4 @@
-"""Flower's pages with ways to the sagas: from a task to its saga, and a saga's tasks at an address of their own."""
+"""Flower's pages with links to the sagas: from a task to its saga, and a page of one saga's tasks."""
 
 import re
 from pathlib import Path
@@ -18,13 +18,13 @@ from tornado.template import Loader
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = 500
-"""Tasks of one saga at the most."""
+"""The most tasks of one saga that a page shows."""
 
 _SAGA = re.compile(r"'saga_id': '([0-9a-f-]{36})'")
 
 
 class LinkedTaskView(TaskView):  # type: ignore[misc]
-    """A task's page, with the way to its saga."""
+    """A task's page, with a link to its saga."""
 
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:
         page: bytes = super().render_string(template_name, **kwargs)
@@ -47,7 +47,7 @@ class SagaView(BaseHandler):  # type: ignore[misc]
 
 
 class LockedMetrics(Metrics):  # type: ignore[misc]
-    """Flower's own metrics, which it would show without a login: names of workers and tasks."""
+    """Flower's own metrics, behind the login. Without this, Flower shows names of workers and tasks to everyone."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -55,7 +55,7 @@ class LockedMetrics(Metrics):  # type: ignore[misc]
 
 
 class WithOurs(Loader):
-    """Flower's templates, and ours beside them."""
+    """Loader of Flower's templates and ours."""
 
     def _create_template(self, name: str) -> Any:
         ours = TEMPLATES / name
@@ -63,7 +63,7 @@ class WithOurs(Loader):
 
 
 def install() -> None:
-    """Have Flower serve these pages, instead of its own where they are the same."""
+    """Replace Flower's pages with these where both have the same URL, and add the others."""
     urls.settings["template_loader"] = WithOurs(urls.settings["template_path"])
     ours: dict[str, Any] = {"/task/(.+)$": LinkedTaskView, "/metrics": LockedMetrics}
     for number, rule in enumerate(urls.handlers):
@@ -72,13 +72,13 @@ def install() -> None:
 
 
 def saga_of(kwargs: str | None) -> UUID | None:
-    """The saga that a task's arguments, as events show them, name."""
+    """Return the saga's id from a task's arguments as events show them, or None if they contain none."""
     found = _SAGA.search(kwargs or "")
     return UUID(found[1]) if found else None
 
 
 def saga_url(saga_id: UUID) -> str:
-    """The saga's page in the admin; without SHOP_PUBLIC_URL its path only."""
+    """Return the URL of the saga's page in the admin. Without SHOP_PUBLIC_URL, return only its path."""
     return str(settings.PUBLIC_URL + reverse("admin:orchestration_sagainstance_change", args=[saga_id]))
 
 

@@ -1,1 +1,1 @@
-"""Other ways to place the same order, on the same servers, measured beside this shop's."""
+"""Other ways to place the same order, measured on the same servers as this shop."""

@@ -1,4 +1,4 @@
-"""`make bench-peers`: this shop and its peers in turns, on the same servers; and what is demanded of their ratios."""
+"""`make bench-peers`: measures this shop and its peers in turns on the same servers, and checks their ratios."""
 
 import argparse
 import json
@@ -25,12 +25,12 @@ VARIANTS = ["base", "low", "load", "declines", "hot"]
 
 @dataclass
 class Comparison:
-    """Rounds of figures, by who was measured and variant."""
+    """Rounds of figures, by system and variant."""
 
     rounds: list[dict[str, dict[str, Figures]]] = field(default_factory=list)
 
     def one_more_round(self, asked: argparse.Namespace) -> None:
-        """Measure everybody once, one after another."""
+        """Measure every system once, one after another."""
         self.rounds.append({})
         for who in (OURS, *asked.peers):
             self.rounds[-1][who] = found = _measure(who, asked)
@@ -39,12 +39,12 @@ class Comparison:
                 print(f"round {len(self.rounds)}  {who:8} {variant:9} {reported}", flush=True)
 
     def medians(self) -> dict[str, Figures]:
-        """Give the medians of all rounds, variant after variant."""
+        """Return the medians of all rounds, variant after variant."""
         names = [(variant, who) for variant in VARIANTS for who in self.rounds[0] if variant in self.rounds[0][who]]
         return {f"{variant} {who}": medians([each[who][variant] for each in self.rounds]) for variant, who in names}
 
     def as_json(self) -> dict[str, Any]:
-        """Give all as plain values."""
+        """Return all figures as plain values."""
         ratios = [
             {"what": each.demand.says, "is": each.value, "demanded": each.demand.bound(), "met": each.is_met}
             for each in compare(self.rounds)
@@ -57,7 +57,7 @@ class Comparison:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure in rounds, print, write the file."""
+    """Measure in rounds, print the result, write the file and return the exit code."""
     asked = _arguments(arguments)
     try:
         asked.output.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(asked: argparse.Namespace) -> Comparison:
-    env.read()  # what is wrong with it shows now
+    env.read()  # reports an error in the environment before the measurement
     environment.make(asked.environment)
     comparison = Comparison()
     for _ in range(asked.rounds):

@@ -1,4 +1,4 @@
-"""What a peer is asked to do, and where."""
+"""What to measure of a peer, and where it runs."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ from deploy.bench.variants import Variant
 
 @dataclass(frozen=True)
 class Asked:
-    """One measurement; `base_per_second` is what this peer did as base."""
+    """One measurement. `base_per_second` is what this peer reached as base."""
 
     variant: Variant
     window: Window
@@ -21,7 +21,7 @@ class Asked:
     base_per_second: float | None = None
 
     def skus_bought(self) -> int:
-        """Tell how many SKUs the orders spread over."""
+        """Return the number of SKUs that the orders buy."""
         return 1 if self.variant.one_sku else self.skus
 
 
@@ -43,4 +43,4 @@ class Place:
 
 Measure = Callable[[Asked], Happened]
 Peer = Callable[[Place], AbstractContextManager[Measure]]
-"""Runs a peer for the length of a block, which measures it."""
+"""Runs a peer for the length of a block and yields the function that measures it."""

@@ -50,14 +50,14 @@ def confirm(order: work.Order) -> None:
 
 @app.task  # type: ignore[untyped-decorator]
 def undo(order: work.Order) -> None:
-    """What follows a declined card."""
+    """Undo the order after its card was declined."""
     work.release_stock(order)
     work.cancel_order(order)
     work.record(order["id"], work.COMPENSATED)
 
 
 def place(order: work.Order) -> None:
-    """Write the order and send its chain on its way."""
+    """Write the order and publish its chain."""
     work.create_order(order)
     steps = chain(reserve.s(order), pay.s(), ship.s(), confirm.s())
     steps.apply_async(link_error=undo.si(order))

@@ -1,4 +1,4 @@
-"""What is asked of this shop beside its peers, and whether it holds: pure."""
+"""The required ratios between this shop and its peers, and whether they hold: pure."""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +9,12 @@ from deploy.bench.table import lay_out, number
 
 OURS = "ours"
 Round = Mapping[str, Mapping[str, Figures]]
-"""One round's figures, by who was measured and variant."""
+"""One round's figures, by system and variant."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """Something of a round that must be at least, or at most, so much; `of` gives None where it was not measured."""
+    """A lower or upper limit for a value of a round. `of` returns None if the value was not measured."""
 
     says: str
     of: Callable[[Round], float | None]
@@ -22,11 +22,11 @@ class Demand:
     at_most: float | None = None
 
     def is_met_by(self, value: float) -> bool:
-        """Tell whether the value is good enough."""
+        """Return whether the value is within the limit."""
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
     def bound(self) -> str:
-        """Show what is demanded."""
+        """Format the limit."""
         if self.at_least is not None:
             return f">= {self.at_least:g}"
         return f"<= {self.at_most:g}" if self.at_most is not None else ""
@@ -34,19 +34,19 @@ class Demand:
 
 @dataclass(frozen=True)
 class Found:
-    """The median over the rounds of what a demand is about; None: it was not measured."""
+    """The median over the rounds of the value that a demand limits. None: it was not measured."""
 
     demand: Demand
     value: float | None
 
     @property
     def is_met(self) -> bool | None:
-        """Whether it is good enough; None: it was not measured."""
+        """Whether the value is within the limit. None: it was not measured."""
         return None if self.value is None else self.demand.is_met_by(self.value)
 
 
 def compare(rounds: Sequence[Round]) -> list[Found]:
-    """Give the median of each ratio: of the rounds' ratios, since only one sitting's figures can be compared."""
+    """Return the median of each ratio. Ratios are taken within a round, since only its figures can be compared."""
     found = []
     for demand in DEMANDS:
         values = [value for value in map(demand.of, rounds) if value is not None]
@@ -55,7 +55,7 @@ def compare(rounds: Sequence[Round]) -> list[Found]:
 
 
 def comparison_table(found: Sequence[Found]) -> str:
-    """Lay it out, a line each."""
+    """Format the comparison, one line for each demand."""
     verdicts = {True: "met", False: "MISSED", None: "not measured"}
     head = ["", "is", "demanded", ""]
     rows = [
@@ -76,7 +76,7 @@ def _figure(one_round: Round, who: str, variant: str, figure: str) -> float | No
 
 
 def _beside(peer: str, variant: str, figure: str) -> Callable[[Round], float | None]:
-    """Ours over the peer's."""
+    """Return the ratio of our figure to the peer's."""
 
     def ratio(one_round: Round) -> float | None:
         ours, theirs = (_figure(one_round, who, variant, figure) for who in (OURS, peer))
@@ -86,7 +86,7 @@ def _beside(peer: str, variant: str, figure: str) -> Callable[[Round], float | N
 
 
 def _beside_base(variant: str) -> Callable[[Round], float | None]:
-    """Our orders a second over those of base."""
+    """Return the ratio of our orders a second to those of base."""
 
     def ratio(one_round: Round) -> float | None:
         these, base = (_figure(one_round, OURS, name, "orders_per_second") for name in (variant, "base"))

@@ -17,7 +17,7 @@ SYSTEM_DATABASE = "dbos"
 
 @contextmanager
 def running(place: Place) -> Iterator[Measure]:
-    """Have its system database ready; its processes run while they are measured."""
+    """Prepare its system database for the block. Its processes run only while they are measured."""
     subprocess.run([*_command(place), "--migrate"], cwd=processes.PROJECT, check=True, capture_output=True)
     yield partial(_measure, place)
 

@@ -1,6 +1,6 @@
 """`python -m deploy.peers.dbos_service`: DBOS workflows, started by the process that runs them, as a web process would.
 
-Closed loop: so many threads place one order after another. With --per-second: Poisson, each workflow in the background.
+Closed loop: several threads place one order after another. With --per-second: Poisson, each workflow in the background.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from deploy.peers import work
 
 SYSTEM_DATABASE = "dbos"
 PATIENCE_S = 10
-"""For workflows in the background, at the end."""
+"""The longest wait at the end for workflows in the background, in seconds."""
 
 
 def launch(number: int) -> None:
-    """Connect to the system database, which is made ready for use."""
+    """Prepare the system database and connect to it."""
     DBOS(
         config={
             "name": "peers",
@@ -50,7 +50,7 @@ def reserve(order: work.Order) -> None:
 
 @DBOS.step()
 def pay(order: work.Order) -> None:
-    """A declined card is an outcome here, not an error: DBOS would log the trace of every one."""
+    """Take the payment. Return as usual when the card is declined: DBOS would log a traceback for an error."""
     try:
         work.take_payment(order)
     except work.Declined:
@@ -101,7 +101,7 @@ class Orders:
         self._numbers = count(random.randrange(10))
 
     def due(self, at: float) -> work.Order:
-        """Give the next one and record that it was due."""
+        """Return the next order and record that it was due."""
         number = next(self._numbers)
         declined = bool(self._declined_every) and number % self._declined_every == 0
         order = work.Order(id=str(uuid.uuid4()), sku=random.randrange(self._skus), declined=declined)
@@ -110,7 +110,7 @@ class Orders:
 
 
 def closed_loop(orders: Orders, threads: int, stopped: threading.Event) -> None:
-    """Keep so many orders in flight until the end is asked for."""
+    """Keep so many orders in flight until `stopped` is set."""
 
     def place_orders() -> None:
         while not stopped.is_set():
@@ -120,7 +120,7 @@ def closed_loop(orders: Orders, threads: int, stopped: threading.Event) -> None:
 
 
 def poisson(orders: Orders, per_second: float, stopped: threading.Event) -> None:
-    """Start orders at their times until the end is asked for, then let those in flight end."""
+    """Start orders at their times until `stopped` is set, then wait for those in flight."""
     due = time.time()
     handles = []
     while True:
@@ -133,7 +133,7 @@ def poisson(orders: Orders, per_second: float, stopped: threading.Event) -> None
 
 
 def main() -> None:
-    """Place orders until SIGTERM; with --migrate, only make the system database ready."""
+    """Place orders until SIGTERM. With --migrate, only prepare the system database."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--migrate", action="store_true")
     for name in ("--number", "--threads", "--skus", "--declined-every"):
@@ -150,7 +150,7 @@ def main() -> None:
         else:
             closed_loop(orders, asked.threads, stopped)
     DBOS.destroy()
-    os._exit(0)  # its threads would keep the process
+    os._exit(0)  # DBOS's threads would keep the process running
 
 
 def _in_threads(target: Callable[[], None], number: int) -> None:

@@ -1,4 +1,4 @@
-"""The peers' packages, in an environment of their own: from PyPI and npm, by pip and npm."""
+"""An environment with the peers' packages: from PyPI and npm, by pip and npm."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ SERVER = "@restatedev/restate-server@1.7.12"
 
 
 class NotInstalled(Exception):
-    """The peers' packages are not to be had; the message says what is missing."""
+    """The peers' packages cannot be installed. The message says what is missing."""
 
 
 def make(directory: Path) -> None:
-    """Install what is missing.
+    """Install the missing packages.
 
-    :raises NotInstalled: when pip or npm cannot.
+    :raises NotInstalled: when pip or npm cannot install them.
     """
     directory.mkdir(parents=True, exist_ok=True)
     _run([str(PROJECT / "deploy" / "make_venv"), str(directory / "venv"), str(REQUIREMENTS)])

@@ -33,7 +33,7 @@ def measure(peer: Peer, place: Place, asked: argparse.Namespace) -> dict[str, Fi
 
 
 def main() -> None:
-    """Make the databases, measure, remove them."""
+    """Create the databases, measure, and drop them."""
     asked = _arguments()
     settings = env.read()
     os.environ["PEERS_POSTGRES_URL"] = settings["POSTGRES_URL"]

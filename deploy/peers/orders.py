@@ -1,4 +1,4 @@
-"""Orders as this process hands them to a peer."""
+"""Starts a peer's orders from this process."""
 
 import random
 from collections.abc import Callable
@@ -21,16 +21,16 @@ class Orders:
     declined_every: int
 
     def start_order(self, number: int, order: UUID) -> None:
-        """Hand over the order of this number."""
+        """Start order `number`."""
         declined = bool(self.declined_every) and number % self.declined_every == 0
         self.place(work.Order(id=str(order), sku=random.randrange(self.skus), declined=declined))
 
     def leave(self) -> None:
-        """Keep what this thread holds: it ends with the process."""
+        """Do nothing: the connection of this thread closes with the process."""
 
 
 def drive(place_order: Callable[[work.Order], None], asked: Asked, place: Place, roots: dict[int, str]) -> Happened:
-    """Measure a peer that takes its orders from this process."""
+    """Measure a peer whose orders this process starts."""
     return load.drive(
         Orders(place_order, asked.skus_bought(), asked.variant.declined_every),
         asked.variant.arrivals(in_flight=asked.in_flight, base_per_second=asked.base_per_second),

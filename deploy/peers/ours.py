@@ -1,4 +1,4 @@
-"""This shop, measured once as its peers are: on databases and queues made for it and gone afterwards."""
+"""This shop, measured once like its peers: on databases and queues that are made for it and removed afterwards."""
 
 import json
 import os
@@ -19,13 +19,13 @@ NO_URLS = {f"{env.PREFIX}{alias.upper()}_DATABASE_URL": "" for alias in env.ALIA
 
 
 class Failed(Exception):
-    """A measurement failed; the message is the end of what it printed."""
+    """A measurement failed. The message is the end of its output."""
 
 
 def measure(arguments: Sequence[str]) -> dict[str, Figures]:
-    """Run `manage.py bench` with these arguments and give the figures of its variants.
+    """Run `manage.py bench` with these arguments and return the figures of its variants.
 
-    :raises Failed: when it did not end well.
+    :raises Failed: when the command fails.
     """
     try:
         with tempfile.TemporaryDirectory() as directory:
@@ -38,14 +38,14 @@ def measure(arguments: Sequence[str]) -> dict[str, Figures]:
 
 
 def run(command: Sequence[str], changes: dict[str, str]) -> str:
-    """Run a command in a changed environment and give what it prints. :raises Failed: unless it exits with 0."""
+    """Run a command with changes to its environment and return its output. :raises Failed: unless it exits with 0."""
     with subprocess.Popen(
         command, cwd=PROJECT, env=os.environ | changes, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             printed, complaint = process.communicate()
         except BaseException:
-            process.terminate()  # it ends what it has started
+            process.terminate()  # it stops the processes that it started
             raise
     if process.returncode:
         raise Failed(f"{' '.join(command[1:4])}: {complaint.strip()[-2000:]}")

@@ -19,12 +19,12 @@ from deploy.servers.processes import wait_until
 WORKERS = 2
 READY_WITHIN_S = 60.0
 ENDLESS = 2**31 - 1
-"""For what hypercorn would otherwise end a long connection."""
+"""Replaces hypercorn's limits, which would end a long connection."""
 
 
 @contextmanager
 def running(place: Place) -> Iterator[Measure]:
-    """Run server and service, the one knowing the other."""
+    """Run the server and the service, registered with each other."""
     ingress, admin, node, service = (free_port() for _ in range(4))
     server = [str(program(place.environment)), "--base-dir", str(place.data), "--node-name", "peers"]
     settings = {
@@ -46,14 +46,14 @@ def running(place: Place) -> Iterator[Measure]:
 
 
 class Ingress:
-    """Hands orders to the server, over one connection a thread."""
+    """Sends orders to the server, over one connection for each thread."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._own = threading.local()
 
     def place(self, order: work.Order) -> None:
-        """Have the order placed; that it is durable is all that is waited for."""
+        """Place the order. Return when it is durable: its outcome is not awaited."""
         connection = self._connection()
         connection.request("POST", "/Orders/place/send", json.dumps(order), {"content-type": "application/json"})
         with connection.getresponse() as answer:
@@ -69,9 +69,9 @@ class Ingress:
 
 
 def program(environment: Path) -> Path:
-    """Find the server itself, behind npm's wrapper.
+    """Find the server program that npm's wrapper starts.
 
-    :raises FileNotFoundError: when npm had none for this kind of machine.
+    :raises FileNotFoundError: when npm has none for this kind of machine.
     """
     packages = environment / "node_modules" / "@restatedev"
     for found in sorted(packages.glob("restate-server-*/bin/restate-server")):

@@ -1,4 +1,4 @@
-"""The order as a Restate service: every step is a journaled `run`, what is to be undone is undone by hand."""
+"""The order as a Restate service: every step is a journaled `run`, and the handler itself calls the compensations."""
 
 from collections.abc import Callable
 

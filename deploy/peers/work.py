@@ -1,7 +1,7 @@
-"""The work of one order, the same for every peer: five commits in four databases. It takes nothing but psycopg.
+"""The work of one order, the same for every peer: five commits in four databases. It needs only psycopg.
 
 An order row, pending; stock taken at the version that was read, with a reservation; a payment; a shipment; the order
-confirmed. A declined card: the stock given back, the order cancelled.
+confirmed. If the card is declined: the stock is released, the order cancelled.
 """
 
 import os
@@ -18,11 +18,11 @@ import psycopg
 
 SERVICES = ("orders", "inventory", "payments", "shipping")
 PREFIX = os.environ.get("PEERS_PREFIX", "peers_")
-"""In front of every database of theirs."""
+"""Prefix of the name of every peer database."""
 UNITS = 1_000_000_000
 AMOUNT_MINOR = 1999
 RECORD = struct.Struct("<16sdB")
-"""As `deploy.bench.records` reads them; the peers' interpreters have no Celery, which importing that would take."""
+"""The format of `deploy.bench.records`, repeated because importing that needs Celery, which the peers do not have."""
 STARTED, COMPLETED, COMPENSATED = 0, 1, 2
 
 SCHEMA = {
@@ -61,7 +61,7 @@ SCHEMA = {
 
 
 class Order(TypedDict):
-    """One order, as it travels: plain values."""
+    """One order as plain values."""
 
     id: str
     sku: int
@@ -73,23 +73,23 @@ class Declined(Exception):
 
 
 class OutOfStock(Exception):
-    """No units are left: a measurement must not come to this."""
+    """No units are left: a measurement must not run out of stock."""
 
 
 def url(database: str) -> str:
-    """Give the address of one of the databases, on the server that the environment names."""
+    """Return the address of one of the databases, on the server that the environment names."""
     return urlsplit(os.environ["PEERS_POSTGRES_URL"])._replace(path=f"/{PREFIX}{database}").geturl()
 
 
 def drop_databases(*others: str) -> None:
-    """Remove every database of the peers."""
+    """Drop every database of the peers."""
     with psycopg.connect(os.environ["PEERS_POSTGRES_URL"], dbname="postgres", autocommit=True) as server:
         for name in (*SERVICES, *others):
             server.execute(f'DROP DATABASE IF EXISTS "{PREFIX}{name}" WITH (FORCE)')
 
 
 def make_databases(skus: int, *others: str) -> None:
-    """Make the databases anew, with plenty of every SKU; `others` are empty."""
+    """Create the databases anew, with plenty of every SKU. `others` are created empty."""
     drop_databases(*others)
     with psycopg.connect(os.environ["PEERS_POSTGRES_URL"], dbname="postgres", autocommit=True) as server:
         for name in (*SERVICES, *others):
@@ -103,7 +103,7 @@ def make_databases(skus: int, *others: str) -> None:
 
 
 def create_order(order: Order) -> None:
-    """Write the order, pending."""
+    """Insert the order, pending."""
     with _connected("orders") as connection:
         connection.execute(
             "INSERT INTO placed (id, sku, amount_minor, status) VALUES (%s, %s, %s, 'pending')",
@@ -112,7 +112,7 @@ def create_order(order: Order) -> None:
 
 
 def reserve_stock(order: Order) -> None:
-    """Take one unit, at the version that was read: again, when somebody was faster."""
+    """Take one unit at the version that was read. Try again when another transaction was faster."""
     with _connected("inventory") as connection, connection.transaction():
         while not _take_unit(connection, order["sku"]):
             pass
@@ -122,7 +122,7 @@ def reserve_stock(order: Order) -> None:
 
 
 def release_stock(order: Order) -> None:
-    """Give the unit back, once."""
+    """Release the unit, once."""
     with _connected("inventory") as connection, connection.transaction():
         released = connection.execute(
             "UPDATE reservation SET status = 'released' WHERE order_id = %s AND status = 'held'", (order["id"],)
@@ -134,7 +134,7 @@ def release_stock(order: Order) -> None:
 
 
 def take_payment(order: Order) -> None:
-    """Write the payment down, taken or declined. :raises Declined: when the card is."""
+    """Insert the payment, taken or declined. :raises Declined: when the card is declined."""
     status = "declined" if order["declined"] else "captured"
     with _connected("payments") as connection:
         connection.execute(
@@ -146,7 +146,7 @@ def take_payment(order: Order) -> None:
 
 
 def create_shipment(order: Order) -> None:
-    """Write the shipment down."""
+    """Insert the shipment."""
     with _connected("shipping") as connection:
         connection.execute(
             "INSERT INTO shipment (key, order_id, status) VALUES (%s, %s, 'booked')",
@@ -165,7 +165,7 @@ def cancel_order(order: Order) -> None:
 
 
 def record(order_id: str, what: int, at: float | None = None) -> None:
-    """Say what has happened to an order, after its last commit: one write that no other process comes between."""
+    """Record an event of an order after its last commit, by a single write that other processes cannot split."""
     global _records
     if _records is None:
         _records = os.open(os.environ["PEERS_RECORDS"], os.O_WRONLY | os.O_APPEND)
@@ -193,7 +193,7 @@ def _decide(order: Order, status: str) -> None:
 
 _records: int | None = None
 _idle: defaultdict[tuple[int, str], deque[psycopg.Connection[Any]]] = defaultdict(deque)
-"""Connections that nobody uses now, by process (none may cross a fork) and database."""
+"""Unused connections, by process (a connection must not cross a fork) and database."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Where an old order goes in again, and what came of it."""
+"""The ways to place a past order again, and the outcome of one."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -16,12 +16,12 @@ class Result(StrEnum):
     PLACED = "placed"
     REFUSED = "refused"
     UNDECIDED = "undecided"
-    """Nobody could say in time. Replaying the file again finds out: it is the same purchase."""
+    """There was no outcome in time. A replay of the file finds it: the same invoice is the same purchase."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`total_minor`: what the lines of the order, as it stands now, add up to; 0 without an order."""
+    """`total_minor`: the sum of the order's lines as stored now, in minor units; 0 without an order."""
 
     result: Result
     total_minor: int = 0
@@ -29,24 +29,26 @@ class Outcome:
 
 
 class Door(Protocol):
-    """A way into the shop."""
+    """A way to place orders in the shop."""
 
     def place(self, invoice: Invoice) -> Outcome:
-        """Place the order and wait until it is decided; a second time finds the first."""
+        """Place the order and wait until it is decided. A repeated call finds the order of the first call."""
 
 
 def key_of(invoice: Invoice) -> str:
-    """The idempotency key of an invoice, so that a file replayed again places nothing twice."""
+    """Return the idempotency key of an invoice. It is always the same, so that a repeated replay places nothing
+    twice.
+    """
     return f"invoice-{invoice.number}"
 
 
 def username_of(invoice: Invoice) -> str:
-    """Whose order it is; all who left no CustomerID are one guest."""
+    """Return the username of the invoice's customer. All rows without a CustomerID belong to one guest."""
     return f"retail-{invoice.customer or GUEST}"
 
 
 def address_of(invoice: Invoice) -> Address:
-    """Where the parcel goes. The file names a country and no street."""
+    """Return the parcel's address. The file names only a country, so the street is a placeholder."""
     return Address(
         name=f"Customer {invoice.customer or GUEST}",
         line1=f"Invoice {invoice.number}",
@@ -57,7 +59,7 @@ def address_of(invoice: Invoice) -> Address:
 
 
 def body_of(invoice: Invoice) -> dict[str, object]:
-    """The invoice as `POST /checkouts` wants it."""
+    """Build the body of `POST /checkouts` for an invoice."""
     return {
         "lines": [{"sku": line.sku, "quantity": line.quantity} for line in invoice.lines],
         "shipping_address": asdict(address_of(invoice)),

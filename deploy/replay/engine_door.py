@@ -1,4 +1,4 @@
-"""Placing old orders without HTTP: straight through orchestration's door."""
+"""Places past orders without HTTP: it starts sagas through the engine."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ class EngineDoor:
     patience: timedelta
 
     def place(self, invoice: Invoice) -> Outcome:
-        """Place the order and wait until it is decided; a second time finds the first."""
+        """Place the order and wait until it is decided. A repeated call finds the order of the first call."""
         try:
             saga_id = self._start(invoice, now=clocks.now())
         except (CartError, PriceChanged) as refused:
@@ -50,7 +50,8 @@ class EngineDoor:
             idempotency_key=key_of(invoice),
             request_hash=_hash(body_of(invoice)),
         )
-        with _connections_given_back():  # who waited for another one with this in hand could wait for who waits for it
+        # A thread that holds this connection while it waits for another could cause a deadlock.
+        with _connections_given_back():
             request = _request(invoice, origin, now)
         with _connections_given_back():
             return start_saga(checkout, request, saga_id=clocks.new_id(now), origin=origin, now=now).saga_id
@@ -76,7 +77,7 @@ def _request(invoice: Invoice, origin: Origin, now: datetime) -> CheckoutRequest
 
 @contextmanager
 def _connections_given_back() -> Iterator[None]:
-    """Keep no connection while waiting: more orders can wait than the pools have connections."""
+    """Return connections to their pools while waiting: more orders can wait than the pools have connections."""
     try:
         yield
     finally:
@@ -99,5 +100,5 @@ def _outcome(saga_id: UUID) -> Outcome | None:
 
 
 def _hash(body: Mapping[str, object]) -> str:
-    """As the API hashes the same body, so that both doors know an invoice as one purchase."""
+    """Return the hash that the API computes for the same body, so that both ways treat an invoice as one purchase."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Placing old orders as any customer would: over HTTP."""
+"""Places past orders over HTTP, like any customer."""
 
 import json
 import urllib.error
@@ -18,7 +18,7 @@ TRY_AGAIN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class Unreachable(Exception):
-    """Nobody answers at the shop's address."""
+    """No shop answers at this address."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class HttpDoor:
-    """The API at `url`, "http://127.0.0.1:8000", with a token by username."""
+    """The API at `url` ("http://127.0.0.1:8000"), with a token by username."""
 
     url: str
     tokens: Mapping[str, str]
     patience: timedelta
 
     def place(self, invoice: Invoice) -> Outcome:
-        """Place the order and wait until it is decided; a second time finds the first."""
+        """Place the order and wait until it is decided. A repeated call finds the order of the first call."""
         token = self.tokens[username_of(invoice)]
         reply = wait_for(lambda: self._accepted(invoice, token), self.patience)
         if reply is None:
@@ -47,7 +47,10 @@ class HttpDoor:
         return wait_for(lambda: self._decided(checkout["id"], token), self.patience) or Outcome(Result.UNDECIDED)
 
     def check(self) -> None:
-        """:raises Unreachable: when the API does not answer a customer as it should."""
+        """Check that the API answers a customer as it should.
+
+        :raises Unreachable: when it does not.
+        """
         reply = self._call("GET", "/api/v1/products", next(iter(self.tokens.values())))
         if reply is None or reply.status != HTTPStatus.OK:
             raise Unreachable(f"{self.url} answers {reply.status if reply else 'nothing'}")
@@ -78,7 +81,7 @@ class HttpDoor:
     def _call(
         self, method: str, path: str, token: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> Reply | None:
-        """None when nobody answers."""
+        """Send a request. Return None when there is no response."""
         request = urllib.request.Request(
             self.url.rstrip("/") + path,
             data=None if body is None else json.dumps(body).encode(),

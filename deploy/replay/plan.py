@@ -1,4 +1,4 @@
-"""What a file of past invoices asks for: which orders to place, and which rows not to, and why."""
+"""The plan of a replay: which orders to place, which rows of the file to skip, and why."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -52,7 +52,7 @@ class Bought:
 
 @dataclass(frozen=True)
 class Article:
-    """One thing to have in the catalogue."""
+    """One article that the catalogue must have."""
 
     sku: str
     name: str
@@ -96,7 +96,7 @@ class Plan:
 def make_plan(rows: Iterable[Row], known_prices: Mapping[str, int]) -> Plan:
     """Sort rows into orders to place and rows to skip.
 
-    :param known_prices: what SKUs in the catalogue cost, in pence; none of them is changed.
+    :param known_prices: prices of SKUs in the catalogue, in pence; none of them is changed.
     """
     read = list(rows)
     judged = _without_long_orders([_judge(row) for row in read])
@@ -148,10 +148,10 @@ def _without_long_orders(judged: Iterable[Bought | Skipped]) -> list[Bought | Sk
 
 
 def _articles(bought: Iterable[Bought], known_prices: Mapping[str, int]) -> dict[tuple[str, int], Article]:
-    """Articles by (stock code, price in pence).
+    """Return articles by (stock code, price in pence).
 
-    The catalogue knows one price a SKU: the price it knows already, or else the first price of a stock code, is sold
-    under that code, each other price under a SKU of its own, "85123A@2.95".
+    The catalogue has one price for each SKU. The price that it already has, or else the first price of a stock code, is
+    sold under that code. Each other price gets a SKU of its own, "85123A@2.95".
     """
     articles: dict[tuple[str, int], Article] = {}
     plain = dict(known_prices)
@@ -170,7 +170,7 @@ def _by_invoice(bought: Iterable[Bought]) -> Iterable[list[Bought]]:
 
 
 def _invoice(bought: list[Bought], articles: Mapping[tuple[str, int], Article]) -> Invoice:
-    """An order of at least one row; who bought it, and where it goes, is what the first row says."""
+    """Build an order from at least one row. The first row decides who bought it and where it goes."""
     first = bought[0]
     lines = (Line(articles[item.row.code, item.price_minor].sku, item.quantity, item.price_minor) for item in bought)
     return Invoice(first.row.invoice, first.row.customer, first.country, tuple(lines))

@@ -1,4 +1,4 @@
-"""What must exist before old orders can be placed: catalogue, stock, customers, tokens."""
+"""Prepares what past orders need: catalogue, stock, customers, tokens."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ TOKENS_LIVE_FOR = timedelta(days=1)
 
 
 def known_prices(codes: Iterable[str]) -> dict[str, int]:
-    """What SKUs on sale cost, in pence."""
+    """Return the prices of the SKUs on sale, in pence."""
     return {sku: product.price_minor for sku, product in products_by_sku(codes).items()}
 
 
@@ -35,7 +35,7 @@ def fill_shelves(plan: Plan) -> None:
 
 
 def make_customers(plan: Plan) -> dict[str, User]:
-    """A user, who cannot log in by password, for each customer of the plan; by username."""
+    """Create a user without a usable password for each customer of the plan. Return the users by username."""
     names = {username_of(invoice) for invoice in plan.invoices}
     locked = make_password(None)
     User.objects.bulk_create((User(username=name, password=locked) for name in sorted(names)), ignore_conflicts=True)
@@ -44,7 +44,7 @@ def make_customers(plan: Plan) -> dict[str, User]:
 
 @contextmanager
 def tokens_for(customers: Mapping[str, User]) -> Iterator[dict[str, str]]:
-    """A token by username, for as long as the block lasts."""
+    """Create a token for each customer and yield the tokens by username. They are deleted after the block."""
     issued = {name: AuthToken.objects.create(user, expiry=TOKENS_LIVE_FOR) for name, user in customers.items()}
     try:
         yield {name: token for name, (_, token) in issued.items()}

@@ -1,4 +1,4 @@
-"""What came of a replayed file, in rows, orders and pence."""
+"""The result of a replayed file, in rows, orders and pence."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from deploy.replay.run import Replayed
 
 @dataclass(frozen=True)
 class Report:
-    """Compares a plan with what became of it."""
+    """Compares a plan with the outcomes of its orders."""
 
     plan: Plan
     replayed: Sequence[Replayed]
@@ -25,14 +25,14 @@ class Report:
 
     @property
     def differing(self) -> list[Replayed]:
-        """Orders whose lines do not add up to what the file says."""
+        """Orders whose lines do not add up to the amount in the file."""
         return [
             item for item in self.with_result(Result.PLACED) if item.outcome.total_minor != item.invoice.total_minor
         ]
 
     @cached_property
     def totals(self) -> dict[str, Decimal]:
-        """Pence: what the whole file says, and where it went; of placed orders what the orders say."""
+        """Sums in pence: of the whole file, and of each part of it. For placed orders, the stored orders count."""
         return {
             "file": self.plan.total_pence,
             "placed": Decimal(sum(item.outcome.total_minor for item in self.with_result(Result.PLACED))),
@@ -49,7 +49,7 @@ class Report:
         return not self.differing and accounted == totals["file"]
 
     def as_json(self) -> dict[str, Any]:
-        """Amounts in pence."""
+        """Return the report as plain values. Amounts are in pence."""
         plan = self.plan
         return {
             "invoices": {
@@ -77,7 +77,7 @@ class Report:
         }
 
     def as_table(self) -> Iterator[str]:
-        """Lines to read."""
+        """Format the report as lines of text."""
         plan, totals = self.plan, self.totals
         yield f"{plan.invoices_read} invoices, {plan.rows_read} lines read"
         yield f"{'':<34}{'orders':>8}{'lines':>8}{'pence':>16}"
@@ -122,5 +122,5 @@ def _table_row(name: str, orders: object, lines: int, pence: Decimal) -> str:
 
 
 def _number(pence: Decimal) -> int | float:
-    """Whole pence as a whole number; a file may hold fractions of a penny."""
+    """Return whole pence as an int. A file may contain fractions of a penny."""
     return int(pence) if pence == int(pence) else float(pence)

@@ -1,4 +1,4 @@
-"""Placing many old orders, several at a time."""
+"""Places many past orders, several at a time."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from deploy.replay.plan import Invoice
 
 @dataclass(frozen=True)
 class Replayed:
-    """An invoice and what came of it."""
+    """An invoice and its outcome."""
 
     invoice: Invoice
     outcome: Outcome
@@ -34,5 +34,5 @@ def replay(
             for worker in workers:
                 worker.result()
         finally:
-            list(left)  # whoever is interrupted leaves nothing for the others to begin
+            list(left)  # drop the rest: after an interrupt, the other threads begin no further order
     return decided

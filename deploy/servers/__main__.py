@@ -1,4 +1,4 @@
-"""`python -m deploy.servers env|stop`: makes the servers available to a shell, and ends what that started."""
+"""`python -m deploy.servers env|stop`: makes the servers available to a shell, and stops those that it started."""
 
 import argparse
 import os
@@ -22,8 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=("env", "stop"))
     parser.add_argument("--run-dir", type=Path, default=RUN_DIRECTORY, help="its memory")
     names = [service.name for service in SERVICES]
-    told = "start a private one where it is installed, though another listens on the standard port"
-    parser.add_argument("--private", action="append", default=[], choices=names, help=told)
+    private_help = "start a private one where it is installed, though another listens on the standard port"
+    parser.add_argument("--private", action="append", default=[], choices=names, help=private_help)
     options = parser.parse_args(arguments)
     register = Register(options.run_dir.resolve())
     with register.locked():
@@ -31,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def env(register: Register, *, private: Collection[str] = ()) -> int:
-    """Print one `export` line a service, starting what is needed.
+    """Print one `export` line for each service. Start the servers that are needed.
 
-    :param private: names of the services of which a private server is preferred to one that listens.
+    :param private: names of services for which a private server is preferred to one that listens already.
     """
     try:
         addresses = {
@@ -48,14 +48,14 @@ def env(register: Register, *, private: Collection[str] = ()) -> int:
 
 
 def stop(register: Register) -> int:
-    """End what earlier calls started, and only that."""
+    """Stop what earlier calls started, and nothing else."""
     for name in register.end_all():
         print(f"servers: {name} stopped", file=sys.stderr)
     return 0
 
 
 def address(service: Service, register: Register, *, private: bool = False) -> str:
-    """Give a service's address: the configured, else the one started earlier, else a new one."""
+    """Return a service's address: the configured one, else the one started earlier, else a new one."""
     configured = ways.configured(os.environ)(service)
     if configured:
         return configured

@@ -1,4 +1,4 @@
-"""TCP ports on loopback that nobody listens on."""
+"""Free TCP ports on loopback."""
 
 import random
 import socket
@@ -19,7 +19,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether the port can be bound on loopback."""
+    """Return whether the port can be bound on loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

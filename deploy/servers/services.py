@@ -1,4 +1,4 @@
-"""The three services the project needs: what each is called, where it may listen, how one is got."""
+"""The three services that the project needs: their names, standard ports, and how to obtain each."""
 
 import getpass
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Service:
-    """One of PostgreSQL, RabbitMQ and Redis, and every way to get at it."""
+    """One of PostgreSQL, RabbitMQ and Redis, and every way to obtain it."""
 
     name: str
     variable: str

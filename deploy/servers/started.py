@@ -1,4 +1,4 @@
-"""What was started, remembered on disk so that a later call can use it again or end it."""
+"""A register on disk of the servers that were started, so that a later call can use or stop them."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ class Started:
 
     @classmethod
     def of(cls, server: PrivateServer) -> "Started":
-        """Take down what ends a private server later, from another process."""
+        """Record what another process needs to stop a private server later."""
         return cls(
             url=server.url,
             processes=tuple(server.processes),
@@ -35,11 +35,11 @@ class Started:
         )
 
     def is_alive(self) -> bool:
-        """Tell whether all its processes run; of a container only its port can tell."""
+        """Return whether all its processes run. For a container, only its port is checked."""
         return all(process.is_alive() for process in self.processes)
 
     def end(self) -> None:
-        """Stop it and remove what it left on disk."""
+        """Stop the server and remove its files."""
         stop_trees(list(self.processes), self.stop_signal)
         if self.directory:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -56,31 +56,31 @@ class Register:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other calls out, so that two at once do not start two of everything."""
+        """Lock the register, so that two concurrent calls do not start every server twice."""
         self.run_directory.mkdir(parents=True, exist_ok=True)
         with (self.run_directory / "servers.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def read(self) -> dict[str, Started]:
-        """Give what is remembered, alive or not."""
+        """Return the registered servers, alive or not."""
         if not self._file.exists():
             return {}
         return {name: _decode(entry) for name, entry in json.loads(self._file.read_text()).items()}
 
     def remember(self, name: str, started: Started) -> None:
-        """Add one, at once: what is not written down cannot be ended later."""
+        """Add a server and write the register at once: a server that is not in it cannot be stopped later."""
         self._write({**self.read(), name: started})
 
     def end(self, name: str) -> None:
-        """End one and forget it; nothing happens when none of that name was started."""
+        """End one server and remove it from the register. Do nothing when none has that name."""
         remaining = self.read()
         if started := remaining.pop(name, None):
             started.end()
             self._write(remaining)
 
     def end_all(self) -> list[str]:
-        """End all that is remembered and give their names."""
+        """End all registered servers and return their names."""
         names = list(self.read())
         for name in names:
             self.end(name)

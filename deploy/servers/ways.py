@@ -1,4 +1,4 @@
-"""The ways to get at a service, each of which gives its address or None when it leads nowhere here."""
+"""The ways to obtain a service. Each returns an address, or None when it does not work here."""
 
 import shutil
 import subprocess
@@ -20,11 +20,11 @@ Way = Callable[[Service], str | None]
 
 
 class Unavailable(Exception):
-    """A service that is needed is not to be had; the message says what to do."""
+    """A required service is not available. The message says what to do."""
 
 
 def first(service: Service, ways: Iterable[Way]) -> str:
-    """Try the ways in order and give the first address. :raises Unavailable: when all lead nowhere."""
+    """Try the ways in order and return the first address. :raises Unavailable: when none works."""
     for way in ways:
         if url := way(service):
             return url
@@ -35,7 +35,7 @@ def first(service: Service, ways: Iterable[Way]) -> str:
 
 
 def configured(environment: Mapping[str, str]) -> Way:
-    """Use what the environment names. :raises Unavailable: when that does not let us in."""
+    """Use the address in the environment. :raises Unavailable: when that server does not accept us."""
 
     def way(service: Service) -> str | None:
         url = environment.get(service.variable)
@@ -47,12 +47,12 @@ def configured(environment: Mapping[str, str]) -> Way:
 
 
 def listening(service: Service) -> str | None:
-    """Use what listens on the standard port of this machine, if it lets us in."""
+    """Use the server on the standard port of this machine, if it accepts us."""
     return next(filter(service.accepts, service.standard_urls), None)
 
 
 def installed(register: Register) -> Way:
-    """Start a private one from what is installed here, a wheel included."""
+    """Start a private server from the programs installed here, or from a wheel."""
 
     def way(service: Service) -> str | None:
         try:
@@ -89,7 +89,7 @@ def in_docker(register: Register) -> Way:
 
 
 def from_apt(register: Register) -> Way:
-    """Install it, as root on Debian or Ubuntu, then start a private one."""
+    """Install the service from apt, as root on Debian or Ubuntu, then start a private server."""
 
     def way(service: Service) -> str | None:
         if not apt.is_usable():
@@ -104,7 +104,7 @@ def from_apt(register: Register) -> Way:
 
 
 def hide_password(url: str) -> str:
-    """Give an address that can be shown."""
+    """Return an address without its password, so that it can be printed."""
     password = urlsplit(url).password
     return url.replace(f":{password}@", ":***@") if password else url
 

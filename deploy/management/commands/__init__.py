@@ -1,1 +1,1 @@
-"""One command of `manage.py` a file."""
+"""The commands of `manage.py`, one module each."""

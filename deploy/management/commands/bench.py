@@ -1,4 +1,4 @@
-"""`manage.py bench`: how fast orders are placed, and what one costs."""
+"""`manage.py bench`: measures how fast orders are placed, and what one order costs."""
 
 import json
 from datetime import UTC, datetime
@@ -97,7 +97,7 @@ class Command(BaseCommand):
 
 
 def _refuse_real_providers() -> None:
-    """Refuse to place orders where the shop's own workers could carry them out.
+    """Refuse to place orders that the shop's own workers could carry out with real providers.
 
     :raises CommandError: naming the setting, when the gateway or the carrier is not the sandbox's.
     """
@@ -110,9 +110,9 @@ def _refuse_real_providers() -> None:
 
 
 def _writable(output: Path) -> Path:
-    """Find out before anything is measured.
+    """Check before the measurement that its figures can be written.
 
-    :raises CommandError: when the figures could not be written there.
+    :raises CommandError: when they cannot be written there.
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +126,6 @@ def _writable(output: Path) -> Path:
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, for whoever reads the file later."""
+    """Return the options of this run, for the readers of the file."""
     names = ("variants", "scaling", "rounds", "seconds", "warmup_seconds", "concurrency", "skus", "workers", "threads")
     return {name: options[name] for name in (*names, "sandbox", "stored")}

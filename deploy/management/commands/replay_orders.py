@@ -1,4 +1,4 @@
-"""`manage.py replay_orders FILE`: place the orders of an Online Retail file again."""
+"""`manage.py replay_orders FILE`: places the orders of an Online Retail file again."""
 
 import json
 import sys
@@ -25,7 +25,10 @@ from deploy.replay.run import Replayed, replay
 
 
 def whole_number(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number above zero."""
+    """Parse a whole number above zero.
+
+    :raises ArgumentTypeError: when the text is not one.
+    """
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
@@ -101,7 +104,7 @@ def _checked(door: HttpDoor) -> HttpDoor:
 
 
 def _replay(door: Door, plan: Plan, concurrency: int) -> Sequence[Replayed]:
-    """Progress is for people: it goes to the terminal, and nowhere else."""
+    """Place the orders and show the progress on a terminal. It is not shown elsewhere."""
     columns = (BarColumn(), MofNCompleteColumn(), "orders", TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("replay", total=len(plan.invoices))

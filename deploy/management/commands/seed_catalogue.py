@@ -1,4 +1,4 @@
-"""`manage.py seed_catalogue`: products, stock, a customer and two operators, to try the shop with."""
+"""`manage.py seed_catalogue`: creates products, stock, a customer and two operators, to try the shop with."""
 
 import json
 import secrets
@@ -22,7 +22,7 @@ CURRENCY = "GBP"
 CUSTOMER = "demo-customer"
 OPERATOR = "demo-admin"
 APPROVER = "demo-approver"
-"""The second person: looks at sagas, and approves batches that move money."""
+"""The second operator: views sagas, and approves batches that move money."""
 PLENTY = 100_000
 SCARCE = 5
 SCARCE_SKU = "DEMO-SCARCE"
@@ -66,7 +66,7 @@ def _units() -> dict[str, int]:
 
 
 def _customer_token() -> str:
-    """A new token; the old ones, which nobody can read again, are revoked."""
+    """Create a token and revoke the old ones, which cannot be shown again."""
     customer, _ = User.objects.get_or_create(username=CUSTOMER, defaults={"password": make_password(None)})
     AuthToken.objects.filter(user=customer).delete()
     _, token = AuthToken.objects.create(customer)
