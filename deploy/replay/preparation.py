@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from knox.models import AuthToken
 
-from deploy.replay.doors import username_of
+from deploy.replay.placers import username_of
 from deploy.replay.plan import CURRENCY, Plan
 from inventory.services import top_up_stock
 from orders.models import Product

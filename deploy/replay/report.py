@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from deploy.replay.doors import Result
+from deploy.replay.placers import Result
 from deploy.replay.plan import Plan
 from deploy.replay.run import Replayed
 

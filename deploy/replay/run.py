@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from deploy.replay.doors import Door, Outcome
+from deploy.replay.placers import Door, Outcome
 from deploy.replay.plan import Invoice
 
 

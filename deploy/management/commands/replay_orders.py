@@ -14,9 +14,9 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from deploy.replay.doors import Door, username_of
-from deploy.replay.engine_door import EngineDoor
-from deploy.replay.http_door import HttpDoor, Unreachable
+from deploy.replay.placers import Door, username_of
+from deploy.replay.engine_placer import EngineDoor
+from deploy.replay.http_placer import HttpDoor, Unreachable
 from deploy.replay.plan import Plan, make_plan
 from deploy.replay.preparation import fill_shelves, known_prices, make_customers, tokens_for
 from deploy.replay.report import Report

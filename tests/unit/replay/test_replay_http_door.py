@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from deploy.replay.doors import Outcome, Result
-from deploy.replay.http_door import HttpDoor, Unreachable
+from deploy.replay.placers import Outcome, Result
+from deploy.replay.http_placer import HttpDoor, Unreachable
 from deploy.replay.plan import Invoice
 from orchestration.contracts.values import Line
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from deploy.replay.doors import Outcome, Result
+from deploy.replay.placers import Outcome, Result
 from deploy.replay.plan import Plan, make_plan
 from deploy.replay.report import Report
 from deploy.replay.rows import read_rows

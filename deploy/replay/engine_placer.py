@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import connections
 
-from deploy.replay.doors import PAYMENT_METHOD, Outcome, Result, address_of, body_of, key_of, username_of
+from deploy.replay.placers import PAYMENT_METHOD, Outcome, Result, address_of, body_of, key_of, username_of
 from deploy.replay.plan import CURRENCY, Invoice
 from orchestration.api.polling import wait_for
 from orchestration.contracts.orders import CheckoutRequested

@@ -9,7 +9,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from deploy.replay.doors import Outcome, Result, body_of, key_of, username_of
+from deploy.replay.placers import Outcome, Result, body_of, key_of, username_of
 from deploy.replay.plan import Invoice
 from orchestration.api.polling import wait_for
 
