@@ -63,7 +63,7 @@ class Buyer:
         )
 
 
-def fill_shelves(skus: int) -> None:
+def ensure_stock(skus: int) -> None:
     """Ensure stock of `PLENTY` units of every SKU."""
     top_up_stock(units_by_sku=dict.fromkeys(Baskets(skus).every_sku(), PLENTY))
 

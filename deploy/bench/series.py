@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass
-class Sitting:
+class Series:
     """Rounds of figures by name, in the order in which they were measured."""
 
     tell: Tell
@@ -68,7 +68,7 @@ def prepare(plan: Plan) -> None:
     """Declare the queues and ensure stock of everything that orders buy."""
     with app.connection_for_write() as connection:
         settings.TOPOLOGY.declare(connection)
-    buyer.fill_shelves(plan.skus)
+    buyer.ensure_stock(plan.skus)
 
 
 def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:

@@ -26,7 +26,7 @@ from orders.selectors import order_of
 
 
 @dataclass(frozen=True)
-class EngineDoor:
+class EnginePlacer:
     """Starts sagas in this process; workers elsewhere drive them. `customers`: users by username."""
 
     customers: Mapping[str, User]

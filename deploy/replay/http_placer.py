@@ -28,7 +28,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class HttpDoor:
+class HttpPlacer:
     """The API at `url` ("http://127.0.0.1:8000"), with a token by username."""
 
     url: str

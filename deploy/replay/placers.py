@@ -28,7 +28,7 @@ class Outcome:
     code: str = ""
 
 
-class Door(Protocol):
+class Placer(Protocol):
     """A way to place orders in the shop."""
 
     def place(self, invoice: Invoice) -> Outcome:

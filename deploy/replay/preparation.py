@@ -23,7 +23,7 @@ def known_prices(codes: Iterable[str]) -> dict[str, int]:
     return {sku: product.price_minor for sku, product in products_by_sku(codes).items()}
 
 
-def fill_shelves(plan: Plan) -> None:
+def ensure_stock(plan: Plan) -> None:
     """Put every article on sale, with at least as many units as all orders need."""
     publish_products(
         products=[

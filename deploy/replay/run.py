@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from deploy.replay.placers import Door, Outcome
+from deploy.replay.placers import Outcome, Placer
 from deploy.replay.plan import Invoice
 
 
@@ -17,7 +17,7 @@ class Replayed:
 
 
 def replay(
-    door: Door, invoices: Sequence[Invoice], *, concurrency: int, on_decided: Callable[[], None]
+    placer: Placer, invoices: Sequence[Invoice], *, concurrency: int, on_decided: Callable[[], None]
 ) -> list[Replayed]:
     """Place every invoice, `concurrency` at a time; the first error stops those not begun, and is raised."""
     left = iter(invoices)
@@ -25,7 +25,7 @@ def replay(
 
     def work() -> None:
         for invoice in left:
-            decided.append(Replayed(invoice, door.place(invoice)))
+            decided.append(Replayed(invoice, placer.place(invoice)))
             on_decided()
 
     with ThreadPoolExecutor(concurrency) as pool:

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from deploy.bench import stored
 from deploy.bench.baskets import Baskets
-from deploy.bench.buyer import Buyer, fill_shelves
+from deploy.bench.buyer import Buyer, ensure_stock
 from deploy.demo import leftovers
 from deploy.servers.processes import ProcessId, tree
 from orchestration.models import SagaInstance
@@ -111,7 +111,7 @@ def test_a_bench_that_is_ended_early_ends_what_it_started(bench_environment, tmp
 
 @pytest.mark.usefixtures("shared_worker")
 def test_stored_sagas_are_like_one_that_ended_and_can_be_removed(shop):
-    fill_shelves(1)
+    ensure_stock(1)
     original = uuid7()
     Buyer(Baskets(1), customer_id=stored.CUSTOMER).start_order(0, original)
     assert shop.ended(original) == ["completed"]

@@ -87,7 +87,7 @@ class Command(BaseCommand):
             report["resident_mib"] = resident = series.remember(options["memory"], plan, tell)
             tell(series.memory_table(resident))
             return report
-        measured = series.Sitting(tell)
+        measured = series.Series(tell)
         if options["scaling"]:
             measured.scale(plan, options["scaling"], rounds=options["rounds"])
         else:

@@ -14,11 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from deploy.replay.placers import Door, username_of
-from deploy.replay.engine_placer import EngineDoor
-from deploy.replay.http_placer import HttpDoor, Unreachable
+from deploy.replay.engine_placer import EnginePlacer
+from deploy.replay.http_placer import HttpPlacer, Unreachable
+from deploy.replay.placers import Placer, username_of
 from deploy.replay.plan import Plan, make_plan
-from deploy.replay.preparation import fill_shelves, known_prices, make_customers, tokens_for
+from deploy.replay.preparation import ensure_stock, known_prices, make_customers, tokens_for
 from deploy.replay.report import Report
 from deploy.replay.rows import NotOnlineRetail, read_rows
 from deploy.replay.run import Replayed, replay
@@ -55,10 +55,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = _read(options["file"])
-        fill_shelves(plan)
+        ensure_stock(plan)
         began = time.monotonic()
-        with _door(plan, options) as door:
-            replayed = _replay(door, plan, options["concurrency"])
+        with _placer(plan, options) as placer:
+            replayed = _replay(placer, plan, options["concurrency"])
         report = Report(plan, replayed, time.monotonic() - began)
         self._show(report, options["format"])
         if not report.agrees:
@@ -81,31 +81,31 @@ def _read(path: Path) -> Plan:
 
 
 @contextmanager
-def _door(plan: Plan, options: dict[str, Any]) -> Iterator[Door]:
+def _placer(plan: Plan, options: dict[str, Any]) -> Iterator[Placer]:
     patience = timedelta(seconds=options["patience"])
     if not plan.invoices:
         raise CommandError("there is no order in this file")
     if options["via"] == "engine":
-        yield EngineDoor(make_customers(plan), patience)
+        yield EnginePlacer(make_customers(plan), patience)
     elif options["token"]:
         tokens = {username_of(invoice): options["token"] for invoice in plan.invoices}
-        yield _checked(HttpDoor(options["url"], tokens, patience))
+        yield _checked(HttpPlacer(options["url"], tokens, patience))
     else:
         with tokens_for(make_customers(plan)) as tokens:
-            yield _checked(HttpDoor(options["url"], tokens, patience))
+            yield _checked(HttpPlacer(options["url"], tokens, patience))
 
 
-def _checked(door: HttpDoor) -> HttpDoor:
+def _checked(placer: HttpPlacer) -> HttpPlacer:
     try:
-        door.check()
+        placer.check()
     except Unreachable as error:
         raise CommandError(str(error)) from None
-    return door
+    return placer
 
 
-def _replay(door: Door, plan: Plan, concurrency: int) -> Sequence[Replayed]:
+def _replay(placer: Placer, plan: Plan, concurrency: int) -> Sequence[Replayed]:
     """Place the orders and show the progress on a terminal. It is not shown elsewhere."""
     columns = (BarColumn(), MofNCompleteColumn(), "orders", TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("replay", total=len(plan.invoices))
-        return replay(door, plan.invoices, concurrency=concurrency, on_decided=lambda: progress.advance(task))
+        return replay(placer, plan.invoices, concurrency=concurrency, on_decided=lambda: progress.advance(task))

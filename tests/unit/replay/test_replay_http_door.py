@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from deploy.replay.http_placer import HttpPlacer, Unreachable
 from deploy.replay.placers import Outcome, Result
-from deploy.replay.http_placer import HttpDoor, Unreachable
 from deploy.replay.plan import Invoice
 from orchestration.contracts.values import Line
 
@@ -63,13 +63,13 @@ class _Clerk(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def shop(**script: list[Answer]) -> Iterator[tuple[ScriptedShop, HttpDoor]]:
+def shop(**script: list[Answer]) -> Iterator[tuple[ScriptedShop, HttpPlacer]]:
     names = {"checkouts": CHECKOUTS, "checkout": CHECKOUT, "order": ORDER, "products": "GET /api/v1/products"}
     server = ScriptedShop({names[name]: answers for name, answers in script.items()})
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server, HttpDoor(server.url, {"retail-17850": "secret"}, timedelta(seconds=5))
+        yield server, HttpPlacer(server.url, {"retail-17850": "secret"}, timedelta(seconds=5))
     finally:
         server.shutdown()
         thread.join()
@@ -113,7 +113,7 @@ def test_a_cart_that_is_turned_away_is_refused_with_its_code() -> None:
 
 def test_an_answer_that_never_comes_is_undecided() -> None:
     with shop(checkouts=[(503, b"")]) as (server, _):
-        door = HttpDoor(server.url, {"retail-17850": "secret"}, timedelta(milliseconds=50))
+        door = HttpPlacer(server.url, {"retail-17850": "secret"}, timedelta(milliseconds=50))
         assert door.place(INVOICE).result is Result.UNDECIDED
 
 
