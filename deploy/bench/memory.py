@@ -39,7 +39,7 @@ def _wait_for(wanted: int, happened: Happened, arrivals: ClosedLoop, plan: Plan,
             arrivals.ended(ended)
             last = time.monotonic()
         elif time.monotonic() > last + plan.window.drain_s:
-            raise NothingHappens(f"no saga has ended for {plan.window.drain_s:g} s, {len(happened.ends)} before")
+            raise NothingHappens(f"no saga ended within {plan.window.drain_s:g} s, {len(happened.ends)} before")
         time.sleep(load.POLL_S)
 
 

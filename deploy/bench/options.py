@@ -58,5 +58,5 @@ def variants(text: str) -> list[str]:
             raise ArgumentTypeError(f"{name!r} is none of {', '.join(VARIANTS)}")
     for position, name in enumerate(names):
         if VARIANTS[name].share_of_base and "base" not in names[:position]:
-            raise ArgumentTypeError(f"{name} is a share of base: name base before it")
+            raise ArgumentTypeError(f"{name} is a share of base: list base before it")
     return names

@@ -36,7 +36,7 @@ class Variant:
         if self.share_of_base is None:
             return self.per_second
         if not base_per_second:
-            raise ValueError("a share of base was asked for, and base did nothing")
+            raise ValueError("a share of base is required, but base placed no orders")
         return self.share_of_base * base_per_second
 
 

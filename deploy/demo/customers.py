@@ -69,7 +69,7 @@ class Shopping:
         try:
             checkout_id = self.client.place(order.body, key=str(uuid.uuid4()))
         except Refused as refused:
-            self._decide(order.kind, f"refused at the door: {refused}")
+            self._decide(order.kind, f"refused by the API: {refused}")
         else:
             with self._lock:
                 self._undecided[checkout_id] = order.kind

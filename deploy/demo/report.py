@@ -72,6 +72,6 @@ def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
     parked = "1 parked order" if count == 1 else f"{count} parked orders"
     say(f"left to you: {parked}: the card refuses the capture, and an operator must act")
     say(f"  look      {stack.web_url}/admin/operations/incidents/")
-    say(f"  act       settle capture_payment, as {seeded['admin_user']}: say that they were paid by transfer")
-    say(f"  approve   the batch, as {seeded['approver_user']}: it is about money, and takes two people")
+    say(f"  act       settle capture_payment, as {seeded['admin_user']}: record that they were paid by transfer")
+    say(f"  approve   the batch, as {seeded['approver_user']}: it moves money, so it needs a second person")
     say(f"  audit     until then `manage.py audit` reports {parked} and ends with exit code 4, as it should")

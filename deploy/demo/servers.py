@@ -38,7 +38,7 @@ def choose(register: Register, environment: Mapping[str, str]) -> dict[str, str]
 def _listening_rabbitmq() -> str | None:
     url = ways.listening(RABBITMQ)
     if url:
-        print("messages go through the RabbitMQ that listens here, in queues that are removed at the end", flush=True)
+        print("messages use the RabbitMQ on this machine; their queues are removed at the end", flush=True)
     return url
 
 

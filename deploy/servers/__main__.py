@@ -20,9 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and give the exit code."""
     parser = argparse.ArgumentParser(prog="python -m deploy.servers", description=__doc__)
     parser.add_argument("command", choices=("env", "stop"))
-    parser.add_argument("--run-dir", type=Path, default=RUN_DIRECTORY, help="its memory")
+    parser.add_argument(
+        "--run-dir", type=Path, default=RUN_DIRECTORY, help="directory of the register of started servers"
+    )
     names = [service.name for service in SERVICES]
-    private_help = "start a private one where it is installed, though another listens on the standard port"
+    private_help = "start a private server if it is installed, even if another listens on the standard port"
     parser.add_argument("--private", action="append", default=[], choices=names, help=private_help)
     options = parser.parse_args(arguments)
     register = Register(options.run_dir.resolve())

@@ -40,7 +40,7 @@ def configured(environment: Mapping[str, str]) -> Way:
     def way(service: Service) -> str | None:
         url = environment.get(service.variable)
         if url and not service.accepts(url):
-            raise Unavailable(f"{service.variable} names {hide_password(url)}, which does not let us in")
+            raise Unavailable(f"{service.variable} names {hide_password(url)}, which does not accept us")
         return url or None
 
     return way

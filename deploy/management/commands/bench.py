@@ -20,9 +20,9 @@ RUN_DIRECTORY = Path(__file__).resolve().parents[3] / ".run" / "bench"
 
 class Command(BaseCommand):
     help = (
-        "Start workers (for http: web, too) and place orders against the configured servers: orders a second, latency "
-        "of completed orders from when they were due, CPU time an order. What else runs on this machine is measured "
-        "too. The orders stay."
+        "Start workers (for http also web processes) and place orders on the configured servers. Measures orders a "
+        "second, the latency of completed orders from the time they were due, and CPU time per order. Also measures "
+        "the load of other processes on this machine. The orders are not removed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,19 +32,24 @@ class Command(BaseCommand):
             "--variants", type=options.variants, default=list(VARIANTS), metavar="A,B", help=known.replace("%", "%%")
         )
         what.add_argument(
-            "--scaling", type=options.whole_numbers, metavar="1,2,4", help="base and hot, with so many workers each"
+            "--scaling",
+            type=options.whole_numbers,
+            metavar="1,2,4",
+            help="measure base and hot with each number of workers",
         )
         what.add_argument(
             "--memory",
             type=options.whole_number,
             metavar="N",
-            help="the workers' resident memory after every tenth of N sagas",
+            help="measure the workers' resident memory after every tenth of N sagas",
         )
-        parser.add_argument("--rounds", type=options.whole_number, default=1, help="of all variants; medians are shown")
-        parser.add_argument("--seconds", type=options.seconds, default=20.0, help="of each measurement")
-        parser.add_argument("--warmup-seconds", type=options.seconds, default=5.0, help="before each measurement")
+        parser.add_argument(
+            "--rounds", type=options.whole_number, default=1, help="measure all variants so often and show medians"
+        )
+        parser.add_argument("--seconds", type=options.seconds, default=20.0, help="length of each measurement")
+        parser.add_argument("--warmup-seconds", type=options.seconds, default=5.0, help="load before each measurement")
         parser.add_argument("--concurrency", type=options.whole_number, default=64, help="orders in flight")
-        parser.add_argument("--skus", type=options.whole_number, default=1000, help="SKUs that orders spread over")
+        parser.add_argument("--skus", type=options.whole_number, default=1000, help="number of SKUs that orders buy")
         parser.add_argument("--workers", type=options.whole_number, default=1, help="worker processes")
         parser.add_argument("--threads", type=options.whole_number, default=8, help="threads of each worker")
         parser.add_argument(
@@ -54,7 +59,7 @@ class Command(BaseCommand):
             "--stored",
             type=options.whole_number_or_0,
             metavar="N",
-            help="have N ended sagas in the databases first, copies of one; they stay until --stored 0 removes them",
+            help="first fill the databases to N ended sagas, copies of one; --stored 0 removes them",
         )
         parser.add_argument(
             "--output", type=Path, help="file for the figures as JSON (default: a new one in .run/bench)"

@@ -36,16 +36,19 @@ def whole_number(text: str) -> int:
 
 class Command(BaseCommand):
     help = (
-        "Put the articles of an Online Retail file on sale, with the stock and the customers it takes, and place every "
-        "invoice as a checkout. Replaying a file again places nothing twice. Exit code 1 if the totals differ."
+        "Put the articles of an Online Retail file on sale, create the stock and the customers that its invoices need, "
+        "and place every invoice as a checkout. Replaying a file again places nothing twice. Exit code 1 if the totals "
+        "differ."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--via", choices=("http", "engine"), default="http", help="which door (default: http)")
-        parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the API is, for --via http")
         parser.add_argument(
-            "--token", help="place all orders as this customer, for --via http (default: one customer a CustomerID)"
+            "--via", choices=("http", "engine"), default="http", help="how to place the orders (default: http)"
+        )
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="address of the API, for --via http")
+        parser.add_argument(
+            "--token", help="place all orders as this customer, for --via http (default: one customer per CustomerID)"
         )
         parser.add_argument("--concurrency", type=whole_number, default=8, metavar="N", help="orders at a time")
         parser.add_argument(

@@ -39,8 +39,8 @@ PRODUCTS = (
 
 class Command(BaseCommand):
     help = (
-        "Put demo products on sale, with stock, and make a customer, an operator and one who approves batches. "
-        "Again: fills the shelves, and gives the three a new token and new passwords."
+        "Put demo products on sale with stock. Create a customer, an operator, and a second operator who approves "
+        "batches. If run again, it restocks and gives the three a new token and new passwords."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

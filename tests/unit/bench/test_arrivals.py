@@ -59,5 +59,5 @@ def test_load_is_a_share_of_what_base_did() -> None:
 
 @pytest.mark.parametrize("base", [None, 0.0])
 def test_a_share_of_nothing_is_refused(base: float | None) -> None:
-    with pytest.raises(ValueError, match="base did nothing"):
+    with pytest.raises(ValueError, match="base placed no orders"):
         VARIANTS["load"].rate(base)
