@@ -1,4 +1,4 @@
-"""Whether so many sagas are under way that no new one should be taken on."""
+"""Refuses new sagas while too many are unfinished."""
 
 import threading
 import time
@@ -9,18 +9,18 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.states import ENDED, Phase
 
 LOOK_SECONDS = 1.0
-"""A process counts no more often; in between it may take on a second's worth more than the limit."""
+"""Seconds between two counts of a process. Between them it may accept more sagas than the limit."""
 
-_ENDS = [phase for phase in Phase if phase in ENDED]  # as the index has them, or it could not be used
+_ENDS = [phase for phase in Phase if phase in ENDED]  # in the order of the index, which is not used otherwise
 _lock = threading.Lock()
 _looked_at = float("-inf")  # monotonic seconds
 _is_full = False
 
 
 def is_full() -> bool:
-    """Whether `settings.BACKLOG_LIMIT` unfinished sagas are there, paused ones not counted; 0 is no limit.
+    """Return whether the unfinished sagas have reached `settings.BACKLOG_LIMIT`. 0 is no limit.
 
-    The count stops at the limit.
+    Paused sagas do not count. The count stops at the limit.
     """
     global _looked_at, _is_full
     if not settings.BACKLOG_LIMIT:
@@ -33,7 +33,7 @@ def is_full() -> bool:
 
 
 def look_again() -> None:
-    """Count anew when next asked."""
+    """Forget the last count, so that the next call counts."""
     global _looked_at
     _looked_at = float("-inf")
 

@@ -1,4 +1,4 @@
-"""Sagas with what shows how they went, read at once for all threads that ask at the same moment."""
+"""Reads sagas with their logs and ledgers, coalesced for all threads that read at the same moment."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from orchestration.protocol.states import ENDED
 
 @dataclass(frozen=True)
 class Reading:
-    """A saga's row; of one that has ended, its log and its rows of each ledger, too (None: its database is down)."""
+    """A saga's row. For an ended saga also its log and its rows of each ledger (None: that database is down)."""
 
     instance: SagaInstance
     log: Sequence[Logged] | None = None
@@ -29,7 +29,7 @@ class Reading:
 
 
 def read(saga_id: UUID) -> Reading | None:
-    """The saga as it is now, if there is one; not for use within a transaction."""
+    """Read the saga as it is now. Return None if there is none. Do not call this within a transaction."""
     return _together.ask([saga_id]).get(saga_id)
 
 

@@ -1,4 +1,4 @@
-"""What workers tell web processes through Redis: these sagas have ended. It may be lost, and nobody depends on it."""
+"""Events by which workers tell web processes, through Redis, that sagas have ended. An event may be lost."""
 
 import logging
 import time
@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 ENDED = "ended"
 LEFT_ALONE_FOR = timedelta(seconds=5)
-"""After Redis failed; one that hangs then costs a thread 4 % of its time."""
+"""Wait after Redis failed. A Redis that hangs then costs a thread 4 % of its time."""
 
 _ID_BYTES = 16
 
 
 class Announcer:
-    """Publishes ends of sagas on a channel: one message for all that ended together."""
+    """Publishes ended sagas on a channel: one message for all that ended together."""
 
     def __init__(
         self, channel: str, *, redis: Callable[[], Redis], clock: Callable[[], float] = time.monotonic
@@ -37,7 +37,7 @@ class Announcer:
         self._left_alone_until = float("-inf")
 
     def announce(self, saga_ids: Iterable[UUID]) -> None:
-        """Say that they have ended, or leave it while Redis fails."""
+        """Publish that these sagas have ended. While Redis fails, publish nothing."""
         if self._clock() < self._left_alone_until:
             return
         try:
@@ -52,7 +52,7 @@ class Announcer:
 
 
 def announce_ends() -> None:
-    """Have every end in this process announced, after its commit and when nobody waits for the thread."""
+    """Publish every saga that ends in this process, after its commit and after the thread's job."""
     announcer = Announcer(channel(), redis=lambda: connect(settings.REDIS_URL))
 
     def announce(*, sagas: Sequence[Any], **_: Any) -> None:
@@ -63,16 +63,16 @@ def announce_ends() -> None:
 
 
 def channel() -> str:
-    """Where this shop's ends are announced: channels are common to all databases of a Redis."""
+    """Return the channel of this shop. It needs the prefix, because all databases of a Redis share channels."""
     return settings.TOPOLOGY.name(ENDED)
 
 
 def packed(saga_ids: Iterable[UUID]) -> bytes:
-    """Ids as one message."""
+    """Encode ids as one message."""
     return b"".join(saga_id.bytes for saga_id in saga_ids)
 
 
 def unpacked(message: bytes) -> list[UUID]:
-    """The ids in a message; of one that nobody here has sent, as many as there might be."""
+    """Decode the ids in a message. Ignore the rest of a message that is no list of ids."""
     whole = len(message) - len(message) % _ID_BYTES
     return [UUID(bytes=message[start : start + _ID_BYTES]) for start in range(0, whole, _ID_BYTES)]

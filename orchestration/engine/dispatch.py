@@ -1,4 +1,4 @@
-"""Commands on their way to the broker, and what happens when it is away."""
+"""Publishes commands, and keeps threads from waiting for a broker that is away."""
 
 import logging
 from contextlib import nullcontext
@@ -22,9 +22,9 @@ from orchestration.sagas import definition_of
 logger = logging.getLogger(__name__)
 
 OPEN_FOR = timedelta(seconds=1)
-"""After a failed publish no thread of this process waits for the broker for so long; recovery goes on asking."""
+"""How long no thread of this process waits for the broker after a failed publish. Recovery goes on checking."""
 PUBLISHED_WITHIN_S = 1.0
-"""While a client waits, connecting and confirm together: the saga is due anyway, so recovery will publish it."""
+"""Limit for connecting and confirm together while a client waits. Recovery publishes what was not published."""
 
 breaker = ProcessBreaker(OPEN_FOR.total_seconds())
 
@@ -34,7 +34,7 @@ class BrokerAway(Exception):
 
 
 class Broker(Protocol):
-    """What the engine and recovery need of a broker. This module is one."""
+    """The broker as the engine and recovery use it. This module implements it."""
 
     def send(self, instance: SagaInstance, command: Command, /) -> None: ...
 
@@ -44,12 +44,12 @@ class Broker(Protocol):
 
 
 def send(instance: SagaInstance, command: Command) -> None:
-    """Publish the command's chain, at the token the row has now.
+    """Publish the command's chain, under the fencing token of the row.
 
     While the broker does not answer, one thread at a time waits for it on behalf of a client; the others do not wait.
-    Workers wait as long as `messages` allows.
+    Workers wait as long as `publisher` allows.
 
-    :raises BrokerAway: when it is not known to have arrived.
+    :raises BrokerAway: when the message was not confirmed. It may still arrive.
     """
     saga = definition_of(instance.definition)
     message = command_message(saga, command, UUID(str(instance.pk)), instance.token, context_of(instance))
@@ -65,12 +65,12 @@ def send(instance: SagaInstance, command: Command) -> None:
 
 
 def broker_is_away() -> bool:
-    """Whether a publish has failed a moment ago."""
+    """Return whether a publish failed within `OPEN_FOR`."""
     return breaker.is_open()
 
 
 def broker_is_ready() -> bool:
-    """Ask the broker, and make the queues that it may have lost; say whether sending is worth trying."""
+    """Connect to the broker and declare queues that it lost. Return whether that succeeded."""
     try:
         with current_app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
@@ -83,5 +83,5 @@ def broker_is_ready() -> bool:
 
 
 def context_of(instance: SagaInstance) -> dict[str, Any]:
-    """What the saga knows, as its messages carry it."""
+    """Return the context that the saga's messages carry: its known facts and no completed steps yet."""
     return {"known": instance.request | instance.answers, "trail": []}

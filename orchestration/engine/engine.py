@@ -53,7 +53,7 @@ class RequestUnlike(TypeError):
 
 @dataclass(frozen=True)
 class Started:
-    """A saga that stands: started now (`created`), or by an earlier request with the same key."""
+    """A saga that exists: started now (`created`), or by an earlier request with the same key."""
 
     saga_id: UUID
     created: bool
@@ -61,7 +61,7 @@ class Started:
 
 @dataclass(frozen=True)
 class _Move:
-    """What follows for a saga: what to write, the saga as it is then, and what to send."""
+    """The result of a decision for a saga: the change to write, the saga after it, and the command to send."""
 
     change: RowChange
     decided: SagaInstance
@@ -70,20 +70,20 @@ class _Move:
 
 @dataclass(frozen=True)
 class Engine:
-    """Apply events to sagas, over a store that keeps the sagas and a broker that takes their commands."""
+    """Applies events to sagas. `store` keeps the sagas, and `broker` takes their commands."""
 
     store: Store
     broker: Broker
     definition_of: Callable[[str], Saga]
 
     def start_saga(self, saga: Saga, request: Any, *, saga_id: UUID, origin: Origin, now: datetime) -> Started:
-        """Write the saga down and, once that is committed, dispatch it. This is orchestration's one door.
+        """Write the saga and dispatch it after the commit. Every saga starts here.
 
-        A dead broker changes nothing for the caller: the row says what is pending and recovery dispatches it.
+        If the broker is down, the call succeeds: the row states what is pending, and recovery dispatches it.
 
         :raises NotRegistered: when `definitions` does not hold this very definition.
         :raises KeyReused: when the key stands for a request with another hash.
-        :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
+        :raises KeyInProgress: when another process is accepting the same key at this moment.
         """
         self._check_registered(saga)
         if not isinstance(request, saga.request):
@@ -108,14 +108,14 @@ class Engine:
     ) -> SagaInstance:
         """Apply an event to a saga: one compare-and-set and its log entries, in one transaction.
 
-        `known` is what the event's message carried: the request's facts and what steps have answered.
-        When somebody else was faster the row is read and decided on again, unless the event is only for that `version`.
-        Events that change nothing leave no trace.
+        `known` holds the facts of the event's message: those of the request and the answers of steps. When another
+        process was faster, the row is read and decided on again, unless the event is only for this `version`. Events
+        that change nothing are not logged.
 
         :raises NoSuchSaga: when there is none.
-        :raises ChangedMeanwhile: when it is not of that version any more.
+        :raises ChangedMeanwhile: when it has another version.
         :raises UnknownDefinition: when this code lacks the saga's definition.
-        :raises TooLate: when somebody wants it undone after the pivot.
+        :raises TooLate: when the event asks to undo the saga after its pivot.
         :raises Contradiction: when the event cannot be true if the protocol holds.
         """
         [outcome] = self.apply_all([SagaEvent(saga_id, event, known, version)], now=now)
@@ -124,9 +124,9 @@ class Engine:
         return outcome
 
     def apply_all(self, events: Sequence[SagaEvent], *, now: datetime) -> list[SagaInstance | Exception]:
-        """Apply several events, as `apply` does, with one transaction for those of a kind.
+        """Apply several events, as `apply` does, with one transaction for all events of one type.
 
-        Gives for each the saga as it is then, or what `apply` would raise.
+        Return for each event the saga after it, or the exception that `apply` would raise.
         """
         outcomes: dict[int, SagaInstance | Exception] = {}
         while waiting := {index: each for index, each in enumerate(events) if index not in outcomes}:
@@ -134,24 +134,24 @@ class Engine:
             moves: dict[UUID, tuple[int, _Move]] = {}
             for index, each in waiting.items():
                 if each.saga_id in moves:
-                    continue  # one event a saga at a time: the next is decided on what this one makes of it
-                match self._decided(found.get(each.saga_id), each, now):
+                    continue  # one event of a saga at a time: the next one is decided on the result of this one
+                match self._decide(found.get(each.saga_id), each, now):
                     case _Move() as move:
                         moves[each.saga_id] = (index, move)
                     case outcome:
                         outcomes[index] = outcome
-            outcomes |= self._taken(events, moves)
+            outcomes |= self._write(events, moves)
         return [outcomes[index] for index in range(len(events))]
 
     def cancel_saga(self, saga_id: UUID, *, now: datetime) -> SagaInstance:
-        """Give the saga up, unless its pivot is done. Asking again changes nothing.
+        """Give the saga up, unless its pivot is done. A second call changes nothing.
 
         :raises TooLate: when the pivot is done.
         """
         return self.apply(saga_id, CancelRequested(), now=now)
 
     def resume_saga(self, saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
-        """Try what is pending of the saga again now, parked steps too; an ended saga stays as it is."""
+        """Try the pending steps of the saga now, parked ones included. An ended saga does not change."""
         return self.apply(saga_id, Resumed(by=by, reason=reason), now=now)
 
     def _check_registered(self, saga: Saga) -> None:
@@ -162,10 +162,10 @@ class Engine:
         if registered != saga:
             raise NotRegistered(f"{saga.name}: another saga definition is registered under this name")
 
-    def _decided(
+    def _decide(
         self, instance: SagaInstance | None, saga_event: SagaEvent, now: datetime
     ) -> _Move | SagaInstance | Exception:
-        """What follows; the saga itself when nothing does."""
+        """Decide what the event changes. Return the saga itself when it changes nothing."""
         if instance is None:
             return NoSuchSaga(f"there is no saga {saga_event.saga_id}")
         if saga_event.version not in (None, instance.version):
@@ -182,10 +182,10 @@ class Engine:
         entries = log_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
         return _Move(RowChange(instance, columns, entries), with_columns(instance, columns), decision.command)
 
-    def _taken(
+    def _write(
         self, events: Sequence[SagaEvent], moves: Mapping[UUID, tuple[int, _Move]]
     ) -> dict[int, SagaInstance | Exception]:
-        """Write the decisions; those that are not among the results were overtaken, and are to be made again."""
+        """Write the decisions. Those that are missing in the result lost a race and must be decided again."""
         outcomes: dict[int, SagaInstance | Exception] = {}
         for about in {type(events[index].event).__name__ for index, _ in moves.values()}:
             kind = [move for index, move in moves.values() if type(events[index].event).__name__ == about]
@@ -196,7 +196,7 @@ class Engine:
         return outcomes
 
     def _follow(self, moves: Sequence[_Move], taken: Collection[UUID]) -> None:
-        """Send what is decided, and say what has moved."""
+        """Send the commands of the written decisions, and the signals for them."""
         moves = [move for move in moves if move.decided.pk in taken]
         for move in moves:
             if move.command is not None:
@@ -204,7 +204,7 @@ class Engine:
         signals.tell_moved([(move.decided, move.change.entries) for move in moves])
 
     def _send(self, instance: SagaInstance, command: Command) -> None:
-        """Dispatch after the commit; what cannot be sent now is due again soon, and the caller never hears of it."""
+        """Dispatch after the commit. If the broker is away, make the saga due soon. The caller gets no error."""
         try:
             self.broker.send(instance, command)
         except BrokerAway as error:

@@ -1,4 +1,4 @@
-"""Whether the code at hand can carry on every unfinished saga: before its workers start, not after."""
+"""Checks, before workers of this code start, that it can continue every unfinished saga."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -27,26 +27,26 @@ CHUNK = 1_000
 
 @dataclass
 class Inspection:
-    """What was looked at, by definition, and what stands in the way: sagas by reason."""
+    """The number of sagas checked, by definition, and the problems found: sagas by reason."""
 
-    looked_at: dict[str, int]
-    """Definition to number of unfinished sagas; those that this code has and nobody uses count zero."""
+    checked: dict[str, int]
+    """The number of unfinished sagas of each definition, 0 for an unused definition of this code."""
     problems: dict[str, list[UUID]] = field(default_factory=lambda: defaultdict(list))
 
 
 def inspect() -> Inspection:
-    """Look at every unfinished saga with the eyes of this code."""
+    """Check every unfinished saga against this code."""
     found = Inspection(dict.fromkeys(definitions, 0))
     unfinished = SagaInstance.objects.using(ALIAS).exclude(phase__in=ENDED).order_by("pk")
     for instance in unfinished.iterator(CHUNK):
-        found.looked_at[instance.definition] = found.looked_at.get(instance.definition, 0) + 1
+        found.checked[instance.definition] = found.checked.get(instance.definition, 0) + 1
         for problem in problems_of(instance):
             found.problems[problem].append(instance.pk)
     return found
 
 
 def problems_of(instance: SagaInstance) -> Iterator[str]:
-    """Say why this code could not carry on the saga, as sentences without its id."""
+    """Yield the reasons why this code cannot continue the saga, as sentences without its id."""
     try:
         saga = definition_of(instance.definition)
     except UnknownDefinition as error:
@@ -62,7 +62,7 @@ def problems_of(instance: SagaInstance) -> Iterator[str]:
 
 
 def _commands_needed(saga: Saga, state: State) -> Iterator[Action | Compensation]:
-    """What may still be sent for a saga that stands so."""
+    """Yield the commands that may still be sent for a saga in this state."""
     if state.phase is Phase.COMPENSATING:
         yield from _compensations(saga.by_name[name] for name in pending_compensations(saga, state))
         return
@@ -91,14 +91,14 @@ def _task_problem(saga: Saga, task: str) -> str | None:
 
 
 def _still_to_come(saga: Saga, state: State) -> set[str]:
-    """Facts that steps have yet to answer."""
+    """Return the names of the facts that steps have not answered yet."""
     return {name for step in saga.steps if step.name not in state.done for name in step.action.provides}
 
 
 def _contract_problems(
     saga: Saga, command: Action | Compensation, known: Mapping[str, Any], to_come: set[str]
 ) -> Iterator[str]:
-    """A command whose facts are all known is read as its participant would; of the others the names are compared."""
+    """Decode a command whose facts are all known, as its participant would. For other commands compare the names."""
     needed = set(required_fields(command.request)) - IMPLICIT
     missing = needed - known.keys()
     if not missing:

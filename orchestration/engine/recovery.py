@@ -49,7 +49,7 @@ class Recovery:
     markers: Markers
 
     def run_once(self, *, clock: Callable[[], datetime] = clocks.now) -> int:
-        """Process every saga that is due and return how many. One saga's error does not stop the others.
+        """Process every saga that is due, and return their number. One saga's error does not stop the others.
 
         Each message gets the time at which it is sent, not that of the round's beginning. Otherwise a marker sent
         during a long round would prove the round's last messages lost.
@@ -62,7 +62,7 @@ class Recovery:
         seen = 0
         while not broker.broker_is_away() and (batch := store.claim_due(clock(), BATCH)):
             for instance in batch:
-                self._look_at(instance, clock())
+                self._process(instance, clock())
             seen += len(batch)
         self._send_markers(clock())
         return seen
@@ -74,7 +74,7 @@ class Recovery:
             message = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
             logger.warning(message, brought, longest)
 
-    def _look_at(self, instance: SagaInstance, now: datetime) -> None:
+    def _process(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now
         event = DeadlinePassed() if late else Due(lost=instance.in_flight, token=instance.token)
         with about([instance.pk]):

@@ -1,4 +1,4 @@
-"""What the orchestrator hears, read: a report's arguments as an event and what was learned on the way."""
+"""Reads a report's arguments as an event of its saga, with the facts that its chain gathered."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -23,13 +23,13 @@ from orchestration.protocol.states import Operation
 Context = dict[str, Any]
 NOTHING: Context = {"known": {}, "trail": []}
 WIRE_NAMES = {"carried": "context", "hopeless": "permanent"}
-"""Our names for fields of messages. The fields keep their names, because messages outlive a deploy."""
+"""Our names for fields of messages. The fields keep their names, because messages outlive a deployment."""
 
 
 def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> SagaEvent:
     """Read the arguments of the report of this name.
 
-    :raises Malformed: when they are not what `canvas` has it sent with.
+    :raises Malformed: when `canvas` does not write reports like this.
     """
     try:
         arguments = {WIRE_NAMES.get(field, field): fact for field, fact in facts.items()}
@@ -93,7 +93,7 @@ READERS: Mapping[str, Callable[..., tuple[Event, Context]]] = {
     STEPS_UNDONE: steps_undone,
     PIVOT_SETTLED: pivot_settled,
 }
-"""How each report is read, by the name of its task."""
+"""The reader of each report, by the name of its task."""
 
 
 def _completed(context: Context) -> CompletedSteps:

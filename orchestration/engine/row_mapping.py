@@ -21,7 +21,7 @@ _SETS = {"done": "done", "undone": "undone", "held": "backing_off", "parked": "p
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asks for a saga: unique per customer and key; `request_hash` tells a repetition from a reuse of the key."""
+    """The customer and the idempotency key, unique together. `request_hash` shows whether a request is a repetition."""
 
     customer_id: str
     idempotency_key: str
@@ -63,7 +63,7 @@ def columns_after(instance: SagaInstance, decision: Decision, answers: dict[str,
 
 
 def with_columns(instance: SagaInstance, columns: Mapping[str, Any]) -> SagaInstance:
-    """The saga as it is with these columns; the one given stays as it was read."""
+    """Return a copy of the saga with these columns."""
     decided = copy(instance)
     for name, value in columns.items():
         setattr(decided, name, value)
@@ -71,7 +71,7 @@ def with_columns(instance: SagaInstance, columns: Mapping[str, Any]) -> SagaInst
 
 
 def log_entries(instance: SagaInstance, entries: tuple[Entry, ...], *, first: int, now: datetime) -> list[SagaLogEntry]:
-    """The log entries to be; `instance` is as it was before them, and each changes its phase or token from then on."""
+    """Return the log entries to write. `instance` is the saga before them; an entry may change its phase and token."""
     phase, token, written = instance.phase, instance.token, []
     for sequence, entry in enumerate(entries, start=first):
         phase = LEADS_TO.get(entry.kind, phase)

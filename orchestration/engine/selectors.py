@@ -1,4 +1,4 @@
-"""Reads: sagas, and how far each step of one has come."""
+"""Reads sagas and the progress of their steps."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ SERVICES_READ_WITHIN = 3.0
 """Seconds to read the databases of all services. A silent database may use half of the time left, not all of it."""
 
 WAITING, UNREADABLE = "waiting", "unreadable"
-"""What a step without a ledger row is; and one whose service's database does not answer."""
+"""The status of a step without a ledger row, and of one whose service's database does not answer."""
 
 
 @dataclass(frozen=True)
 class StepProgress:
-    """How far a step has come: `status` is its ledger row's, or waiting, or unreadable."""
+    """The progress of a step. `status` is that of its ledger row, or waiting, or unreadable."""
 
     name: str
     service: str
     status: str
     since: datetime | None
     attempts: int
-    """Failed tries in a row, and the one under way."""
+    """Consecutive failed tries, plus the one that is running."""
     last_error: dict[str, Any] | None
 
 
 class Logged(NamedTuple):
-    """What shows of a line of a saga's log."""
+    """The fields of a saga log entry that are shown."""
 
     kind: str
     step: str
@@ -48,7 +48,7 @@ class Logged(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What shows of a row of a ledger."""
+    """The fields of a ledger row that are shown."""
 
     step: str
     status: str
@@ -60,17 +60,17 @@ Remembered = Sequence[LedgerRow] | Sequence[Seen]
 
 
 def saga(saga_id: UUID) -> SagaInstance | None:
-    """One saga, if there is one."""
+    """Return the saga, or None if there is none."""
     return SagaInstance.objects.using(ALIAS).filter(pk=saga_id).first()
 
 
 def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
-    """The saga that this customer started with this key."""
+    """Return the saga that this customer started with this key, or None."""
     return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
 
 
 def log_of(saga_id: UUID) -> list[SagaLogEntry]:
-    """The saga's log, oldest first."""
+    """Return the saga's log, oldest entry first."""
     return list(SagaLogEntry.objects.using(ALIAS).filter(saga_id=saga_id).order_by("sequence"))
 
 
@@ -79,7 +79,7 @@ def progress(
     log: Iterable[SagaLogEntry | Logged] | None = None,
     ledgers: Mapping[str, Remembered | None] | None = None,
 ) -> list[StepProgress]:
-    """How far each step of the saga has come, as the services' ledgers say it now."""
+    """Return the progress of each step of the saga, as the services' ledgers state it now."""
     definition = definition_of(instance.definition)
     errors = _last_errors(log_of(instance.pk) if log is None else log)
     found = _ledgers(_services(definition), instance.pk) if ledgers is None else ledgers
@@ -90,14 +90,14 @@ def progress(
 
 
 def ledger_rows(instance: SagaInstance) -> dict[str, list[LedgerRow] | None]:
-    """What each service remembers of the saga, oldest first; None where its database does not answer."""
+    """Return each service's ledger rows of the saga, oldest first. None where its database does not answer."""
     return _ledgers(participants(), instance.pk)
 
 
 def pivot_is_done(instance: SagaInstance) -> bool:
-    """Whether there is no way back any more; read from the commit record while the row does not say it.
+    """Return whether the pivot is done. Read its ledger row while the saga row does not state it yet.
 
-    :raises django.db.Error: when that record cannot be read; a guess could take back what was said before.
+    :raises django.db.Error: when that row cannot be read. A guess could contradict an earlier answer.
     """
     phase = Phase(instance.phase)
     if phase not in (Phase.RUNNING, Phase.BARRING):
@@ -149,7 +149,7 @@ def _progress(
 
 
 def _attempts(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:
-    """The failures, and the attempt that is none of them: the one that worked, or is under way."""
+    """Count the failed tries, plus the one that succeeded or is running."""
     failures: int = instance.progress.get("failures", {}).get(step, 0)
     if row is None or step in instance.progress.get("parked", ()):
         return failures

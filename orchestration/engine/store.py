@@ -1,4 +1,4 @@
-"""Saga rows and their log in PostgreSQL: written at once, found again, changed by compare-and-set, claimed when due."""
+"""Saga rows and their log in PostgreSQL: insert, find, compare-and-set, claim what is due."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class KeyInProgress(Exception):
 
 @dataclass(frozen=True)
 class RowChange:
-    """A saga's row as it was read, the columns to change, and what the log says of it."""
+    """A saga's row as it was read, the columns to change, and the log entries to add."""
 
     instance: SagaInstance
     columns: Mapping[str, Any]
@@ -37,11 +37,11 @@ class RowChange:
 
 
 Taken = Callable[[set[UUID]], None]
-"""Done after a commit, with the sagas whose changes are in it."""
+"""Runs after a commit, with the ids of the sagas that it changed."""
 
 
 class Store(Protocol):
-    """What the engine and recovery need of a place that keeps sagas. This module is one."""
+    """The store of sagas as the engine and recovery use it. This module implements it."""
 
     def find(self, saga_ids: Collection[UUID], /) -> dict[UUID, SagaInstance]: ...
 
@@ -63,20 +63,20 @@ class Store(Protocol):
 
 
 def find(saga_ids: Collection[UUID]) -> dict[UUID, SagaInstance]:
-    """Those of the sagas that there are."""
+    """Return the sagas that exist, by id."""
     found = find_all(SagaInstance, ALIAS, "id = ANY(%s::uuid[])", as_array(saga_ids))
     return {instance.pk: instance for instance in found}
 
 
 def find_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
-    """The saga that this customer started with this key."""
+    """Return the saga that this customer started with this key, or None."""
     return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
 
 
 def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: Then | None) -> None:
-    """Write a new saga and its first log entries, and do `then` once that is committed.
+    """Write a new saga and its first log entries in one transaction. Run `then` after the commit.
 
-    :raises KeyInProgress: when the same key is being accepted by somebody else at this moment.
+    :raises KeyInProgress: when another process is accepting the same key at this moment.
     :raises django.db.IntegrityError: when the customer has used the key.
     """
     failpoint = Failpoint(FailpointKind.START, instance.definition, [instance.pk])
@@ -89,9 +89,10 @@ def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: The
 
 
 def compare_and_set(changes: Sequence[RowChange], *, about: str, then: Taken | None) -> set[UUID]:
-    """Change the rows that still are as they were read, the same columns of each, and log it; then do `then`.
+    """Change the rows that are as they were read, add their log entries, and run `then` after the commit.
 
-    Gives the sagas whose row was. `about` names what happened, for those who follow the commit.
+    All changes have the same columns. Return the ids of the sagas that were changed. `about` names the event for
+    failpoints.
     """
     rows = [
         {**each.columns, "id": each.instance.pk, "was_phase": each.instance.phase, "was_version": each.instance.version}
@@ -108,7 +109,7 @@ def compare_and_set(changes: Sequence[RowChange], *, about: str, then: Taken | N
 
 
 def mark_undelivered(instance: SagaInstance, after: timedelta) -> None:
-    """Have recovery send again after so long, instead of looking for a message that never left."""
+    """Record that the saga's command was not published. Recovery sends it again after this time, without a marker."""
     _row(instance).update(**undelivered(instance), due_at=Now() + after)
 
 
@@ -122,17 +123,17 @@ def bring_forward(now: datetime, horizon: datetime) -> int:
 
 
 def is_any_due(now: datetime) -> bool:
-    """Whether recovery has anything to look at.
+    """Return whether any saga is due.
 
-    The soonest is asked for, or a plan made with old statistics reads the whole table to find that none is due.
+    This reads the saga with the earliest due time. With old statistics, another plan might read the whole table.
     """
     return _due(now).order_by("due_at").values_list("due_at").first() is not None
 
 
 def claim_due(now: datetime, limit: int) -> list[SagaInstance]:
-    """Take due sagas that nobody else is looking at, and push their `due_at` so that nobody will for a while.
+    """Claim due sagas that no other process has locked, and postpone their `due_at`.
 
-    Those whose message may merely wait are left out.
+    Sagas whose message may still wait in a queue are left out.
     """
     late = Q(phase=Phase.RUNNING, deadline_at__lte=now)
     ids: list[UUID] = []
@@ -146,7 +147,7 @@ def claim_due(now: datetime, limit: int) -> list[SagaInstance]:
 
 
 def unheard_of(now: datetime) -> set[tuple[str, str]]:
-    """Definition and phase of sagas that were sent something and have not reported for a while."""
+    """Return the definition and phase of due sagas whose command is in flight."""
     return set(_due(now).filter(in_flight=True).values_list("definition", "phase").distinct())
 
 
@@ -163,7 +164,7 @@ def _afterwards(then: Then | None) -> None:
         return
 
     def after_the_commit() -> None:
-        """Do `then`: Django logs what fails here by its `__qualname__`, which a partial does not have."""
+        """Run `then`. Django logs an error here by `__qualname__`, which a partial does not have."""
         then()
 
     transaction.on_commit(after_the_commit, using=ALIAS, robust=True)
@@ -179,7 +180,7 @@ def _logged(entry: SagaLogEntry) -> dict[str, Any]:
 
 @cache
 def _insertion() -> str:
-    """One statement for a new saga: take its key, write its row and its log; says whether the key was to be had."""
+    """Return the statement that locks a new saga's key, writes its row and log, and tells whether it got the lock."""
     return (
         "WITH key AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0)) AS taken), "
         f"written AS (INSERT INTO {_table(SagaInstance)} ({quoted(_SAGA)}) "
@@ -190,9 +191,9 @@ def _insertion() -> str:
 
 @cache
 def _change(columns: tuple[str, ...]) -> str:
-    """One statement for what becomes of sagas: compare, set, and log what was set.
+    """Return the statement that compares and sets saga rows and writes their log entries.
 
-    The ids are given apart, too, or a plan reads all of a table it knows little of.
+    The ids are a parameter of their own, because a plan without statistics would read the whole table otherwise.
     """
     given = rows_of(SagaInstance, ("id", *columns), "was_phase text", "was_version int")
     settings = ", ".join(f'"{name}" = given."{name}"' for name in columns)

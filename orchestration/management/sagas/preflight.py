@@ -29,7 +29,7 @@ def inspect(_: Options, output: Output) -> None:
 def shown(found: Inspection) -> dict[str, Any]:
     """The inspection as a JSON-ready value."""
     return {
-        "unfinished": found.looked_at,
+        "unfinished": found.checked,
         "problems": [
             {"problem": problem, "sagas": [str(saga_id) for saga_id in ids]} for problem, ids in found.problems.items()
         ],
@@ -39,7 +39,7 @@ def shown(found: Inspection) -> dict[str, Any]:
 def as_tables(found: Inspection) -> list[Table]:
     """The inspection as tables; without problems only the first."""
     counted = Table("definition", "unfinished sagas", box=None, pad_edge=False)
-    for definition, count in sorted(found.looked_at.items()):
+    for definition, count in sorted(found.checked.items()):
         counted.add_row(definition, str(count) if count else "none")
     problems = Table("problem", "sagas", "ids", box=None, pad_edge=False)
     for problem, ids in found.problems.items():

@@ -71,11 +71,11 @@ def test_sagas_in_every_phase_can_be_carried_on_by_the_code_that_started_them():
     found = preflight.inspect()
 
     assert found.problems == {}
-    assert found.looked_at == NONE_OF_ANY | {"checkout.v1": 4}
+    assert found.checked == NONE_OF_ANY | {"checkout.v1": 4}
 
 
 def test_a_definition_that_nobody_uses_is_reported():
-    assert preflight.inspect().looked_at == NONE_OF_ANY
+    assert preflight.inspect().checked == NONE_OF_ANY
 
 
 def test_ended_sagas_are_of_no_concern(monkeypatch):
