@@ -11,13 +11,13 @@ from orchestration.management.output import Output
 from orchestration.management.selection import NONE
 from orchestration.management.subcommand import Options
 from orchestration.models.actions import Action
-from orchestration.operators import representations
 from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.representations.batches import BatchPreviewShown
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 
 SAID = ("of_step", "outcome", "facts", "evidence")
@@ -92,7 +92,7 @@ def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
     :raises CommandError: unless it is possible on each saga.
     """
     seen = batches.preview_batch(wanted, ask)
-    output.write(representations.batch_preview(seen), batch_tables.of_preview(seen))
+    output.write(BatchPreviewShown.of(seen), batch_tables.of_preview(seen))
     refuse_no_batch(seen)
     if seen.possible < seen.chosen:
         told = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"

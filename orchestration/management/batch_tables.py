@@ -14,7 +14,7 @@ from orchestration.text import formatting
 FACTS = ("sagas", "step", "state", "by", "reason", "evidence", "approved_by", "stopped_by", "stopped_why")
 
 Told = Mapping[str, Any]
-"""What `shown.batch` says of a batch."""
+"""A batch as `BatchShown` writes it."""
 
 
 def of_batches(batches: Iterable[tuple[Batch, Told]]) -> Table:

@@ -15,12 +15,12 @@ from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models.actions import Via
-from orchestration.operators import representations
 from orchestration.operators.actions.breakers import close_breaker, open_breaker, time_after
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown
 from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.breakers import BreakerNow, breakers
 from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.representations.machinery import BreakerShown
 from orchestration.text import formatting
 
 
@@ -76,7 +76,7 @@ def _say(found: Sequence[BreakerNow], output: Output) -> None:
     table = Table("breaker", "state", "failures in a row", "next probe", box=None, pad_edge=False)
     for each in found:
         table.add_row(each.name, each.state, str(each.failures), formatting.moment(each.next_probe))
-    output.write([representations.breaker(each) for each in found], [table])
+    output.write(BreakerShown.of_each(found), [table])
 
 
 def _add_change(parser: ArgumentParser) -> None:

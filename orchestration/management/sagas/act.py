@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, astuple
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from django.core.management.base import CommandError
 from rich.table import Table
@@ -35,8 +34,9 @@ from orchestration.management.recovery_rounds import due_sagas, recover
 from orchestration.management.selection import Chosen, choose
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models.actions import Action, Via
-from orchestration.operators.actions.requests import Actor, Ask, NotAsked, Preview
+from orchestration.operators.actions.requests import Actor, Ask, NotAsked
 from orchestration.operators.insight.current_step import known_steps
+from orchestration.operators.representations.actions import PreviewShown
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.text import formatting
 
@@ -67,7 +67,7 @@ def act(action: Action, options: Options, output: Output) -> None:
     ask, chosen = ask_for(action, options), choose(action, options, output)
     if options["dry_run"]:
         looked_at = list(previews(chosen, ask))
-        output.write([_previewed(each) for each in looked_at], [tables.of_previews(looked_at)])
+        output.write(PreviewShown.of_each(looked_at), [tables.of_previews(looked_at)])
         judge_previews(looked_at)
         return
     _ask_for_consent(chosen, ask, options, output)
@@ -138,10 +138,6 @@ def _carried_out(chosen: Chosen, ask: Ask, options: Options, output: Output) -> 
                 output.line(each.as_json())
             bar.advance()
             yield each
-
-
-def _previewed(found: Preview) -> dict[str, Any]:
-    return {**asdict(found), "saga_id": str(found.saga_id)}
 
 
 def _done_table(done: list[Done]) -> Table:

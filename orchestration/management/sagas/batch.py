@@ -29,7 +29,6 @@ from orchestration.management.subcommand import Options, Subcommand, add_all, ru
 from orchestration.models import ALIAS, Batch
 from orchestration.models.actions import MOVES_MONEY, Action
 from orchestration.models.operators import BatchState
-from orchestration.operators import representations
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batches import OPEN, NoneChosen, NotApproved
@@ -37,6 +36,7 @@ from orchestration.operators.actions.permissions import STOP_BATCH, allowed, may
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.representations.batches import BatchListed, BatchShown
 from orchestration.text import formatting
 
 TWO_PEOPLE = "{action} moves money: a batch of it needs two people with accounts, ask for it with --as ACCOUNT"
@@ -68,7 +68,7 @@ def list_batches(options: Options, output: Output) -> None:
         page = page_of(batches, bulk.NEWEST_FIRST, after=options["after"], size=options["limit"])
     except BadCursor as error:
         raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
-    found = list(zip(page.rows, representations.batches(page.rows), strict=True))
+    found = list(zip(page.rows, BatchListed.of_each(page.rows), strict=True))
     output.write([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
     if not found:
         raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
@@ -93,7 +93,7 @@ def approve(options: Options, output: Output) -> None:
         tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), output)
         return
     actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
-    for name, fact in batch_tables.facts(representations.batch(batch)):
+    for name, fact in batch_tables.facts(BatchShown.of(batch)):
         output.note(f"{name}: {fact}")
     if not options["yes"]:
         _note_what_it_would_do_now(batch, output)
@@ -154,7 +154,7 @@ def _tell(batch: Batch, options: Options, output: Output) -> None:
         output.note(SECOND.format(id=batch.pk))
     if options.get("wait"):
         batch = follow(batch, timedelta(seconds=options["wait"]), output)
-    told = representations.batch(batch)
+    told = BatchShown.of(batch)
     output.write(told, batch_tables.of_batch(told))
     if options.get("wait"):
         judge(batch)

@@ -13,9 +13,9 @@ from orchestration.management.filter_arguments import add_filters, saga_filter_o
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators import representations
-from orchestration.operators.insight.counts import count_of
+from orchestration.operators.insight.counts import Count, count_of
 from orchestration.operators.insight.finding import newest_sagas
+from orchestration.operators.representations.sagas import Counted, SagaRow
 
 NONE = "no saga matches"
 
@@ -26,7 +26,7 @@ def list_sagas(options: Options, output: Output) -> None:
     wanted = saga_filter_of(options).looked_up(output).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
     listed = sagas[:limit]
-    output.write([representations.saga(saga) for saga in listed], [tables.of_sagas(listed, now=now)] if listed else [])
+    output.write(SagaRow.of_each(listed), [tables.of_sagas(listed, now=now)] if listed else [])
     if not listed:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
     if len(sagas) > limit:
@@ -37,15 +37,11 @@ def count_sagas(options: Options, output: Output) -> None:
     """:raises CommandError: when none matches."""
     saga_filter = saga_filter_of(options).looked_up(output)
     sagas = SagaInstance.objects.using(ALIAS).filter(saga_filter.condition(now=clocks.now()))
-    if options["exact"]:
-        number, is_more = sagas.count(), False
-    else:
-        counted = count_of(sagas)
-        number, is_more = counted.number, counted.is_more
+    found = Count(sagas.count()) if options["exact"] else count_of(sagas)
     table = Table("sagas", "which", box=None, pad_edge=False)
-    table.add_row(f"{number}+" if is_more else str(number), saga_filter.in_words())
-    output.write({"count": number, "is_more": is_more}, [table])
-    if not number:
+    table.add_row(str(found), saga_filter.in_words())
+    output.write(Counted.of(found), [table])
+    if not found.number:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
 
 

@@ -15,11 +15,12 @@ from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.management.tables import WIDTH_OF_A_FILE
 from orchestration.models import ALIAS, OperatorLogEntry
-from orchestration.operators import representations
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.timeline_svg import timeline_svg
 from orchestration.operators.insight.timeline_text import timeline_lines
 from orchestration.operators.insight.why import why_of
+from orchestration.operators.representations.actions import LogEntryShown
+from orchestration.operators.representations.sagas import SagaWhole, WhyShown
 
 TEXT, SVG = "text", "svg"
 MOST_ENTRIES = 100
@@ -30,7 +31,7 @@ def show_saga(options: Options, output: Output) -> None:
     """:raises CommandError: when there is none."""
     view = _found(options)
     entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=view.instance.pk)[:MOST_ENTRIES])
-    told = {**representations.saga_view(view), "operator_log": [representations.log_entry(entry) for entry in entries]}
+    told = {**SagaWhole.of(view), "operator_log": LogEntryShown.of_each(entries)}
     output.write(told, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
 
 
@@ -42,7 +43,7 @@ def say_why(options: Options, output: Output) -> None:
     table.add_row("next", found.next)
     for each in found.evidence:
         table.add_row("seen", each)
-    output.write(representations.why(found), [table])
+    output.write(WhyShown.of(found), [table])
     for source in found.unread:
         output.note(f"not asked: {source}")
 

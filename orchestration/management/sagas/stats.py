@@ -15,12 +15,13 @@ from orchestration.operators.insight import overview
 from orchestration.operators.insight.overview import Figures
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.stats import WINDOW, Durations, Stats
+from orchestration.operators.representations.figures import FiguresShown
 
 
 def measure(options: Options, output: Output) -> None:
     """:raises CommandError: when the sagas cannot be read; any other source that is away is named."""
     found = overview.read(now=clocks.now(), window=options["window"])
-    output.write(overview.shown(found), _tables(found))
+    output.write(FiguresShown.of(found), _tables(found))
     if isinstance(found.stats, Unavailable):
         raise CommandError(found.stats.why, returncode=Exit.ERROR)
 

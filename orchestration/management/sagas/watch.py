@@ -20,8 +20,8 @@ from orchestration.management.filter_arguments import SagaFilter, add_filters, s
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import SagaInstance
-from orchestration.operators import representations
 from orchestration.operators.insight.finding import newest_sagas
+from orchestration.operators.representations.sagas import SagaRow
 from orchestration.protocol.states import ENDED
 from orchestration.text import formatting
 
@@ -78,7 +78,7 @@ def _shown_on(output: Output) -> Iterator[Callable[[list[SagaInstance], list[Sag
 
         def tell(found: list[SagaInstance], moved: list[SagaInstance]) -> None:
             for saga in moved:
-                output.line(representations.saga(saga))
+                output.line(SagaRow.of(saga))
 
         yield tell
         return

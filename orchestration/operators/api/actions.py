@@ -16,14 +16,14 @@ from orchestration.api.schema import CHALLENGE, PREFER, problems, response_heade
 from orchestration.engine import engine
 from orchestration.models import ALIAS, OperatorLogEntry
 from orchestration.models.actions import Action, Code
-from orchestration.operators import representations as shown
 from orchestration.operators.actions.outcome_watcher import observe
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
-from orchestration.operators.api import representations, requests
+from orchestration.operators.api import requests
 from orchestration.operators.api.permissions import ANY_ACTION, StaffView, actor_of, refuse_unless_allowed
 from orchestration.operators.api.requests import ActionAsked
 from orchestration.operators.api.sagas import TAGS, NoSuchSaga
+from orchestration.operators.representations.actions import LogEntryShown, PreviewShown
 
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 IF_MATCH = OpenApiParameter(
@@ -65,7 +65,7 @@ class Actions(StaffView):
             200: OpenApiResponse(
                 PolymorphicProxySerializer(
                     component_name="ActionAnswer",
-                    serializers=[representations.PreviewShown, representations.LogEntryShown],
+                    serializers=[PreviewShown, LogEntryShown],
                     resource_type_field_name=None,
                 ),
                 description="With `dry_run` a preview, else the entry in the operator log.",
@@ -90,7 +90,7 @@ class Actions(StaffView):
         try:
             if said["dry_run"]:
                 looked_at = preview(saga_id, ask)
-                return Response(shown.preview(looked_at), headers={"ETag": f'"{looked_at.version}"'})
+                return Response(PreviewShown.of(looked_at), headers={"ETag": f'"{looked_at.version}"'})
             entry = perform(saga_id, ask, expected_version=expected)
             if entry.was_taken and (wait := preferred_wait(request)):
                 entry = observe(entry, wait)
@@ -103,7 +103,7 @@ def _answer(entry: OperatorLogEntry) -> Response:
     if entry.code == Code.TAKEN:
         if not entry.observed:
             entry.refresh_from_db(using=ALIAS)  # the database says when it was
-        return Response(shown.log_entry(entry), headers={"ETag": f'"{entry.after["version"]}"'})
+        return Response(LogEntryShown.of(entry), headers={"ETag": f'"{entry.after["version"]}"'})
     if entry.code == Code.CHANGED_MEANWHILE:
         raise ChangedMeanwhile(log_entry=entry.pk)
     raise Refused(entry.detail, refusal=entry.code, log_entry=entry.pk)

@@ -14,17 +14,17 @@ from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.api.schema import CHALLENGE, OPTIONAL_IDEMPOTENCY_KEY, problems
 from orchestration.models import ALIAS, Batch
 from orchestration.models.actions import Action
-from orchestration.operators import representations as shown
 from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.permissions import APPROVE_BATCH, STOP_BATCH, may_approve
-from orchestration.operators.api import filters, representations, requests
+from orchestration.operators.api import filters, requests
 from orchestration.operators.api.pages import Paged, page
 from orchestration.operators.api.permissions import ANY_ACTION, VIEW_SAGAS, StaffView, actor_of, refuse_unless_allowed
 from orchestration.operators.api.requests import BatchAsked, Stopping
 from orchestration.operators.api.sagas import INVALID, TAGS
 from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.representations.batches import BatchListed, BatchPage, BatchPreviewShown, BatchShown
 
 REFUSED = "batch_refused: the detail says why."
 
@@ -54,13 +54,15 @@ class Batches(StaffView):
         summary="Batches, the newest first",
         parameters=[Paged, CHALLENGE],
         responses={
-            200: representations.BatchPage,
+            200: BatchPage,
             **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID),
         },
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Paged)
-        return Response(page(request, query, Batch.objects.using(ALIAS).all(), batches.NEWEST_FIRST, shown.batches))
+        return Response(
+            page(request, query, Batch.objects.using(ALIAS).all(), batches.NEWEST_FIRST, BatchListed.of_each)
+        )
 
     @extend_schema(
         operation_id="ask_for_saga_batch",
@@ -75,7 +77,7 @@ class Batches(StaffView):
             200: OpenApiResponse(
                 PolymorphicProxySerializer(
                     component_name="BatchAnswer",
-                    serializers=[representations.BatchPreviewShown, representations.BatchShown],
+                    serializers=[BatchPreviewShown, BatchShown],
                     resource_type_field_name=None,
                 ),
                 description="With `dry_run` a preview, else the batch.",
@@ -98,10 +100,10 @@ class Batches(StaffView):
         if wanted == Wanted():
             raise ValidationFailed(errors=[FieldError("/sagas", "empty", "Every saga is too many: say which.")])
         if said["dry_run"]:
-            return Response(shown.batch_preview(batches.preview_batch(wanted, ask)))
+            return Response(BatchPreviewShown.of(batches.preview_batch(wanted, ask)))
         pace = Pace(said["canary"], said["per_second"], said["stop_above_percent"])
         try:
-            return Response(shown.batch(batches.ask_for_batch(wanted, ask, pace, key=_key(request))))
+            return Response(BatchShown.of(batches.ask_for_batch(wanted, ask, pace, key=_key(request))))
         except BatchKeyReused as error:
             raise idempotency.KeyReused(str(error)) from error
         except NotABatch as error:
@@ -116,11 +118,11 @@ class OneBatch(StaffView):
         tags=TAGS,
         summary="How far a batch has come, and what failed",
         parameters=[CHALLENGE],
-        responses={200: representations.BatchShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+        responses={200: BatchShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, batch_id: UUID) -> Response:
         """:raises NoSuchBatch: when there is none."""
-        return Response(shown.batch(_batch(batch_id)))
+        return Response(BatchShown.of(_batch(batch_id)))
 
 
 class Approval(StaffView):
@@ -136,7 +138,7 @@ class Approval(StaffView):
         parameters=[CHALLENGE],
         request=None,
         responses={
-            200: representations.BatchShown,
+            200: BatchShown,
             **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, conflict=REFUSED),
         },
     )
@@ -146,7 +148,7 @@ class Approval(StaffView):
         if not may_approve(request.user, Action(batch.action)):
             raise PermissionDenied
         try:
-            return Response(shown.batch(batches.approve(batch, actor_of(request))))
+            return Response(BatchShown.of(batches.approve(batch, actor_of(request))))
         except batches.NotApproved as error:
             raise BatchRefused(str(error)) from error
 
@@ -163,14 +165,14 @@ class Stop(StaffView):
         parameters=[CHALLENGE],
         request={"application/json": Stopping},
         responses={
-            200: representations.BatchShown,
+            200: BatchShown,
             **problems(*UNREADABLE, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
         },
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
         """:raises NoSuchBatch: when there is none."""
         said = requests.read(request, Stopping)
-        return Response(shown.batch(batches.stop(_batch(batch_id), actor_of(request), said["reason"])))
+        return Response(BatchShown.of(batches.stop(_batch(batch_id), actor_of(request), said["reason"])))
 
 
 def _key(request: Request) -> str | None:

@@ -12,21 +12,21 @@ from rest_framework.response import Response
 from orchestration.api.json_body import UNREADABLE
 from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems
-from orchestration.operators import representations as shown
 from orchestration.operators.actions import recorded_action
 from orchestration.operators.actions.breakers import NoSuchBreaker, close_breaker, open_breaker, time_after
 from orchestration.operators.actions.permissions import OPERATE_BREAKERS
-from orchestration.operators.api import representations, requests
+from orchestration.operators.api import requests
 from orchestration.operators.api.permissions import StaffView, actor_of
 from orchestration.operators.api.requests import Opening, Word
 from orchestration.operators.api.sagas import TAGS
 from orchestration.operators.insight.breakers import BreakerNow, breakers
 from orchestration.operators.insight.sources import Unavailable
+from orchestration.operators.representations.machinery import BreakerPage, BreakerShown
 
 SOON = {"Retry-After": "5"}
 AWAY = "service_unavailable, redis_unavailable"
 CHANGED: dict[Any, Any] = {
-    200: representations.BreakerShown,
+    200: BreakerShown,
     **problems(
         *UNREADABLE,
         HTTPStatus.FORBIDDEN,
@@ -73,13 +73,13 @@ class Breakers(StaffView):
         summary="Every circuit breaker and its state",
         parameters=[CHALLENGE],
         responses={
-            200: representations.BreakerPage,
+            200: BreakerPage,
             **problems(HTTPStatus.FORBIDDEN, service_unavailable=AWAY),
         },
     )
     def get(self, request: Request) -> Response:
         """:raises RedisAway: when it does not answer."""
-        return Response({"results": [shown.breaker(each) for each in _breakers()]})
+        return Response({"results": BreakerShown.of_each(_breakers())})
 
 
 class Open(StaffView):
@@ -140,7 +140,7 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
     named = [each for each in _breakers(RedisAway if said["dry_run"] else NotKnown) if each.name == name]
     if not named:
         raise NotFound
-    return Response(shown.breaker(named[0]))
+    return Response(BreakerShown.of(named[0]))
 
 
 def _breakers(away: type[Problem] = RedisAway) -> tuple[BreakerNow, ...]:

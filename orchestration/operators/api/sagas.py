@@ -1,6 +1,5 @@
 """`/sagas` and `/sagas/{saga_id}`, with why it does not move and what operators did to it."""
 
-from functools import partial
 from http import HTTPStatus
 from uuid import UUID
 
@@ -12,8 +11,7 @@ from orchestration.api.problems import Problem
 from orchestration.api.schema import CHALLENGE, problems, response_header
 from orchestration.db import clocks
 from orchestration.models import ALIAS, OperatorLogEntry
-from orchestration.operators import representations as shown
-from orchestration.operators.api import filters, representations
+from orchestration.operators.api import filters
 from orchestration.operators.api.filters import Filters, Listed
 from orchestration.operators.api.pages import Paged, page
 from orchestration.operators.api.permissions import StaffView
@@ -23,6 +21,8 @@ from orchestration.operators.insight.keyset import ByNumber
 from orchestration.operators.insight.saga_filter import matching
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.why import why
+from orchestration.operators.representations.actions import LogEntryShown, LogPage
+from orchestration.operators.representations.sagas import Counted, SagaPage, SagaRow, SagaWhole, WhyShown
 
 INVALID_FILTER = "invalid_filter: `errors` name the parameters."
 INVALID = "invalid_filter (`errors` name the parameters), invalid_cursor"
@@ -46,7 +46,7 @@ class Sagas(StaffView):
         description="As `manage.py saga list`. Each filter narrows; one that is given several times widens.",
         parameters=[Listed, CHALLENGE],
         responses={
-            200: representations.SagaPage,
+            200: SagaPage,
             **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID),
         },
     )
@@ -54,9 +54,7 @@ class Sagas(StaffView):
         query = filters.asked(request, Listed)
         found = filters.looked_up(query)
         sagas = matching(filters.wanted(query), now=clocks.now()).filter(found.condition)
-        return Response(
-            {**page(request, query, sagas, NEWEST_FIRST, partial(map, shown.saga)), "unread": list(found.unread)}
-        )
+        return Response({**page(request, query, sagas, NEWEST_FIRST, SagaRow.of_each), "unread": list(found.unread)})
 
 
 class Count(StaffView):
@@ -68,15 +66,14 @@ class Count(StaffView):
         summary="How many sagas there are, counted to a thousand",
         parameters=[Filters, CHALLENGE],
         responses={
-            200: representations.Counted,
+            200: Counted,
             **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, bad_request=INVALID_FILTER),
         },
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request)
         sagas = matching(filters.wanted(query), now=clocks.now()).filter(filters.looked_up(query).condition)
-        counted = count_of(sagas)
-        return Response({"count": counted.number, "is_more": counted.is_more})
+        return Response(Counted.of(count_of(sagas)))
 
 
 class OneSaga(StaffView):
@@ -88,12 +85,12 @@ class OneSaga(StaffView):
         summary="One saga: its row, steps, log, and what every service remembers",
         description="As `manage.py saga show`; secrets are hidden. A ledger that cannot be read is null.",
         parameters=[CHALLENGE, response_header("ETag", "The saga's version, for `If-Match`.", 200)],
-        responses={200: representations.SagaWhole, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+        responses={200: SagaWhole, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         """:raises NoSuchSaga: when there is none."""
         view = saga_view_or_404(saga_id)
-        return Response(shown.saga_view(view), headers={"ETag": f'"{view.instance.version}"'})
+        return Response(SagaWhole.of(view), headers={"ETag": f'"{view.instance.version}"'})
 
 
 class WhyOfSaga(StaffView):
@@ -104,14 +101,14 @@ class WhyOfSaga(StaffView):
         tags=TAGS,
         summary="Why it does not move, and what happens next",
         parameters=[CHALLENGE],
-        responses={200: representations.WhyShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
+        responses={200: WhyShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         """:raises NoSuchSaga: when there is none."""
         found = why(saga_id)
         if found is None:
             raise NoSuchSaga
-        return Response(shown.why(found))
+        return Response(WhyShown.of(found))
 
 
 class OperatorLog(StaffView):
@@ -124,15 +121,13 @@ class OperatorLog(StaffView):
         description="It outlasts the saga: that of a purged one is still there, and of none is empty.",
         parameters=[Paged, CHALLENGE],
         responses={
-            200: representations.LogPage,
+            200: LogPage,
             **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, bad_request=INVALID),
         },
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
         entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=saga_id)
-        return Response(
-            page(request, filters.asked(request, Paged), entries, ByNumber(), partial(map, shown.log_entry))
-        )
+        return Response(page(request, filters.asked(request, Paged), entries, ByNumber(), LogEntryShown.of_each))
 
 
 def saga_view_or_404(saga_id: UUID) -> SagaView:

@@ -12,11 +12,11 @@ from rest_framework.response import Response
 
 from orchestration.api.schema import CHALLENGE, problems
 from orchestration.db import clocks
-from orchestration.operators.api import representations
 from orchestration.operators.api.permissions import StaffView
 from orchestration.operators.api.sagas import TAGS, saga_view_or_404
 from orchestration.operators.insight import overview
 from orchestration.operators.insight.timeline_svg import timeline_svg
+from orchestration.operators.representations.figures import FiguresShown
 
 SVG = "image/svg+xml"
 
@@ -56,7 +56,7 @@ class Stats(StaffView):
         summary="How fast sagas come and go over the last fifteen minutes, what waits, and what holds them up",
         description="A source that does not answer is named in `unread`, and the others are there.",
         parameters=[CHALLENGE],
-        responses={200: representations.FiguresShown, **problems(HTTPStatus.FORBIDDEN)},
+        responses={200: FiguresShown, **problems(HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request) -> Response:
-        return Response(overview.shown(overview.read(now=clocks.now())))
+        return Response(FiguresShown.of(overview.read(now=clocks.now())))

@@ -1,9 +1,8 @@
 """The shop's figures at one moment, for commands and staff: each source that is down is named, and hides no other."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from orchestration.operators.insight import bottleneck, breakers, queues, stats
 from orchestration.operators.insight.bottleneck import Bottleneck, Seen
@@ -38,30 +37,3 @@ def read(*, now: datetime, window: timedelta = stats.WINDOW) -> Figures:
         bottleneck=bottleneck.bottleneck(Seen(waiting, states, measured)),
         unread=tuple(sorted({each.why for each in everybody if isinstance(each, Unavailable)})),
     )
-
-
-def shown(found: Figures) -> dict[str, Any]:
-    """The figures as a JSON-ready value; seconds, and shares from 0 to 1."""
-    return {
-        "stats": None if isinstance(found.stats, Unavailable) else _stats(found.stats),
-        "presets": {name: _count(count) for name, count in found.presets.items()},
-        "queues": [asdict(queue) for queue in found.queues],
-        "bottleneck": asdict(found.bottleneck) if found.bottleneck else None,
-        "unread": list(found.unread),
-    }
-
-
-def _stats(found: Stats) -> dict[str, Any]:
-    return {
-        "window_s": found.window.total_seconds(),
-        "in_flight": _count(found.in_flight),
-        "started_per_minute": found.started_per_minute,
-        "ended_per_minute": found.ended_per_minute,
-        "success": found.success,
-        "end_to_end": asdict(found.end_to_end),
-        "steps": [asdict(step) for step in found.steps],
-    }
-
-
-def _count(count: Count) -> dict[str, Any]:
-    return {"count": count.number, "is_more": count.is_more}
