@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.http import QueryDict
 
 from orchestration.admin.filters import Filter, parameters_of
@@ -15,7 +14,7 @@ from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight import keyset
 from orchestration.operators.insight.finding import NEWEST_FIRST, newest_sagas
 from orchestration.operators.insight.saga_filter import Wanted, condition
-from orchestration.operators.insight.search import Search, search
+from orchestration.operators.insight.search import search_if_any
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.text import formatting
 
@@ -54,7 +53,7 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
     context = {"form": form, "tabs": _tabs(wanted, now), "actions": actions_on_many(user), "rows": [], "unread": ()}
     if wanted is None:
         return context
-    found = _found(form.cleaned_data["q"])
+    found = search_if_any(form.cleaned_data["q"])
     sagas = newest_sagas().filter(condition(wanted, now=now), found.condition)
     try:
         page = keyset.page_of(sagas, NEWEST_FIRST, after=given.get("after", ""), size=PAGE_SIZE)
@@ -71,10 +70,6 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
         "wanted": parameters_of(wanted),
         "searched": form.cleaned_data["q"],
     }
-
-
-def _found(text: str) -> Search:
-    return search(text) if text else Search(Q(), ())
 
 
 def _row(instance: SagaInstance, now: datetime) -> Row:

@@ -1,21 +1,19 @@
 """Arguments that say which sagas: the filters of the admin, ids, and text that somebody has at hand."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import UUID
+from typing import Any
 
 from django.db.models import Q
 
 from orchestration.management.arguments import moment, number_from_zero, saga_id, span, words
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options
-from orchestration.operators.insight.current_step import known_steps
-from orchestration.operators.insight.saga_filter import Wanted, condition
+from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
+from orchestration.operators.insight.saga_filter import Wanted, condition, wanted_from
 from orchestration.operators.insight.search import search, searched_by
-from orchestration.operators.insight.status import WORDS_FOR_STATUSES, statuses_meant
-from orchestration.sagas import definitions
+from orchestration.operators.insight.status import WORDS_FOR_STATUSES
 
 
 @dataclass(frozen=True)
@@ -54,61 +52,36 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     if with_ids:
         parser.add_argument("ids", type=saga_id, nargs="*", metavar="ID")
     which = parser.add_argument_group("which sagas (each narrows; the same one again widens)")
-    which.add_argument(
-        "--status",
-        choices=WORDS_FOR_STATUSES,
-        action="append",
-        default=[],
-        metavar="STATUS",
-        help=_or(WORDS_FOR_STATUSES),
-    )
-    which.add_argument(
-        "--step", choices=known_steps(), action="append", default=[], metavar="STEP", help="that fails, or is owed next"
-    )
-    which.add_argument(
-        "--error", type=words, action="append", default=[], metavar="CLASS", help="how its last try ended"
-    )
-    which.add_argument(
-        "--attempts", type=number_from_zero, default=0, metavar="N", help="its failing step has failed N times or more"
-    )
-    which.add_argument("--failing", action="store_true", help="a step fails or waits for a breaker; paused ones do not")
-    which.add_argument(
-        "--undoing",
-        action="store_true",
-        help="it is given up or compensated, also while that is retried, waits or is paused; parked ones are not",
-    )
-    which.add_argument(
-        "--stuck-longer-than", type=span, metavar="SPAN", help="nothing has moved for 90s, 15m, 2h, 30d…"
-    )
-    which.add_argument("--definition", type=words, action="append", default=[], metavar="NAME", help=_or(definitions))
-    which.add_argument(
-        "--created-from", type=moment, metavar="WHEN", help="such as 2026-07-14T12:00, UTC unless it says"
-    )
-    which.add_argument("--created-until", type=moment, metavar="WHEN", help="exclusive")
-    which.add_argument("--customer", type=words, metavar="ID")
-    which.add_argument("--search", type=words, metavar="TEXT", help=_or(searched_by()))
+    for row in FILTERS:
+        if row.kind is not ValueKind.IDS:
+            which.add_argument(f"--{row.name.replace('_', '-')}", **_argument(row))
+    which.add_argument("--search", type=words, metavar="TEXT", help=", ".join(searched_by()))
 
 
 def saga_filter_of(options: Options) -> SagaFilter:
     """Read the arguments."""
-    return SagaFilter(
-        Wanted(
-            statuses=statuses_meant(options["status"]),
-            steps=frozenset(options["step"]),
-            errors=frozenset(options["error"]),
-            definitions=frozenset(options["definition"]),
-            failing=options["failing"],
-            undoing=options["undoing"],
-            failed_tries_from=options["attempts"],
-            stuck_for=options["stuck_longer_than"],
-            created_from=options["created_from"],
-            created_until=options["created_until"],
-            customer_id=options["customer"] or "",
-            ids=frozenset[UUID](options.get("ids") or ()),
-        ),
-        options["search"] or "",
-    )
+    return SagaFilter(wanted_from(options), options["search"] or "")
 
 
-def _or(words: Iterable[str]) -> str:
-    return ", ".join(words)
+def _argument(row: FilterRow) -> dict[str, Any]:
+    known = row.suggestions() if row.suggestions else ()
+    told: dict[str, Any] = {"help": row.option_help or _as_of_an_option(row.help) or ", ".join(known)}
+    several = {"action": "append", "default": [], "metavar": row.metavar}
+    match row.kind:
+        case ValueKind.STATUSES:
+            return several | {"choices": WORDS_FOR_STATUSES, "help": ", ".join(WORDS_FOR_STATUSES)}
+        case ValueKind.TEXTS if row.choices:
+            return told | several | {"choices": row.choices()}
+        case ValueKind.TEXTS:
+            return told | several | {"type": words}
+        case ValueKind.FLAG:
+            return told | {"action": "store_true"}
+        case ValueKind.NUMBER:
+            return told | {"type": number_from_zero, "default": 0, "metavar": row.metavar}
+        case _:
+            read = {ValueKind.SPAN: span, ValueKind.TIME: moment, ValueKind.TEXT: words}[row.kind]
+            return told | {"type": read, "metavar": row.metavar}
+
+
+def _as_of_an_option(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].removesuffix(".")

@@ -1,5 +1,6 @@
 """What staff send, read strictly."""
 
+from functools import partial
 from typing import Any
 
 from rest_framework import serializers
@@ -12,8 +13,8 @@ from orchestration.models.actions import Action
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST
 from orchestration.operators.actions.batches import USUAL_PACE
 from orchestration.operators.actions.requests import LONGEST_WORDS, NEEDS_EVIDENCE, Actor, Ask, NotAsked
-from orchestration.operators.api.filters import LONGEST, LONGEST_STUCK_S, MOST_TRIES
-from orchestration.operators.insight.status import WORDS_FOR_STATUSES
+from orchestration.operators.api.filters import LONGEST, filter_fields
+from orchestration.operators.insight.filter_table import ValueKind
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.text.formatting import says_something
 
@@ -118,18 +119,21 @@ class Some(serializers.ListField):
 class Which(Strict):
     """The sagas that are meant, at least one of these; as in `GET /sagas`. A list without anything is refused."""
 
-    status = Some(child=serializers.ChoiceField(WORDS_FOR_STATUSES), required=False)
-    step = Some(child=Text(max_length=LONGEST), required=False)
-    error = Some(child=Text(max_length=LONGEST), required=False)
-    definition = Some(child=Text(max_length=LONGEST), required=False)
-    failing = TrueOrFalse(required=False)
-    undoing = TrueOrFalse(required=False)
-    attempts = WholeNumber(min_value=0, max_value=MOST_TRIES, required=False)
-    stuck_longer_than = WholeNumber(min_value=1, max_value=LONGEST_STUCK_S, required=False, help_text="Seconds.")
-    created_from = serializers.DateTimeField(required=False)
-    created_until = serializers.DateTimeField(required=False)
-    customer = Text(max_length=LONGEST, required=False)
     ids = Some(child=Id(), max_length=1_000, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields of the table, then those of this class."""
+        return {**_BODY(), **super().get_fields()}
+
+
+_BODY = partial(
+    filter_fields,
+    many=Some,
+    text=Text,
+    flag=TrueOrFalse,
+    number=WholeNumber,
+    help_of=lambda row: "Seconds." if row.kind is ValueKind.SPAN else "",
+)
 
 
 class BatchAsked(Asked):

@@ -18,8 +18,9 @@ from orchestration.operators.api.permissions import StaffView
 from orchestration.operators.insight.counts import count_of
 from orchestration.operators.insight.finding import NEWEST_FIRST
 from orchestration.operators.insight.keyset import ByNumber
-from orchestration.operators.insight.saga_filter import matching
+from orchestration.operators.insight.saga_filter import matching, wanted_from
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
+from orchestration.operators.insight.search import search_if_any
 from orchestration.operators.insight.why import why
 from orchestration.operators.representations.actions import LogEntryShown, LogPage
 from orchestration.operators.representations.sagas import Counted, SagaPage, SagaRow, SagaWhole, WhyShown
@@ -52,8 +53,8 @@ class Sagas(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Listed)
-        found = filters.looked_up(query)
-        sagas = matching(filters.wanted(query), now=clocks.now()).filter(found.condition)
+        found = search_if_any(query.get("search", ""))
+        sagas = matching(wanted_from(query), now=clocks.now()).filter(found.condition)
         return Response({**page(request, query, sagas, NEWEST_FIRST, SagaRow.of_each), "unread": list(found.unread)})
 
 
@@ -72,7 +73,7 @@ class Count(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request)
-        sagas = matching(filters.wanted(query), now=clocks.now()).filter(filters.looked_up(query).condition)
+        sagas = matching(wanted_from(query), now=clocks.now()).filter(search_if_any(query.get("search", "")).condition)
         return Response(Counted.of(count_of(sagas)))
 
 

@@ -1,18 +1,19 @@
 """Which sagas somebody wants to see, or to act on: one value for admin, commands, API and batches."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from operator import or_
+from operator import and_
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from orchestration.models import UNFINISHED, SagaInstance
+from orchestration.models import SagaInstance
+from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
 from orchestration.operators.insight.finding import newest_sagas
-from orchestration.operators.insight.status import Status, has_one_of, is_at, is_being_undone
+from orchestration.operators.insight.status import Status, statuses_meant
 from orchestration.text import formatting
 from orchestration.text.cleaning import can_be_stored
 
@@ -46,23 +47,30 @@ class Wanted:
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads again: only what is asked for."""
-        asked = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: _plain(value) for name, value in asked.items() if value != _ANYTHING[name]}
+        return {row.attribute: _plain(value) for row, value in _set(self)}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Wanted":
         """:raises ValueError: when it is not what `as_json` gives."""
         try:
-            return cls(**{name: _READ[name](value) for name, value in kept.items()})
+            return cls(**{name: _READ[_KINDS[name]](value) for name, value in kept.items()})
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"not a filter of sagas: {error}") from error
 
     def in_words(self) -> str:
         """Such as "parked or retrying, at authorise_payment, GatewayTimeout"."""
-        return ", ".join(_words(self)) or "every saga"
+        said = (row.in_words.format(_SAID[row.kind](value)) for row, value in _set(self))
+        return ", ".join(said) or "every saga"
 
 
-_ANYTHING = {each.name: each.default for each in fields(Wanted)}
+def wanted_from(given: Mapping[str, Any]) -> Wanted:
+    """Read the filters, by their names in `FILTERS`, as forms, parameters and options give them.
+
+    None, "" and a missing name ask for nothing. A span is a timedelta or seconds; what has alternatives is a text or
+    several.
+    """
+    asked = ((row, given.get(row.name)) for row in FILTERS)
+    return Wanted(**{row.attribute: _given(row, value) for row, value in asked if value is not None and value != ""})
 
 
 def matching(wanted: Wanted, *, now: datetime) -> QuerySet[SagaInstance]:
@@ -72,77 +80,42 @@ def matching(wanted: Wanted, *, now: datetime) -> QuerySet[SagaInstance]:
 
 def condition(wanted: Wanted, *, now: datetime) -> Q:
     """Match the sagas that are wanted. Every part is answered by an index."""
-    found = Q()
-    if wanted.statuses:
-        found &= has_one_of(wanted.statuses)
-    if wanted.steps:
-        found &= UNFINISHED & _any(is_at(step) for step in sorted(wanted.steps))
-    if wanted.errors:
-        found &= ~Q(last_error="") & Q(last_error__in=sorted(wanted.errors))
-    if wanted.definitions:
-        found &= Q(definition__in=sorted(wanted.definitions))
-    if wanted.failing:
-        found &= UNFINISHED & ~Q(failing_step="") & Q(paused=False)
-    if wanted.undoing:
-        found &= is_being_undone()
-    if wanted.failed_tries_from:
-        found &= ~Q(failing_step="") & Q(failed_tries__gte=wanted.failed_tries_from)
-    if wanted.stuck_for is not None:
-        then = _before(now, wanted.stuck_for)
-        found &= UNFINISHED & Q(changed_at__lte=then, created_at__lte=then)
-    return found & _whose_and_when(wanted)
+    return reduce(and_, (row.matches(value, now) for row, value in _set(wanted)), Q())
 
 
-def _whose_and_when(wanted: Wanted) -> Q:
-    found = Q()
-    if wanted.created_from:
-        found &= Q(created_at__gte=wanted.created_from)
-    if wanted.created_until:
-        found &= Q(created_at__lt=wanted.created_until)
-    if wanted.customer_id:
-        found &= Q(customer_id=wanted.customer_id)
-    if wanted.ids:
-        found &= Q(pk__in=wanted.ids)
-    return found
+def _set(wanted: Wanted) -> Iterator[tuple[FilterRow, Any]]:
+    """Yield the filters that ask for something, with their values."""
+    for row in FILTERS:
+        value = getattr(wanted, row.attribute)
+        if value != getattr(Wanted, row.attribute):
+            yield row, value
 
 
-def _before(now: datetime, span: timedelta) -> datetime:
-    """The first moment of the calendar when `span` reaches beyond it."""
-    try:
-        return now - span
-    except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
+def _given(row: FilterRow, value: Any) -> Any:
+    match row.kind:
+        case ValueKind.STATUSES:
+            return statuses_meant(value)
+        case ValueKind.TEXTS | ValueKind.IDS:
+            return frozenset([value] if isinstance(value, str) else value)
+        case ValueKind.SPAN if not isinstance(value, timedelta):
+            return timedelta(seconds=value)
+    return value
 
 
-def _any(conditions: Any) -> Q:
-    return reduce(or_, conditions)
+_SAID: Mapping[ValueKind, Callable[[Any], Any]] = {
+    ValueKind.STATUSES: lambda statuses: _either(statuses).replace("_", " "),
+    ValueKind.TEXTS: lambda texts: _either(texts),
+    ValueKind.FLAG: str,
+    ValueKind.NUMBER: lambda number: formatting.count(number, "time"),
+    ValueKind.SPAN: formatting.span,
+    ValueKind.TIME: formatting.moment,
+    ValueKind.TEXT: str,
+    ValueKind.IDS: len,
+}
 
 
-def _words(wanted: Wanted) -> Any:
-    if wanted.statuses:
-        yield " or ".join(status.value.replace("_", " ") for status in sorted(wanted.statuses))
-    if wanted.steps:
-        yield f"at {' or '.join(sorted(wanted.steps))}"
-    if wanted.errors:
-        yield " or ".join(sorted(wanted.errors))
-    if wanted.definitions:
-        yield " or ".join(sorted(wanted.definitions))
-    if wanted.failing:
-        yield "failing"
-    if wanted.undoing:
-        yield "being undone"
-    if wanted.failed_tries_from:
-        yield f"failed {formatting.count(wanted.failed_tries_from, 'time')} or more"
-    if wanted.stuck_for is not None:
-        yield f"not moved for {formatting.span(wanted.stuck_for)}"
-    if wanted.created_from:
-        yield f"created from {formatting.moment(wanted.created_from)}"
-    if wanted.created_until:
-        yield f"created before {formatting.moment(wanted.created_until)}"
-    if wanted.customer_id:
-        yield f"of customer {wanted.customer_id}"
-    if wanted.ids:
-        yield f"{len(wanted.ids)} by id"
+def _either(words: Iterable[str]) -> str:
+    return " or ".join(sorted(words))
 
 
 def _plain(value: Any) -> Any:
@@ -182,17 +155,14 @@ def _time(value: Any) -> datetime:
     return at.astimezone(UTC)
 
 
-_READ: Mapping[str, Any] = {
-    "statuses": lambda value: frozenset(map(Status, value)),
-    "steps": _texts,
-    "errors": _texts,
-    "definitions": _texts,
-    "failing": _flag,
-    "undoing": _flag,
-    "failed_tries_from": int,
-    "stuck_for": lambda value: timedelta(seconds=value),
-    "created_from": _time,
-    "created_until": _time,
-    "customer_id": _text,
-    "ids": lambda value: frozenset(map(UUID, value)),
+_KINDS = {row.attribute: row.kind for row in FILTERS}
+_READ: Mapping[ValueKind, Callable[[Any], Any]] = {
+    ValueKind.STATUSES: lambda value: frozenset(map(Status, value)),
+    ValueKind.TEXTS: _texts,
+    ValueKind.FLAG: _flag,
+    ValueKind.NUMBER: int,
+    ValueKind.SPAN: lambda value: timedelta(seconds=value),
+    ValueKind.TIME: _time,
+    ValueKind.TEXT: _text,
+    ValueKind.IDS: lambda value: frozenset(map(UUID, value)),
 }

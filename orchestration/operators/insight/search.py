@@ -41,6 +41,11 @@ def search(text: str) -> Search:
     return Search(condition, tuple(unread))
 
 
+def search_if_any(text: str) -> Search:
+    """Find sagas as `search` does; without a text, every saga."""
+    return search(text) if text else Search(Q(), ())
+
+
 def searched_by() -> list[str]:
     """Everything that can be typed, in words."""
     known = [finder.what for participant in participants().values() for finder in participant.finders]
