@@ -12,9 +12,8 @@ from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight import keyset
-from orchestration.operators.insight.finding import NEWEST_FIRST, newest_sagas
 from orchestration.operators.insight.saga_filter import Wanted, condition
-from orchestration.operators.insight.search import search_if_any
+from orchestration.operators.insight.search import NEWEST_FIRST, newest_sagas, search_if_any
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.text import formatting
 

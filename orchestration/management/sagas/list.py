@@ -14,7 +14,7 @@ from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight.counts import Count, count_of
-from orchestration.operators.insight.finding import newest_sagas
+from orchestration.operators.insight.search import newest_sagas
 from orchestration.operators.representations.sagas import Counted, SagaRow
 
 NONE = "no saga matches"

@@ -20,7 +20,7 @@ from orchestration.management.filter_arguments import SagaFilter, add_filters, s
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import SagaInstance
-from orchestration.operators.insight.finding import newest_sagas
+from orchestration.operators.insight.search import newest_sagas
 from orchestration.operators.representations.sagas import SagaRow
 from orchestration.protocol.states import ENDED
 from orchestration.text import formatting

@@ -16,11 +16,10 @@ from orchestration.operators.api.filters import Filters, Listed
 from orchestration.operators.api.pages import Paged, page
 from orchestration.operators.api.permissions import StaffView
 from orchestration.operators.insight.counts import count_of
-from orchestration.operators.insight.finding import NEWEST_FIRST
 from orchestration.operators.insight.keyset import ByNumber
 from orchestration.operators.insight.saga_filter import matching, wanted_from
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
-from orchestration.operators.insight.search import search_if_any
+from orchestration.operators.insight.search import NEWEST_FIRST, search_if_any
 from orchestration.operators.insight.why import why
 from orchestration.operators.representations.actions import LogEntryShown, LogPage
 from orchestration.operators.representations.sagas import Counted, SagaPage, SagaRow, SagaWhole, WhyShown

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration.models import SagaInstance
 from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
-from orchestration.operators.insight.finding import newest_sagas
+from orchestration.operators.insight.search import newest_sagas
 from orchestration.operators.insight.status import Status, statuses_meant
 from orchestration.text import formatting
 from orchestration.text.cleaning import can_be_stored

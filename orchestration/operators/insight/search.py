@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from orchestration.db import deadline
 from orchestration.engine.selectors import SERVICES_READ_WITHIN
-from orchestration.models import SagaInstance
-from orchestration.operators.insight.finding import known_by, newest_sagas
+from orchestration.models import ALIAS, SagaInstance
+from orchestration.operators.insight.keyset import ByMoment
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.participant import participants
 from orchestration.participant.search_key import Found
+
+NEWEST_FIRST = ByMoment("created_at")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,21 @@ class Search:
     def sagas(self) -> QuerySet[SagaInstance]:
         """What was found, the newest first."""
         return newest_sagas().filter(self.condition)
+
+
+def newest_sagas() -> QuerySet[SagaInstance]:
+    """Every saga, the newest first."""
+    return SagaInstance.objects.using(ALIAS).order_by(*NEWEST_FIRST.columns)
+
+
+def known_by(text: str) -> Q:
+    """Matches the saga id, order id, customer or idempotency key that `text` is, to the letter."""
+    condition = Q(customer_id=text) | Q(idempotency_key=text)
+    try:
+        found = UUID(text)
+    except ValueError:
+        return condition
+    return condition | Q(pk=found) | Q(order_id=found)
 
 
 def search(text: str) -> Search:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from config import env
 from orchestration.admin import list_view
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.insight.finding import known_by
+from orchestration.operators.insight.search import known_by
 from orchestration.operators.insight.status import Status, status_of, step_of
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import STEPS, Situations

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight import counts
 from orchestration.operators.insight.counts import count_of, estimate_of, preset_counts, presets
-from orchestration.operators.insight.finding import NEWEST_FIRST
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.operators.insight.search import NEWEST_FIRST
 from orchestration.operators.insight.status import Status, statuses_meant
 from orchestration.protocol.events import Paused
 from orchestration.protocol.states import Operation
