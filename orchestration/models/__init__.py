@@ -1,8 +1,7 @@
 """Every table of the orchestrator, and the enums of its columns."""
 
 from orchestration.models.audit import AuditFinding, AuditRun
-from orchestration.models.machinery_log import MachineryLogEntry
-from orchestration.models.operators import Batch, BatchMember, OperatorLogEntry
+from orchestration.models.operators import Batch, BatchMember, MachineryLogEntry, OperatorLogEntry
 from orchestration.models.retention import PurgedSaga
 from orchestration.models.sagas import ALIAS, OFF_THE_STRAIGHT_WAY, UNFINISHED, Marker, SagaInstance, SagaLogEntry
 
