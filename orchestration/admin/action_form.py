@@ -13,7 +13,7 @@ from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask, NotAsked
 from orchestration.operators.actions.void_hold import VOIDS
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 from orchestration.text.cleaning import harmless_text, is_harmless
 
 NOT_SAID = "not said yet"
@@ -69,19 +69,22 @@ def action_of(request: HttpRequest, name: str) -> Action:
 def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | None:
     """What is asked for; None while what the action needs has not been said."""
     reason, evidence = said.get("reason") or NOT_SAID, said.get("evidence") or NOT_SAID
-    actor, statement = actor_of(request), None
-    if action in NEEDS_EVIDENCE:
-        outcome = Outcome(said["outcome"]) if action is Action.RESOLVE else Outcome.DONE
-        statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts") or {})
     try:
-        shown = evidence if statement else ""
-        return Ask(action, actor, reason, said.get("step") or "", statement, shown, void=bool(said.get("void")))
+        return Ask(
+            action,
+            actor_of(request),
+            reason,
+            step=said.get("step") or "",
+            outcome=Outcome(said["outcome"]) if action is Action.RESOLVE else None,
+            facts=said.get("facts") or {},
+            evidence=evidence if action in NEEDS_EVIDENCE else "",
+            void=bool(said.get("void")),
+        )
     except NotAsked:
         return None
 
 
 def signature_of(ask: Ask) -> str:
     """The same for the same outcome and facts of the same step, and the same word on what stays on hold."""
-    said = ask.statement
-    told = said and (said.outcome, sorted(said.facts.items()))
+    told = ask.outcome and (ask.outcome, sorted(ask.facts.items()))
     return sha256(repr((ask.step, told, ask.void)).encode()).hexdigest()[:16]

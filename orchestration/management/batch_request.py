@@ -18,7 +18,7 @@ from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Actor, Ask,
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.saga_filter import Wanted
 from orchestration.operators.representations.batches import BatchPreviewShown
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 
 SAID = ("of_step", "outcome", "facts", "evidence")
 
@@ -69,14 +69,19 @@ def ask_of(options: Options, actor: Actor) -> Ask:
 
     :raises CommandError: when something is missing, or is of no use to the action.
     """
-    action, reason, evidence = Action(options["action"]), options["reason"], options["evidence"] or ""
-    statement, outcome = None, options["outcome"] or (Outcome.DONE if action is Action.SETTLE else None)
-    if action in NEEDS_EVIDENCE and outcome:
-        statement = Statement(Outcome(outcome), Grounds(actor.name, reason, evidence), dict(options["facts"]))
+    action, outcome = Action(options["action"]), options["outcome"]
     if action not in NEEDS_EVIDENCE and any(options[each] for each in SAID):
         raise CommandError(f"step, outcome, facts and evidence are not for {action}", returncode=Exit.USAGE)
     try:
-        return Ask(action, actor, reason, options["of_step"] or "", statement, evidence)
+        return Ask(
+            action,
+            actor,
+            options["reason"],
+            step=options["of_step"] or "",
+            outcome=Outcome(outcome) if outcome else None,
+            facts=dict(options["facts"]),
+            evidence=options["evidence"] or "",
+        )
     except NotAsked as error:
         raise CommandError(str(error), returncode=Exit.USAGE) from error
 

@@ -21,7 +21,7 @@ from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.redaction import redacted
 from orchestration.participant.ledger import Status
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 from orchestration.participant.manual_resolution import Resolved
 from orchestration.participant.participant import participants
 from orchestration.protocol.states import ENDED
@@ -158,12 +158,12 @@ def _refused(why: WhyNot) -> CommandError:
 
 
 def _ask(options: dict[str, Any]) -> Ask:
-    outcome, facts = Outcome(options["outcome"]), dict(options["facts"])
     return Ask(
         Action.RESOLVE,
         Actor(options["by"], None, Via.COMMAND),
         options["reason"],
         step=options["step"],
-        statement=Statement(outcome, Grounds(options["by"], options["reason"], options["evidence"]), facts),
+        outcome=Outcome(options["outcome"]),
+        facts=dict(options["facts"]),
         evidence=options["evidence"],
     )

@@ -37,7 +37,6 @@ from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.representations.actions import PreviewShown
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.text import formatting
 
 logger = logging.getLogger(__name__)
@@ -87,10 +86,9 @@ def ask_for(action: Action, options: Options) -> Ask:
     actor, reason = Actor(options["by"], None, Via.COMMAND), options["reason"]
     if action is not Action.SETTLE:
         return Ask(action, actor, reason)
-    grounds = Grounds(actor.name, reason, options["evidence"])
-    statement = Statement(Outcome.DONE, grounds, dict(options["facts"]))
+    said = {"facts": dict(options["facts"]), "evidence": options["evidence"], "void": options["void"]}
     try:
-        return Ask(action, actor, reason, options["of_step"], statement, options["evidence"], void=options["void"])
+        return Ask(action, actor, reason, step=options["of_step"], **said)
     except NotAsked as error:
         raise CommandError(str(error), returncode=Exit.USAGE) from error
 

@@ -24,7 +24,7 @@ from orchestration.operators.actions.requests import Actor, Ask, Preview
 from orchestration.operators.actions.rules import foreseen, is_refused
 from orchestration.operators.insight.keyset import ByMoment
 from orchestration.operators.insight.saga_filter import Wanted, matching
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 from orchestration.participant.participant import participants
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.text import formatting
@@ -209,13 +209,9 @@ def pace_of(batch: Batch) -> Pace:
 
 def ask_of(batch: Batch) -> Ask:
     """What is asked of each of its members."""
-    told = batch.statement and Statement(Outcome(batch.statement["outcome"]), _NOBODYS, batch.statement["facts"])
-    actor = Actor(batch.by, batch.user_id, Via(batch.via))
-    return Ask(Action(batch.action), actor, batch.reason, batch.step, told or None, batch.evidence)
-
-
-_NOBODYS = Grounds("", "", "")
-"""An ask's own grounds are used."""
+    said, actor = batch.statement, Actor(batch.by, batch.user_id, Via(batch.via))
+    outcome, facts = (Outcome(said["outcome"]), said["facts"]) if said else (None, {})
+    return Ask(Action(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)
 
 
 def _chosen(wanted: Wanted) -> QuerySet[SagaInstance]:
@@ -228,13 +224,12 @@ def _fingerprint(saga_ids: Iterable[UUID]) -> str:
 
 def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, key: str | None) -> Batch:
     waits = ask.action in MOVES_MONEY
-    said = ask.statement
     return Batch(
         action=ask.action.value,
         wanted=wanted.as_json(),
         wanted_in_words=wanted.in_words(),
         step=ask.step,
-        statement=said and {"outcome": said.outcome.value, "facts": dict(said.facts)},
+        statement=ask.statement,
         reason=ask.reason,
         evidence=ask.evidence,
         by=ask.actor.name,

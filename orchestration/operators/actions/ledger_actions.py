@@ -1,7 +1,7 @@
 """What resolving and settling do to a service's ledger, before the saga hears of it."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from orchestration.operators.actions.rules import undoes
 from orchestration.participant import manual_resolution, manual_settlement
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.manual_outcome import Grounds, Outcome
+from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.manual_resolution import NoSuchRow, NotResolved, Resolved
 from orchestration.participant.manual_settlement import Settlement
 from orchestration.participant.participant import Participant, participant_of
@@ -75,12 +75,11 @@ def conclude(
 
 def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mapping[UUID, str]:
     """Of sagas of one definition: why the step cannot be resolved so, as far as their ledger tells at once."""
-    if ask.statement is None:
+    if ask.outcome is None:
         return {}
-    outcome = ask.statement.outcome
-    if complaint := _owed_anyway(saga, ask.step, outcome):
+    if complaint := _owed_anyway(saga, ask.step, ask.outcome):
         return dict.fromkeys(saga_ids, complaint)
-    found = manual_resolution.why_not_open(_participant(saga, ask), saga_ids, ask.step, outcome)
+    found = manual_resolution.why_not_open(_participant(saga, ask), saga_ids, ask.step, ask.outcome)
     return {saga_id: str(why) for saga_id, why in found.items()}
 
 
@@ -89,9 +88,9 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
     if ask.action is Action.SETTLE:
         return manual_settlement.facts_wanted(participant, _command(instance, saga, ask))
-    if ask.statement is None or ask.statement.outcome is Outcome.NOT_DONE:
+    if ask.outcome is None or ask.outcome is Outcome.NOT_DONE:
         return ""
-    command = step.compensation if ask.statement.outcome is Outcome.UNDONE else step.action
+    command = step.compensation if ask.outcome is Outcome.UNDONE else step.action
     return manual_settlement.facts_wanted(participant, command) if command else ""
 
 
@@ -105,12 +104,11 @@ def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
 
 
 def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concluded:
-    said = ask.statement
-    if said is None:
+    if ask.outcome is None:
         raise NotResolved("the outcome is missing")
-    if complaint := _owed_anyway(saga, ask.step, said.outcome):
+    if complaint := _owed_anyway(saga, ask.step, ask.outcome):
         raise NotResolved(complaint)
-    statement = replace(said, grounds=_grounds(ask))
+    statement = Statement(ask.outcome, _grounds(ask), ask.facts)
     made = manual_resolution.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
     return Concluded(made)
 
@@ -126,9 +124,8 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
         raise NotResolved(complaint)
     participant, command = _participant(saga, ask), _command(instance, saga, ask)
     needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
-    facts = ask.statement.facts if ask.statement else {}
-    answers = {name: fact for name, fact in facts.items() if name in needed - _told(participant, command)}
-    told = {name: fact for name, fact in facts.items() if name not in answers}
+    answers = {name: fact for name, fact in ask.facts.items() if name in needed - _told(participant, command)}
+    told = {name: fact for name, fact in ask.facts.items() if name not in answers}
     known = instance.request | instance.answers | {"saga_id": str(instance.pk)}
     made = manual_settlement.settle(
         participant,

@@ -134,7 +134,6 @@ def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_v
 def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
     code = Code.TAKEN if taken.why_not is None else taken.why_not.code
     sentences = [taken.detail, taken.why_not.sentence if taken.why_not else ""]
-    statement = ask.statement and {"outcome": ask.statement.outcome.value, "facts": dict(ask.statement.facts)}
     return {
         "saga_id": taken.before.pk,
         "action": ask.action.value,
@@ -142,7 +141,7 @@ def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
         "user_id": ask.actor.user_id,
         "via": ask.actor.via.value,
         "step": ask.step,
-        "statement": statement or None,
+        "statement": ask.statement,
         "reason": ask.reason,
         "evidence": ask.evidence,
         "code": code.value,

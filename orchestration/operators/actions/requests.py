@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from orchestration.models.actions import Action, Code, MachineryAction, Via
-from orchestration.participant.manual_outcome import Statement
+from orchestration.participant.manual_outcome import Outcome
 from orchestration.text.cleaning import can_be_stored, harmless_text
 from orchestration.text.formatting import for_the_record, says_something
 
@@ -37,9 +38,9 @@ class Actor:
 class Ask:
     """What an operator wants done to a saga.
 
-    `step` is for resolve and settle, with a `statement` of the outcome and the facts that the service is to be told
-    (what it names as grounds is not used: they are this ask's), and the `evidence` for it. Reason and evidence are kept
-    as one harmless line each, whichever way they came in. `void` has what a settled step leaves on hold voided.
+    `step` is for resolve and settle, with the `outcome` (of settle: done, unless it is given), the `facts` that the
+    service needs, and the `evidence`. Reason and evidence are kept as one harmless line each, whichever way they came
+    in. `void` has what a settled step leaves on hold voided.
 
     :raises NotAsked: when a reason is missing, or what the action needs beside it.
     """
@@ -48,13 +49,14 @@ class Ask:
     actor: Actor
     reason: str
     step: str = ""
-    statement: Statement | None = None
+    outcome: Outcome | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
     evidence: str = ""
     void: bool = False
 
     def __post_init__(self) -> None:
         _refuse_silence(self.action, self.actor, self.reason)
-        if self.void and (self.action is not Action.SETTLE or (self.statement and self.statement.facts)):
+        if self.void and (self.action is not Action.SETTLE or self.facts):
             raise NotAsked("void is for settle, without facts: who tells the service facts has moved the money")
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
@@ -63,8 +65,15 @@ class Ask:
         _refuse_unwritable(self.reason, self.step, self.evidence)
         object.__setattr__(self, "reason", for_the_record(self.reason))
         object.__setattr__(self, "evidence", for_the_record(self.evidence))
-        if self.action is Action.RESOLVE and self.statement is None:
+        if self.action is Action.RESOLVE and self.outcome is None:
             raise NotAsked("resolve needs the outcome")
+        if self.action is Action.SETTLE and self.outcome is None:
+            object.__setattr__(self, "outcome", Outcome.DONE)
+
+    @property
+    def statement(self) -> dict[str, Any] | None:
+        """What the operator says became of the step, JSON-ready, as logs keep it; None for other actions."""
+        return {"outcome": self.outcome.value, "facts": dict(self.facts)} if self.outcome else None
 
 
 @dataclass(frozen=True)

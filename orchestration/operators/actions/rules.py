@@ -41,8 +41,7 @@ def event_of(ask: Ask) -> Intervention:
         case Action.UNPAUSE:
             return Unpaused(by, reason)
         case Action.RESOLVE:
-            outcome = ask.statement.outcome if ask.statement else ""
-            return Resumed(by, f"{ask.step} resolved as {outcome}: {reason}; evidence: {ask.evidence}")
+            return Resumed(by, f"{ask.step} resolved as {ask.outcome}: {reason}; evidence: {ask.evidence}")
         case Action.SETTLE:
             return StepSettled(ask.step, by, reason, ask.evidence)
 

@@ -15,7 +15,7 @@ from orchestration.operators.actions.batches import USUAL_PACE
 from orchestration.operators.actions.requests import LONGEST_WORDS, NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.api.filters import LONGEST, filter_fields
 from orchestration.operators.insight.filter_table import ValueKind
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 from orchestration.text.formatting import says_something
 
 LONGEST_VERSION = 2**31 - 1
@@ -96,15 +96,14 @@ def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
 
     :raises ValidationFailed: when what the action needs is missing.
     """
-    action, reason, evidence = Action(said["action"]), said["reason"], said.get("evidence", "")
-    statement = None
-    if action in NEEDS_EVIDENCE:
-        if action is Action.RESOLVE and "outcome" not in said:
-            raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
-        outcome = Outcome(said.get("outcome", Outcome.DONE))
-        statement = Statement(outcome, Grounds(actor.name, reason, evidence), said.get("facts", {}))
+    action = Action(said["action"])
+    if action is Action.RESOLVE and "outcome" not in said:
+        raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
+    outcome = Outcome(said["outcome"]) if "outcome" in said and action in NEEDS_EVIDENCE else None
+    facts = said.get("facts", {}) if action in NEEDS_EVIDENCE else {}
+    words = {name: said[name] for name in ("step", "evidence", "void") if name in said}
     try:
-        return Ask(action, actor, reason, said.get("step", ""), statement, evidence, void=said.get("void", False))
+        return Ask(action, actor, said["reason"], outcome=outcome, facts=facts, **words)
     except NotAsked as error:
         raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error
 

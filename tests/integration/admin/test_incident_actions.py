@@ -1,5 +1,7 @@
 """Incidents in the admin: which actions they offer."""
 
+from typing import Any
+
 import pytest
 from django.db import connections
 from django.test import Client
@@ -12,7 +14,7 @@ from orchestration.operators.actions.batches import preview_batch
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask
 from orchestration.operators.insight.incidents import incidents
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
@@ -28,8 +30,8 @@ def can_apply(wanted, action: Action, step: str) -> bool:
     """Whether a batch of it could do something to one of these sagas at least."""
     outcomes = list(Outcome) if action is Action.RESOLVE else [Outcome.DONE]
     for outcome in outcomes:
-        statement = Statement(outcome, Grounds("", "", ""), {}) if action in NEEDS_EVIDENCE else None
-        ask = Ask(action, ADA, SAID, step if statement else "", statement, SAID if statement else "")
+        word: dict[str, Any] = {"step": step, "outcome": outcome, "evidence": SAID} if action in NEEDS_EVIDENCE else {}
+        ask = Ask(action, ADA, SAID, **word)
         if preview_batch(wanted, ask).possible:
             return True
     return False

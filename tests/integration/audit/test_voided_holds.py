@@ -1,6 +1,7 @@
 """A capture settled outside leaves a hold: the same act has it voided, and takes back nothing that was taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,6 @@ from orchestration.operators.actions.requests import Actor, Ask, NotAsked
 from orchestration.operators.audit.violations import violations
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Refused
 from payments import tasks
 from payments.gateways.choice import gateway
@@ -25,12 +25,12 @@ from payments.models import Ledger, Payment
 from tests.integration.audit.courier import Courier
 from tests.support.shop import Shop
 
-FACTS = Statement(Outcome.DONE, Grounds("", "", ""), {"capture_id": "cap_1"})
+FACTS = {"capture_id": "cap_1"}
 
 
-def asked(*, void: bool = True, step: str = "capture_payment", statement: Statement | None = None) -> Ask:
-    ada = Actor("ada", 1, Via.ADMIN)
-    return Ask(Action.SETTLE, ada, "paid by transfer", step, statement, "statement 7, line 12", void)
+def asked(*, void: bool = True, step: str = "capture_payment", facts: Mapping[str, str] | None = None) -> Ask:
+    said: dict[str, Any] = {"reason": "paid by transfer", "evidence": "statement 7, line 12"}
+    return Ask(Action.SETTLE, Actor("ada", 1, Via.ADMIN), step=step, facts=facts or {}, void=void, **said)
 
 
 def kinds() -> list[str]:
@@ -165,7 +165,7 @@ def test_nothing_is_voided_where_nothing_is_on_hold(parked: UUID) -> None:
 
 def test_who_tells_facts_or_does_something_else_does_not_void() -> None:
     with pytest.raises(NotAsked, match="without facts"):
-        asked(statement=FACTS)
+        asked(facts=FACTS)
     with pytest.raises(NotAsked, match="void is for settle"):
         Ask(Action.RESUME, Actor("ada", 1, Via.ADMIN), "why", void=True)
 

@@ -56,7 +56,7 @@ def test_a_reason_typed_in_the_admin_is_one_line(admin_client: Client, gateway: 
 def test_reason_and_evidence_of_an_action_are_one_line(act: Any, situations: Situations) -> None:
     entry = act(situations.parked_after_pivot(), Action.RESUME, reason=FORGED)
     assert entry.reason == KEPT
-    ask = Ask(Action.SETTLE, ADA, FORGED, "capture_payment", None, FORGED)
+    ask = Ask(Action.SETTLE, ADA, FORGED, "capture_payment", evidence=FORGED)
     assert (ask.reason, ask.evidence) == (KEPT, KEPT)
 
 

@@ -9,7 +9,7 @@ from inventory.models import Ledger as InventoryLedger
 from orchestration.engine import recovery
 from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Action
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Outcome
 from orchestration.protocol.events import CancelRequested, StepRefused
 from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.states import Operation
@@ -138,8 +138,8 @@ def test_captured_money_is_asked_to_be_refunded(situations, look):
 
 def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):
     saga_id = unknown.authorisation()
-    said = Statement(Outcome.DONE, Grounds("", "", ""), {"authorisation_id": "A7"})
-    seen = look(saga_id, Action.RESOLVE, step="authorise_payment", statement=said, evidence="statement 7")
+    said = {"outcome": Outcome.DONE, "facts": {"authorisation_id": "A7"}, "evidence": "statement 7"}
+    seen = look(saga_id, Action.RESOLVE, step="authorise_payment", **said)
 
     assert seen.possible
     assert seen.will[0] == "authorise_payment is started in its service's ledger, and becomes done."

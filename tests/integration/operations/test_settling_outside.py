@@ -16,7 +16,6 @@ from orchestration.operators.actions.perform import perform
 from orchestration.operators.audit.violations import Unfinished, audit
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import StepRefused, StepsUndone
 from orchestration.sagas.checkout import checkout
@@ -29,10 +28,6 @@ from tests.support.threads import at_once
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
 GROUNDS = {"by": "ada", "reason": "the gateway answers again", "evidence": EVIDENCE}
-
-
-def reported(**facts: str) -> Statement:
-    return Statement(Outcome.UNDONE, Grounds("", "", ""), facts)
 
 
 def settle(act, saga_id: UUID, step: str = "authorise_payment", **more):
@@ -84,14 +79,13 @@ def test_what_was_settled_at_the_gateway_is_in_our_books_too(unknown, situations
     saga_id = unknown.refund()
     undo_the_others(situations, saga_id)
 
-    assert settle(act, saga_id, statement=reported(status="voided")).was_taken
+    assert settle(act, saga_id, facts={"status": "voided"}).was_taken
     assert Payment.objects.get().status == "voided"
 
 
 def test_a_preview_says_what_stays_at_the_gateway(unknown, look):
     def money(saga_id: UUID, step: str, **facts: str) -> str:
-        statement = reported(**facts) if facts else None
-        return look(saga_id, Action.SETTLE, step=step, evidence=EVIDENCE, statement=statement).money[0]
+        return look(saga_id, Action.SETTLE, step=step, evidence=EVIDENCE, facts=facts).money[0]
 
     assert "take the facts that you give" in money(unknown.refund(), "authorise_payment", status="voided")
     never_heard_of = money(unknown.refund("tok_timeout_before"), "authorise_payment")
@@ -106,7 +100,7 @@ def test_a_preview_of_a_settled_capture_says_that_the_hold_stays(unknown, look):
 
 def test_facts_that_do_not_fit_change_nothing(unknown, situations, act, look):
     saga_id = unknown.refund()
-    entry = settle(act, saga_id, statement=reported(status="eaten"))
+    entry = settle(act, saga_id, facts={"status": "eaten"})
 
     assert entry.code == Code.NOT_RESOLVED
     assert "status is not one of" in entry.detail
@@ -119,7 +113,7 @@ def test_facts_that_do_not_fit_change_nothing(unknown, situations, act, look):
 def test_a_step_that_the_saga_knows_too_little_of_is_not_settled_by_facts(situations, act):
     saga_id = situations.parked_after_pivot()
 
-    entry = settle(act, saga_id, "capture_payment", statement=reported(status="captured"))
+    entry = settle(act, saga_id, "capture_payment", facts={"status": "captured"})
 
     assert entry.code == Code.NOT_RESOLVED
     assert "authorisation_id is missing" in entry.detail
@@ -186,7 +180,7 @@ def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(s
     seen = look(saga_id, Action.SETTLE, step="capture_payment", evidence=EVIDENCE)
     assert seen.will[0] == "capture_payment is refused in its service's ledger, and stays so."
     assert not seen.facts_wanted, "nothing would be done with them"
-    with_facts = settle(act, saga_id, "capture_payment", statement=reported(capture_id="ch_7"))
+    with_facts = settle(act, saga_id, "capture_payment", facts={"capture_id": "ch_7"})
     assert with_facts.code == Code.NOT_RESOLVED
     assert "leave out capture_id, which would be written nowhere" in with_facts.detail
     entry = settle(act, saga_id, "capture_payment")
