@@ -3,8 +3,8 @@
 import pytest
 
 from orchestration.admin.buttons import LABELS, MEANINGS
-from orchestration.management import resolving
 from orchestration.management.commands.saga import SUBCOMMANDS
+from orchestration.management.sagas.resolve import HELP
 from orchestration.models.actions import Action
 from orchestration.operators.actions.requests import PERMISSIONS
 
@@ -19,5 +19,5 @@ def test_an_act_has_one_name_at_every_door(action: Action) -> None:
 @pytest.mark.parametrize("action", Action)
 def test_no_other_act_is_explained_by_the_word_settle(action: Action) -> None:
     helps = {command.name: command.help for command in SUBCOMMANDS}
-    said = f"{MEANINGS[action]} {helps[action.value]} {resolving.HELP if action is Action.RESOLVE else ''}"
+    said = f"{MEANINGS[action]} {helps[action.value]} {HELP if action is Action.RESOLVE else ''}"
     assert ("settle" in said.lower()) == (action is Action.SETTLE)
