@@ -1,4 +1,4 @@
-"""How a batch goes on: a few first, then the others, until enough of them fail. Pure."""
+"""The pace of a batch: a few members first, then the others, until too many of them fail. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum, auto
@@ -9,7 +9,7 @@ SLOWEST, FASTEST = 0.01, 1_000
 
 @dataclass(frozen=True)
 class Pace:
-    """`canary` members go first, and what came of them is seen before the others follow, `per_second` of them.
+    """`canary` members go first. The others follow when the outcome of these is known, `per_second` of them.
 
     It stops by itself when more than `stop_above_percent` of those that came to something failed. That is looked at
     about once a second: as many more as go in that time may fail.
@@ -26,7 +26,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Tally:
-    """Members by what became of them; they add up to all."""
+    """The number of members for each outcome; together they are all members."""
 
     to_do: int = 0
     passed_over: int = 0
@@ -54,7 +54,7 @@ class Verdict(StrEnum):
 
 
 def verdict(pace: Pace, tally: Tally) -> Verdict:
-    """Say how the batch goes on. A canary is judged as a whole."""
+    """Decide how the batch goes on. A canary is judged as a whole."""
     if not tally.canary_open and tally.failed_percent > pace.stop_above_percent:
         return Verdict.STOP
     return Verdict.GO_ON if tally.to_do or tally.under_way else Verdict.FINISH

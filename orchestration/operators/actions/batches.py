@@ -81,7 +81,7 @@ class BatchPreview:
 
 
 def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
-    """Say what the action would do to the sagas that meet the filter now. Ledgers are asked for the examples only."""
+    """Preview the action on the sagas that meet the filter now. Ledgers are read for the examples only."""
     found = list(_chosen(wanted)[: MEMBERS_LIMIT + 1])
     sagas = found[:MEMBERS_LIMIT]
     why_not = _why_not(sagas, ask)
@@ -132,7 +132,7 @@ def ask_for_batch(
 
 
 def approve(batch: Batch, actor: Actor) -> Batch:
-    """Be the second person; the caller sees to it that they may (`permissions.may_approve`).
+    """Record the approval of a second person. The caller checks their permission (`permissions.may_approve`).
 
     :raises NotApproved: when it is the first person again, or somebody without an account; when it waits for nobody.
     """
@@ -159,12 +159,12 @@ def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
 
 
 def tally_of(batch: Batch) -> Tally:
-    """What became of its members."""
+    """Count the outcomes of the batch's members."""
     return tallies_of([batch])[batch.pk]
 
 
 def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
-    """What became of the members of each batch, asked for once."""
+    """Count the outcomes of the members of each batch, in one query."""
     done = Q(state=BatchMember.State.DONE)
     to_do = Q(state__in=(BatchMember.State.WAITING, BatchMember.State.TAKEN_UP))
     taken = Q(entry__code=Code.TAKEN)
@@ -185,30 +185,30 @@ def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
 
 
 def failures_of(batch: Batch) -> QuerySet[BatchMember]:
-    """Members that failed, with their entries, and those that broke, tried again or given up, in their order."""
+    """Return the failed members with their entries, and those that broke, tried again or given up, in order."""
     broke = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
     found = members_of(batch).filter(_FAILED | broke)
     return found.select_related("entry").order_by("position")
 
 
 def members_of(batch: Batch) -> QuerySet[BatchMember]:
-    """All of its members."""
+    """Return all members of the batch."""
     return BatchMember.objects.using(ALIAS).filter(batch_id=batch.pk)
 
 
 def still_wanted(batch: Batch) -> Wanted:
-    """Those of its members that meet its filter when that is asked."""
+    """Return the filter for those of the batch's members that still meet its own filter when it is applied."""
     members = frozenset(members_of(batch).values_list("saga_id", flat=True))
     return replace(Wanted.from_json(batch.wanted), ids=members)
 
 
 def pace_of(batch: Batch) -> Pace:
-    """How it goes."""
+    """Return the pace of the batch."""
     return Pace(batch.canary, batch.per_second, batch.stop_above_percent)
 
 
 def ask_of(batch: Batch) -> Ask:
-    """What is asked of each of its members."""
+    """Return what the batch does to each of its members."""
     said, actor = batch.statement, Actor(batch.by, batch.user_id, Via(batch.via))
     outcome, facts = (Outcome(said["outcome"]), said["facts"]) if said else (None, {})
     return Ask(Action(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)

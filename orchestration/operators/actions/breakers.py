@@ -35,7 +35,7 @@ def time_after(span: timedelta) -> datetime:
 
 
 def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str) -> None:
-    """Have nobody call the other side until then (None: for as long as it stays open by itself).
+    """Hold back every call to the other side until then (None: until the breaker closes by itself).
 
     :raises NoSuchBreaker: when there is none of that name.
     :raises NotAsked: when nobody says who they are, or why.
@@ -48,7 +48,7 @@ def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str
 
 
 def close_breaker(name: str, *, actor: Actor, reason: str) -> None:
-    """Have everybody call the other side again, and forget its failures. Processes notice within a second.
+    """Let every call to the other side through again, and forget its failures. Processes notice within a second.
 
     :raises NoSuchBreaker: when there is none of that name.
     :raises NotAsked: when nobody says who they are, or why.

@@ -1,4 +1,4 @@
-"""What resolving and settling do to a service's ledger, before the saga hears of it."""
+"""What resolve and settle do to a service's ledger, before the saga is changed."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -37,7 +37,7 @@ class NotConcluded(Exception):
 
 @dataclass(frozen=True)
 class Concluded:
-    """What became of the ledger row, and the facts that the saga learns by it."""
+    """The ledger row before and after, and the facts that the saga learns from it."""
 
     row: Resolved
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -74,7 +74,8 @@ def conclude(
 
 
 def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mapping[UUID, str]:
-    """Of sagas of one definition: why the step cannot be resolved so, as far as their ledger tells at once."""
+    """Return by saga why the step cannot be resolved so, as far as its ledger row shows without a lock. The sagas are
+    of one definition."""
     if ask.outcome is None:
         return {}
     if complaint := _owed_anyway(saga, ask.step, ask.outcome):
@@ -84,7 +85,7 @@ def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mappin
 
 
 def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
-    """The facts that the step's service wants to be told, for a person; empty when it wants none."""
+    """Return a sentence with the facts that the step's service needs; empty if it needs none."""
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
     if ask.action is Action.SETTLE:
         return manual_settlement.facts_wanted(participant, _command(instance, saga, ask))
@@ -139,7 +140,7 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
 
 
 def command_provides(saga: Saga, step: str) -> frozenset[str]:
-    """The facts that the step's action answers."""
+    """Return the names of the facts that the step's action answers."""
     return frozenset(saga.by_name[step].action.provides)
 
 

@@ -1,4 +1,4 @@
-"""What became of an operator's action, as the saga's row and its log tell by now. Pure."""
+"""The outcome of an operator's action, as the saga's row and its log show it by now. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ class Now:
 
 
 def came_of(action: Action, now: Now) -> Observation | None:
-    """Say what became of it; None while that is open."""
+    """Return the outcome of the action; None while it is open."""
     if now.phase in ENDED:
         return Observation(Observed(now.phase.value), _done(now.since, f"The saga is {now.phase}."))
     if action in _TAKES_BACK and now.phase is Phase.FINISHING:

@@ -35,7 +35,7 @@ OPEN = "open"
 
 
 def observe(entry: OperatorLogEntry, patience: timedelta) -> OperatorLogEntry:
-    """Wait for what comes of it, write it down, and give the entry as it is then.
+    """Wait for the outcome of the action, record it, and return the entry as it is then.
 
     When `patience` ends first nothing is written: the entry given says `OPEN` and why, its `observed_at` is None, and
     the loop of the workers goes on looking.

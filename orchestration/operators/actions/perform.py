@@ -38,7 +38,7 @@ class _Taken:
 
 @dataclass(frozen=True)
 class Performed:
-    """The entry in the operator log, and what became of the step's ledger row where the action was on one."""
+    """The entry in the operator log, and the step's ledger row before and after if the action changed it."""
 
     entry: OperatorLogEntry
     row: Resolved | None = None
@@ -49,7 +49,8 @@ Alongside = Callable[[OperatorLogEntry], None]
 
 
 def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None) -> OperatorLogEntry:
-    """Do it, and write down who did it, why, and what came of it at once: `code` says whether anything was changed.
+    """Carry out the action and record the operator, the reason and the result: `code` says whether anything was
+    changed.
 
     With `expected_version` (a preview's) only if the saga is still as it was then: of two operators who saw the same,
     one is too late. A ledger row that was resolved or settled stays so even if the process dies before the saga hears
@@ -68,7 +69,7 @@ def carry_out(
     batch: Batch | None = None,
     alongside: Alongside | None = None,
 ) -> Performed:
-    """Do the same as `perform`, as a member of the batch if there is one, and tell what became of the ledger row."""
+    """Carry out the action as `perform` does, as a member of the batch if there is one. Return the ledger row, too."""
     instance, concluded = _found(saga_id), None
     refused: WhyNot | None = None
     try:

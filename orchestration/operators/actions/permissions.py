@@ -21,10 +21,10 @@ class User(Protocol):
 
 
 def allowed(user: User, action: Action) -> bool:
-    """Whether the user may do it to a saga."""
+    """Return whether the user may do the action to a saga."""
     return user.has_perm(PERMISSIONS[action])
 
 
 def may_approve(user: User, action: Action) -> bool:
-    """Whether the user may be the second person of a batch of that action."""
+    """Return whether the user may approve a batch of that action."""
     return user.has_perm(APPROVE_BATCH) and allowed(user, action)

@@ -21,7 +21,7 @@ from orchestration.sagas import UnknownDefinition, definition_of
 
 
 def preview(saga_id: UUID, ask: Ask) -> Preview:
-    """Say what the action would do to the saga as it is now.
+    """Preview the action on the saga as it is now.
 
     :raises NoSuchSaga: when there is none.
     :raises django.db.Error: when a service whose books are needed does not answer.

@@ -20,7 +20,7 @@ class Purse:
     known: Mapping[str, Any]
 
     def asked(self) -> str:
-        """The sum that the order is about."""
+        """Return the sum that the order is about, as text."""
         total, currency = self.known.get("total_minor"), self.known.get("currency")
         if not isinstance(total, int) or not isinstance(currency, str):
             return "the order's total"
@@ -28,7 +28,7 @@ class Purse:
 
 
 def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> Iterator[str]:
-    """Say what the command does to the money, one sentence for each thing it may do."""
+    """Yield a sentence for each thing that the command may do to the money."""
     steps = {stop.step for stop in itinerary(saga, command)[0]} if command else set()
     match command:
         case Forward():
@@ -40,7 +40,7 @@ def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> 
 
 
 def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> str:
-    """Say what stays at the gateway when a step is settled, and how to void it.
+    """Describe what stays at the gateway when a step is settled, and how to void it.
 
     `is_undone` says whether the step's compensation is settled, else its action; `is_told` whether the operator gives
     the service facts for its records; `is_voided` whether what is on hold is voided with the settlement.

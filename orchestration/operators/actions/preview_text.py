@@ -14,7 +14,7 @@ QueueOf = Callable[[str], str | None]
 
 
 def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | None:
-    """What is sent: at once, the next moment when it was just unpaused, or once somebody unpauses it."""
+    """Return the command that is sent: at once, in a moment if the saga was just unpaused, or when it is unpaused."""
     state = decision.state
     if decision.command is not None:
         return decision.command
@@ -26,7 +26,7 @@ def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | Non
 
 
 def will(saga: Saga, old: State, decision: Decision, queue_of: QueueOf) -> Iterator[str]:
-    """Say what happens, one sentence for each message's stop, then what may follow."""
+    """Yield a sentence for each step of the message, then for what may follow."""
     command, state = command_to_come(saga, old, decision), decision.state
     yield from _about_the_pause(old, state)
     if command is not None:
@@ -39,7 +39,7 @@ def will(saga: Saga, old: State, decision: Decision, queue_of: QueueOf) -> Itera
 
 
 def skipped(saga: Saga, old: State, decision: Decision) -> Iterator[Skipped]:
-    """Say which steps are left alone, and why."""
+    """Yield the steps that are left alone, and why."""
     command, state = command_to_come(saga, old, decision), decision.state
     if state.paused and not old.paused:
         return

@@ -1,4 +1,4 @@
-"""Words of operators' actions: who asks for what, what would come of it, and what came of it."""
+"""Values of operators' actions: what is requested, by whom and why, and what it would change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ NEEDS_STEP = NEEDS_EVIDENCE
 
 
 class NotAsked(ValueError):
-    """Something is missing without which nobody may act; the message says what."""
+    """Something is missing that every action needs; the message says what."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. `user_id` is None for somebody at a command line, whom nobody has asked for a password."""
+    """The operator. `user_id` is None for a name given at a command line, without a password."""
 
     name: str
     user_id: int | None
@@ -78,7 +78,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class MachineryAsk:
-    """What an operator wants done to a part of the machinery: `subject` is a breaker's name, or a queue and a letter.
+    """What an operator wants done to a breaker or a dead letter: `subject` is a breaker's name, or a queue and an id.
 
     `wanted` is JSON-ready: what is asked for beside, such as until when. The reason is kept as one harmless line.
 
@@ -115,7 +115,7 @@ class WhyNot:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would come of an action on the saga as it is at `version`; when not `possible`, only why not."""
+    """What an action would do to the saga as it is at `version`; if it is not `possible`, only why not."""
 
     saga_id: UUID
     possible: bool

@@ -25,7 +25,7 @@ MIDDLE = 0.5
 
 
 def event_of(ask: Ask) -> Intervention:
-    """What the saga hears."""
+    """Return the event that the saga is given."""
     by, reason = ask.actor.name, ask.reason
     match ask.action:
         case Action.RESUME:
@@ -47,7 +47,7 @@ def event_of(ask: Ask) -> Intervention:
 
 
 def foreseen(saga: Saga, state: State, ask: Ask) -> Decision | WhyNot:
-    """What would follow for a saga in this state."""
+    """Return what would follow for a saga in this state."""
     if (why_not := _why_never(saga, state, ask)) is not None:
         return why_not
     try:
@@ -58,12 +58,13 @@ def foreseen(saga: Saga, state: State, ask: Ask) -> Decision | WhyNot:
 
 
 def is_refused(judged: Decision | WhyNot, ask: Ask) -> TypeGuard[WhyNot]:
-    """Whether nothing comes of it. A ledger is resolved whatever its saga makes of it, if that has the step."""
+    """Return whether the action would change nothing. A ledger row is resolved in any state of its saga, if the saga
+    has the step."""
     return isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP)
 
 
 def why_nothing(state: State, ask: Ask) -> WhyNot:
-    """Why an action that was taken to a saga in this state changed nothing."""
+    """Explain why an action on a saga in this state changed nothing."""
     if state.phase in ENDED:
         return WhyNot(Code.ENDED, f"The saga has already ended: it is {state.phase}.")
     if ask.action is Action.PAUSE:
@@ -93,7 +94,7 @@ def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
 
 
 def undoes(saga: Saga, state: State, step: str) -> bool:
-    """Whether what is pending of the step is its compensation."""
+    """Return whether the step's compensation is pending."""
     return state.phase is Phase.COMPENSATING and step in pending_compensations(saga, state)
 
 

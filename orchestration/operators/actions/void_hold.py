@@ -21,7 +21,7 @@ VOIDS: Mapping[str, Saga] = {capture_payment.step: void_settled_hold}
 
 
 def why_not(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
-    """Say why nothing can be voided with this settlement; empty when something can.
+    """Explain why nothing can be voided with this settlement; return an empty text if something can.
 
     :raises django.db.Error: when the service's database does not answer.
     """

@@ -83,7 +83,6 @@ class Actions(StaffView):
         },
     )
     def post(self, request: Request, saga_id: UUID) -> Response:
-        """:raises Problem: when it cannot be done."""
         said = requests.read(request, ActionAsked)
         refuse_unless_allowed(request, Action(said["action"]))
         ask, expected = requests.ask_of(said, actor_of(request)), _expected(request, said)

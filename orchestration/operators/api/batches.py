@@ -93,7 +93,6 @@ class Batches(StaffView):
         },
     )
     def post(self, request: Request) -> Response:
-        """:raises Problem: when it cannot be asked for."""
         said = requests.read(request, BatchAsked)
         refuse_unless_allowed(request, Action(said["action"]))
         wanted, ask = wanted_from(said["sagas"]), requests.ask_of(said, actor_of(request))
@@ -121,7 +120,6 @@ class OneBatch(StaffView):
         responses={200: BatchShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, batch_id: UUID) -> Response:
-        """:raises NoSuchBatch: when there is none."""
         return Response(BatchShown.of(_batch(batch_id)))
 
 
@@ -143,7 +141,6 @@ class Approval(StaffView):
         },
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
-        """:raises BatchRefused: when it waits for nobody, or for somebody else."""
         batch = _batch(batch_id)
         if not may_approve(request.user, Action(batch.action)):
             raise PermissionDenied
@@ -170,7 +167,6 @@ class Stop(StaffView):
         },
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
-        """:raises NoSuchBatch: when there is none."""
         said = requests.read(request, Stopping)
         return Response(BatchShown.of(batches.stop(_batch(batch_id), actor_of(request), said["reason"])))
 

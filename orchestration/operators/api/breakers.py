@@ -78,7 +78,6 @@ class Breakers(StaffView):
         },
     )
     def get(self, request: Request) -> Response:
-        """:raises RedisAway: when it does not answer."""
         return Response({"results": BreakerShown.of_each(_breakers())})
 
 
@@ -96,7 +95,6 @@ class Open(StaffView):
         responses=CHANGED,
     )
     def post(self, request: Request, name: str) -> Response:
-        """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
         said = requests.read(request, Opening)
         lasts, actor = timedelta(seconds=said["seconds"]), actor_of(request)
 
@@ -120,7 +118,6 @@ class Close(StaffView):
         responses=CHANGED,
     )
     def post(self, request: Request, name: str) -> Response:
-        """:raises Problem: when there is none, Redis is away, or it cannot be written down."""
         said, actor = requests.read(request, Word), actor_of(request)
         return _change(name, said, lambda: close_breaker(name, actor=actor, reason=said["reason"]))
 

@@ -29,7 +29,7 @@ def page(
     order: Order,
     show: Callable[[Sequence[_Row]], Iterable[dict[str, Any]]],
 ) -> dict[str, Any]:
-    """`results` and `next` of the page that a `Paged` query asks for.
+    """Return `results` and `next` of the page that a `Paged` query asks for.
 
     :raises InvalidCursor: when it is none that this list gave out.
     """

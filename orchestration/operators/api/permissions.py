@@ -37,11 +37,14 @@ ANY_ACTION = tuple(PERMISSIONS.values())
 
 
 def refuse_unless_allowed(request: Request, action: Action) -> None:
-    """:raises PermissionDenied: when whoever asks may not do it to a saga."""
+    """Refuse a user who may not do the action to a saga.
+
+    :raises PermissionDenied: when whoever asks may not do it to a saga.
+    """
     if not allowed(request.user, action):
         raise PermissionDenied
 
 
 def actor_of(request: Request) -> Actor:
-    """Whoever asks, as the operator log names them."""
+    """Return the user of the request, as the operator log names them."""
     return Actor(request.user.get_username(), request.user.pk, Via.API)

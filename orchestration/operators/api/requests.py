@@ -92,7 +92,7 @@ def read(request: Request, serializer: type[Strict]) -> dict[str, Any]:
 
 
 def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
-    """What is asked for.
+    """Read what is requested.
 
     :raises ValidationFailed: when what the action needs is missing.
     """

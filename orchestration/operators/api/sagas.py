@@ -88,7 +88,6 @@ class OneSaga(StaffView):
         responses={200: SagaWhole, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
-        """:raises NoSuchSaga: when there is none."""
         view = saga_view_or_404(saga_id)
         return Response(SagaWhole.of(view), headers={"ETag": f'"{view.instance.version}"'})
 
@@ -104,7 +103,6 @@ class WhyOfSaga(StaffView):
         responses={200: WhyShown, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
-        """:raises NoSuchSaga: when there is none."""
         found = why(saga_id)
         if found is None:
             raise NoSuchSaga
@@ -131,7 +129,10 @@ class OperatorLog(StaffView):
 
 
 def saga_view_or_404(saga_id: UUID) -> SagaView:
-    """:raises NoSuchSaga: when there is none."""
+    """Return the view of the saga.
+
+    :raises NoSuchSaga: when there is none.
+    """
     view = saga_view_of(saga_id)
     if view is None:
         raise NoSuchSaga

@@ -43,7 +43,6 @@ class Timeline(StaffView):
         responses={(200, SVG): OpenApiTypes.STR, **problems(HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)},
     )
     def get(self, request: Request, saga_id: UUID) -> Response:
-        """:raises NoSuchSaga: when there is none."""
         return Response(timeline_svg(saga_view_or_404(saga_id), clocks.now()))
 
 

@@ -36,7 +36,7 @@ class Seen:
 
 
 def bottleneck(seen: Seen) -> Bottleneck | None:
-    """The first rule that applies; None when nothing stands out."""
+    """Return the result of the first rule that applies; None if no rule does."""
     return next((found for rule in RULES if (found := rule(seen))), None)
 
 

@@ -23,7 +23,7 @@ class BreakerNow:
 
 
 def breakers() -> tuple[BreakerNow, ...] | Unavailable:
-    """Every breaker, by name, as Redis has it: not as one that cannot be asked, which counts as closed."""
+    """Return every breaker, by name, as Redis has it; while Redis is away, `Unavailable`."""
 
     def ask() -> tuple[BreakerNow, ...]:
         return tuple(_looked_at(service, breaker) for service, breaker in in_use_by_service().values())
@@ -32,13 +32,13 @@ def breakers() -> tuple[BreakerNow, ...] | Unavailable:
 
 
 def breaker_of(service: str, command: Command) -> Breaker | None:
-    """The breaker around a command's call outside, if it makes one."""
+    """Return the breaker around a command's external call, if it makes one."""
     work = participants()[service].commands.get(command) if service in participants() else None
     return work.breaker if isinstance(work, ExternalCommand) else None
 
 
 def look(service: str, breaker: Breaker) -> BreakerNow | Unavailable:
-    """One breaker, as Redis has it."""
+    """Return one breaker, as Redis has it."""
     return read("Redis", lambda: _looked_at(service, breaker))
 
 

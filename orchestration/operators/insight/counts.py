@@ -26,13 +26,13 @@ class Count:
 
 
 def count_of(sagas: QuerySet[SagaInstance]) -> Count:
-    """How many there are, counted no further than `COUNTED_TO`."""
+    """Count the sagas, no further than `COUNTED_TO`."""
     found = sagas.order_by()[: COUNTED_TO + 1].count()
     return Count(min(found, COUNTED_TO), found > COUNTED_TO)
 
 
 def estimate_of(sagas: QuerySet[SagaInstance]) -> Count:
-    """How many there are, as the planner thinks where there are more than `COUNTED_TO`."""
+    """Count the sagas; above `COUNTED_TO`, return the planner's estimate."""
     counted = count_of(sagas)
     if not counted.is_more:
         return counted
@@ -41,7 +41,7 @@ def estimate_of(sagas: QuerySet[SagaInstance]) -> Count:
 
 
 def presets(*, now: datetime) -> Mapping[str, Wanted]:
-    """The lists that operators open every day, by name."""
+    """Return the filters of the lists that operators open every day, by name."""
     return {
         "parked": Wanted(statuses=frozenset({Status.PARKED})),
         "retrying": Wanted(statuses=frozenset({Status.RETRYING, Status.WAITING})),
@@ -52,5 +52,5 @@ def presets(*, now: datetime) -> Mapping[str, Wanted]:
 
 
 def preset_counts(*, now: datetime) -> Mapping[str, Count]:
-    """How many sagas are in each."""
+    """Count the sagas of each preset list."""
     return {name: count_of(matching(wanted, now=now)) for name, wanted in presets(now=now).items()}

@@ -33,7 +33,7 @@ def current_step_of(instance: SagaInstance) -> CurrentStep:
 
 
 def known_steps() -> list[str]:
-    """Every step of every definition, in their order."""
+    """Return every step of every definition, in order."""
     return list(dict.fromkeys(step.name for saga in definitions.values() for step in saga.steps))
 
 

@@ -55,7 +55,7 @@ class Blocked:
 
 
 def blocked_sessions(alias: str) -> tuple[Blocked, ...] | Unavailable:
-    """Who waits for whom in a database; one question of it while nobody does."""
+    """Return which session of a database waits for which other. Without blocked sessions this is one query."""
     return read(f"the database of {alias}", lambda: _blocked(alias))
 
 

@@ -63,7 +63,7 @@ def dead_letters(limit: int = LOOKED_AT) -> Heap | Unavailable:
 
 
 def dead_letters_of(saga_id: UUID) -> tuple[DeadLetter, ...] | Unavailable:
-    """Those that are about this saga."""
+    """Return the dead letters about this saga."""
     heap = dead_letters()
     if isinstance(heap, Unavailable):
         return heap
@@ -71,7 +71,8 @@ def dead_letters_of(saga_id: UUID) -> tuple[DeadLetter, ...] | Unavailable:
 
 
 def fetched(channel: Any, limit: int) -> Iterator[Any]:
-    """Messages of the dead-letter queue, the oldest first, until the channel is closed; what is not acked goes back."""
+    """Yield messages of the dead-letter queue, the oldest first, until the channel is closed. What is not acked goes
+    back."""
     queue = settings.TOPOLOGY.dead_letter_queue.name
     for _ in range(limit):
         message = channel.basic_get(queue, no_ack=False)
@@ -101,12 +102,12 @@ def letter_of(message: Any) -> DeadLetter:
 
 
 def headers_of(message: Any) -> Mapping[str, Any]:
-    """Its headers as it was published, and what the broker has added."""
+    """Return the headers of the message as it was published, and what the broker added."""
     return message.properties.get("application_headers") or {}
 
 
 def death_of(message: Any) -> Mapping[str, Any]:
-    """The newest of the message's deaths."""
+    """Return the newest of the message's deaths."""
     deaths = headers_of(message).get("x-death") or [{}]
     return deaths[0]
 

@@ -64,7 +64,7 @@ class Incident:
 
 
 def incidents() -> list[Incident]:
-    """Every incident, the largest first; one query, over the failing sagas only."""
+    """Return every incident, the largest first. One query reads the failing sagas only."""
     grouped: dict[tuple[str, str, str], list[tuple[Any, ...]]] = {}
     for definition, step, error, *row in execute(ALIAS, _GROUPED):
         grouped.setdefault((definition, step, error), []).append(tuple(row))

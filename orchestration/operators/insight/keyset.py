@@ -32,7 +32,7 @@ class Order(Protocol):
         """As `order_by` takes them."""
 
     def cursor_of(self, row: Any) -> str:
-        """The place of this row."""
+        """Return the place of this row in the list."""
 
     def behind(self, cursor: str) -> Q:
         """Match what comes after that place.
@@ -82,7 +82,7 @@ class ByNumber:
 
 
 def page_of(rows: QuerySet[_Row], order: Order, *, after: str = "", size: int = 50) -> Page[_Row]:
-    """One page, behind the row that the cursor names.
+    """Return one page, behind the row that the cursor names.
 
     :raises BadCursor: when `after` is none.
     """

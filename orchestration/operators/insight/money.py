@@ -1,4 +1,4 @@
-"""The money line: how a saga's money stands in our books, and what of it nobody can be sure of."""
+"""The money line of a saga: the amounts in our records, and which of them are uncertain."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class MoneyLine:
 
 
 def money_of(view: SagaView) -> MoneyLine | Unavailable | None:
-    """How a saga's money stands; None when it moves none, so far."""
+    """Return the money line of a saga; None if it has moved no money so far."""
     keeper = next((each for each in participants().values() if each.money), None)
     if keeper is None or keeper.money is None:
         return None
@@ -63,7 +63,7 @@ def money_of(view: SagaView) -> MoneyLine | Unavailable | None:
 def money_line(
     money: Money | None, reader: MoneyReader, rows: Iterable[LedgerRow], asked: Mapping[str, Any]
 ) -> MoneyLine | None:
-    """What the books and the ledger rows come to. Pure."""
+    """Combine the records and the ledger rows into a money line. Pure."""
     open_steps = {row.step: row.status for row in rows if row.status in (Status.STARTED, Status.UNDOING)}
     total, currency = asked.get("total_minor"), asked.get("currency")
     if money is None:

@@ -39,12 +39,12 @@ Queues = Mapping[str, QueueNow]
 
 
 def every_queue() -> Queues | Unavailable:
-    """Every queue there should be, that of dead letters included, by its name at the broker."""
+    """Return every queue that there should be, with that of dead letters, by its name at the broker."""
     return at_the_broker(_looked_at)
 
 
 def queues() -> tuple[QueueNow, ...] | Unavailable:
-    """Those that workers consume."""
+    """Return the queues that workers consume."""
     found = every_queue()
     if isinstance(found, Unavailable):
         return found

@@ -1,4 +1,4 @@
-"""What a saga knows, fit to be shown: secrets are named, never printed, not even encrypted."""
+"""The facts of a saga with its secrets hidden: a secret is named, but never printed, not even encrypted."""
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
@@ -13,7 +13,7 @@ HIDDEN = "(hidden)"
 
 
 def redacted(facts: Any, *, definition: str) -> Any:
-    """The facts of a saga with its secrets hidden; all of them, when this code does not know which are secret."""
+    """Return the facts of a saga with its secrets hidden; all are hidden if this code does not know which are secret."""
     if facts is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Which sagas somebody wants to see, or to act on: one value for admin, commands, API and batches."""
+"""Which sagas an operator wants to see, or to act on: one value for admin, commands, API and batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,19 +46,22 @@ class Wanted:
     ids: frozenset[UUID] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads again: only what is asked for."""
+        """Return the filters that are set, as `from_json` reads them."""
         return {row.attribute: _plain(value) for row, value in _set(self)}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Wanted":
-        """:raises ValueError: when it is not what `as_json` gives."""
+        """Read what `as_json` returned.
+
+        :raises ValueError: when it is not what `as_json` gives.
+        """
         try:
             return cls(**{name: _READ[_KINDS[name]](value) for name, value in kept.items()})
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"not a filter of sagas: {error}") from error
 
     def in_words(self) -> str:
-        """Such as "parked or retrying, at authorise_payment, GatewayTimeout"."""
+        """Describe the filters, such as "parked or retrying, at authorise_payment, GatewayTimeout"."""
         said = (row.in_words.format(_SAID[row.kind](value)) for row, value in _set(self))
         return ", ".join(said) or "every saga"
 
@@ -74,12 +77,12 @@ def wanted_from(given: Mapping[str, Any]) -> Wanted:
 
 
 def matching(wanted: Wanted, *, now: datetime) -> QuerySet[SagaInstance]:
-    """The sagas that are wanted, the newest first."""
+    """Return the sagas that meet the filters, the newest first."""
     return newest_sagas().filter(condition(wanted, now=now))
 
 
 def condition(wanted: Wanted, *, now: datetime) -> Q:
-    """Match the sagas that are wanted. Every part is answered by an index."""
+    """Match the sagas that meet the filters. An index answers every part."""
     return reduce(and_, (row.matches(value, now) for row, value in _set(wanted)), Q())
 
 

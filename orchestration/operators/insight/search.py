@@ -1,4 +1,4 @@
-"""Sagas by whatever somebody has at hand: an id, a key, a customer, or what only a service knows."""
+"""Search for sagas by an id, a key, a customer, or a reference that only a service knows."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ NEWEST_FIRST = ByMoment("created_at")
 
 @dataclass(frozen=True)
 class Search:
-    """The sagas that are known by a text, as far as everybody answered; `unread` says who did not."""
+    """The sagas that a text identifies, as far as every source answered; `unread` names those that did not."""
 
     condition: Q
     unread: tuple[str, ...]
@@ -31,12 +31,12 @@ class Search:
 
 
 def newest_sagas() -> QuerySet[SagaInstance]:
-    """Every saga, the newest first."""
+    """Return every saga, the newest first."""
     return SagaInstance.objects.using(ALIAS).order_by(*NEWEST_FIRST.columns)
 
 
 def known_by(text: str) -> Q:
-    """Matches the saga id, order id, customer or idempotency key that `text` is, to the letter."""
+    """Match sagas whose id, order id, customer or idempotency key is exactly `text`."""
     condition = Q(customer_id=text) | Q(idempotency_key=text)
     try:
         found = UUID(text)
@@ -65,7 +65,7 @@ def search_if_any(text: str) -> Search:
 
 
 def searched_by() -> list[str]:
-    """Everything that can be typed, in words."""
+    """List everything that the search accepts, in words."""
     known = [finder.what for participant in participants().values() for finder in participant.finders]
     return ["saga id", "order id", "customer", "idempotency key", *sorted(known)]
 

@@ -83,7 +83,7 @@ class Stats:
 
 
 def stats(*, now: datetime, window: timedelta = WINDOW) -> Stats | Unavailable:
-    """Everything about the last `window`."""
+    """Measure the last `window`."""
     return read(_SOURCE, lambda: _stats(now - window, window))
 
 

@@ -57,7 +57,7 @@ class Attempt:
     next_at: datetime | None
 
     def said(self, now: datetime) -> str:
-        """Such as "attempt 2, next in 12 s"; empty for a first one that goes well."""
+        """Describe the attempt, such as "attempt 2, next in 12 s"; empty for a first one that goes well."""
         if self.next_at is None:
             return f"attempt {self.number}" if self.number > 1 else ""
         wait = formatting.span(self.next_at - now) if self.next_at > now else ""
@@ -79,7 +79,7 @@ def status_of(instance: SagaInstance) -> Status:
 
 
 def statuses_meant(words: Collection[str]) -> frozenset[Status]:
-    """The statuses that `WORDS_FOR_STATUSES` stand for."""
+    """Return the statuses that `WORDS_FOR_STATUSES` stand for."""
     named = frozenset(Status(word) for word in words if word != STILL_TO_END)
     return named | _BEFORE_THE_END if STILL_TO_END in words else named
 
@@ -119,7 +119,8 @@ def is_being_undone() -> Q:
 
 
 def step_of(instance: SagaInstance) -> str:
-    """The step that fails, else the one whose answer is pending next; empty when none is or this code cannot know."""
+    """Return the step that fails, else the one whose answer is pending next; empty if there is none or this code cannot
+    know."""
     return instance.failing_step or current_step_of(instance).step
 
 
@@ -129,7 +130,7 @@ def is_at(step: str) -> Q:
 
 
 def attempt_of(instance: SagaInstance) -> Attempt | None:
-    """Which try of its current step is next or under way; None when it has ended or waits for a person."""
+    """Return which try of its current step is next or in progress; None if the saga has ended or waits for an operator."""
     if status_of(instance) in ENDS | {Status.PAUSED, Status.PARKED}:
         return None
     next_at = None if instance.in_flight else instance.due_at

@@ -37,7 +37,7 @@ class Look(StrEnum):
 
 @dataclass(frozen=True)
 class Bar:
-    """One stretch of time in a step's lane; `title` says it in words."""
+    """One stretch of time in the row of a step; `title` describes it."""
 
     step: str
     look: Look
@@ -58,20 +58,20 @@ def lanes_of(view: SagaView) -> list[str]:
 
 
 def pivot_of(view: SagaView) -> str:
-    """The pivot's name; empty where this code lacks the definition."""
+    """Return the pivot's name; empty if this code lacks the definition."""
     saga = _definition(view)
     return saga.pivot.name if saga else ""
 
 
 def pivot_done_at(view: SagaView) -> datetime | None:
-    """When the pivot was done, or was found done: from then on there is no way back."""
+    """Return when the pivot was done, or found done. From then on there is no way back."""
     pivot = pivot_of(view)
     done = (e.at for e in view.log if e.step == pivot and e.kind in (Kind.DONE, Kind.PIVOT_DONE))
     return next(done, None)
 
 
 def bars_of(view: SagaView, now: datetime) -> list[Bar]:
-    """Every bar, lane by lane; those of one lane follow each other and do not overlap."""
+    """Return every bar, step by step. Those of one step follow each other and do not overlap."""
     found = [*_from_the_log(view, now), *_under_way(view, now)]
     return [bar for step in lanes_of(view) for bar in _in_a_row([bar for bar in found if bar.step == step])]
 

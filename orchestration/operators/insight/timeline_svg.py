@@ -1,4 +1,4 @@
-"""One saga's timeline as an SVG: a lane a step, a bar an attempt. Made here, without a script or a browser. Pure."""
+"""The timeline of one saga as an SVG: a row for each step, a bar for each attempt. No script, no browser. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ class Scale:
 
     @classmethod
     def over(cls, moments: Iterable[datetime]) -> "Scale":
-        """A scale on which each of these moments has a place of its own."""
+        """Return a scale on which each of these moments has a place of its own."""
         ordered = tuple(sorted(set(moments)))
         spans = [math.log1p((later - sooner) / EVEN) for sooner, later in pairwise(ordered)]
         left = max(PLOT - NARROWEST * len(spans), 0.0)
@@ -62,7 +62,7 @@ class Scale:
         return cls(ordered, tuple(places))
 
     def at(self, moment: datetime) -> float:
-        """The place of one of the moments."""
+        """Return the place of one of the moments."""
         return self.places[self.moments.index(moment)]
 
     @property
@@ -71,7 +71,7 @@ class Scale:
 
 
 def timeline_svg(view: SagaView, now: datetime) -> str:
-    """The picture. Every bar has a title, and the whole has a description, for those who do not see it."""
+    """Draw the saga. Every bar has a title, and the whole has a description, for screen readers."""
     bars, lanes = bars_of(view, now), lanes_of(view)
     scale = Scale.over(moments_of(view, bars, now))
     bottom = TOP + LANE * len(lanes)

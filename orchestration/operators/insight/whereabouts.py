@@ -35,7 +35,7 @@ class Whereabouts:
 
 
 def whereabouts(saga: Saga, state: State, ledgers: Ledgers) -> Whereabouts | None:
-    """Where what was sent is now, or what is to be sent would go; None when nothing is pending."""
+    """Return where the message that was sent is now, or where the next one would go; None if nothing is pending."""
     command = pending_command(saga, state)
     if command is None:
         return None

@@ -33,13 +33,13 @@ _SETTLED = ENDS | {Status.PAUSED}
 
 
 def why(saga_id: UUID) -> Why | None:
-    """Why this saga does not move; None when there is no such saga."""
+    """Explain why this saga does not move; None if there is no such saga."""
     view = saga_view_of(saga_id)
     return None if view is None else why_of(view, now=clocks.now())
 
 
 def why_of(view: SagaView, *, now: datetime) -> Why:
-    """The same of a saga that was read already. Whatever does not answer is survived, and named."""
+    """Explain why a saga that was read already does not move. Sources that do not answer are named."""
     facts = _from_the_books(view, now)
     if facts.knows_definition and facts.status not in _SETTLED:
         facts = _with_what_is_there_now(facts, view)

@@ -16,7 +16,7 @@ OPERATOR = "Operator action required."
 
 
 def decide(facts: Facts) -> Why:
-    """The first cause that holds; the last one always does."""
+    """Return the first cause that holds; the last one always does."""
     return next(why for cause in CAUSES if (why := cause(facts)))
 
 

@@ -7,5 +7,5 @@ from orchestration.operators.insight.sources import Unavailable, read
 
 
 def workers(within: timedelta = ANSWERED_WITHIN) -> list[Present] | Unavailable:
-    """Every worker of ours that answers in time, by name; who is silent is frozen, gone, or very busy."""
+    """Return every worker of ours that answers in time, by name. A silent one is frozen, gone, or very busy."""
     return read("RabbitMQ", lambda: present(within))

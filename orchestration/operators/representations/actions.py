@@ -38,7 +38,7 @@ class StatementShown(Shape):
 
 
 class LogEntryShown(Shape):
-    """What an operator did, and what came of it."""
+    """What an operator did, and the outcome."""
 
     id = serializers.IntegerField()
     saga_id = serializers.UUIDField()

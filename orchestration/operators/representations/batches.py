@@ -18,7 +18,7 @@ MOST_FAILURES = 100
 
 
 class TallyShown(Shape):
-    """Members by what became of them."""
+    """Members by their outcome."""
 
     to_do = serializers.IntegerField()
     passed_over = serializers.IntegerField(help_text="Not what was asked for any more when their turn came.")

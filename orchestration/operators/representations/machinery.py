@@ -24,7 +24,7 @@ class BreakerPage(Shape):
 
 
 class MachineryLogEntryShown(Shape):
-    """What an operator did to a breaker or a dead letter, and what came of it."""
+    """What an operator did to a breaker or a dead letter, and the outcome."""
 
     id = serializers.IntegerField()
     action = serializers.ChoiceField(MACHINERY_ACTIONS)

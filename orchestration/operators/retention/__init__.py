@@ -1,1 +1,1 @@
-"""Removing sagas that ended long ago, and what services remember of them, when nobody can ask for it any more."""
+"""Removing sagas that ended long ago, and what services remember of them, when none of it can be needed any more."""

@@ -38,7 +38,7 @@ class TooShort(ValueError):
 
 
 def shortest_span() -> timedelta:
-    """How long an ended saga is kept at the least."""
+    """Return how long an ended saga is kept at the least."""
     lifetimes = [
         work.key_lifetime
         for participant in participants().values()
@@ -49,20 +49,23 @@ def shortest_span() -> timedelta:
 
 
 def refuse_too_short(span: timedelta) -> None:
-    """:raises TooShort: saying how long it has to be."""
+    """Refuse a span in which a saga may still be needed.
+
+    :raises TooShort: saying how long it has to be.
+    """
     if span < (shortest := shortest_span()):
         raise TooShort(f"sagas are kept for {shortest.days} days after their end: something may still ask for them")
 
 
 def purgeable(until: datetime) -> QuerySet[SagaInstance]:
-    """Sagas that ended before `until` and that nobody looks after any more, those that ended first first."""
+    """Return sagas that ended before `until` and have no open finding, those that ended first first."""
     open_findings = AuditFinding.objects.using(ALIAS).filter(saga_id=OuterRef("pk"), gone_at=None)
     ended = SagaInstance.objects.using(ALIAS).filter(ended_at__lt=until).exclude(customer_id=CUSTOMER)
     return ended.filter(~Exists(open_findings)).order_by("ended_at", "pk")
 
 
 def why_ledger_rows_stay() -> list[str]:
-    """Who could still send messages of purged sagas; nobody, when it is empty."""
+    """Return what could still send messages of purged sagas; empty if nothing could."""
     found = at_the_broker(settings.TOPOLOGY.depths)
     if isinstance(found, Unavailable):
         return [f"{found}, so what it holds is not known"]
