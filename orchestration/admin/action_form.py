@@ -52,7 +52,7 @@ class Said(forms.Form):
 
 
 def action_of(request: HttpRequest, name: str) -> Action:
-    """The action of that name, if whoever asks may take it.
+    """Return the action of that name, if the user may take it.
 
     :raises Http404: when there is none.
     :raises PermissionDenied: when they may not.
@@ -67,7 +67,7 @@ def action_of(request: HttpRequest, name: str) -> Action:
 
 
 def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | None:
-    """What is asked for; None while what the action needs has not been said."""
+    """Return what is requested; None while the form lacks what the action needs."""
     reason, evidence = said.get("reason") or NOT_SAID, said.get("evidence") or NOT_SAID
     try:
         return Ask(
@@ -85,6 +85,6 @@ def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | 
 
 
 def signature_of(ask: Ask) -> str:
-    """The same for the same outcome and facts of the same step, and the same word on what stays on hold."""
+    """Return a signature: the same for the same step, outcome, facts and choice about what stays on hold."""
     told = ask.outcome and (ask.outcome, sorted(ask.facts.items()))
     return sha256(repr((ask.step, told, ask.void)).encode()).hexdigest()[:16]

@@ -43,7 +43,7 @@ class Stopping(forms.Form):
 
 @for_operators(VIEW_SAGAS)
 def batches(request: HttpRequest) -> HttpResponse:
-    """Batches, the newest first, a page at a time."""
+    """List batches, the newest first, a page at a time."""
     try:
         found = page_of(Batch.objects.using(ALIAS).all(), bulk.NEWEST_FIRST, after=request.GET.get("after", ""))
     except BadCursor as error:
@@ -53,7 +53,7 @@ def batches(request: HttpRequest) -> HttpResponse:
 
 @for_operators(VIEW_SAGAS)
 def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """One batch, how far it has come, and what can be done about it."""
+    """Show one batch, its progress, and what can be done about it."""
     found = _found(batch_id)
     user: Any = request.user
     waits = found.state == BatchState.ASKED
@@ -74,14 +74,14 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 
 @for_operators(VIEW_SAGAS)
 def progress(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """How far it has come: asked for again until it has ended."""
+    """Show the progress of a batch. The page requests it again until the batch has ended."""
     return fragment(request, "operations/progress.html", **_progress(_found(batch_id)))
 
 
 @require_POST
 @for_operators(VIEW_SAGAS)
 def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """Be the second person."""
+    """Approve a batch as the second person."""
     found = _found(batch_id)
     if not may_approve(request.user, Action(found.action)):  # type: ignore[arg-type]
         raise PermissionDenied("approve")
@@ -106,7 +106,7 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 
 
 def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
-    """What would come of it; or why that cannot be told."""
+    """Return a preview of the batch; or why there is none."""
     try:
         return bulk.preview_batch(wanted, ask), ""
     except Error as error:

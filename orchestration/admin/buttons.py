@@ -54,7 +54,7 @@ def buttons_for(view: SagaView, user: Any) -> list[Button]:
 
 
 def action_url(instance: SagaInstance, action: Action, step: str = "") -> str:
-    """Where the action is looked at before it is taken."""
+    """Return the address where the action is previewed before it is taken."""
     url = reverse("operations:act", args=[instance.pk, action.value])
     return f"{url}?{urlencode({'step': step})}" if step else url
 

@@ -38,7 +38,7 @@ class Tile:
 
 @for_operators(VIEW_SAGAS)
 def tile(request: HttpRequest, name: str) -> HttpResponse:
-    """What a tile shows now."""
+    """Show what a tile shows now."""
     if name not in TILES:
         raise Http404(f"there is no tile {name}")
     shown = TILES[name].look(clocks.now())

@@ -54,12 +54,12 @@ class Filter(forms.Form):
         )
 
     def wanted(self) -> Wanted:
-        """What a valid form asks for, but for the search."""
+        """Return what a valid form asks for, without the search."""
         return wanted_from({row.name: self.cleaned_data.get(_name(row)) for row in FILTERS})
 
 
 def parameters_of(wanted: Wanted) -> dict[str, Any]:
-    """The address's parameters that ask for it; of several steps, errors or definitions the first."""
+    """Return the parameters of an address that ask for it; of several steps, errors or definitions the first."""
     said = {_name(row): _typed(row, getattr(wanted, row.attribute)) for row in FILTERS}
     return {name: value for name, value in said.items() if value}
 

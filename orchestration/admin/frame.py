@@ -47,11 +47,14 @@ def for_operators(permission: str) -> Callable[[View], View]:
 
 
 def see(request: HttpRequest, permission: str) -> None:
-    """:raises PermissionDenied: when whoever asks lacks the permission."""
+    """Refuse a user without the permission.
+
+    :raises PermissionDenied: when whoever asks lacks the permission.
+    """
     if not request.user.has_perm(permission):  # type: ignore[union-attr]
         raise PermissionDenied(permission)
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Whoever is logged in, as the operator log names them."""
+    """Return the user of the request, as the operator log names them."""
     return Actor(request.user.get_username(), request.user.pk, Via.ADMIN)

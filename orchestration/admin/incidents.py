@@ -18,7 +18,7 @@ from orchestration.text import formatting
 
 @for_operators(VIEW_SAGAS)
 def incidents(request: HttpRequest) -> HttpResponse:
-    """Every incident, the largest first."""
+    """List every incident, the largest first."""
     found = insight.incidents()
     lines = [line_of(incident) | {"actions": actions} for incident, actions in _with_actions(found, request.user)]
     return page(request, "operations/incidents.html", "Incidents", lines=lines)
@@ -34,6 +34,6 @@ def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incide
 
 
 def line_of(incident: Incident) -> dict[str, Any]:
-    """What a line shows of it, and the parameters that ask for its sagas."""
+    """Return what a line shows of the incident, and the parameters that ask for its sagas."""
     stake = [formatting.money(amount, currency) for currency, amount in sorted(incident.at_stake_minor.items())]
     return {"incident": incident, "query": parameters_of(incident.wanted), "at_stake": stake}

@@ -1,4 +1,4 @@
-"""The list of sagas: sifted, searched, and paged by where the last page ended."""
+"""The list of sagas: filtered, searched, and paged by where the last page ended."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +46,7 @@ class Tab:
 
 
 def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
-    """The template's context; a filter that cannot be read finds nothing."""
+    """Return the template's context; a filter that cannot be read finds nothing."""
     form = Filter(given)
     wanted = form.wanted() if form.is_valid() else None
     context = {"form": form, "tabs": _tabs(wanted, now), "actions": actions_on_many(user), "rows": [], "unread": ()}
@@ -95,5 +95,5 @@ def _tabs(open_one: Wanted | None, now: datetime) -> list[Tab]:
 
 
 def actions_on_many(user: Any) -> list[Action]:
-    """What this user may do to many sagas."""
+    """Return the actions that this user may take on many sagas."""
     return [action for action in Action if allowed(user, action)]

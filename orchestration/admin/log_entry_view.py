@@ -1,4 +1,4 @@
-"""One entry of the operator log: what was asked, and what was seen to come of it."""
+"""One entry of the operator log: what was requested, and the outcome that was observed."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from orchestration.operators.insight.status import status_of
 
 @for_operators(VIEW_SAGAS)
 def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """What came of an action, first as far as that is known at once."""
+    """Show the outcome of an action, as far as it is known."""
     found = _found(entry_id)
     title = f"{found.action}: {found.code}".replace("_", " ")
     changes = [(name, _said(before), _said(found.after.get(name))) for name, before in found.before.items()]
@@ -23,7 +23,7 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
 
 @for_operators(VIEW_SAGAS)
 def observed(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """The part that is asked for again until something was observed."""
+    """Show the outcome. The page requests it again until it was observed."""
     return fragment(request, "operations/observed.html", entry=_looked_after(entry_id))
 
 
@@ -40,7 +40,7 @@ def _status(found: OperatorLogEntry) -> dict[str, object]:
 
 
 def _looked_after(entry_id: int) -> OperatorLogEntry:
-    """The entry with what came of it by now, or with why that is open."""
+    """Return the entry with its outcome by now, or with why that is open."""
     return observe(_found(entry_id), patience=timedelta(0))
 
 

@@ -35,7 +35,7 @@ class Word(forms.Form):
 
 @for_operators(VIEW_SAGAS)
 def breakers(request: HttpRequest) -> HttpResponse:
-    """Every breaker as it is now."""
+    """Show every breaker as it is now."""
     found = insight_breakers.breakers()
     may = request.user.has_perm(OPERATE_BREAKERS)  # type: ignore[union-attr]
     return page(request, "operations/breakers.html", "Breakers", breakers=found, may=may, **_down(found))
@@ -44,7 +44,7 @@ def breakers(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_operators(OPERATE_BREAKERS)
 def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
-    """Have nobody call the other side for some minutes."""
+    """Open a breaker for some minutes: no call to the other side is made."""
 
     def act(word: Word, actor: Actor) -> str:
         minutes = word.cleaned_data["minutes"]
@@ -58,7 +58,7 @@ def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 @for_operators(OPERATE_BREAKERS)
 def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
-    """Have everybody call the other side again."""
+    """Close a breaker: calls to the other side are made again."""
 
     def act(word: Word, actor: Actor) -> str:
         operations_breakers.close_breaker(name, actor=actor, reason=word.cleaned_data["reason"])
@@ -69,7 +69,7 @@ def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
 
 @for_operators(VIEW_SAGAS)
 def dead_letters(request: HttpRequest) -> HttpResponse:
-    """Messages that nobody could carry out."""
+    """Show messages that no worker could process."""
     heap = insight_letters.dead_letters()
     may = request.user.has_perm(HANDLE_DEAD_LETTERS)  # type: ignore[union-attr]
     return page(request, "operations/dead_letters.html", "Dead letters", heap=heap, may=may, **_down(heap))

@@ -83,7 +83,7 @@ class LedgerRowShown:
 
 
 def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpRequest, *, now: datetime) -> dict[str, Any]:
-    """The template's context; `entries` are of the operator log."""
+    """Return the template's context; `entries` are of the operator log."""
     instance, definition = view.instance, view.instance.definition
     urls = result_urls(view.log, request.user)
     return {
@@ -111,7 +111,7 @@ def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpReques
 
 
 def result_urls(log: Iterable[SagaLogEntry], user: AbstractBaseUser | AnonymousUser) -> Urls:
-    """Where this user may look at the results of the failed tasks that the log names."""
+    """Return where this user may look at the results of the failed tasks that the log names."""
     if not user.has_perm("django_celery_results.view_taskresult"):  # type: ignore[union-attr]
         return {}
     task_ids = {entry.detail["task_id"] for entry in log if entry.detail.get("task_id")}
@@ -120,7 +120,7 @@ def result_urls(log: Iterable[SagaLogEntry], user: AbstractBaseUser | AnonymousU
 
 
 def facts(instance: SagaInstance, known: Any) -> str:
-    """The saga's request or answers as text, secrets hidden."""
+    """Return the saga's request or answers as text, with secrets hidden."""
     return _text(redacted(known, definition=instance.definition))
 
 

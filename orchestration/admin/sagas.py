@@ -44,7 +44,7 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 @for_operators(VIEW_SAGAS)
 def timeline(request: HttpRequest, saga_id: UUID) -> HttpResponse:
-    """The picture of what happened, at an address of its own."""
+    """Draw the saga at an address of its own."""
     view = saga_view_of(saga_id)
     if view is None:
         raise Http404(f"there is no saga {saga_id}")

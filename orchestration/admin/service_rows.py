@@ -33,7 +33,7 @@ class RowsShown:
 
 
 def rows_of(saga_id: UUID, request: HttpRequest) -> list[RowsShown]:
-    """What every service keeps of the saga beside its ledger, as far as whoever asks may see it."""
+    """Return what every service keeps of the saga besides its ledger, as far as the user may see it."""
     return [
         _shown(participant.service, model, options, saga_id)
         for participant in participants().values()

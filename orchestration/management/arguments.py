@@ -1,4 +1,4 @@
-"""Arguments that several commands share: who asks and why, how the answer is to look, how many and how fast."""
+"""Arguments that several commands share: the operator and the reason, the output's format, how many and how fast."""
 
 import getpass
 import math
@@ -46,7 +46,7 @@ def add_facts(parser: _ActionsContainer) -> None:
 
 
 def add_wait(parser: ArgumentParser) -> None:
-    """Let it be waited for what comes of it."""
+    """Add an argument for how long to wait for the outcome."""
     told = "wait for the outcome, at most this long (exit code 6)"
     parser.add_argument("--wait", type=whole_number, metavar="SECONDS", help=told)
 
@@ -57,7 +57,7 @@ def add_format(parser: ArgumentParser) -> None:
 
 
 def add_limit(parser: ArgumentParser, default: int | None) -> None:
-    """Have no more than so many."""
+    """Add an argument for the most sagas that are listed or acted on."""
     said = f" (default: {default})" if default else " (default: all)"
     parser.add_argument("--limit", type=whole_number, default=default, metavar="N", help=f"at most this many{said}")
 
@@ -69,31 +69,44 @@ def add_consent(parser: ArgumentParser) -> None:
 
 
 def saga_id(text: str) -> UUID:
-    """:raises ArgumentTypeError: when it is not a UUID."""
+    """Read a saga's id.
+
+    :raises ArgumentTypeError: when it is not a UUID.
+    """
     return _uuid(text, "saga")
 
 
 def batch_id(text: str) -> UUID:
-    """:raises ArgumentTypeError: when it is not a UUID."""
+    """Read a batch's id.
+
+    :raises ArgumentTypeError: when it is not a UUID.
+    """
     return _uuid(text, "batch")
 
 
 def whole_number(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number above zero, or more than `MOST`."""
+    """Read a whole number above zero.
+
+    :raises ArgumentTypeError: when it is not a whole number above zero, or more than `MOST`.
+    """
     if not text.isdecimal() or len(text) > len(str(MOST)) or not 0 < int(text) <= MOST:
         raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
     return int(text)
 
 
 def number_from_zero(text: str) -> int:
-    """:raises ArgumentTypeError: when it is not a whole number."""
+    """Read a whole number.
+
+    :raises ArgumentTypeError: when it is not a whole number.
+    """
     if not text.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def number_between(least: float, most: float) -> Callable[[str], float]:
-    """Reads a number within these bounds, which are included; what is none raises `ArgumentTypeError`."""
+    """Return a reader of a number within these bounds, which are included. It raises `ArgumentTypeError` for any other
+    text."""
 
     def read(text: str) -> float:
         try:
@@ -108,7 +121,10 @@ def number_between(least: float, most: float) -> Callable[[str], float]:
 
 
 def number(text: str) -> float:
-    """:raises ArgumentTypeError: when it is not a number above zero."""
+    """Read a number above zero.
+
+    :raises ArgumentTypeError: when it is not a number above zero.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -119,7 +135,7 @@ def number(text: str) -> float:
 
 
 def span(text: str) -> timedelta:
-    """A length of time such as 90s, 15m, 2h or 30d.
+    """Read a length of time such as 90s, 15m, 2h or 30d.
 
     :raises ArgumentTypeError: when it is none.
     """
@@ -130,7 +146,10 @@ def span(text: str) -> timedelta:
 
 
 def moment(text: str) -> datetime:
-    """:raises ArgumentTypeError: when it is no time that there is in UTC; one without a zone is UTC."""
+    """Read a time in UTC, or with a zone.
+
+    :raises ArgumentTypeError: when it is no time that there is in UTC; one without a zone is UTC.
+    """
     try:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
@@ -139,7 +158,10 @@ def moment(text: str) -> datetime:
 
 
 def words(text: str) -> str:
-    """:raises ArgumentTypeError: when it is blank, too long, or holds a card number."""
+    """Read a text for the record.
+
+    :raises ArgumentTypeError: when it is blank, too long, or holds a card number.
+    """
     if not can_be_stored(text):
         raise ArgumentTypeError("it is not UTF-8")
     if not says_something(text):
@@ -152,7 +174,10 @@ def words(text: str) -> str:
 
 
 def fact(text: str) -> tuple[str, str]:
-    """:raises ArgumentTypeError: when it is not NAME=VALUE in one harmless line, or holds a card number."""
+    """Read a fact, NAME=VALUE.
+
+    :raises ArgumentTypeError: when it is not NAME=VALUE in one harmless line, or holds a card number.
+    """
     if holds_card_number(text):
         raise ArgumentTypeError("it holds a card number")
     name, equals, value = text.partition("=")
@@ -162,7 +187,7 @@ def fact(text: str) -> tuple[str, str]:
 
 
 def operator() -> str:
-    """Who sits here, as far as the operating system knows."""
+    """Return the operating system's user and host, as far as they are known."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name

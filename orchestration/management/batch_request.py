@@ -1,4 +1,4 @@
-"""What is asked of many sagas at a command line: its arguments, and what would come of it."""
+"""What is requested of many sagas at a command line: its arguments, and what it would change."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 
@@ -65,7 +65,7 @@ def add_pace(parser: ArgumentParser) -> None:
 
 
 def ask_of(options: Options, actor: Actor) -> Ask:
-    """What is asked of each.
+    """Read what is requested of each saga.
 
     :raises CommandError: when something is missing, or is of no use to the action.
     """
@@ -87,12 +87,12 @@ def ask_of(options: Options, actor: Actor) -> Ask:
 
 
 def pace_of(options: Options) -> Pace:
-    """How it goes."""
+    """Read the pace."""
     return Pace(options["canary"], options["per_second"], options["stop_above_percent"])
 
 
 def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
-    """Say what it would do.
+    """Print what the batch would do.
 
     :raises CommandError: unless it is possible on each saga.
     """
@@ -105,7 +105,7 @@ def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
 
 
 def note_preview(seen: BatchPreview, output: Output) -> None:
-    """Tell whoever is asked for a yes what it cannot do, and how much money it is about."""
+    """Note what the batch cannot do, and how much money it is about, before the operator confirms it."""
     for why, count in seen.why_not.items():
         output.note(f"not possible on {count}: {why}")
     for sentence in seen.money:
@@ -113,7 +113,10 @@ def note_preview(seen: BatchPreview, output: Output) -> None:
 
 
 def refuse_no_batch(seen: BatchPreview) -> None:
-    """:raises CommandError: when there is no saga, or there are too many."""
+    """Refuse a batch of no saga or of too many.
+
+    :raises CommandError: when there is no saga, or there are too many.
+    """
     if not seen.chosen:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
     if seen.is_too_many:

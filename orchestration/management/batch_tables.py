@@ -18,13 +18,13 @@ Told = Mapping[str, Any]
 
 
 def of_batches(batches: Iterable[tuple[Batch, Told]]) -> Table:
-    """One line a batch."""
+    """Return a table with one line for each batch."""
     columns = ("id", "asked", "action", "sagas", "state", "by", "chosen", "to do", "worked", "failed")
     return table_of(None, columns, (_batch(batch, told["tally"]) for batch, told in batches))
 
 
 def of_batch(told: Told) -> Iterator[Table]:
-    """One batch whole."""
+    """Yield tables with all of one batch."""
     yield table_of(None, ("", ""), facts(told))
     tally = {name.replace("_", " "): count for name, count in told["tally"].items() if name != "canary_open"}
     yield table_of("members", ("chosen", *tally), [(told["chosen"], *tally.values())])
@@ -35,7 +35,7 @@ def of_batch(told: Told) -> Iterator[Table]:
 
 
 def facts(told: Told) -> Iterator[tuple[str, object]]:
-    """What was asked, by whom and why, and how it is to go."""
+    """Yield what was requested, by whom and why, and the pace."""
     yield "batch", told["id"]
     yield "action", told["action"]
     for name in FACTS:
@@ -51,7 +51,7 @@ def facts(told: Told) -> Iterator[tuple[str, object]]:
 
 
 def of_preview(found: BatchPreview) -> Iterator[Table]:
-    """What a batch would do."""
+    """Yield tables with what a batch would do."""
     chosen = f"{found.chosen}{'+' if found.is_too_many else ''}"
     needs = "yes" if found.needs_second_person else "no"
     columns = ("chosen", "possible", "needs a second person", "money")

@@ -33,7 +33,10 @@ def follow(batch: Batch, patience: timedelta, output: Output) -> Batch:
 
 
 def judge(batch: Batch) -> None:
-    """:raises CommandError: unless it is over, and each of its members was done and did not fail."""
+    """End with an exit code that says how the batch ended.
+
+    :raises CommandError: unless it is over, and each of its members was done and did not fail.
+    """
     tally = tally_of(batch)
     if not _is_over(batch, tally):
         seen = f"{_seen(batch, tally)} of {batch.members_chosen}"

@@ -1,4 +1,4 @@
-"""An operator's action carried out on the sagas that were chosen, one after the other, and what came of each."""
+"""An operator's action carried out on the chosen sagas, one after the other, and the outcome of each."""
 
 import time
 from collections import Counter
@@ -26,7 +26,7 @@ BROKEN = frozenset({Code.UNKNOWN_DEFINITION, UNKNOWN})
 
 @dataclass(frozen=True)
 class Done:
-    """What became of one saga: `code` is its entry's in the operator log, or one of those above."""
+    """The outcome for one saga: `code` is that of its entry in the operator log, or one of those above."""
 
     saga_id: UUID
     code: str
@@ -37,7 +37,7 @@ class Done:
         return self.code == Code.TAKEN
 
     def as_json(self) -> dict[str, Any]:
-        """What is printed of it."""
+        """Return what is printed of it."""
         entry = self.entry
         return {
             "id": str(self.saga_id),
@@ -51,7 +51,7 @@ class Done:
 
 
 def previews(chosen: Chosen, ask: Ask) -> Iterator[Preview]:
-    """What the action would do to each."""
+    """Yield a preview of the action on each saga."""
     for saga_id in chosen.ids:
         try:
             yield preview(saga_id, ask)
@@ -71,7 +71,10 @@ def do(chosen: Chosen, ask: Ask, *, per_second: float | None) -> Iterator[Done]:
 
 
 def judge(done: list[Done]) -> None:
-    """:raises CommandError: unless each was done."""
+    """End with an exit code that says how many were done.
+
+    :raises CommandError: unless each was done.
+    """
     refused = [each for each in done if not each.was_taken]
     if len(refused) == len(done):
         broken = any(each.code in BROKEN for each in refused)
@@ -83,7 +86,10 @@ def judge(done: list[Done]) -> None:
 
 
 def judge_previews(looked_at: list[Preview]) -> None:
-    """:raises CommandError: unless the action is possible on each."""
+    """End with an exit code that says on how many the action is possible.
+
+    :raises CommandError: unless the action is possible on each.
+    """
     impossible = [each for each in looked_at if not each.possible]
     if impossible:
         all_of_them = len(impossible) == len(looked_at)

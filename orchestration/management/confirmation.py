@@ -10,7 +10,7 @@ from orchestration.management.subcommand import Options
 
 
 def refuse_without_consent(question: str, options: Options, output: Output) -> None:
-    """Go on with --yes, or when somebody at the terminal says so.
+    """Return if --yes is given, or the operator at the terminal agrees.
 
     :raises CommandError: when nobody can be asked, or somebody says no.
     """

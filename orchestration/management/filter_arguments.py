@@ -1,4 +1,4 @@
-"""Arguments that say which sagas: the filters of the admin, ids, and text that somebody has at hand."""
+"""Arguments that say which sagas: the filters of the table, ids, and a text to search for."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ class SagaFilter:
         return self.wanted != Wanted() or bool(self.text)
 
     def looked_up(self, output: Output) -> "SagaFilter":
-        """The same, with what the text means; who could not be asked about it is told of."""
+        """Return the same with the sagas that the text identifies. Note each source that did not answer."""
         if not self.text:
             return self
         found = search(self.text)
@@ -39,11 +39,11 @@ class SagaFilter:
         return replace(self, known=found.condition)
 
     def condition(self, *, now: datetime) -> Q:
-        """Matches the sagas that are meant."""
+        """Match the sagas that are meant."""
         return condition(self.wanted, now=now) & self.known
 
     def in_words(self) -> str:
-        """Such as "parked, known by ada@example.org"."""
+        """Describe the filter, such as "parked, known by ada@example.org"."""
         return ", ".join(filter(None, [self.wanted.in_words(), self.text and f"known by {self.text}"]))
 
 

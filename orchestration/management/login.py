@@ -1,4 +1,4 @@
-"""Who acts at a command line: the account of the operating system, or staff whose password is asked for."""
+"""The operator at a command line: the account of the operating system, or staff whose password is asked for."""
 
 import getpass
 import sys
@@ -30,12 +30,12 @@ def add_login(parser: ArgumentParser, *, required: bool = False) -> None:
 
 
 def named(options: Options) -> Actor:
-    """Whoever is said to act. Nobody has been asked for a password: they are somebody without an account."""
+    """Return the operator that the options name. No password was asked for, so it is one without an account."""
     return Actor(options["account"] or options["by"], None, Via.COMMAND)
 
 
 def logged_in(options: Options, *, may: Callable[[User], bool]) -> Actor:
-    """Whoever acts; an account is one of the staff that knows its password, and that `may`.
+    """Return the operator. An account must belong to staff, with the right password and a user that `may`.
 
     :raises CommandError: when it is not, or there is no terminal to ask at.
     """

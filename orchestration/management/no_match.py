@@ -14,7 +14,10 @@ class PlainlyEnding(BaseCommand):
     _called_from_command_line: bool  # Django's own, of which its stubs do not know
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """:raises CommandError: with any other exit code; with that one to a caller in Python, or with --traceback."""
+        """Run the command. "Nothing matched" from a terminal ends it with that exit code and a plain sentence.
+
+        :raises CommandError: with any other exit code; with that one to a caller in Python, or with --traceback.
+        """
         try:
             return super().execute(*args, **options)
         except CommandError as error:

@@ -1,4 +1,4 @@
-"""What came of operators' actions, waited for, and judged."""
+"""Waiting for the outcome of operators' actions, and judging it."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from orchestration.operators.actions.outcome_watcher import observe
 
 
 def seen_through(done: Iterable[Done], patience: timedelta) -> Iterator[Done]:
-    """The same, each with what came of it if that is seen within `patience`, which is for all of them together."""
+    """Yield each with its outcome, if that is known within `patience`, which is for all of them together."""
     until = time.monotonic() + patience.total_seconds()
     for each in done:
         if each.entry is None or not each.was_taken:
@@ -27,7 +27,10 @@ def seen_through(done: Iterable[Done], patience: timedelta) -> Iterator[Done]:
 
 
 def judge_outcomes(entries: list[OperatorLogEntry]) -> None:
-    """:raises CommandError: unless what came of each was seen, and is no failure."""
+    """End with an exit code that says how the actions ended.
+
+    :raises CommandError: unless what came of each was seen, and is no failure.
+    """
     badly = [entry for entry in entries if entry.observed in FAILURES]
     if badly:
         outcomes = Counter(entry.observed.replace("_", " ") for entry in badly)

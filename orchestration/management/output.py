@@ -28,7 +28,7 @@ class ProgressBar:
         self._task = progress.add_task(what, total=total) if progress else None
 
     def advance(self, by: int = 1) -> None:
-        """Come further."""
+        """Add to the progress."""
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, by)
 

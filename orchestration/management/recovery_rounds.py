@@ -21,7 +21,7 @@ class Rounds:
 
 
 def due_sagas() -> int:
-    """How many sagas wait for recovery to look at them."""
+    """Count the sagas that wait for recovery."""
     return SagaInstance.objects.using(ALIAS).filter(due_at__lte=clocks.now()).count()
 
 

@@ -35,7 +35,7 @@ class Chosen:
         return len(self.ids) + len(self.unknown)
 
     def version_of(self, saga_id: UUID) -> int | None:
-        """The version of the saga if it still is what was asked for."""
+        """Return the version of the saga if it still meets the filter."""
         wanted = self.saga_filter.condition(now=clocks.now())
         found = SagaInstance.objects.using(ALIAS).filter(wanted, pk=saga_id)
         return found.values_list("version", flat=True).first()
@@ -56,7 +56,7 @@ def choose(action: Action, options: Options, output: Output) -> Chosen:
 
 
 def choose_for_batch(options: Options, output: Output) -> Wanted:
-    """Say which sagas a batch is for, as the filter that it keeps: of a text it keeps the sagas found by it now.
+    """Choose the filter that a batch keeps. Of a text it keeps the sagas that it identifies now.
 
     :raises CommandError: when nobody said which, or none is found by the text.
     """

@@ -40,7 +40,8 @@ def show(tables: Iterable[Table], out: OutputWrapper) -> None:
 
 
 def table_of(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """Rows of cells, each folded where the terminal is narrow except in the first column, which has the ids."""
+    """Return a table of these cells. They fold where the terminal is narrow, except in the first column, which has the
+    ids."""
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
     table.columns[0].no_wrap = True
     for row in rows:
@@ -49,19 +50,19 @@ def table_of(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[
 
 
 def of_sagas(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
-    """One line a saga."""
+    """Return a table with one line for each saga."""
     columns = ("id", "status", "definition", "phase", "parked", "step", "attempts", "age", "last error", "failure")
     return table_of(None, columns, (_saga(saga, now) for saga in sagas))
 
 
 def of_moving(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
-    """One short line a saga, for a terminal of any width."""
+    """Return a table with one short line for each saga, for a terminal of any width."""
     columns = ("id", "status", "step", "attempt", "age")
     return table_of(None, columns, (_moving(saga, now) for saga in sagas))
 
 
 def of_saga_view(view: SagaView, *, now: datetime) -> Iterator[Table]:
-    """One saga whole."""
+    """Yield tables with all of one saga."""
     yield table_of(f"saga {view.instance.pk}", ("", ""), _facts(view.instance, now))
     yield _steps(view, now)
     ledger = ("service", "step", "status", "history", "token", "changed", "answer or refusal")
@@ -71,7 +72,7 @@ def of_saga_view(view: SagaView, *, now: datetime) -> Iterator[Table]:
 
 
 def of_operator_log(entries: Iterable[OperatorLogEntry]) -> Table:
-    """What operators did to a saga, one line each."""
+    """Return a table with what operators did to a saga, one line each."""
     columns = ("at", "by", "action", "step", "reason", "at once", "observed")
     return table_of("operator log", columns, map(_operator_log_entry, entries))
 
@@ -81,7 +82,7 @@ def _operator_log_entry(entry: OperatorLogEntry) -> tuple[object, ...]:
 
 
 def of_previews(found: Iterable[Preview], title: str | None = None) -> Table:
-    """What an action would do to each saga."""
+    """Return a table with what an action would do to each saga."""
     columns = ("id", "possible", "what would happen", "money", "left alone")
     return table_of(title, columns, map(_preview, found))
 

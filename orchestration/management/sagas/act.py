@@ -55,7 +55,7 @@ SENDS = frozenset({Action.RESUME, Action.RETRY})
 
 
 def act(action: Action, options: Options, output: Output) -> None:
-    """Preview the action, or carry it out and say what came of it.
+    """Preview the action, or carry it out and print the outcome.
 
     :raises CommandError: with the exit code, unless everything was done.
     """
@@ -79,7 +79,7 @@ def act(action: Action, options: Options, output: Output) -> None:
 
 
 def ask_for(action: Action, options: Options) -> Ask:
-    """What is asked, by somebody at a command line.
+    """Read what is requested by an operator at a command line.
 
     :raises CommandError: when void and facts are both given.
     """

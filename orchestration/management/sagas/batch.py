@@ -60,7 +60,10 @@ def start(options: Options, output: Output) -> None:
 
 
 def list_batches(options: Options, output: Output) -> None:
-    """:raises CommandError: when there is none, or `--after` is no cursor."""
+    """Print a page of batches.
+
+    :raises CommandError: when there is none, or `--after` is no cursor.
+    """
     batches = Batch.objects.using(ALIAS).all()
     if options["state"]:
         batches = batches.filter(state__in=options["state"])
@@ -77,12 +80,15 @@ def list_batches(options: Options, output: Output) -> None:
 
 
 def show_batch(options: Options, output: Output) -> None:
-    """:raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail."""
+    """Print one batch.
+
+    :raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail.
+    """
     _tell(_found(options), options, output)
 
 
 def approve(options: Options, output: Output) -> None:
-    """Be the second person, or see what it would do now.
+    """Approve a batch as the second person, or preview what it would do now.
 
     :raises CommandError: when it waits for nobody, or for somebody else; with --wait as when it is shown.
     """
@@ -105,7 +111,7 @@ def approve(options: Options, output: Output) -> None:
 
 
 def stop(options: Options, output: Output) -> None:
-    """Have it begin no further member.
+    """Stop a batch: it begins no further member.
 
     :raises CommandError: when there is none, or it has ended.
     """

@@ -21,7 +21,10 @@ NONE = "no saga matches"
 
 
 def list_sagas(options: Options, output: Output) -> None:
-    """:raises CommandError: when none matches."""
+    """Print the newest sagas that match.
+
+    :raises CommandError: when none matches.
+    """
     now, limit = clocks.now(), options["limit"]
     wanted = saga_filter_of(options).looked_up(output).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
@@ -34,7 +37,10 @@ def list_sagas(options: Options, output: Output) -> None:
 
 
 def count_sagas(options: Options, output: Output) -> None:
-    """:raises CommandError: when none matches."""
+    """Print how many sagas match.
+
+    :raises CommandError: when none matches.
+    """
     saga_filter = saga_filter_of(options).looked_up(output)
     sagas = SagaInstance.objects.using(ALIAS).filter(saga_filter.condition(now=clocks.now()))
     found = Count(sagas.count()) if options["exact"] else count_of(sagas)

@@ -17,7 +17,10 @@ SHOWN = 5
 
 
 def inspect(_: Options, output: Output) -> None:
-    """:raises CommandError: when this code could not carry on some saga."""
+    """Print which unfinished sagas this code could not continue.
+
+    :raises CommandError: when this code could not carry on some saga.
+    """
     found = preflight.inspect()
     output.write(shown(found), as_tables(found))
     if found.problems:
@@ -27,7 +30,7 @@ def inspect(_: Options, output: Output) -> None:
 
 
 def shown(found: Inspection) -> dict[str, Any]:
-    """The inspection as a JSON-ready value."""
+    """Return the inspection as a JSON-ready value."""
     return {
         "unfinished": found.checked,
         "problems": [
@@ -37,7 +40,7 @@ def shown(found: Inspection) -> dict[str, Any]:
 
 
 def as_tables(found: Inspection) -> list[Table]:
-    """The inspection as tables; without problems only the first."""
+    """Return the inspection as tables; without problems only the first."""
     counted = Table("definition", "unfinished sagas", box=None, pad_edge=False)
     for definition, count in sorted(found.checked.items()):
         counted.add_row(definition, str(count) if count else "none")

@@ -22,7 +22,10 @@ HELP = "remove sagas that ended longer ago than a span, and what services rememb
 
 
 def purge(options: Options, output: Output) -> None:
-    """:raises CommandError: when the span is too short, nothing is that old, or ledger rows have to stay."""
+    """Remove sagas that ended long ago.
+
+    :raises CommandError: when the span is too short, nothing is that old, or ledger rows have to stay.
+    """
     try:
         rule.refuse_too_short(options["older_than"])
     except rule.TooShort as error:

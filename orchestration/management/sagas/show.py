@@ -28,7 +28,10 @@ MOST_ENTRIES = 100
 
 
 def show_saga(options: Options, output: Output) -> None:
-    """:raises CommandError: when there is none."""
+    """Print one saga whole.
+
+    :raises CommandError: when there is none.
+    """
     view = _found(options)
     entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=view.instance.pk)[:MOST_ENTRIES])
     told = {**SagaWhole.of(view), "operator_log": LogEntryShown.of_each(entries)}
@@ -36,7 +39,10 @@ def show_saga(options: Options, output: Output) -> None:
 
 
 def say_why(options: Options, output: Output) -> None:
-    """:raises CommandError: when there is none."""
+    """Print why a saga does not move.
+
+    :raises CommandError: when there is none.
+    """
     found = why_of(_found(options), now=clocks.now())
     table = Table("", "", box=None, pad_edge=False, show_header=False)
     table.add_row("why", found.sentence)

@@ -19,7 +19,10 @@ from orchestration.operators.representations.figures import FiguresShown
 
 
 def measure(options: Options, output: Output) -> None:
-    """:raises CommandError: when the sagas cannot be read; any other source that is away is named."""
+    """Print the shop's figures.
+
+    :raises CommandError: when the sagas cannot be read; any other source that is away is named.
+    """
     found = overview.read(now=clocks.now(), window=options["window"])
     output.write(FiguresShown.of(found), _tables(found))
     if isinstance(found.stats, Unavailable):

@@ -38,7 +38,7 @@ class View:
     open: set[UUID] = field(default_factory=set)
 
     def look(self) -> tuple[list[SagaInstance], list[SagaInstance]]:
-        """Those on view, the newest first; and those of them that have moved since the last look."""
+        """Read the sagas on view, the newest first; and those of them that have moved since the last look."""
         wanted = newest_sagas().filter(self.saga_filter.condition(now=clocks.now()))[: self.limit]
         found = {saga.pk: saga for saga in newest_sagas().filter(pk__in=self.open)}
         found |= {saga.pk: saga for saga in wanted}
