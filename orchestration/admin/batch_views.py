@@ -81,7 +81,7 @@ def progress(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 @require_POST
 @for_operators(VIEW_SAGAS)
 def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """Approve a batch as the second person."""
+    """Record the approval of a second person."""
     found = _found(batch_id)
     if not may_approve(request.user, Action(found.action)):  # type: ignore[arg-type]
         raise PermissionDenied("approve")

@@ -66,7 +66,7 @@ def button(instance: SagaInstance, action: Action, step: str = "") -> Button:
 
 
 def _open_steps(view: SagaView) -> Iterator[str]:
-    """Steps with a call outside whose outcome nobody knows."""
+    """Yield the steps with an external call whose outcome is unknown."""
     for service, rows in view.ledgers.items():
         calls = commands_outside(participants()[service])
         yield from (row.step for row in rows or () if (row.status, row.step) in calls)

@@ -49,7 +49,7 @@ def for_operators(permission: str) -> Callable[[View], View]:
 def see(request: HttpRequest, permission: str) -> None:
     """Refuse a user without the permission.
 
-    :raises PermissionDenied: when whoever asks lacks the permission.
+    :raises PermissionDenied: when they lack it.
     """
     if not request.user.has_perm(permission):  # type: ignore[union-attr]
         raise PermissionDenied(permission)

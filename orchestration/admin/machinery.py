@@ -98,7 +98,7 @@ def _with_letter(request: HttpRequest, letter_id: str, do: Callable[..., DeadLet
 
 
 def _done(request: HttpRequest, route: str, act: Callable[[Word, Actor], str]) -> HttpResponse:
-    """Do it if a reason is given, say what came of it, and show the page again."""
+    """Do it if a reason is given, show the result, and show the page again."""
     word = Word(request.POST)
     if not word.is_valid():
         messages.error(request, f"Nothing was done: {complaints(word)}")

@@ -12,7 +12,7 @@ from orchestration.management.subcommand import Options
 def refuse_without_consent(question: str, options: Options, output: Output) -> None:
     """Return if --yes is given, or the operator at the terminal agrees.
 
-    :raises CommandError: when nobody can be asked, or somebody says no.
+    :raises CommandError: when there is no terminal, or the operator says no.
     """
     if options["yes"]:
         return

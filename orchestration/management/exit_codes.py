@@ -14,7 +14,7 @@ class Exit(IntEnum):
     REFUSED = 5
     """The state of things does not allow it; nothing was changed."""
     TIMED_OUT = 6
-    """It was done, and what came of it was not seen in time."""
+    """It was done, but its outcome was not known in time."""
 
 
 IN_WORDS = (

@@ -29,7 +29,7 @@ def seen_through(done: Iterable[Done], patience: timedelta) -> Iterator[Done]:
 def judge_outcomes(entries: list[OperatorLogEntry]) -> None:
     """End with an exit code that says how the actions ended.
 
-    :raises CommandError: unless what came of each was seen, and is no failure.
+    :raises CommandError: unless the outcome of each is known, and is no failure.
     """
     badly = [entry for entry in entries if entry.observed in FAILURES]
     if badly:

@@ -44,7 +44,7 @@ class Chosen:
 def choose(action: Action, options: Options, output: Output) -> Chosen:
     """Find the sagas that are meant.
 
-    :raises CommandError: when nobody said which, when there is none, or when there are more than the action is for.
+    :raises CommandError: when no filter is given, when there is none, or when there are more than the action is for.
     """
     saga_filter = _asked_for(options, output)
     chosen = _chosen(saga_filter, options)
@@ -58,7 +58,7 @@ def choose(action: Action, options: Options, output: Output) -> Chosen:
 def choose_for_batch(options: Options, output: Output) -> Wanted:
     """Choose the filter that a batch keeps. Of a text it keeps the sagas that it identifies now.
 
-    :raises CommandError: when nobody said which, or none is found by the text.
+    :raises CommandError: when no filter is given, or the text identifies none.
     """
     saga_filter = _asked_for(options, output)
     for saga_id in _unknown(saga_filter):

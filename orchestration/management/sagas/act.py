@@ -51,7 +51,7 @@ HELPS = {
     Action.SETTLE: "record that a parked step was settled by hand: it is not called or compensated any more",
 }
 SENDS = frozenset({Action.RESUME, Action.RETRY})
-"""Nothing but sending comes of these, so without a broker nothing does."""
+"""Actions that only send messages: without a broker they do nothing."""
 
 
 def act(action: Action, options: Options, output: Output) -> None:

@@ -88,9 +88,9 @@ def show_batch(options: Options, output: Output) -> None:
 
 
 def approve(options: Options, output: Output) -> None:
-    """Approve a batch as the second person, or preview what it would do now.
+    """Record the approval of a second person, or preview what the batch would do now.
 
-    :raises CommandError: when it waits for nobody, or for somebody else; with --wait as when it is shown.
+    :raises CommandError: when it does not wait for approval, or not for this person; with --wait as when it is shown.
     """
     batch = _found(options)
     if batch.state != BatchState.ASKED:

@@ -111,8 +111,8 @@ def ask_for_batch(
     :raises NoneChosen: when no saga meets the filter.
     :raises OtherSagas: when others do than were looked at.
     :raises BatchKeyReused: when the key came with another request before.
-    :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and is asked for by somebody whom nobody
-        knows, so that a second person could be the same one.
+    :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and the operator
+        has no account, so that the second person could be the same one.
     """
     if ask.action in MOVES_MONEY and ask.actor.user_id is None:
         raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, log in with one")
@@ -134,7 +134,7 @@ def ask_for_batch(
 def approve(batch: Batch, actor: Actor) -> Batch:
     """Record the approval of a second person. The caller checks their permission (`permissions.may_approve`).
 
-    :raises NotApproved: when it is the first person again, or somebody without an account; when it waits for nobody.
+    :raises NotApproved: when it is the first person again, has no account, or nothing waits for approval.
     """
     if actor.user_id is None:
         raise NotApproved("the second person needs an account")

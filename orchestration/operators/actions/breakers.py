@@ -38,7 +38,7 @@ def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str
     """Hold back every call to the other side until then (None: until the breaker closes by itself).
 
     :raises NoSuchBreaker: when there is none of that name.
-    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotAsked: when the operator or the reason is missing.
     :raises NotDone: when Redis is away, or the act cannot be written down; nothing is opened then.
     :raises NotKnown: when Redis went away in the middle of it.
     """
@@ -51,7 +51,7 @@ def close_breaker(name: str, *, actor: Actor, reason: str) -> None:
     """Let every call to the other side through again, and forget its failures. Processes notice within a second.
 
     :raises NoSuchBreaker: when there is none of that name.
-    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotAsked: when the operator or the reason is missing.
     :raises NotDone: when Redis is away, or the act cannot be written down.
     :raises NotKnown: when Redis went away in the middle of it.
     """

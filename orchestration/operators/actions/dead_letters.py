@@ -37,7 +37,7 @@ def send_again(letter_id: str, *, actor: Actor, reason: str) -> DeadLetter:
     """Put it back into the queue where it died. A participant that has done it already repeats its answer.
 
     :raises NoSuchLetter: when it is not there, or the broker does not say where it died.
-    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotAsked: when the operator or the reason is missing.
     :raises NotDone: when the broker is away, or the act cannot be written down.
     :raises NotKnown: when the broker went away in the middle of it.
     """
@@ -48,7 +48,7 @@ def discard(letter_id: str, *, actor: Actor, reason: str) -> DeadLetter:
     """Throw it away. A saga that it was about is looked at by recovery as ever.
 
     :raises NoSuchLetter: when it is not there.
-    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotAsked: when the operator or the reason is missing.
     :raises NotDone: when the broker is away, or the act cannot be written down.
     :raises NotKnown: when the broker went away in the middle of it.
     """

@@ -96,7 +96,7 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
 
 
 def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
-    """By status and step of an open row: the facts that a person who resolves it has to tell."""
+    """Return, by status and step of an open row, the facts that resolving it needs."""
     return {
         key: manual_resolution.wanted(work.facts)
         for key, (_, work) in commands_outside(participant).items()
@@ -158,7 +158,7 @@ def _told(participant: Participant, command: StepAction | Compensation) -> froze
 
 
 def _still_parked(instance: SagaInstance, step: str) -> Callable[[], bool]:
-    """Parked steps are sent by nobody: whoever sends this one later must first have changed the saga."""
+    """Return a check that the step is still parked. A parked step is only sent after the saga has changed."""
 
     def still() -> bool:
         now = selectors.saga(_id(instance))
@@ -168,7 +168,7 @@ def _still_parked(instance: SagaInstance, step: str) -> Callable[[], bool]:
 
 
 def _command(instance: SagaInstance, saga: Saga, ask: Ask) -> StepAction | Compensation:
-    """What is pending of the step: before the pivot its compensation."""
+    """Return the command of the step that is pending: before the pivot its compensation."""
     step = saga.by_name[ask.step]
     if undoes(saga, state_of(instance), ask.step) and step.compensation is not None:
         return step.compensation

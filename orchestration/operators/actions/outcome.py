@@ -24,7 +24,7 @@ class Observed(StrEnum):
     FAILED_AGAIN = "failed_again"
     PARKED_AGAIN = "parked_again"
     STILL_WAITING = "still_waiting"
-    """Nobody has heard anything for so long that nobody waits for it any more."""
+    """There was no news for so long that the action is no longer watched."""
     TOO_LATE = "too_late"
     """The order was placed before the pivot could be barred."""
     OVERTAKEN = "overtaken"

@@ -65,7 +65,7 @@ def run_forever(stopped: threading.Event) -> None:
 
 
 def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:
-    """Look after these, and write down what is to be seen; whoever else sees it writes it down, or finds it written."""
+    """Observe these actions and record their outcomes. Another worker may do the same: the first one records it."""
     sagas = SagaInstance.objects.using(ALIAS).in_bulk([entry.saga_id for entry in entries])
     return sum(_look_at(entry, sagas.get(entry.saga_id), now) for entry in entries)
 

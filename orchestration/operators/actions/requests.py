@@ -82,7 +82,7 @@ class MachineryAsk:
 
     `wanted` is JSON-ready: what is asked for beside, such as until when. The reason is kept as one harmless line.
 
-    :raises NotAsked: when nobody says who they are, or why.
+    :raises NotAsked: when the operator or the reason is missing.
     """
 
     action: MachineryAction

@@ -39,7 +39,7 @@ ANY_ACTION = tuple(PERMISSIONS.values())
 def refuse_unless_allowed(request: Request, action: Action) -> None:
     """Refuse a user who may not do the action to a saga.
 
-    :raises PermissionDenied: when whoever asks may not do it to a saga.
+    :raises PermissionDenied: when they may not.
     """
     if not allowed(request.user, action):
         raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Messages that nobody could carry out, as operators see them.
+"""Messages that no worker could process, as operators see them.
 
 Looking fetches them and gives them back, so each look counts as a delivery: on a quorum queue at RabbitMQ 4, give the
 queue a policy without a delivery limit.
@@ -82,7 +82,7 @@ def fetched(channel: Any, limit: int) -> Iterator[Any]:
 
 
 def letter_of(message: Any) -> DeadLetter:
-    """What may be shown of a message, whatever it holds."""
+    """Return what may be shown of a message, whatever it holds."""
     headers, death = headers_of(message), death_of(message)
     shown = public(_kwargs(message))
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode()

@@ -12,7 +12,7 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight.saga_filter import Wanted
 
 LOOKED_AT = 10_000
-"""So many failing sagas are grouped, the newest; beyond that nobody counts."""
+"""So many failing sagas are grouped, the newest; others are not counted."""
 SHOWN = 5
 
 _GROUPED = f"""

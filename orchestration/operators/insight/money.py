@@ -20,7 +20,7 @@ class MoneyLine:
     """One saga's money in minor units of an ISO 4217 currency; none is negative.
 
     `on_hold_minor` is neither taken nor let go; `out_of_pocket_minor` is taken and not given back; `in_limbo_minor` is
-    what a call moves of which nobody knows the outcome, and may be part of either of those.
+    what a call with an unknown outcome moves, and may be part of either of those.
     """
 
     authorised_minor: int

@@ -26,7 +26,7 @@ class QueueNow:
 
     @property
     def is_stranded(self) -> bool:
-        """Whether something waits in it that nobody fetches."""
+        """Whether messages wait in it and it has no consumer."""
         return bool(self.messages) and self.has_no_consumer
 
     @property

@@ -13,7 +13,7 @@ HIDDEN = "(hidden)"
 
 
 def redacted(facts: Any, *, definition: str) -> Any:
-    """Return the facts of a saga with its secrets hidden; all are hidden if this code does not know which are secret."""
+    """Return the facts of a saga with its secrets hidden; all of them, if this code cannot know which are secret."""
     if facts is None:
         return None
     try:

@@ -13,7 +13,7 @@ WINDOW = timedelta(minutes=15)
 SAMPLE = 2_000
 """So many sagas that ended last are looked at for durations."""
 COUNTED_TO = 100_000
-"""Nobody counts further what began or ended in the window."""
+"""The most sagas that are counted as begun or ended in the window."""
 _SOURCE = "the database of orchestration"
 _SAGAS, _LOG = SagaInstance._meta.db_table, SagaLogEntry._meta.db_table
 

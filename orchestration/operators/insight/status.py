@@ -130,7 +130,7 @@ def is_at(step: str) -> Q:
 
 
 def attempt_of(instance: SagaInstance) -> Attempt | None:
-    """Return which try of its current step is next or in progress; None if the saga has ended or waits for an operator."""
+    """Return the try of its current step that is next or in progress; None if it has ended or waits for an operator."""
     if status_of(instance) in ENDS | {Status.PAUSED, Status.PARKED}:
         return None
     next_at = None if instance.in_flight else instance.due_at

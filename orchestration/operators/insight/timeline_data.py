@@ -18,7 +18,7 @@ from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.text import formatting
 
 SHORTEST = timedelta(milliseconds=1)
-"""What took less is shown so long, or nobody could see it."""
+"""What took less is drawn so long, to be visible."""
 
 
 class Look(StrEnum):
@@ -51,7 +51,7 @@ _TRIED = frozenset({Kind.FAILED, Kind.WAITING})
 
 
 def lanes_of(view: SagaView) -> list[str]:
-    """The steps, in their order; where this code lacks the definition, those that the log names."""
+    """Return the steps, in order; if this code lacks the definition, those that the log names."""
     saga = _definition(view)
     named = [step.name for step in saga.steps] if saga else []
     return list(dict.fromkeys([*named, *(entry.step for entry in view.log if entry.step)]))
@@ -77,7 +77,7 @@ def bars_of(view: SagaView, now: datetime) -> list[Bar]:
 
 
 def _in_a_row(bars: Sequence[Bar]) -> Iterator[Bar]:
-    """The bars of a lane, each behind the one before it, and none too short to be seen."""
+    """Yield the bars of a row, each behind the one before it, and none too short to be seen."""
     until: datetime | None = None
     for bar in sorted(bars, key=lambda bar: (bar.start, bar.end)):
         start = max(bar.start, until) if until else bar.start
@@ -143,7 +143,7 @@ def _sent_again(view: SagaView, position: int) -> datetime | None:
 
 
 def _planned_end(view: SagaView, now: datetime) -> datetime:
-    """When a wait that still lasts is to end; it may be over and nobody has looked."""
+    """Return when a wait that still lasts is to end; it may be over already."""
     due = None if view.instance.in_flight else view.instance.due_at
     return max(now, due) if due else now
 

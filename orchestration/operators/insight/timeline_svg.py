@@ -16,7 +16,7 @@ from orchestration.text.cleaning import harmless_lines
 LABELS, PLOT, RIGHT = 190, 740, 30
 """Widths: of the steps' names, of the plot (at least), and of what is left free on its right."""
 TOP, LANE, BAR = 34, 34, 18
-"""Heights: above the first lane, of a lane, of a bar."""
+"""Heights: above the first row, of a row, of a bar."""
 NARROWEST = 5.0
 """No stretch between two moments is narrower, however short."""
 EVEN = timedelta(milliseconds=10)

@@ -29,7 +29,7 @@ from orchestration.protocol.states import Kind, Operation
 from orchestration.sagas import UnknownDefinition, definition_of
 
 _SETTLED = ENDS | {Status.PAUSED}
-"""Of these nobody else need be asked anything."""
+"""Causes that need no other source."""
 
 
 def why(saga_id: UUID) -> Why | None:
@@ -151,7 +151,7 @@ def _blocked(facts: Facts, instance: SagaInstance, where: Whereabouts) -> tuple[
 
 
 def _may_be_ours(lock: Blocked, instance: SagaInstance, where: Whereabouts) -> bool:
-    """Whether both want a row of this saga or one that it asks for; a row nobody can name may be, if it came later."""
+    """Return whether both want a row of this saga or one that it asks for. A row without a name may be one."""
     if lock.names:
         return lock.names == str(instance.pk) or lock.names in _texts(instance.request)
     arrived = where.arrived_at or instance.dispatched_at

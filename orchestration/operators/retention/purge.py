@@ -37,7 +37,7 @@ class Removed:
 def purge_sagas(until: datetime, *, limit: int | None = None) -> Iterator[Removed]:
     """Remove sagas that ended before `until`, with their logs, chunk by chunk; at most `limit`.
 
-    Whoever else does so at the same time takes other chunks.
+    Another process that does so at the same time takes other chunks.
     """
     left = limit
     while left is None or left > 0:
