@@ -86,5 +86,5 @@ def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | 
 
 def signature_of(ask: Ask) -> str:
     """Return a signature: the same for the same step, outcome, facts and choice about what stays on hold."""
-    told = ask.outcome and (ask.outcome, sorted(ask.facts.items()))
-    return sha256(repr((ask.step, told, ask.void)).encode()).hexdigest()[:16]
+    details = ask.outcome and (ask.outcome, sorted(ask.facts.items()))
+    return sha256(repr((ask.step, details, ask.void)).encode()).hexdigest()[:16]

@@ -69,25 +69,25 @@ def _name(row: FilterRow) -> str:
 
 
 def _field(row: FilterRow) -> forms.Field | None:
-    told: dict[str, Any] = {"required": False, "label": row.label}
+    options: dict[str, Any] = {"required": False, "label": row.label}
     known = row.choices or row.suggestions
     match row.kind:
         case ValueKind.STATUSES:
             choices = [(status.value, status.value.replace("_", " ")) for status in Status]
-            return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, **told)
+            return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, **options)
         case ValueKind.TEXTS if known:
-            return forms.ChoiceField(choices=[("", "any"), *_same(known())], **told)
+            return forms.ChoiceField(choices=[("", "any"), *_same(known())], **options)
         case ValueKind.TEXTS | ValueKind.TEXT:
-            return forms.CharField(**told)
+            return forms.CharField(**options)
         case ValueKind.FLAG:
-            return forms.BooleanField(**told)
+            return forms.BooleanField(**options)
         case ValueKind.NUMBER:
-            return forms.IntegerField(min_value=1, **told)
+            return forms.IntegerField(min_value=1, **options)
         case ValueKind.SPAN:
-            return Minutes(min_value=0, max_value=LONGEST_STUCK_MINUTES, **told)
+            return Minutes(min_value=0, max_value=LONGEST_STUCK_MINUTES, **options)
         case ValueKind.TIME:
             widget = forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S")
-            return Moment(widget=widget, **told)
+            return Moment(widget=widget, **options)
     return None
 
 

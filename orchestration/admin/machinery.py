@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST
 from orchestration.admin.form_fields import Words, complaints
 from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, page
 from orchestration.operators.actions import breakers as operations_breakers
-from orchestration.operators.actions import dead_letters as operations_letters
+from orchestration.operators.actions import dead_letters as dead_letter_actions
 from orchestration.operators.actions.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown
 from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight import breakers as insight_breakers
-from orchestration.operators.insight import dead_letters as insight_letters
+from orchestration.operators.insight import dead_letters as dead_letter_reads
 from orchestration.operators.insight.dead_letters import DeadLetter
 from orchestration.operators.insight.sources import Unavailable
 
@@ -70,29 +70,31 @@ def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
 @for_operators(VIEW_SAGAS)
 def dead_letters(request: HttpRequest) -> HttpResponse:
     """Show messages that no worker could process."""
-    heap = insight_letters.dead_letters()
+    heap = dead_letter_reads.dead_letters()
     may = request.user.has_perm(HANDLE_DEAD_LETTERS)  # type: ignore[union-attr]
     return page(request, "operations/dead_letters.html", "Dead letters", heap=heap, may=may, **_down(heap))
 
 
 @require_POST
 @for_operators(HANDLE_DEAD_LETTERS)
-def send_again(request: HttpRequest, letter_id: str) -> HttpResponse:
+def send_again(request: HttpRequest, dead_letter_id: str) -> HttpResponse:
     """Put one back into the queue where it died."""
-    return _with_letter(request, letter_id, operations_letters.send_again, "is sent again to")
+    return _with_dead_letter(request, dead_letter_id, dead_letter_actions.send_again, "is sent again to")
 
 
 @require_POST
 @for_operators(HANDLE_DEAD_LETTERS)
-def discard(request: HttpRequest, letter_id: str) -> HttpResponse:
+def discard(request: HttpRequest, dead_letter_id: str) -> HttpResponse:
     """Throw one away."""
-    return _with_letter(request, letter_id, operations_letters.discard, "is discarded; it had died in")
+    return _with_dead_letter(request, dead_letter_id, dead_letter_actions.discard, "is discarded; it had died in")
 
 
-def _with_letter(request: HttpRequest, letter_id: str, do: Callable[..., DeadLetter], came_of_it: str) -> HttpResponse:
+def _with_dead_letter(
+    request: HttpRequest, dead_letter_id: str, do: Callable[..., DeadLetter], result: str
+) -> HttpResponse:
     def act(word: Word, actor: Actor) -> str:
-        letter = do(letter_id, actor=actor, reason=word.cleaned_data["reason"])
-        return f"{letter.task or 'The message'} {came_of_it} {letter.queue or 'an unknown queue'}."
+        dead_letter = do(dead_letter_id, actor=actor, reason=word.cleaned_data["reason"])
+        return f"{dead_letter.task or 'The message'} {result} {dead_letter.queue or 'an unknown queue'}."
 
     return _done(request, "operations:dead-letters", act)
 

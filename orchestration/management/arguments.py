@@ -35,20 +35,22 @@ def add_reason(parser: ArgumentParser) -> None:
 
 def add_evidence(parser: _ActionsContainer, *, required: bool = True) -> None:
     """Ask for what shows that a person's word is true."""
-    told = "what proves it, such as a statement's number"
-    parser.add_argument("--evidence", type=words, required=required, help=told)
+    help_text = "what proves it, such as a statement's number"
+    parser.add_argument("--evidence", type=words, required=required, help=help_text)
 
 
 def add_facts(parser: _ActionsContainer) -> None:
-    """Let the facts be told that a step's service asks for."""
-    told = "a fact that the service needs"
-    parser.add_argument("--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts", help=told)
+    """Add an argument for the facts that a step's service needs."""
+    help_text = "a fact that the service needs"
+    parser.add_argument(
+        "--fact", type=fact, action="append", default=[], metavar="NAME=VALUE", dest="facts", help=help_text
+    )
 
 
 def add_wait(parser: ArgumentParser) -> None:
     """Add an argument for how long to wait for the outcome."""
-    told = "wait for the outcome, at most this long (exit code 6)"
-    parser.add_argument("--wait", type=whole_number, metavar="SECONDS", help=told)
+    help_text = "wait for the outcome, at most this long (exit code 6)"
+    parser.add_argument("--wait", type=whole_number, metavar="SECONDS", help=help_text)
 
 
 def add_format(parser: ArgumentParser) -> None:

@@ -100,8 +100,8 @@ def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
     output.write(BatchPreviewShown.of(seen), batch_tables.of_preview(seen))
     refuse_no_batch(seen)
     if seen.possible < seen.chosen:
-        told = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"
-        raise CommandError(told, returncode=Exit.SOME_FAILED if seen.possible else Exit.REFUSED)
+        sentence = f"not possible on {seen.chosen - seen.possible} of {seen.chosen}"
+        raise CommandError(sentence, returncode=Exit.SOME_FAILED if seen.possible else Exit.REFUSED)
 
 
 def note_preview(seen: BatchPreview, output: Output) -> None:

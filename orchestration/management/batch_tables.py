@@ -13,41 +13,41 @@ from orchestration.text import formatting
 
 FACTS = ("sagas", "step", "state", "by", "reason", "evidence", "approved_by", "stopped_by", "stopped_why")
 
-Told = Mapping[str, Any]
+BatchJson = Mapping[str, Any]
 """A batch as `BatchShown` writes it."""
 
 
-def of_batches(batches: Iterable[tuple[Batch, Told]]) -> Table:
+def of_batches(batches: Iterable[tuple[Batch, BatchJson]]) -> Table:
     """Return a table with one line for each batch."""
     columns = ("id", "asked", "action", "sagas", "state", "by", "chosen", "to do", "worked", "failed")
-    return table_of(None, columns, (_batch(batch, told["tally"]) for batch, told in batches))
+    return table_of(None, columns, (_batch(batch, shown["tally"]) for batch, shown in batches))
 
 
-def of_batch(told: Told) -> Iterator[Table]:
+def of_batch(shown: BatchJson) -> Iterator[Table]:
     """Yield tables with all of one batch."""
-    yield table_of(None, ("", ""), facts(told))
-    tally = {name.replace("_", " "): count for name, count in told["tally"].items() if name != "canary_open"}
-    yield table_of("members", ("chosen", *tally), [(told["chosen"], *tally.values())])
-    if told["failures"]:
+    yield table_of(None, ("", ""), facts(shown))
+    tally = {name.replace("_", " "): count for name, count in shown["tally"].items() if name != "canary_open"}
+    yield table_of("members", ("chosen", *tally), [(shown["chosen"], *tally.values())])
+    if shown["failures"]:
         columns = ("saga_id", "code", "observed", "detail")
-        failures = ([each[column] or "" for column in columns] for each in told["failures"])
+        failures = ([each[column] or "" for column in columns] for each in shown["failures"])
         yield table_of("failures", columns, failures)
 
 
-def facts(told: Told) -> Iterator[tuple[str, object]]:
+def facts(shown: BatchJson) -> Iterator[tuple[str, object]]:
     """Yield what was requested, by whom and why, and the pace."""
-    yield "batch", told["id"]
-    yield "action", told["action"]
+    yield "batch", shown["id"]
+    yield "action", shown["action"]
     for name in FACTS:
-        if told[name]:
-            yield name.replace("_", " "), told[name]
-    if told["statement"]:
-        if told["action"] == Action.RESOLVE:
-            yield "outcome", told["statement"]["outcome"]
-        yield "facts", ", ".join(f"{name}={value}" for name, value in told["statement"]["facts"].items()) or "none"
-    yield "canary", told["canary"]
-    yield "per second", f"{told['per_second']:g}"
-    yield "stop above percent", f"{told['stop_above_percent']:g}"
+        if shown[name]:
+            yield name.replace("_", " "), shown[name]
+    if shown["statement"]:
+        if shown["action"] == Action.RESOLVE:
+            yield "outcome", shown["statement"]["outcome"]
+        yield "facts", ", ".join(f"{name}={value}" for name, value in shown["statement"]["facts"].items()) or "none"
+    yield "canary", shown["canary"]
+    yield "per second", f"{shown['per_second']:g}"
+    yield "stop above percent", f"{shown['stop_above_percent']:g}"
 
 
 def of_preview(found: BatchPreview) -> Iterator[Table]:

@@ -46,9 +46,9 @@ def judge(batch: Batch) -> None:
     if tally.worked == batch.members_chosen:
         return
     why = f": {batch.stopped_why.removesuffix('.')}" if batch.stopped_why else ""
-    told = f"the batch is {batch.state}{why}; {_in_words(tally)}"
+    sentence = f"the batch is {batch.state}{why}; {_in_words(tally)}"
     nothing_was_changed = not tally.worked and not tally.failed
-    raise CommandError(told, returncode=Exit.REFUSED if nothing_was_changed else Exit.SOME_FAILED)
+    raise CommandError(sentence, returncode=Exit.REFUSED if nothing_was_changed else Exit.SOME_FAILED)
 
 
 def _is_over(batch: Batch, tally: Tally) -> bool:

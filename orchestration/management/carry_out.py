@@ -78,10 +78,12 @@ def judge(done: list[Done]) -> None:
     refused = [each for each in done if not each.was_taken]
     if len(refused) == len(done):
         broken = any(each.code in BROKEN for each in refused)
-        raise CommandError(f"nothing was changed: {_told(refused)}", returncode=Exit.ERROR if broken else Exit.REFUSED)
+        raise CommandError(
+            f"nothing was changed: {_in_words(refused)}", returncode=Exit.ERROR if broken else Exit.REFUSED
+        )
     if refused:
         raise CommandError(
-            f"{len(refused)} of {len(done)} were not done: {_told(refused)}", returncode=Exit.SOME_FAILED
+            f"{len(refused)} of {len(done)} were not done: {_in_words(refused)}", returncode=Exit.SOME_FAILED
         )
 
 
@@ -93,8 +95,8 @@ def judge_previews(looked_at: list[Preview]) -> None:
     impossible = [each for each in looked_at if not each.possible]
     if impossible:
         all_of_them = len(impossible) == len(looked_at)
-        told = f"not possible on {len(impossible)} of {len(looked_at)}"
-        raise CommandError(told, returncode=Exit.REFUSED if all_of_them else Exit.SOME_FAILED)
+        sentence = f"not possible on {len(impossible)} of {len(looked_at)}"
+        raise CommandError(sentence, returncode=Exit.REFUSED if all_of_them else Exit.SOME_FAILED)
 
 
 def _do(chosen: Chosen, saga_id: UUID, ask: Ask) -> Done:
@@ -108,7 +110,7 @@ def _do(chosen: Chosen, saga_id: UUID, ask: Ask) -> Done:
     return Done(saga_id, entry.code, entry)
 
 
-def _told(done: list[Done]) -> str:
+def _in_words(done: list[Done]) -> str:
     if len(done) == 1 and done[0].entry and done[0].entry.detail:
         return done[0].entry.detail
     return _counted(Counter(each.code for each in done))

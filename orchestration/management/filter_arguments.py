@@ -65,22 +65,22 @@ def saga_filter_of(options: Options) -> SagaFilter:
 
 def _argument(row: FilterRow) -> dict[str, Any]:
     known = row.suggestions() if row.suggestions else ()
-    told: dict[str, Any] = {"help": row.option_help or _as_of_an_option(row.help) or ", ".join(known)}
+    argument: dict[str, Any] = {"help": row.option_help or _as_of_an_option(row.help) or ", ".join(known)}
     several = {"action": "append", "default": [], "metavar": row.metavar}
     match row.kind:
         case ValueKind.STATUSES:
             return several | {"choices": WORDS_FOR_STATUSES, "help": ", ".join(WORDS_FOR_STATUSES)}
         case ValueKind.TEXTS if row.choices:
-            return told | several | {"choices": row.choices()}
+            return argument | several | {"choices": row.choices()}
         case ValueKind.TEXTS:
-            return told | several | {"type": words}
+            return argument | several | {"type": words}
         case ValueKind.FLAG:
-            return told | {"action": "store_true"}
+            return argument | {"action": "store_true"}
         case ValueKind.NUMBER:
-            return told | {"type": number_from_zero, "default": 0, "metavar": row.metavar}
+            return argument | {"type": number_from_zero, "default": 0, "metavar": row.metavar}
         case _:
             read = {ValueKind.SPAN: span, ValueKind.TIME: moment, ValueKind.TEXT: words}[row.kind]
-            return told | {"type": read, "metavar": row.metavar}
+            return argument | {"type": read, "metavar": row.metavar}
 
 
 def _as_of_an_option(sentence: str) -> str:

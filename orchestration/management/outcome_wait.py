@@ -34,9 +34,9 @@ def judge_outcomes(entries: list[OperatorLogEntry]) -> None:
     badly = [entry for entry in entries if entry.observed in FAILURES]
     if badly:
         outcomes = Counter(entry.observed.replace("_", " ") for entry in badly)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
-        raise CommandError(f"{len(badly)} of {len(entries)} did not go well: {told}", returncode=Exit.SOME_FAILED)
+        sentence = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+        raise CommandError(f"{len(badly)} of {len(entries)} did not go well: {sentence}", returncode=Exit.SOME_FAILED)
     open_still = [entry for entry in entries if entry.observed_at is None]
     if open_still:
-        told = f"the outcome of {len(open_still)} of {len(entries)} was not seen in time"
-        raise CommandError(told, returncode=Exit.TIMED_OUT)
+        sentence = f"the outcome of {len(open_still)} of {len(entries)} was not seen in time"
+        raise CommandError(sentence, returncode=Exit.TIMED_OUT)

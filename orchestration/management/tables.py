@@ -90,8 +90,8 @@ def of_previews(found: Iterable[Preview], title: str | None = None) -> Table:
 def _preview(found: Preview) -> tuple[object, ...]:
     would = found.will if found.possible else [found.why_not]
     skipped = [f"{each.step}: {each.why}" for each in found.skipped]
-    told = ("\n".join(lines) for lines in (would, found.money, skipped))
-    return found.saga_id, "yes" if found.possible else "no", *told
+    cells = ("\n".join(lines) for lines in (would, found.money, skipped))
+    return found.saga_id, "yes" if found.possible else "no", *cells
 
 
 def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:

@@ -76,12 +76,12 @@ def resolve(
     statement: Statement,
     *,
     rehearsed: bool = False,
-    may_be_told: bool = False,
+    may_be_repeated: bool = False,
 ) -> Resolved:
     """Conclude the row as the statement says, with the service's own rows, in one transaction and under its lock.
 
-    With `rehearsed` all of it is done and taken back. With `may_be_told` a row that was concluded on this very word is
-    as good: whoever brought it may have died before the saga heard of it.
+    With `rehearsed` all of it is done and taken back. With `may_be_repeated` a row that this very statement concluded
+    is accepted: the process that did so may have died before the saga was changed.
 
     :raises NoSuchRow: when the service remembers nothing of the step.
     :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
@@ -89,7 +89,7 @@ def resolve(
     return attempted(
         participant,
         saga_id,
-        lambda: _conclude(participant, _locked(participant, saga_id, step), statement, may_be_told),
+        lambda: _conclude(participant, _locked(participant, saga_id, step), statement, may_be_repeated),
         rehearsed=rehearsed,
     )
 
@@ -179,8 +179,8 @@ def _not_open(step: str, status: str, outcome: Outcome) -> str:
     return ""
 
 
-def _conclude(participant: Participant, row: LedgerRow, statement: Statement, may_be_told: bool) -> Resolved:
-    if may_be_told and _was_told(row, statement):
+def _conclude(participant: Participant, row: LedgerRow, statement: Statement, may_be_repeated: bool) -> Resolved:
+    if may_be_repeated and _was_recorded(row, statement):
         return Resolved(row.status, row.status, row.answer, row.refusal)
     if complaint := _not_open(row.step, row.status, statement.outcome):
         raise NotResolved(complaint)
@@ -189,7 +189,7 @@ def _conclude(participant: Participant, row: LedgerRow, statement: Statement, ma
     return Resolved(row.status, change.status, change.answer, change.refusal)
 
 
-def _was_told(row: LedgerRow, statement: Statement) -> bool:
+def _was_recorded(row: LedgerRow, statement: Statement) -> bool:
     """Whether it was concluded on this very word."""
     grounds = asdict(statement.grounds)
     match statement.outcome:

@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from orchestration.models import MachineryLogEntry
 from orchestration.models.actions import Via
-from orchestration.operators.actions.dead_letters import NoSuchLetter, discard, send_again
+from orchestration.operators.actions.dead_letters import NoSuchDeadLetter, discard, send_again
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded
 from orchestration.operators.actions.requests import LONGEST_WORDS, Actor
 from orchestration.operators.insight.dead_letters import Heap, dead_letters
@@ -40,7 +40,7 @@ def killed(shop) -> UUID:
     """A saga whose first message was turned away."""
     saga_id = shop.place()
     turn_away()
-    wait_for(lambda: any(letter.saga_id == saga_id for letter in heap().letters))
+    wait_for(lambda: any(dead_letter.saga_id == saga_id for dead_letter in heap().dead_letters))
     return saga_id
 
 
@@ -51,25 +51,25 @@ def nobody(workforce, clean_slate) -> None:
 
 def test_looking_shows_where_it_died_and_no_secret_and_leaves_it_there(shop, nobody):
     saga_id = killed(shop)
-    [letter] = heap().letters
+    [dead_letter] = heap().dead_letters
 
-    assert heap().letters == (letter,)
-    assert (letter.task, letter.saga_id, letter.step, letter.token) == (
+    assert heap().dead_letters == (dead_letter,)
+    assert (dead_letter.task, dead_letter.saga_id, dead_letter.step, dead_letter.token) == (
         *("inventory.reserve_stock", saga_id, "reserve_stock", 1),
     )
-    assert (letter.queue, letter.reason) == (settings.TOPOLOGY.name("inventory"), "rejected")
-    assert letter.died_at is not None
-    assert "1 High St" not in repr(letter)
+    assert (dead_letter.queue, dead_letter.reason) == (settings.TOPOLOGY.name("inventory"), "rejected")
+    assert dead_letter.died_at is not None
+    assert "1 High St" not in repr(dead_letter)
     assert not heap().is_more
     assert dead_letters(limit=0) == Heap((), is_more=True)
 
 
 def test_a_letter_sent_again_is_where_it_was_before_it_died(shop, nobody):
     saga_id = killed(shop)
-    [letter] = heap().letters
+    [dead_letter] = heap().dead_letters
     queue = settings.TOPOLOGY.name("inventory")
 
-    assert send_again(letter.id, **WORD) == letter
+    assert send_again(dead_letter.id, **WORD) == dead_letter
     entry = MachineryLogEntry.objects.get()
     assert (entry.action, entry.outcome, entry.before["saga_id"]) == ("send_letter_again", "done", str(saga_id))
     assert (entry.before["queue"], entry.after) == (queue, {"queue": queue})
@@ -83,29 +83,29 @@ def test_a_letter_sent_again_is_where_it_was_before_it_died(shop, nobody):
 
 def test_a_letter_that_is_discarded_is_gone_and_others_are_not(shop, nobody):
     first, second = killed(shop), killed(shop)
-    letters = {letter.saga_id: letter for letter in heap().letters}
+    dead_letters = {dead_letter.saga_id: dead_letter for dead_letter in heap().dead_letters}
 
-    assert discard(letters[first].id, **WORD) == letters[first]
-    assert [letter.saga_id for letter in heap().letters] == [second]
-    with pytest.raises(NoSuchLetter):
-        discard(letters[first].id, **WORD)
+    assert discard(dead_letters[first].id, **WORD) == dead_letters[first]
+    assert [dead_letter.saga_id for dead_letter in heap().dead_letters] == [second]
+    with pytest.raises(NoSuchDeadLetter):
+        discard(dead_letters[first].id, **WORD)
 
 
 def test_a_message_that_is_none_of_ours_is_shown_as_far_as_it_can_be(nobody):
     publish_raw("inventory", b"\x00 CANARY", headers={"id": str(uuid4())})
     turn_away()
-    [letter] = wait_for(lambda: heap().letters)
+    [dead_letter] = wait_for(lambda: heap().dead_letters)
 
-    assert (letter.task, letter.saga_id, letter.size) == ("", None, 8)
-    assert "CANARY" not in repr(letter)
+    assert (dead_letter.task, dead_letter.saga_id, dead_letter.size) == ("", None, 8)
+    assert "CANARY" not in repr(dead_letter)
 
 
 def test_what_could_not_be_read_is_on_record_as_far_as_a_table_can_hold_it(nobody):
     publish_raw("inventory", b'[[], {"step": "\\ud800", "saga_id": "\\u0000"}, {}]', headers={"task": "no\0such" * 500})
     turn_away()
-    [letter] = wait_for(lambda: heap().letters)
+    [dead_letter] = wait_for(lambda: heap().dead_letters)
 
-    discard(letter.id, **WORD)
+    discard(dead_letter.id, **WORD)
     entry = MachineryLogEntry.objects.get()
     assert entry.before["task"].startswith("no\\x00such")
     assert (len(entry.before["task"]), entry.before["step"], entry.outcome) == (LONGEST_WORDS, "\\ud800", "done")
@@ -113,20 +113,20 @@ def test_what_could_not_be_read_is_on_record_as_far_as_a_table_can_hold_it(nobod
 
 def test_a_letter_that_cannot_go_back_stays_and_that_is_on_record(nobody):
     with channel() as opened:
-        letter = opened.prepare_message(b"{}", headers={"x-death": [{"queue": "no-such-queue"}]})
-        opened.basic_publish(letter, routing_key=settings.TOPOLOGY.dead_letter_queue.name)
-    [letter] = wait_for(lambda: heap().letters)
+        dead_letter = opened.prepare_message(b"{}", headers={"x-death": [{"queue": "no-such-queue"}]})
+        opened.basic_publish(dead_letter, routing_key=settings.TOPOLOGY.dead_letter_queue.name)
+    [dead_letter] = wait_for(lambda: heap().dead_letters)
 
-    with pytest.raises(NoSuchLetter, match="no queue no-such-queue any more"):
-        send_again(letter.id, **WORD)
-    assert heap().letters == (letter,)
+    with pytest.raises(NoSuchDeadLetter, match="no queue no-such-queue any more"):
+        send_again(dead_letter.id, **WORD)
+    assert heap().dead_letters == (dead_letter,)
     assert MachineryLogEntry.objects.get().outcome == "nothing_changed"
 
 
 @pytest.mark.parametrize("act", [discard, send_again])
 def test_nothing_is_said_to_be_done_before_the_broker_has_heard_it(act, shop, nobody, monkeypatch, caplog):
     killed(shop)
-    [letter] = heap().letters
+    [dead_letter] = heap().dead_letters
 
     def cut(*_: object) -> None:
         raise ConnectionResetError("reset by peer")
@@ -134,7 +134,7 @@ def test_nothing_is_said_to_be_done_before_the_broker_has_heard_it(act, shop, no
     with monkeypatch.context() as patched:
         patched.setattr(amqp.Channel, "close", cut)
         with pytest.raises(NotKnown, match="reset by peer"):
-            act(letter.id, **WORD)
+            act(dead_letter.id, **WORD)
     entry = MachineryLogEntry.objects.get()
     assert (entry.outcome, entry.detail, entry.after) == ("unknown", "reset by peer", None)
     assert "is done" not in caplog.text
@@ -146,12 +146,12 @@ def test_a_letter_stays_where_it_is_when_it_cannot_be_written_down_who_acts(act,
         raise OperationalError("refused")
 
     killed(shop)
-    [letter] = heap().letters
+    [dead_letter] = heap().dead_letters
     with monkeypatch.context() as patched:
         patched.setattr(MachineryLogEntry, "save", away)
         with pytest.raises(NotRecorded):
-            act(letter.id, **WORD)
-    assert heap().letters == (letter,)
+            act(dead_letter.id, **WORD)
+    assert heap().dead_letters == (dead_letter,)
     assert waiting_messages([settings.TOPOLOGY.name("inventory")]) == 0
 
 

@@ -57,8 +57,8 @@ def _close(options: Options, output: Output) -> None:
 def _change(options: Options, output: Output, question: str, change: Callable[..., None]) -> None:
     name = options["breaker"]
     if name not in (named := [each.name for each in _looked_at()]):
-        told = f"there is no breaker {name}, only {', '.join(named)}"
-        raise CommandError(told, returncode=Exit.NOTHING_MATCHED)
+        sentence = f"there is no breaker {name}, only {', '.join(named)}"
+        raise CommandError(sentence, returncode=Exit.NOTHING_MATCHED)
     if not options["dry_run"]:
         refuse_without_consent(question, options, output)
         change(name, actor=Actor(options["by"], None, Via.COMMAND), reason=options["reason"])

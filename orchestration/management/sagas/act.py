@@ -111,8 +111,10 @@ def resume(options: Options, output: Output) -> None:
     table.add_row(*map(str, astuple(rounds)))
     output.write(asdict(rounds), [table])
     if rounds.due:
-        told = f"{formatting.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
-        raise CommandError(told, returncode=Exit.TIMED_OUT)
+        sentence = (
+            f"{formatting.count(rounds.due, 'saga')} still due: it is not known yet whether their messages are lost"
+        )
+        raise CommandError(sentence, returncode=Exit.TIMED_OUT)
 
 
 def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, output: Output) -> None:
@@ -141,9 +143,9 @@ def _carried_out(chosen: Chosen, ask: Ask, options: Options, output: Output) -> 
 def _done_table(done: list[Done]) -> Table:
     table = Table("id", "outcome", "phase", "observed", "detail", box=None, pad_edge=False)
     for each in done:
-        told = each.as_json()
-        detail = " ".join(dict.fromkeys(filter(None, [told["detail"], told["observed_detail"]])))
-        table.add_row(told["id"], told["code"], told["phase"] or "", told["observed"] or "", detail)
+        shown = each.as_json()
+        detail = " ".join(dict.fromkeys(filter(None, [shown["detail"], shown["observed_detail"]])))
+        table.add_row(shown["id"], shown["code"], shown["phase"] or "", shown["observed"] or "", detail)
     return table
 
 
@@ -190,9 +192,9 @@ _ARGUMENTS = {Action.RESUME: _add_resume, Action.SETTLE: _add_settle}
 SUBCOMMANDS = tuple(
     Subcommand(
         action.value,
-        told,
+        help_text,
         _ARGUMENTS.get(action, _add_act),
         resume if action is Action.RESUME else partial(act, action),
     )
-    for action, told in HELPS.items()
+    for action, help_text in HELPS.items()
 )

@@ -72,7 +72,7 @@ def list_batches(options: Options, output: Output) -> None:
     except BadCursor as error:
         raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
     found = list(zip(page.rows, BatchListed.of_each(page.rows), strict=True))
-    output.write([told for _, told in found], [batch_tables.of_batches(found)] if found else [])
+    output.write([shown for _, shown in found], [batch_tables.of_batches(found)] if found else [])
     if not found:
         raise CommandError("no batch matches", returncode=Exit.NOTHING_MATCHED)
     if page.next:
@@ -160,8 +160,8 @@ def _tell(batch: Batch, options: Options, output: Output) -> None:
         output.note(SECOND.format(id=batch.pk))
     if options.get("wait"):
         batch = follow(batch, timedelta(seconds=options["wait"]), output)
-    told = BatchShown.of(batch)
-    output.write(told, batch_tables.of_batch(told))
+    shown = BatchShown.of(batch)
+    output.write(shown, batch_tables.of_batch(shown))
     if options.get("wait"):
         judge(batch)
 

@@ -25,8 +25,8 @@ def inspect(_: Options, output: Output) -> None:
     output.write(shown(found), as_tables(found))
     if found.problems:
         concerned = {saga_id for ids in found.problems.values() for saga_id in ids}
-        told = f"{len(concerned)} unfinished sagas cannot be carried on by this code"
-        raise CommandError(told, returncode=Exit.ERROR)
+        sentence = f"{len(concerned)} unfinished sagas cannot be carried on by this code"
+        raise CommandError(sentence, returncode=Exit.ERROR)
 
 
 def shown(found: Inspection) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _write(instance: SagaInstance, ask: Ask, resolved: Resolved, becomes: Become
 
 def _facts_wanted() -> Iterator[str]:
     for participant in participants().values():
-        for (status, step), wanted in ledger_actions.facts_told(participant).items():
+        for (status, step), wanted in ledger_actions.facts_needed(participant).items():
             said = Outcome.DONE if status == Status.STARTED else Outcome.UNDONE
             yield f"  {step} {said} wants {wanted}"
 

@@ -34,8 +34,8 @@ def show_saga(options: Options, output: Output) -> None:
     """
     view = _found(options)
     entries = list(OperatorLogEntry.objects.using(ALIAS).filter(saga_id=view.instance.pk)[:MOST_ENTRIES])
-    told = {**SagaWhole.of(view), "operator_log": LogEntryShown.of_each(entries)}
-    output.write(told, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
+    shown = {**SagaWhole.of(view), "operator_log": LogEntryShown.of_each(entries)}
+    output.write(shown, [*tables.of_saga_view(view, now=clocks.now()), tables.of_operator_log(entries)])
 
 
 def say_why(options: Options, output: Output) -> None:

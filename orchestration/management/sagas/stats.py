@@ -34,9 +34,9 @@ def _tables(found: Figures) -> Iterator[Table]:
         yield _rates(found.stats)
         yield _steps(found.stats)
     yield _presets(found)
-    told = Table("bottleneck", box=None, pad_edge=False)
-    told.add_row(found.bottleneck.rule if found.bottleneck else "nothing stands out")
-    yield told
+    bottleneck = Table("bottleneck", box=None, pad_edge=False)
+    bottleneck.add_row(found.bottleneck.rule if found.bottleneck else "nothing stands out")
+    yield bottleneck
 
 
 def _rates(stats: Stats) -> Table:

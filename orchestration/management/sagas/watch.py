@@ -30,11 +30,11 @@ SHOWN = 20
 
 @dataclass
 class View:
-    """What is watched: whatever was wanted once is followed to its end, at the versions that were told last."""
+    """The sagas on view. Each is followed to its end; `shown_at` has the version that was shown last."""
 
     saga_filter: SagaFilter
     limit: int
-    told: dict[UUID, int] = field(default_factory=dict)
+    shown_at: dict[UUID, int] = field(default_factory=dict)
     open: set[UUID] = field(default_factory=set)
 
     def look(self) -> tuple[list[SagaInstance], list[SagaInstance]]:
@@ -42,8 +42,8 @@ class View:
         wanted = newest_sagas().filter(self.saga_filter.condition(now=clocks.now()))[: self.limit]
         found = {saga.pk: saga for saga in newest_sagas().filter(pk__in=self.open)}
         found |= {saga.pk: saga for saga in wanted}
-        moved = [saga for saga in found.values() if self.told.get(saga.pk) != saga.version]
-        self.told |= {saga.pk: saga.version for saga in moved}
+        moved = [saga for saga in found.values() if self.shown_at.get(saga.pk) != saga.version]
+        self.shown_at |= {saga.pk: saga.version for saga in moved}
         self.open = {saga.pk for saga in found.values() if saga.phase not in ENDED}
         return list(found.values()), moved
 
@@ -59,13 +59,13 @@ def watch(options: Options, output: Output) -> None:
         with _shown_on(output) as show:
             while True:
                 show(*view.look())
-                if not view.told:
+                if not view.shown_at:
                     raise CommandError("no saga matches", returncode=Exit.NOTHING_MATCHED)
                 if not view.open:
                     return
                 if until is not None and time.monotonic() >= until:
-                    told = f"{formatting.count(len(view.open), 'saga')} did not end within {options['wait']} s"
-                    raise CommandError(told, returncode=Exit.TIMED_OUT)
+                    sentence = f"{formatting.count(len(view.open), 'saga')} did not end within {options['wait']} s"
+                    raise CommandError(sentence, returncode=Exit.TIMED_OUT)
                 time.sleep(options["every"])
     except KeyboardInterrupt:
         output.note("no longer watched; nothing was changed")

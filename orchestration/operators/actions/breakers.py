@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 
 from orchestration.models.actions import MachineryAction
-from orchestration.operators.actions.recorded_action import NotDone, Told, on_record
+from orchestration.operators.actions.recorded_action import Logged, NotDone, on_record
 from orchestration.operators.actions.requests import Actor, MachineryAsk
 from orchestration.operators.insight.breakers import look
 from orchestration.operators.insight.sources import Unavailable
@@ -60,18 +60,18 @@ def close_breaker(name: str, *, actor: Actor, reason: str) -> None:
 
 def _change(ask: MachineryAsk, change: Callable[[Breaker], None]) -> None:
     service, breaker = _named(ask.subject)
-    before = _told(service, breaker)
+    before = _as_logged(service, breaker)
     if isinstance(before, Unavailable):
         raise RedisAway(before.why)
     on_record(ask, before=before, act=lambda: change(breaker), after=lambda _: _seen(service, breaker))
 
 
-def _seen(service: str, breaker: Breaker) -> Told | None:
-    told = _told(service, breaker)
-    return None if isinstance(told, Unavailable) else told
+def _seen(service: str, breaker: Breaker) -> Logged | None:
+    logged = _as_logged(service, breaker)
+    return None if isinstance(logged, Unavailable) else logged
 
 
-def _told(service: str, breaker: Breaker) -> Told | Unavailable:
+def _as_logged(service: str, breaker: Breaker) -> Logged | Unavailable:
     found = look(service, breaker)
     if isinstance(found, Unavailable):
         return found

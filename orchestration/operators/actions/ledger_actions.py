@@ -55,18 +55,18 @@ class Concluded:
 
 
 def conclude(
-    instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False, may_be_told: bool = False
+    instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False, may_be_repeated: bool = False
 ) -> Concluded:
     """Conclude the step's ledger row as the person says; with `rehearsed` see that it could be, and change nothing.
 
-    With `may_be_told` it may have been concluded on this very word before.
+    With `may_be_repeated` it may have been concluded on this very word before.
 
     :raises NotConcluded: when it cannot be so.
     """
     try:
         if ask.action is Action.SETTLE:
             return _settle(instance, saga, ask, rehearsed)
-        return _resolve(instance, saga, ask, rehearsed=rehearsed, may_be_told=may_be_told)
+        return _resolve(instance, saga, ask, rehearsed=rehearsed, may_be_repeated=may_be_repeated)
     except NoSuchRow as error:
         raise NotConcluded(WhyNot(Code.NO_SUCH_ROW, str(error))) from error
     except NotResolved as error:
@@ -78,7 +78,7 @@ def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mappin
     of one definition."""
     if ask.outcome is None:
         return {}
-    if complaint := _owed_anyway(saga, ask.step, ask.outcome):
+    if complaint := _still_required(saga, ask.step, ask.outcome):
         return dict.fromkeys(saga_ids, complaint)
     found = manual_resolution.why_not_open(_participant(saga, ask), saga_ids, ask.step, ask.outcome)
     return {saga_id: str(why) for saga_id, why in found.items()}
@@ -95,7 +95,7 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     return manual_settlement.facts_wanted(participant, command) if command else ""
 
 
-def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
+def facts_needed(participant: Participant) -> Mapping[tuple[str, str], str]:
     """Return, by status and step of an open row, the facts that resolving it needs."""
     return {
         key: manual_resolution.wanted(work.facts)
@@ -107,14 +107,14 @@ def facts_told(participant: Participant) -> Mapping[tuple[str, str], str]:
 def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concluded:
     if ask.outcome is None:
         raise NotResolved("the outcome is missing")
-    if complaint := _owed_anyway(saga, ask.step, ask.outcome):
+    if complaint := _still_required(saga, ask.step, ask.outcome):
         raise NotResolved(complaint)
     statement = Statement(ask.outcome, _grounds(ask), ask.facts)
     made = manual_resolution.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
     return Concluded(made)
 
 
-def _owed_anyway(saga: Saga, step: str, outcome: Outcome) -> str:
+def _still_required(saga: Saga, step: str, outcome: Outcome) -> str:
     if outcome is Outcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
         return f"{step} must still happen after the pivot: do it by hand, then say done"
     return ""
@@ -125,13 +125,13 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
         raise NotResolved(complaint)
     participant, command = _participant(saga, ask), _command(instance, saga, ask)
     needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
-    answers = {name: fact for name, fact in ask.facts.items() if name in needed - _told(participant, command)}
-    told = {name: fact for name, fact in ask.facts.items() if name not in answers}
+    answers = {name: fact for name, fact in ask.facts.items() if name in needed - _fact_names(participant, command)}
+    reported = {name: fact for name, fact in ask.facts.items() if name not in answers}
     known = instance.request | instance.answers | {"saga_id": str(instance.pk)}
     made = manual_settlement.settle(
         participant,
         Call(_id(instance), ask.step, instance.token, known),
-        Settlement(command, _grounds(ask), told, answers, needed),
+        Settlement(command, _grounds(ask), reported, answers, needed),
         still=_still_parked(instance, ask.step),
         rehearsed=rehearsed,
     )
@@ -150,7 +150,7 @@ def _needed_later(saga: Saga, step: str) -> frozenset[str]:
     return command_provides(saga, step) & wanted
 
 
-def _told(participant: Participant, command: StepAction | Compensation) -> frozenset[str]:
+def _fact_names(participant: Participant, command: StepAction | Compensation) -> frozenset[str]:
     work = participant.commands[command]
     if not isinstance(work, ExternalCommand) or work.facts is None:
         return frozenset()

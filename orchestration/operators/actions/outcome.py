@@ -130,5 +130,5 @@ def _at_rest(action: Action, now: Now) -> Observation | None:
 def _done(since: Iterable[Line], then: str) -> str:
     """What went through, such as "authorise_payment is undone.", and then the rest."""
     said = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled"}
-    told = [f"{line.step} is {said[line.kind]}" for line in since if line.kind in said and line.step]
-    return f"{', '.join(told)}. {then}" if told else then
+    parts = [f"{line.step} is {said[line.kind]}" for line in since if line.kind in said and line.step]
+    return f"{', '.join(parts)}. {then}" if parts else then

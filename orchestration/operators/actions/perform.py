@@ -73,7 +73,7 @@ def carry_out(
     instance, concluded = _found(saga_id), None
     refused: WhyNot | None = None
     try:
-        concluded = _prepare(instance, ask, expected_version, may_be_told=batch is not None)
+        concluded = _prepare(instance, ask, expected_version, may_be_repeated=batch is not None)
     except NotConcluded as error:
         refused = error.why
     with transaction.atomic(using=ALIAS):
@@ -90,7 +90,9 @@ def carry_out(
     return Performed(entry, concluded.row if concluded else None)
 
 
-def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None, *, may_be_told: bool) -> Concluded | None:
+def _prepare(
+    instance: SagaInstance, ask: Ask, expected_version: int | None, *, may_be_repeated: bool
+) -> Concluded | None:
     """Do what is to be done to a ledger; None when the action is on the saga only.
 
     A member of a batch comes again, with the same word, when its worker has died.
@@ -107,7 +109,7 @@ def _prepare(instance: SagaInstance, ask: Ask, expected_version: int | None, *, 
     if is_refused(judged, ask):
         raise NotConcluded(judged)
     return (
-        ledger_actions.conclude(instance, saga, ask, may_be_told=may_be_told)
+        ledger_actions.conclude(instance, saga, ask, may_be_repeated=may_be_repeated)
         if ask.action in ledger_actions.ON_LEDGERS
         else None
     )
@@ -147,8 +149,8 @@ def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
         "evidence": ask.evidence,
         "code": code.value,
         "detail": " ".join(filter(None, sentences)),
-        "before": _told(taken.before),
-        "after": _told(taken.after),
+        "before": _as_logged(taken.before),
+        "after": _as_logged(taken.after),
         **_observed_at_once(taken, code),
     }
 
@@ -161,7 +163,7 @@ def _observed_at_once(taken: _Taken, code: Code) -> dict[str, Any]:
     return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": said, "observed_at": clocks.now()}
 
 
-def _told(instance: SagaInstance) -> dict[str, Any]:
+def _as_logged(instance: SagaInstance) -> dict[str, Any]:
     """The saga as the log keeps it: where it stands, and nothing of what it knows."""
     return {
         "phase": instance.phase,

@@ -86,8 +86,8 @@ def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | No
         purse = Purse(reader, money, instance.request | instance.answers)
         if ask.action is Action.SETTLE and saga.by_name[ask.step].action.service == service:
             is_undone = undoes(saga, state_of(instance), ask.step)
-            is_told = bool(ask.facts)
-            yield stays(purse, is_undone=is_undone, is_told=is_told, is_voided=ask.void)
+            has_facts = bool(ask.facts)
+            yield stays(purse, is_undone=is_undone, has_facts=has_facts, is_voided=ask.void)
         if decision is not None:
             state = state_of(instance)
             yield from effects(saga, state, preview_text.command_to_come(saga, state, decision), purse)

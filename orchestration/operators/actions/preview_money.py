@@ -39,10 +39,10 @@ def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> 
             yield f"If {saga.pivot.name} is barred: {_given_back(purse)}"
 
 
-def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> str:
+def stays(purse: Purse, *, is_undone: bool, has_facts: bool, is_voided: bool) -> str:
     """Describe what stays at the gateway when a step is settled, and how to void it.
 
-    `is_undone` says whether the step's compensation is settled, else its action; `is_told` whether the operator gives
+    `is_undone` says whether the step's compensation is settled, else its action; `has_facts` whether the operator gives
     the service facts for its records; `is_voided` whether what is on hold is voided with the settlement.
     """
     money = purse.money
@@ -55,7 +55,7 @@ def stays(purse: Purse, *, is_undone: bool, is_told: bool, is_voided: bool) -> s
     ]
     if not left:
         return f"Nothing stays at the gateway: {_amounts(money)}."
-    if is_told:
+    if has_facts:
         return f"Our records take the facts that you give. The gateway is not called; so far {_amounts(money)}."
     if is_voided:
         held = formatting.money(money.held_minor, money.currency)

@@ -17,7 +17,7 @@ from orchestration.text import formatting
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Told = Mapping[str, Any]
+Logged = Mapping[str, Any]
 """A part of the machinery as the log keeps it, JSON-ready."""
 
 _DATABASE_AWAY = (Error, PoolTimeout)
@@ -35,7 +35,7 @@ class NotKnown(Exception):
     """Whether it was done is not known: Redis or the broker went away in the middle of it. Look again."""
 
 
-def on_record(ask: MachineryAsk, *, before: Told, act: Callable[[], T], after: Callable[[T], Told | None]) -> T:
+def on_record(ask: MachineryAsk, *, before: Logged, act: Callable[[], T], after: Callable[[T], Logged | None]) -> T:
     """Do it, between an entry in the machinery log that says who sets out to do what, and the end of that entry.
 
     The entry is committed before `act` begins. A process that dies in between leaves it without an end; so does an end
@@ -59,7 +59,7 @@ def on_record(ask: MachineryAsk, *, before: Told, act: Callable[[], T], after: C
     return done
 
 
-def _begin(ask: MachineryAsk, before: Told) -> MachineryLogEntry:
+def _begin(ask: MachineryAsk, before: Logged) -> MachineryLogEntry:
     entry = MachineryLogEntry(
         action=ask.action.value,
         subject=ask.subject,
@@ -78,7 +78,7 @@ def _begin(ask: MachineryAsk, before: Told) -> MachineryLogEntry:
     return entry
 
 
-def _end(entry: MachineryLogEntry, outcome: MachineryOutcome, detail: str = "", after: Told | None = None) -> None:
+def _end(entry: MachineryLogEntry, outcome: MachineryOutcome, detail: str = "", after: Logged | None = None) -> None:
     open_still = MachineryLogEntry.objects.using(ALIAS).filter(pk=entry.pk, ended_at__isnull=True)
     try:
         open_still.update(outcome=outcome.value, detail=detail, after=after and dict(after), ended_at=Now())

@@ -116,6 +116,6 @@ def _expected(request: Request, said: dict[str, Any]) -> int | None:
     found = _ETAG.fullmatch(header)
     version = int(found[1]) if found else -1
     if said.get("expected_version", version) != version:
-        told = "If-Match names another version."
-        raise ValidationFailed(errors=[FieldError("/expected_version", "contradiction", told)])
+        sentence = "If-Match names another version."
+        raise ValidationFailed(errors=[FieldError("/expected_version", "contradiction", sentence)])
     return version

@@ -28,8 +28,8 @@ class InvalidFilter(Problem):
 def filter_fields(*, many: Any, text: Any, flag: Any, number: Any, help_of: Callable[[FilterRow], str]) -> Any:
     """Return a serializer's fields for the filters, by name; they are of these classes. There is none for ids."""
     kinds: Mapping[ValueKind, Any] = {
-        ValueKind.STATUSES: lambda **told: many(child=serializers.ChoiceField(WORDS_FOR_STATUSES), **told),
-        ValueKind.TEXTS: lambda **told: many(child=text(max_length=LONGEST), **told),
+        ValueKind.STATUSES: lambda **options: many(child=serializers.ChoiceField(WORDS_FOR_STATUSES), **options),
+        ValueKind.TEXTS: lambda **options: many(child=text(max_length=LONGEST), **options),
         ValueKind.FLAG: flag,
         ValueKind.NUMBER: partial(number, min_value=0, max_value=MOST_TRIES),
         ValueKind.SPAN: partial(number, min_value=1, max_value=LONGEST_STUCK_S),

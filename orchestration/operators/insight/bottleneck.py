@@ -64,8 +64,8 @@ def _deepest_queue(seen: Seen) -> Bottleneck | None:
     deepest = max(found, key=_messages, default=None)
     if deepest is None or _messages(deepest) < max(DEEP, MOST * waiting):
         return None
-    told = f"{_messages(deepest)} of {waiting} waiting messages are in queue {deepest.name}"
-    return Bottleneck(deepest.name, told)
+    sentence = f"{_messages(deepest)} of {waiting} waiting messages are in queue {deepest.name}"
+    return Bottleneck(deepest.name, sentence)
 
 
 def _longest_step(seen: Seen) -> Bottleneck | None:

@@ -73,7 +73,7 @@ def _has_current_step(saga: Saga, step: str) -> Q:
     if saga.by_name[step] in _retriable(saga):
         condition |= Q(phase=Phase.FINISHING) & _first_not_done(_retriable(saga), step)
     if saga.by_name[step] in saga.compensable:
-        condition |= Q(phase=Phase.COMPENSATING) & _last_owed(saga, step)
+        condition |= Q(phase=Phase.COMPENSATING) & _last_pending(saga, step)
     return condition
 
 
@@ -85,7 +85,7 @@ def _first_not_done(steps: Sequence[Step], step: str) -> Q:
     return condition
 
 
-def _last_owed(saga: Saga, step: str) -> Q:
+def _last_pending(saga: Saga, step: str) -> Q:
     names = [each.name for each in saga.compensable]
     condition = ~_settled(step)
     for later in names[names.index(step) + 1 :]:

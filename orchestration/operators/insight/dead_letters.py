@@ -47,7 +47,7 @@ class DeadLetter:
 class Heap:
     """Dead letters, the oldest first; `is_more`: there are others behind them."""
 
-    letters: tuple[DeadLetter, ...]
+    dead_letters: tuple[DeadLetter, ...]
     is_more: bool
 
 
@@ -56,7 +56,7 @@ def dead_letters(limit: int = LOOKED_AT) -> Heap | Unavailable:
 
     def look(connection: Connection) -> Heap:
         with connection.channel() as channel:  # closed, it gives back what was not acked
-            found = [letter_of(message) for message in fetched(channel, limit + 1)]
+            found = [dead_letter_of(message) for message in fetched(channel, limit + 1)]
         return Heap(tuple(found[:limit]), len(found) > limit)
 
     return at_the_broker(look)
@@ -67,7 +67,7 @@ def dead_letters_of(saga_id: UUID) -> tuple[DeadLetter, ...] | Unavailable:
     heap = dead_letters()
     if isinstance(heap, Unavailable):
         return heap
-    return tuple(letter for letter in heap.letters if letter.saga_id == saga_id)
+    return tuple(dead_letter for dead_letter in heap.dead_letters if dead_letter.saga_id == saga_id)
 
 
 def fetched(channel: Any, limit: int) -> Iterator[Any]:
@@ -81,7 +81,7 @@ def fetched(channel: Any, limit: int) -> Iterator[Any]:
         yield message
 
 
-def letter_of(message: Any) -> DeadLetter:
+def dead_letter_of(message: Any) -> DeadLetter:
     """Return what may be shown of a message, whatever it holds."""
     headers, death = headers_of(message), death_of(message)
     shown = public(_kwargs(message))

@@ -50,7 +50,7 @@ _ENDS_PARKING = frozenset({Kind.RESUMED, Kind.SETTLED})
 _TRIED = frozenset({Kind.FAILED, Kind.WAITING})
 
 
-def lanes_of(view: SagaView) -> list[str]:
+def steps_of(view: SagaView) -> list[str]:
     """Return the steps, in order; if this code lacks the definition, those that the log names."""
     saga = _definition(view)
     named = [step.name for step in saga.steps] if saga else []
@@ -73,7 +73,7 @@ def pivot_done_at(view: SagaView) -> datetime | None:
 def bars_of(view: SagaView, now: datetime) -> list[Bar]:
     """Return every bar, step by step. Those of one step follow each other and do not overlap."""
     found = [*_from_the_log(view, now), *_under_way(view, now)]
-    return [bar for step in lanes_of(view) for bar in _in_a_row([bar for bar in found if bar.step == step])]
+    return [bar for step in steps_of(view) for bar in _in_a_row([bar for bar in found if bar.step == step])]
 
 
 def _in_a_row(bars: Sequence[Bar]) -> Iterator[Bar]:
@@ -127,8 +127,8 @@ def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
 def _waiting(view: SagaView, position: int, now: datetime) -> Bar:
     entry = view.log[position]
     until = _sent_again(view, position) or _planned_end(view, now)
-    until_told = f" until {formatting.moment(until)}"
-    return _bar(entry.step, Look.WAITING, entry.at, until, formatting.error(entry.detail), until_told)
+    until_said = f" until {formatting.moment(until)}"
+    return _bar(entry.step, Look.WAITING, entry.at, until, formatting.error(entry.detail), until_said)
 
 
 def _sent_again(view: SagaView, position: int) -> datetime | None:

@@ -9,13 +9,13 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
-from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_done_at, pivot_of
+from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, pivot_done_at, pivot_of, steps_of
 from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
 LABELS, PLOT, RIGHT = 190, 740, 30
 """Widths: of the steps' names, of the plot (at least), and of what is left free on its right."""
-TOP, LANE, BAR = 34, 34, 18
+TOP, ROW, BAR = 34, 34, 18
 """Heights: above the first row, of a row, of a bar."""
 NARROWEST = 5.0
 """No stretch between two moments is narrower, however short."""
@@ -72,16 +72,16 @@ class Scale:
 
 def timeline_svg(view: SagaView, now: datetime) -> str:
     """Draw the saga. Every bar has a title, and the whole has a description, for screen readers."""
-    bars, lanes = bars_of(view, now), lanes_of(view)
+    bars, steps = bars_of(view, now), steps_of(view)
     scale = Scale.over(moments_of(view, bars, now))
-    bottom = TOP + LANE * len(lanes)
+    bottom = TOP + ROW * len(steps)
     looks = [look for look in Look if any(bar.look is look for bar in bars)]
     svg = _root(view, bars, width=scale.end + RIGHT, height=bottom + 3 * LINE)
     _patterns(svg, view)
-    _lanes(svg, lanes, pivot_of(view), scale.end)
+    _rows(svg, steps, pivot_of(view), scale.end)
     _ticks(svg, scale, bottom)
     for bar in bars:
-        _bar(svg, bar, scale, TOP + LANE * lanes.index(bar.step), view)
+        _bar(svg, bar, scale, TOP + ROW * steps.index(bar.step), view)
     _lines(svg, view, scale, bottom, now)
     _legend(svg, looks, bottom + 2 * LINE, view)
     return tostring(svg, encoding="unicode")
@@ -141,18 +141,18 @@ def _pattern(look: Look, view: SagaView) -> str:
     return f"{look.value}-{view.instance.pk}"
 
 
-def _lanes(svg: Element, lanes: Sequence[str], pivot: str, end: float) -> None:
-    for number, step in enumerate(lanes):
-        top = TOP + LANE * number
-        attributes = {"x": "0", "y": f"{top}", "width": f"{end + RIGHT:.1f}", "height": f"{LANE}"}
+def _rows(svg: Element, steps: Sequence[str], pivot: str, end: float) -> None:
+    for number, step in enumerate(steps):
+        top = TOP + ROW * number
+        attributes = {"x": "0", "y": f"{top}", "width": f"{end + RIGHT:.1f}", "height": f"{ROW}"}
         if number % 2 == 0:
             SubElement(svg, "rect", attributes | {"fill": "currentColor", "fill-opacity": "0.04"})
-        name = _text(svg, LABELS - 12, top + LANE / 2 + 4, step, anchor="end")
+        name = _text(svg, LABELS - 12, top + ROW / 2 + 4, step, anchor="end")
         if step == pivot:
             name.set("font-weight", "bold")
-            _text(svg, LABELS - 12, top + LANE / 2 + 11, "pivot", anchor="end", size=9, opacity=0.7)
-            name.set("y", f"{top + LANE / 2 - 1:.1f}")
-            under = f"{top + LANE}"
+            _text(svg, LABELS - 12, top + ROW / 2 + 11, "pivot", anchor="end", size=9, opacity=0.7)
+            name.set("y", f"{top + ROW / 2 - 1:.1f}")
+            under = f"{top + ROW}"
             dashed = {"stroke": "currentColor", "stroke-opacity": "0.5", "stroke-dasharray": "2 4"}
             line = SubElement(svg, "line", {"x1": "0", "x2": f"{end + RIGHT:.1f}", "y1": under, "y2": under} | dashed)
             line.set("class", "pivot-lane")
@@ -168,8 +168,8 @@ def _ticks(svg: Element, scale: Scale, bottom: float) -> None:
         elapsed = moment - scale.moments[0]
         mark = {"x1": f"{place:.1f}", "x2": f"{place:.1f}", "y1": f"{TOP}", "y2": f"{bottom + 4}"}
         SubElement(svg, "line", mark | {"stroke": "currentColor", "stroke-opacity": "0.15"})
-        told = formatting.moment(moment)[11:19] if elapsed == timedelta(0) else f"+{_elapsed(elapsed)}"
-        text = _text(svg, place, bottom + LINE - 2, told, anchor="middle", size=10, opacity=0.75)
+        label = formatting.moment(moment)[11:19] if elapsed == timedelta(0) else f"+{_elapsed(elapsed)}"
+        text = _text(svg, place, bottom + LINE - 2, label, anchor="middle", size=10, opacity=0.75)
         SubElement(text, "title").text = formatting.moment(moment)
 
 
@@ -191,7 +191,7 @@ def _bar(svg: Element, bar: Bar, scale: Scale, top: float, view: SagaView) -> No
             "data-start": bar.start.astimezone(UTC).isoformat(),
             "data-end": bar.end.astimezone(UTC).isoformat(),
             "x": f"{start:.1f}",
-            "y": f"{top + (LANE - BAR) / 2:.1f}",
+            "y": f"{top + (ROW - BAR) / 2:.1f}",
             "width": f"{end - start:.1f}",
             "height": f"{BAR}",
             "rx": "2",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from orchestration.operators.insight.saga_view import SagaView
-from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, lanes_of, pivot_of
+from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, pivot_of, steps_of
 from orchestration.operators.insight.timeline_svg import LABELS, Scale, moments_of
 from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
@@ -29,14 +29,14 @@ def timeline_lines(view: SagaView, now: datetime, *, columns: int) -> Iterator[s
 
     Time runs to the right, with long stretches shortened as in the picture.
     """
-    bars, lanes = bars_of(view, now), lanes_of(view)
+    bars, steps = bars_of(view, now), steps_of(view)
     if not bars:
         yield "Nothing has happened yet."
         return
     scale = Scale.over(moments_of(view, bars, now))
-    labels = max(len(_label(step, view)) for step in lanes) + 1
+    labels = max(len(_label(step, view)) for step in steps) + 1
     field = max(NARROWEST, (columns - labels) * 2 // 5)
-    for step in lanes:
+    for step in steps:
         label = _label(step, view)
         for bar in (bar for bar in bars if bar.step == step):
             drawn = _drawn(bar, scale, field)

@@ -22,7 +22,7 @@ from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import ENDS, Status, status_of
 from orchestration.operators.insight.whereabouts import Whereabouts, whereabouts
-from orchestration.operators.insight.why_facts import Facts, Told, Why
+from orchestration.operators.insight.why_facts import Facts, LogReport, Why
 from orchestration.operators.insight.why_rules import decide
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Kind, Operation
@@ -83,13 +83,13 @@ def _with_what_is_there_now(facts: Facts, view: SagaView) -> Facts:
     return replace(
         facts,
         queue=_queue(found, routing.queue_of(where.task)) if where.step else facts.reports,
-        letters=_letters(instance, found),
+        dead_letters=_dead_letters(instance, found),
         blocked=_blocked(facts, instance, where),
     )
 
 
 def _answers(facts: Facts) -> Iterable[object]:
-    return (facts.queue, facts.reports, facts.breaker, facts.letters, facts.blocked, facts.database)
+    return (facts.queue, facts.reports, facts.breaker, facts.dead_letters, facts.blocked, facts.database)
 
 
 def _definition(instance: SagaInstance) -> Saga | None:
@@ -99,15 +99,15 @@ def _definition(instance: SagaInstance) -> Saga | None:
         return None
 
 
-def _newest(log: list[SagaLogEntry], kinds: set[Kind], step: str = "") -> Told | None:
-    told = (entry for entry in reversed(log) if entry.kind in kinds and (not step or entry.step == step))
-    return next((Told(entry.step, entry.at, entry.detail) for entry in told), None)
+def _newest(log: list[SagaLogEntry], kinds: set[Kind], step: str = "") -> LogReport | None:
+    report = (entry for entry in reversed(log) if entry.kind in kinds and (not step or entry.step == step))
+    return next((LogReport(entry.step, entry.at, entry.detail) for entry in report), None)
 
 
-def _parked(instance: SagaInstance, log: list[SagaLogEntry]) -> Iterable[Told]:
+def _parked(instance: SagaInstance, log: list[SagaLogEntry]) -> Iterable[LogReport]:
     parked = instance.progress.get("parked", ())
     for step in sorted(parked, key=lambda name: (name != instance.failing_step, name)):
-        yield _newest(log, {Kind.PARKED}, step) or Told(step, instance.changed_at, {})
+        yield _newest(log, {Kind.PARKED}, step) or LogReport(step, instance.changed_at, {})
 
 
 def _silent(where: Whereabouts | None, ledgers: Mapping[str, Any]) -> Unavailable | None:
@@ -132,15 +132,15 @@ def _breaker(facts: Facts, instance: SagaInstance) -> BreakerNow | Unavailable |
     return breakers.look(command.service, found) if found else None
 
 
-def _letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[DeadLetter, ...] | Unavailable:
+def _dead_letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[DeadLetter, ...] | Unavailable:
     """Dead letters of what was sent last: older ones have been sent again, or were late."""
     heap = _queue(found, settings.TOPOLOGY.dead_letter_queue.name)
     if isinstance(heap, Unavailable) or heap is None or not heap.messages:
         return heap if isinstance(heap, Unavailable) else ()
-    letters = dead_letters.dead_letters_of(UUID(str(instance.pk)))
-    if isinstance(letters, Unavailable):
-        return letters
-    return tuple(letter for letter in letters if letter.token in (None, instance.token))
+    of_saga = dead_letters.dead_letters_of(UUID(str(instance.pk)))
+    if isinstance(of_saga, Unavailable):
+        return of_saga
+    return tuple(each for each in of_saga if each.token in (None, instance.token))
 
 
 def _blocked(facts: Facts, instance: SagaInstance, where: Whereabouts) -> tuple[Blocked, ...] | Unavailable:

@@ -57,7 +57,7 @@ class Why:
 
 
 @dataclass(frozen=True)
-class Told:
+class LogReport:
     """What the newest log entry of its kind says of a step, and when."""
 
     step: str
@@ -84,17 +84,17 @@ class Facts:
     where: Whereabouts | None = None
     """None when nothing is pending, or this code cannot know what is."""
     knows_definition: bool = True
-    failed: Told | None = None
+    failed: LogReport | None = None
     """The newest failed try, or wait, of the failing step."""
-    parked: tuple[Told, ...] = ()
-    paused: Told | None = None
+    parked: tuple[LogReport, ...] = ()
+    paused: LogReport | None = None
     database: Unavailable | None = None
     """Set when the database of the service where it is now does not answer."""
     queue: QueueNow | Unavailable | None = None
     reports: QueueNow | Unavailable | None = None
     """The orchestrator's own queue."""
     breaker: BreakerNow | Unavailable | None = None
-    letters: tuple[DeadLetter, ...] | Unavailable = ()
+    dead_letters: tuple[DeadLetter, ...] | Unavailable = ()
     """Dead letters of what was sent last."""
     blocked: tuple[Blocked, ...] | Unavailable = ()
     """Sessions that wait for a lock and may work for this saga."""

@@ -7,7 +7,7 @@ from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import Status
-from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, Told, Why
+from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, LogReport, Why
 from orchestration.participant.ledger import Status as Ledger
 from orchestration.protocol.states import Operation
 from orchestration.text import formatting
@@ -43,19 +43,20 @@ def _paused(facts: Facts) -> Why | None:
 def _parked(facts: Facts) -> Why | None:
     if facts.status is not Status.PARKED:
         return None
-    told = facts.parked[0] if facts.parked else Told(facts.failing_step, facts.now, {})
+    report = facts.parked[0] if facts.parked else LogReport(facts.failing_step, facts.now, {})
     others = facts.due_at is not None
     going_on = f"The other compensations continue. {_recovery(facts)}" if others else UNTIL_A_PERSON
-    return Why(_parked_sentence(facts, told), Cause.PARKED, going_on, told.step, _evidence_of(facts.parked[1:]))
+    return Why(_parked_sentence(facts, report), Cause.PARKED, going_on, report.step, _evidence_of(facts.parked[1:]))
 
 
 def _dead_letter(facts: Facts) -> Why | None:
-    if not facts.in_flight or isinstance(facts.letters, Unavailable) or not facts.letters:
+    if not facts.in_flight or isinstance(facts.dead_letters, Unavailable) or not facts.dead_letters:
         return None
-    letter = facts.letters[0]
-    told = f"in the dead-letter queue{_lasting(letter.died_at, facts.now)} ({letter.reason or 'no reason given'})"
-    sentence = f"Its message {letter.task} {'has been' if letter.died_at else 'is'} {told}."
-    return Why(sentence, Cause.DEAD_LETTER, _sent_again(facts), letter.step)
+    dead_letter = facts.dead_letters[0]
+    where = f"in the dead-letter queue{_lasting(dead_letter.died_at, facts.now)}"
+    verb, reason = "has been" if dead_letter.died_at else "is", dead_letter.reason or "no reason given"
+    sentence = f"Its message {dead_letter.task} {verb} {where} ({reason})."
+    return Why(sentence, Cause.DEAD_LETTER, _sent_again(facts), dead_letter.step)
 
 
 def _nobody_looks(facts: Facts) -> Why | None:
@@ -199,19 +200,19 @@ def _since(facts: Facts) -> datetime:
     return max(facts.dispatched_at, arrived) if arrived else facts.dispatched_at
 
 
-def _parked_sentence(facts: Facts, told: Told) -> str:
-    code, said = told.detail.get("code"), formatting.error(told.detail)
+def _parked_sentence(facts: Facts, report: LogReport) -> str:
+    code, said = report.detail.get("code"), formatting.error(report.detail)
     doing = "compensating" if facts.phase == "compensating" else "executing"
     if code:
-        return f"{told.step} was refused ({said}). {OPERATOR}"
-    if told.detail.get("class") == "OutcomeUnknown":
-        return f"The outcome of {told.step} can no longer be determined. {OPERATOR}"
+        return f"{report.step} was refused ({said}). {OPERATOR}"
+    if report.detail.get("class") == "OutcomeUnknown":
+        return f"The outcome of {report.step} can no longer be determined. {OPERATOR}"
     tries = f" failed {facts.failed_tries} times; last error:" if facts.failed_tries > 1 else " failed:"
-    return f"Parked: {doing} {told.step}{tries} {said}. {OPERATOR}"
+    return f"Parked: {doing} {report.step}{tries} {said}. {OPERATOR}"
 
 
-def _evidence_of(others: tuple[Told, ...]) -> tuple[str, ...]:
-    return tuple(f"{told.step} is also parked: {formatting.error(told.detail)}" for told in others)
+def _evidence_of(others: tuple[LogReport, ...]) -> tuple[str, ...]:
+    return tuple(f"{report.step} is also parked: {formatting.error(report.detail)}" for report in others)
 
 
 def _open_call(facts: Facts) -> tuple[str, ...]:
@@ -222,10 +223,10 @@ def _open_call(facts: Facts) -> tuple[str, ...]:
     return (f"the outcome of a call of {facts.where.step} has been unknown for {since}: workers query it",)
 
 
-def _by(told: Told | None) -> str:
-    if told is None:
+def _by(report: LogReport | None) -> str:
+    if report is None:
         return ""
-    by, reason = told.detail.get("by") or "an unknown operator", told.detail.get("reason")
+    by, reason = report.detail.get("by") or "an unknown operator", report.detail.get("reason")
     return f" by {by}" + (f": {reason}" if reason else "")
 
 

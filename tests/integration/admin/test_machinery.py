@@ -152,18 +152,18 @@ def test_nothing_is_done_to_a_breaker_without_a_reason(hire: Callable[..., Opera
 @pytest.mark.parametrize("word", ["discard", "send"])
 def test_a_dead_letter_is_looked_at_and_done_with(word: str, hire: Callable[..., Operator], dead_letter: str) -> None:
     client = hire("view_sagainstance", "handle_dead_letters").client
-    (letter,) = client.get(f"{AT}/dead-letters/").context["heap"].letters
+    (found,) = client.get(f"{AT}/dead-letters/").context["heap"].dead_letters
     assert "payments.no_such rejected" in said(client, f"{AT}/dead-letters/")
-    assert messages_of(client.post(f"{AT}/dead-letters/{letter.id}/{word}/", follow=True)) == [
+    assert messages_of(client.post(f"{AT}/dead-letters/{found.id}/{word}/", follow=True)) == [
         "Nothing was done: a reason is needed."
     ]
     assert dead_letters() == 1
-    client.post(f"{AT}/dead-letters/{letter.id}/{word}/", WHY)
+    client.post(f"{AT}/dead-letters/{found.id}/{word}/", WHY)
     assert dead_letters() == 0
     entry = MachineryLogEntry.objects.get()
     assert (entry.action.partition("_")[0], entry.by, entry.reason) == (word, "operator", WHY["reason"])
-    assert (entry.subject, entry.outcome) == (f"{dead_letter}/{letter.id}", "done")
-    late = client.post(f"{AT}/dead-letters/{letter.id}/{word}/", WHY, follow=True)
+    assert (entry.subject, entry.outcome) == (f"{dead_letter}/{found.id}", "done")
+    late = client.post(f"{AT}/dead-letters/{found.id}/{word}/", WHY, follow=True)
     assert messages_of(late)[-1].startswith("Nothing was done: ")
 
 

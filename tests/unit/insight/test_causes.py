@@ -14,7 +14,7 @@ from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import Status
 from orchestration.operators.insight.whereabouts import Whereabouts
-from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, Told
+from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, LogReport
 from orchestration.operators.insight.why_rules import decide
 from orchestration.protocol.states import Operation
 from payments.models import Ledger
@@ -51,7 +51,7 @@ FAILED = replace(
     failed_tries=6,
     failing_step="authorise_payment",
     due_at=NOW + 11 * SECOND,
-    failed=Told("authorise_payment", NOW, TIMEOUT),
+    failed=LogReport("authorise_payment", NOW, TIMEOUT),
 )
 OPEN = BreakerNow("payments.gateway", "payments", "open", 5, NOW + 8 * SECOND)
 LETTER = DeadLetter(
@@ -63,12 +63,12 @@ STARTED = Ledger(step="authorise_payment", status="started", changed_at=NOW - 14
 
 
 def parked(step: str = "authorise_payment", **detail: str) -> Facts:
-    reported = Told(step, NOW, detail)
-    return replace(SENT, status=Status.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(reported,))
+    told = LogReport(step, NOW, detail)
+    return replace(SENT, status=Status.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(told,))
 
 
 def paused(**detail: str) -> Facts:
-    return replace(SENT, status=Status.PAUSED, due_at=None, paused=Told("", NOW, detail))
+    return replace(SENT, status=Status.PAUSED, due_at=None, paused=LogReport("", NOW, detail))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def paused(**detail: str) -> Facts:
             "The other compensations continue. Recovery checks it at 14:02:09.",
         ),
         (
-            replace(SENT, letters=(LETTER,)),
+            replace(SENT, dead_letters=(LETTER,)),
             Cause.DEAD_LETTER,
             "Its message payments.authorise_payment has been in the dead-letter queue for 1 min (rejected).",
             "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
@@ -234,7 +234,7 @@ EVERYTHING = replace(
     SENT,
     ended_at=NOW,
     knows_definition=False,
-    letters=(LETTER,),
+    dead_letters=(LETTER,),
     breaker=OPEN,
     database=Unavailable("the database of payments does not answer"),
     blocked=(LOCK,),
@@ -244,7 +244,7 @@ EVERYTHING = replace(
 REMOVED: tuple[tuple[Cause, dict[str, Any]], ...] = (
     (Cause.ENDED, {"ended_at": None}),
     (Cause.LACKS_DEFINITION, {"knows_definition": True}),
-    (Cause.DEAD_LETTER, {"letters": ()}),
+    (Cause.DEAD_LETTER, {"dead_letters": ()}),
     (Cause.BREAKER_OPEN, {"breaker": None}),
     (Cause.DATABASE_DOWN, {"database": None}),
     (Cause.LOCKED, {"blocked": ()}),
@@ -265,7 +265,7 @@ def test_of_several_causes_the_one_that_must_go_first_is_said() -> None:
     assert said == [cause for cause, _ in REMOVED]
 
 
-@pytest.mark.parametrize("unknown", ["queue", "reports", "breaker", "letters", "blocked"])
+@pytest.mark.parametrize("unknown", ["queue", "reports", "breaker", "dead_letters", "blocked"])
 def test_a_source_that_is_silent_is_no_cause(unknown: str) -> None:
     assert decide(replace(SENT, **{unknown: AWAY})).cause is Cause.UNDER_WAY  # type: ignore[arg-type]
 
