@@ -22,8 +22,7 @@ from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.redaction import redacted
 from orchestration.participant.ledger import Status
-from orchestration.participant.manual_outcome import Outcome
-from orchestration.participant.manual_resolution import Resolved
+from orchestration.participant.manual_outcome import Outcome, Resolved
 from orchestration.participant.participant import participants
 from orchestration.protocol.states import ENDED
 from orchestration.sagas import UnknownDefinition, definition_of

@@ -14,12 +14,10 @@ from orchestration.models.actions import Action, Code
 from orchestration.operators.actions import void_hold
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import undoes
-from orchestration.participant import manual_resolution, manual_settlement
+from orchestration.participant import manual_conclusion, manual_outcome
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
-from orchestration.participant.manual_resolution import NoSuchRow, NotResolved, Resolved
-from orchestration.participant.manual_settlement import Settlement
+from orchestration.participant.manual_outcome import Grounds, NoSuchRow, NotResolved, Outcome, Resolved, Statement
 from orchestration.participant.participant import Participant, participant_of
 from orchestration.participant.reconciliation import commands_outside
 from orchestration.protocol.saga import Saga
@@ -80,7 +78,7 @@ def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mappin
         return {}
     if complaint := _still_required(saga, ask.step, ask.outcome):
         return dict.fromkeys(saga_ids, complaint)
-    found = manual_resolution.why_not_open(_participant(saga, ask), saga_ids, ask.step, ask.outcome)
+    found = manual_conclusion.why_not_open(_participant(saga, ask), saga_ids, ask.step, ask.outcome)
     return {saga_id: str(why) for saga_id, why in found.items()}
 
 
@@ -88,17 +86,17 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     """Return a sentence with the facts that the step's service needs; empty if it needs none."""
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
     if ask.action is Action.SETTLE:
-        return manual_settlement.facts_wanted(participant, _command(instance, saga, ask))
+        return manual_outcome.facts_wanted(participant, _command(instance, saga, ask))
     if ask.outcome is None or ask.outcome is Outcome.NOT_DONE:
         return ""
     command = step.compensation if ask.outcome is Outcome.UNDONE else step.action
-    return manual_settlement.facts_wanted(participant, command) if command else ""
+    return manual_outcome.facts_wanted(participant, command) if command else ""
 
 
 def facts_needed(participant: Participant) -> Mapping[tuple[str, str], str]:
     """Return, by status and step of an open row, the facts that resolving it needs."""
     return {
-        key: manual_resolution.wanted(work.facts)
+        key: manual_outcome.wanted(work.facts)
         for key, (_, work) in commands_outside(participant).items()
         if work.facts is not None
     }
@@ -110,7 +108,7 @@ def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concl
     if complaint := _still_required(saga, ask.step, ask.outcome):
         raise NotResolved(complaint)
     statement = Statement(ask.outcome, _grounds(ask), ask.facts)
-    made = manual_resolution.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
+    made = manual_conclusion.resolve(_participant(saga, ask), _id(instance), ask.step, statement, **how)
     return Concluded(made)
 
 
@@ -127,11 +125,13 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
     needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
     answers = {name: fact for name, fact in ask.facts.items() if name in needed - _fact_names(participant, command)}
     reported = {name: fact for name, fact in ask.facts.items() if name not in answers}
+    outcome = Outcome.UNDONE if isinstance(command, Compensation) else Outcome.DONE
     known = instance.request | instance.answers | {"saga_id": str(instance.pk)}
-    made = manual_settlement.settle(
+    made = manual_conclusion.settle(
         participant,
         Call(_id(instance), ask.step, instance.token, known),
-        Settlement(command, _grounds(ask), reported, answers, needed),
+        command,
+        Statement(outcome, _grounds(ask), reported, answers, needed),
         still=_still_parked(instance, ask.step),
         rehearsed=rehearsed,
     )

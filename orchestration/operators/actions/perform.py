@@ -19,7 +19,7 @@ from orchestration.operators.actions.outcome import Observed
 from orchestration.operators.actions.outcome_watcher import observe
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import event_of, foreseen, is_refused, why_nothing
-from orchestration.participant.manual_resolution import Resolved
+from orchestration.participant.manual_outcome import Resolved
 from orchestration.protocol.transitions import TooLate
 from orchestration.sagas import UnknownDefinition, definition_of
 

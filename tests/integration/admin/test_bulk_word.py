@@ -205,7 +205,7 @@ def test_a_ledger_that_cannot_be_asked_is_said_to_be_away(
         raise OperationalError("connection refused")
 
     unknown.authorisation()
-    monkeypatch.setattr("orchestration.participant.manual_resolution.why_not_open", away)
+    monkeypatch.setattr("orchestration.participant.manual_conclusion.why_not_open", away)
     seen = look(ada, "resolve", STEP | WORD | {"outcome": "not-done", "facts": ""}, status="retrying")
     assert "does not answer: connection refused" in seen["away"]
     assert not seen["may_be_asked"]

@@ -20,7 +20,8 @@ from orchestration.db.sql import execute, run_later
 from orchestration.execution import strategy
 from orchestration.execution.results import Ending
 from orchestration.messaging.canvas import Received
-from orchestration.participant.manual_resolution import Grounds, NotResolved, Outcome, Statement, resolve
+from orchestration.participant.manual_conclusion import resolve
+from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
 from orchestration.participant.participant import Participant
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment

@@ -7,7 +7,8 @@ import pytest
 
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.manual_resolution import Grounds, NotResolved, Outcome, Statement, resolve
+from orchestration.participant.manual_conclusion import resolve
+from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import settle_open_rows
 from payments.gateways.sandbox.models import Kind, Operation

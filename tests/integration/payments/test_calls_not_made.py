@@ -18,8 +18,8 @@ from orchestration.participant.encryption import SealBroken, encrypt
 from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
+from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
-from orchestration.participant.manual_resolution import resolve
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import Round, settle_open_rows

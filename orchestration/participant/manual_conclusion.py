@@ -1,0 +1,216 @@
+"""The ledger row of a step is concluded by an operator, who has a statement of the gateway or carrier in hand.
+
+*Resolve* is for an open row: a call was made and its outcome is unknown. The service's own rows are written from the
+facts that the operator gives. *Settle* is for a parked step that was settled at the gateway or carrier: nothing is
+called for it any more. Without facts (a refund paid by bank transfer has no refund at the gateway) the service's own
+rows stay as they are, and the ledger row keeps the operator, the reason and the evidence. What the records then do not
+say is an accepted exception.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from orchestration.contracts.command import Action
+from orchestration.participant.external_steps import BEFORE
+from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.ledger_store import Call, LedgerChange, Row
+from orchestration.participant.manual_outcome import (
+    NoSuchRow,
+    NotResolved,
+    Outcome,
+    Resolved,
+    Statement,
+    attempted,
+    recorded,
+)
+from orchestration.participant.outcomes import change_to, outcome_of_answer
+from orchestration.participant.participant import Command, Participant
+from orchestration.participant.reconciliation import commands_outside
+from orchestration.participant.refusals import Refusal
+
+
+class ResolvedNotDone(Refusal):
+    """It was not done."""
+
+    code = "resolved_not_done"
+
+
+_OPEN_AS = {Outcome.DONE: Status.STARTED, Outcome.NOT_DONE: Status.STARTED, Outcome.UNDONE: Status.UNDOING}
+"""The status that a row must have to be resolved so."""
+_STAYS = {
+    Outcome.DONE: (Status.DONE, Status.REFUSED),  # a refusal stays what was answered; the saga goes past it
+    Outcome.UNDONE: (Status.REFUSED, Status.BARRED, Status.UNDONE),
+}
+"""The statuses in which a row that is settled so stays as it is."""
+_BECOMES = {Outcome.DONE: (Status.STARTED,), Outcome.UNDONE: (Status.DONE, Status.UNDOING)}
+"""The statuses from which a row gets its outcome."""
+
+
+def resolve(
+    participant: Participant,
+    saga_id: UUID,
+    step: str,
+    statement: Statement,
+    *,
+    rehearsed: bool = False,
+    may_be_repeated: bool = False,
+) -> Resolved:
+    """Conclude an open row as the statement says, with the service's own rows, in one transaction and under its lock.
+
+    With `rehearsed` all of it is done and taken back. With `may_be_repeated` a row that this very statement concluded
+    is accepted: the process that did so may have died before the saga was changed.
+
+    :raises NoSuchRow: when the service remembers nothing of the step.
+    :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
+    """
+
+    def work() -> Resolved:
+        row = _locked(participant, saga_id, step)
+        if may_be_repeated and _was_recorded(row, statement):
+            return Resolved(row.status, row.status, row.answer, row.refusal)
+        if complaint := _not_open(step, row.status, statement.outcome):
+            raise NotResolved(complaint)
+        call = Call(saga_id, step, row.token, known=dict(row.request or {}))
+        if statement.outcome is Outcome.NOT_DONE:
+            return _refused(participant, call, row, statement)
+        command, _ = commands_outside(participant)[row.status, step]
+        return _concluded(participant, call, command, row, statement, act="resolved")
+
+    return attempted(participant, saga_id, work, rehearsed=rehearsed)
+
+
+def settle(
+    participant: Participant,
+    call: Call,
+    command: Command,
+    statement: Statement,
+    *,
+    still: Callable[[], bool],
+    rehearsed: bool = False,
+) -> Resolved:
+    """Conclude the row of a parked step, in one transaction and under its lock. An action becomes done. A compensation
+    becomes undone. Without a row, one is left that turns a late message away.
+
+    `still` is asked under that lock: whether the saga still leaves the step to an operator. A later message for the
+    step finds the row concluded. With `rehearsed` all of it is done and taken back.
+
+    :raises NotResolved: when the saga does not, or the row cannot become so, or a fact is missing or wrong.
+    """
+
+    def work() -> Resolved:
+        row = _claimed(participant, call, command)
+        if not still():
+            raise NotResolved(f"{call.step} is no longer parked: another operator resumed the saga")
+        if row.status in _STAYS[statement.outcome]:
+            return _unchanged(call, row, statement)
+        if statement.outcome is Outcome.DONE and row.status != Status.STARTED:
+            raise NotResolved(f"{call.step} is {row.status}: it can no longer be done")
+        return _concluded(participant, call, command, row, statement, act="settled")
+
+    return attempted(participant, call.saga_id, work, rehearsed=rehearsed)
+
+
+def why_not_open(
+    participant: Participant, saga_ids: Collection[UUID], step: str, outcome: Outcome
+) -> dict[UUID, NoSuchRow | NotResolved]:
+    """Return by saga why its row of the step cannot be resolved so. The rows are read at once, without locks.
+
+    Only `resolve` finds out whether the facts fit.
+    """
+    statuses = dict(_rows(participant, step).filter(saga_id__in=saga_ids).values_list("saga_id", "status"))
+    why: dict[UUID, NoSuchRow | NotResolved] = {}
+    for saga_id in saga_ids:
+        if saga_id not in statuses:
+            why[saga_id] = NoSuchRow(f"{participant.service} has no record of {step}")
+        elif complaint := _not_open(step, statuses[saga_id], outcome):
+            why[saga_id] = NotResolved(complaint)
+    return why
+
+
+def _concluded(
+    participant: Participant, call: Call, command: Command, row: LedgerRow | Row, statement: Statement, *, act: str
+) -> Resolved:
+    """Give the row its outcome. What is resolved needs the facts; what is settled may do without."""
+    reply, undoes = None, statement.outcome is Outcome.UNDONE
+    if undoes and (row.status == Status.STARTED or (row.status == Status.DONE and statement.facts)):
+        undoing = LedgerChange(call.saga_id, call.token, Status.UNDOING)
+        participant.rows.change(call.step, [undoing], was=BEFORE[Status.UNDOING])
+    if statement.facts or act == "resolved":
+        reply = recorded(participant, command, call, statement.facts)
+    note = {_note(call.step, act): asdict(statement.grounds)}
+    if undoes:
+        change = LedgerChange(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
+    else:
+        change = change_to(call, outcome_of_answer(reply))
+        change = replace(change, answer=_answer(statement, change.answer) | note)
+    participant.rows.change(call.step, [change], was=_BECOMES[statement.outcome])
+    return Resolved(row.status, change.status, change.answer, change.refusal or row.refusal)
+
+
+def _refused(participant: Participant, call: Call, row: LedgerRow, statement: Statement) -> Resolved:
+    if statement.facts:
+        raise NotResolved(f"what was not done has no facts, such as {', '.join(statement.facts)}")
+    change = change_to(call, outcome_of_answer(ResolvedNotDone(**asdict(statement.grounds))))
+    participant.rows.change(call.step, [change], was=[row.status])
+    return Resolved(row.status, change.status, change.answer, change.refusal)
+
+
+def _unchanged(call: Call, row: Row, statement: Statement) -> Resolved:
+    if statement.facts:
+        given = ", ".join(statement.facts)
+        raise NotResolved(f"{call.step} stays {row.status}: leave out {given}, which would be written nowhere")
+    answer = _answer(statement, row.answer) if statement.outcome is Outcome.DONE else row.answer
+    return Resolved(row.status, row.status, answer, row.refusal)
+
+
+def _answer(statement: Statement, answered: Mapping[str, Any] | None) -> dict[str, Any]:
+    answer = {**statement.answers, **(answered or {})}
+    if missing := statement.needed - answer.keys():
+        raise NotResolved(f"later steps need {', '.join(sorted(missing))}")
+    return answer
+
+
+def _claimed(participant: Participant, call: Call, command: Command) -> Row:
+    """Return the locked row; where there was none, a new one that turns a late message away."""
+    action = isinstance(command, Action)
+    participant.rows.claim([call], Status.STARTED if action else Status.BARRED, keep_request=action)
+    return participant.rows.look({call.saga_id}, call.step)[call.saga_id]
+
+
+def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:
+    row = _rows(participant, step).filter(saga_id=saga_id).select_for_update().first()
+    if row is None:
+        raise NoSuchRow(f"{participant.service} has no record of {step} of saga {saga_id}")
+    return row
+
+
+def _rows(participant: Participant, step: str) -> QuerySet[LedgerRow]:
+    return participant.ledger._default_manager.using(participant.service).filter(step=step)
+
+
+def _not_open(step: str, status: str, outcome: Outcome) -> str:
+    if status not in _OPEN_AS.values():
+        return f"{step} is {status}, not open"
+    if status != (open_as := _OPEN_AS[outcome]):
+        return f"{step} is {status}: only what is {open_as} can be {outcome}"
+    return ""
+
+
+def _was_recorded(row: LedgerRow, statement: Statement) -> bool:
+    """Return whether this very statement concluded the row."""
+    grounds = asdict(statement.grounds)
+    match statement.outcome:
+        case Outcome.NOT_DONE:
+            return row.status == Status.REFUSED and (row.refusal or {}).get("facts") == grounds
+        case Outcome.DONE:
+            return row.status == Status.DONE and (row.answer or {}).get(_note(row.step, "resolved")) == grounds
+        case Outcome.UNDONE:
+            return row.status == Status.UNDONE and (row.answer or {}).get(_note(row.step, "resolved")) == grounds
+
+
+def _note(step: str, act: str) -> str:
+    return f"{step}_{act}"  # no step answers a fact of that name
