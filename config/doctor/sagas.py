@@ -14,7 +14,7 @@ from orchestration.operators.audit import queries
 from orchestration.operators.insight.counts import Count, count_of
 from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
 from orchestration.operators.insight.sources import Unavailable, read
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 from orchestration.participant.encryption import SealBroken
 from orchestration.protocol.states import ENDED
 from orchestration.text import formatting
@@ -34,7 +34,7 @@ def look() -> Iterator[Line]:
 
 def _look(now: datetime) -> Iterator[Line]:
     yield _recovery(now)
-    yield _parked(count_of(matching(Wanted(statuses=frozenset({Status.PARKED})), now=now)))
+    yield _parked(count_of(matching(Wanted(statuses=frozenset({SagaStatus.PARKED})), now=now)))
     yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now).filter(parked=False)))
     yield _encrypted()
     yield _definitions()

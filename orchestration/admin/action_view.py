@@ -23,7 +23,7 @@ from orchestration.protocol.states import Phase
 
 
 @dataclass(frozen=True)
-class Look:
+class ActionPreview:
     """What an action would do, and what was said when that was found out."""
 
     preview: Preview
@@ -93,19 +93,21 @@ def _shown(
     return response
 
 
-def _resume_button(request: HttpRequest, instance: SagaInstance, action: Action, look: Look | None) -> Button | None:
+def _resume_button(
+    request: HttpRequest, instance: SagaInstance, action: Action, look: ActionPreview | None
+) -> Button | None:
     """Give the resume button where settling would leave money at the gateway."""
     would_leave_it = action is Action.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
     may = allowed(request.user, Action.RESUME)  # type: ignore[arg-type]
     return button(instance, Action.RESUME) if would_leave_it and may else None
 
 
-def _look(saga_id: UUID, ask: Ask | None) -> tuple[Look | None, str]:
+def _look(saga_id: UUID, ask: Ask | None) -> tuple[ActionPreview | None, str]:
     """Return the preview of the action, or why there is none."""
     if ask is None:
         return None, ""
     try:
-        return Look(preview(saga_id, ask), signature_of(ask)), ""
+        return ActionPreview(preview(saga_id, ask), signature_of(ask)), ""
     except NoSuchSaga as error:
         raise Http404(str(error)) from error
     except Error as error:

@@ -35,7 +35,7 @@ class NotStopped(Exception):
     """It goes on; the message says why."""
 
 
-class Stopping(forms.Form):
+class StopForm(forms.Form):
     """Why a batch is stopped, if somebody says."""
 
     why = Words(required=False)
@@ -93,7 +93,7 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Begin no further member."""
     see(request, STOP)
-    found, said = _found(batch_id), Stopping(request.POST)
+    found, said = _found(batch_id), StopForm(request.POST)
 
     def act() -> None:
         if not said.is_valid():

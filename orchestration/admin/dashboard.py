@@ -15,7 +15,7 @@ from orchestration.db import clocks
 from orchestration.operators.audit import queries
 from orchestration.operators.insight import breakers, incidents, queues, stats, workers
 from orchestration.operators.insight import counts as counting
-from orchestration.operators.insight.bottleneck import Seen, bottleneck
+from orchestration.operators.insight.bottleneck import ReadSources, bottleneck
 from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
@@ -53,7 +53,7 @@ def _flow(now: datetime) -> Found | Unavailable:
 
 def _steps(now: datetime) -> Found | Unavailable:
     found = stats.stats(now=now)
-    seen = Seen(queues.queues(), breakers.breakers(), found)
+    seen = ReadSources(queues.queues(), breakers.breakers(), found)
     unread = [each.why for each in (seen.queues, seen.breakers) if isinstance(each, Unavailable)]
     if isinstance(found, Unavailable):
         return found

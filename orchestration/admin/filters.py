@@ -10,7 +10,7 @@ from django.http import QueryDict
 from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
 from orchestration.operators.insight.saga_filter import Wanted, wanted_from
 from orchestration.operators.insight.search import searched_by
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 
 _MINUTE = timedelta(minutes=1)
 LONGEST_STUCK_MINUTES = 1_000_000_000
@@ -73,7 +73,7 @@ def _field(row: FilterRow) -> forms.Field | None:
     known = row.choices or row.suggestions
     match row.kind:
         case ValueKind.STATUSES:
-            choices = [(status.value, status.value.replace("_", " ")) for status in Status]
+            choices = [(status.value, status.value.replace("_", " ")) for status in SagaStatus]
             return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, **options)
         case ValueKind.TEXTS if known:
             return forms.ChoiceField(choices=[("", "any"), *_same(known())], **options)

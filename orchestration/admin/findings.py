@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from orchestration.admin.form_fields import complaints
 from orchestration.admin.frame import actor_of, for_operators, page
-from orchestration.admin.machinery import Word as Said
+from orchestration.admin.machinery import ReasonForm as Said
 from orchestration.db import clocks
 from orchestration.operators.audit import apply as applying
 from orchestration.operators.audit import queries

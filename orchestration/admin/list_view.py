@@ -21,7 +21,7 @@ PAGE_SIZE = 50
 
 
 @dataclass(frozen=True)
-class Row:
+class SagaLine:
     """One saga in the list."""
 
     pk: Any
@@ -71,9 +71,9 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _row(instance: SagaInstance, now: datetime) -> Row:
+def _row(instance: SagaInstance, now: datetime) -> SagaLine:
     attempt = attempt_of(instance)
-    return Row(
+    return SagaLine(
         pk=instance.pk,
         status=status_of(instance).value,
         order_id=instance.order_id or formatting.NOTHING,

@@ -24,7 +24,7 @@ from orchestration.operators.insight.sources import Unavailable
 A_DAY_IN_MINUTES = 1_440
 
 
-class Word(forms.Form):
+class ReasonForm(forms.Form):
     """What somebody says who acts on a part of the machinery."""
 
     reason = Words(error_messages={"required": "a reason is needed."})
@@ -46,7 +46,7 @@ def breakers(request: HttpRequest) -> HttpResponse:
 def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
     """Open a breaker for some minutes: no call to the other side is made."""
 
-    def act(word: Word, actor: Actor) -> str:
+    def act(word: ReasonForm, actor: Actor) -> str:
         minutes = word.cleaned_data["minutes"]
         until = operations_breakers.time_after(timedelta(minutes=minutes)) if minutes else None
         operations_breakers.open_breaker(name, until=until, actor=actor, reason=word.cleaned_data["reason"])
@@ -60,7 +60,7 @@ def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
 def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
     """Close a breaker: calls to the other side are made again."""
 
-    def act(word: Word, actor: Actor) -> str:
+    def act(word: ReasonForm, actor: Actor) -> str:
         operations_breakers.close_breaker(name, actor=actor, reason=word.cleaned_data["reason"])
         return f"{name} is closed."
 
@@ -92,16 +92,16 @@ def discard(request: HttpRequest, dead_letter_id: str) -> HttpResponse:
 def _with_dead_letter(
     request: HttpRequest, dead_letter_id: str, do: Callable[..., DeadLetter], result: str
 ) -> HttpResponse:
-    def act(word: Word, actor: Actor) -> str:
+    def act(word: ReasonForm, actor: Actor) -> str:
         dead_letter = do(dead_letter_id, actor=actor, reason=word.cleaned_data["reason"])
         return f"{dead_letter.task or 'The message'} {result} {dead_letter.queue or 'an unknown queue'}."
 
     return _done(request, "operations:dead-letters", act)
 
 
-def _done(request: HttpRequest, route: str, act: Callable[[Word, Actor], str]) -> HttpResponse:
+def _done(request: HttpRequest, route: str, act: Callable[[ReasonForm, Actor], str]) -> HttpResponse:
     """Do it if a reason is given, show the result, and show the page again."""
-    word = Word(request.POST)
+    word = ReasonForm(request.POST)
     if not word.is_valid():
         messages.error(request, f"Nothing was done: {complaints(word)}")
         return HttpResponseRedirect(reverse(route))

@@ -40,7 +40,7 @@ class FilterField(forms.JSONField):
             raise forms.ValidationError("This is not a filter.") from error
 
 
-class Order(Said):
+class BatchForm(Said):
     """What is to be done, how it is to go, and why; `wanted` and `sagas`, a fingerprint, are what was looked at."""
 
     wanted = FilterField(widget=forms.HiddenInput)
@@ -86,8 +86,8 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
             return HttpResponseRedirect(_list_as_it_was(request))
         step = _only(wanted.steps) if action in NEEDS_STEP else ""
         ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
-        return _shown(request, action, wanted, Order(action, None, step), ask)
-    order = Order(action, request.POST)
+        return _shown(request, action, wanted, BatchForm(action, None, step), ask)
+    order = BatchForm(action, request.POST)
     order.is_valid()
     said = order.cleaned_data
     try:
@@ -102,7 +102,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     return _asked(request, action, wanted, order, ask)
 
 
-def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, ask: Ask) -> HttpResponse:
+def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: BatchForm, ask: Ask) -> HttpResponse:
     said = order.cleaned_data
     if said["looked_at"] != signature_of(ask):
         return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
@@ -115,7 +115,7 @@ def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: Order, a
 
 
 def _shown(
-    request: HttpRequest, action: Action, wanted: Wanted, order: Order, ask: Ask | None, complaint: str = ""
+    request: HttpRequest, action: Action, wanted: Wanted, order: BatchForm, ask: Ask | None, complaint: str = ""
 ) -> HttpResponse:
     preview, away = preview_of(wanted, ask) if ask else (None, "")
     return page(

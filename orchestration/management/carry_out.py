@@ -25,7 +25,7 @@ BROKEN = frozenset({Code.UNKNOWN_DEFINITION, UNKNOWN})
 
 
 @dataclass(frozen=True)
-class Done:
+class ActionDone:
     """The outcome for one saga: `code` is that of its entry in the operator log, or one of those above."""
 
     saga_id: UUID
@@ -59,10 +59,10 @@ def previews(chosen: Chosen, ask: Ask) -> Iterator[Preview]:
             continue  # it was purged meanwhile
 
 
-def do(chosen: Chosen, ask: Ask, *, per_second: float | None) -> Iterator[Done]:
+def do(chosen: Chosen, ask: Ask, *, per_second: float | None) -> Iterator[ActionDone]:
     """Act on each that is still what was asked for, and has not changed since that was seen."""
     for saga_id in chosen.unknown:
-        yield Done(saga_id, UNKNOWN)
+        yield ActionDone(saga_id, UNKNOWN)
     next_at = time.monotonic()
     for saga_id in chosen.ids:
         time.sleep(max(0.0, next_at - time.monotonic()))
@@ -70,7 +70,7 @@ def do(chosen: Chosen, ask: Ask, *, per_second: float | None) -> Iterator[Done]:
         yield _do(chosen, saga_id, ask)
 
 
-def judge(done: list[Done]) -> None:
+def judge(done: list[ActionDone]) -> None:
     """End with an exit code that says how many were done.
 
     :raises CommandError: unless each was done.
@@ -99,18 +99,18 @@ def judge_previews(looked_at: list[Preview]) -> None:
         raise CommandError(sentence, returncode=Exit.REFUSED if all_of_them else Exit.SOME_FAILED)
 
 
-def _do(chosen: Chosen, saga_id: UUID, ask: Ask) -> Done:
+def _do(chosen: Chosen, saga_id: UUID, ask: Ask) -> ActionDone:
     version = chosen.version_of(saga_id)
     if version is None:
-        return Done(saga_id, PASSED_OVER)
+        return ActionDone(saga_id, PASSED_OVER)
     try:
         entry = perform(saga_id, ask, expected_version=version)
     except NoSuchSaga:
-        return Done(saga_id, UNKNOWN)
-    return Done(saga_id, entry.code, entry)
+        return ActionDone(saga_id, UNKNOWN)
+    return ActionDone(saga_id, entry.code, entry)
 
 
-def _in_words(done: list[Done]) -> str:
+def _in_words(done: list[ActionDone]) -> str:
     if len(done) == 1 and done[0].entry and done[0].entry.detail:
         return done[0].entry.detail
     return _counted(Counter(each.code for each in done))

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 from django.core.management.base import CommandError
 
-from orchestration.management.carry_out import Done
+from orchestration.management.carry_out import ActionDone
 from orchestration.management.exit_codes import Exit
 from orchestration.models import OperatorLogEntry
 from orchestration.operators.actions.outcome import FAILURES
 from orchestration.operators.actions.outcome_watcher import observe
 
 
-def seen_through(done: Iterable[Done], patience: timedelta) -> Iterator[Done]:
+def seen_through(done: Iterable[ActionDone], patience: timedelta) -> Iterator[ActionDone]:
     """Yield each with its outcome, if that is known within `patience`, which is for all of them together."""
     until = time.monotonic() + patience.total_seconds()
     for each in done:

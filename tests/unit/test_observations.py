@@ -3,23 +3,23 @@
 import pytest
 
 from orchestration.models.actions import Action
-from orchestration.operators.actions.outcome import Line, Now, Observed, came_of
+from orchestration.operators.actions.outcome import LogLine, Now, Observed, came_of
 from orchestration.protocol.states import Kind, Phase
 
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer"}
 
 
-def now(*since: Line, phase: Phase = Phase.COMPENSATING, in_flight: bool = True, **more) -> Now:
+def now(*since: LogLine, phase: Phase = Phase.COMPENSATING, in_flight: bool = True, **more) -> Now:
     return Now(phase, in_flight, **{"paused": False, "parked": (), "is_due": True, **more}, since=since)
 
 
 def test_nothing_is_said_while_it_is_under_way() -> None:
     assert came_of(Action.RESUME, now()) is None
-    assert came_of(Action.RETRY, now(Line(Kind.SENT))) is None
+    assert came_of(Action.RETRY, now(LogLine(Kind.SENT))) is None
 
 
 def test_the_end_names_what_went_through() -> None:
-    seen = came_of(Action.RESUME, now(Line(Kind.UNDONE, "authorise_payment"), phase=Phase.COMPENSATED))
+    seen = came_of(Action.RESUME, now(LogLine(Kind.UNDONE, "authorise_payment"), phase=Phase.COMPENSATED))
     assert seen
     assert seen.observed is Observed.COMPENSATED
     assert seen.sentence == "authorise_payment is undone. The saga is compensated."
@@ -34,26 +34,28 @@ def test_the_end_names_what_went_through() -> None:
     ],
 )
 def test_bad_news_is_reported_at_once(kind, observed, said) -> None:
-    seen = came_of(Action.RESUME, now(Line(kind, "capture_payment", TIMEOUT), phase=Phase.FINISHING, in_flight=False))
+    seen = came_of(
+        Action.RESUME, now(LogLine(kind, "capture_payment", TIMEOUT), phase=Phase.FINISHING, in_flight=False)
+    )
     assert seen
     assert (seen.observed, seen.sentence) == (observed, said)
 
 
 def test_what_ends_with_a_full_stop_gets_no_second_one() -> None:
-    declined = Line(Kind.PARKED, "capture_payment", {"code": "card_declined", "detail": "The card was declined."})
+    declined = LogLine(Kind.PARKED, "capture_payment", {"code": "card_declined", "detail": "The card was declined."})
     seen = came_of(Action.RESUME, now(declined, phase=Phase.FINISHING, in_flight=False))
     assert seen
     assert seen.sentence == "capture_payment is parked: card_declined: The card was declined."
 
 
 def test_failure_that_was_overcome_since_is_no_news() -> None:
-    seen = came_of(Action.RETRY, now(Line(Kind.FAILED, "a", TIMEOUT), Line(Kind.UNDONE, "a"), in_flight=False))
+    seen = came_of(Action.RETRY, now(LogLine(Kind.FAILED, "a", TIMEOUT), LogLine(Kind.UNDONE, "a"), in_flight=False))
     assert seen
     assert seen.observed is Observed.WENT_ON
 
 
 def test_the_pivot_may_have_been_faster_than_the_bar() -> None:
-    seen = came_of(Action.CANCEL, now(Line(Kind.PIVOT_DONE, "place_order"), phase=Phase.FINISHING))
+    seen = came_of(Action.CANCEL, now(LogLine(Kind.PIVOT_DONE, "place_order"), phase=Phase.FINISHING))
     assert seen
     assert seen.observed is Observed.TOO_LATE
     assert came_of(Action.RESUME, now(phase=Phase.FINISHING)) is None
@@ -61,14 +63,14 @@ def test_the_pivot_may_have_been_faster_than_the_bar() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.RESUMED, Kind.PAUSED, Kind.UNPAUSED, Kind.SETTLED, Kind.RETRIED])
 def test_somebody_else_may_have_been_there_since(kind) -> None:
-    seen = came_of(Action.RESUME, now(Line(kind, detail={"by": "bob"})))
+    seen = came_of(Action.RESUME, now(LogLine(kind, detail={"by": "bob"})))
     assert seen
     assert seen.observed is Observed.OVERTAKEN
     assert "bob" in seen.sentence
 
 
 def test_customer_who_gives_up_overtakes_nobody() -> None:
-    assert came_of(Action.RETRY, now(Line(Kind.GAVE_UP, detail={"code": "cancelled"}), phase=Phase.BARRING)) is None
+    assert came_of(Action.RETRY, now(LogLine(Kind.GAVE_UP, detail={"code": "cancelled"}), phase=Phase.BARRING)) is None
 
 
 def test_paused_is_seen_at_once() -> None:

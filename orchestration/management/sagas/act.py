@@ -24,7 +24,7 @@ from orchestration.management.arguments import (
     number,
     whole_number,
 )
-from orchestration.management.carry_out import Done, do, judge, judge_previews, previews
+from orchestration.management.carry_out import ActionDone, do, judge, judge_previews, previews
 from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import Exit
 from orchestration.management.filter_arguments import add_filters
@@ -128,7 +128,7 @@ def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, output: Output)
     )
 
 
-def _carried_out(chosen: Chosen, ask: Ask, options: Options, output: Output) -> Iterator[Done]:
+def _carried_out(chosen: Chosen, ask: Ask, options: Options, output: Output) -> Iterator[ActionDone]:
     done = do(chosen, ask, per_second=options["rate"])
     with output.counting(ask.action.value, len(chosen)) as bar:
         if options["wait"]:
@@ -140,7 +140,7 @@ def _carried_out(chosen: Chosen, ask: Ask, options: Options, output: Output) -> 
             yield each
 
 
-def _done_table(done: list[Done]) -> Table:
+def _done_table(done: list[ActionDone]) -> Table:
     table = Table("id", "outcome", "phase", "observed", "detail", box=None, pad_edge=False)
     for each in done:
         shown = each.as_json()

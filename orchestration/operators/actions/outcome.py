@@ -52,7 +52,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One line of the saga's log."""
 
     kind: Kind
@@ -69,7 +69,7 @@ class Now:
     paused: bool
     parked: Sequence[str]
     is_due: bool
-    since: Sequence[Line]
+    since: Sequence[LogLine]
 
 
 def came_of(action: Action, now: Now) -> Observation | None:
@@ -81,7 +81,7 @@ def came_of(action: Action, now: Now) -> Observation | None:
     return _overtaken(now.since) or _failed(now.since) or _at_rest(action, now)
 
 
-def _overtaken(since: Iterable[Line]) -> Observation | None:
+def _overtaken(since: Iterable[LogLine]) -> Observation | None:
     for line in since:
         if line.kind in _PEOPLES or (line.kind is Kind.GAVE_UP and "by" in line.detail):
             who = line.detail.get("by") or "another operator"
@@ -92,7 +92,7 @@ def _overtaken(since: Iterable[Line]) -> Observation | None:
     return None
 
 
-def _failed(since: Sequence[Line]) -> Observation | None:
+def _failed(since: Sequence[LogLine]) -> Observation | None:
     """The newest bad news, if it is not followed by something that was done."""
     for line in reversed(since):
         match line.kind:
@@ -107,7 +107,7 @@ def _failed(since: Sequence[Line]) -> Observation | None:
     return None
 
 
-def _said(line: Line) -> str:
+def _said(line: LogLine) -> str:
     """The error, with one full stop."""
     return formatting.error(line.detail).removesuffix(".") + "."
 
@@ -127,7 +127,7 @@ def _at_rest(action: Action, now: Now) -> Observation | None:
     return Observation(Observed.SETTLED if action is Action.SETTLE else Observed.PARKED_AGAIN, parked)
 
 
-def _done(since: Iterable[Line], then: str) -> str:
+def _done(since: Iterable[LogLine], then: str) -> str:
     """What went through, such as "authorise_payment is undone.", and then the rest."""
     said = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled"}
     parts = [f"{line.step} is {said[line.kind]}" for line in since if line.kind in said and line.step]

@@ -17,7 +17,7 @@ from orchestration.db.bisection import HITS_ALL
 from orchestration.execution.periodic import round_after_round
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.models.actions import Action
-from orchestration.operators.actions.outcome import Line, Now, Observation, Observed, came_of
+from orchestration.operators.actions.outcome import LogLine, Now, Observation, Observed, came_of
 from orchestration.operators.insight.why import why
 from orchestration.protocol.states import Kind, Phase
 
@@ -107,11 +107,11 @@ def _now_of(entry: OperatorLogEntry, instance: SagaInstance) -> Now:
     )
 
 
-def _since(entry: OperatorLogEntry, instance: SagaInstance) -> list[Line]:
+def _since(entry: OperatorLogEntry, instance: SagaInstance) -> list[LogLine]:
     if instance.version == entry.after["version"]:
         return []
     log = SagaLogEntry.objects.using(ALIAS).filter(saga_id=instance.pk, sequence__gt=entry.after["log_length"])
-    return [Line(Kind(each.kind), each.step, each.detail) for each in log.order_by("sequence")]
+    return [LogLine(Kind(each.kind), each.step, each.detail) for each in log.order_by("sequence")]
 
 
 def _still_waiting(entry: OperatorLogEntry) -> str:

@@ -22,7 +22,7 @@ from orchestration.operators.actions.preview import preview
 from orchestration.operators.api import requests
 from orchestration.operators.api.permissions import ANY_ACTION, StaffView, actor_of, refuse_unless_allowed
 from orchestration.operators.api.requests import ActionAsked
-from orchestration.operators.api.sagas import TAGS, NoSuchSaga
+from orchestration.operators.api.sagas import TAGS, SagaNotFound
 from orchestration.operators.representations.actions import LogEntryShown, PreviewShown
 
 _ETAG = re.compile(r'"([0-9]{1,9})"')
@@ -34,14 +34,14 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-class Refused(Problem):
+class RefusedByState(Problem):
     """The state of the saga does not allow it; nothing was changed. `refusal` says why, as the operator log does."""
 
     status = HTTPStatus.CONFLICT
     code = "refused_by_state"
 
 
-class ChangedMeanwhile(Problem):
+class SagaChanged(Problem):
     """The saga has changed since it was looked at; nothing was changed."""
 
     status = HTTPStatus.PRECONDITION_FAILED
@@ -94,7 +94,7 @@ class Actions(StaffView):
             if entry.was_taken and (wait := preferred_wait(request)):
                 entry = observe(entry, wait)
         except engine.NoSuchSaga as error:
-            raise NoSuchSaga from error
+            raise SagaNotFound from error
         return _answer(entry)
 
 
@@ -104,8 +104,8 @@ def _answer(entry: OperatorLogEntry) -> Response:
             entry.refresh_from_db(using=ALIAS)  # the database says when it was
         return Response(LogEntryShown.of(entry), headers={"ETag": f'"{entry.after["version"]}"'})
     if entry.code == Code.CHANGED_MEANWHILE:
-        raise ChangedMeanwhile(log_entry=entry.pk)
-    raise Refused(entry.detail, refusal=entry.code, log_entry=entry.pk)
+        raise SagaChanged(log_entry=entry.pk)
+    raise RefusedByState(entry.detail, refusal=entry.code, log_entry=entry.pk)
 
 
 def _expected(request: Request, said: dict[str, Any]) -> int | None:

@@ -43,7 +43,7 @@ class BatchRefused(Problem):
     code = "batch_refused"
 
 
-class Batches(StaffView):
+class BatchList(StaffView):
     """Every batch."""
 
     needs = {"GET": (VIEW_SAGAS,), "POST": ANY_ACTION}
@@ -150,7 +150,7 @@ class Approval(StaffView):
             raise BatchRefused(str(error)) from error
 
 
-class Stop(StaffView):
+class BatchStop(StaffView):
     """The end of a batch before its time."""
 
     needs = {"POST": (STOP_BATCH,)}

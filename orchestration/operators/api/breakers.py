@@ -36,28 +36,28 @@ CHANGED: dict[Any, Any] = {
 }
 
 
-class NotFound(Problem):
+class BreakerNotFound(Problem):
     """There is no breaker of that name."""
 
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
 
 
-class RedisAway(Problem):
+class RedisUnavailable(Problem):
     """Redis does not answer: breakers count as closed meanwhile, and nothing was changed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "redis_unavailable"
 
 
-class NotRecorded(Problem):
+class ChangeNotRecorded(Problem):
     """It could not be written down who does it and why, so nothing was changed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "not_recorded"
 
 
-class NotKnown(Problem):
+class ChangeNotKnown(Problem):
     """Redis went away in the middle of it: whether it was done is not known. The same request may be sent again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -127,20 +127,20 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
         try:
             change()
         except NoSuchBreaker as error:
-            raise NotFound from error
+            raise BreakerNotFound from error
         except recorded_action.NotRecorded as error:
-            raise NotRecorded(headers=SOON) from error
+            raise ChangeNotRecorded(headers=SOON) from error
         except recorded_action.NotDone as error:
-            raise RedisAway(headers=SOON) from error
+            raise RedisUnavailable(headers=SOON) from error
         except recorded_action.NotKnown as error:
-            raise NotKnown(headers=SOON) from error
-    named = [each for each in _breakers(RedisAway if said["dry_run"] else NotKnown) if each.name == name]
+            raise ChangeNotKnown(headers=SOON) from error
+    named = [each for each in _breakers(RedisUnavailable if said["dry_run"] else ChangeNotKnown) if each.name == name]
     if not named:
-        raise NotFound
+        raise BreakerNotFound
     return Response(BreakerShown.of(named[0]))
 
 
-def _breakers(away: type[Problem] = RedisAway) -> tuple[BreakerNow, ...]:
+def _breakers(away: type[Problem] = RedisUnavailable) -> tuple[BreakerNow, ...]:
     found = breakers()
     if isinstance(found, Unavailable):
         raise away(headers=SOON)

@@ -22,7 +22,7 @@ LONGEST_VERSION = 2**31 - 1
 MOST_IN_A_CANARY = 1_000
 
 
-class Words(Text):
+class RecordText(Text):
     """What somebody says for the record: a letter or a digit at the least."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -35,7 +35,7 @@ class Words(Text):
         return said
 
 
-class Facts(serializers.DictField):
+class FactsField(serializers.DictField):
     """Texts by name; REST framework's own would take any name."""
 
     child = Text(max_length=LONGEST_WORDS)
@@ -49,21 +49,21 @@ class Facts(serializers.DictField):
 class Word(Strict):
     """Why; and whether it is only looked at."""
 
-    reason = Words(help_text="For the record.")
+    reason = RecordText(help_text="For the record.")
     dry_run = TrueOrFalse(default=False, help_text="Say what would happen, and change nothing.")
 
 
-class Asked(Word):
+class ActionBody(Word):
     """An action on a saga."""
 
     action = serializers.ChoiceField([action.value for action in Action])
     step = Text(max_length=200, required=False, help_text="For resolve and settle.")
     outcome = serializers.ChoiceField([each.value for each in Outcome], required=False, help_text="For resolve.")
-    facts = Facts(required=False, help_text="What the service asks, for resolve and settle.")
-    evidence = Words(required=False, help_text="For resolve and settle: what shows it.")
+    facts = FactsField(required=False, help_text="What the service asks, for resolve and settle.")
+    evidence = RecordText(required=False, help_text="For resolve and settle: what shows it.")
 
 
-class ActionAsked(Asked):
+class ActionAsked(ActionBody):
     """An action on one saga, as somebody saw it."""
 
     void = TrueOrFalse(default=False, help_text="For settle: have what the step leaves on hold voided.")
@@ -135,7 +135,7 @@ _BODY = partial(
 )
 
 
-class BatchAsked(Asked):
+class BatchAsked(ActionBody):
     """An action on many sagas: a few first, then the others at a rate."""
 
     sagas = Which()
@@ -154,4 +154,4 @@ class BatchAsked(Asked):
 class Stopping(Strict):
     """Why a batch is stopped."""
 
-    reason = Words()
+    reason = RecordText()

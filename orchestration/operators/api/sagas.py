@@ -29,7 +29,7 @@ INVALID = "invalid_filter (`errors` name the parameters), invalid_cursor"
 TAGS = ["staff"]
 
 
-class NoSuchSaga(Problem):
+class SagaNotFound(Problem):
     """There is no such saga."""
 
     status = HTTPStatus.NOT_FOUND
@@ -57,7 +57,7 @@ class Sagas(StaffView):
         return Response({**page(request, query, sagas, NEWEST_FIRST, SagaRow.of_each), "unread": list(found.unread)})
 
 
-class Count(StaffView):
+class SagaCount(StaffView):
     """How many there are."""
 
     @extend_schema(
@@ -105,7 +105,7 @@ class WhyOfSaga(StaffView):
     def get(self, request: Request, saga_id: UUID) -> Response:
         found = why(saga_id)
         if found is None:
-            raise NoSuchSaga
+            raise SagaNotFound
         return Response(WhyShown.of(found))
 
 
@@ -135,5 +135,5 @@ def saga_view_or_404(saga_id: UUID) -> SagaView:
     """
     view = saga_view_of(saga_id)
     if view is None:
-        raise NoSuchSaga
+        raise SagaNotFound
     return view

@@ -46,7 +46,7 @@ class Timeline(StaffView):
         return Response(timeline_svg(saga_view_or_404(saga_id), clocks.now()))
 
 
-class Stats(StaffView):
+class ShopFigures(StaffView):
     """The shop's figures."""
 
     @extend_schema(

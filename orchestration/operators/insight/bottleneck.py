@@ -27,7 +27,7 @@ class Bottleneck:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReadSources:
     """What it is decided from, as far as it could be read."""
 
     queues: Sequence[QueueNow] | Unavailable
@@ -35,12 +35,12 @@ class Seen:
     stats: Stats | Unavailable
 
 
-def bottleneck(seen: Seen) -> Bottleneck | None:
+def bottleneck(seen: ReadSources) -> Bottleneck | None:
     """Return the result of the first rule that applies; None if no rule does."""
     return next((found for rule in RULES if (found := rule(seen))), None)
 
 
-def _stranded_queue(seen: Seen) -> Bottleneck | None:
+def _stranded_queue(seen: ReadSources) -> Bottleneck | None:
     stranded = [queue for queue in _readable(seen.queues) if queue.is_stranded]
     if not stranded:
         return None
@@ -51,14 +51,14 @@ def _stranded_queue(seen: Seen) -> Bottleneck | None:
     )
 
 
-def _open_breaker(seen: Seen) -> Bottleneck | None:
+def _open_breaker(seen: ReadSources) -> Bottleneck | None:
     opened = [breaker for breaker in _readable(seen.breakers) if breaker.state != "closed"]
     if not opened:
         return None
     return Bottleneck(opened[0].name, f"breaker {opened[0].name} is {opened[0].state}")
 
 
-def _deepest_queue(seen: Seen) -> Bottleneck | None:
+def _deepest_queue(seen: ReadSources) -> Bottleneck | None:
     found = _readable(seen.queues)
     waiting = sum(map(_messages, found))
     deepest = max(found, key=_messages, default=None)
@@ -68,7 +68,7 @@ def _deepest_queue(seen: Seen) -> Bottleneck | None:
     return Bottleneck(deepest.name, sentence)
 
 
-def _longest_step(seen: Seen) -> Bottleneck | None:
+def _longest_step(seen: ReadSources) -> Bottleneck | None:
     if isinstance(seen.stats, Unavailable) or not seen.stats.steps:
         return None
     longest = max(seen.stats.steps, key=lambda step: step.share)
@@ -79,7 +79,12 @@ def _longest_step(seen: Seen) -> Bottleneck | None:
     )
 
 
-RULES: tuple[Callable[[Seen], Bottleneck | None], ...] = (_stranded_queue, _open_breaker, _deepest_queue, _longest_step)
+RULES: tuple[Callable[[ReadSources], Bottleneck | None], ...] = (
+    _stranded_queue,
+    _open_breaker,
+    _deepest_queue,
+    _longest_step,
+)
 """In this order: who is missing, who is ill, where it piles up, what takes long."""
 
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from orchestration.models import SagaInstance
 from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 
 COUNTED_TO = 1_000
 
@@ -43,8 +43,8 @@ def estimate_of(sagas: QuerySet[SagaInstance]) -> Count:
 def presets(*, now: datetime) -> Mapping[str, Wanted]:
     """Return the filters of the lists that operators open every day, by name."""
     return {
-        "parked": Wanted(statuses=frozenset({Status.PARKED})),
-        "retrying": Wanted(statuses=frozenset({Status.RETRYING, Status.WAITING})),
+        "parked": Wanted(statuses=frozenset({SagaStatus.PARKED})),
+        "retrying": Wanted(statuses=frozenset({SagaStatus.RETRYING, SagaStatus.WAITING})),
         "stuck": Wanted(stuck_for=STUCK_AFTER),
         "compensating": Wanted(undoing=True),
         "today": Wanted(created_from=datetime.combine(now.astimezone(UTC).date(), time(), UTC)),

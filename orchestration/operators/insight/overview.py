@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestration.operators.insight import bottleneck, breakers, queues, stats
-from orchestration.operators.insight.bottleneck import Bottleneck, Seen
+from orchestration.operators.insight.bottleneck import Bottleneck, ReadSources
 from orchestration.operators.insight.counts import Count, preset_counts
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
@@ -34,6 +34,6 @@ def read(*, now: datetime, window: timedelta = stats.WINDOW) -> Figures:
         stats=measured,
         presets={} if isinstance(counted, Unavailable) else counted,
         queues=() if isinstance(waiting, Unavailable) else waiting,
-        bottleneck=bottleneck.bottleneck(Seen(waiting, states, measured)),
+        bottleneck=bottleneck.bottleneck(ReadSources(waiting, states, measured)),
         unread=tuple(sorted({each.why for each in everybody if isinstance(each, Unavailable)})),
     )

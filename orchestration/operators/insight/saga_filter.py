@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from orchestration.models import SagaInstance
 from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
 from orchestration.operators.insight.search import newest_sagas
-from orchestration.operators.insight.status import Status, statuses_meant
+from orchestration.operators.insight.status import SagaStatus, statuses_meant
 from orchestration.text import formatting
 from orchestration.text.cleaning import can_be_stored
 
@@ -29,7 +29,7 @@ class Wanted:
     failed at least so often in a row. `stuck_for`: it has not ended, and nothing has moved for so long.
     """
 
-    statuses: frozenset[Status] = frozenset()
+    statuses: frozenset[SagaStatus] = frozenset()
     steps: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     definitions: frozenset[str] = frozenset()
@@ -160,7 +160,7 @@ def _time(value: Any) -> datetime:
 
 _KINDS = {row.attribute: row.kind for row in FILTERS}
 _READ: Mapping[ValueKind, Callable[[Any], Any]] = {
-    ValueKind.STATUSES: lambda value: frozenset(map(Status, value)),
+    ValueKind.STATUSES: lambda value: frozenset(map(SagaStatus, value)),
     ValueKind.TEXTS: _texts,
     ValueKind.FLAG: _flag,
     ValueKind.NUMBER: int,

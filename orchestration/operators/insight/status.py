@@ -15,7 +15,7 @@ from orchestration.protocol.states import ENDED, Phase
 from orchestration.text import formatting
 
 
-class Status(StrEnum):
+class SagaStatus(StrEnum):
     """Each saga has one: the first of these that it meets, from the end upwards."""
 
     RUNNING = "running"
@@ -35,16 +35,16 @@ class Status(StrEnum):
     COMPENSATED = "compensated"
 
 
-ENDS = frozenset({Status.COMPLETED, Status.COMPENSATED})
-_BEFORE_THE_END = frozenset(Status) - ENDS
+ENDS = frozenset({SagaStatus.COMPLETED, SagaStatus.COMPENSATED})
+_BEFORE_THE_END = frozenset(SagaStatus) - ENDS
 STILL_TO_END = "unfinished"
 """Stands for every status but these two, where somebody says which are wanted."""
-WORDS_FOR_STATUSES = (STILL_TO_END, *(status.value for status in Status))
+WORDS_FOR_STATUSES = (STILL_TO_END, *(status.value for status in SagaStatus))
 _BY_PHASE = {
-    Phase.RUNNING: Status.RUNNING,
-    Phase.FINISHING: Status.RUNNING,
-    Phase.BARRING: Status.GIVING_UP,
-    Phase.COMPENSATING: Status.COMPENSATING,
+    Phase.RUNNING: SagaStatus.RUNNING,
+    Phase.FINISHING: SagaStatus.RUNNING,
+    Phase.BARRING: SagaStatus.GIVING_UP,
+    Phase.COMPENSATING: SagaStatus.COMPENSATING,
 }
 
 
@@ -64,47 +64,47 @@ class Attempt:
         return f"attempt {self.number}, next " + (f"in {wait}" if wait else "now")
 
 
-def status_of(instance: SagaInstance) -> Status:
+def status_of(instance: SagaInstance) -> SagaStatus:
     """Read its status off the row."""
     phase = Phase(instance.phase)
     if phase in ENDED:
-        return Status(phase.value)
+        return SagaStatus(phase.value)
     if instance.paused:
-        return Status.PAUSED
+        return SagaStatus.PAUSED
     if instance.parked:
-        return Status.PARKED
+        return SagaStatus.PARKED
     if instance.waits:
-        return Status.WAITING
-    return Status.RETRYING if instance.failing_step else _BY_PHASE[phase]
+        return SagaStatus.WAITING
+    return SagaStatus.RETRYING if instance.failing_step else _BY_PHASE[phase]
 
 
-def statuses_meant(words: Collection[str]) -> frozenset[Status]:
+def statuses_meant(words: Collection[str]) -> frozenset[SagaStatus]:
     """Return the statuses that `WORDS_FOR_STATUSES` stand for."""
-    named = frozenset(Status(word) for word in words if word != STILL_TO_END)
+    named = frozenset(SagaStatus(word) for word in words if word != STILL_TO_END)
     return named | _BEFORE_THE_END if STILL_TO_END in words else named
 
 
-def has_one_of(statuses: frozenset[Status]) -> Q:
+def has_one_of(statuses: frozenset[SagaStatus]) -> Q:
     """Match sagas whose status is among these, at least one."""
     if statuses == _BEFORE_THE_END:
         return UNFINISHED
     return reduce(or_, (has_status(status) for status in sorted(statuses)))
 
 
-def has_status(status: Status) -> Q:
+def has_status(status: SagaStatus) -> Q:
     """Match sagas of which `status_of` says so."""
     match status:
-        case Status.COMPLETED:
+        case SagaStatus.COMPLETED:
             return Q(phase=Phase.COMPLETED)
-        case Status.COMPENSATED:
+        case SagaStatus.COMPENSATED:
             return OFF_THE_STRAIGHT_WAY & Q(phase=Phase.COMPENSATED)
-        case Status.PAUSED:
+        case SagaStatus.PAUSED:
             return UNFINISHED & Q(paused=True)
-        case Status.PARKED:
+        case SagaStatus.PARKED:
             return UNFINISHED & Q(parked=True, paused=False)
-        case Status.WAITING:
+        case SagaStatus.WAITING:
             return UNFINISHED & Q(waits=True, parked=False, paused=False)
-        case Status.RETRYING:
+        case SagaStatus.RETRYING:
             return UNFINISHED & ~Q(failing_step="") & Q(waits=False, parked=False, paused=False)
         case _:
             return UNFINISHED & Q(failing_step="", waits=False, parked=False, paused=False) & _by_phase(status)
@@ -131,17 +131,17 @@ def is_at(step: str) -> Q:
 
 def attempt_of(instance: SagaInstance) -> Attempt | None:
     """Return the try of its current step that is next or in progress; None if it has ended or waits for an operator."""
-    if status_of(instance) in ENDS | {Status.PAUSED, Status.PARKED}:
+    if status_of(instance) in ENDS | {SagaStatus.PAUSED, SagaStatus.PARKED}:
         return None
     next_at = None if instance.in_flight else instance.due_at
     return Attempt(step_of(instance), instance.failed_tries + 1, next_at)
 
 
-def _by_phase(status: Status) -> Q:
+def _by_phase(status: SagaStatus) -> Q:
     match status:
-        case Status.GIVING_UP:
+        case SagaStatus.GIVING_UP:
             return OFF_THE_STRAIGHT_WAY & Q(phase=Phase.BARRING)
-        case Status.COMPENSATING:
+        case SagaStatus.COMPENSATING:
             return OFF_THE_STRAIGHT_WAY & Q(phase=Phase.COMPENSATING)
         case _:
             return Q(phase__in=[Phase.RUNNING, Phase.FINISHING])

@@ -36,7 +36,7 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True)
-class Bar:
+class TimelineBar:
     """One stretch of time in the row of a step; `title` describes it."""
 
     step: str
@@ -70,22 +70,22 @@ def pivot_done_at(view: SagaView) -> datetime | None:
     return next(done, None)
 
 
-def bars_of(view: SagaView, now: datetime) -> list[Bar]:
+def bars_of(view: SagaView, now: datetime) -> list[TimelineBar]:
     """Return every bar, step by step. Those of one step follow each other and do not overlap."""
     found = [*_from_the_log(view, now), *_under_way(view, now)]
     return [bar for step in steps_of(view) for bar in _in_a_row([bar for bar in found if bar.step == step])]
 
 
-def _in_a_row(bars: Sequence[Bar]) -> Iterator[Bar]:
+def _in_a_row(bars: Sequence[TimelineBar]) -> Iterator[TimelineBar]:
     """Yield the bars of a row, each behind the one before it, and none too short to be seen."""
     until: datetime | None = None
     for bar in sorted(bars, key=lambda bar: (bar.start, bar.end)):
         start = max(bar.start, until) if until else bar.start
         until = max(bar.end, start + SHORTEST)
-        yield Bar(bar.step, bar.look, start, until, bar.title)
+        yield TimelineBar(bar.step, bar.look, start, until, bar.title)
 
 
-def _from_the_log(view: SagaView, now: datetime) -> Iterator[Bar]:
+def _from_the_log(view: SagaView, now: datetime) -> Iterator[TimelineBar]:
     log, begun = view.log, view.instance.created_at
     for position, entry in enumerate(log):
         look = _look(entry, log)
@@ -124,7 +124,7 @@ def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
     return bool(behind) and behind[0].kind == Kind.PARKED and behind[0].step == log[position].step
 
 
-def _waiting(view: SagaView, position: int, now: datetime) -> Bar:
+def _waiting(view: SagaView, position: int, now: datetime) -> TimelineBar:
     entry = view.log[position]
     until = _sent_again(view, position) or _planned_end(view, now)
     until_said = f" until {formatting.moment(until)}"
@@ -148,7 +148,7 @@ def _planned_end(view: SagaView, now: datetime) -> datetime:
     return max(now, due) if due else now
 
 
-def _parked(view: SagaView, position: int, now: datetime) -> Bar:
+def _parked(view: SagaView, position: int, now: datetime) -> TimelineBar:
     entry = view.log[position]
     behind = view.log[position + 1 :]
     ends = (e.at for e in behind if e.kind in _ENDS_PARKING or (e.step == entry.step and e.kind == Kind.UNDONE))
@@ -156,7 +156,7 @@ def _parked(view: SagaView, position: int, now: datetime) -> Bar:
     return _bar(entry.step, Look.PARKED, entry.at, until, formatting.error(entry.detail))
 
 
-def _under_way(view: SagaView, now: datetime) -> Iterator[Bar]:
+def _under_way(view: SagaView, now: datetime) -> Iterator[TimelineBar]:
     """What was sent last and has not been reported: its way so far, as the ledgers tell it."""
     saga, state = _definition(view), state_of(view.instance)
     command = pending_command(saga, state) if saga and state.in_flight else None
@@ -179,11 +179,11 @@ def _row(view: SagaView, saga: Saga, stop: Stop) -> LedgerRow | None:
     return next((row for row in rows if row.step == stop.step), None)
 
 
-def _bar(step: str, look: Look, start: datetime, end: datetime, said: str = "", until: str = "") -> Bar:
+def _bar(step: str, look: Look, start: datetime, end: datetime, said: str = "", until: str = "") -> TimelineBar:
     end = max(end, start)
     length = _length(end - start)
     title = f"{step}: {look.value}, {length} from {formatting.moment(start)}{until}"
-    return Bar(step, look, start, end, f"{title} – {said}" if said else title)  # noqa: RUF001  an en dash is meant
+    return TimelineBar(step, look, start, end, f"{title} – {said}" if said else title)  # noqa: RUF001  an en dash is meant
 
 
 def _length(span: timedelta) -> str:

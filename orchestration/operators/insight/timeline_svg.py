@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
-from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, pivot_done_at, pivot_of, steps_of
+from orchestration.operators.insight.timeline_data import Look, TimelineBar, bars_of, pivot_done_at, pivot_of, steps_of
 from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
@@ -87,7 +87,7 @@ def timeline_svg(view: SagaView, now: datetime) -> str:
     return tostring(svg, encoding="unicode")
 
 
-def moments_of(view: SagaView, bars: Sequence[Bar], now: datetime) -> Iterable[datetime]:
+def moments_of(view: SagaView, bars: Sequence[TimelineBar], now: datetime) -> Iterable[datetime]:
     """Give the moments that need a place: where bars begin and end, the pivot, and the ends of it all."""
     yield view.instance.created_at
     yield view.instance.ended_at or now
@@ -98,7 +98,7 @@ def moments_of(view: SagaView, bars: Sequence[Bar], now: datetime) -> Iterable[d
         yield bar.end
 
 
-def _root(view: SagaView, bars: Sequence[Bar], *, width: float, height: float) -> Element:
+def _root(view: SagaView, bars: Sequence[TimelineBar], *, width: float, height: float) -> Element:
     saga_id = str(view.instance.pk)
     svg = Element(
         "svg",
@@ -180,7 +180,7 @@ def _elapsed(span: timedelta) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else formatting.span(span)
 
 
-def _bar(svg: Element, bar: Bar, scale: Scale, top: float, view: SagaView) -> None:
+def _bar(svg: Element, bar: TimelineBar, scale: Scale, top: float, view: SagaView) -> None:
     start, end = scale.at(bar.start), scale.at(bar.end)
     rect = SubElement(
         svg,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from orchestration.operators.insight.saga_view import SagaView
-from orchestration.operators.insight.timeline_data import Bar, Look, bars_of, pivot_of, steps_of
+from orchestration.operators.insight.timeline_data import Look, TimelineBar, bars_of, pivot_of, steps_of
 from orchestration.operators.insight.timeline_svg import LABELS, Scale, moments_of
 from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
@@ -52,12 +52,12 @@ def _label(step: str, view: SagaView) -> str:
     return f"{step} (pivot)" if step == pivot_of(view) else step
 
 
-def _said(bar: Bar, began: datetime) -> str:
+def _said(bar: TimelineBar, began: datetime) -> str:
     """Return the bar's title without the step, and without the date if it is that of the saga's beginning."""
     return bar.title.removeprefix(f"{bar.step}: ").replace(f"{formatting.moment(began)[:10]} ", "")
 
 
-def _drawn(bar: Bar, scale: Scale, field: int) -> str:
+def _drawn(bar: TimelineBar, scale: Scale, field: int) -> str:
     """Return a bar in its field, at least one character wide."""
     first, last = (_column(moment, scale, field) for moment in (bar.start, bar.end))
     start = min(first, field - 1)

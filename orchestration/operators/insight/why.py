@@ -20,7 +20,7 @@ from orchestration.operators.insight.dead_letters import DeadLetter
 from orchestration.operators.insight.queues import QueueNow, Queues
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.operators.insight.status import ENDS, Status, status_of
+from orchestration.operators.insight.status import ENDS, SagaStatus, status_of
 from orchestration.operators.insight.whereabouts import Whereabouts, whereabouts
 from orchestration.operators.insight.why_facts import Facts, LogReport, Why
 from orchestration.operators.insight.why_rules import decide
@@ -28,7 +28,7 @@ from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Kind, Operation
 from orchestration.sagas import UnknownDefinition, definition_of
 
-_SETTLED = ENDS | {Status.PAUSED}
+_SETTLED = ENDS | {SagaStatus.PAUSED}
 """Causes that need no other source."""
 
 

@@ -11,7 +11,7 @@ from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.whereabouts import Whereabouts
 
 UNTIL_A_PERSON = "Nothing happens until an operator acts."
@@ -70,7 +70,7 @@ class Facts:
     """Everything that a cause is told by, for one saga at one moment."""
 
     now: datetime
-    status: Status
+    status: SagaStatus
     definition: str
     phase: str
     in_flight: bool

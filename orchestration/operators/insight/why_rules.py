@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, LogReport, Why
 from orchestration.participant.ledger import Status as Ledger
 from orchestration.protocol.states import Operation
@@ -35,13 +35,13 @@ def _lacks_definition(facts: Facts) -> Why | None:
 
 
 def _paused(facts: Facts) -> Why | None:
-    if facts.status is not Status.PAUSED:
+    if facts.status is not SagaStatus.PAUSED:
         return None
     return Why(f"Paused{_by(facts.paused)}.", Cause.PAUSED, UNTIL_A_PERSON)
 
 
 def _parked(facts: Facts) -> Why | None:
-    if facts.status is not Status.PARKED:
+    if facts.status is not SagaStatus.PARKED:
         return None
     report = facts.parked[0] if facts.parked else LogReport(facts.failing_step, facts.now, {})
     others = facts.due_at is not None
@@ -70,7 +70,7 @@ def _nobody_looks(facts: Facts) -> Why | None:
 
 
 def _broker_away(facts: Facts) -> Why | None:
-    if facts.status is not Status.WAITING or facts.failing_step:
+    if facts.status is not SagaStatus.WAITING or facts.failing_step:
         return None
     away = isinstance(facts.reports, Unavailable)
     sentence = f"The broker {'is unavailable' if away else 'did not accept its message'}."
@@ -80,7 +80,7 @@ def _broker_away(facts: Facts) -> Why | None:
 def _breaker_open(facts: Facts) -> Why | None:
     breaker = facts.breaker
     is_open = isinstance(breaker, BreakerNow) and breaker.state != "closed"
-    if facts.status is not Status.WAITING and not (facts.in_flight and is_open):
+    if facts.status is not SagaStatus.WAITING and not (facts.in_flight and is_open):
         return None
     step = facts.failing_step or (facts.where.step if facts.where else "")
     if not isinstance(breaker, BreakerNow) or not is_open:

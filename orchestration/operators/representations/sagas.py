@@ -9,11 +9,11 @@ from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.operators.insight.current_step import current_step_of
 from orchestration.operators.insight.redaction import redacted
 from orchestration.operators.insight.saga_view import SagaView
-from orchestration.operators.insight.status import Status, status_of
+from orchestration.operators.insight.status import SagaStatus, status_of
 from orchestration.operators.representations.shape import ListPage, Shape, Time, time_of
 from orchestration.participant.ledger import LedgerRow
 
-STATUSES = [(status.value, status.value) for status in Status]
+STATUSES = [(status.value, status.value) for status in SagaStatus]
 
 
 class SagaListed(Shape):

@@ -13,7 +13,7 @@ from config import env
 from orchestration.admin import list_view
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight.search import known_by
-from orchestration.operators.insight.status import Status, status_of, step_of
+from orchestration.operators.insight.status import SagaStatus, status_of, step_of
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import STEPS, Situations
 from tests.support.markup import said
@@ -72,7 +72,7 @@ def test_the_status_filter_finds_the_sagas_of_that_status(
     status: str, operator: Operator, situations: Situations
 ) -> None:
     situations.every()
-    expected = {saga.pk for saga in SagaInstance.objects.all() if status_of(saga) is Status(status)}
+    expected = {saga.pk for saga in SagaInstance.objects.all() if status_of(saga) is SagaStatus(status)}
     assert expected
     assert set(operator.listed(status=status)) == expected
 

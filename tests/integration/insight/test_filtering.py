@@ -13,7 +13,7 @@ from orchestration.operators.insight.counts import count_of, estimate_of, preset
 from orchestration.operators.insight.keyset import BadCursor, page_of
 from orchestration.operators.insight.saga_filter import Wanted, matching
 from orchestration.operators.insight.search import NEWEST_FIRST
-from orchestration.operators.insight.status import Status, statuses_meant
+from orchestration.operators.insight.status import SagaStatus, statuses_meant
 from orchestration.protocol.events import Paused
 from orchestration.protocol.states import Operation
 from orchestration.sagas import definitions
@@ -36,8 +36,8 @@ def test_each_part_of_a_filter_narrows_it(situations: Situations) -> None:
     refused = situations.compensating()
 
     assert wanted() == [refused, often, failing, old]
-    assert wanted(statuses=frozenset({Status.RETRYING})) == [often, failing]
-    assert wanted(statuses=frozenset({Status.RETRYING, Status.COMPENSATING})) == [refused, often, failing]
+    assert wanted(statuses=frozenset({SagaStatus.RETRYING})) == [often, failing]
+    assert wanted(statuses=frozenset({SagaStatus.RETRYING, SagaStatus.COMPENSATING})) == [refused, often, failing]
     assert wanted(steps=frozenset({"authorise_payment"})) == [refused, often, failing]
     assert wanted(errors=frozenset({"GatewayTimeout"})) == [often, failing]
     assert wanted(errors=frozenset({"cannot_deliver"})) == [refused]
@@ -57,13 +57,13 @@ def test_a_compensation_that_is_held_up_is_still_being_undone(situations: Situat
     situations.parked_compensation(), situations.failing(), situations.paused(), situations.compensated()
 
     assert wanted(undoing=True) == [paused, retried, compensating, barring]
-    assert wanted(undoing=True, statuses=frozenset({Status.RETRYING})) == [retried]
+    assert wanted(undoing=True, statuses=frozenset({SagaStatus.RETRYING})) == [retried]
     assert preset_counts(now=datetime.now(UTC))["compensating"].number == 4
 
 
 def test_a_filter_survives_being_written_down() -> None:
     asked = Wanted(
-        statuses=frozenset({Status.PARKED}),
+        statuses=frozenset({SagaStatus.PARKED}),
         steps=frozenset({"authorise_payment"}),
         errors=frozenset({"GatewayTimeout"}),
         definitions=frozenset({"checkout.v1"}),
@@ -133,7 +133,7 @@ def test_counting_ends_where_nobody_needs_it_more_exactly(situations: Situations
 def filters(now: datetime) -> Iterator[tuple[str, Wanted]]:
     """Everything an operator can ask for, each part by itself and some together."""
     yield from presets(now=now).items()
-    yield from ((status, Wanted(statuses=frozenset({status}))) for status in Status)
+    yield from ((status, Wanted(statuses=frozenset({status}))) for status in SagaStatus)
     yield from ((step, Wanted(steps=frozenset({step}))) for step in STEPS)
     yield "error", Wanted(errors=frozenset({"Gateway3"}))
     yield "tries", Wanted(failed_tries_from=50)
@@ -145,7 +145,7 @@ def filters(now: datetime) -> Iterator[tuple[str, Wanted]]:
     yield (
         "incident",
         Wanted(
-            statuses=frozenset({Status.PARKED, Status.RETRYING}),
+            statuses=frozenset({SagaStatus.PARKED, SagaStatus.RETRYING}),
             steps=frozenset({"authorise_payment"}),
             errors=frozenset({"Gateway3"}),
             definitions=frozenset(definitions),

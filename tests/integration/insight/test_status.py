@@ -10,7 +10,7 @@ from orchestration.engine import engine, store
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight.status import (
     ENDS,
-    Status,
+    SagaStatus,
     attempt_of,
     has_one_of,
     has_status,
@@ -46,20 +46,20 @@ def every_row() -> list[SagaInstance]:
     ]
 
 
-def found(status: Status) -> set[object]:
+def found(status: SagaStatus) -> set[object]:
     return set(SagaInstance.objects.using(ALIAS).filter(has_status(status)).values_list("pk", flat=True))
 
 
 def test_row_and_database_agree_on_every_status() -> None:
     rows = SagaInstance.objects.using(ALIAS).bulk_create(every_row())
 
-    for status in Status:
+    for status in SagaStatus:
         assert found(status) == {row.pk for row in rows if status_of(row) is status}, status
 
 
 def test_row_and_database_agree_on_what_is_unfinished() -> None:
     rows = SagaInstance.objects.using(ALIAS).bulk_create(every_row())
-    unfinished = SagaInstance.objects.using(ALIAS).filter(has_one_of(frozenset(Status) - ENDS))
+    unfinished = SagaInstance.objects.using(ALIAS).filter(has_one_of(frozenset(SagaStatus) - ENDS))
 
     assert {row.pk for row in unfinished} == {row.pk for row in rows if status_of(row) not in ENDS}
 
@@ -71,22 +71,22 @@ def test_row_and_database_agree_on_what_is_being_undone() -> None:
     assert {row.pk for row in undoing} == {
         row.pk
         for row in rows
-        if row.phase in {Phase.BARRING, Phase.COMPENSATING} and status_of(row) is not Status.PARKED
+        if row.phase in {Phase.BARRING, Phase.COMPENSATING} and status_of(row) is not SagaStatus.PARKED
     }
 
 
 def test_every_situation_has_the_status_an_operator_expects(situations: Situations) -> None:
     expected = {
-        situations.running(): Status.RUNNING,
-        situations.barring(): Status.GIVING_UP,
-        situations.finishing(): Status.RUNNING,
-        situations.failing(): Status.RETRYING,
-        situations.compensating(): Status.COMPENSATING,
-        situations.parked_compensation(): Status.PARKED,
-        situations.parked_after_pivot(): Status.PARKED,
-        situations.paused(): Status.PAUSED,
-        situations.completed(): Status.COMPLETED,
-        situations.compensated(): Status.COMPENSATED,
+        situations.running(): SagaStatus.RUNNING,
+        situations.barring(): SagaStatus.GIVING_UP,
+        situations.finishing(): SagaStatus.RUNNING,
+        situations.failing(): SagaStatus.RETRYING,
+        situations.compensating(): SagaStatus.COMPENSATING,
+        situations.parked_compensation(): SagaStatus.PARKED,
+        situations.parked_after_pivot(): SagaStatus.PARKED,
+        situations.paused(): SagaStatus.PAUSED,
+        situations.completed(): SagaStatus.COMPLETED,
+        situations.compensated(): SagaStatus.COMPENSATED,
     }
     assert {saga_id: status_of(situations.shop.saga(saga_id)) for saga_id in expected} == expected
 
@@ -104,7 +104,7 @@ def test_a_saga_under_way_again_is_retrying_still(situations: Situations) -> Non
     retried = situations.report(saga_id, Due())
 
     attempt = attempt_of(retried)
-    assert status_of(retried) is Status.RETRYING
+    assert status_of(retried) is SagaStatus.RETRYING
     assert attempt is not None
     assert (attempt.step, attempt.number, attempt.next_at) == ("authorise_payment", 3, None)
     assert attempt.said(NOW) == "attempt 3"
@@ -117,7 +117,7 @@ def test_who_waits_for_a_breaker_waits_and_has_tried_nothing(situations: Situati
     waits = situations.report(saga_id, StepFailed("authorise_payment", Operation.ACTION, 1, error, until=until))
 
     attempt = attempt_of(waits)
-    assert status_of(waits) is Status.WAITING
+    assert status_of(waits) is SagaStatus.WAITING
     assert attempt is not None
     assert (attempt.number, attempt.next_at) == (1, waits.due_at)
 
@@ -125,9 +125,9 @@ def test_who_waits_for_a_breaker_waits_and_has_tried_nothing(situations: Situati
 def test_what_the_broker_does_not_take_waits_for_it(situations: Situations) -> None:
     saga_id = situations.running()
     store.mark_undelivered(situations.shop.saga(saga_id), SECOND)
-    assert status_of(situations.shop.saga(saga_id)) is Status.WAITING
+    assert status_of(situations.shop.saga(saga_id)) is SagaStatus.WAITING
 
-    assert status_of(situations.report(saga_id, Due())) is Status.RUNNING
+    assert status_of(situations.report(saga_id, Due())) is SagaStatus.RUNNING
 
 
 def test_a_compensation_that_failed_shows_while_the_others_go_on(situations: Situations) -> None:
@@ -135,14 +135,14 @@ def test_a_compensation_that_failed_shows_while_the_others_go_on(situations: Sit
     failed = situations.fail(saga_id, "authorise_payment", operation=Operation.COMPENSATION)
 
     assert failed.in_flight
-    assert status_of(failed) is Status.RETRYING
+    assert status_of(failed) is SagaStatus.RETRYING
     assert step_of(failed) == "authorise_payment"
 
 
 def test_the_last_error_outlasts_what_went_wrong(situations: Situations) -> None:
     resumed = engine.resume_saga(situations.failing(), by="ada", reason="why not", now=datetime.now(UTC))
 
-    assert status_of(resumed) is Status.RUNNING
+    assert status_of(resumed) is SagaStatus.RUNNING
     assert resumed.last_error == "GatewayTimeout"
 
 

@@ -18,7 +18,7 @@ from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
 from orchestration.operators.actions.requests import Actor
 from orchestration.operators.insight.saga_filter import Wanted
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 from orchestration.protocol.events import ChainCompleted
 from tests.integration.admin.situations import STEPS
 from tests.integration.operations.conftest import ADA, BOB, FAST, PARKED, asked, now, resumed
@@ -175,7 +175,7 @@ def test_several_workers_do_each_member_once(parked):
 
 def test_what_moves_money_waits_for_a_second_person(situations, post):
     sagas = [situations.running() for _ in range(2)]
-    batch = ask_for_batch(Wanted(statuses=frozenset({Status.RUNNING})), asked(Action.CANCEL), FAST)
+    batch = ask_for_batch(Wanted(statuses=frozenset({SagaStatus.RUNNING})), asked(Action.CANCEL), FAST)
     assert not run_once()
     assert resumed() == []
     with pytest.raises(NotApproved, match="another person"):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.operators.insight.bottleneck import Seen, bottleneck
+from orchestration.operators.insight.bottleneck import ReadSources, bottleneck
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.counts import Count
 from orchestration.operators.insight.queues import QueueNow
@@ -21,7 +21,7 @@ def stats(**shares: float) -> Stats:
     return Stats(timedelta(minutes=15), Count(0), 0.0, 0.0, None, NONE, steps)
 
 
-CALM = Seen(
+CALM = ReadSources(
     queues=(QueueNow("inventory", 3, 2), QueueNow("payments", 0, 2)),
     breakers=(BreakerNow("payments.gateway", "payments", "closed", 0, None),),
     stats=stats(reserve_stock=0.4, authorise_payment=0.4, place_order=0.2),
@@ -43,7 +43,7 @@ STRANDED = replace(OPEN, queues=(QueueNow("inventory", 1, 0), QueueNow("shipping
         (STRANDED, "shipping", "7 messages waiting in queue shipping, which has no consumer"),
     ],
 )
-def test_the_first_rule_that_applies_names_it(seen: Seen, what: str, rule: str) -> None:
+def test_the_first_rule_that_applies_names_it(seen: ReadSources, what: str, rule: str) -> None:
     found = bottleneck(seen)
     assert found is not None
     assert (found.what, found.rule) == (what, rule)
@@ -54,4 +54,4 @@ def test_when_nothing_stands_out_nothing_is_named() -> None:
 
 
 def test_what_cannot_be_read_applies_no_rule() -> None:
-    assert bottleneck(Seen(AWAY, AWAY, AWAY)) is None
+    assert bottleneck(ReadSources(AWAY, AWAY, AWAY)) is None

@@ -12,7 +12,7 @@ from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.operators.insight.status import Status
+from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.whereabouts import Whereabouts
 from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, LogReport
 from orchestration.operators.insight.why_rules import decide
@@ -28,7 +28,7 @@ AWAY = Unavailable("RabbitMQ does not answer: refused")
 
 SENT = Facts(
     now=NOW,
-    status=Status.RUNNING,
+    status=SagaStatus.RUNNING,
     definition="checkout.v1",
     phase="running",
     in_flight=True,
@@ -46,7 +46,7 @@ SENT = Facts(
 )
 FAILED = replace(
     SENT,
-    status=Status.RETRYING,
+    status=SagaStatus.RETRYING,
     in_flight=False,
     failed_tries=6,
     failing_step="authorise_payment",
@@ -64,11 +64,11 @@ STARTED = Ledger(step="authorise_payment", status="started", changed_at=NOW - 14
 
 def parked(step: str = "authorise_payment", **detail: str) -> Facts:
     told = LogReport(step, NOW, detail)
-    return replace(SENT, status=Status.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(told,))
+    return replace(SENT, status=SagaStatus.PARKED, in_flight=False, due_at=None, failed_tries=60, parked=(told,))
 
 
 def paused(**detail: str) -> Facts:
-    return replace(SENT, status=Status.PAUSED, due_at=None, paused=LogReport("", NOW, detail))
+    return replace(SENT, status=SagaStatus.PAUSED, due_at=None, paused=LogReport("", NOW, detail))
 
 
 @pytest.mark.parametrize(
@@ -138,19 +138,19 @@ def paused(**detail: str) -> Facts:
             "It continues when recovery runs.",
         ),
         (
-            replace(FAILED, status=Status.WAITING, failing_step="", reports=AWAY),
+            replace(FAILED, status=SagaStatus.WAITING, failing_step="", reports=AWAY),
             Cause.BROKER_AWAY,
             "The broker is unavailable.",
             "Recovery checks it at 14:02:11.",
         ),
         (
-            replace(FAILED, status=Status.WAITING, breaker=OPEN),
+            replace(FAILED, status=SagaStatus.WAITING, breaker=OPEN),
             Cause.BREAKER_OPEN,
             "authorise_payment is waiting: breaker payments.gateway is open, next probe in 8 s.",
             "Recovery checks it at 14:02:11.",
         ),
         (
-            replace(FAILED, status=Status.WAITING, breaker=Unavailable("Redis does not answer: gone")),
+            replace(FAILED, status=SagaStatus.WAITING, breaker=Unavailable("Redis does not answer: gone")),
             Cause.BREAKER_OPEN,
             "authorise_payment is waiting: its breaker was open.",
             "Recovery checks it at 14:02:11.",
