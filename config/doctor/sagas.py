@@ -81,7 +81,7 @@ def _definitions() -> Line:
 
 
 def _audit(now: datetime) -> Line:
-    audits = queries.standing(now=now)
+    audits = queries.audit_state(now=now)
     if audits.error:
         return warn("audit", f"the last one did not finish: {audits.error}", "manage.py audit --write")
     if audits.open:

@@ -118,7 +118,7 @@ def _incidents(_: datetime) -> Found | Unavailable:
 
 
 def _audits(now: datetime) -> Found | Unavailable:
-    return read(BOOKS, lambda: {"standing": queries.standing(now=now)})
+    return read(BOOKS, lambda: {"audit_state": queries.audit_state(now=now)})
 
 
 TILES: Mapping[str, Tile] = {

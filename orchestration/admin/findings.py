@@ -23,10 +23,10 @@ LISTED = 200
 
 @for_operators(VIEW)
 def findings(request: HttpRequest) -> HttpResponse:
-    """What is open, how audits stand, and with `?gone` also what is gone."""
+    """Show open findings and the state of audits; with `?gone` also findings that are gone."""
     found = queries.findings() if "gone" in request.GET else queries.open_findings()
-    standing = queries.standing(now=clocks.now())
-    return page(request, "operations/findings.html", "Audit findings", findings=found[:LISTED], standing=standing)
+    audit_state = queries.audit_state(now=clocks.now())
+    return page(request, "operations/findings.html", "Audit findings", findings=found[:LISTED], audit_state=audit_state)
 
 
 @for_operators(VIEW)

@@ -88,15 +88,15 @@ def breakers() -> list[Metric]:
 
 def audit() -> list[Metric]:
     """What audits see, and whether they run. Before the first has come to its end nothing is said of its result."""
-    standing = queries.standing(now=clocks.now())
+    audit_state = queries.audit_state(now=clocks.now())
     return [
-        gauge_definitions.AUDIT_OK.family([] if standing.ok is None else [((), float(standing.ok))]),
+        gauge_definitions.AUDIT_OK.family([] if audit_state.ok is None else [((), float(audit_state.ok))]),
         gauge_definitions.AUDIT_UNCHECKED.family(
-            [((each, "all"), 1) for each in standing.reach.not_checked]
-            + [((each, "part"), 1) for each in standing.reach.in_part]
+            [((each, "all"), 1) for each in audit_state.reach.not_checked]
+            + [((each, "part"), 1) for each in audit_state.reach.in_part]
         ),
-        gauge_definitions.AUDIT_LATE.family([((), float(standing.is_late))]),
-        gauge_definitions.FINDINGS.family([(("false",), standing.open), (("true",), standing.accepted)]),
+        gauge_definitions.AUDIT_LATE.family([((), float(audit_state.is_late))]),
+        gauge_definitions.FINDINGS.family([(("false",), audit_state.open), (("true",), audit_state.accepted)]),
     ]
 
 

@@ -15,8 +15,8 @@ NO_RUN = Reach()
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How audits stand, for tiles and metrics; `ok` None: no run has come to its end yet.
+class AuditState:
+    """The state of audits, for tiles and metrics; `ok` None: no run has come to its end yet.
 
     `is_late`: by more than two periods there is no run that came to its end although there should be.
     """
@@ -54,12 +54,12 @@ def reach_of_run(run: AuditRun) -> Reach:
     return reach_of(run.checked, map(gap_of, run.not_made))
 
 
-def standing(*, now: datetime) -> Standing:
-    """How audits stand now."""
+def audit_state(*, now: datetime) -> AuditState:
+    """Return the state of audits now."""
     run, newest = last_run(), AuditRun.objects.using(ALIAS).first()
     accepted = open_findings().filter(accepted_at__isnull=False).count()
     period: timedelta = settings.AUDIT_PERIOD
-    return Standing(
+    return AuditState(
         ok=run.ok if run else None,
         ended_at=run.ended_at if run else None,
         open=open_findings().count() - accepted,

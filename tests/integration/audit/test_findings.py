@@ -19,7 +19,7 @@ from orchestration.operators.audit import run_rows, schedule
 from orchestration.operators.audit.apply import Word, accept
 from orchestration.operators.audit.invariants import totals
 from orchestration.operators.audit.proposals import SETTLED_OUTSIDE
-from orchestration.operators.audit.queries import last_run, open_findings, reach_of_run, standing
+from orchestration.operators.audit.queries import audit_state, last_run, open_findings, reach_of_run
 from orchestration.operators.audit.run import Stopped
 from orchestration.operators.audit.values import Reach
 from payments.gateways.sandbox import audit as gateway_audit
@@ -59,9 +59,9 @@ def test_run_that_could_not_read_the_gateway_s_books_says_so(
     with caplog.at_level("INFO", logger="orchestration.operators.audit.record"):
         audit()
         audit()
-    stands = standing(now=datetime.now(UTC))
-    assert (stands.ok, stands.reach) == (True, Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")))
-    assert [str(gap).partition(": ")[0] for gap in stands.gaps] == ["A4, Q2, Q3, Q4, Q5, Q6 at the gateway"]
+    state = audit_state(now=datetime.now(UTC))
+    assert (state.ok, state.reach) == (True, Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")))
+    assert [str(gap).partition(": ")[0] for gap in state.gaps] == ["A4, Q2, Q3, Q4, Q5, Q6 at the gateway"]
     reported = "nothing is violated; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
     assert reported in caplog.records[-1].getMessage()
 
@@ -117,7 +117,7 @@ def test_sums_that_were_left_out_end_no_finding_of_theirs(
 
 def test_run_that_could_read_all_books_leaves_nothing_out(completed: UUID) -> None:
     audit()
-    assert standing(now=datetime.now(UTC)).reach.is_whole
+    assert audit_state(now=datetime.now(UTC)).reach.is_whole
 
 
 def test_what_concerns_an_ended_saga_is_opened_at_once(compensated: UUID) -> None:
@@ -181,7 +181,7 @@ def test_an_accepted_finding_raises_no_alarm_and_stays_on_record(compensated: UU
         accept(finding.pk, Word("bob", "me too"), now=datetime.now(UTC))
     assert audit().ok is True
     assert {(each.accepted_by, each.accepted_reason) for each in open_findings()} == {(WORD.by, WORD.reason)}
-    reported = standing(now=datetime.now(UTC))
+    reported = audit_state(now=datetime.now(UTC))
     assert (reported.ok, reported.open, reported.accepted) == (True, 0, len(opened()))
 
 
@@ -244,7 +244,7 @@ def test_a_run_that_cannot_read_a_database_says_so_and_closes_nothing(
     assert run.ok is None
     assert run.error.startswith("database shipping (nowhere):")
     assert opened() == before
-    reported = standing(now=datetime.now(UTC))
+    reported = audit_state(now=datetime.now(UTC))
     assert reported.ok is False
     assert reported.error == run.error
 
