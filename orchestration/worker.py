@@ -69,7 +69,7 @@ def start_audits(sender: Any, **_: Any) -> None:
 def start_reconciliation(sender: Any, **_: Any) -> None:
     """Start reconciliation in every worker that consumes the queue of a service with external calls."""
     for participant in participants().values():
-        if reconciliation.commands_outside(participant) and _consumes(sender, participant.service):
+        if reconciliation.external_commands(participant) and _consumes(sender, participant.service):
             _start(f"settling of {participant.service}", reconciliation.run_forever, participant, _stopped)
 
 

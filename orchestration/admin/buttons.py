@@ -14,7 +14,7 @@ from orchestration.operators.actions.applicable import applicable
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.participant.participant import participants
-from orchestration.participant.reconciliation import commands_outside
+from orchestration.participant.reconciliation import external_commands
 from orchestration.sagas import UnknownDefinition, definition_of
 
 LABELS: Mapping[Action, str] = {action: action.value.capitalize() for action in Action}
@@ -68,5 +68,5 @@ def button(instance: SagaInstance, action: Action, step: str = "") -> Button:
 def _open_steps(view: SagaView) -> Iterator[str]:
     """Yield the steps with an external call whose outcome is unknown."""
     for service, rows in view.ledgers.items():
-        calls = commands_outside(participants()[service])
+        calls = external_commands(participants()[service])
         yield from (row.step for row in rows or () if (row.status, row.step) in calls)

@@ -1,4 +1,4 @@
-"""The admin's look, Unfold's where that is installed and Django's own elsewhere, and what services show alike in it."""
+"""Admin classes for the tables of services: in Unfold's theme where it is installed, in Django's elsewhere."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -29,14 +29,17 @@ else:
 __all__ = ("IS_UNFOLD", "LedgerAdmin", "LongTable", "ModelAdmin", "ReadOnly", "TabularInline", "WordFilter")
 
 LISTED = 10_000
-"""So many rows at most have a place in a list: what is further back is found by filter and search."""
+"""The most rows of a list. Filters and search find older rows."""
 
 
 class ReadOnly:
-    """Mix it in before a ModelAdmin or an inline: rows are looked at, never added, changed or deleted."""
+    """Makes a ModelAdmin or an inline read-only. Name it before them as a base class."""
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """:raises IncorrectLookupParameters: when a filter has letters that no column holds."""
+        """Return the list of rows.
+
+        :raises IncorrectLookupParameters: when a filter has characters that no column can hold.
+        """
         if not all(can_be_stored(word) for _, words in request.GET.lists() for word in words):
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)  # type: ignore[misc]
@@ -52,7 +55,7 @@ class ReadOnly:
 
 
 class _OfTheNewest(Paginator):  # type: ignore[type-arg]
-    """Pages of the first `LISTED` rows; how many more there are is not counted."""
+    """Pages of the first `LISTED` rows. Further rows are not counted."""
 
     @cached_property
     def count(self) -> int:
@@ -61,9 +64,9 @@ class _OfTheNewest(Paginator):  # type: ignore[type-arg]
 
 
 class LongTable(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
-    """A table that grows with every order, to look at only: nothing reads all of it to show a page.
+    """A read-only table that grows with every order. No page reads all of it.
 
-    `search_fields` are names of indexed fields, searched to the letter; what `list_filter` names has choices.
+    `search_fields` name indexed fields, which must match exactly. Fields in `list_filter` need choices.
     """
 
     paginator = _OfTheNewest
@@ -75,19 +78,19 @@ class LongTable(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
     search_help_text = f"To the letter. Lists end after {LISTED:,} rows."
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """By the filters that are offered; Django lets an address ask after any column, also one that is not shown."""
+        """Allow only the filters that are offered. Django would allow filters by any column, hidden ones included."""
         offered: list[Any] = list(self.list_filter)
         return lookup in {f"{each}__exact" if isinstance(each, str) else each.parameter_name for each in offered}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """In the one order, whatever the address says: Django hides the others, and would obey."""
+        """Return the list in its one order. Ignore an order in the address, which Django would use although hidden."""
         given = request.GET.copy()
         given.pop(ORDER_VAR, None)
         request.GET = given  # type: ignore[assignment]
         return super().get_changelist_instance(request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Django would cast every field to text, which no index has."""
+        """Search indexed fields for the exact term. Django would cast every field to text, which no index serves."""
         if not search_term:
             return queryset, False
         meant = [
@@ -96,7 +99,7 @@ class LongTable(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
         return queryset.filter(reduce(or_, meant, Q(pk__in=[]))), False
 
     def _read(self, name: str, text: str) -> Any:
-        """The text as the field would have it; None when it can be none of its values."""
+        """Convert the text to the field's type. Return None when it is none of its values."""
         try:
             return self.model._meta.get_field(name).to_python(text.strip())  # type: ignore[union-attr]
         except ValidationError:
@@ -104,8 +107,10 @@ class LongTable(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 
 class WordFilter(SimpleListFilter):
-    """By the words that a field may have, which the code knows and the table is not asked for. Name `parameter_name`
-    after the field, and give `words`."""
+    """A filter by the values that a field may have. The code knows them, so no query is needed.
+
+    Set `parameter_name` to the name of the field, and implement `words`.
+    """
 
     def words(self, model: type[Model]) -> Iterable[str]:
         raise NotImplementedError
@@ -126,10 +131,10 @@ class _Step(WordFilter):
 
 
 class LedgerAdmin(LongTable):
-    """A service's ledger, alike in all of them."""
+    """The ledger of a service."""
 
     list_display = ("saga_id", "step", "status", "token", "created_at", "changed_at")
     list_filter = (_Step, "status")
     search_fields = ("saga_id",)
     exclude = ("request",)
-    """It holds secrets, encrypted: a saga's page shows the rest of it."""
+    """The request holds encrypted secrets. A saga's page shows its other fields."""

@@ -1,4 +1,4 @@
-"""The circuit breaker around calls to an outside system, one for all processes of a service."""
+"""The circuit breaker around calls to an external system, shared by all processes of a service."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,9 +13,9 @@ from orchestration.participant.breaker_redis import BreakerReading, Record, Stat
 
 
 class BreakerOpen(Exception):
-    """The breaker `name` is open: the call was not made, which is no attempt; ask again at `until` (aware UTC).
+    """The breaker `name` is open. The call was not made, so it is no attempt. Retry at `until` (aware UTC).
 
-    `until` is by Redis' clock; `wait`, where it is known, is how long that was when the error was made.
+    `until` is by Redis' clock. `wait`, if known, is the time until then when the error was raised.
     """
 
     def __init__(self, name: str, until: datetime, wait: timedelta | None = None) -> None:
@@ -30,14 +30,14 @@ class BreakerOpen(Exception):
 
 @dataclass(eq=False)
 class Breaker:
-    """A circuit breaker that is the same one for every process and thread that gives it this name.
+    """A circuit breaker that all processes and threads share under its name.
 
-    `fail_max` failures in a row open it for `reset_after`; then one call at a time, the probe, is let through and it
-    decides. An exception in `counts` is a failure; any other is an answer, and an answer is a success. A process that
-    is stopped during a call (SystemExit) has learned nothing. Without Redis the breaker is closed.
-    `probe_lease` must be longer than any call takes: a probe silent for so long is given up for dead.
-    `redis` makes the client when it is first needed; `breaker_record.connect` makes one that does not hold calls up.
-    All times are by Redis' clock, which all processes share, unless there is a `clock`.
+    `fail_max` consecutive failures open it for `reset_after`. Then one call at a time, the probe, is made, and its
+    result decides. An exception in `counts` is a failure. Any other exception is an answer, so it counts as a success.
+    A call that is stopped with its process (SystemExit) counts as neither. Without Redis the breaker is closed.
+    `probe_lease` must be longer than the longest call: a probe without a result for so long is taken for dead.
+    `redis` makes the client when it is first needed; `breaker_redis.connect` makes one that waits only briefly.
+    All times are by Redis' clock, which all processes share, unless `clock` is given.
     """
 
     name: str
@@ -57,9 +57,9 @@ class Breaker:
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Run the body as one call and learn from how it ends.
+        """Run the body as one call and record its result.
 
-        :raises BreakerOpen: when open, or half-open with a probe under way; the body is not run.
+        :raises BreakerOpen: when open, or half-open while a probe runs. The body is not run.
         """
         call = self._enter()
         try:
@@ -73,7 +73,7 @@ class Breaker:
         self._judge(call, None)
 
     def open_until(self) -> datetime | None:
-        """Return until when `calling` would refuse; None if it would not. Change nothing."""
+        """Return the time until which `calling` would refuse; None if it would not. Change nothing."""
         seen = self._record.look()
         return seen.refused_until(self._record.now())
 
@@ -106,7 +106,7 @@ class Breaker:
         self._record.forget_look()
 
     def refusal(self, until: datetime) -> BreakerOpen:
-        """Return the error that tells until when calls are refused."""
+        """Return the error for calls that are refused until this time."""
         return BreakerOpen(self.name, until, max(until - self._record.now(), timedelta(0)))
 
     def _enter(self) -> "_Call":

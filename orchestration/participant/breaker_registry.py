@@ -1,4 +1,4 @@
-"""The breakers of this process, one for each outside party, made from the settings."""
+"""The breakers of this process, one for each external system, made from the settings."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -35,12 +35,12 @@ def shared_now() -> datetime:
 
 
 def in_use() -> Mapping[str, Breaker]:
-    """Every breaker that a command of a service is called through, by name."""
+    """Return every breaker that a command of a service uses, by name."""
     return {name: breaker for name, (_, breaker) in in_use_by_service().items()}
 
 
 def in_use_by_service() -> Mapping[str, tuple[str, Breaker]]:
-    """The same, each with the service whose calls it is around."""
+    """Return every breaker by name, each with the service that uses it."""
     found = {
         work.breaker.name: (service, work.breaker)
         for service, participant in participants().items()

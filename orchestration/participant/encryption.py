@@ -1,4 +1,4 @@
-"""Secrets on their way through messages: encrypted at the edge, decrypted where they are used."""
+"""Encrypts secrets for their way through messages and rows. They are decrypted where they are used."""
 
 from functools import cache
 
@@ -10,16 +10,19 @@ from orchestration.participant.refusals import CannotCall
 
 
 class SealBroken(CannotCall):
-    """Sealed with a key that this process does not have, or altered on the way."""
+    """Encrypted with a key that this process does not have, or altered on the way."""
 
 
 def encrypt(secret: str) -> Encrypted:
-    """Encrypt with the first of `SEALING_KEYS`."""
+    """Encrypt the secret with the first of `SEALING_KEYS`."""
     return Encrypted(_fernet().encrypt(secret.encode()).decode())
 
 
 def decrypt(encrypted: Encrypted) -> str:
-    """:raises SealBroken: when none of `SEALING_KEYS` decrypts it."""
+    """Decrypt the secret.
+
+    :raises SealBroken: when none of `SEALING_KEYS` decrypts it.
+    """
     try:
         return _fernet().decrypt(encrypted.encode()).decode()
     except InvalidToken:

@@ -1,4 +1,4 @@
-"""A participant's memory: one row per (saga, step)."""
+"""The ledger of a participant: one row for each (saga, step)."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,13 +8,13 @@ from django.db.models.functions import Now
 
 class Status(models.TextChoices):
     STARTED = "started"
-    """A call outside may have been made; its outcome is not known yet."""
+    """An external call may have been made. Its outcome is not known yet."""
     DONE = "done"
     REFUSED = "refused"
     BARRED = "barred"
-    """Compensated before it was done: a late action is turned away."""
+    """The step was compensated before it was done. A late action is refused."""
     UNDOING = "undoing"
-    """A reversing call outside may have been made."""
+    """An external call that reverses the action may have been made."""
     UNDONE = "undone"
 
 
@@ -27,11 +27,11 @@ LEGAL_NEXT: dict[str | None, frozenset[str]] = {
     Status.BARRED: frozenset(),
     Status.UNDONE: frozenset(),
 }
-"""What a row may become. None is the absent row."""
+"""The statuses that may follow each status. None is the absent row."""
 
 
 class LedgerRow(models.Model):
-    """Columns of every service's `Ledger`; only the kit writes it."""
+    """The columns of every service's `Ledger`. Only the kit writes it."""
 
     id = models.BigAutoField(primary_key=True)
     saga_id = models.UUIDField()
@@ -42,7 +42,7 @@ class LedgerRow(models.Model):
     answer = models.JSONField(null=True)
     refusal = models.JSONField(null=True)
     request = models.JSONField(null=True)
-    """What a call outside was asked with, kept so that it can be asked again."""
+    """The facts of an external call, kept so that the call can be repeated or queried."""
     token = models.PositiveIntegerField()
     """The fencing token (dispatch number) of the message that wrote the row last."""
     created_at = models.DateTimeField(db_default=Now())

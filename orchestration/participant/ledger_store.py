@@ -1,4 +1,4 @@
-"""Statements on a ledger, in plain SQL because every message runs them: claim rows, look at them, change them."""
+"""Statements on a ledger: claim rows, read them, change them. They are plain SQL because every message runs them."""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """One message to a participant: a step of a saga, the facts known so far, the dispatch it belongs to."""
+    """One call of a participant: a saga's step, the facts known so far, and the fencing token of the dispatch."""
 
     saga_id: UUID
     step: str
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Row:
-    """What a ledger row says."""
+    """The fields of a ledger row that decisions use."""
 
     status: str
     answer: dict[str, Any] | None
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LedgerChange:
-    """What becomes of one saga's row."""
+    """The new status of one saga's row, with its answer or refusal."""
 
     saga_id: UUID
     token: int
@@ -59,7 +59,7 @@ _CHANGED = tuple(each.name for each in fields(LedgerChange))
 
 
 class Rows(Protocol):
-    """What the kit needs of a place that keeps one service's ledger. `LedgerTable` is one."""
+    """The ledger of one service as the kit uses it. `LedgerTable` implements it."""
 
     def claim(self, calls: Sequence[Call], status: str, /, *, keep_request: bool = False) -> set[UUID]: ...
 
@@ -116,8 +116,11 @@ class LedgerTable:
         return {saga_id for (saga_id,) in found}
 
     def look(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
-        """The rows of these sagas. With `lock` nobody else changes them until the transaction ends; the order in which
-        they are locked cannot deadlock."""
+        """Return the rows of these sagas, by saga.
+
+        With `lock` no other transaction changes them until this one ends. They are locked in order of their ids, so
+        that two transactions cannot deadlock.
+        """
         if not saga_ids:
             return {}
         found = execute(
@@ -136,8 +139,8 @@ class LedgerTable:
     def change(self, step: str, changes: Sequence[LedgerChange], *, was: Collection[str] = ()) -> None:
         """Give each row its new status and answer, at the latest when the transaction commits.
 
-        Rows whose status is not in `was` stay as they are. Without `was` they were claimed in this very transaction:
-        nobody saw what they said until now, so their history begins here.
+        Rows whose status is not in `was` do not change. Without `was` the rows were claimed in this transaction, and no
+        other one has seen them, so their history begins here.
         """
         guard = "AND old.status = ANY(%s::text[])" if was else ""
         run_later(
@@ -154,7 +157,7 @@ class LedgerTable:
         )
 
     def flush(self) -> None:
-        """Have done what is only to be done by the end of the transaction."""
+        """Run the statements that were postponed to the end of the transaction."""
         flush(self.alias)
 
     @property
@@ -170,15 +173,15 @@ class LedgerTable:
         return transactions.repeated(self.alias, work)
 
     def savepoint(self) -> AbstractContextManager[Any]:
-        """What is done in it is taken back when it raises; the transaction goes on."""
+        """Return a context manager that rolls its block back when it raises. The transaction goes on."""
         return transaction.atomic(using=self.alias)
 
     def return_connection(self) -> None:
-        """Give it back to the pool, for while nothing is asked of the database."""
+        """Return the connection to the pool while the database is not needed."""
         connections[self.alias].close()
 
     def now(self) -> datetime:
-        """The time that its rows' times are compared with."""
+        """Return the time by the clock that wrote the times of the rows."""
         return clocks.now(self.alias)
 
 

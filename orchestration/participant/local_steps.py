@@ -1,4 +1,4 @@
-"""A participant at work: actions, compensations and bars, each exactly once, whatever is sent how often."""
+"""Runs actions, compensations and bars of a participant, each exactly once, however often its message arrives."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,10 +27,10 @@ class StillOpen(Exception):
 
 
 def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list[Outcome]:
-    """Carry out the action for each call; one transaction for all of them, or two around each call outside.
+    """Run the action for each call: in one transaction for all, or with a transaction before and after external calls.
 
     :raises Malformed: when a request cannot be read.
-    :raises BreakerOpen: when the other side is known to be ill; nothing was tried.
+    :raises BreakerOpen: when the breaker of the external system is open. Nothing was tried.
     """
     work = participant.commands[action]
     if isinstance(work, ExternalCommand):
@@ -38,7 +38,7 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
     failpoint = Failpoint(FailpointKind.COMMIT, action.name, [call.saga_id for call in calls])
     try:
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, work, calls))
-    except Refusal as refusal:  # all of it was taken back; now each call in a savepoint: only the refused ones are
+    except Refusal as refusal:  # all was rolled back; now each call in a savepoint, so that only the refused ones are
         if isinstance(work, Together):
             raise TypeError(f"{action.name} works together: it must give its refusals, not raise them") from refusal
         isolated = partial(_in_savepoint, participant.rows, work)
@@ -51,9 +51,9 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
 
 
 def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
-    """Reverse what each saga's action did; where it did nothing yet, bar it. Doing it again changes nothing.
+    """Reverse each saga's action, or bar it where it was not done yet. A second call changes nothing.
 
-    A compensation says no by raising: it is then a failure like any other, and the saga comes back.
+    A compensation cannot refuse. What it raises is a failure, and the saga retries.
     """
     work = participant.commands[compensation]
     if isinstance(work, ExternalCommand):
@@ -64,9 +64,9 @@ def undo(participant: Participant, compensation: Compensation, calls: Sequence[C
 
 
 def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
-    """Bar each call's step; say for each whether the bar holds. False: the step was done before.
+    """Bar the step of each call. Return for each whether the bar holds; False if the step was done before.
 
-    :raises StillOpen: when a step's outcome is not known; such a step must not be a pivot.
+    :raises StillOpen: when the outcome of a step is unknown. Such a step must not be a pivot.
     """
     failpoint = Failpoint(FailpointKind.COMMIT, bar_task(participant.service), [call.saga_id for call in calls])
     return participant.rows.transaction(failpoint, lambda: _bar_all(participant.rows, calls))
@@ -75,7 +75,7 @@ def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
 def _act_all(rows: Rows, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:
     fresh = rows.claim(calls, Status.DONE)
     found = rows.look({call.saga_id for call in calls} - fresh, action.step)
-    by_saga = {call.saga_id: call for call in calls}  # a message that is here twice is one call
+    by_saga = {call.saga_id: call for call in calls}  # two copies of a message are one call
     sagas = sorted(fresh)
     answers = results_of_each(work, [(decode(action.request, by_saga[each].known),) for each in sagas])
     outcomes = {each: outcome_of_answer(answer) for each, answer in zip(sagas, answers, strict=True)}

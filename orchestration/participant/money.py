@@ -1,4 +1,4 @@
-"""What a service that moves money can be asked: how one saga's money stands, in its own books."""
+"""The money of a saga in a service's own books."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from orchestration.contracts.command import Action
 class Money:
     """One saga's money, in minor units of an ISO 4217 currency.
 
-    All amounts are sums of what was ever authorised, captured, voided or refunded; none is negative. `reference` is
-    what the other side knows it by.
+    Each amount is the sum of all that was ever authorised, captured, voided or refunded; none is negative. `reference`
+    is the gateway's id of the payment.
     """
 
     authorised_minor: int
@@ -24,20 +24,21 @@ class Money:
 
     @property
     def held_minor(self) -> int:
-        """On hold at this moment: neither taken nor let go."""
+        """The amount on hold now: authorised, neither captured nor voided."""
         return self.authorised_minor - self.captured_minor - self.voided_minor
 
     @property
     def kept_minor(self) -> int:
-        """Taken and not given back."""
+        """The amount captured and not refunded."""
         return self.captured_minor - self.refunded_minor
 
 
 @dataclass(frozen=True)
 class MoneyReader:
-    """How to read it, and which of the service's actions move it: `holds` puts on hold, `takes` takes what is held.
+    """How to read the money of sagas, and which actions of the service hold it and take it.
 
-    `of_sagas` gives it for those of the sagas that have any; it reads the service's own database and calls nobody.
+    `of_sagas` returns the money of those sagas that have any. It reads the service's own database and makes no
+    external call.
     """
 
     of_sagas: Callable[[Collection[UUID]], Mapping[UUID, Money]]

@@ -1,4 +1,4 @@
-"""How an action can end at a participant. Anything else it raises is a failure: nobody knows."""
+"""How an action can end at a participant. Any other exception is a failure, whose outcome is unknown."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,15 +11,17 @@ from orchestration.participant.refusals import Refusal
 
 @dataclass(frozen=True)
 class Done:
-    """`answer` holds the facts that later steps may need, JSON-ready."""
+    """The step is done. `answer` holds facts for later steps, ready for JSON."""
 
     answer: dict[str, Any]
     repeated: bool = field(default=False, compare=False)
-    """Whether it was said before."""
+    """Whether an earlier message returned it already."""
 
 
 @dataclass(frozen=True)
 class Refused:
+    """The participant refused the step."""
+
     refusal: dict[str, Any]
     repeated: bool = field(default=False, compare=False)
 
@@ -33,7 +35,7 @@ Outcome = Done | Refused | Barred
 
 
 def outcome_of(row: Row) -> Outcome:
-    """What an action repeats when it finds this row: word for word what was said before."""
+    """Return the outcome that an action repeats when it finds this row, unchanged."""
     if row.status == Status.DONE:
         return Done(row.answer or {}, repeated=True)
     if row.status == Status.REFUSED:
@@ -42,14 +44,14 @@ def outcome_of(row: Row) -> Outcome:
 
 
 def outcome_of_answer(answer: Any) -> Done | Refused:
-    """How a service function ended, from what it answered (None: nothing to tell) or the Refusal it raised."""
+    """Return the outcome of a service function from its answer (None for no facts) or its Refusal."""
     if isinstance(answer, Refusal):
         return Refused(answer.as_json())
     return Done(encode(answer) if answer is not None else {})
 
 
 def change_to(call: Call, outcome: Done | Refused) -> LedgerChange:
-    """What becomes of the call's row."""
+    """Return the change of the call's row."""
     if isinstance(outcome, Refused):
         return LedgerChange(call.saga_id, call.token, Status.REFUSED, refusal=outcome.refusal)
     return LedgerChange(call.saga_id, call.token, Status.DONE, answer=outcome.answer)

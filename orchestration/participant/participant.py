@@ -1,4 +1,4 @@
-"""A service as a participant: its ledger and its table of commands."""
+"""A service as a participant: its ledger, its commands, and what the orchestrator reads of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,10 +24,10 @@ class NotAParticipant(LookupError):
 
 @dataclass(frozen=True)
 class Participant:
-    """One service taking part in sagas; `service` is also its database alias and its queue.
+    """One service that takes part in sagas. `service` is also its database alias and its queue.
 
-    `commands` maps each contract to a function `(request) -> answer | None`, run inside the kit's transaction, to one
-    that does several `Together`, or to an `ExternalCommand`. `queries` maps each query contract to its selector.
+    `commands` maps each contract to a function `(request) -> answer | None` in the kit's transaction, to one that
+    handles several requests (`Together`), or to an `ExternalCommand`. `queries` maps each query contract to a selector.
     """
 
     service: str
@@ -35,14 +35,14 @@ class Participant:
     commands: Mapping[Command, Work | ExternalCommand]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
     refusal_of_duplicate: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
-    """When an action's write violates a unique constraint, gives the refusal that names the existing row; None: the
-    action failed. Not for actions carried out outside."""
+    """Returns the refusal that names the existing row when an action's write violates a unique constraint. None: the
+    action failed. Not for external commands."""
     money: MoneyReader | None = None
-    """How a saga's money is read, if this service moves any."""
+    """How to read a saga's money, if this service moves money."""
     audit: ServiceAudit = field(default_factory=ServiceAudit)
     """What an audit checks of this service, apart from the ledger."""
     finders: tuple[Finder, ...] = ()
-    """By what else than ids its sagas are found."""
+    """How to find sagas by other values than ids."""
     kept_in: Rows | None = None
     """Where the ledger is kept, if not in the database of that alias: in memory, for simulations."""
 
@@ -61,12 +61,15 @@ def add(participant: Participant) -> None:
 
 
 def participants() -> Mapping[str, Participant]:
-    """Every participant of this process, by service."""
+    """Return every participant of this process, by service."""
     return _participants
 
 
 def participant_of(service: str) -> Participant:
-    """:raises NotAParticipant: when no such service is registered."""
+    """Return the participant of the service.
+
+    :raises NotAParticipant: when no such service is registered.
+    """
     try:
         return _participants[service]
     except KeyError:
@@ -76,7 +79,7 @@ def participant_of(service: str) -> Participant:
 def ask(query: Query, *args: Any) -> Any:
     """Answer a query of another service.
 
-    :raises NotAParticipant: when nobody answers this query.
+    :raises NotAParticipant: when no participant answers this query.
     """
     try:
         return participant_of(query.service).queries[query](*args)

@@ -1,7 +1,7 @@
-"""The loop that settles open ledger rows: it asks gateway or carrier what became of calls whose outcome is unknown.
+"""The loop that reconciles open ledger rows: it queries gateway or carrier for the outcome of unanswered calls.
 
-Workers of a service that calls outside run it. It changes nothing there, and it tells no saga: one that waits to try
-again is due anyway and finds the row concluded; one that is parked is a person's, who then sees the row as it is.
+Workers of a service with external calls run it. It changes nothing at the external system, and sends no report to the
+saga. A saga that backs off finds the row concluded at its next try. For a parked saga, an operator sees the new row.
 """
 
 import logging
@@ -33,8 +33,8 @@ OPEN = (Status.STARTED, Status.UNDOING)
 
 
 @dataclass(frozen=True)
-class Round:
-    """How many open rows are settled now, are not known to the other side yet, and could not be asked after."""
+class ReconciliationRound:
+    """The number of open rows that were settled, that are still unknown there, and whose query failed."""
 
     settled: int = 0
     unknown: int = 0
@@ -42,30 +42,30 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """The right to ask for a service, held by one process at a time; while Redis is away, by everybody."""
+class ReconciliationLease:
+    """The lease of the process that reconciles a service's rows. While Redis is away, every process has it."""
 
     name: str
     redis: Redis
     lasts: timedelta
 
     def take(self) -> bool:
-        """Whether nobody else has it."""
+        """Take the lease. Return whether this process has it now."""
         try:
             return bool(self.redis.set(self.name, 1, px=self.lasts, nx=True))
         except RedisError:
-            return True  # asking twice is harmless
+            return True  # two queries are harmless
 
     def keep(self) -> None:
-        """Have it for another while."""
+        """Extend the lease."""
         try:
             self.redis.set(self.name, 1, px=self.lasts)
         except RedisError as error:
             logger.debug("%s is everybody's: %s", self.name, error)
 
 
-def commands_outside(participant: Participant) -> Mapping[tuple[str, str], tuple[Command, ExternalCommand]]:
-    """By status and step: the command whose call outside left an open row so, and its work."""
+def external_commands(participant: Participant) -> Mapping[tuple[str, str], tuple[Command, ExternalCommand]]:
+    """Return the external commands, by the status and step of the open row that an unanswered call leaves."""
     return {
         (Status.STARTED if isinstance(command, Action) else Status.UNDOING, command.step): (command, work)
         for command, work in participant.commands.items()
@@ -73,10 +73,12 @@ def commands_outside(participant: Participant) -> Mapping[tuple[str, str], tuple
     }
 
 
-def settle_open_rows(participant: Participant, *, before_each_batch: Callable[[], object] = lambda: None) -> Round:
-    """Ask after every row that has been open for longer than `SETTLE_AFTER`. One row's error does not stop the others.
+def settle_open_rows(
+    participant: Participant, *, before_each_batch: Callable[[], object] = lambda: None
+) -> ReconciliationRound:
+    """Query every row that has been open for longer than `SETTLE_AFTER`. One row's error does not stop the others.
 
-    Rows whose breaker is not closed are left for later: a question is no probe.
+    Rows whose breaker is not closed are left for later, because a query is no probe.
     """
     ends = {"settled": 0, "unknown": 0, "failed": 0}
     for batch in _open_rows(participant, participant.rows.now() - settings.SETTLE_AFTER):
@@ -84,23 +86,25 @@ def settle_open_rows(participant: Participant, *, before_each_batch: Callable[[]
         for row in batch:
             with about([row.saga_id]):
                 ends[_end_of(participant, row)] += 1
-    return Round(**ends)
+    return ReconciliationRound(**ends)
 
 
 def run_forever(participant: Participant, stopped: threading.Event) -> None:
-    """Run a round every `SETTLE_PERIOD`, if nobody else does, until `stopped`; outages are waited out."""
-    lasts = settings.SETTLE_PERIOD * 0.9  # or it would outlast the wait of the very process that had it
-    turn = Turn(settings.TOPOLOGY.name(f"{participant.service}.settling"), connect(settings.REDIS_URL), lasts)
+    """Run a round every `SETTLE_PERIOD` until `stopped`, if no other process does. Outages only delay it."""
+    lasts = settings.SETTLE_PERIOD * 0.9  # so that it ends before the next round of the process that has it
+    lease = ReconciliationLease(
+        settings.TOPOLOGY.name(f"{participant.service}.settling"), connect(settings.REDIS_URL), lasts
+    )
 
-    def settle_in_turn() -> None:
-        if turn.take():
-            _tell(participant, settle_open_rows(participant, before_each_batch=turn.keep))
+    def settle_with_lease() -> None:
+        if lease.take():
+            _tell(participant, settle_open_rows(participant, before_each_batch=lease.keep))
 
-    round_after_round(stopped, settle_in_turn, every=settings.SETTLE_PERIOD, of=f"settling {participant.service}")
+    round_after_round(stopped, settle_with_lease, every=settings.SETTLE_PERIOD, of=f"settling {participant.service}")
 
 
 def _open_rows(participant: Participant, until: datetime) -> Iterator[list[LedgerRow]]:
-    """Batches of rows that have been open since before `until`, each row at most once, whatever becomes of it."""
+    """Yield batches of rows that have been open since before `until`, each row at most once."""
     ledger = participant.ledger._default_manager.using(participant.service)
     waiting = ledger.filter(status__in=OPEN, changed_at__lte=until).order_by("changed_at", "pk")
     batch = list(waiting[:BATCH])
@@ -114,13 +118,13 @@ def _open_rows(participant: Participant, until: datetime) -> Iterator[list[Ledge
 def _end_of(participant: Participant, row: LedgerRow) -> str:
     try:
         return "settled" if _settle(participant, row) else "unknown"
-    except Exception as error:  # one row's error never stops the others; it is asked after again
+    except Exception as error:  # one row's error must not stop the others; a later round queries it again
         logger.warning("%s: what became of it cannot be asked: %r", row, error)
         return "failed"
 
 
 def _settle(participant: Participant, row: LedgerRow) -> bool:
-    command, work = commands_outside(participant)[row.status, row.step]
+    command, work = external_commands(participant)[row.status, row.step]
     if work.breaker.state() != "closed":
         return False
     call = Call(row.saga_id, row.step, row.token, known=_request_of(row))
@@ -128,12 +132,12 @@ def _settle(participant: Participant, row: LedgerRow) -> bool:
 
 
 def _request_of(row: LedgerRow) -> dict[str, Any]:
-    """What its action was asked with. That has every fact its compensation may need: those known before the action."""
+    """Return the facts of the row's action. They include all that its compensation may need: those known before it."""
     return dict(row.request or {})
 
 
-def _tell(participant: Participant, made: Round) -> None:
-    if made != Round():
+def _tell(participant: Participant, made: ReconciliationRound) -> None:
+    if made != ReconciliationRound():
         logger.info(
             "%s asked after open calls: %d settled, %d not known there yet, %d failed",
             *(participant.service, made.settled, made.unknown, made.failed),

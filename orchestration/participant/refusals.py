@@ -1,4 +1,4 @@
-"""A participant's no: expected, final, and it changed nothing."""
+"""Refusals and failures that a participant's code raises."""
 
 from typing import Any, ClassVar
 
@@ -6,11 +6,10 @@ from orchestration.text.cleaning import harmless
 
 
 class Refusal(Exception):
-    """The request cannot be granted.
+    """The participant refuses the request. This is expected, final, and changes nothing.
 
-    Subclass it beside the function that raises it: the docstring is the message a customer may read, `code` the name
-    programs may compare, and the keyword arguments are the facts (nothing secret), which may quote the
-    other side.
+    Subclass it beside the function that raises it. The docstring is a message for customers, and `code` a name for
+    programs. The keyword arguments are facts, which may quote the external system and hold no secret.
     """
 
     code: ClassVar[str]
@@ -26,11 +25,11 @@ class Refusal(Exception):
 
 
 class PermanentFailure(Exception):
-    """A failure, and no try will end otherwise: after the pivot, or compensating, the step is parked at once.
+    """A failure that no retry can mend. After the pivot, or in a compensation, the step is parked at once.
 
-    Before the pivot the saga is given up. It is no refusal: the ledger row stays open, and says nothing.
+    Before the pivot the saga is given up. This is no refusal: the ledger row stays open.
     """
 
 
 class CannotCall(Exception):
-    """A call outside cannot be made from this process; nothing was called. The saga tries again until its deadline."""
+    """This process cannot make the external call. No call was made. The saga retries until its deadline."""

@@ -1,4 +1,4 @@
-"""What the ledger says of a saga whose effect was reversed by another one, a repair."""
+"""Marks the ledger row of a saga whose effect another saga, a repair, has reversed."""
 
 from uuid import UUID
 
@@ -13,17 +13,17 @@ _PATHS = {
     Status.DONE: (Status.UNDONE,),
     Status.UNDOING: (Status.UNDONE,),
 }
-"""How a row comes to be undone."""
+"""The statuses through which a row becomes undone."""
 
 NO_MESSAGE = 0
 """The token of a row that no message wrote."""
 
 
 def mark_reversed(ledger: type[LedgerRow], saga_id: UUID, action: Action) -> bool:
-    """Have the row of this saga's step say, by a legal path, that nothing of it is left; say whether it said otherwise.
+    """Mark the row of this saga's step as undone, through legal statuses. Return whether that changed it.
 
-    Call it inside the transaction that writes down the reversal, and first: the row is locked until that ends. One
-    that is missing becomes barred.
+    Call it first in the transaction that records the reversal: it locks the row until the end. A missing row becomes
+    barred.
     """
     rows: QuerySet[LedgerRow] = ledger._default_manager.using(ledger._meta.app_label)
     row = rows.select_for_update().filter(saga_id=saga_id, step=action.step).first()

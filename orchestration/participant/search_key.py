@@ -1,4 +1,4 @@
-"""How sagas are found by something that only a service knows: a gateway's reference, a tracking number, an e-mail."""
+"""Finds sagas by values that only a service knows: a gateway's reference, a tracking number, an e-mail address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Found:
-    """Sagas, and customers of whom every saga is meant."""
+    """The sagas found, and customers all of whose sagas are meant."""
 
     saga_ids: frozenset[UUID] = frozenset()
     customer_ids: frozenset[str] = frozenset()
@@ -15,7 +15,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Finder:
-    """`what` is what can be typed, in words; `find` looks it up exactly, by an index, and gives what is known by it."""
+    """A way to find sagas. `what` names the value for people. `find` looks it up exactly, by an index."""
 
     what: str
     find: Callable[[str], Found]

@@ -1,4 +1,4 @@
-"""Which sagas an audit looks at: a range of ids, or some by name, and with them whatever names them."""
+"""Selects the sagas of an audit, by a range of ids or by a list, and the rows that name them."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +11,7 @@ from orchestration.sagas import definitions
 
 @dataclass(frozen=True)
 class Between:
-    """Ids from `low` on and below `high`; None is without bound. Keys begin with ids, so they have the same order."""
+    """Sagas whose ids are from `low` to below `high`. None is no bound. Keys begin with ids, so they sort alike."""
 
     low: UUID | None = None
     high: UUID | None = None
@@ -21,11 +21,11 @@ class Between:
         return self.low is None and self.high is None
 
     def sagas(self, column: str = "saga_id") -> Q:
-        """Rows whose column holds one of these sagas' ids."""
+        """Return the condition for rows whose column holds the id of one of these sagas."""
         return self._rows(column, self.low, self.high)
 
     def keys(self, column: str = "key") -> Q:
-        """Rows whose column holds a key of one of these sagas, or one that is not ours and falls in between."""
+        """Return the condition for rows whose column holds a key of these sagas, or one that sorts between them."""
         return self._rows(column, self.low and str(self.low), self.high and str(self.high))
 
     def _rows(self, column: str, low: object, high: object) -> Q:
@@ -39,7 +39,7 @@ class Between:
 
 @dataclass(frozen=True)
 class Those:
-    """These sagas, and what the outside calls by these keys that are not ours."""
+    """These sagas, and the keys at the external system that are not ours."""
 
     saga_ids: frozenset[UUID]
     other_keys: frozenset[str] = frozenset()
@@ -47,11 +47,11 @@ class Those:
     is_everything = False
 
     def sagas(self, column: str = "saga_id") -> Q:
-        """Rows whose column holds one of these sagas' ids."""
+        """Return the condition for rows whose column holds the id of one of these sagas."""
         return Q(**{f"{column}__in": self.saga_ids})
 
     def keys(self, column: str = "key") -> Q:
-        """Rows whose column holds the key of an action of one of these sagas, or one of the others."""
+        """Return the condition for rows whose column holds the key of an action of these sagas, or another key."""
         actions = {step.name: step.action for saga in definitions.values() for step in saga.steps}.values()
         ours = {key_of(saga_id, action) for saga_id in self.saga_ids for action in actions}
         return Q(**{f"{column}__in": ours | self.other_keys})

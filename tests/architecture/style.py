@@ -18,7 +18,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 300, 50  # lines
 
 PRIVATE_NAMES = re.compile(
     r"(?<!dead_)(?<!discard_)letters?(?!_again)|desks?|lanes?|errands?|seats?|trails?|owed|owing|told|happenings?|boundar(?:y|ies)"
-    r"|seal(?:ed|ing|s)?|unseal|hopeless|sieves?|voices?|standings?|gone_on|by_hand|asking|lending"
+    r"|seal(?:ed|ing|s)?(?!_broken)|unseal|hopeless|sieves?|voices?|standings?|gone_on|by_hand|asking|lending"
 )
 """Parts of identifiers that the glossary replaces. docs/glossary.md has the standard term for each."""
 PRIVATE_WORDS = re.compile(

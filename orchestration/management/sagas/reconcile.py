@@ -30,7 +30,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _services_that_call_outside() -> list[str]:
-    return [service for service, participant in participants().items() if reconciliation.commands_outside(participant)]
+    return [service for service, participant in participants().items() if reconciliation.external_commands(participant)]
 
 
 SUBCOMMANDS = (Subcommand("ask-outside", HELP, _add_arguments, ask),)

@@ -12,7 +12,7 @@ from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.actions.rules import foreseen
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.participant import participant_of
-from orchestration.participant.reconciliation import commands_outside
+from orchestration.participant.reconciliation import external_commands
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import State
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -75,7 +75,7 @@ def _with_an_open_call(instances: Iterable[SagaInstance]) -> set[UUID]:
 
 def _open_in(service: str, instances: Collection[SagaInstance]) -> Collection[UUID]:
     participant = participant_of(service)
-    calls = commands_outside(participant)
+    calls = external_commands(participant)
     failing = {UUID(str(instance.pk)): instance.failing_step for instance in instances}
     if not calls:
         return ()

@@ -19,7 +19,7 @@ from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_outcome import Grounds, NoSuchRow, NotResolved, Outcome, Resolved, Statement
 from orchestration.participant.participant import Participant, participant_of
-from orchestration.participant.reconciliation import commands_outside
+from orchestration.participant.reconciliation import external_commands
 from orchestration.protocol.saga import Saga
 
 ON_LEDGERS = frozenset({Action.RESOLVE, Action.SETTLE})
@@ -96,8 +96,13 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
 def facts_needed(participant: Participant) -> Mapping[tuple[str, str], str]:
     """Return, by status and step of an open row, the facts that resolving it needs."""
     return {
+<<<<<<< HEAD
         key: manual_outcome.wanted(work.facts)
         for key, (_, work) in commands_outside(participant).items()
+=======
+        key: manual_resolution.wanted(work.facts)
+        for key, (_, work) in external_commands(participant).items()
+>>>>>>> c21e0e6 (Say plainly what the kit does)
         if work.facts is not None
     }
 

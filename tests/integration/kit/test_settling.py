@@ -17,7 +17,7 @@ from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import Round, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.gateways.sandbox.models import Kind
 from payments.models import Ledger, Payment
@@ -43,7 +43,7 @@ def test_a_call_that_was_done_is_concluded_with_its_rows_and_answers_as_if_it_ha
 ) -> None:
     asked = timed_out(payments)
 
-    assert settle_open_rows(payments) == Round(settled=1)
+    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.DONE]
     held = Payment.objects.get()
@@ -58,7 +58,7 @@ def test_a_call_that_was_refused_is_refused(payments: Participant) -> None:
         act(declined, asked)
     time_passes()
 
-    assert settle_open_rows(payments) == Round(settled=1)
+    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.REFUSED]
     assert isinstance(act(payments, asked), Refused)
@@ -74,7 +74,7 @@ def _declined_and_silent(payments, request, keys):
 def test_what_the_other_side_does_not_know_is_left_and_nothing_is_called_there(payments: Participant) -> None:
     asked = timed_out(payments, "tok_timeout_before")
 
-    assert settle_open_rows(payments) == Round(unknown=1)
+    assert settle_open_rows(payments) == ReconciliationRound(unknown=1)
 
     assert history(asked) == [Status.STARTED]
     assert kinds() == []
@@ -83,7 +83,7 @@ def test_what_the_other_side_does_not_know_is_left_and_nothing_is_called_there(p
 def test_a_reversal_that_was_done_is_concluded(payments: Participant) -> None:
     asked = half_undone(payments)
 
-    assert settle_open_rows(payments) == Round(settled=1)
+    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
     assert Payment.objects.get().status == "voided"
@@ -97,7 +97,7 @@ def test_a_reversal_that_was_not_done_is_left_to_the_saga(payments: Participant)
         undo(payments, asked)
     time_passes()
 
-    assert settle_open_rows(payments) == Round(unknown=1)
+    assert settle_open_rows(payments) == ReconciliationRound(unknown=1)
 
     assert history(asked)[-1] == Status.UNDOING
     assert kinds() == [Kind.AUTHORISE]
@@ -107,7 +107,7 @@ def test_a_row_that_was_opened_a_moment_ago_is_left_to_who_opened_it(payments: P
     asked = timed_out(payments)
     Ledger.objects.update(changed_at=datetime.now(UTC) - timedelta(seconds=50))
 
-    assert settle_open_rows(payments) == Round()
+    assert settle_open_rows(payments) == ReconciliationRound()
 
     assert history(asked) == [Status.STARTED]
 
@@ -118,7 +118,7 @@ def test_one_rows_error_does_not_stop_the_others_in_whichever_batch(payments: Pa
     Ledger.objects.filter(saga_id=asked[0].saga_id).update(request={})
     Ledger.objects.filter(saga_id=asked[3].saga_id).update(step="forgotten_step")
 
-    assert settle_open_rows(payments) == Round(settled=3, failed=2)
+    assert settle_open_rows(payments) == ReconciliationRound(settled=3, failed=2)
 
 
 def test_rows_of_one_moment_are_each_asked_after_once(payments: Participant, monkeypatch) -> None:
@@ -127,7 +127,7 @@ def test_rows_of_one_moment_are_each_asked_after_once(payments: Participant, mon
         timed_out(payments, "tok_timeout_before")
     batches = []
 
-    assert settle_open_rows(payments, before_each_batch=lambda: batches.append(1)) == Round(unknown=5)
+    assert settle_open_rows(payments, before_each_batch=lambda: batches.append(1)) == ReconciliationRound(unknown=5)
 
     assert len(batches) == 3
 
@@ -154,8 +154,8 @@ def test_an_open_breaker_is_respected_and_questions_that_fail_open_it(payments: 
     for _ in range(5):
         timed_out(payments)
 
-    assert settle_open_rows(having(payments, authorise_payment, find=ill)) == Round(unknown=2, failed=3)
-    assert settle_open_rows(payments) == Round(unknown=5)
+    assert settle_open_rows(having(payments, authorise_payment, find=ill)) == ReconciliationRound(unknown=2, failed=3)
+    assert settle_open_rows(payments) == ReconciliationRound(unknown=5)
     assert len(questions) == 3
 
 
@@ -206,7 +206,7 @@ def test_a_capture_is_settled_too(payments: Participant) -> None:
         local_steps.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
     time_passes()
 
-    assert settle_open_rows(payments) == Round(settled=1)
+    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(pending) == [Status.STARTED, Status.DONE]
     assert Payment.objects.get().status == "captured"

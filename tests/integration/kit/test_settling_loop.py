@@ -15,7 +15,12 @@ from orchestration.participant import reconciliation
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.ledger import Status
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import Round, Turn, run_forever, settle_open_rows
+from orchestration.participant.reconciliation import (
+    ReconciliationLease,
+    ReconciliationRound,
+    run_forever,
+    settle_open_rows,
+)
 from tests.integration.kit.unknown_payments import history, timed_out
 from tests.support.threads import at_once
 from tests.support.wait import wait_for
@@ -55,7 +60,7 @@ def often(settings) -> Runner:
 def test_the_loop_outlives_a_round_that_failed(payments: Participant, often: Runner, monkeypatch) -> None:
     asked, fails = timed_out(payments), [RuntimeError("no database")]
 
-    def round_(*args: Any, **kwargs: Any) -> Round:
+    def round_(*args: Any, **kwargs: Any) -> ReconciliationRound:
         if fails:
             raise fails.pop()
         return settle_open_rows(*args, **kwargs)
@@ -96,7 +101,7 @@ def test_without_redis_everybody_asks(payments: Participant, often: Runner, sett
 
 def test_one_process_has_the_turn_until_it_ends(settings) -> None:
     redis: Redis = connect(settings.REDIS_URL)
-    first, second = (Turn(f"test.{uuid4().hex}", redis, timedelta(seconds=0.3)),) * 2
+    first, second = (ReconciliationLease(f"test.{uuid4().hex}", redis, timedelta(seconds=0.3)),) * 2
     assert first.take()
     assert not second.take()
     wait_for(second.take, seconds=5)

@@ -22,7 +22,7 @@ from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import Round, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
 from payments import services, tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.gateway import SandboxGateway
@@ -121,7 +121,7 @@ def test_free_order_whose_worker_died_is_concluded(payments: Participant, settin
     payments.rows.claim([call], Status.STARTED, keep_request=True)
     if ended_by == "settling":
         _breaker_of(payments).close()  # a question is no probe
-        assert settle_open_rows(payments) == Round(settled=1)
+        assert settle_open_rows(payments) == ReconciliationRound(settled=1)
     elif ended_by == "a person":
         word = Statement(Outcome.DONE, Grounds("ann", "why", "ticket"), {"authorisation_id": "of another order"})
         resolve(payments, call.saga_id, call.step, word)
