@@ -1,4 +1,4 @@
-"""Tables of other people's apps in the admin, in the look of ours."""
+"""Admin pages for the tables of other apps, in the look of ours."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin

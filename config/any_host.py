@@ -1,4 +1,4 @@
-"""Answer probes and metrics for any Host header, because they are requested by a pod's address."""
+"""Middleware that answers probes and metrics for any Host header: their clients use a pod's address."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The process as a Django app: its commands."""
+"""The Django app of the project; it holds the management commands."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The Celery app, and the worker's manners at its edges."""
+"""The Celery app, and this project's changes to Celery's consumer."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ app.autodiscover_tasks()
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def leave_logging_alone(**_: Any) -> None:
-    """Log as `settings.LOGGING` says: a receiver here keeps Celery from setting up its own."""
+    """Keep Celery from setting up its own logging: `settings.LOGGING` applies. A receiver of this signal is enough."""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
@@ -40,8 +40,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         from django.conf import settings
 
         connection = super().connect()
-        # Celery then has a prefetch window for each queue. One for all of them would fill with what waits for a slow
-        # gateway, and costs RabbitMQ more for each message.
+        # Celery then has a prefetch window for each queue. A window for all queues would fill with messages that wait
+        # for a slow gateway, and it costs RabbitMQ more for each message.
         connection.transport.qos_semantics_matches_spec = lambda _: True  # type: ignore[method-assign, assignment]
         self._refuse_wrong_queues(settings.TOPOLOGY.declare(connection))
         if settings.BROKER_HAS_CONFIRMS:
@@ -66,7 +66,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
             hub.on_tick.add(self._look_again)
 
     def _look_again(self) -> None:
-        """Take in what came along with the answer that somebody waited for: the socket will not tell of it."""
+        """Read messages that arrived together with a reply another thread waited for: the socket does not signal them
+        again.
+        """
         from orchestration.messaging import amqp_io
 
         if amqp_io.has_more(self._link):
@@ -75,7 +77,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def connection_for_write(self, url: str | None = None, heartbeat: float | None = None) -> Any:
         """Make the connection for Celery's events, which may be lost.
 
-        Without confirms: the event loop reads from it too, and would take the confirm that a pool's thread waits for.
+        It has no confirms: the event loop also reads from it, and would take a confirm that a thread of the pool waits
+        for.
         """
         from django.conf import settings
 
@@ -99,7 +102,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         self._dead_letter(message, f"invalid, {type(exc).__name__}")
 
     def _dead_letter(self, message: Any, why: str) -> None:
-        """Celery would log the body, and with it whatever a saga knows."""
+        """Log the message without its body and reject it. Celery would log the body, which holds the saga's context."""
         headers = message.headers or {}
         logger.error("a message is dead-lettered: %s (task %s, id %s)", why, headers.get("task"), headers.get("id"))
         message.reject_log_error(logger, self.connection_errors)  # type: ignore[attr-defined]

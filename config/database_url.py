@@ -1,4 +1,4 @@
-"""Addresses of PostgreSQL databases, read as PostgreSQL's own library reads them."""
+"""Parses addresses of PostgreSQL databases in the same way as libpq, PostgreSQL's client library."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The server side of the databases: whether they are there, and making them."""
+"""Administration of the databases: create them, lock them for a migration, connect outside the pool."""
 
 import time
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from psycopg.errors import DuplicateDatabase, UniqueViolation
 from orchestration.db.sessions import MARGIN, longer_waits
 
 TURN_KEY = "shop: migrate"
-"""Hashed, the key of the advisory lock that `migrate` holds."""
+"""The key, before hashing, of the advisory lock that `migrate` holds."""
 TURN_TRIED_EVERY_S = 0.1
 LONG = ("statement_timeout", "idle_in_transaction_session_timeout")
-"""Parameters of PostgreSQL that end what a migration may take long for: a statement, or a pause between two."""
+"""PostgreSQL's limits that a migration needs to be longer: for a statement, and for a pause between two statements."""
 
 
 class Busy(Exception):
@@ -24,9 +24,9 @@ class Busy(Exception):
 
 
 def create_if_missing(alias: str) -> bool:
-    """Create the alias's database; False when it is there already. Several processes may do so at once.
+    """Create the alias's database and return True; return False if it exists. Several processes may do so at once.
 
-    :raises Busy: when others have not ended in time.
+    :raises Busy: when another process holds the lock for too long.
     """
     name = str(parameters_of(alias)["dbname"])
     with _turn(**parameters_of(alias) | {"dbname": "postgres"}) as connection:
@@ -34,48 +34,54 @@ def create_if_missing(alias: str) -> bool:
             return False
         try:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        except (DuplicateDatabase, UniqueViolation):  # made by a process that takes no turns
+        except (DuplicateDatabase, UniqueViolation):  # created by a process that does not use the lock
             return False
     return True
 
 
 @contextmanager
 def migrating(alias: str) -> Iterator[None]:
-    """Migrate in the block: no other process does at the same time, and the alias's session has a migration's limits.
+    """Lock the alias's database for a migration during the block, and give its session a migration's limits.
 
-    :raises Busy: when others have not ended in time.
+    :raises Busy: when another process holds the lock for too long.
     """
     with _turn(**parameters_of(alias)), _limits_of_a_migration(alias):
         yield
 
 
 def refuse_if_away(alias: str) -> None:
-    """:raises psycopg.Error: saying why the alias's database cannot be used."""
+    """Raise an error if the alias's database cannot be used.
+
+    :raises psycopg.Error: with the reason.
+    """
     connect(**parameters_of(alias)).close()
 
 
 def parameters_of(alias: str) -> dict[str, Any]:
-    """Give what libpq needs to reach the alias's database as the shop does: all that its URL and settings say."""
+    """Return the libpq parameters that reach the alias's database as the shop does: those of its URL and its
+    settings.
+    """
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     return {name: value for name, value in connections[alias].get_connection_params().items() if name in known}
 
 
 def limit_waits(alias: str, *, milliseconds: int) -> None:
-    """Have the alias's session wait for a lock no longer than this."""
+    """Limit the time that the alias's session waits for a lock."""
     with connections[alias].cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {milliseconds}")
 
 
 @contextmanager
 def _turn(**parameters: Any) -> Iterator[Connection]:
-    """Hold the database's advisory lock, by a session of its own: it ends with the process, however that ends.
+    """Hold the database's advisory lock in a session of its own, which ends with the process, however that ends.
 
-    Retry instead of waiting: CREATE INDEX CONCURRENTLY waits for every running statement, so a statement that waits for
-    this lock would block it.
+    It retries instead of waiting: CREATE INDEX CONCURRENTLY waits for every running statement, so a statement that
+    waits
+    for this lock would block it.
     """
     deadline = time.monotonic() + settings.MIGRATION_TURN_MS / 1000
     with connect(**parameters, autocommit=True) as session:
-        session.execute("SET statement_timeout = 0")  # a copy of a template takes what it takes
+        session.execute("SET statement_timeout = 0")  # copying a template may take long
         while not _taken(session):
             if time.monotonic() > deadline:
                 raise Busy(f"another migrate has not ended within {settings.MIGRATION_TURN_MS / 1000:g} s")

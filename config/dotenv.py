@@ -1,4 +1,4 @@
-"""Reads `.env` in the part of its syntax that docker compose and this project read alike."""
+"""Reads `.env`, limited to the syntax that docker compose and this project understand in the same way."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ _QUOTED = re.compile(r"(?P<quote>['\"])(?P<text>.*)(?P=quote)[ \t]*")
 
 
 class BadLine(Exception):
-    """A line without a meaning, or one that other readers of `.env` read differently. Its message shows no value."""
+    """A line that means nothing, or that other readers of `.env` read differently. Its message contains no value."""
 
 
 def read(file: Path) -> dict[str, str]:
@@ -41,7 +41,9 @@ def _parsed(line: str, where: str) -> tuple[str, str]:
 
 
 def _value(text: str) -> str:
-    """Return a value that all readers of `.env` read alike: unquoted, or quoted with no such quote inside."""
+    """Return a value that all readers of `.env` read in the same way: unquoted, or quoted without such quotes
+    inside.
+    """
     if not text.isprintable() and not text.replace("\t", " ").isprintable():
         raise ValueError("it contains an invisible character")
     if "\\" in text:

@@ -15,7 +15,7 @@ ALIASES = ("orchestration", "inventory", "payments", "shipping", "orders", "gate
 
 PREFIX = "SHOP_"
 FILE_VARIABLE = "SHOP_ENV_FILE"
-"""Names the file of settings, in place of `.env`; tests and demonstrations name an empty one."""
+"""Names the settings file to read instead of `.env`. Tests and demonstrations name an empty one."""
 DOTENV = Path(__file__).resolve().parents[1] / ".env"
 _DEVELOPMENT_KEY = "c2hvcC1kZXZlbG9wbWVudC1vbmx5LWtleS0wMDAwMDA="  # refused unless SHOP_DEBUG is true
 _BROKERS = env_values.url("amqp", "amqps", "redis", "rediss", "memory")
@@ -79,7 +79,7 @@ SETTINGS: Mapping[str, Setting] = {
     "FAULT_POINTS": Setting(env_values.flag, False),
     "ADMIN_THEME": Setting(env_values.one_of("unfold", "stock"), "unfold"),
 }
-"""Every variable we know, without the prefix."""
+"""Every known variable, without the prefix."""
 
 
 def read() -> dict[str, Any]:
@@ -103,14 +103,18 @@ def read() -> dict[str, Any]:
 
 
 def database(values: Mapping[str, Any], alias: str) -> dict[str, Any]:
-    """Give Django's settings of one alias's database: at its own URL, or the server's by the prefixed name."""
+    """Return Django's settings of one alias's database: from its own URL, or from the server's URL and the prefixed
+    name.
+    """
     setting = database_setting(values, alias)
     is_server = setting == "POSTGRES_URL"
     return django_database(values[setting], name=f"{values['DATABASE_PREFIX']}{alias}" if is_server else None)
 
 
 def database_setting(values: Mapping[str, Any], alias: str) -> str:
-    """Name the setting that says where the alias's database is, without the prefix: its own URL, or the server's."""
+    """Return the name, without the prefix, of the setting that addresses the alias's database: its own URL or the
+    server's.
+    """
     own = f"{alias.upper()}_DATABASE_URL"
     return own if values[own] else "POSTGRES_URL"
 
@@ -127,7 +131,7 @@ def web_threads() -> int:
 
 
 def _take_in(file: Path) -> None:
-    """Add what the file says to the environment, which goes first; processes that this one starts inherit it."""
+    """Add the file's variables to the environment, which takes precedence. Child processes inherit them."""
     try:
         variables = dotenv.read(file)
     except dotenv.BadLine as error:

@@ -1,4 +1,4 @@
-"""Texts of the environment as values; a ValueError says what is wrong with one."""
+"""Parsers of the texts in the environment. Each raises ValueError with the reason when a text is wrong."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0":
 
 
 def flag(text: str) -> bool:
-    """true or false, in any of the usual spellings."""
+    """Parse true or false in any of the usual spellings."""
     try:
         return _FLAGS[text.strip().lower()]
     except KeyError:
@@ -19,12 +19,12 @@ def flag(text: str) -> bool:
 
 
 def words(text: str) -> list[str]:
-    """A comma-separated list."""
+    """Parse a comma-separated list."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def count(text: str) -> int:
-    """A whole number above zero."""
+    """Parse a whole number above zero."""
     number = int(text)
     if number <= 0:
         raise ValueError(f"{number} is not above zero")
@@ -32,7 +32,7 @@ def count(text: str) -> int:
 
 
 def limit(text: str) -> int:
-    """A whole number; 0 is no limit."""
+    """Parse a whole number; 0 means no limit."""
     number = int(text)
     if number < 0:
         raise ValueError(f"{number} is below zero")
@@ -40,7 +40,7 @@ def limit(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """A time above zero."""
+    """Parse a time in seconds above zero."""
     number = float(text)
     if not 0 < number < float("inf"):
         raise ValueError(f"{number} is not above zero")
@@ -48,7 +48,7 @@ def seconds(text: str) -> float:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """One of these words, as written."""
+    """Return a parser that accepts one of these words, spelled exactly."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -59,7 +59,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL with one of these schemes. What is wrong is said without the URL: it may hold a password."""
+    """Return a parser of URLs with one of these schemes. Its errors do not quote the URL, which may hold a password."""
 
     def read(text: str) -> str:
         parts = urlsplit(text)
@@ -75,12 +75,12 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def address(text: str) -> str:
-    """Where a site is reached: http or https, without a slash at the end."""
+    """Parse the address of a site: http or https, without a slash at the end."""
     return url("http", "https")(text).rstrip("/")
 
 
 def fernet_keys(text: str) -> list[str]:
-    """Keys for encryption, at least one: the first encrypts, all decrypt."""
+    """Parse at least one encryption key, comma-separated: the first encrypts, all of them decrypt."""
     keys = words(text)
     if not keys:
         raise ValueError("no key in it")
@@ -93,7 +93,7 @@ def fernet_keys(text: str) -> list[str]:
 
 
 def share(text: str) -> float:
-    """A part of the whole, from 0 to 1."""
+    """Parse a share from 0 to 1."""
     number = float(text)
     if not 0 <= number <= 1:
         raise ValueError(f"{number} is not from 0 to 1")
@@ -101,7 +101,7 @@ def share(text: str) -> float:
 
 
 def traces(text: str) -> str:
-    """Where traces go: otlp, or file: and a path."""
+    """Parse the destination of traces: otlp, or file: and a path."""
     if text != "otlp" and not text.startswith("file:/"):
         raise ValueError(f"{text!r} is neither otlp nor file: and an absolute path")
     if find_spec("opentelemetry") is None:
@@ -110,12 +110,12 @@ def traces(text: str) -> str:
 
 
 def networks(text: str) -> list[IPv4Network | IPv6Network]:
-    """A comma-separated list of IP networks or addresses."""
+    """Parse a comma-separated list of IP networks or addresses."""
     return [ip_network(word) for word in words(text)]
 
 
 def importable(text: str) -> str:
-    """The dotted path of a class whose module is there."""
+    """Check that the text is the dotted path of a class whose module exists, and return it."""
     module, _, name = text.rpartition(".")
     try:
         found = bool(module and name and find_spec(module))

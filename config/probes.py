@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: whether this process answers, and whether it has what it needs."""
+"""`/healthz` and `/readyz`: whether this process answers, and whether everything that it needs is available."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -14,23 +14,23 @@ from orchestration.telemetry.parallel_reads import SideBySide
 
 KEPT_FOR = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)
-"""After so long without an answer something counts as not ready."""
+"""A check without an answer after this time counts as not ready."""
 ANSWERED_WITHIN = timedelta(milliseconds=80)
 """A client that asks at least once a minute waits no longer than this. It may get the previous answer."""
 
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers."""
+    """Answer that this process is alive."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether everything is there, and to whoever may know it what is not, and why.
+    """Answer whether everything is available. An authorised client is also shown what is not, and why.
 
-    `?exclude=broker` leaves a check out; a shop without its broker still takes orders.
+    `?exclude=broker` leaves a check out; a shop without its broker still accepts orders.
     """
     excluded = set(request.GET.getlist("exclude"))
     if unknown := excluded - CHECKS.keys():

@@ -21,7 +21,7 @@ def middleware(get_response: Respond) -> Respond:
         for header in FORWARDED_HEADERS:
             value = request.META.pop(header, "")
             if value and is_trusted:
-                # Of several values the last is the proxy's own; the client may have sent the others.
+                # The last of several values is the proxy's own. The client may have sent the others.
                 request.META[header] = value.rpartition(",")[2].strip()
         response = get_response(request)
         if request.is_secure():

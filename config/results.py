@@ -1,4 +1,4 @@
-"""The record of failed tasks, kept as far as its database and the broker can be reached."""
+"""The result backend: failed tasks are recorded if their database and the broker can be reached."""
 
 import logging
 from typing import Any
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 class Results(DatabaseBackend):  # type: ignore[misc]
     """django-celery-results, except that a failure which cannot be recorded or reported is only logged.
 
-    Raised from here, the error would end in a pool thread that nobody asks for it: the message would be neither acked
-    nor requeued, and a few of them would fill the prefetch window and stop the worker (Celery 5.7, `apply_target`).
-    Nothing is lost by going on: to the saga, the report of a failure is a nudge.
+    An error raised here would end in a pool thread where it is never handled: the message would be neither acked nor
+    requeued, and a few of them would fill the prefetch window and stop the worker (Celery 5.7, `apply_target`). Nothing
+    is lost without the record: for the saga, the report of a failure is only a hint.
     """
 
     def store_result(
@@ -33,7 +33,7 @@ class Results(DatabaseBackend):  # type: ignore[misc]
             return result
 
     def prepare_exception(self, exc: BaseException, serializer: str | None = None) -> Any:
-        """Store the error's arguments as harmless texts without card numbers, as logs do: they may quote a request."""
+        """Store the error's arguments as texts without card numbers, as in logs: they may quote a request."""
         cleaned = super().prepare_exception(exc, serializer)
         return {**cleaned, "exc_message": list(map(_cleaned, exc.args))}
 

@@ -1,20 +1,20 @@
-"""Which database a model lives in: the alias of its app's label, else orchestration's."""
+"""The database router: a model is stored under the alias of its app's label, or else with orchestration."""
 
 from typing import Any
 
 from django.conf import settings
 
 HOME_OF_DJANGO = "orchestration"
-"""Where Django's own tables live, and those of packages."""
+"""The alias of Django's own tables and those of packages."""
 
 
 def alias_of(app_label: str) -> str:
-    """The database alias of an app."""
+    """Return the database alias of an app."""
     return app_label if app_label in settings.DATABASES and app_label != "default" else HOME_OF_DJANGO
 
 
 class AppLabelRouter:
-    """Send each model to its app's database, and never across."""
+    """Routes each model to its app's database and allows no relation between databases."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return alias_of(model._meta.app_label)

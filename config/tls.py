@@ -1,4 +1,4 @@
-"""TLS to databases, broker and Redis: the same settings for each, as options of the library that connects to it."""
+"""TLS to databases, broker and Redis: the same settings for each, translated to the options of its client library."""
 
 import ssl
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from urllib.parse import quote, urlencode, urlsplit
 
 KINDS = ("DATABASE", "BROKER", "REDIS")
 URLS = {"BROKER": ("BROKER_URL", ("amqps", "rediss")), "REDIS": ("REDIS_URL", ("rediss",))}
-"""The kinds whose address says by its scheme whether TLS is used: the setting, and the schemes with TLS."""
+"""The kinds of server whose URL scheme decides whether TLS is used: the setting, and the schemes with TLS."""
 SYSTEM = "system"
 """libpq's name for the machine's CAs."""
 
 
 class BadTls(Exception):
-    """TLS settings that cannot take effect. The message begins with the name of one, without a prefix."""
+    """TLS settings that cannot take effect. The message begins with the name of one, without the prefix."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def of_broker(tls: Tls, url: str) -> dict[str, Any] | bool:
         return {f"ssl_{name}": value for name, value in _of_ssl(tls).items()}
     if where.scheme != "amqps":
         return False
-    # py-amqp verifies and sends only a host name that it is given; kombu would give it 127.0.0.1 for localhost.
+    # py-amqp verifies and sends a host name only if it is given one. kombu would give it 127.0.0.1 for localhost.
     return _of_ssl(tls) | ({"server_hostname": where.hostname} if tls.verify else {})
 
 
@@ -98,7 +98,7 @@ def _load(kind: str, tls: Tls) -> None:
         raise BadTls(f"{kind}_TLS_CA: {tls.ca} cannot be used: {error.strerror or error}") from None
     try:
         if tls.certificate:
-            context.load_cert_chain(tls.certificate, tls.key, password="")  # a key with a password cannot be used
+            context.load_cert_chain(tls.certificate, tls.key, password="")  # a key with a password is not supported
     except OSError as error:
         where = f"{kind}_TLS_CERTIFICATE: {tls.certificate} with the key in {tls.key}"
         raise BadTls(f"{where} cannot be used: {error.strerror or error}") from None

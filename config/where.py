@@ -1,4 +1,4 @@
-"""The addresses of a running shop's pages, and how to make a login."""
+"""The addresses of a running shop's pages, and how to create a login."""
 
 from collections.abc import Iterator
 

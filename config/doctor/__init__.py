@@ -1,1 +1,1 @@
-"""Everything that somebody who was woken up would look at first."""
+"""The checks of `manage.py doctor`: what an operator on call looks at first."""

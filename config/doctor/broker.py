@@ -1,4 +1,4 @@
-"""Whether the broker is there, has the right queues, and somebody consumes them; and Redis with its breakers."""
+"""Checks of RabbitMQ (reachable, the right queues, consumers, dead letters), of Redis and its breakers."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,9 @@ DEEP = 10_000  # messages
 
 
 def look() -> Iterator[Line]:
-    """Lines about RabbitMQ, each queue that is not as it should be, the dead letters, Redis, and open breakers."""
+    """Check RabbitMQ, its queues, the dead letters, Redis and the breakers. A queue gets a line only if it has a
+    problem.
+    """
     found = at_the_broker(_queues)
     if isinstance(found, Unavailable):
         yield fail("broker", found.why, "start it: orders are still accepted, and sent when it is back")
@@ -85,7 +87,7 @@ def _of_redis() -> Line:
 
 
 def _of_its_clock() -> Iterator[Line]:
-    """A line when it differs from this host's; nothing where Redis does not answer."""
+    """Yield a line if the clock of Redis differs from this host's. Yield nothing if Redis does not answer."""
     asked_at = datetime.now(UTC)
     try:
         said = shared_now()
@@ -98,7 +100,7 @@ def _of_its_clock() -> Iterator[Line]:
 
 
 def _of_breakers() -> Iterator[Line]:
-    """Nothing where Redis does not answer: its own line says that."""
+    """Yield lines about the breakers. Yield nothing if Redis does not answer: its own line reports that."""
     found = breakers()
     if isinstance(found, Unavailable):
         return

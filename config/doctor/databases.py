@@ -1,4 +1,4 @@
-"""Whether every database is there, has all migrations, agrees about the time, and has connections to give."""
+"""Checks of every database: reachable, fully migrated, the right time, and free connections."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from config.readiness import CHECKS
 from orchestration.telemetry.parallel_reads import SideBySide
 
 SKEW_BORNE = timedelta(seconds=1)
-"""Leases and markers allow for seconds; the audit allows a second between two services."""
+"""Leases and markers allow for seconds; the audit allows one second between two services."""
 ALMOST_ALL = 0.8
 PATIENCE = timedelta(seconds=6)
-"""For all of them, which are asked at the same time: silent hosts must not add up."""
+"""The time for all databases together. They are queried concurrently, so that silent hosts do not add up."""
 
 Server = tuple[str, str]
 """Host and port."""
@@ -27,7 +27,7 @@ DO = "set the clocks (NTP); meanwhile processes here and elsewhere decide by the
 
 
 def look() -> Iterator[Line]:
-    """A line for each database, and one for each server's connections."""
+    """Check each database, its clock, and the connections of each server."""
     answering = []
     checks = {alias: CHECKS[alias] for alias in ALIASES}
     answers = SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers()
@@ -60,7 +60,7 @@ def _clocks(aliases: list[str]) -> Iterator[Line]:
 
 
 def _ahead(alias: str) -> timedelta:
-    """How much the server's clock is before ours; zero when it may be the time between question and answer."""
+    """Return how far the server's clock is ahead of ours. Return zero if the query's own duration can explain it."""
     asked_at = datetime.now(UTC)
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")

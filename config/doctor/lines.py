@@ -1,4 +1,4 @@
-"""What the doctor says: one line for each thing looked at."""
+"""The output of `manage.py doctor`: one line for each check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,14 @@ from enum import StrEnum
 class Verdict(StrEnum):
     OK = "ok"
     WARN = "warn"
-    """It goes on, but somebody should look."""
+    """The system works, but an operator should look at this."""
     FAIL = "fail"
-    """Orders fail or wait because of it, or will soon."""
+    """Orders fail or wait because of this, or will soon."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """`what` was looked at, what was `seen`, and what to `do` unless all is well."""
+    """One check: `what` was checked, what was `seen`, and what to `do` about a problem."""
 
     what: str
     verdict: Verdict

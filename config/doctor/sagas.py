@@ -1,4 +1,4 @@
-"""Whether sagas move: recovery runs, few are parked or stuck; and what the last audit found."""
+"""Checks of sagas: recovery runs, few sagas are parked or stuck, and the last audit found nothing."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -20,11 +20,11 @@ from orchestration.protocol.states import ENDED
 from orchestration.text import formatting
 
 LATE = 30
-"""So many periods of recovery a due saga may wait: it goes through them in batches."""
+"""Periods of recovery that a due saga may wait. Recovery takes due sagas in batches."""
 
 
 def look() -> Iterator[Line]:
-    """Lines about sagas; one, when their database does not answer."""
+    """Check the sagas. If their database does not answer, yield one line about that."""
     found = read("the database of orchestration", lambda: list(_look(clocks.now())))
     if isinstance(found, Unavailable):
         yield fail("sagas", found.why, "see the database orchestration")
@@ -65,7 +65,7 @@ def _stuck(count: Count) -> Line:
 
 
 def _encrypted() -> Line:
-    """Sagas whose payment method no key opens, so that their payment cannot be asked for."""
+    """Check for unfinished sagas whose payment method cannot be decrypted: their payment cannot be authorised."""
     failing = SagaInstance.objects.using(ALIAS).filter(last_error=SealBroken.__name__).exclude(phase__in=ENDED)
     if count := failing.count():
         do = "add the key that sealed them to SHOP_SEALING_KEYS of the payments workers, or: manage.py saga cancel"

@@ -1,4 +1,4 @@
-"""Whether the settings go together, and are those of a shop and not of a strategy."""
+"""Checks of the settings: consistent, and fit for a real shop rather than for development."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from config.doctor.lines import Line, fail, ok, warn
 
 
 def look() -> Iterator[Line]:
-    """One line for each thing that is wrong, or one that nothing is."""
+    """Check the settings. Yield one line for each problem, or one line if there is none."""
     found = [*_errors(), *_of_a_developer()]
     yield from found or [ok("settings", "consistent")]
 

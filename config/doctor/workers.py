@@ -1,4 +1,4 @@
-"""Whether workers answer, and have the time that this host has."""
+"""Checks of the workers: they answer, and their clocks agree with this host's."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from orchestration.operators.insight.sources import Unavailable, read
 
 
 def look() -> Iterator[Line]:
-    """A line for the workers, and one for each whose clock differs."""
+    """Check the workers. Yield one line about all of them, and one for each whose clock differs."""
     found = read("the broker", present)
     if isinstance(found, Unavailable):
         yield fail("workers", f"could not be asked: {found.why}", "see the broker")

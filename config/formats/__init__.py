@@ -1,1 +1,1 @@
-"""How the admin writes what Django formats: as everything else here does."""
+"""Formats of dates and times in the admin, the same as everywhere else in the project."""

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, for threads that may not wait for long."""
+"""Django's PostgreSQL backend, for threads that have little time to wait."""

@@ -1,4 +1,4 @@
-"""The database backend: a thread whose time is short gets a connection in that time, or an error."""
+"""The database backend: a thread with a deadline gets a connection before it, or an error."""
 
 from functools import cache
 from typing import Any
@@ -24,16 +24,16 @@ class DatabaseAway(OperationalError):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, with a pool that keeps to this thread's deadline."""
+    """Django's wrapper, with a pool that respects this thread's deadline."""
 
     @property
     def pool(self) -> Any:
-        """Give the pool of this process, if the alias has one."""
+        """The pool of this process, if the alias has one."""
         pool = super().pool
         return pool and PoolInTime(pool, breaker_of(self.alias))
 
     def ensure_connection(self) -> None:
-        """Have a connection; outside a transaction another one, where a session has ended."""
+        """Open a connection if there is none. Outside a transaction, replace one whose session has ended."""
         if self.connection is not None and self.connection.closed and not self.in_atomic_block:
             self.close()
         super().ensure_connection()
@@ -44,7 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 class PoolInTime:
-    """A connection pool, as a thread sees it that may have a deadline."""
+    """A connection pool that respects the deadline of the calling thread, if it has one."""
 
     def __init__(self, pool: "ConnectionPool[Connection[Any]]", breaker: ProcessBreaker) -> None:
         self._pool = pool
@@ -54,7 +54,7 @@ class PoolInTime:
         return getattr(self._pool, name)
 
     def getconn(self) -> "Connection[Any]":
-        """Take a connection; before its deadline, if this thread has one.
+        """Take a connection, before the thread's deadline if it has one.
 
         If such a wait ends without a connection, or if the server is silent, threads with a deadline fail at once for
         a second. After that one thread at a time tries again. Others wait as the pool allows.
@@ -85,5 +85,5 @@ class PoolInTime:
 
 @cache
 def breaker_of(alias: str) -> ProcessBreaker:
-    """Give this process's breaker around an alias's database."""
+    """Return this process's breaker for an alias's database."""
     return ProcessBreaker(OPEN_FOR_S)

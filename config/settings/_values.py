@@ -1,4 +1,4 @@
-"""What the environment says, read once."""
+"""The values of the environment, read once."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The admin's sidebar and titles, as Unfold reads them; Django's own admin needs none of it."""
+"""The admin's sidebar and titles, in Unfold's format. Django's own admin does not use them."""
 
 from collections.abc import Callable
 from typing import Any

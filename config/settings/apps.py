@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 
-if VALUES["ADMIN_THEME"] == "unfold":  # before the admin, whose templates it replaces
+if VALUES["ADMIN_THEME"] == "unfold":  # before the admin, whose templates it overrides
     INSTALLED_APPS.insert(INSTALLED_APPS.index("django.contrib.admin"), "unfold")
 
 TEMPLATES = [

@@ -7,14 +7,16 @@ from config.settings._values import VALUES
 
 ALLOWED_HOSTS = VALUES["ALLOWED_HOSTS"]
 CSRF_TRUSTED_ORIGINS = VALUES["CSRF_TRUSTED_ORIGINS"]
-TRUSTED_PROXIES = VALUES["TRUSTED_PROXIES"]  # networks; config.proxies drops from all others what the next two read
+# Networks; config.proxies removes the headers of the next two settings if another client sent them.
+TRUSTED_PROXIES = VALUES["TRUSTED_PROXIES"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 USE_X_FORWARDED_HOST = True
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
-# A web process's threads: so many run a request each, so many more are queued, and so many let a client wait for an
-# outcome (`Prefer: wait`). The remaining threads answer probes and send 503 to requests beyond these limits.
+# A web process's threads: this many run a request each, this many more requests are queued, and this many let a client
+# wait for an outcome (`Prefer: wait`). The remaining threads answer probes and send 503 to requests beyond these
+# limits.
 WEB_AT_WORK = env.web_threads()
 WEB_QUEUED = 4 * WEB_AT_WORK
 WEB_WAITING = WEB_AT_WORK
@@ -39,7 +41,7 @@ if VALUES["TRACES"]:
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(__file__).resolve().parents[2] / ".run" / "static"
-WHITENOISE_USE_FINDERS = True  # serves without a collectstatic; compose runs one all the same
+WHITENOISE_USE_FINDERS = True  # serves without collectstatic, which compose runs anyway
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["orchestration.api.authentication.TokenAuthentication"],
@@ -47,12 +49,12 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "orchestration.api.negotiation.Negotiation",
-    "URL_FORMAT_OVERRIDE": None,  # a query parameter that we do not know is ignored
+    "URL_FORMAT_OVERRIDE": None,  # an unknown query parameter is ignored
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "orchestration.api.problems.handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}  # a shop's server holds its token until it is revoked
+REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}  # a shop's server keeps its token until it is revoked
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Shop checkout",

@@ -1,4 +1,4 @@
-"""Logging: one line an event, with the saga's id where there is one."""
+"""Logging: one line for each event, with the saga's id if there is one."""
 
 from config.settings._values import VALUES
 

@@ -1,1 +1,1 @@
-"""The one language there is."""
+"""The only language."""

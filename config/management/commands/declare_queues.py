@@ -1,4 +1,4 @@
-"""`manage.py declare_queues`: makes the broker's queues and exchanges."""
+"""`manage.py declare_queues`: creates the broker's queues and exchanges."""
 
 from typing import Any
 

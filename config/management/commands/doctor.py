@@ -1,4 +1,4 @@
-"""`manage.py doctor`: what somebody who was woken up would look at first, and what to do about it."""
+"""`manage.py doctor`: checks what an operator on call looks at first, and says what to do about each problem."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         "Look at settings, databases, broker, queues, Redis, workers, clocks, connections, sagas and audits; change "
         "nothing. Each line says ok, warn or fail, and what to do. Exit code 1 when one says fail."
     )
-    requires_system_checks: list[str] = []  # it makes them itself, and tells of them
+    requires_system_checks: list[str] = []  # it runs them itself and reports the results
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_format(parser)

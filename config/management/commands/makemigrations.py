@@ -7,14 +7,14 @@ from django.db.migrations.loader import MigrationLoader
 
 
 class Files(MigrationLoader):
-    """The migrations in the files, without a look at databases.
+    """The migrations in the files, without access to databases.
 
     Django would check each database's history for consistency, and wait for databases that are unavailable. `migrate`
     checks that every time, before it changes anything.
     """
 
     def check_consistent_history(self, connection: Any) -> None:
-        """Leave it to `migrate`."""
+        """Do nothing: `migrate` checks it."""
 
 
 class Command(makemigrations.Command):

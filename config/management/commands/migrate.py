@@ -1,4 +1,4 @@
-"""`manage.py migrate`: every database, unless one is named."""
+"""`manage.py migrate`: migrates every database, or the one that is named."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -49,7 +49,7 @@ class Command(migrate.Command):
                 raise CommandError(_reported(alias, error)) from None
 
     def _look_or_migrate(self, alias: str, args: Any, options: dict[str, Any]) -> None:
-        """Take the turn to migrate this database, unless nothing is to be changed."""
+        """Migrate this database under its lock. Take no lock if there is nothing to change."""
         from config.databases import migrating, refuse_if_away
 
         refuse_if_away(alias)  # without the pool, which would hide the reason
@@ -89,7 +89,7 @@ class Command(migrate.Command):
 
 
 def is_concurrent(migration: Migration) -> bool:
-    """Say whether the migration changes the database only by building or removing indexes concurrently."""
+    """Return whether the migration changes the database only by building or removing indexes concurrently."""
     changes = [each for each in migration.operations if not isinstance(each, AlterModelOptions)]
     return bool(changes) and all(isinstance(each, CONCURRENT) for each in changes)
 

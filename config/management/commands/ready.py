@@ -1,4 +1,4 @@
-"""`manage.py ready`: whether everything this process needs is there."""
+"""`manage.py ready`: checks whether everything that this process needs is available."""
 
 import sys
 from argparse import ArgumentParser
