@@ -12,9 +12,9 @@ from psycopg.errors import DuplicateDatabase, UniqueViolation
 
 from orchestration.db.sessions import MARGIN, longer_waits
 
-TURN_KEY = "shop: migrate"
+LOCK_KEY = "shop: migrate"
 """The key, before hashing, of the advisory lock that `migrate` holds."""
-TURN_TRIED_EVERY_S = 0.1
+LOCK_RETRIED_EVERY_S = 0.1
 LONG = ("statement_timeout", "idle_in_transaction_session_timeout")
 """PostgreSQL's limits that a migration needs to be longer: for a statement, and for a pause between two statements."""
 
@@ -29,7 +29,7 @@ def create_if_missing(alias: str) -> bool:
     :raises Busy: when another process holds the lock for too long.
     """
     name = str(parameters_of(alias)["dbname"])
-    with _turn(**parameters_of(alias) | {"dbname": "postgres"}) as connection:
+    with _migration_lock(**parameters_of(alias) | {"dbname": "postgres"}) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False
         try:
@@ -45,7 +45,7 @@ def migrating(alias: str) -> Iterator[None]:
 
     :raises Busy: when another process holds the lock for too long.
     """
-    with _turn(**parameters_of(alias)), _limits_of_a_migration(alias):
+    with _migration_lock(**parameters_of(alias)), _limits_of_a_migration(alias):
         yield
 
 
@@ -72,25 +72,25 @@ def limit_waits(alias: str, *, milliseconds: int) -> None:
 
 
 @contextmanager
-def _turn(**parameters: Any) -> Iterator[Connection]:
+def _migration_lock(**parameters: Any) -> Iterator[Connection]:
     """Hold the database's advisory lock in a session of its own, which ends with the process, however that ends.
 
     It retries instead of waiting: CREATE INDEX CONCURRENTLY waits for every running statement, so a statement that
     waits
     for this lock would block it.
     """
-    deadline = time.monotonic() + settings.MIGRATION_TURN_MS / 1000
+    deadline = time.monotonic() + settings.MIGRATION_LOCK_WAIT_MS / 1000
     with connect(**parameters, autocommit=True) as session:
         session.execute("SET statement_timeout = 0")  # copying a template may take long
         while not _taken(session):
             if time.monotonic() > deadline:
-                raise Busy(f"another migrate has not ended within {settings.MIGRATION_TURN_MS / 1000:g} s")
-            time.sleep(TURN_TRIED_EVERY_S)
+                raise Busy(f"another migrate has not ended within {settings.MIGRATION_LOCK_WAIT_MS / 1000:g} s")
+            time.sleep(LOCK_RETRIED_EVERY_S)
         yield session
 
 
 def _taken(session: Connection) -> bool:
-    row = session.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [TURN_KEY]).fetchone()
+    row = session.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [LOCK_KEY]).fetchone()
     return row is not None and bool(row[0])
 
 

@@ -50,7 +50,7 @@ POOL_OPTIONS = {
 MIGRATION_LOCK_TIMEOUT_MS = 1_000  # below lock_timeout: orders queue behind a migration that waits for a table
 MIGRATION_STATEMENT_TIMEOUT_MS = 3_600_000  # an index on the largest table takes minutes; no deploy may hang for ever
 # The wait for another `migrate` on the same database. The longest migration so far takes seconds.
-MIGRATION_TURN_MS = 900_000
+MIGRATION_LOCK_WAIT_MS = 900_000
 
 
 def _database(alias: str) -> dict[str, Any]:

@@ -14,14 +14,14 @@ class SealBroken(CannotCall):
 
 
 def encrypt(secret: str) -> Encrypted:
-    """Encrypt the secret with the first of `SEALING_KEYS`."""
+    """Encrypt the secret with the first of `settings.ENCRYPTION_KEYS`."""
     return Encrypted(_fernet().encrypt(secret.encode()).decode())
 
 
 def decrypt(encrypted: Encrypted) -> str:
     """Decrypt the secret.
 
-    :raises SealBroken: when none of `SEALING_KEYS` decrypts it.
+    :raises SealBroken: when none of `settings.ENCRYPTION_KEYS` decrypts it.
     """
     try:
         return _fernet().decrypt(encrypted.encode()).decode()
@@ -31,4 +31,4 @@ def decrypt(encrypted: Encrypted) -> str:
 
 @cache
 def _fernet() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.SEALING_KEYS])
+    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])

@@ -20,7 +20,7 @@ from django.db.models import Index, IntegerField
 from django.db.models.signals import pre_migrate
 
 from config import env
-from config.databases import TURN_KEY, parameters_of
+from config.databases import LOCK_KEY, parameters_of
 from config.management.commands.migrate import Command, is_concurrent
 from deploy.demo import leftovers
 from deploy.servers.ports import free_port
@@ -122,9 +122,9 @@ def test_migrations_outside_a_transaction_only_build_or_remove_indexes() -> None
 
 @pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 def test_a_turn_that_does_not_come_is_one_line(settings) -> None:
-    settings.MIGRATION_TURN_MS = 100
+    settings.MIGRATION_LOCK_WAIT_MS = 100
     with psycopg.connect(**parameters_of("orders"), autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [TURN_KEY])
+        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [LOCK_KEY])
         with pytest.raises(CommandError, match=r"^database orders \(.*\): another migrate has not ended within 0.1 s$"):
             call_command("migrate", database="orders")
         call_command("migrate", database="orders", plan=True, verbosity=0)  # only looks: it waits for nobody
