@@ -25,7 +25,7 @@ def look() -> Iterator[Line]:
     """
     found = at_the_broker(_queues)
     if isinstance(found, Unavailable):
-        yield fail("broker", found.why, "start it: orders are still accepted, and sent when it is back")
+        yield fail("broker", found.why, "start it: orders are still accepted, and are dispatched when it is back")
     else:
         yield ok("broker", "answers")
         yield from _of_queues(*found)
@@ -77,7 +77,7 @@ def _waiting(depth: Depth) -> str:
 
 def _and_consumed(depths: Mapping[str, Depth]) -> str:
     known = all(depth.consumers is not None for depth in depths.values())
-    return ", and have consumers" if known else "; this broker does not tell their consumers"
+    return ", and have consumers" if known else "; this broker does not report their consumers"
 
 
 def _of_redis() -> Line:
@@ -95,7 +95,7 @@ def _of_its_clock() -> Iterator[Line]:
         return
     ahead = min(said - asked_at, timedelta(0)) or max(said - datetime.now(UTC), timedelta(0))
     if abs(ahead) > SKEW_BORNE:
-        do = "set the clocks (NTP); meanwhile breakers go by Redis' clock, in every process"
+        do = "set the clocks (NTP); until then breakers use the clock of Redis in every process"
         yield fail("clock of Redis", f"{ahead.total_seconds():+.1f} s beside this host's", do)
 
 

@@ -23,7 +23,7 @@ Server = tuple[str, str]
 """Host and port."""
 
 
-DO = "set the clocks (NTP); meanwhile processes here and elsewhere decide by the database's clock, not by their host's"
+DO = "set the clocks (NTP); until then processes use the database's clock, not their host's"
 
 
 def look() -> Iterator[Line]:

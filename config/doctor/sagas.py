@@ -68,7 +68,7 @@ def _encrypted() -> Line:
     """Check for unfinished sagas whose payment method cannot be decrypted: their payment cannot be authorised."""
     failing = SagaInstance.objects.using(ALIAS).filter(last_error=SealBroken.__name__).exclude(phase__in=ENDED)
     if count := failing.count():
-        do = "add the key that sealed them to SHOP_SEALING_KEYS of the payments workers, or: manage.py saga cancel"
+        do = "add the key that encrypted them to SHOP_SEALING_KEYS of the payments workers, or: manage.py saga cancel"
         return fail("sealing keys", f"none opens the payment method of unfinished sagas: {count}", do)
     return ok("sealing keys", "no unfinished saga has failed for a sealing key")
 

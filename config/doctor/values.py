@@ -29,8 +29,8 @@ def _of_a_developer() -> Iterator[Line]:
         yield warn(
             "settings",
             "SHOP_BROKER_URL is not RabbitMQ: messages are not confirmed, and there are no dead letters",
-            "use RabbitMQ where orders are real",
+            "use RabbitMQ for real orders",
         )
     for name, chosen in (("SHOP_PAYMENT_GATEWAY", settings.PAYMENT_GATEWAY), ("SHOP_CARRIER", settings.CARRIER)):
         if ".sandbox." in f"{chosen}":
-            yield warn("settings", f"{name} is the sandbox: nothing real is paid or sent", "name the real one")
+            yield warn("settings", f"{name} is the sandbox: nothing real is paid or sent", "configure the real one")

@@ -12,7 +12,7 @@ def look() -> Iterator[Line]:
     """Check the workers. Yield one line about all of them, and one for each whose clock differs."""
     found = read("the broker", present)
     if isinstance(found, Unavailable):
-        yield fail("workers", f"could not be asked: {found.why}", "see the broker")
+        yield fail("workers", f"could not be queried: {found.why}", "see the broker")
         return
     if not found:
         yield fail("workers", "no worker answers", "start them (make up); see their logs if they should be running")

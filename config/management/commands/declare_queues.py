@@ -12,7 +12,7 @@ TO_DO = "drain and delete it, then declare again; or set SHOP_QUEUE_TYPE to what
 
 
 class Command(BaseCommand):
-    help = "Make the queues and exchanges that do not exist yet; those that exist as described are left alone."
+    help = "Create the queues and exchanges that do not exist yet. Existing ones are not changed."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -21,7 +21,7 @@ CONCURRENT = (AddIndexConcurrently, RemoveIndexConcurrently)
 
 
 class Command(migrate.Command):
-    help = "Bring every service's database up to date (or one, with --database); --create makes missing ones first."
+    help = "Migrate every service's database (or one, with --database). --create first creates missing databases."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
