@@ -29,7 +29,7 @@ from orchestration.participant.manual_outcome import (
 )
 from orchestration.participant.outcomes import change_to, outcome_of_answer
 from orchestration.participant.participant import Command, Participant
-from orchestration.participant.reconciliation import commands_outside
+from orchestration.participant.reconciliation import external_commands
 from orchestration.participant.refusals import Refusal
 
 
@@ -77,7 +77,7 @@ def resolve(
         call = Call(saga_id, step, row.token, known=dict(row.request or {}))
         if statement.outcome is Outcome.NOT_DONE:
             return _refused(participant, call, row, statement)
-        command, _ = commands_outside(participant)[row.status, step]
+        command, _ = external_commands(participant)[row.status, step]
         return _concluded(participant, call, command, row, statement, act="resolved")
 
     return attempted(participant, saga_id, work, rehearsed=rehearsed)

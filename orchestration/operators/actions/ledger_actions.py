@@ -96,13 +96,8 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
 def facts_needed(participant: Participant) -> Mapping[tuple[str, str], str]:
     """Return, by status and step of an open row, the facts that resolving it needs."""
     return {
-<<<<<<< HEAD
         key: manual_outcome.wanted(work.facts)
-        for key, (_, work) in commands_outside(participant).items()
-=======
-        key: manual_resolution.wanted(work.facts)
         for key, (_, work) in external_commands(participant).items()
->>>>>>> c21e0e6 (Say plainly what the kit does)
         if work.facts is not None
     }
 
