@@ -41,10 +41,10 @@ def sagas_worked_on() -> list[str]:
 
 
 def of_message(message: Any) -> object:
-    """Return the saga id of a message (`canvas.Received`), if it names one."""
+    """Return the saga's id of a message (`canvas.Message`), if it names one."""
     return message.kwargs.get("saga_id")
 
 
 def of_ending(ending: Any) -> object:
-    """Return the saga id of a message's end (`results.Ending`)."""
+    """Return the saga's id of a message's end (`results.Ending`)."""
     return of_message(ending.message)

@@ -16,9 +16,8 @@ sagas_moved = Signal()
 into its log."""
 sagas_ended = Signal()
 """After the commit that ended them: `sagas`, a list of `SagaInstance` as they are now."""
-steps_carried_out = Signal()
-"""When the outcome of messages to a participant is known: `ended`, pairs of `StepMessage` and `Next`
-(`participant.executor`)."""
+steps_ended = Signal()
+"""When the work on messages to a participant has ended: `endings`, a list of `execution.results.Ending`."""
 
 
 def tell_moved(moves: Sequence[tuple[Any, Sequence[Any]]]) -> None:

@@ -17,7 +17,7 @@ from orchestration.execution.results import End, Ending, Work
 from orchestration.execution.scheduler import Executors
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging import unfinished
-from orchestration.messaging.canvas import Received
+from orchestration.messaging.canvas import Message
 from orchestration.messaging.routing import send_to
 from orchestration.messaging.task import SagaTask
 from orchestration.messaging.topology import ORCHESTRATOR
@@ -33,25 +33,25 @@ def _ours(task: str) -> str:
 
 def _make_task(name: str) -> None:
     # Bound, or Celery would run an errback inline in the failing worker and swallow what it raises.
-    @shared_task(name=_ours(name), bind=True, base=BatchedTask, typing=False, make_work=_open)
+    @shared_task(name=_ours(name), bind=True, base=BatchedTask, typing=False, make_work=_make_work)
     def task(self: BatchedTask, *args: Any, **facts: Any) -> None:
         self.run_inline(args, facts)
 
 
-def _open(end: End, executors: Executors) -> Work:
+def _make_work(end: End, executors: Executors) -> Work:
     """Make the work of a report's task: apply the event of each report to its saga."""
 
-    def work(messages: list[Received]) -> None:
+    def work(messages: list[Message]) -> None:
         reported = [(message, _read(message)) for message in messages]
         end([_dead(message, report) for message, report in reported if isinstance(report, Malformed)])
-        heard = [(message, report) for message, report in reported if not isinstance(report, Malformed)]
-        outcomes = _apply([report for _, report in heard])
-        end([_ending(message, outcome) for (message, _), outcome in zip(heard, outcomes, strict=True)])
+        readable = [(message, report) for message, report in reported if not isinstance(report, Malformed)]
+        outcomes = _apply([report for _, report in readable])
+        end([_ending(message, outcome) for (message, _), outcome in zip(readable, outcomes, strict=True)])
 
     return work
 
 
-def _read(message: Received) -> SagaEvent | Malformed:
+def _read(message: Message) -> SagaEvent | Malformed:
     try:
         return reports.read(message.task, message.args, message.kwargs)
     except Malformed as error:
@@ -70,18 +70,18 @@ def _apply(events: list[SagaEvent]) -> list[SagaInstance | Exception]:
     return each_or_error(apply, events)
 
 
-def _ending(message: Received, outcome: SagaInstance | Exception) -> Ending:
+def _ending(message: Message, outcome: SagaInstance | Exception) -> Ending:
     if isinstance(outcome, engine.NoSuchSaga | UnknownDefinition):
         return _dead(message, outcome)
     if isinstance(outcome, Exception):
-        return Ending(message, error=outcome)
+        return Ending(message, outcome=outcome)
     logger.info("saga %s: %s, now %s", outcome.pk, message.task, outcome.phase, extra={"saga": outcome.pk})
     return Ending(message)
 
 
-def _dead(message: Received, error: Exception) -> Ending:
+def _dead(message: Message, error: Exception) -> Ending:
     logger.error("%s: dead-lettered: %s", message.task, error)
-    return Ending(message, error=error, is_dead=True)
+    return Ending(message, outcome=error, is_dead=True)
 
 
 for _name in reports.READERS:
@@ -96,10 +96,11 @@ def pass_marker(*, route: str, sent_at: str) -> None:
 
 @shared_task(name=_ours(markers.RETURNED), base=SagaTask)
 def marker_returned(*, route: str, sent_at: str) -> None:
+    """Record that a marker has returned."""
     markers.came_back(route, datetime.fromisoformat(sent_at))
 
 
 @shared_task(name=_ours("orchestration.recover"), base=SagaTask)
 def recover() -> None:
-    """One round of recovery, for when no orchestrator's own loop runs it."""
+    """Run one round of recovery. Workers of the orchestrator also run it in a loop of their own."""
     recovery.run_once()

@@ -17,11 +17,11 @@ def run_inline(task: Any, make_work: MakeWork, args: Any, kwargs: Any) -> None:
     :raises OperationalError: when the next messages were not published.
     """
     request = task.request
-    embedded = {"chain": request.chain, "errbacks": request.errbacks}
+    embed = {"chain": request.chain, "errbacks": request.errbacks}
     headers = {"id": request.id, "task": task.name, "root_id": request.root_id}
     request.chain = request.errbacks = None  # Celery would send them as well
     endings: list[Ending] = []
-    message = canvas.received(headers, [args, kwargs, embedded])
+    message = canvas.received(headers, [args, kwargs, embed])
     if rest := make_work(endings.extend, INLINE)([message]):
         rest()
     [ending] = map(sendable, endings)

@@ -1,12 +1,11 @@
-"""The outcome of each message, and the types of the functions that report it."""
+"""How the work on a message ends, and the types of the functions that do the work and report its end."""
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestration.execution.scheduler import Executors, Thunk
-from orchestration.messaging.canvas import Received, failure_messages
-from orchestration.messaging.publisher import Message
+from orchestration.messaging.canvas import Message
 from orchestration.text.cleaning import text_of
 
 logger = logging.getLogger(__name__)
@@ -14,16 +13,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a message: the messages to publish next, why it failed, and whether no worker can run it."""
+    """The end of the work on a message: the messages that follow, the outcome, and whether no worker can run it.
 
-    message: Received
+    `outcome` is a step's outcome, the exception that made the work fail, or None.
+    """
+
+    message: Message
     messages: Sequence[Message] = ()
-    error: Exception | None = None
+    outcome: object = None
     is_dead: bool = False
+
+    @property
+    def error(self) -> Exception | None:
+        """The exception that made the work fail."""
+        return self.outcome if isinstance(self.outcome, Exception) else None
 
 
 End = Callable[[Sequence[Ending]], None]
-Work = Callable[[list[Received]], Thunk | None]
+Work = Callable[[list[Message]], Thunk | None]
 """Runs messages and reports the end of each. May return work that is left to do before it can report."""
 MakeWork = Callable[[End, Executors], Work]
 """Makes a task's work for one worker, given the function that takes the ends, and the executors."""
@@ -38,7 +45,7 @@ def sendable(ending: Ending) -> Ending:
         for message in ending.messages:
             _ = message.body
     except TypeError as error:
-        logger.error("%s: what follows cannot be sent: %s", ending.message.task, error)
-        reported = {"error": {"class": type(error).__name__, "message": text_of(error)}}
-        return Ending(ending.message, failure_messages(ending.message, reported), error=ending.error or error)
+        logger.error("%s: the next message cannot be encoded: %s", ending.message.task, error)
+        failure = {"error": {"class": type(error).__name__, "message": text_of(error)}}
+        return Ending(ending.message, ending.message.failed(failure), outcome=ending.error or error)
     return ending

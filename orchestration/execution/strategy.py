@@ -1,9 +1,10 @@
 """Runs the messages of our tasks in a worker. Celery imports it by name, so that only workers load its worker modules.
 
 A worker with threads runs messages in batches. A message goes to its task's strategy. If no batch of that task is
-running, one starts with the messages that are there. Messages that arrive meanwhile form the next batch. Next steps go
-to their own strategy where this worker has it. The rest is published together, with one wait for all confirms. Then the
-messages are acknowledged. Other pools run messages one by one, as Celery does.
+running, one starts with the messages that are there. Messages that arrive meanwhile form the next batch. If this worker
+consumes the next step's queue, the next message is handed over locally to that step's strategy. The other next messages
+are published together, with one wait for all confirms. Then the messages of the batch are acknowledged. Workers with
+other pools run messages one by one, as Celery does.
 """
 
 import logging
@@ -23,45 +24,46 @@ from celery.worker.strategy import default
 from django.conf import settings
 from kombu.exceptions import DecodeError
 
-from orchestration import failpoints, log_context
+from orchestration import failpoints
 from orchestration.db.connections import return_connections_between_jobs
 from orchestration.execution.batching import Batches
-from orchestration.execution.results import Ending, sendable
+from orchestration.execution.results import Ending, Work, sendable
 from orchestration.execution.scheduler import Executors, Scheduler, Thunk, after_job
-from orchestration.messaging import amqp_io, canvas
-from orchestration.messaging.canvas import Received
-from orchestration.messaging.publisher import Message, Unroutable, publish
-from orchestration.messaging.request import GoneOn, SagaRequest, are_reported
+from orchestration.log_context import of_ending, of_message, within
+from orchestration.messaging.amqp_io import corked
+from orchestration.messaging.canvas import Message, received
+from orchestration.messaging.publisher import Unroutable, publish
+from orchestration.messaging.request import LocalDelivery, SagaRequest, sends_task_events
 from orchestration.messaging.routing import queue_of
 
 logger = logging.getLogger(__name__)
 
 
 def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
-    """Celery's hook: what to do with each message of this task."""
+    """Return the function that takes each message of this task. This is Celery's hook `Task.Strategy`."""
     if not isinstance(consumer.pool, TaskPool):
         return default(task, app, consumer)  # type: ignore[no-any-return]
     return TaskStrategy(task, app, consumer).take
 
 
 class TaskStrategy:
-    """One task's messages in one worker."""
+    """Runs one task's messages in one worker."""
 
     def __init__(self, task: Any, app: Any, consumer: Any) -> None:
         self._task, self._app, self._consumer = task, app, consumer
         executors = _executors_of(consumer)
         work = type(task).make_work(self._end, executors)
         has_priority = settings.TOPOLOGY.is_for_compensations(queue_of(task.name) or "")
-        execute = log_context.within(partial(self._execute, work), log_context.of_message)
-        self._batches: Batches[Received] = Batches(execute, executors.batches, has_priority=has_priority)
+        execute = within(partial(self._execute, work), of_message)
+        self._batches: Batches[Message] = Batches(execute, executors.batches, has_priority=has_priority)
         self._strategies = _strategies_of(consumer)
         self._strategies[task.name] = self
 
     def take(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> None:
-        """Take a message in; it is carried out soon."""
+        """Take a message from the broker, to run it in one of the next batches."""
         content = _content(message)
-        received = canvas.received(message.headers, content)
-        received.delivery = request = self._request(message, content)
+        mine = received(message.headers, content)
+        mine.delivery = request = self._request(message, content)
         if request.id in state.revoked and request.revoked():
             return
         signals.task_received.send(sender=self._consumer, request=request)
@@ -72,7 +74,11 @@ class TaskStrategy:
         state.task_reserved(request)
         for callback in callbacks:
             callback(request)
-        self._batches.put([received])
+        self.put([mine])
+
+    def put(self, messages: list[Message]) -> None:
+        """Take messages whose `delivery` is set."""
+        self._batches.put(messages)
 
     def _request(self, message: Any, content: Any) -> SagaRequest:
         return SagaRequest(
@@ -89,78 +95,76 @@ class TaskStrategy:
             decoded=True,
         )
 
-    def _execute(self, work: Callable[[list[Received]], Thunk | None], messages: list[Received]) -> Thunk | None:
+    def _execute(self, work: Work, messages: list[Message]) -> Thunk | None:
         began = time.time()
         for message in messages:
-            if message.delivery.begun_by is message.delivery:
+            if message.delivery.origin is message.delivery:
                 state.task_accepted(message.delivery)
             message.delivery.time_start = began
         if self._is_watched():
-            self._consumer.call_soon_ack(partial(_tell_started, messages))
+            self._consumer.call_soon_ack(partial(_send_started, messages))
         try:
             return work(messages)
-        except Exception:  # a bug: nobody knows how far it came, and the ledgers do
-            logger.exception("%s: %s messages are taken again", self._task.name, len(messages))
-            self._consumer.call_soon_ack(partial(_give_back, [message.delivery.begun_by for message in messages]))
+        except Exception:  # a bug: it is unknown what was done, and the ledgers repeat it
+            logger.exception("%s: %s messages are requeued", self._task.name, len(messages))
+            self._consumer.call_soon_ack(partial(_requeue, [message.delivery.origin for message in messages]))
             return None
 
     def _end(self, endings: Sequence[Ending]) -> None:
-        """Go on with what can be done here; for the rest, who waits for a turn does not wait for the broker, too."""
-        to_send = self._gone_on(endings) if settings.GO_ON_HERE else endings
-        if to_send:
-            send = log_context.within(self._send_and_settle, log_context.of_ending)
-            after_job(partial(send, [_as_message(ending) for ending in to_send]))
+        """Hand next messages over locally where possible. Publish the rest after the job, so that no job waits."""
+        to_publish = self._hand_over_locally(endings) if settings.GO_ON_HERE else endings
+        if to_publish:
+            publish_them = within(self._publish_and_acknowledge, of_ending)
+            after_job(partial(publish_them, [_republished_if_dead(ending) for ending in to_publish]))
 
-    def _gone_on(self, endings: Sequence[Ending]) -> list[Ending]:
-        """Put what follows on its strategy, where this worker has that; give the rest."""
-        rest, gone, here = [], [], defaultdict[str, list[Received]](list)
+    def _hand_over_locally(self, endings: Sequence[Ending]) -> list[Ending]:
+        """Give next messages to their strategies in this worker. Return the endings for which that is not possible."""
+        rest, handed_over, by_task = [], [], defaultdict[str, list[Message]](list)
         for ending in endings:
-            if message := self._next_here(ending):
-                gone.append(ending)
-                here[message.task].append(_gone_on(message, ending.message.delivery.begun_by))
+            if message := self._local_message(ending):
+                message.delivery = LocalDelivery(message, ending.message.delivery.origin)
+                handed_over.append(ending)
+                by_task[message.task].append(message)
             else:
                 rest.append(ending)
-        if gone and self._is_watched():
-            self._consumer.call_soon_ack(partial(_tell_gone_on, gone))
-        for task, messages in here.items():
+        if handed_over and self._is_watched():
+            self._consumer.call_soon_ack(partial(_send_handed_over, handed_over))
+        for task, messages in by_task.items():
             self._strategies[task].put(messages)
         return rest
 
-    def _next_here(self, ending: Ending) -> Message | None:
+    def _local_message(self, ending: Ending) -> Message | None:
+        """Return the next message if it is the only one and this worker consumes its queue."""
         if ending.error or ending.is_dead or len(ending.messages) != 1:
             return None
         [message] = ending.messages
         consumed = self._app.amqp.queues.consume_from
         return message if message.task in self._strategies and message.queue in consumed else None
 
-    def put(self, messages: list[Received]) -> None:
-        """Take in what comes from another strategy."""
-        self._batches.put(messages)
-
     def _is_watched(self) -> bool:
-        return are_reported(self._consumer.event_dispatcher)
+        return sends_task_events(self._consumer.event_dispatcher)
 
-    def _send_and_settle(self, endings: Sequence[Ending]) -> None:
-        """Send what follows; then, and only then, the messages are done with."""
+    def _publish_and_acknowledge(self, endings: Sequence[Ending]) -> None:
+        """Publish the next messages and wait for the confirms. Acknowledge the batch only after that."""
         return_connections_between_jobs()  # the broker may take its time
-        requests = [ending.message.delivery.begun_by for ending in endings]
+        requests = [ending.message.delivery.origin for ending in endings]
         try:
-            settled = self._publish_all(endings)
+            published = self._publish(endings)
         except Exception as error:
-            logger.error("%s: %s messages are taken again: %r", self._task.name, len(requests), error)
-            self._consumer.call_soon_ack(partial(_give_back, requests))
+            logger.error("%s: %s messages are requeued: %r", self._task.name, len(requests), error)
+            self._consumer.call_soon_ack(partial(_requeue, requests))
             return
-        self._consumer.call_soon_ack(partial(self._settle, settled))
-        for ending in settled:
+        self._consumer.call_soon_ack(partial(self._acknowledge, published))
+        for ending in published:
             if ending.error and not ending.is_dead:
                 self._record_failure(ending)
 
-    def _publish_all(self, endings: Sequence[Ending]) -> Sequence[Ending]:
+    def _publish(self, endings: Sequence[Ending]) -> Sequence[Ending]:
         endings = [sendable(ending) for ending in endings]
         try:
             publish([message for ending in endings for message in ending.messages])
         except Unroutable as error:
-            return [_turned_away(ending, error) for ending in endings]
+            return [_failed_if_rejected(ending, error) for ending in endings]
         return endings
 
     def _record_failure(self, ending: Ending) -> None:
@@ -174,62 +178,59 @@ class TaskStrategy:
             request.id, error, request=Context(request.request_dict), store_result=True, call_errbacks=False
         )
 
-    def _settle(self, endings: Sequence[Ending]) -> None:
-        with self._at_once(endings):
-            self._settle_each(endings)
+    def _acknowledge(self, endings: Sequence[Ending]) -> None:
+        with self._in_one_write(endings):
+            self._acknowledge_each(endings)
 
-    def _at_once(self, endings: Sequence[Ending]) -> AbstractContextManager[None]:
-        """All acks in one piece, where one thread sends them and none of them is a failpoint."""
+    def _in_one_write(self, endings: Sequence[Ending]) -> AbstractContextManager[None]:
+        """Write all acknowledgements at once, if one thread sends them and none of them is a failpoint."""
         if failpoints.is_armed() or not getattr(self._consumer, "hub", None) or not endings:
             return nullcontext()
-        channel = endings[0].message.delivery.begun_by.message.channel
-        return amqp_io.corked(getattr(channel, "connection", None))
+        channel = endings[0].message.delivery.origin.message.channel
+        return corked(getattr(channel, "connection", None))
 
-    def _settle_each(self, endings: Sequence[Ending]) -> None:
+    def _acknowledge_each(self, endings: Sequence[Ending]) -> None:
         for ending in endings:
             request = ending.message.delivery
-            state.task_ready(request.begun_by)
+            state.task_ready(request.origin)
             if ending.is_dead:
                 request.reject(requeue=False)
                 continue
-            request.begun_by.acknowledge()
+            request.origin.acknowledge()
             if ending.error:
                 request.send_event("task-failed", exception=repr(ending.error), traceback="")
             else:
                 request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
 
 
-def _gone_on(message: Message, begun_by: SagaRequest) -> Received:
-    received = canvas.received(message.headers, message.content)
-    received.delivery = GoneOn(message, received.kwargs, begun_by)
-    return received
+def _republished_if_dead(ending: Ending) -> Ending:
+    """Return an ending that publishes the message itself if it is dead and was handed over locally.
 
-
-def _as_message(ending: Ending) -> Ending:
-    """A dead letter has to be a message; one that went on without is sent, and dies when it is delivered."""
-    delivery = ending.message.delivery
-    return Ending(ending.message, [delivery.message]) if ending.is_dead and isinstance(delivery, GoneOn) else ending
+    Only a message of the broker can be dead-lettered. The published one is, when it is delivered.
+    """
+    is_local = isinstance(ending.message.delivery, LocalDelivery)
+    return Ending(ending.message, [ending.message]) if ending.is_dead and is_local else ending
 
 
 @cache
 def _strategies_of(consumer: Any) -> "dict[str, TaskStrategy]":
-    """Every task's strategy in one worker."""
+    """Return the strategies of one worker, by task."""
     return {}
 
 
 @cache
 def _executors_of(consumer: Any) -> Executors:
-    """One for all tasks of a worker. Calls that hang leave threads to the batches, and to what follows these."""
+    """Return the executors of all tasks of a worker. Calls that hang leave threads to batches and deferred work."""
     spawn, threads, batches = partial(_spawn, consumer.pool), consumer.pool.limit, settings.BATCHES_AT_A_TIME
     calls = max(1, threads - 2 * batches)
-    stay = threads > batches + calls  # one is always to be had
+    stay = threads > batches + calls  # so that one thread is always free
     return Executors(Scheduler(spawn, batches, stay=stay), Scheduler(spawn, calls, stay=stay))
 
 
 def _spawn(pool: TaskPool, thunk: Thunk) -> None:
     try:
         pool.apply_async(_without_connections_after, (thunk,), callback=lambda _: None)
-    except RuntimeError:  # the pool is closing: what is under way comes to its end here
+    except RuntimeError:  # the pool is closing: work that has begun is finished in this thread
         thunk()
 
 
@@ -240,30 +241,31 @@ def _content(message: Any) -> Any:
         raise DecodeError(str(error)) from None
 
 
-def _tell_started(messages: Sequence[Received]) -> None:
-    """For the thread that reads: it also reads from the events' connection, and two threads in there wait for ever."""
+def _send_started(messages: Sequence[Message]) -> None:
+    """Send events. Only the consumer's thread may: it reads from that connection, and two readers block for ever."""
     for message in messages:
         message.delivery.send_event("task-started")
 
 
-def _tell_gone_on(endings: Sequence[Ending]) -> None:
+def _send_handed_over(endings: Sequence[Ending]) -> None:
     for ending in endings:
         request, [message] = ending.message.delivery, ending.messages
+        headers = message.headers
         request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
-        request.begun_by.eventer.send(
-            "task-received", uuid=message.id, name=message.task, args="()", kwargs=message.headers["kwargsrepr"],
-            root_id=message.headers["root_id"], parent_id=request.id, retries=0, eta=None, expires=None,
+        request.origin.eventer.send(
+            "task-received", uuid=message.id, name=message.task, args="()", kwargs=headers["kwargsrepr"],
+            root_id=message.root_id, parent_id=request.id, retries=0, eta=None, expires=None,
         )  # fmt: skip
 
 
-def _turned_away(ending: Ending, error: Unroutable) -> Ending:
-    if error.turned_away.isdisjoint(message.id for message in ending.messages):
+def _failed_if_rejected(ending: Ending, error: Unroutable) -> Ending:
+    if error.rejected.isdisjoint(message.id for message in ending.messages):
         return ending
-    logger.error("%s: what follows has no queue", ending.message.task)
-    return Ending(ending.message, error=ending.error or error)
+    logger.error("%s: the next message has no queue", ending.message.task)
+    return Ending(ending.message, outcome=ending.error or error)
 
 
-def _give_back(requests: Sequence[SagaRequest]) -> None:
+def _requeue(requests: Sequence[SagaRequest]) -> None:
     for request in requests:
         state.task_ready(request)
         request.reject(requeue=True)

@@ -1,137 +1,170 @@
-"""A saga's way through the queues as Celery messages: the only file that knows Celery's canvas and task protocol.
+"""A saga's commands as Celery chains: the only file that knows Celery's canvas and its message format.
 
-A command is a Celery chain: the first message carries the later links with it, and each link the errback that reports
-its failure. The messages are written here, and each is continued by whoever carries it out, because Celery's own way,
-a signature applied and a confirm awaited for each, costs more than the work that it asks for.
+A command is a Celery chain. Its first message carries the later links, and each link carries the errback that reports
+its failure. `chain_of` builds the links with Celery's own canvas. The messages are written here and not by
+`apply_async`, because one `apply_async` and one confirm for each message cost more than the step itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
-from celery import Signature, chain, current_app
+import orjson
+from celery import Signature, chain, current_app, signature
 from celery.exceptions import InvalidTaskError
 from django.conf import settings
 from uuid_utils import uuid4
 
-from orchestration.messaging.publisher import Message
 from orchestration.messaging.routing import queue_of
 from orchestration.messaging.task import public, sagas_of
 from orchestration.protocol.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Command
 
+Link = Mapping[str, Any]
+"""A signature, as Celery writes it into messages."""
+
+CHAINS_KEPT = 256
+"""A saga definition has a chain for each position to go on from, for its bar, and for each list of pending steps."""
+
 
 @dataclass(eq=False)
-class Received:
-    """One of our messages as a worker has it: what it asks, and the links that follow it."""
+class Message:
+    """One task's message: received from the broker, handed over within this worker, or about to be published."""
 
-    id: str
     task: str
+    id: str
     root_id: str
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
-    chain: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    chain: Sequence[Link] = field(default=(), repr=False)
     """The links after this one, the next one last."""
-    errbacks: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    errbacks: Sequence[Link] = field(default=(), repr=False)
+    parent_id: str | None = None
     delivery: Any = field(default=None, repr=False)
-    """What whoever delivers it knows it by."""
+    """The Celery request or the `LocalDelivery` that brought it to this worker."""
+    began: float = 0.0
+    """When its work began, in monotonic seconds."""
+
+    def next(self, context: Mapping[str, Any]) -> "list[Message]":
+        """Return the message of the next link, or no message after the last link."""
+        if not self.chain:
+            return []
+        *later, link = self.chain
+        return [_message(link, [context], later, sender=self)]
+
+    def refused(self, refusal: Mapping[str, Any], context: Mapping[str, Any]) -> "list[Message]":
+        """Return the report that the step of this message is refused."""
+        kwargs = {name: self.kwargs[name] for name in ("saga_id", "step", "token")}
+        report = signature(STEP_REFUSED, kwargs={**kwargs, "refusal": refusal}, app=current_app)
+        return [_message(report, [context], sender=self)]
+
+    def failed(self, facts: Mapping[str, Any]) -> "list[Message]":
+        """Return the errbacks' messages, with these facts about the failure."""
+        return [_message(_filled(errback, facts), [self.id], sender=self) for errback in self.errbacks]
+
+    @property
+    def queue(self) -> str:
+        """The queue of the message's task, by its name at the broker."""
+        return queue_of(self.task) or str(settings.CELERY_TASK_DEFAULT_QUEUE)
+
+    @property
+    def sagas(self) -> list[UUID]:
+        """The saga that the message names, if it names one."""
+        return sagas_of(self.kwargs)
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The headers of Celery's task message protocol 2, without those that would only repeat Celery's defaults."""
+        return {
+            "lang": "py",
+            "task": self.task,
+            "id": self.id,
+            "root_id": self.root_id,
+            "parent_id": self.parent_id,
+            "argsrepr": "()",  # logs, events and result rows must not show what a saga knows
+            "kwargsrepr": repr(public(self.kwargs)),
+        }
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body, encoded.
+
+        :raises TypeError: when JSON cannot carry it.
+        """
+        embed = {"callbacks": None, "errbacks": self.errbacks or None, "chain": self.chain or None, "chord": None}
+        return orjson.dumps([self.args, self.kwargs, embed])
 
 
 def command_message(saga: Saga, command: Command, saga_id: UUID, token: int, context: Mapping[str, Any]) -> Message:
-    """The message that starts a command's chain; its last link reports to the orchestrator, and so does every failure.
+    """Return the message that starts a command's chain. The chain's last link and every failure report to the engine.
 
     `context` is what the chain passes on: {"known": facts, "trail": [[completed step, when], …]}; each link adds to it.
     """
+    ids = {"saga_id": str(saga_id), "token": token}
+    first, *later = [_filled(link, ids) for link in chain_of(saga, command).tasks]
+    return _message(first, [context], later[::-1])
+
+
+@lru_cache(CHAINS_KEPT)
+def chain_of(saga: Saga, command: Command) -> Any:
+    """Return the command as a Celery chain, without the ids of a saga."""
     stops, end = itinerary(saga, command)
-    links = [_link(stop, saga_id, token) for stop in stops]
-    first, *later = [*links, _report(end, saga_id, token)]
-    return _message(first, [context], chain=later[::-1])
+    return chain(*map(_link, stops), signature(end, app=current_app))
 
 
-def next_message(message: Received, context: Mapping[str, Any]) -> Message | None:
-    """What follows when a link is done; None after the last."""
-    if not message.chain:
-        return None
-    *later, link = message.chain
-    return _message(link, [context], chain=later, sender=message)
+def received(headers: Mapping[str, Any], content: Any) -> Message:
+    """Read a message from its headers and its decoded body.
 
-
-def refusal_message(
-    message: Received, saga_id: UUID, step: str, token: int, refusal: Mapping[str, Any], context: Mapping[str, Any]
-) -> Message:
-    """What follows when a step refuses: the orchestrator hears of it."""
-    report = _report(STEP_REFUSED, saga_id, token, step=step, refusal=refusal)
-    return _message(report, [context], sender=message)
-
-
-def failure_messages(message: Received, facts: Mapping[str, Any]) -> list[Message]:
-    """What follows when a link fails: its errbacks, which get the reason."""
-    errbacks = [{**each, "kwargs": {**each["kwargs"], **facts}} for each in message.errbacks]
-    return [_message(each, [message.id], sender=message) for each in errbacks]
-
-
-def received(headers: Mapping[str, Any], content: Any) -> Received:
-    """Read a message, its body out of JSON.
-
-    :raises InvalidTaskError: when it is none.
+    :raises InvalidTaskError: when it is not a task's message.
     """
     try:
-        args, kwargs, embedded = content
-        return Received(
-            id=headers["id"],
+        args, kwargs, embed = content
+        return Message(
             task=headers["task"],
+            id=headers["id"],
             root_id=headers.get("root_id") or headers["id"],
             args=args,
             kwargs=dict(kwargs),
-            chain=embedded.get("chain") or (),
-            errbacks=embedded.get("errbacks") or (),
+            chain=embed.get("chain") or (),
+            errbacks=embed.get("errbacks") or (),
+            parent_id=headers.get("parent_id"),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidTaskError(f"not a task's message: {type(error).__name__}") from None
 
 
 def relay(task: str, queues: Iterable[str], last: str, kwargs: Mapping[str, Any]) -> Signature:
-    """A chain of the same task through these queues, then `last`."""
+    """Return a chain of the same task through these queues, then of `last`."""
     links = [current_app.signature(task, kwargs=dict(kwargs), immutable=True).set(queue=queue) for queue in queues]
     return chain(*links, current_app.signature(last, kwargs=dict(kwargs), immutable=True))
 
 
-def _link(stop: Stop, saga_id: UUID, token: int) -> dict[str, Any]:
-    link = _signature(stop.task, saga_id=str(saga_id), step=stop.step, token=token)
-    errback = _report(STEP_FAILED, saga_id, token, step=stop.step, operation=stop.operation.value)
-    link["options"]["link_error"] = [errback]
-    return link
+def _link(stop: Stop) -> Signature:
+    errback = signature(STEP_FAILED, kwargs={"step": stop.step, "operation": stop.operation.value}, app=current_app)
+    return signature(stop.task, kwargs={"step": stop.step}, app=current_app).on_error(errback)
 
 
-def _report(task: str, saga_id: UUID, token: int, **facts: Any) -> dict[str, Any]:
-    return _signature(task, saga_id=str(saga_id), token=token, **facts)
+def _filled(link: Link, facts: Mapping[str, Any]) -> Link:
+    """Return the link with these facts among its arguments, and among those of its errbacks."""
+    options = link["options"]
+    if errbacks := options.get("link_error"):
+        options = {**options, "link_error": [_filled(errback, facts) for errback in errbacks]}
+    return {**link, "kwargs": {**link["kwargs"], **facts}, "options": options}
 
 
-def _signature(task: str, **kwargs: Any) -> dict[str, Any]:
-    """A signature as Celery writes it into messages."""
-    return {"task": task, "args": [], "kwargs": kwargs, "options": {}, "subtask_type": None, "immutable": False}
-
-
-def _message(
-    link: Mapping[str, Any],
-    args: Sequence[Any],
-    *,
-    chain: Sequence[Mapping[str, Any]] = (),
-    sender: Received | None = None,
-) -> Message:
-    task, kwargs, options = link["task"], link["kwargs"], link["options"]
+def _message(link: Link, args: Sequence[Any], later: Sequence[Link] = (), *, sender: Message | None = None) -> Message:
+    options = link["options"]
     task_id = options.get("task_id") or str(uuid4())
-    embedded = {"callbacks": None, "errbacks": options.get("link_error"), "chain": chain or None, "chord": None}
-    headers = {
-        "lang": "py",
-        "task": task,
-        "id": task_id,
-        "root_id": sender.root_id if sender else task_id,
-        "parent_id": sender.id if sender else None,
-        "argsrepr": "()",  # what a saga knows is nothing for logs, events or result rows
-        "kwargsrepr": repr(public(kwargs)),
-    }
-    queue = queue_of(task) or settings.CELERY_TASK_DEFAULT_QUEUE
-    return Message(task, queue, task_id, [args, kwargs, embedded], headers, sagas_of(kwargs))
+    return Message(
+        task=link["task"],
+        id=task_id,
+        root_id=sender.root_id if sender else task_id,
+        args=args,
+        kwargs=link["kwargs"],
+        chain=later,
+        errbacks=options.get("link_error") or (),
+        parent_id=sender.id if sender else None,
+    )

@@ -1,17 +1,13 @@
-"""Messages on their way to the broker: many at once, one wait for all their confirms."""
+"""Publishes messages: many at once, with one wait for all their confirms."""
 
 import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from math import ceil
 from queue import Empty, LifoQueue
 from typing import Any
-from uuid import UUID
 
-import orjson
 from amqp.exceptions import AMQPError
 from celery import current_app
 from django.conf import settings
@@ -21,54 +17,35 @@ from orchestration import failpoints
 from orchestration.db import deadline
 from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.messaging.amqp_io import bounded, corked, read_ahead
+from orchestration.messaging.canvas import Message
 
-CONFIRMED_WITHIN = 10.0  # seconds for all of them; a broker's alarm keeps them waiting
+CONFIRMED_WITHIN = 10.0  # seconds for all messages of one call; a broker with an alarm confirms none
 CONNECTED_WITHIN = 2.0
 DURABLE = 2
 _CAPABILITIES = {"consumer_cancel_notify": True, "authentication_failure_close": True}
-"""Without "connection.blocked": py-amqp would look for that notice before each publish, and nobody reads it."""
+"""Without "connection.blocked", because py-amqp would look for that notice before each publish."""
 
 
 def without_confirms(name: str) -> dict[str, Any]:
-    """What a connection to RabbitMQ is opened with, for publishing that never reads from it."""
+    """Return the options of a connection to RabbitMQ that publishes and never reads."""
     return {"confirm_publish": False, "client_properties": {"connection_name": name, "capabilities": _CAPABILITIES}}
 
 
-@dataclass(frozen=True)
-class Message:
-    """One task's message; `content` is what its body says, ready for JSON."""
-
-    task: str
-    queue: str
-    id: str
-    content: Any
-    headers: dict[str, Any]
-    sagas: Collection[UUID] = ()
-
-    @cached_property
-    def body(self) -> bytes:
-        """What goes over the wire.
-
-        :raises TypeError: when JSON cannot carry it.
-        """
-        return orjson.dumps(self.content)
-
-
 class Unroutable(OperationalError):
-    """There is no queue for some messages, or the broker refused them; the others have arrived."""
+    """Some messages have no queue, or the broker rejected them. The other messages have arrived."""
 
-    def __init__(self, turned_away: Collection[str]) -> None:
-        super().__init__(f"{len(turned_away)} letters turned away by the broker")
-        self.turned_away = frozenset(turned_away)
-        """Their ids."""
+    def __init__(self, rejected: Collection[str]) -> None:
+        super().__init__(f"{len(rejected)} messages rejected by the broker")
+        self.rejected = frozenset(rejected)
+        """The ids of the messages that did not arrive."""
 
 
 def publish(messages: Sequence[Message]) -> None:
-    """Hand the messages to the broker and wait until it has confirmed each.
+    """Publish the messages and wait until the broker has confirmed each.
 
-    A connection that broke while it lay idle is replaced once.
+    A connection that broke while it was idle is replaced once.
 
-    :raises OperationalError: when one is not known to have arrived; any of them may have.
+    :raises OperationalError: when a message was not confirmed. Any of the messages may have arrived.
     """
     if not messages:
         return
@@ -78,7 +55,7 @@ def publish(messages: Sequence[Message]) -> None:
         copies = [
             message for message, failpoint in zip(messages, points, strict=True) for _ in range(_crossings(failpoint))
         ]
-    _delivered(copies)
+    _deliver(copies)
     for failpoint in points:
         failpoints.after(failpoint)
 
@@ -88,30 +65,30 @@ def _crossings(failpoint: Failpoint) -> int:
     return failpoints.times(failpoint)
 
 
-def _delivered(messages: Sequence[Message]) -> None:
+def _deliver(messages: Sequence[Message]) -> None:
     try:
         try:
-            with _line() as line:
-                line.deliver(messages)
+            with _connection() as connection:
+                connection.deliver(messages)
         except _Stale:
-            with _line(fresh=True) as line:
-                line.deliver(messages)
+            with _connection(fresh=True) as connection:
+                connection.deliver(messages)
     except (AMQPError, OSError) as error:
         raise OperationalError(f"not published: {error or type(error).__name__}") from error
 
 
 class _Stale(Exception):
-    """The line had been idle, and was found broken."""
+    """The connection was idle, and it is broken."""
 
 
-class _Line:
+class _Connection:
     """A connection with one channel in confirm mode."""
 
     def __init__(self) -> None:
         self.was_idle = False
         self._ids: dict[int, str] = {}
-        """Of the messages not confirmed yet, by delivery tag."""
-        self._turned_away: set[str] = set()
+        """The ids of the messages that are not confirmed yet, by delivery tag."""
+        self._rejected: set[str] = set()
         self._sent = 0
         seconds = deadline.left(CONNECTED_WITHIN)
         self._connection = current_app.connection_for_write(**_options(seconds))
@@ -127,23 +104,23 @@ class _Line:
             channel.events["basic_return"].add(self._on_return)
 
     def deliver(self, messages: Sequence[Message]) -> None:
-        """Send all, then wait for all."""
-        self._turned_away.clear()
+        """Publish all messages, then wait for all confirms."""
+        self._rejected.clear()
         try:
             link, seconds = self._channel.connection, max(deadline.left(CONFIRMED_WITHIN), 0.001)
-            with bounded(link, seconds), corked(link):  # the link may have been opened by a thread with less time
+            with bounded(link, seconds), corked(link):  # a thread with less time may have opened the connection
                 for message in messages:
                     self._send(message)
             self._await_confirms()
         except (AMQPError, OSError) as error:
-            if self.was_idle and not isinstance(error, TimeoutError):  # who has waited once does not wait again
+            if self.was_idle and not isinstance(error, TimeoutError):  # a second wait would take twice the time
                 raise _Stale from error
             raise
-        if self._turned_away:
-            raise Unroutable(self._turned_away)
+        if self._rejected:
+            raise Unroutable(self._rejected)
 
     def close(self) -> None:
-        """Let go of it, whatever state it is in."""
+        """Close the connection, whatever state it is in."""
         self._connection.collect()
 
     def _send(self, message: Message) -> None:
@@ -168,21 +145,21 @@ class _Line:
             self._ids.pop(each, None)
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
-        self._turned_away |= {
+        self._rejected |= {
             message_id for each, message_id in self._ids.items() if each == tag or (multiple and each < tag)
         }
         self._on_ack(tag, multiple)
 
     def _on_return(self, error: Exception, exchange: str, queue: str, message: Any) -> None:
-        self._turned_away.add(message.properties["correlation_id"])
+        self._rejected.add(message.properties["correlation_id"])
 
 
 def _options(seconds: float) -> dict[str, Any]:
-    """What to open a connection with, each wait for the broker bounded to `seconds` until it is open."""
+    """Return the options of a new connection. Until it is open, each wait for the broker takes at most `seconds`."""
     if not _confirms():
         return {"connect_timeout": seconds}
     waits = {"read_timeout": seconds, "write_timeout": seconds} if deadline.is_set() else {}
-    silent = without_confirms("shop letters")  # kombu would wait for each confirm
+    silent = without_confirms("shop publisher")  # kombu would wait for each confirm
     return {"connect_timeout": seconds, "transport_options": {**silent, **waits}}
 
 
@@ -190,28 +167,29 @@ def _confirms() -> bool:
     return bool(settings.BROKER_HAS_CONFIRMS)
 
 
-_idle: dict[int, LifoQueue[_Line]] = {}
+_idle: dict[int, LifoQueue[_Connection]] = {}
+"""Idle connections by process id, because a forked child must not use its parent's connections."""
 
 
 @contextmanager
-def _line(*, fresh: bool = False) -> Iterator[_Line]:
-    """A line of one's own for a while; one that broke is not given to anybody again."""
-    lines = _idle.setdefault(os.getpid(), LifoQueue())  # a forked child must not use its parent's
-    line = _Line() if fresh else _taken(lines)
+def _connection(*, fresh: bool = False) -> Iterator[_Connection]:
+    """Yield a connection that no other thread uses. Keep it afterwards unless it broke."""
+    idle = _idle.setdefault(os.getpid(), LifoQueue())
+    connection = _Connection() if fresh else _idle_or_new(idle)
     try:
-        yield line
+        yield connection
     except Unroutable:
-        lines.put(line)
+        idle.put(connection)
         raise
     except BaseException:
-        line.close()
+        connection.close()
         raise
-    line.was_idle = True
-    lines.put(line)
+    connection.was_idle = True
+    idle.put(connection)
 
 
-def _taken(lines: LifoQueue[_Line]) -> _Line:
+def _idle_or_new(idle: LifoQueue[_Connection]) -> _Connection:
     try:
-        return lines.get_nowait()
+        return idle.get_nowait()
     except Empty:
-        return _Line()
+        return _Connection()

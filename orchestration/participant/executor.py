@@ -1,32 +1,33 @@
-"""Messages to a participant carried out: what was asked, what was done, and how their chains go on."""
+"""Runs a participant's messages: reads what each asks, runs the steps, and makes the messages that follow."""
 
 import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
+from orchestration import signals
 from orchestration.contracts.codec import Malformed
 from orchestration.contracts.command import Action, Compensation
 from orchestration.db.bisection import each_or_error
 from orchestration.execution.batching import Batches
 from orchestration.execution.call_pool import CallPool
+from orchestration.execution.results import End, Ending, MakeWork
 from orchestration.execution.scheduler import Executors, Thunk
-from orchestration.log_context import about as about_sagas
-from orchestration.log_context import within
+from orchestration.log_context import about, within
+from orchestration.messaging.canvas import Message
 from orchestration.participant import external_steps, local_steps
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import ExternalCall, Replied
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.outcomes import Done, Refused
-from orchestration.participant.participant import Participant
+from orchestration.participant.outcomes import BarResult, Done, Refused
+from orchestration.participant.participant import Command, Participant
 from orchestration.participant.refusals import PermanentFailure
 from orchestration.protocol.itinerary import bar_task
 from orchestration.text.cleaning import text_of
@@ -36,197 +37,174 @@ logger = logging.getLogger(__name__)
 Context = dict[str, Any]
 """What a chain passes from step to step: {"known": facts by field name, "trail": [[completed step, ISO time], …]}."""
 
-
-@dataclass(frozen=True)
-class GoesOn:
-    """The next link follows, with this; `repeated` when the step had been done before."""
-
-    context: Context
-    repeated: bool = False
-
-
-@dataclass(frozen=True)
-class Diverted:
-    """The step is refused: instead of the next link the orchestrator hears of it."""
-
-    context: Context
-    refusal: dict[str, Any]
-    repeated: bool = False
-
-
-@dataclass(frozen=True)
-class Halted:
-    """The step is barred: this copy of the chain ends here."""
-
-    context: Context
-
-
-Next = GoesOn | Diverted | Halted | Exception
-"""How a message's chain goes on; an exception: the step failed."""
-
-
-@dataclass(frozen=True, eq=False)
-class StepMessage:
-    """One message, read; `message` is what its deliverer knows it by, `began` monotonic seconds."""
-
-    message: Any
-    call: Call
-    context: Context
-    began: float = field(default_factory=time.monotonic)
-
-
-BySaga = Mapping[UUID, list[StepMessage]]
-"""The step messages of each saga: more than one when a message is there twice."""
-
-End = Callable[[Sequence[tuple[StepMessage, Next]]], None]
-Performance = Callable[[Sequence[StepMessage]], Thunk | None]
-"""Executes step messages of one command and reports the end of each. May return work that is left to do."""
-Making = Callable[[End, Executors], Performance]
-
+NOTHING: Context = {"known": {}, "trail": []}
 
 LONGEST_MESSAGE = 500
 """The most characters kept of an error's message."""
 
 Results = Mapping[UUID, Any]
-"""What became of each saga's call: an Outcome, a BarSettled, or the exception."""
+"""The result of each saga's call: an Outcome, a BarResult, or the exception."""
+Run = Callable[[Sequence[Call]], Results]
 
 
-@dataclass(frozen=True)
-class BarSettled:
-    """Whether the bar holds; it does not when the step had been done before."""
+@dataclass(frozen=True, eq=False)
+class StepMessage:
+    """A message that asks for a step, and what it says."""
 
-    holds: bool
+    message: Message
+    call: Call
+    context: Context
 
 
-def performances(participant: Participant) -> dict[str, Making]:
-    """What makes the performance of each task of the participant: its commands, and the bar."""
-    made: dict[str, Making] = {bar_task(participant.service): partial(_Inside, participant, partial(_bar, participant))}
+BySaga = Mapping[UUID, list[StepMessage]]
+"""The messages of each saga: more than one if a message was delivered twice."""
+
+
+def works_of(participant: Participant) -> dict[str, MakeWork]:
+    """Return what makes the work of each task of the participant: of its commands, and of the bar."""
+    works: dict[str, MakeWork] = {
+        bar_task(participant.service): partial(_LocalWork, participant, partial(_bar, participant))
+    }
     for command, work in participant.commands.items():
         if isinstance(work, ExternalCommand):
-            made[command.name] = partial(_Outside, participant, command, work)
+            works[command.name] = partial(_ExternalWork, participant, command, work)
         elif isinstance(command, Action):
-            made[command.name] = partial(_Inside, participant, partial(_act, participant, command))
+            works[command.name] = partial(_LocalWork, participant, partial(_act, participant, command))
         else:
-            made[command.name] = partial(_Inside, participant, partial(_undo, participant, command))
-    return made
+            works[command.name] = partial(_LocalWork, participant, partial(_undo, participant, command))
+    return works
 
 
-def read(args: Sequence[Any], ids: Mapping[str, Any]) -> tuple[Call, Context]:
-    """:raises Malformed: when the message is not one that `canvas` makes."""
+def read(message: Message) -> StepMessage:
+    """Read what the message asks for.
+
+    :raises Malformed: when it is not a message that `canvas` makes.
+    """
     try:
-        (context,) = args
+        (context,) = message.args
+        ids = message.kwargs
         call = Call(UUID(ids["saga_id"]), str(ids["step"]), int(ids["token"]), known=dict(context["known"]))
         call.known["saga_id"] = ids["saga_id"]
         list(context["trail"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"not a saga's message: {error!r}") from None
-    return call, context
+    return StepMessage(message, call, context)
 
 
-def about(error: Exception, context: Context) -> dict[str, Any]:
+def failure_report(error: Exception, context: Context) -> dict[str, Any]:
     """Return the report of a failure for the orchestrator.
 
     The error may quote the external system. It is made harmless, because otherwise the report might be neither sent nor
     stored.
     """
-    reported: dict[str, Any] = {
+    report: dict[str, Any] = {
         "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
         "carried": context,
     }
     if isinstance(error, BreakerOpen):
-        reported["until"] = error.until.isoformat()
+        report["until"] = error.until.isoformat()
         if error.wait is not None:
-            reported["error"]["wait_s"] = error.wait.total_seconds()
-    if isinstance(error, PermanentFailure):  # a message that nobody can read is not: it is made anew
-        reported["hopeless"] = True
-    return reported
+            report["error"]["wait_s"] = error.wait.total_seconds()
+    if isinstance(error, PermanentFailure):  # a malformed message is no permanent failure: the next one is new
+        report["hopeless"] = True
+    return report
 
 
-class _Inside:
-    """A command carried out in the service's own database: one transaction for all that is there."""
+class _StepWork:
+    """What local and external steps share: reading messages, and reporting how they ended."""
 
-    def __init__(
-        self, participant: Participant, execute: Callable[[Sequence[Call]], Results], end: End, executors: Executors
-    ) -> None:
-        self._participant, self._execute, self._end = participant, execute, end
-
-    def __call__(self, step_messages: Sequence[StepMessage]) -> None:
-        results = apart(self._execute, [step_message.call for step_message in step_messages])
-        self._end(
-            [
-                (step_message, _following(self._participant, step_message, results[step_message.call.saga_id]))
-                for step_message in step_messages
-            ]
-        )
-
-
-class _Outside:
-    """A command carried out elsewhere: one transaction before the calls, the calls side by side, and one for what has
-    come back meanwhile. Nobody waits for another one's call."""
-
-    def __init__(
-        self,
-        participant: Participant,
-        command: Action | Compensation,
-        work: ExternalCommand,
-        end: End,
-        executors: Executors,
-    ) -> None:
+    def __init__(self, participant: Participant, end: End) -> None:
         self._participant, self._end = participant, end
+
+    def _read(self, messages: Sequence[Message]) -> list[StepMessage]:
+        """Read the messages. Those that cannot be read end here."""
+        steps, unreadable, now = [], [], time.monotonic()
+        for message in messages:
+            message.began = now
+            try:
+                steps.append(read(message))
+            except Malformed as error:
+                unreadable.append(_dead(message, error, NOTHING))
+        if unreadable:
+            self._end(unreadable)
+        return steps
+
+    def _report(self, results: Results, steps: Sequence[StepMessage]) -> None:
+        if steps:
+            endings = [_ending(self._participant, step, results[step.call.saga_id]) for step in steps]
+            signals.steps_ended.send_robust(sender=None, endings=endings)
+            self._end(endings)
+
+
+class _LocalWork(_StepWork):
+    """Runs a command in the service's own database: one transaction for all messages."""
+
+    def __init__(self, participant: Participant, run: Run, end: End, executors: Executors) -> None:
+        super().__init__(participant, end)
+        self._run = run
+
+    def __call__(self, messages: Sequence[Message]) -> None:
+        if steps := self._read(messages):
+            self._report(each_apart(self._run, [step.call for step in steps]), steps)
+
+
+class _ExternalWork(_StepWork):
+    """Runs a command at an external system: one transaction before the calls, and one for the replies of a batch.
+
+    The calls run side by side. No message waits for the call of another one.
+    """
+
+    def __init__(
+        self, participant: Participant, command: Command, work: ExternalCommand, end: End, executors: Executors
+    ) -> None:
+        super().__init__(participant, end)
         self._begin = partial(external_steps.begin, participant, command, work)
         self._conclude = partial(external_steps.conclude, participant, command, work)
-        take_down = within(self._take_down, lambda reply: reply[0].external_call.call.saga_id)
+        conclude = within(self._conclude_batch, lambda reply: reply[0].external_call.call.saga_id)
         has_priority = isinstance(command, Compensation)
-        self._replies = Batches(take_down, executors.batches, has_priority=has_priority)
+        self._replies = Batches(conclude, executors.batches, has_priority=has_priority)
         self._calls = CallPool(
             self._call, self._replies.put, executors.calls, settings.CALLS_AT_ONCE, has_priority=has_priority
         )
 
-    def __call__(self, step_messages: Sequence[StepMessage]) -> Thunk | None:
-        of_saga: defaultdict[UUID, list[StepMessage]] = defaultdict(list)  # a message that is here twice is one call
-        for step_message in step_messages:
-            of_saga[step_message.call.saga_id].append(step_message)
-        begun = apart(self._begin, [same[0].call for same in of_saga.values()])
-        self._tell({saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}, of_saga)
-        external_calls = [(each, of_saga) for each in begun.values() if isinstance(each, ExternalCall)]
+    def __call__(self, messages: Sequence[Message]) -> Thunk | None:
+        by_saga: defaultdict[UUID, list[StepMessage]] = defaultdict(list)  # a message that is here twice is one call
+        for step in self._read(messages):
+            by_saga[step.call.saga_id].append(step)
+        begun = each_apart(self._begin, [steps[0].call for steps in by_saga.values()]) if by_saga else {}
+        ended = {saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}
+        self._report(ended, [step for saga_id in ended for step in by_saga[saga_id]])
+        external_calls = [(each, by_saga) for each in begun.values() if isinstance(each, ExternalCall)]
         return partial(self._calls.put, external_calls) if external_calls else None
 
     def _call(self, asked: tuple[ExternalCall, BySaga]) -> tuple[Replied, BySaga] | None:
-        external_call, of_saga = asked
-        with about_sagas([external_call.call.saga_id]):
+        external_call, by_saga = asked
+        saga_id = external_call.call.saga_id
+        with about([saga_id]):
             try:
-                return external_steps.reply_to(external_call), of_saga
+                return external_steps.reply_to(external_call), by_saga
             except Exception as error:
-                self._tell({external_call.call.saga_id: error}, of_saga)
+                self._report({saga_id: error}, by_saga[saga_id])
                 return None
 
-    def _take_down(self, batch: Sequence[tuple[Replied, BySaga]]) -> None:
-        of_saga: dict[UUID, list[StepMessage]] = {}
+    def _conclude_batch(self, batch: Sequence[tuple[Replied, BySaga]]) -> None:
+        steps: dict[UUID, list[StepMessage]] = defaultdict(list)
         replies: dict[UUID, Replied] = {}
-        for replied, step_messages in batch:
+        for replied, by_saga in batch:
             saga_id = replied.external_call.call.saga_id
             replies[saga_id] = replied
-            of_saga[saga_id] = [*of_saga.get(saga_id, ()), *step_messages[saga_id]]
+            steps[saga_id] += by_saga[saga_id]
         calls = [replied.external_call.call for replied in replies.values()]
-        self._tell(apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls), of_saga)
-
-    def _tell(self, results: Results, of_saga: BySaga) -> None:
-        if results:
-            self._end(
-                [
-                    (step_message, _following(self._participant, step_message, result))
-                    for saga_id, result in results.items()
-                    for step_message in of_saga[saga_id]
-                ]
-            )
+        results = each_apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls)
+        self._report(results, [step for same in steps.values() for step in same])
 
 
-def apart(work: Callable[[Sequence[Call]], Mapping[UUID, Any]], calls: Sequence[Call]) -> dict[UUID, Any]:
-    """What `work` gives for each saga; one that makes it raise gets the error, and the others do without it."""
+def each_apart(run: Run, calls: Sequence[Call]) -> dict[UUID, Any]:
+    """Return each saga's result. A call that raises gets the error, and the others run without it."""
 
     def in_order(some: Sequence[Call]) -> list[Any]:
-        found = work(some)
-        return [found[call.saga_id] for call in some]
+        results = run(some)
+        return [results[call.saga_id] for call in some]
 
     results = each_or_error(in_order, calls)
     return {call.saga_id: result for call, result in zip(calls, results, strict=True)}
@@ -244,23 +222,29 @@ def _undo(participant: Participant, compensation: Compensation, calls: Sequence[
 
 def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
     holds = local_steps.bar(participant, calls)
-    return {call.saga_id: BarSettled(hold) for call, hold in zip(calls, holds, strict=True)}
+    return {call.saga_id: BarResult(hold) for call, hold in zip(calls, holds, strict=True)}
 
 
-def _following(participant: Participant, step_message: StepMessage, result: Any) -> Next:
-    call, context = step_message.call, step_message.context
-    end = type(result).__name__.lower()
-    logger.info("saga %s step %s: %s", call.saga_id, call.step, end, extra={"saga": call.saga_id})
+def _ending(participant: Participant, step: StepMessage, result: Any) -> Ending:
+    message, call, context = step.message, step.call, step.context
+    outcome = type(result).__name__.lower()
+    logger.info("saga %s step %s: %s", call.saga_id, call.step, outcome, extra={"saga": call.saga_id})
     match result:
-        case Exception():
-            return result
-        case Done(answer, repeated):
-            at: datetime = participant.rows.now()
-            completed = [*context["trail"], [call.step, at.isoformat()]]
-            return GoesOn({"known": context["known"] | answer, "trail": completed}, repeated)
-        case Refused(refusal, repeated):
-            return Diverted(context, refusal, repeated)
-        case BarSettled(holds):
-            return GoesOn({**context, "barred": holds})
-        case _:
-            return Halted(context)
+        case Malformed():
+            return _dead(message, result, context)
+        case Exception():  # whatever it is, the saga learns of it and retries
+            return Ending(message, message.failed(failure_report(result, context)), result)
+        case Done(answer):
+            completed = [*context["trail"], [call.step, participant.rows.now().isoformat()]]
+            return Ending(message, message.next({"known": context["known"] | answer, "trail": completed}), result)
+        case Refused(refusal):
+            return Ending(message, message.refused(refusal, context), result)
+        case BarResult(holds):
+            return Ending(message, message.next({**context, "barred": holds}), result)
+        case _:  # barred: this copy of the chain ends here
+            return Ending(message, (), result)
+
+
+def _dead(message: Message, error: Malformed, context: Context) -> Ending:
+    logger.error("%s: malformed message, dead-lettered: %s", message.task, error)
+    return Ending(message, message.failed(failure_report(error, context)), error, is_dead=True)

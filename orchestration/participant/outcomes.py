@@ -34,6 +34,13 @@ class Barred:
 Outcome = Done | Refused | Barred
 
 
+@dataclass(frozen=True)
+class BarResult:
+    """Whether the bar holds. It does not hold if the step was done before."""
+
+    holds: bool
+
+
 def outcome_of(row: Row) -> Outcome:
     """Return the outcome that an action repeats when it finds this row, unchanged."""
     if row.status == Status.DONE:

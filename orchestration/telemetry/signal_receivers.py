@@ -6,13 +6,14 @@ from functools import cache
 from typing import Any
 
 from orchestration.contracts.command import Action
+from orchestration.execution.results import Ending
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage
+from orchestration.participant.outcomes import Barred, BarResult, Done, Refused
 from orchestration.participant.participant import participants
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.states import Kind, Operation
-from orchestration.signals import sagas_moved, steps_carried_out
+from orchestration.signals import sagas_moved, steps_ended
 from orchestration.telemetry import local_counts, metric_definitions
 from orchestration.telemetry.metric_definitions import Key
 
@@ -22,20 +23,19 @@ Counted = Iterator[tuple[Key, float]]
 def listen() -> None:
     """Count from now on what signals report in this process."""
     sagas_moved.connect(_count_moves)
-    steps_carried_out.connect(_count_steps)
+    steps_ended.connect(_count_steps)
 
 
 def _count_moves(moves: Sequence[tuple[SagaInstance, Sequence[SagaLogEntry]]], **_: Any) -> None:
     local_counts.add(each for saga, entries in moves for each in _of_move(saga, entries))
 
 
-def _count_steps(ended: Sequence[tuple[StepMessage, Next]], **_: Any) -> None:
+def _count_steps(endings: Sequence[Ending], **_: Any) -> None:
     now = time.monotonic()
-    local_counts.add(each for step_message, follows in ended for each in _of_step(step_message, follows, now))
-    if twice := len(ended) - len(
-        {step_message.call.saga_id for step_message, _ in ended}
-    ):  # in one batch, carried out once
-        local_counts.add([(metric_definitions.DUPLICATES.key(ended[0][0].call.step), twice)])
+    local_counts.add(each for ending in endings for each in _of_step(ending, now))
+    sagas = {ending.message.kwargs["saga_id"] for ending in endings}
+    if duplicates := len(endings) - len(sagas):  # in one batch, run once
+        local_counts.add([(metric_definitions.DUPLICATES.key(endings[0].message.kwargs["step"]), duplicates)])
 
 
 def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:
@@ -57,17 +57,23 @@ def _is_tried_again(failed: SagaLogEntry, entries: Sequence[SagaLogEntry]) -> bo
     )
 
 
-def _of_step(step_message: StepMessage, follows: Next, now: float) -> Counted:
-    step, operation = step_message.call.step, operations().get(step_message.message.task, "")
-    yield from metric_definitions.STEP.seen(now - step_message.began, step, operation)
-    yield metric_definitions.OUTCOMES.key(step, operation, outcome_of(follows)), 1
-    if isinstance(follows, _ANSWERS) and follows.repeated:
+def _of_step(ending: Ending, now: float) -> Counted:
+    message = ending.message
+    step, operation = message.kwargs["step"], operations().get(message.task, "")
+    yield from metric_definitions.STEP.seen(now - message.began, step, operation)
+    yield metric_definitions.OUTCOMES.key(step, operation, outcome_of(ending)), 1
+    if is_repeated(ending):
         yield metric_definitions.DUPLICATES.key(step), 1
 
 
-def outcome_of(follows: Next) -> str:
-    """One word for what became of a message."""
-    return _OUTCOMES.get(type(follows), "failed")
+def outcome_of(ending: Ending) -> str:
+    """Return one word for a step's outcome."""
+    return _OUTCOMES.get(type(ending.outcome), "failed")
+
+
+def is_repeated(ending: Ending) -> bool:
+    """Say whether the ledger repeated an earlier outcome."""
+    return isinstance(ending.outcome, Done | Refused) and ending.outcome.repeated
 
 
 @cache
@@ -106,5 +112,4 @@ _KEYS: Mapping[str, Callable[[str, SagaLogEntry], Key]] = {
     Kind.RESUMED: lambda definition, _: metric_definitions.RESUMPTIONS.key(definition),
 }
 """What one log entry adds one to; the others are counted elsewhere, or not at all."""
-_ANSWERS = (GoesOn, Diverted)
-_OUTCOMES = {GoesOn: "done", Diverted: "refused", Halted: "barred", BreakerOpen: "breaker_open"}
+_OUTCOMES = {Done: "done", BarResult: "done", Refused: "refused", Barred: "barred", BreakerOpen: "breaker_open"}

@@ -17,11 +17,11 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from orchestration.execution.results import Ending
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.executor import Diverted, GoesOn, Next, StepMessage
 from orchestration.protocol.states import ENDED, Kind
-from orchestration.signals import sagas_moved, steps_carried_out
-from orchestration.telemetry.signal_receivers import operations, outcome_of
+from orchestration.signals import sagas_moved, steps_ended
+from orchestration.telemetry.signal_receivers import is_repeated, operations, outcome_of
 from orchestration.telemetry.spans import Attributes, Happened, SpanMade, Spans, context_of, exporter_for
 from orchestration.telemetry.trace_ids import dispatch_id, is_traced, whole_id
 
@@ -43,7 +43,7 @@ def trace_with(spans: Spans | None) -> None:
     _spans = spans
     connect = "connect" if spans else "disconnect"
     getattr(sagas_moved, connect)(_trace_moves)
-    getattr(steps_carried_out, connect)(_trace_steps)
+    getattr(steps_ended, connect)(_trace_steps)
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -69,12 +69,13 @@ def _trace_moves(moves: Sequence[Move], **_: Any) -> None:
     _make(_of_move(saga, entries, now) for saga, entries in traced)
 
 
-def _trace_steps(ended: Sequence[tuple[StepMessage, Next]], **_: Any) -> None:
+def _trace_steps(endings: Sequence[Ending], **_: Any) -> None:
     now, monotonic = time.time_ns(), time.monotonic()
     _make(
-        _of_step(step_message, follows, now - int((monotonic - step_message.began) * 1e9), now)
-        for step_message, follows in ended
-        if _is_traced(step_message.call.saga_id)
+        _of_step(ending, saga_id, now - int((monotonic - ending.message.began) * 1e9), now)
+        for ending in endings
+        for saga_id in ending.message.sagas
+        if _is_traced(saga_id)
     )
 
 
@@ -98,20 +99,19 @@ def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> S
     return SpanMade(saga.pk, "wait", now, now, dispatch.span_id, attributes=attributes, happened=happened)
 
 
-def _of_step(step_message: StepMessage, follows: Next, began: int, ended: int) -> SpanMade:
-    call, task = step_message.call, step_message.message.task
+def _of_step(ending: Ending, saga_id: UUID, began: int, ended: int) -> SpanMade:
+    message = ending.message
+    task, token = message.task, int(message.kwargs["token"])
     attributes: Attributes = {
-        "saga.step": call.step,
+        "saga.step": message.kwargs["step"],
         "saga.operation": operations().get(task, ""),
-        "saga.outcome": outcome_of(follows),
-        "saga.repeated": isinstance(follows, GoesOn | Diverted) and follows.repeated,
-        "messaging.message.id": step_message.message.id,
+        "saga.outcome": outcome_of(ending),
+        "saga.repeated": is_repeated(ending),
+        "messaging.message.id": message.id,
     }
-    error = type(follows).__name__ if isinstance(follows, Exception) else ""  # what it says may be a secret
-    parent = dispatch_id(call.saga_id, call.token)
-    return SpanMade(
-        call.saga_id, task, began, ended, parent, attributes=attributes, error=error, kind=SpanKind.CONSUMER
-    )
+    error = type(ending.error).__name__ if ending.error else ""  # what it says may be a secret
+    parent = dispatch_id(saga_id, token)
+    return SpanMade(saga_id, task, began, ended, parent, attributes=attributes, error=error, kind=SpanKind.CONSUMER)
 
 
 def _of_request(saga_id: UUID, request: HttpRequest, response: HttpResponse, began: int) -> SpanMade:

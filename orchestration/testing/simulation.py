@@ -1,7 +1,6 @@
-"""A simulated deployment: the real engine, recovery and participant kit, with memory and a network around them."""
+"""A simulated deployment: the real engine, recovery, messages and participant kit, on stores in memory."""
 
 import itertools
-import json
 import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,27 +17,18 @@ from orchestration.engine import reports
 from orchestration.engine.engine import Engine, Origin
 from orchestration.engine.markers import PASS, RETURNED
 from orchestration.engine.recovery import Recovery
+from orchestration.execution.results import Ending, MakeWork, sendable
 from orchestration.execution.scheduler import INLINE
 from orchestration.failpoints import FailpointKind, cross
-from orchestration.participant.executor import (
-    Context,
-    Diverted,
-    GoesOn,
-    Making,
-    Next,
-    StepMessage,
-    about,
-    performances,
-    read,
-)
+from orchestration.messaging.canvas import Message
+from orchestration.participant.executor import works_of
 from orchestration.protocol.events import CancelRequested, Unpaused
-from orchestration.protocol.itinerary import STEP_FAILED
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.transitions import Contradiction, TooLate
 from orchestration.testing.clock import Clock
 from orchestration.testing.fakes import Fake, Script, services_for
 from orchestration.testing.faults import Crash, Disturbance
-from orchestration.testing.memory_broker import Message, Network, Waiting
+from orchestration.testing.memory_broker import Network, Waiting
 from orchestration.testing.memory_store import MemoryStore
 
 ROUNDS = 400
@@ -67,9 +57,9 @@ class World:
         self.contradictions: list[str] = []
         self.settled: set[tuple[UUID, str]] = set()
         """Sagas and steps that somebody has settled outside."""
-        self._makings: dict[str, Making] = {}
+        self._works: dict[str, MakeWork] = {}
         for service in self.services.values():
-            self._makings |= performances(service.participant)
+            self._works |= works_of(service.participant)
         self._ids = itertools.count(1)
         self._markers_sent: dict[str, datetime] = {}
 
@@ -114,8 +104,7 @@ class World:
         message = waiting.message
         try:
             self._work_on(message)
-            sagas = [message.saga_id] if message.saga_id else []
-            cross(FailpointKind.ACK, message.task, sagas, waiting.ack)
+            cross(FailpointKind.ACK, message.task, message.sagas, waiting.ack)
         except (Crash, BrokerError):
             if not waiting.is_acked:
                 self.network.waiting.append(waiting)
@@ -143,53 +132,30 @@ class World:
         if sent_at is not None and now - sent_at < settings.MARKER_PERIOD:
             return False
         self._markers_sent[route] = now
-        self.network.publish(Message(PASS, None, 0, {}, facts={"route": route, "sent_at": now, "left": len(queues)}))
+        self.network.publish(_marker(PASS, route, now.isoformat(), len(queues)))
         return True
 
     def confirm(self) -> None:
         """Do nothing: a simulated process holds one message at a time, so a marker overtakes none."""
 
     def _work_on(self, message: Message) -> None:
-        if message.stop is not None:
-            self._perform(message)
+        if message.task in self._works:
+            self._run_step(message)
         elif message.task == PASS:
             self._pass_marker(message)
         elif message.task == RETURNED:
-            self.store.marker_returned(message.facts["route"], message.facts["sent_at"])
+            self.store.marker_returned(message.kwargs["route"], datetime.fromisoformat(message.kwargs["sent_at"]))
         else:
-            self._hear(message)
+            self._apply_report(message)
 
-    def _perform(self, message: Message) -> None:
-        """What a worker does with a step: the kit's work, then as Celery sends what follows, or the errback."""
-        assert message.stop
-        ids = {"saga_id": str(message.saga_id), "step": message.stop.step, "token": message.token}
-        context: Context = {"known": {}, "trail": []}
-        try:
-            call, context = read([_through_json(message.context)], ids)
-            follows = self._carried_out(StepMessage(message, call, context))
-            if isinstance(follows, Exception):
-                raise follows
-        except Exception as error:
-            self.network.publish(message.failed(about(error, context)))
-            return
-        if after := self._after(message, follows):
-            self.network.publish(after)
-
-    def _carried_out(self, step_message: StepMessage) -> Next:
-        ended: list[tuple[StepMessage, Next]] = []
-        if rest := self._makings[step_message.message.task](ended.extend, INLINE)([step_message]):
+    def _run_step(self, message: Message) -> None:
+        """Run a step as a worker does: with the kit's work, and then publish what follows."""
+        endings: list[Ending] = []
+        if rest := self._works[message.task](endings.extend, INLINE)([message]):
             rest()
-        [(_, follows)] = ended
-        return follows
-
-    def _after(self, message: Message, follows: Next) -> Message | None:
-        match follows:
-            case GoesOn(context):
-                return message.next(context)
-            case Diverted(context, refusal):
-                return message.refused(context, refusal)
-            case _:
-                return None
+        [ending] = map(sendable, endings)
+        for each in ending.messages:
+            self.network.publish(each)
 
     def _publish_or_not(self, message: Message) -> bool:
         try:
@@ -199,15 +165,13 @@ class World:
         return True
 
     def _pass_marker(self, message: Message) -> None:
-        left = message.facts["left"] - 1
+        left = message.kwargs["left"] - 1
         task = PASS if left > 0 else RETURNED
-        self._publish_or_not(Message(task, None, 0, {}, facts={**message.facts, "left": left}))
+        self._publish_or_not(_marker(task, message.kwargs["route"], message.kwargs["sent_at"], left))
 
-    def _hear(self, message: Message) -> None:
-        args = ["task-id"] if message.task == STEP_FAILED else [_through_json(message.context)]
-        facts = {"saga_id": str(message.saga_id), "token": message.token, **_through_json(message.facts)}
+    def _apply_report(self, message: Message) -> None:
         try:
-            report = reports.read(message.task, args, facts)
+            report = reports.read(message.task, message.args, message.kwargs)
             self._repeated(
                 lambda: self.engine.apply(report.saga_id, report.event, now=self.clock(), known=report.known)
             )
@@ -248,5 +212,6 @@ class World:
         return self.saga
 
 
-def _through_json(value: Any) -> Any:
-    return json.loads(json.dumps(value))
+def _marker(task: str, route: str, sent_at: str, left: int) -> Message:
+    """Return a marker's message. `left` counts the queues that it has yet to pass."""
+    return Message(task, "marker", "marker", (), {"route": route, "sent_at": sent_at, "left": left})

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from config.celery import app
 from orchestration.messaging import publisher
-from orchestration.messaging.publisher import Message
+from orchestration.messaging.canvas import Message
 
 __all__ = ["app"]
 
-_publish_once = publisher._delivered
+_publish_once = publisher._deliver
 
 
 def _publish_twice(messages: Sequence[Message]) -> None:
@@ -16,4 +16,4 @@ def _publish_twice(messages: Sequence[Message]) -> None:
     _publish_once(messages)
 
 
-publisher._delivered = _publish_twice
+publisher._deliver = _publish_twice

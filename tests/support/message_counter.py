@@ -12,7 +12,7 @@ from celery import signals
 
 from config.celery import app
 from orchestration.execution import strategy
-from orchestration.messaging.canvas import Received
+from orchestration.messaging.canvas import Message
 
 __all__ = ["app"]
 
@@ -25,7 +25,7 @@ def count_alone(task: Any, kwargs: Any, **_: Any) -> None:
     _count(task.name, kwargs)
 
 
-def _count_batch(self: Any, work: Any, messages: list[Received]) -> Any:
+def _count_batch(self: Any, work: Any, messages: list[Message]) -> Any:
     for message in messages:
         _count(message.task, message.kwargs)
     return _execute(self, work, messages)

@@ -37,16 +37,16 @@ checkout_v2 = replace(
 
 def deploy() -> None:
     """Teach this process, in which Django is set up, the second version."""
-    from orchestration.participant.executor import performances
+    from orchestration.participant.executor import works_of
     from orchestration.participant.participant import participants
-    from orchestration.participant.tasks import _make_task
+    from orchestration.participant.tasks import make_task
 
     definitions[checkout_v2.name] = checkout_v2
     gifts: dict[Any, Any] = {set_gift_aside: lambda request: None, put_gift_back: lambda request: None}
-    performed = performances(replace(participants()["inventory"], commands=gifts))
+    works = works_of(replace(participants()["inventory"], commands=gifts))
     for command, queue in ((set_gift_aside, "inventory"), (put_gift_back, compensations_queue("inventory"))):
         if command.name not in app.tasks:
-            _make_task(command.name, queue, performed[command.name])
+            make_task(command.name, queue, works[command.name])
 
 
 @signals.celeryd_init.connect

@@ -7,15 +7,15 @@ import json
 import orjson
 import pytest
 
-from orchestration.participant.executor import about
+from orchestration.participant.executor import failure_report
 
 CONTEXT: dict[str, object] = {"known": {}, "trail": []}
 
 
 @pytest.mark.parametrize("quoted", [json.loads('"Declined \\ud83d"'), "Declined\x00"])
 def test_the_report_of_a_failure_can_be_sent_and_written_down(quoted):
-    facts = about(RuntimeError(f"the provider says: {quoted}"), CONTEXT)
+    facts = failure_report(RuntimeError(f"the provider says: {quoted}"), CONTEXT)
 
-    sent = orjson.dumps(facts)  # as messages.Letter.body does
+    sent = orjson.dumps(facts)  # as canvas.Message.body does
 
     assert b"\\u0000" not in sent  # PostgreSQL's jsonb refuses it

@@ -22,7 +22,7 @@ from orchestration.contracts.values import Line
 from orchestration.db import bisection
 from orchestration.db.bisection import TRIED_APART
 from orchestration.participant import local_steps
-from orchestration.participant.executor import apart
+from orchestration.participant.executor import each_apart
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from tests.support.wait import wait_for
@@ -98,7 +98,7 @@ def test_a_lock_fails_one_order_and_not_its_batch() -> None:
     calls = [reserving(sku) for sku in [*OTHERS, LOST]]
     with locked(LOST, says="SELECT 1"):
         began = time.monotonic()
-        ended = apart(_outcomes, calls)
+        ended = each_apart(_outcomes, calls)
         took = time.monotonic() - began
 
     *others, lost = (ended[call.saga_id] for call in calls)
@@ -118,7 +118,7 @@ def test_a_batch_whose_orders_all_wait_for_one_lock_gives_up_soon(monkeypatch) -
         return _outcomes(some)
 
     with locked(LOST, says="SELECT 1"):
-        ended = apart(counted, calls)
+        ended = each_apart(counted, calls)
 
     assert all(isinstance(each, Error) for each in ended.values())
     assert len(ended) == 64

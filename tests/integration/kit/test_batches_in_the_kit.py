@@ -15,11 +15,11 @@ from orchestration.contracts.codec import Malformed, encode
 from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.payments import authorise_payment, refund_payment
 from orchestration.contracts.values import Line
-from orchestration.execution.scheduler import INLINE
+from orchestration.execution.results import Ending
 from orchestration.participant import local_steps
-from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.participant import Participant
+from orchestration.participant.outcomes import Barred, Refused
+from orchestration.testing.steps import bar, run
 from payments.models import Ledger as PaymentLedger
 from payments.models import Payment
 from tests.integration.kit.unknown_payments import call as asked_of
@@ -32,29 +32,14 @@ def ten_mugs():
     receive_stock(units_by_sku={"MUG": 10})
 
 
-def step_message(call: Call) -> StepMessage:
-    return StepMessage(object(), call, {"known": call.known, "trail": []})
-
-
 def reserving(quantity: int = 1, sku: str = "MUG") -> Call:
     saga_id = uuid7()
     known = {"saga_id": str(saga_id), "order_id": str(uuid7()), "lines": encode((Line(sku, quantity, 100),))}
     return Call(saga_id, "reserve_stock", token=1, known=known)
 
 
-def carried_out(participant: Participant, task: str, calls: list[Call]) -> list[Next]:
-    """How each message goes on."""
-    step_messages = [step_message(call) for call in calls]
-    ended: list[tuple[StepMessage, Next]] = []
-    if rest := performances(participant)[task](ended.extend, INLINE)(step_messages):
-        rest()
-    assert Counter(id(each) for each, _ in ended) == Counter(id(each) for each in step_messages), "each has one end"
-    follows = {id(each): follow for each, follow in ended}
-    return [follows[id(each)] for each in step_messages]
-
-
-def kinds(follows: list[Next]) -> list[str]:
-    return [type(each).__name__ for each in follows]
+def kinds(endings: list[Ending]) -> list[str]:
+    return [type(ending.outcome).__name__ for ending in endings]
 
 
 def poisoned(call: Call) -> Call:
@@ -75,42 +60,40 @@ def test_a_poisoned_a_refused_a_barred_and_a_doubled_member_fall_out_alone():
         reserving(),
     ]
 
-    follows = carried_out(inventory, reserve_stock.name, batch)
+    endings = run(inventory, reserve_stock.name, batch)
 
-    assert kinds(follows) == ["GoesOn", "Malformed", "Diverted", "Halted", "GoesOn", "GoesOn", "Diverted", "GoesOn"]
+    assert kinds(endings) == ["Done", "Malformed", "Refused", "Barred", "Done", "Done", "Refused", "Done"]
     assert (Stock.objects.get(sku="MUG").reserved, Reservation.objects.count()) == (4, 3)
     assert Counter(Ledger.objects.values_list("status", flat=True)) == {"done": 3, "refused": 2, "barred": 1}
 
 
 def test_a_batch_that_comes_again_changes_nothing():
     batch = [reserving(), reserving(99), reserving(2)]
-    once = carried_out(inventory, reserve_stock.name, batch)
+    once = run(inventory, reserve_stock.name, batch)
 
-    again = carried_out(inventory, reserve_stock.name, [*batch, reserving(3)])
+    again = run(inventory, reserve_stock.name, [*batch, reserving(3)])
 
-    assert kinds(again) == [*kinds(once), "GoesOn"]
+    assert kinds(again) == [*kinds(once), "Done"]
     assert Stock.objects.get(sku="MUG").reserved == 6
 
 
 def test_compensations_of_a_batch_reverse_what_was_done_and_bar_the_rest():
     done, undone, never = reserving(2), reserving(3), reserving()
-    carried_out(inventory, reserve_stock.name, [done, undone])
-    carried_out(inventory, release_stock.name, [undone])
+    run(inventory, reserve_stock.name, [done, undone])
+    run(inventory, release_stock.name, [undone])
 
-    follows = carried_out(inventory, release_stock.name, [done, undone, never, never])
+    endings = run(inventory, release_stock.name, [done, undone, never, never])
 
-    assert kinds(follows) == ["GoesOn"] * 4
+    assert kinds(endings) == ["Done"] * 4
     assert Stock.objects.get(sku="MUG").reserved == 0
     assert Counter(Ledger.objects.values_list("status", flat=True)) == {"undone": 2, "barred": 1}
 
 
 def test_bars_of_a_batch_say_which_hold():
     done, fresh = reserving(), reserving()
-    carried_out(inventory, reserve_stock.name, [done])
+    run(inventory, reserve_stock.name, [done])
 
-    follows = carried_out(inventory, "inventory.bar", [done, fresh])
-
-    assert [follow.context["barred"] for follow in follows if isinstance(follow, GoesOn)] == [False, True]
+    assert bar(inventory, [done, fresh]) == [False, True]
 
 
 def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkeypatch):
@@ -122,9 +105,7 @@ def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkey
 
     monkeypatch.setattr(local_steps, "act", away)
 
-    assert (
-        kinds(carried_out(inventory, reserve_stock.name, [reserving() for _ in range(8)])) == ["OperationalError"] * 8
-    )
+    assert kinds(run(inventory, reserve_stock.name, [reserving() for _ in range(8)])) == ["OperationalError"] * 8
     assert len(tried) == 1
 
 
@@ -135,9 +116,9 @@ def test_outside_too_each_member_falls_out_alone(payments):
     poison = replace(asked_of("tok_ok"), known={"saga_id": "x"})
     batch = [held, declined, silent, barred, doubled, doubled, poison]
 
-    follows = carried_out(payments, authorise_payment.name, batch)
+    endings = run(payments, authorise_payment.name, batch)
 
-    assert kinds(follows) == ["GoesOn", "Diverted", "GatewayBroken", "Halted", "GoesOn", "GoesOn", "Malformed"]
+    assert kinds(endings) == ["Done", "Refused", "GatewayBroken", "Barred", "Done", "Done", "Malformed"]
     assert set(Payment.objects.values_list("saga_id", flat=True)) == {held.saga_id, doubled.saga_id}
     assert Counter(PaymentLedger.objects.values_list("status", flat=True)) == {
         "done": 2,
@@ -149,11 +130,11 @@ def test_outside_too_each_member_falls_out_alone(payments):
 
 def test_outside_a_batch_is_reversed_together(payments):
     batch = [asked_of("tok_ok") for _ in range(3)]
-    carried_out(payments, authorise_payment.name, batch)
+    run(payments, authorise_payment.name, batch)
 
-    follows = carried_out(payments, refund_payment.name, [*batch, asked_of("tok_ok")])
+    endings = run(payments, refund_payment.name, [*batch, asked_of("tok_ok")])
 
-    assert kinds(follows) == ["GoesOn"] * 4
+    assert kinds(endings) == ["Done"] * 4
     assert set(Payment.objects.values_list("status", flat=True)) == {"voided"}
 
 
@@ -169,13 +150,13 @@ def test_one_whose_record_fails_does_not_keep_the_others_from_theirs(payments):
         authorisation_id="x",
     )
 
-    follows = carried_out(payments, authorise_payment.name, batch)
+    endings = run(payments, authorise_payment.name, batch)
 
-    assert kinds(follows) == ["GoesOn", "GoesOn", "IntegrityError", "GoesOn"]
+    assert kinds(endings) == ["Done", "Done", "IntegrityError", "Done"]
     assert PaymentLedger.objects.get(saga_id=taken.saga_id).status == "started"
 
 
 def test_malformed_is_what_nobody_can_read():
-    [follow] = carried_out(inventory, reserve_stock.name, [poisoned(reserving())])
-    assert isinstance(follow, Malformed)
-    assert not isinstance(follow, Diverted | Halted)
+    [ending] = run(inventory, reserve_stock.name, [poisoned(reserving())])
+    assert isinstance(ending.outcome, Malformed)
+    assert not isinstance(ending.outcome, Refused | Barred)

@@ -8,13 +8,15 @@ import pytest
 from django.db import DataError
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant.executor import Diverted, about
+from orchestration.participant.executor import failure_report
 from orchestration.participant.external import Keys
+from orchestration.participant.outcomes import Refused
 from orchestration.participant.participant import Participant
+from orchestration.testing.steps import run
 from payments import services
 from payments.gateways.port import CardDeclined, GatewayPayment, PaymentStatus
 from payments.models import Ledger
-from tests.integration.kit.test_batches_in_the_kit import carried_out, kinds
+from tests.integration.kit.test_batches_in_the_kit import kinds
 from tests.integration.kit.unknown_payments import call as asked_of
 from tests.integration.kit.unknown_payments import having
 
@@ -49,12 +51,13 @@ def test_a_refusal_with_facts_that_nothing_can_carry_stays_a_refusal(payments: P
     odd, fine = asked_of("tok_ok"), asked_of("tok_ok")
     payments = saying(payments, authorise_payment, odd, refuse)
 
-    refused, done = carried_out(payments, authorise_payment.name, [odd, fine])
-    again, _ = carried_out(payments, authorise_payment.name, [odd, fine])
+    ending, done = run(payments, authorise_payment.name, [odd, fine])
+    repeated, _ = run(payments, authorise_payment.name, [odd, fine])
 
-    assert isinstance(refused, Diverted)
-    assert isinstance(again, Diverted)
-    assert kinds([done]) == ["GoesOn"]
+    refused, again = ending.outcome, repeated.outcome
+    assert isinstance(refused, Refused)
+    assert isinstance(again, Refused)
+    assert kinds([done]) == ["Done"]
     row = Ledger.objects.get(saga_id=odd.saga_id)
     assert (row.status, row.refusal) == ("refused", refused.refusal)
     assert again.refusal == refused.refusal
@@ -72,14 +75,15 @@ def test_a_refusal_with_facts_that_nothing_can_carry_stays_a_refusal(payments: P
 
 def test_a_compensation_that_is_refused_so_fails_with_a_cause_that_can_be_reported(payments: Participant) -> None:
     odd, fine = asked_of("tok_ok"), asked_of("tok_ok")
-    carried_out(payments, authorise_payment.name, [odd, fine])
+    run(payments, authorise_payment.name, [odd, fine])
 
-    failed, undone = carried_out(saying(payments, refund_payment, odd, refuse), refund_payment.name, [odd, fine])
+    failed, undone = run(saying(payments, refund_payment, odd, refuse), refund_payment.name, [odd, fine])
 
-    assert kinds([failed, undone]) == ["CardDeclined", "GoesOn"]
-    assert isinstance(failed, Exception)
-    assert "card_declined" in about(failed, {})["error"]["message"]
-    assert orjson.loads(orjson.dumps(about(failed, {})))["error"]["message"].isprintable()
+    assert kinds([failed, undone]) == ["CardDeclined", "Done"]
+    assert failed.error
+    report = failure_report(failed.error, {})
+    assert "card_declined" in report["error"]["message"]
+    assert orjson.loads(orjson.dumps(report))["error"]["message"].isprintable()
 
 
 @pytest.mark.parametrize(("suffix", "error"), [("\x00", DataError), (HALF_A_PAIR, TypeError)], ids=ascii)
@@ -90,10 +94,10 @@ def test_an_id_that_cannot_be_stored_fails_alone_with_a_cause_that_can_be_report
     reply = GatewayPayment(f"auth{suffix}", PaymentStatus.AUTHORISED)
     payments = saying(payments, authorise_payment, odd, lambda: reply)
 
-    failed, *done = carried_out(payments, authorise_payment.name, [odd, *others])
+    failed, *done = run(payments, authorise_payment.name, [odd, *others])
 
-    assert kinds(done) == ["GoesOn"] * 3
-    assert isinstance(failed, error), failed
-    assert orjson.loads(orjson.dumps(about(failed, {})))["error"]["message"].isprintable()
+    assert kinds(done) == ["Done"] * 3
+    assert isinstance(failed.error, error), failed
+    assert orjson.loads(orjson.dumps(failure_report(failed.error, {})))["error"]["message"].isprintable()
     assert Ledger.objects.get(saga_id=odd.saga_id).status == "started"
     assert services.authorisation_id_of(odd.saga_id) is None

@@ -19,7 +19,7 @@ from orchestration.db.commits import committing
 from orchestration.db.sql import execute, run_later
 from orchestration.execution import strategy
 from orchestration.execution.results import Ending
-from orchestration.messaging.canvas import Received
+from orchestration.messaging.canvas import Message
 from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
 from orchestration.participant.participant import Participant
@@ -212,14 +212,14 @@ def test_who_waits_for_the_broker_holds_no_database_connection(monkeypatch) -> N
         return read
 
     delivery = SimpleNamespace(acknowledge=lambda: None, send_event=lambda *_, **__: None, id="1")
-    delivery.begun_by = delivery
+    delivery.origin = delivery
     monkeypatch.setattr(strategy, "publish", post)
     monkeypatch.setattr(state, "task_accepted", lambda _: None)
     monkeypatch.setattr(state, "task_ready", lambda _: None)
     task = type("Task", (), {"name": "test.read", "make_work": staticmethod(work)})()
     with ThreadPoolExecutor(8) as threads:
         tray = strategy.TaskStrategy(task, None, Consumer(threads))
-        tray.put([Received("1", "test.read", "1", [], {}, delivery=delivery)])
+        tray.put([Message("test.read", "1", "1", [], {}, delivery=delivery)])
         assert posted.wait(5)
 
     assert held == [None]

@@ -14,10 +14,10 @@ from orchestration import tasks
 from orchestration.engine import engine, reports
 from orchestration.engine.saga_event import SagaEvent
 from orchestration.messaging import canvas
-from orchestration.messaging.canvas import Received
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.executor import Diverted, Next, StepMessage, read
-from orchestration.participant.tasks import _ending
+from orchestration.participant.executor import _ending, read
+from orchestration.participant.outcomes import Outcome, Refused
+from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import StepFailed, StepRefused
 from orchestration.protocol.states import Forward, Operation
 from orchestration.sagas.checkout import checkout
@@ -68,18 +68,20 @@ def test_a_refusal_does_not_wait_behind_somebody_elses_nul(sent):
     assert SagaInstance.objects.get(pk=refused).phase == "compensating"
 
 
-def heard_of(saga_id: UUID, follows: Next) -> SagaInstance:
+def heard_of(saga_id: UUID, outcome: Outcome | Exception) -> SagaInstance:
     """Let its first step end so, and carry the report to the orchestrator as a message does."""
     instance = SagaInstance.objects.get(pk=saga_id)
     context = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
-    asked = canvas.command_message(checkout, Forward(0), saga_id, instance.token, context)
-    message = canvas.received(asked.headers, orjson.loads(asked.body))
-    [following] = _ending(StepMessage(message, *read(message.args, message.kwargs)), follows).messages
-    report: Received = canvas.received(following.headers, orjson.loads(following.body))
-    reported = reports.read(report.task, report.args, report.kwargs)
-    [outcome] = tasks._apply([reported])
-    assert isinstance(outcome, SagaInstance), outcome
+    message = delivered(canvas.command_message(checkout, Forward(0), saga_id, instance.token, context))
+    [following] = _ending(participant_of("inventory"), read(message), outcome).messages
+    report = delivered(following)
+    [applied] = tasks._apply([reports.read(report.task, report.args, report.kwargs)])
+    assert isinstance(applied, SagaInstance), applied
     return SagaInstance.objects.get(pk=saga_id)
+
+
+def delivered(message: canvas.Message) -> canvas.Message:
+    return canvas.received(message.headers, orjson.loads(message.body))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_a_saga_hears_of_any_error_with_its_cause_and_retries_with_backoff(quote
 @pytest.mark.parametrize("fact", ["\x00", HALF_A_PAIR, float("nan"), 10**30, {"\x00": [HALF_A_PAIR]}], ids=ascii)
 def test_a_saga_hears_of_any_refusal_and_compensates(fact: object, sent) -> None:
     refusal = CardDeclined(quoted=fact).as_json()
-    saga = heard_of(start(), Diverted({"known": {}, "trail": []}, refusal))
+    saga = heard_of(start(), Refused(refusal))
 
     assert saga.phase == "compensating"
     assert (saga.failure or {})["code"] == "card_declined"

@@ -1,4 +1,4 @@
-"""What a worker does with messages: carried out, then what follows is sent, and only then they are done with."""
+"""A worker runs a batch of messages, publishes the next messages, and acknowledges the batch only after that."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +13,12 @@ from config.celery import app
 from orchestration.execution import strategy
 from orchestration.execution.results import Ending
 from orchestration.execution.task import BatchedTask
-from orchestration.messaging.publisher import Message, Unroutable
+from orchestration.messaging.canvas import Message
+from orchestration.messaging.publisher import Unroutable
 
 
 class Inline(TaskPool):
-    """A pool that does at once what it is given."""
+    """A pool that runs everything at once."""
 
     limit = 8
 
@@ -59,7 +60,7 @@ class Consumer:
 
 
 class FakeStrategy:
-    """A worker's strategy for one task whose messages end as told."""
+    """A worker's strategy for one task whose messages end as the test says."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.batches: list[list[int]] = []
@@ -101,7 +102,7 @@ class FakeStrategy:
 
 
 def next_message(of: str) -> Message:
-    return Message("test.next", "q", f"after {of}", [], {})
+    return Message("test.next", f"after {of}", of, [], {})
 
 
 @pytest.fixture
@@ -109,14 +110,14 @@ def worker(monkeypatch) -> FakeStrategy:
     return FakeStrategy(monkeypatch)
 
 
-def test_a_message_is_done_with_when_what_follows_is_sent(worker):
+def test_message_is_acknowledged_after_its_next_message_is_published(worker):
     message = Delivered(1)
     worker.deliver(message)
 
     assert (worker.batches, worker.published, message.said) == ([[1]], ["after 1"], ["ack"])
 
 
-def test_messages_whose_next_could_not_be_sent_come_again(worker):
+def test_message_whose_next_message_is_not_published_is_requeued(worker):
     worker.broken = OperationalError("no broker")
     message = Delivered(1)
     worker.deliver(message)
@@ -125,7 +126,7 @@ def test_messages_whose_next_could_not_be_sent_come_again(worker):
     assert worker.recorded == []
 
 
-def test_what_has_no_queue_to_go_on_to_is_recorded_and_left_to_recovery(worker):
+def test_next_message_without_a_queue_is_recorded_as_a_failure_and_left_to_recovery(worker):
     worker.broken = Unroutable({"after 1"})
     lost, fine = Delivered(1), Delivered(2)
     worker.deliver(lost, fine)
@@ -134,16 +135,16 @@ def test_what_has_no_queue_to_go_on_to_is_recorded_and_left_to_recovery(worker):
     assert worker.recorded == ["1"]
 
 
-def test_a_failure_is_recorded_and_its_message_done_with(worker):
-    worker.ends[1] = {"error": ValueError("broken")}
+def test_failure_is_recorded_and_its_message_acknowledged(worker):
+    worker.ends[1] = {"outcome": ValueError("broken")}
     message = Delivered(1)
     worker.deliver(message)
 
     assert (message.said, worker.recorded, worker.published) == (["ack"], ["1"], ["after 1"])
 
 
-def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, monkeypatch):
-    worker.ends[2] = {"messages": [Message("test.next", "q", "after 2", ["half a pair: \ud83d"], {})]}
+def test_next_message_that_json_cannot_encode_fails_alone_and_is_reported_to_its_saga(worker, monkeypatch):
+    worker.ends[2] = {"messages": [Message("test.next", "after 2", "2", ["half a pair: \ud83d"], {})]}
     messages = [Delivered(number) for number in (1, 2, 3)]
     worker.deliver(messages[0])
     worker.deliver(*messages[1:])
@@ -153,15 +154,15 @@ def test_what_json_cannot_carry_fails_alone_and_its_saga_hears_of_it(worker, mon
     assert worker.recorded == ["2"]
 
 
-def test_what_nobody_can_carry_out_is_dead_lettered(worker):
-    worker.ends[1] = {"error": ValueError("unreadable"), "is_dead": True}
+def test_message_that_no_worker_can_run_is_dead_lettered(worker):
+    worker.ends[1] = {"outcome": ValueError("unreadable"), "is_dead": True}
     message = Delivered(1)
     worker.deliver(message)
 
     assert (message.said, worker.recorded) == (["dead"], [])
 
 
-def test_a_bug_in_the_work_has_the_messages_come_again(worker):
+def test_messages_are_requeued_after_a_bug_in_the_work(worker):
     worker.ends[1] = {"bug": True}
     message = Delivered(1)
     worker.deliver(message)
@@ -172,7 +173,7 @@ def test_a_bug_in_the_work_has_the_messages_come_again(worker):
 @pytest.mark.parametrize(
     ("body", "error"), [(b"{", DecodeError), (b"[]", InvalidTaskError), (b'[[1], "x", {}]', InvalidTaskError)]
 )
-def test_what_is_no_message_is_left_to_the_consumer(worker, body, error):
+def test_delivery_that_is_no_task_message_is_left_to_the_consumer(worker, body, error):
     with pytest.raises(error):
         worker.deliver(Delivered(1, body))
     assert worker.batches == []

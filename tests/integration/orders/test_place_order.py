@@ -1,6 +1,5 @@
 """Placing an order, and reading it back."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,11 +11,10 @@ from django.db import DataError, IntegrityError, transaction
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
-from orchestration.execution.scheduler import Executors, run_now
 from orchestration.participant import local_steps
-from orchestration.participant.executor import Next, StepMessage, performances
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Refused
+from orchestration.testing.steps import run
 from orders import services
 from orders.models import Ledger, Order
 from orders.selectors import order_of, orders_of
@@ -132,15 +130,9 @@ def test_a_key_that_stands_for_another_saga_s_order_is_a_refusal_that_names_it()
 def test_of_a_batch_only_the_order_whose_key_is_taken_is_refused() -> None:
     first = place(a_request())
     requests = [a_request(), a_request(idempotency_key=first.idempotency_key), a_request()]
-    ended: dict[Any, Any] = {}
+    endings = run(participant, place_order.name, [call(each) for each in requests])
 
-    def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
-        ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
-
-    perform = performances(participant)[place_order.name](end, Executors(run_now, run_now))
-    perform([StepMessage(None, call(each), {"known": encode(each), "trail": []}) for each in requests])
-
-    assert [ended[each.saga_id] for each in requests] == ["GoesOn", "Diverted", "GoesOn"]
+    assert [type(ending.outcome).__name__ for ending in endings] == ["Done", "Refused", "Done"]
     assert Order.objects.count() == 3
 
 

@@ -1,6 +1,6 @@
 """What the gateway is not called for: a free order, and a payment method that no key opens. No row says that it was."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,12 +10,13 @@ from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.execution.scheduler import Executors, run_now
+from orchestration.execution.results import Ending
+from orchestration.execution.scheduler import INLINE
 from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import SealBroken, encrypt
-from orchestration.participant.executor import Next, StepMessage, performances
+from orchestration.participant.executor import works_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import resolve
@@ -23,6 +24,7 @@ from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
+from orchestration.testing.steps import message_of
 from payments import services, tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.gateway import SandboxGateway
@@ -136,9 +138,9 @@ def test_zero_that_an_earlier_version_took_to_the_gateway_goes_on_there(
 ) -> None:
     call = asked(total_minor=0)
     works = external_commands(payments)
-    calling = {each: replaced(work, local_reply=lambda _: None) for each, work in works.items()}
-    calling_always = replace(payments, commands=calling)
-    authorised(calling_always, call)
+    asking = {each: replaced(work, local_reply=lambda _: None) for each, work in works.items()}
+    asking_always = replace(payments, commands=asking)
+    authorised(asking_always, call)
     local_steps.undo(payments, refund_payment, [call])
     assert gateway.look_up(Payment.objects.get().authorisation_id).status == "voided"
 
@@ -155,15 +157,13 @@ def test_payment_method_that_no_key_opens_leaves_no_row_and_is_barred_at_once(pa
 
 def test_of_a_batch_only_the_payment_whose_method_no_key_opens_fails(payments: Participant) -> None:
     calls = [asked(), asked(payment_method=LOST), asked()]
-    ended: dict[UUID, str] = {}
+    endings: list[Ending] = []
 
-    def end(ends: Sequence[tuple[StepMessage, Next]]) -> None:
-        ended.update({step_message.call.saga_id: type(next_).__name__ for step_message, next_ in ends})
+    work = works_of(payments)[authorise_payment.name](endings.extend, INLINE)
+    work([message_of(authorise_payment.name, call) for call in calls])  # and the calls are never made
 
-    begun = performances(payments)[authorise_payment.name](end, Executors(run_now, run_now))
-    begun([StepMessage(None, call, {"known": call.known, "trail": []}) for call in calls])
-
-    assert ended == {calls[1].saga_id: "SealBroken"}
+    [ending] = endings
+    assert (ending.message.sagas, type(ending.error).__name__) == ([calls[1].saga_id], "SealBroken")
     assert statuses() == {calls[0].saga_id: Status.STARTED, calls[2].saga_id: Status.STARTED}
 
 

@@ -1,6 +1,5 @@
 """What is counted and how it is shown: right sums, right buckets, nothing that is not declared."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +9,11 @@ import pytest
 from prometheus_client import generate_latest
 
 from orchestration import signals
+from orchestration.execution.results import Ending
+from orchestration.messaging.canvas import Message
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.executor import Diverted, GoesOn, Halted, Next, StepMessage
-from orchestration.participant.ledger_store import Call
+from orchestration.participant.outcomes import Barred, BarResult, Done, Refused
 from orchestration.protocol.states import Kind
 from orchestration.telemetry import local_counts, metric_definitions
 from orchestration.telemetry.prometheus_families import families
@@ -26,13 +26,14 @@ def nothing_counted() -> None:
     local_counts.take()
 
 
-def step_message(task: str = "payments.authorise_payment", step: str = "authorise_payment") -> StepMessage:
-    return StepMessage(SimpleNamespace(task=task), Call(uuid4(), step, 1), {})
+def step_message(task: str = "payments.authorise_payment", step: str = "authorise_payment") -> Message:
+    return Message(task, "id", "id", [], {"saga_id": str(uuid4()), "step": step, "token": 1})
 
 
-def carried_out(*ends: Next, **task: str) -> dict[metric_definitions.Key, float]:
-    """What is counted when messages end so; times apart."""
-    signals.steps_carried_out.send_robust(sender=None, ended=[(step_message(**task), end) for end in ends])
+def counted_of(*outcomes: object, **task: str) -> dict[metric_definitions.Key, float]:
+    """Return what is counted when messages end so, without the times."""
+    endings = [Ending(step_message(**task), outcome=outcome) for outcome in outcomes]
+    signals.steps_ended.send_robust(sender=None, endings=endings)
     return {key: by for key, by in local_counts.take().items() if key[0] != metric_definitions.STEP.name}
 
 
@@ -49,19 +50,19 @@ def text_of(values: dict[metric_definitions.Key, float]) -> list[str]:
 
 
 def test_each_end_of_a_message_is_counted_by_its_word() -> None:
-    ends: list[Next] = [GoesOn({}), GoesOn({}), Diverted({}, {}), Halted({}), BreakerOpen("b", NOON), ValueError("?")]
-    outcomes = {key[3]: by for key, by in carried_out(*ends).items()}
-    assert outcomes == {"done": 2, "refused": 1, "barred": 1, "breaker_open": 1, "failed": 1}
+    ends = [Done({}), Done({}), BarResult(holds=True), Refused({}), Barred(), BreakerOpen("b", NOON), ValueError("?")]
+    outcomes = {key[3]: by for key, by in counted_of(*ends).items()}
+    assert outcomes == {"done": 3, "refused": 1, "barred": 1, "breaker_open": 1, "failed": 1}
 
 
 def test_what_repeats_the_ledger_is_a_duplicate() -> None:
-    found = carried_out(GoesOn({}, repeated=True), Diverted({}, {}, repeated=True), GoesOn({}))
+    found = counted_of(Done({}, repeated=True), Refused({}, repeated=True), Done({}))
     assert found[metric_definitions.DUPLICATES.key("authorise_payment")] == 2
 
 
 def test_a_message_that_is_in_a_batch_twice_is_a_duplicate() -> None:
     asked = step_message()
-    signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({})), (asked, GoesOn({}))])
+    signals.steps_ended.send_robust(sender=None, endings=[Ending(asked, outcome=Done({}))] * 2)
     assert local_counts.take()[metric_definitions.DUPLICATES.key("authorise_payment")] == 1
 
 
@@ -74,14 +75,15 @@ def test_a_message_that_is_in_a_batch_twice_is_a_duplicate() -> None:
     ],
 )
 def test_a_task_is_known_by_what_it_does(task: str, operation: str) -> None:
-    [key] = carried_out(GoesOn({}), task=task)
+    [key] = counted_of(Done({}), task=task)
     assert key[2] == operation
 
 
 def test_a_message_is_timed_from_its_being_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = replace(step_message(), began=7.0)
+    asked = step_message()
+    asked.began = 7.0
     monkeypatch.setattr("orchestration.telemetry.signal_receivers.time.monotonic", lambda: 7.015625)
-    signals.steps_carried_out.send_robust(sender=None, ended=[(asked, GoesOn({}))])
+    signals.steps_ended.send_robust(sender=None, endings=[Ending(asked, outcome=Done({}))])
     lines = text_of(dict(local_counts.take()))
     at = 'saga_step_seconds_bucket{le="%s",operation="action",step="authorise_payment"} %s'
     assert at % ("0.01", "0.0") in lines
