@@ -17,7 +17,7 @@ from orchestration.protocol.events import (
     StepRefused,
     StepsUndone,
 )
-from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_SETTLED, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
+from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_OUTCOME, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
 from orchestration.protocol.states import Operation
 
 Context = dict[str, Any]
@@ -82,7 +82,7 @@ def steps_undone(context: Context, *, token: int) -> tuple[Event, Context]:
     return StepsUndone(undone=_completed(context)), NOTHING
 
 
-def pivot_settled(context: Context, *, token: int) -> tuple[Event, Context]:
+def pivot_outcome(context: Context, *, token: int) -> tuple[Event, Context]:
     return (PivotBarred() if context["barred"] else PivotFoundDone()), NOTHING
 
 
@@ -91,7 +91,7 @@ READERS: Mapping[str, Callable[..., tuple[Event, Context]]] = {
     STEP_REFUSED: step_refused,
     STEP_FAILED: step_failed,
     STEPS_UNDONE: steps_undone,
-    PIVOT_SETTLED: pivot_settled,
+    PIVOT_OUTCOME: pivot_outcome,
 }
 """The reader of each report, by the name of its task."""
 

@@ -102,7 +102,7 @@ def conclude(
     return rows.transaction(failpoint, lambda: conclude_all(rows, work, replied))
 
 
-def settle(participant: Participant, command: Action | Compensation, work: ExternalCommand, call: Call) -> bool:
+def reconcile(participant: Participant, command: Action | Compensation, work: ExternalCommand, call: Call) -> bool:
     """Ask what became of an open row's call and conclude the row if that is known now; nothing is called again.
 
     Say whether it was. Whatever the question runs into is raised, but for the Refusal of an action.

@@ -73,7 +73,7 @@ def external_commands(participant: Participant) -> Mapping[tuple[str, str], tupl
     }
 
 
-def settle_open_rows(
+def reconcile_open_rows(
     participant: Participant, *, before_each_batch: Callable[[], object] = lambda: None
 ) -> ReconciliationRound:
     """Query every row that has been open for longer than `SETTLE_AFTER`. One row's error does not stop the others.
@@ -98,7 +98,7 @@ def run_forever(participant: Participant, stopped: threading.Event) -> None:
 
     def settle_with_lease() -> None:
         if lease.take():
-            _tell(participant, settle_open_rows(participant, before_each_batch=lease.keep))
+            _tell(participant, reconcile_open_rows(participant, before_each_batch=lease.keep))
 
     round_after_round(stopped, settle_with_lease, every=settings.SETTLE_PERIOD, of=f"settling {participant.service}")
 
@@ -117,18 +117,18 @@ def _open_rows(participant: Participant, until: datetime) -> Iterator[list[Ledge
 
 def _end_of(participant: Participant, row: LedgerRow) -> str:
     try:
-        return "settled" if _settle(participant, row) else "unknown"
+        return "settled" if _reconcile(participant, row) else "unknown"
     except Exception as error:  # one row's error must not stop the others; a later round queries it again
         logger.warning("%s: what became of it cannot be asked: %r", row, error)
         return "failed"
 
 
-def _settle(participant: Participant, row: LedgerRow) -> bool:
+def _reconcile(participant: Participant, row: LedgerRow) -> bool:
     command, work = external_commands(participant)[row.status, row.step]
     if work.breaker.state() != "closed":
         return False
     call = Call(row.saga_id, row.step, row.token, known=_request_of(row))
-    return external_steps.settle(participant, command, work, call)
+    return external_steps.reconcile(participant, command, work, call)
 
 
 def _request_of(row: LedgerRow) -> dict[str, Any]:

@@ -9,7 +9,7 @@ CHAIN_COMPLETED = "orchestration.chain_completed"
 STEP_REFUSED = "orchestration.step_refused"
 STEP_FAILED = "orchestration.step_failed"
 STEPS_UNDONE = "orchestration.steps_undone"
-PIVOT_SETTLED = "orchestration.pivot_settled"
+PIVOT_OUTCOME = "orchestration.pivot_settled"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def itinerary(saga: Saga, command: Command) -> tuple[tuple[Stop, ...], str]:
             return tuple(stops), STEPS_UNDONE
         case Bar():
             pivot = saga.pivot
-            return (Stop(bar_task(pivot.action.service), pivot.name, Operation.BAR),), PIVOT_SETTLED
+            return (Stop(bar_task(pivot.action.service), pivot.name, Operation.BAR),), PIVOT_OUTCOME
 
 
 def bar_task(service: str) -> str:

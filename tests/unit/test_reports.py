@@ -13,7 +13,7 @@ REPORTS = [
     itinerary.STEP_REFUSED,
     itinerary.STEP_FAILED,
     itinerary.STEPS_UNDONE,
-    itinerary.PIVOT_SETTLED,
+    itinerary.PIVOT_OUTCOME,
 ]
 
 

@@ -1,4 +1,4 @@
-"""`manage.py saga ask-outside`: one round of settling now, beside those of the workers."""
+"""`manage.py saga ask-outside`: reconcile open calls once now, beside the workers."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict, astuple
@@ -17,7 +17,7 @@ HELP = "query gateway and carrier now for the outcome of every unanswered call; 
 def ask(options: Options, output: Output) -> None:
     """Run a round for each service that calls outside."""
     chosen = [options["service"]] if options["service"] else _services_that_call_outside()
-    rounds = {service: reconciliation.settle_open_rows(participants()[service]) for service in chosen}
+    rounds = {service: reconciliation.reconcile_open_rows(participants()[service]) for service in chosen}
     table = Table("service", "settled", "not known there yet", "failed", box=None, pad_edge=False)
     for service, made in rounds.items():
         table.add_row(service, *map(str, astuple(made)))

@@ -87,13 +87,13 @@ def _first_not_done(steps: Sequence[Step], step: str) -> Q:
 
 def _last_pending(saga: Saga, step: str) -> Q:
     names = [each.name for each in saga.compensable]
-    condition = ~_settled(step)
+    condition = ~_needs_no_undo(step)
     for later in names[names.index(step) + 1 :]:
-        condition &= _settled(later)
+        condition &= _needs_no_undo(later)
     return condition
 
 
-def _settled(step: str) -> Q:
+def _needs_no_undo(step: str) -> Q:
     return Q(progress__contains={"undone": [step]}) | Q(failure__contains={"refused": step})
 
 

@@ -9,7 +9,7 @@ from orchestration.participant.external import OutcomeUnknown
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
 from payments import tasks
 from payments.gateways.sandbox.models import LateArrival
 from tests.integration.kit.unknown_payments import act, history, kinds, time_passes, timed_out, undo, with_all
@@ -45,7 +45,7 @@ def test_a_call_that_arrives_in_its_keys_last_hour_is_still_found(payments: Part
     time_passes(timedelta(hours=23, minutes=30))
     LateArrival.objects.update(arrives_at=datetime.now(UTC))
 
-    assert settle_open_rows(forgetful) == ReconciliationRound(settled=1)
+    assert reconcile_open_rows(forgetful) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.DONE]
 

@@ -12,7 +12,7 @@ from celery.app.amqp import AMQP
 
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Message
-from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_SETTLED, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
+from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_OUTCOME, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
 from orchestration.protocol.states import Bar, Command, Forward, Undo
 from orchestration.sagas.checkout import checkout
 
@@ -58,7 +58,7 @@ CHAINS = {
         ],
         STEPS_UNDONE,
     ),
-    Bar(): ([("orders.bar", "place_order", "bar")], PIVOT_SETTLED),
+    Bar(): ([("orders.bar", "place_order", "bar")], PIVOT_OUTCOME),
 }
 """By command: the task, step and operation of each link, and the report at the end."""
 

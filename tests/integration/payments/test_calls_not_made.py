@@ -23,7 +23,7 @@ from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
 from orchestration.testing.steps import message_of
 from payments import services, tasks
 from payments.gateways.port import GatewayTimeout
@@ -123,7 +123,7 @@ def test_free_order_whose_worker_died_is_concluded(payments: Participant, settin
     payments.rows.claim([call], Status.STARTED, keep_request=True)
     if ended_by == "settling":
         _breaker_of(payments).close()  # a question is no probe
-        assert settle_open_rows(payments) == ReconciliationRound(settled=1)
+        assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)
     elif ended_by == "a person":
         word = Statement(Outcome.DONE, Grounds("ann", "why", "ticket"), {"authorisation_id": "of another order"})
         resolve(payments, call.saga_id, call.step, word)

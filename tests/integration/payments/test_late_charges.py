@@ -12,7 +12,7 @@ from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
 from payments import tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.models import LateArrival
@@ -82,7 +82,7 @@ def test_it_ends_at_net_zero_when_settling_asks_in_between(
 ) -> None:
     settings.SETTLE_AFTER = timedelta(0)
     clock.sleep(asked_after)
-    assert settle_open_rows(payments) == (
+    assert reconcile_open_rows(payments) == (
         ReconciliationRound(settled=1) if asked_after > 60 else ReconciliationRound(unknown=1)
     )
 

@@ -10,7 +10,7 @@ from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
 from shipping import tasks
 from shipping.carriers.port import CarrierTimeout
 from shipping.carriers.sandbox.models import LateArrival
@@ -72,7 +72,7 @@ def test_it_sends_no_parcel_whenever_it_is_given_up(late: Call, clock: Clock, un
 def test_it_sends_no_parcel_when_settling_asks_in_between(late: Call, clock: Clock, asked_after: int, settings) -> None:
     settings.SETTLE_AFTER = timedelta(0)
     clock.sleep(asked_after)
-    assert settle_open_rows(shipping) == (
+    assert reconcile_open_rows(shipping) == (
         ReconciliationRound(settled=1) if asked_after > 60 else ReconciliationRound(unknown=1)
     )
 

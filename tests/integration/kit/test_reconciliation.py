@@ -1,4 +1,4 @@
-"""Open rows are settled by asking, and one row's trouble is no other's."""
+"""Open rows are reconciled by asking, and one row's trouble is no other's."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import ReconciliationRound, settle_open_rows
+from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.gateways.sandbox.models import Kind
 from payments.models import Ledger, Payment
@@ -43,7 +43,7 @@ def test_a_call_that_was_done_is_concluded_with_its_rows_and_answers_as_if_it_ha
 ) -> None:
     asked = timed_out(payments)
 
-    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
+    assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.DONE]
     held = Payment.objects.get()
@@ -58,7 +58,7 @@ def test_a_call_that_was_refused_is_refused(payments: Participant) -> None:
         act(declined, asked)
     time_passes()
 
-    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
+    assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.REFUSED]
     assert isinstance(act(payments, asked), Refused)
@@ -74,7 +74,7 @@ def _declined_and_silent(payments, request, keys):
 def test_what_the_other_side_does_not_know_is_left_and_nothing_is_called_there(payments: Participant) -> None:
     asked = timed_out(payments, "tok_timeout_before")
 
-    assert settle_open_rows(payments) == ReconciliationRound(unknown=1)
+    assert reconcile_open_rows(payments) == ReconciliationRound(unknown=1)
 
     assert history(asked) == [Status.STARTED]
     assert kinds() == []
@@ -83,7 +83,7 @@ def test_what_the_other_side_does_not_know_is_left_and_nothing_is_called_there(p
 def test_a_reversal_that_was_done_is_concluded(payments: Participant) -> None:
     asked = half_undone(payments)
 
-    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
+    assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(asked) == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
     assert Payment.objects.get().status == "voided"
@@ -97,7 +97,7 @@ def test_a_reversal_that_was_not_done_is_left_to_the_saga(payments: Participant)
         undo(payments, asked)
     time_passes()
 
-    assert settle_open_rows(payments) == ReconciliationRound(unknown=1)
+    assert reconcile_open_rows(payments) == ReconciliationRound(unknown=1)
 
     assert history(asked)[-1] == Status.UNDOING
     assert kinds() == [Kind.AUTHORISE]
@@ -107,7 +107,7 @@ def test_a_row_that_was_opened_a_moment_ago_is_left_to_who_opened_it(payments: P
     asked = timed_out(payments)
     Ledger.objects.update(changed_at=datetime.now(UTC) - timedelta(seconds=50))
 
-    assert settle_open_rows(payments) == ReconciliationRound()
+    assert reconcile_open_rows(payments) == ReconciliationRound()
 
     assert history(asked) == [Status.STARTED]
 
@@ -118,7 +118,7 @@ def test_one_rows_error_does_not_stop_the_others_in_whichever_batch(payments: Pa
     Ledger.objects.filter(saga_id=asked[0].saga_id).update(request={})
     Ledger.objects.filter(saga_id=asked[3].saga_id).update(step="forgotten_step")
 
-    assert settle_open_rows(payments) == ReconciliationRound(settled=3, failed=2)
+    assert reconcile_open_rows(payments) == ReconciliationRound(settled=3, failed=2)
 
 
 def test_rows_of_one_moment_are_each_asked_after_once(payments: Participant, monkeypatch) -> None:
@@ -127,7 +127,7 @@ def test_rows_of_one_moment_are_each_asked_after_once(payments: Participant, mon
         timed_out(payments, "tok_timeout_before")
     batches = []
 
-    assert settle_open_rows(payments, before_each_batch=lambda: batches.append(1)) == ReconciliationRound(unknown=5)
+    assert reconcile_open_rows(payments, before_each_batch=lambda: batches.append(1)) == ReconciliationRound(unknown=5)
 
     assert len(batches) == 3
 
@@ -139,7 +139,7 @@ def test_no_transaction_is_open_and_no_connection_held_while_the_other_side_is_a
     def find(request: Any, keys: Any) -> None:
         seen.append((connections["payments"].in_atomic_block, connections["payments"].connection))
 
-    settle_open_rows(having(payments, authorise_payment, find=find))
+    reconcile_open_rows(having(payments, authorise_payment, find=find))
 
     assert seen == [(False, None)]
 
@@ -154,8 +154,9 @@ def test_an_open_breaker_is_respected_and_questions_that_fail_open_it(payments: 
     for _ in range(5):
         timed_out(payments)
 
-    assert settle_open_rows(having(payments, authorise_payment, find=ill)) == ReconciliationRound(unknown=2, failed=3)
-    assert settle_open_rows(payments) == ReconciliationRound(unknown=5)
+    made = reconcile_open_rows(having(payments, authorise_payment, find=ill))
+    assert made == ReconciliationRound(unknown=2, failed=3)
+    assert reconcile_open_rows(payments) == ReconciliationRound(unknown=5)
     assert len(questions) == 3
 
 
@@ -166,7 +167,7 @@ def test_questions_that_work_do_not_talk_the_breaker_out_of_failing_writes(
         with pytest.raises(GatewayTimeout):
             act(payments, call("tok_timeout_before"))
         time_passes()
-        settle_open_rows(payments)
+        reconcile_open_rows(payments)
 
     assert breaker.state() == "open"
 
@@ -187,18 +188,18 @@ class Passing:
         return 1
 
 
-def test_settling_crosses_the_same_points_as_the_handler(payments: Participant) -> None:
+def test_reconciliation_crosses_the_same_points_as_the_handler(payments: Participant) -> None:
     timed_out(payments)
     passing = Passing()
 
     with failpoints.armed(passing):
-        settle_open_rows(payments)
+        reconcile_open_rows(payments)
 
     name = authorise_payment.name
     assert passing.crossed == [f"{FailpointKind.FIND} {name}", f"{FailpointKind.CONCLUDE} {name}"]
 
 
-def test_a_capture_is_settled_too(payments: Participant) -> None:
+def test_a_capture_is_reconciled_too(payments: Participant) -> None:
     asked = call()
     done = act(payments, asked)
     pending = Call(UUID(asked.known["saga_id"]), "capture_payment", token=1, known=asked.known | done.answer)
@@ -206,7 +207,7 @@ def test_a_capture_is_settled_too(payments: Participant) -> None:
         local_steps.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
     time_passes()
 
-    assert settle_open_rows(payments) == ReconciliationRound(settled=1)
+    assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)
 
     assert history(pending) == [Status.STARTED, Status.DONE]
     assert Payment.objects.get().status == "captured"

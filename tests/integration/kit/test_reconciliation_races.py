@@ -10,7 +10,7 @@ from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
 from orchestration.participant.participant import Participant
-from orchestration.participant.reconciliation import settle_open_rows
+from orchestration.participant.reconciliation import reconcile_open_rows
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Payment
 from tests.integration.kit.unknown_payments import act, history, is_legal, kinds, timed_out, undo
@@ -25,11 +25,11 @@ def say(participant: Participant, asked: Call, outcome: Outcome, **facts: str) -
 
 
 @pytest.mark.parametrize("round_", range(8))
-def test_settling_acting_undoing_and_itself_at_once_have_one_effect_and_a_legal_history(
+def test_reconciling_acting_undoing_and_itself_at_once_have_one_effect_and_a_legal_history(
     payments: Participant, round_: int
 ) -> None:
     asked = timed_out(payments)
-    works = [partial(settle_open_rows, payments), partial(act, payments, asked), partial(undo, payments, asked)] * 2
+    works = [partial(reconcile_open_rows, payments), partial(act, payments, asked), partial(undo, payments, asked)] * 2
 
     ends = at_once(len(works), lambda number: works[(number + round_) % len(works)]())
     undo(payments, asked)
@@ -46,11 +46,11 @@ UNLUCKY = {"AuthorisationLapsed"}
 
 
 @pytest.mark.parametrize("round_", range(8))
-def test_a_persons_word_and_settling_at_once_conclude_a_row_once(payments: Participant, round_: int) -> None:
+def test_an_operators_report_and_reconciliation_at_once_conclude_a_row_once(payments: Participant, round_: int) -> None:
     asked = timed_out(payments)
     held = Operation.objects.get()
     works = [
-        partial(settle_open_rows, payments),
+        partial(reconcile_open_rows, payments),
         partial(say, payments, asked, Outcome.DONE, authorisation_id=held.public_id),
         partial(say, payments, asked, Outcome.NOT_DONE),
         partial(act, payments, asked),

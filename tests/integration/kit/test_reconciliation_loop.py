@@ -1,4 +1,4 @@
-"""The loop that settles asks again and again, one process at a time, whatever goes wrong."""
+"""The loop that reconciles asks again and again, one process at a time, whatever goes wrong."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import (
     ReconciliationLease,
     ReconciliationRound,
+    reconcile_open_rows,
     run_forever,
-    settle_open_rows,
 )
 from tests.integration.kit.unknown_payments import history, timed_out
 from tests.support.threads import at_once
@@ -40,7 +40,7 @@ class Runner:
                 run_forever(participant, self.stopped)
                 return
             try:
-                wait_for(condition, seconds=20, what="a round of settling")
+                wait_for(condition, seconds=20, what="a round of reconciliation")
             finally:
                 self.stopped.set()
 
@@ -63,9 +63,9 @@ def test_the_loop_outlives_a_round_that_failed(payments: Participant, often: Run
     def round_(*args: Any, **kwargs: Any) -> ReconciliationRound:
         if fails:
             raise fails.pop()
-        return settle_open_rows(*args, **kwargs)
+        return reconcile_open_rows(*args, **kwargs)
 
-    monkeypatch.setattr(reconciliation, "settle_open_rows", round_)
+    monkeypatch.setattr(reconciliation, "reconcile_open_rows", round_)
     often.until(lambda: history(asked)[-1] == Status.DONE, payments)
 
     assert not fails
