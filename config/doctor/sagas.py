@@ -12,7 +12,7 @@ from orchestration.engine import preflight
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.audit import queries
 from orchestration.operators.insight.counts import Count, count_of
-from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
+from orchestration.operators.insight.saga_filter import STUCK_AFTER, SagaFilter, matching
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.operators.insight.status import SagaStatus
 from orchestration.participant.encryption import SealBroken
@@ -34,8 +34,8 @@ def look() -> Iterator[Line]:
 
 def _look(now: datetime) -> Iterator[Line]:
     yield _recovery(now)
-    yield _parked(count_of(matching(Wanted(statuses=frozenset({SagaStatus.PARKED})), now=now)))
-    yield _stuck(count_of(matching(Wanted(stuck_for=STUCK_AFTER), now=now).filter(parked=False)))
+    yield _parked(count_of(matching(SagaFilter(statuses=frozenset({SagaStatus.PARKED})), now=now)))
+    yield _stuck(count_of(matching(SagaFilter(stuck_for=STUCK_AFTER), now=now).filter(parked=False)))
     yield _encrypted()
     yield _definitions()
     yield _audit(now)

@@ -24,7 +24,7 @@ from orchestration.operators.actions.batches import OPEN, BatchPreview, NotAppro
 from orchestration.operators.actions.permissions import may_approve
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.text import formatting
 
 FAILURES_LISTED = 100
@@ -105,7 +105,7 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return _done(request, found, act, "Stopped.")
 
 
-def preview_of(wanted: Wanted, ask: Ask) -> tuple[BatchPreview | None, str]:
+def preview_of(wanted: SagaFilter, ask: Ask) -> tuple[BatchPreview | None, str]:
     """Return a preview of the batch; or why there is none."""
     try:
         return bulk.preview_batch(wanted, ask), ""

@@ -16,7 +16,7 @@ from orchestration.operators.audit import queries
 from orchestration.operators.insight import breakers, incidents, queues, stats, workers
 from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight.bottleneck import ReadSources, bottleneck
-from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
+from orchestration.operators.insight.saga_filter import STUCK_AFTER, SagaFilter, matching
 from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 
@@ -72,7 +72,7 @@ def _lists(now: datetime) -> Found | Unavailable:
 
 def _stuck(now: datetime) -> Found | Unavailable:
     def ask() -> Found:
-        wanted = Wanted(stuck_for=STUCK_AFTER)
+        wanted = SagaFilter(stuck_for=STUCK_AFTER)
         oldest = matching(wanted, now=now).reverse()[:STUCK_LISTED]
         return {"query": parameters_of(wanted), "sagas": [_stuck_one(saga, now) for saga in oldest]}
 

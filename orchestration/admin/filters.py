@@ -1,4 +1,4 @@
-"""The form that filters the list of sagas, made of the table of filters, to and from what is `Wanted`."""
+"""The form that filters the list of sagas, made of the table of filters, to and from what is `SagaFilter`."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
-from orchestration.operators.insight.saga_filter import Wanted, wanted_from
+from orchestration.operators.insight.saga_filter import SagaFilter, saga_filter_from
 from orchestration.operators.insight.search import searched_by
 from orchestration.operators.insight.status import SagaStatus
 
@@ -53,12 +53,12 @@ class Filter(forms.Form):
             {"type": "search", "placeholder": ", ".join(searched_by()), "size": 60}
         )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> SagaFilter:
         """Return what a valid form asks for, without the search."""
-        return wanted_from({row.name: self.cleaned_data.get(_name(row)) for row in FILTERS})
+        return saga_filter_from({row.name: self.cleaned_data.get(_name(row)) for row in FILTERS})
 
 
-def parameters_of(wanted: Wanted) -> dict[str, Any]:
+def parameters_of(wanted: SagaFilter) -> dict[str, Any]:
     """Return the parameters of an address that ask for it; of several steps, errors or definitions the first."""
     said = {_name(row): _typed(row, getattr(wanted, row.attribute)) for row in FILTERS}
     return {name: value for name, value in said.items() if value}

@@ -12,7 +12,7 @@ from orchestration.models.actions import Action
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight import keyset
-from orchestration.operators.insight.saga_filter import Wanted, condition
+from orchestration.operators.insight.saga_filter import SagaFilter, condition
 from orchestration.operators.insight.search import NEWEST_FIRST, newest_sagas, search_if_any
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 from orchestration.text import formatting
@@ -86,7 +86,7 @@ def _row(instance: SagaInstance, now: datetime) -> SagaLine:
     )
 
 
-def _tabs(open_one: Wanted | None, now: datetime) -> list[Tab]:
+def _tabs(open_one: SagaFilter | None, now: datetime) -> list[Tab]:
     presets, counts = counting.presets(now=now), counting.preset_counts(now=now)
     return [
         Tab(name, parameters_of(preset), counts[name], parameters_of(preset) == (open_one and parameters_of(open_one)))

@@ -23,7 +23,7 @@ from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
 from orchestration.operators.actions.requests import NEEDS_STEP, Ask
 from orchestration.operators.insight.current_step import known_steps
-from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.operators.insight.saga_filter import SagaFilter, matching
 from orchestration.operators.insight.search import search
 
 OF_A_BATCH = ("action", "which", "saga")
@@ -91,10 +91,10 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     order.is_valid()
     said = order.cleaned_data
     try:
-        wanted = Wanted.from_json(said.get("wanted") or {})
+        wanted = SagaFilter.from_json(said.get("wanted") or {})
     except ValueError as error:
         raise Http404(str(error)) from error
-    if wanted == Wanted():
+    if wanted == SagaFilter():
         raise Http404("every saga is too many: say which")
     ask = None if {"step", "outcome", "facts"} & order.errors.keys() else ask_of(request, action, said)
     if "confirm" not in request.POST or order.errors or ask is None:
@@ -102,7 +102,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     return _asked(request, action, wanted, order, ask)
 
 
-def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: BatchForm, ask: Ask) -> HttpResponse:
+def _asked(request: HttpRequest, action: Action, wanted: SagaFilter, order: BatchForm, ask: Ask) -> HttpResponse:
     said = order.cleaned_data
     if said["looked_at"] != signature_of(ask):
         return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
@@ -115,7 +115,7 @@ def _asked(request: HttpRequest, action: Action, wanted: Wanted, order: BatchFor
 
 
 def _shown(
-    request: HttpRequest, action: Action, wanted: Wanted, order: BatchForm, ask: Ask | None, complaint: str = ""
+    request: HttpRequest, action: Action, wanted: SagaFilter, order: BatchForm, ask: Ask | None, complaint: str = ""
 ) -> HttpResponse:
     preview, away = preview_of(wanted, ask) if ask else (None, "")
     return page(
@@ -146,19 +146,19 @@ def _may_be_asked(preview: BatchPreview) -> bool:
     return not preview.is_too_many and any(each.possible for each in preview.examples)
 
 
-def _wanted(request: HttpRequest) -> Wanted | None:
+def _wanted(request: HttpRequest) -> SagaFilter | None:
     """The selected sagas, or all that meet the filter; None when nothing is selected, or the filter cannot be read, or
     asks for nothing."""
     given = request.GET
     if given.get("which") == "selected":
         selected = frozenset(each for each in map(_uuid, given.getlist("saga")) if each)
-        return Wanted(ids=selected) if selected else None
+        return SagaFilter(ids=selected) if selected else None
     form = Filter(given)
     if not form.is_valid():
         return None
     wanted, text = form.wanted(), form.cleaned_data["q"]
     if not text:
-        return None if wanted == Wanted() else wanted
+        return None if wanted == SagaFilter() else wanted
     found = search(text)
     for why in found.unread:
         messages.warning(request, f"Not searched: {why}")

@@ -16,7 +16,7 @@ from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.insight.current_step import known_steps
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.operators.representations.batches import BatchPreviewShown
 from orchestration.participant.manual_outcome import Outcome
 
@@ -91,7 +91,7 @@ def pace_of(options: Options) -> Pace:
     return Pace(options["canary"], options["per_second"], options["stop_above_percent"])
 
 
-def tell_preview(wanted: Wanted, ask: Ask, output: Output) -> None:
+def tell_preview(wanted: SagaFilter, ask: Ask, output: Output) -> None:
     """Print what the batch would do.
 
     :raises CommandError: unless it is possible on each saga.

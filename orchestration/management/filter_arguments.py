@@ -11,25 +11,25 @@ from orchestration.management.arguments import moment, number_from_zero, saga_id
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options
 from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
-from orchestration.operators.insight.saga_filter import Wanted, condition, wanted_from
+from orchestration.operators.insight.saga_filter import SagaFilter, condition, saga_filter_from
 from orchestration.operators.insight.search import search, searched_by
 from orchestration.operators.insight.status import WORDS_FOR_STATUSES
 
 
 @dataclass(frozen=True)
-class SagaFilter:
+class SagaSelection:
     """Which sagas are meant: all that `wanted` asks for, and that are known by the text if there is one."""
 
-    wanted: Wanted
+    wanted: SagaFilter
     text: str = ""
     known: Q = field(default_factory=Q)
     """What the text was found to mean."""
 
     @property
     def asks_for_something(self) -> bool:
-        return self.wanted != Wanted() or bool(self.text)
+        return self.wanted != SagaFilter() or bool(self.text)
 
-    def looked_up(self, output: Output) -> "SagaFilter":
+    def looked_up(self, output: Output) -> "SagaSelection":
         """Return the same with the sagas that the text identifies. Note each source that did not answer."""
         if not self.text:
             return self
@@ -58,9 +58,9 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
     which.add_argument("--search", type=words, metavar="TEXT", help=", ".join(searched_by()))
 
 
-def saga_filter_of(options: Options) -> SagaFilter:
+def selection_of(options: Options) -> SagaSelection:
     """Read the arguments."""
-    return SagaFilter(wanted_from(options), options["search"] or "")
+    return SagaSelection(saga_filter_from(options), options["search"] or "")
 
 
 def _argument(row: FilterRow) -> dict[str, Any]:

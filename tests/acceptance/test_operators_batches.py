@@ -10,7 +10,7 @@ from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import ask_for_batch, tally_of
 from orchestration.operators.actions.requests import Actor, Ask
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from tests.support.broker import purge_queues
 from tests.support.wait import wait_for
 
@@ -22,7 +22,7 @@ def test_workers_carry_out_a_batch_and_see_what_became_of_it(shop, start_worker,
     sagas = {shop.place() for _ in range(4)}
     purge_queues()  # their messages are lost
     ask = Ask(Action.RETRY, ADA, "the broker was wiped")
-    batch = ask_for_batch(Wanted(ids=frozenset(sagas)), ask, Pace(canary=2, per_second=100))
+    batch = ask_for_batch(SagaFilter(ids=frozenset(sagas)), ask, Pace(canary=2, per_second=100))
 
     start_worker()
 

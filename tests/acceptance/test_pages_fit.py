@@ -13,7 +13,7 @@ from orchestration.models import AuditFinding, Batch, BatchMember, OperatorLogEn
 from orchestration.models.actions import Action, Code, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations
 from tests.support.broker import dead_letters, publish_raw
@@ -41,7 +41,7 @@ OFF_THE_PHONE = """() => [
 @pytest.fixture
 def batch(unrefunded: list[UUID]) -> Batch:
     """One that has ended: of two members not much came, and the third one broke."""
-    batch = ask_for_batch(Wanted(ids=frozenset(unrefunded)), Ask(Action.RETRY, ADA, WHY))
+    batch = ask_for_batch(SagaFilter(ids=frozenset(unrefunded)), Ask(Action.RETRY, ADA, WHY))
     for member in batch.members.all()[:2]:
         member.entry, member.state = entry(member.saga_id, batch=batch), BatchMember.State.DONE
         member.save()

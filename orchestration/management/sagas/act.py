@@ -122,7 +122,7 @@ def _ask_for_consent(chosen: Chosen, ask: Ask, options: Options, output: Output)
         for each in previews(chosen, ask):
             for sentence in (each.why_not, *each.will, *each.money):
                 output.note(sentence)
-    which = chosen.saga_filter.in_words()
+    which = chosen.selection.in_words()
     refuse_without_consent(
         f"{ask.action.capitalize()} {formatting.count(len(chosen), 'saga')} ({which})?", options, output
     )

@@ -35,7 +35,7 @@ from orchestration.operators.actions.batches import OPEN, NoneChosen, NotApprove
 from orchestration.operators.actions.permissions import STOP_BATCH, allowed, may_approve
 from orchestration.operators.actions.requests import Ask
 from orchestration.operators.insight.keyset import BadCursor, page_of
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.operators.representations.batches import BatchListed, BatchShown
 from orchestration.text import formatting
 
@@ -129,7 +129,7 @@ def stop(options: Options, output: Output) -> None:
     _tell(stopped, options, output)
 
 
-def _consented_to(wanted: Wanted, ask: Ask, options: Options, output: Output) -> str:
+def _consented_to(wanted: SagaFilter, ask: Ask, options: Options, output: Output) -> str:
     """The fingerprint of the sagas that somebody has agreed to."""
     seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
@@ -146,7 +146,7 @@ def _note_what_it_would_do_now(batch: Batch, output: Output) -> None:
     note_preview(seen, output)
 
 
-def _made(wanted: Wanted, ask: Ask, options: Options, looked_at: str | None) -> Batch:
+def _made(wanted: SagaFilter, ask: Ask, options: Options, looked_at: str | None) -> Batch:
     try:
         return bulk.ask_for_batch(wanted, ask, pace_of(options), looked_at=looked_at)
     except NoneChosen as error:

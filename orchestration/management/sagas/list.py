@@ -9,7 +9,7 @@ from orchestration.db import clocks
 from orchestration.management import tables
 from orchestration.management.arguments import add_format, add_limit
 from orchestration.management.exit_codes import Exit
-from orchestration.management.filter_arguments import add_filters, saga_filter_of
+from orchestration.management.filter_arguments import add_filters, selection_of
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import ALIAS, SagaInstance
@@ -26,7 +26,7 @@ def list_sagas(options: Options, output: Output) -> None:
     :raises CommandError: when none matches.
     """
     now, limit = clocks.now(), options["limit"]
-    wanted = saga_filter_of(options).looked_up(output).condition(now=now)
+    wanted = selection_of(options).looked_up(output).condition(now=now)
     sagas = list(newest_sagas().filter(wanted)[: limit + 1])
     listed = sagas[:limit]
     output.write(SagaRow.of_each(listed), [tables.of_sagas(listed, now=now)] if listed else [])
@@ -41,11 +41,11 @@ def count_sagas(options: Options, output: Output) -> None:
 
     :raises CommandError: when none matches.
     """
-    saga_filter = saga_filter_of(options).looked_up(output)
-    sagas = SagaInstance.objects.using(ALIAS).filter(saga_filter.condition(now=clocks.now()))
+    selection = selection_of(options).looked_up(output)
+    sagas = SagaInstance.objects.using(ALIAS).filter(selection.condition(now=clocks.now()))
     found = Count(sagas.count()) if options["exact"] else count_of(sagas)
     table = Table("sagas", "which", box=None, pad_edge=False)
-    table.add_row(str(found), saga_filter.in_words())
+    table.add_row(str(found), selection.in_words())
     output.write(Counted.of(found), [table])
     if not found.number:
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)

@@ -16,7 +16,7 @@ from orchestration.db import clocks
 from orchestration.management import tables
 from orchestration.management.arguments import add_limit, number, whole_number
 from orchestration.management.exit_codes import Exit
-from orchestration.management.filter_arguments import SagaFilter, add_filters, saga_filter_of
+from orchestration.management.filter_arguments import SagaSelection, add_filters, selection_of
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.models import SagaInstance
@@ -32,14 +32,14 @@ SHOWN = 20
 class View:
     """The sagas on view. Each is followed to its end; `shown_at` has the version that was shown last."""
 
-    saga_filter: SagaFilter
+    selection: SagaSelection
     limit: int
     shown_at: dict[UUID, int] = field(default_factory=dict)
     open: set[UUID] = field(default_factory=set)
 
     def look(self) -> tuple[list[SagaInstance], list[SagaInstance]]:
         """Read the sagas on view, the newest first; and those of them that have moved since the last look."""
-        wanted = newest_sagas().filter(self.saga_filter.condition(now=clocks.now()))[: self.limit]
+        wanted = newest_sagas().filter(self.selection.condition(now=clocks.now()))[: self.limit]
         found = {saga.pk: saga for saga in newest_sagas().filter(pk__in=self.open)}
         found |= {saga.pk: saga for saga in wanted}
         moved = [saga for saga in found.values() if self.shown_at.get(saga.pk) != saga.version]
@@ -53,7 +53,7 @@ def watch(options: Options, output: Output) -> None:
 
     :raises CommandError: when none matches, or --wait is over first.
     """
-    view = View(saga_filter_of(options).looked_up(output), options["limit"])
+    view = View(selection_of(options).looked_up(output), options["limit"])
     until = time.monotonic() + options["wait"] if options["wait"] else None
     try:
         with _shown_on(output) as show:

@@ -24,7 +24,7 @@ from orchestration.models.operators import BatchState
 from orchestration.operators.actions.batch_pacing import SLOWEST, Verdict, verdict
 from orchestration.operators.actions.batches import UNDER_WAY, ask_of, members_of, pace_of, tally_of
 from orchestration.operators.actions.perform import carry_out
-from orchestration.operators.insight.saga_filter import Wanted, condition
+from orchestration.operators.insight.saga_filter import SagaFilter, condition
 from orchestration.text.cleaning import text_of
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ def _do(member: BatchMember) -> bool:
 
 def _version_of(member: BatchMember) -> int | None:
     """The saga's version, if it still meets the filter."""
-    still = condition(Wanted.from_json(member.batch.wanted), now=clocks.now())
+    still = condition(SagaFilter.from_json(member.batch.wanted), now=clocks.now())
     found = SagaInstance.objects.using(ALIAS).filter(still, pk=member.saga_id)
     return found.values_list("version", flat=True).first()
 

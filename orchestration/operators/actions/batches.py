@@ -23,7 +23,7 @@ from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Actor, Ask, Preview
 from orchestration.operators.actions.rules import foreseen, is_refused
 from orchestration.operators.insight.keyset import ByMoment
-from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.operators.insight.saga_filter import SagaFilter, matching
 from orchestration.participant.manual_outcome import Outcome
 from orchestration.participant.participant import participants
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -80,7 +80,7 @@ class BatchPreview:
     needs_second_person: bool
 
 
-def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
+def preview_batch(wanted: SagaFilter, ask: Ask) -> BatchPreview:
     """Preview the action on the sagas that meet the filter now. Ledgers are read for the examples only."""
     found = list(_chosen(wanted)[: MEMBERS_LIMIT + 1])
     sagas = found[:MEMBERS_LIMIT]
@@ -100,7 +100,7 @@ def preview_batch(wanted: Wanted, ask: Ask) -> BatchPreview:
 
 
 def ask_for_batch(
-    wanted: Wanted, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None, key: str | None = None
+    wanted: SagaFilter, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None, key: str | None = None
 ) -> Batch:
     """Choose the sagas that meet the filter now, the oldest first, and have the action done to each of them.
 
@@ -196,10 +196,10 @@ def members_of(batch: Batch) -> QuerySet[BatchMember]:
     return BatchMember.objects.using(ALIAS).filter(batch_id=batch.pk)
 
 
-def still_wanted(batch: Batch) -> Wanted:
+def still_wanted(batch: Batch) -> SagaFilter:
     """Return the filter for those of the batch's members that still meet its own filter when it is applied."""
     members = frozenset(members_of(batch).values_list("saga_id", flat=True))
-    return replace(Wanted.from_json(batch.wanted), ids=members)
+    return replace(SagaFilter.from_json(batch.wanted), ids=members)
 
 
 def pace_of(batch: Batch) -> Pace:
@@ -214,7 +214,7 @@ def ask_of(batch: Batch) -> Ask:
     return Ask(Action(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)
 
 
-def _chosen(wanted: Wanted) -> QuerySet[SagaInstance]:
+def _chosen(wanted: SagaFilter) -> QuerySet[SagaInstance]:
     return matching(wanted, now=clocks.now()).order_by("created_at", "pk")
 
 
@@ -222,7 +222,7 @@ def _fingerprint(saga_ids: Iterable[UUID]) -> str:
     return sha256(b"".join(sorted(saga_id.bytes for saga_id in saga_ids))).hexdigest()
 
 
-def _batch_of(wanted: Wanted, ask: Ask, pace: Pace, key: str | None) -> Batch:
+def _batch_of(wanted: SagaFilter, ask: Ask, pace: Pace, key: str | None) -> Batch:
     waits = ask.action in MOVES_MONEY
     return Batch(
         action=ask.action.value,

@@ -23,7 +23,7 @@ from orchestration.operators.api.pages import Paged, page
 from orchestration.operators.api.permissions import ANY_ACTION, VIEW_SAGAS, StaffView, actor_of, refuse_unless_allowed
 from orchestration.operators.api.requests import BatchAsked, Stopping
 from orchestration.operators.api.sagas import INVALID, TAGS
-from orchestration.operators.insight.saga_filter import Wanted, wanted_from
+from orchestration.operators.insight.saga_filter import SagaFilter, saga_filter_from
 from orchestration.operators.representations.batches import BatchListed, BatchPage, BatchPreviewShown, BatchShown
 
 REFUSED = "batch_refused: the detail says why."
@@ -95,8 +95,8 @@ class BatchList(StaffView):
     def post(self, request: Request) -> Response:
         said = requests.read(request, BatchAsked)
         refuse_unless_allowed(request, Action(said["action"]))
-        wanted, ask = wanted_from(said["sagas"]), requests.ask_of(said, actor_of(request))
-        if wanted == Wanted():
+        wanted, ask = saga_filter_from(said["sagas"]), requests.ask_of(said, actor_of(request))
+        if wanted == SagaFilter():
             raise ValidationFailed(errors=[FieldError("/sagas", "empty", "Every saga is too many: say which.")])
         if said["dry_run"]:
             return Response(BatchPreviewShown.of(batches.preview_batch(wanted, ask)))

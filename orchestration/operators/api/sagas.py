@@ -17,7 +17,7 @@ from orchestration.operators.api.pages import Paged, page
 from orchestration.operators.api.permissions import StaffView
 from orchestration.operators.insight.counts import count_of
 from orchestration.operators.insight.keyset import ByNumber
-from orchestration.operators.insight.saga_filter import matching, wanted_from
+from orchestration.operators.insight.saga_filter import matching, saga_filter_from
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.search import NEWEST_FIRST, search_if_any
 from orchestration.operators.insight.why import why
@@ -53,7 +53,7 @@ class Sagas(StaffView):
     def get(self, request: Request) -> Response:
         query = filters.asked(request, Listed)
         found = search_if_any(query.get("search", ""))
-        sagas = matching(wanted_from(query), now=clocks.now()).filter(found.condition)
+        sagas = matching(saga_filter_from(query), now=clocks.now()).filter(found.condition)
         return Response({**page(request, query, sagas, NEWEST_FIRST, SagaRow.of_each), "unread": list(found.unread)})
 
 
@@ -72,7 +72,9 @@ class SagaCount(StaffView):
     )
     def get(self, request: Request) -> Response:
         query = filters.asked(request)
-        sagas = matching(wanted_from(query), now=clocks.now()).filter(search_if_any(query.get("search", "")).condition)
+        sagas = matching(saga_filter_from(query), now=clocks.now()).filter(
+            search_if_any(query.get("search", "")).condition
+        )
         return Response(Counted.of(count_of(sagas)))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 from django.db.models import QuerySet
 
 from orchestration.models import SagaInstance
-from orchestration.operators.insight.saga_filter import STUCK_AFTER, Wanted, matching
+from orchestration.operators.insight.saga_filter import STUCK_AFTER, SagaFilter, matching
 from orchestration.operators.insight.status import SagaStatus
 
 COUNTED_TO = 1_000
@@ -40,14 +40,14 @@ def estimate_of(sagas: QuerySet[SagaInstance]) -> Count:
     return Count(max(int(plan["Plan"]["Plan Rows"]), counted.number), is_more=True)
 
 
-def presets(*, now: datetime) -> Mapping[str, Wanted]:
+def presets(*, now: datetime) -> Mapping[str, SagaFilter]:
     """Return the filters of the lists that operators open every day, by name."""
     return {
-        "parked": Wanted(statuses=frozenset({SagaStatus.PARKED})),
-        "retrying": Wanted(statuses=frozenset({SagaStatus.RETRYING, SagaStatus.WAITING})),
-        "stuck": Wanted(stuck_for=STUCK_AFTER),
-        "compensating": Wanted(undoing=True),
-        "today": Wanted(created_from=datetime.combine(now.astimezone(UTC).date(), time(), UTC)),
+        "parked": SagaFilter(statuses=frozenset({SagaStatus.PARKED})),
+        "retrying": SagaFilter(statuses=frozenset({SagaStatus.RETRYING, SagaStatus.WAITING})),
+        "stuck": SagaFilter(stuck_for=STUCK_AFTER),
+        "compensating": SagaFilter(undoing=True),
+        "today": SagaFilter(created_from=datetime.combine(now.astimezone(UTC).date(), time(), UTC)),
     }
 
 

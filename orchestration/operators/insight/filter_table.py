@@ -32,7 +32,7 @@ class ValueKind(Enum):
 
 @dataclass(frozen=True)
 class FilterRow:
-    """One filter: `attribute` is its name in `Wanted`, `name` the one that people and programs use."""
+    """One filter: `attribute` is its name in `SagaFilter`, `name` the one that people and programs use."""
 
     attribute: str
     name: str

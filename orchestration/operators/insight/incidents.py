@@ -9,7 +9,7 @@ from uuid import UUID
 
 from orchestration.db.sql import execute
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 
 LOOKED_AT = 10_000
 """So many failing sagas are grouped, the newest; others are not counted."""
@@ -53,9 +53,9 @@ class Incident:
         return self.count - self.parked - self.waiting
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> SagaFilter:
         """The filter that finds just these sagas."""
-        return Wanted(
+        return SagaFilter(
             steps=frozenset({self.step}),
             errors=frozenset({self.error}),
             definitions=frozenset({self.definition}),

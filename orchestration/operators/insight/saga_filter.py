@@ -22,7 +22,7 @@ STUCK_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SagaFilter:
     """Sagas that meet all of it; what is empty asks for nothing. Without anything it is every saga.
 
     `statuses`, `steps`, `errors` and `definitions` are alternatives each. `failed_tries_from`: the failing step has
@@ -50,7 +50,7 @@ class Wanted:
         return {row.attribute: _plain(value) for row, value in _set(self)}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Wanted":
+    def from_json(cls, kept: Mapping[str, Any]) -> "SagaFilter":
         """Read what `as_json` returned.
 
         :raises ValueError: when it is not what `as_json` gives.
@@ -66,31 +66,33 @@ class Wanted:
         return ", ".join(said) or "every saga"
 
 
-def wanted_from(given: Mapping[str, Any]) -> Wanted:
+def saga_filter_from(given: Mapping[str, Any]) -> SagaFilter:
     """Read the filters, by their names in `FILTERS`, as forms, parameters and options give them.
 
     None, "" and a missing name ask for nothing. A span is a timedelta or seconds; what has alternatives is a text or
     several.
     """
     asked = ((row, given.get(row.name)) for row in FILTERS)
-    return Wanted(**{row.attribute: _given(row, value) for row, value in asked if value is not None and value != ""})
+    return SagaFilter(
+        **{row.attribute: _given(row, value) for row, value in asked if value is not None and value != ""}
+    )
 
 
-def matching(wanted: Wanted, *, now: datetime) -> QuerySet[SagaInstance]:
+def matching(wanted: SagaFilter, *, now: datetime) -> QuerySet[SagaInstance]:
     """Return the sagas that meet the filters, the newest first."""
     return newest_sagas().filter(condition(wanted, now=now))
 
 
-def condition(wanted: Wanted, *, now: datetime) -> Q:
+def condition(wanted: SagaFilter, *, now: datetime) -> Q:
     """Match the sagas that meet the filters. An index answers every part."""
     return reduce(and_, (row.matches(value, now) for row, value in _set(wanted)), Q())
 
 
-def _set(wanted: Wanted) -> Iterator[tuple[FilterRow, Any]]:
+def _set(wanted: SagaFilter) -> Iterator[tuple[FilterRow, Any]]:
     """Yield the filters that ask for something, with their values."""
     for row in FILTERS:
         value = getattr(wanted, row.attribute)
-        if value != getattr(Wanted, row.attribute):
+        if value != getattr(SagaFilter, row.attribute):
             yield row, value
 
 

@@ -17,7 +17,7 @@ from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, Sag
 from orchestration.models.actions import Action, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.participant import breaker_registry
 from tests.integration.admin.situations import Situations
 from tests.integration.commands.conftest import Ends
@@ -62,7 +62,7 @@ def changes(arguments: list[str]) -> bool:
 def asked_for(saga_id: UUID) -> UUID:
     """A batch that waits for a second person."""
     ask = Ask(Action.CANCEL, Actor("ada", 1, Via.API), "why")
-    return UUID(str(ask_for_batch(Wanted(ids=frozenset({saga_id})), ask).pk))
+    return UUID(str(ask_for_batch(SagaFilter(ids=frozenset({saga_id})), ask).pk))
 
 
 def parser_of(name: str) -> CommandParser:

@@ -16,7 +16,7 @@ from orchestration.operators.actions.permissions import APPROVE_BATCH, OPERATE_B
 from orchestration.operators.actions.requests import PERMISSIONS, Actor, Ask
 from orchestration.operators.api.permissions import VIEW_SAGAS
 from orchestration.operators.api.urls import urlpatterns
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.participant import breaker_registry
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.http.conftest import BASE, EVERY_DATABASE, Shopper
@@ -81,7 +81,7 @@ def saga_id(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
     monkeypatch.setattr("orchestration.engine.dispatch.send", Post().send)
     saga_id = Situations().parked_after_pivot()
     asker = Actor("asker", 0, Via.API)
-    ask_for_batch(Wanted(ids=frozenset({saga_id})), Ask(Action.CANCEL, asker, "why"))
+    ask_for_batch(SagaFilter(ids=frozenset({saga_id})), Ask(Action.CANCEL, asker, "why"))
     return saga_id
 
 

@@ -11,7 +11,7 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight import counts
 from orchestration.operators.insight.counts import count_of, estimate_of, preset_counts, presets
 from orchestration.operators.insight.keyset import BadCursor, page_of
-from orchestration.operators.insight.saga_filter import Wanted, matching
+from orchestration.operators.insight.saga_filter import SagaFilter, matching
 from orchestration.operators.insight.search import NEWEST_FIRST
 from orchestration.operators.insight.status import SagaStatus, statuses_meant
 from orchestration.protocol.events import Paused
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 def wanted(**asked: object) -> list[object]:
-    return [saga.pk for saga in matching(Wanted(**asked), now=datetime.now(UTC))]  # type: ignore[arg-type]
+    return [saga.pk for saga in matching(SagaFilter(**asked), now=datetime.now(UTC))]  # type: ignore[arg-type]
 
 
 def test_each_part_of_a_filter_narrows_it(situations: Situations) -> None:
@@ -62,7 +62,7 @@ def test_a_compensation_that_is_held_up_is_still_being_undone(situations: Situat
 
 
 def test_a_filter_survives_being_written_down() -> None:
-    asked = Wanted(
+    asked = SagaFilter(
         statuses=frozenset({SagaStatus.PARKED}),
         steps=frozenset({"authorise_payment"}),
         errors=frozenset({"GatewayTimeout"}),
@@ -75,16 +75,16 @@ def test_a_filter_survives_being_written_down() -> None:
         customer_id="7",
         ids=frozenset({uuid4()}),
     )
-    assert Wanted.from_json(asked.as_json()) == asked
-    assert Wanted.from_json({}) == Wanted()
-    unmoved = Wanted(stuck_for=timedelta(0))
-    assert Wanted.from_json(unmoved.as_json()) == unmoved
+    assert SagaFilter.from_json(asked.as_json()) == asked
+    assert SagaFilter.from_json({}) == SagaFilter()
+    unmoved = SagaFilter(stuck_for=timedelta(0))
+    assert SagaFilter.from_json(unmoved.as_json()) == unmoved
     assert asked.in_words() == (
         "parked, at authorise_payment, GatewayTimeout, checkout.v1, being undone, failed 2 times or more, "
         "not moved for 5 min, created from 2026-01-01 00:00:00.000, created before 2026-01-02 00:00:00.000, "
         "of customer 7, 1 by id"
     )
-    assert Wanted().in_words() == "every saga"
+    assert SagaFilter().in_words() == "every saga"
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_filter_survives_being_written_down() -> None:
 )
 def test_what_is_no_filter_is_not_read_as_one(kept: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not a filter of sagas"):
-        Wanted.from_json(kept)
+        SagaFilter.from_json(kept)
 
 
 def test_pages_follow_each_other_and_miss_nobody(situations: Situations) -> None:
     at = datetime.now(UTC)
     ids = [situations.shop.place(now=at - HOUR * (number // 3)) for number in range(8)]
-    everything, cursor, seen = matching(Wanted(), now=at), "", []
+    everything, cursor, seen = matching(SagaFilter(), now=at), "", []
     for _ in range(4):
         page = page_of(everything, NEWEST_FIRST, after=cursor, size=2)
         seen += [saga.pk for saga in page.rows]
@@ -116,35 +116,35 @@ def test_pages_follow_each_other_and_miss_nobody(situations: Situations) -> None
 @pytest.mark.parametrize("cursor", ["x", "2026-01-01~x", "2026-01-01T00:00:00~01900000-0000-7000-8000-000000000000"])
 def test_a_place_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises(BadCursor):
-        page_of(matching(Wanted(), now=datetime.now(UTC)), NEWEST_FIRST, after=cursor)
+        page_of(matching(SagaFilter(), now=datetime.now(UTC)), NEWEST_FIRST, after=cursor)
 
 
 def test_counting_ends_where_nobody_needs_it_more_exactly(situations: Situations, monkeypatch) -> None:
     for _ in range(3):
         situations.running()
     monkeypatch.setattr(counts, "COUNTED_TO", 2)
-    everything = matching(Wanted(), now=datetime.now(UTC))
+    everything = matching(SagaFilter(), now=datetime.now(UTC))
 
     assert str(count_of(everything)) == "2+"
     assert str(count_of(everything.filter(phase="completed"))) == "0"
     assert estimate_of(everything).number >= 2
 
 
-def filters(now: datetime) -> Iterator[tuple[str, Wanted]]:
+def filters(now: datetime) -> Iterator[tuple[str, SagaFilter]]:
     """Everything an operator can ask for, each part by itself and some together."""
     yield from presets(now=now).items()
-    yield from ((status, Wanted(statuses=frozenset({status}))) for status in SagaStatus)
-    yield from ((step, Wanted(steps=frozenset({step}))) for step in STEPS)
-    yield "error", Wanted(errors=frozenset({"Gateway3"}))
-    yield "tries", Wanted(failed_tries_from=50)
-    yield "rare definition", Wanted(definitions=frozenset({"checkout.v0"}))
-    yield "usual definition", Wanted(definitions=frozenset(definitions))
-    yield "customer", Wanted(customer_id="customer-7")
-    yield "created", Wanted(created_from=now - 2 * HOUR, created_until=now - HOUR)
-    yield "ids", Wanted(ids=frozenset({uuid4(), uuid4()}))
+    yield from ((status, SagaFilter(statuses=frozenset({status}))) for status in SagaStatus)
+    yield from ((step, SagaFilter(steps=frozenset({step}))) for step in STEPS)
+    yield "error", SagaFilter(errors=frozenset({"Gateway3"}))
+    yield "tries", SagaFilter(failed_tries_from=50)
+    yield "rare definition", SagaFilter(definitions=frozenset({"checkout.v0"}))
+    yield "usual definition", SagaFilter(definitions=frozenset(definitions))
+    yield "customer", SagaFilter(customer_id="customer-7")
+    yield "created", SagaFilter(created_from=now - 2 * HOUR, created_until=now - HOUR)
+    yield "ids", SagaFilter(ids=frozenset({uuid4(), uuid4()}))
     yield (
         "incident",
-        Wanted(
+        SagaFilter(
             statuses=frozenset({SagaStatus.PARKED, SagaStatus.RETRYING}),
             steps=frozenset({"authorise_payment"}),
             errors=frozenset({"Gateway3"}),
@@ -161,7 +161,7 @@ def test_no_filter_and_no_count_reads_the_whole_table() -> None:
         sagas = matching(asked, now=now)
         plans[f"page of {name}"] = sagas[:51].explain()
         plans[f"count of {name}"] = _counted(sagas).explain()
-    plans["a page far behind"] = _behind(matching(Wanted(), now=now)).explain()
+    plans["a page far behind"] = _behind(matching(SagaFilter(), now=now)).explain()
 
     read_whole = {name: plan for name, plan in plans.items() if "Seq Scan on orchestration_sagainstance" in plan}
     assert read_whole.keys() <= {  # of nearly all, which soon ends: how much of it is today's, the clock says
@@ -178,7 +178,7 @@ def test_no_filter_and_no_count_reads_the_whole_table() -> None:
 
 def test_the_unfinished_are_read_from_their_index_and_looked_at_no_further() -> None:
     generate_sagas(20_000)
-    sagas = matching(Wanted(statuses=statuses_meant(["unfinished"])), now=datetime.now(UTC))
+    sagas = matching(SagaFilter(statuses=statuses_meant(["unfinished"])), now=datetime.now(UTC))
     assert sagas.count() == 600
     with by_indexes(ALIAS):
         plans = [sagas[:51].explain(), _counted(sagas).explain()]

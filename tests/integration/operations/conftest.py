@@ -12,11 +12,11 @@ from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Actor, Ask, Preview
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.operators.insight.status import SagaStatus
 
 ADA, BOB = Actor("ada", 1, Via.ADMIN), Actor("bob", 2, Via.ADMIN)
-PARKED = Wanted(statuses=frozenset({SagaStatus.PARKED}))
+PARKED = SagaFilter(statuses=frozenset({SagaStatus.PARKED}))
 FAST = Pace(canary=2, per_second=1000, stop_above_percent=50)
 WHY, EVIDENCE = "the gateway answers again", "statement 7, line 12"
 

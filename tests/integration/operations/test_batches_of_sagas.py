@@ -17,7 +17,7 @@ from orchestration.operators.actions.batch_loop import run_once
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import NotApproved, approve, ask_for_batch, preview_batch, stop, tally_of
 from orchestration.operators.actions.requests import Actor
-from orchestration.operators.insight.saga_filter import Wanted
+from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.operators.insight.status import SagaStatus
 from orchestration.protocol.events import ChainCompleted
 from tests.integration.admin.situations import STEPS
@@ -148,7 +148,7 @@ def test_member_whose_worker_died_is_done_by_another_once(parked, post):
 
 def test_member_taken_up_twice_has_one_effect(parked, situations, post):
     [saga_id] = parked(1)
-    batch = ask_for_batch(Wanted(ids=frozenset({saga_id})), asked(Action.RESUME), FAST)
+    batch = ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(Action.RESUME), FAST)
     member = batch_loop.take_up(batch.pk)
     assert member is not None
     sent = len(post.sent)
@@ -175,7 +175,7 @@ def test_several_workers_do_each_member_once(parked):
 
 def test_what_moves_money_waits_for_a_second_person(situations, post):
     sagas = [situations.running() for _ in range(2)]
-    batch = ask_for_batch(Wanted(statuses=frozenset({SagaStatus.RUNNING})), asked(Action.CANCEL), FAST)
+    batch = ask_for_batch(SagaFilter(statuses=frozenset({SagaStatus.RUNNING})), asked(Action.CANCEL), FAST)
     assert not run_once()
     assert resumed() == []
     with pytest.raises(NotApproved, match="another person"):
@@ -195,8 +195,8 @@ def test_what_moves_money_waits_for_a_second_person(situations, post):
 def test_somebody_without_an_account_asks_for_no_batch_that_moves_money(situations):
     saga_id = situations.running()
     with pytest.raises(NotABatch, match="two people"):
-        ask_for_batch(Wanted(ids=frozenset({saga_id})), asked(Action.COMPENSATE, by=SOMEBODY))
-    assert ask_for_batch(Wanted(ids=frozenset({saga_id})), asked(Action.PAUSE, by=SOMEBODY)).state == "approved"
+        ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(Action.COMPENSATE, by=SOMEBODY))
+    assert ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(Action.PAUSE, by=SOMEBODY)).state == "approved"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_somebody_without_an_account_asks_for_no_batch_that_moves_money(situatio
 )
 def test_the_database_wants_the_second_person_too(situations, change):
     situations.running()
-    batch = ask_for_batch(Wanted(), asked(Action.CANCEL))
+    batch = ask_for_batch(SagaFilter(), asked(Action.CANCEL))
 
     with pytest.raises(IntegrityError, match="batch_"):
         Batch.objects.filter(pk=batch.pk).update(**change)
@@ -220,7 +220,7 @@ def test_nothing_and_too_much_is_no_batch(situations, monkeypatch):
     monkeypatch.setattr(batches, "MEMBERS_LIMIT", 1)
     _ = [situations.running(), situations.running()]
     with pytest.raises(NotABatch, match="more than 1 sagas"):
-        ask_for_batch(Wanted(), asked(Action.PAUSE))
+        ask_for_batch(SagaFilter(), asked(Action.PAUSE))
 
 
 def test_it_is_seen_before_what_it_would_do(parked, complete, situations, unknown):
@@ -228,7 +228,7 @@ def test_it_is_seen_before_what_it_would_do(parked, complete, situations, unknow
     complete(sagas[0])
     unknown.refund()
 
-    seen = preview_batch(Wanted(), asked(Action.RESUME))
+    seen = preview_batch(SagaFilter(), asked(Action.RESUME))
 
     assert (seen.chosen, seen.possible, seen.needs_second_person) == (3, 2, False)
     assert seen.why_not == {"The saga has already ended: it is completed.": 1}
@@ -239,7 +239,7 @@ def test_it_is_seen_before_what_it_would_do(parked, complete, situations, unknow
 
 def test_one_that_cannot_be_done_stops_no_other(parked, situations):
     sagas = [situations.completed(), *parked(1)]
-    batch = ask_for_batch(Wanted(ids=frozenset(sagas)), asked(Action.RESUME), FAST)
+    batch = ask_for_batch(SagaFilter(ids=frozenset(sagas)), asked(Action.RESUME), FAST)
     run_once()
 
     assert sorted(resumed()) == sorted(sagas)
