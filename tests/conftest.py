@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: how databases are emptied, and real workers over the real broker and databases."""
+"""Fixtures of the whole suite: emptying the databases, and real workers on the real broker and databases."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -31,14 +31,17 @@ settings.load_profile("shop")
 pytest_plugins = ["orchestration.testing.plugin"]
 
 KEPT = {"contenttypes", "auth.permission"}
-"""Made by migrations, needed by all."""
+"""Created by migrations and needed by every test."""
 APPEND_ONLY = (MachineryLogEntry, OperatorLogEntry)
 """Their tables refuse DELETE."""
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
-    """Migrate once on a server, not once in each process of each run: seven databases take six seconds."""
+    """Copy test databases from templates that are migrated once on a server, not once in each process of each run:
+    seven
+    databases take six seconds.
+    """
     with pytest.MonkeyPatch.context() as patched:
         copy_templates(patched)
         yield
@@ -63,7 +66,7 @@ def passwords_are_hashed_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def starts_no_process(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Hold the tests of `make test-fast` to what it promises: they start no process."""
+    """Ensure that the tests of `make test-fast` start no process."""
     if not _is_fast(request.node):
         yield
         return
@@ -73,10 +76,11 @@ def starts_no_process(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers see only what is committed, so every test here commits, on every alias.
+    """Mark every test to commit, on every alias, because workers see only committed rows. Put the tests in order.
 
-    Tests with workers go last, those that share one before the others: its recovery would look after the sagas that
-    other tests leave overdue. What takes minutes goes first, or one process would be at it when the others have ended.
+    Tests with workers go last, those that share one before the others: its recovery would process the sagas that other
+    tests leave overdue. Tests that take minutes go first, so that no process is still running one when the others are
+    done.
     """
     marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
     for item in items:
@@ -109,7 +113,7 @@ def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
 
 
 def _is_fast(item: pytest.Item) -> bool:
-    """Whether `make test-fast` runs it: the Makefile says so with the same folders and markers."""
+    """Return whether `make test-fast` runs the test. The Makefile has the same folders and markers."""
     folders = item.path.relative_to(Path(__file__).parent).parts
     in_folder = folders[0] == "unit" or folders[:2] == ("integration", "kit")
     return in_folder and not any(item.get_closest_marker(name) for name in ("processes", "servers"))
@@ -121,7 +125,7 @@ def _is_acceptance(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="session")
 def workforce(django_db_setup: None) -> Iterator[Workforce]:
-    """This run's queues, made before anything is published, and whoever works on them; gone at the end."""
+    """Create this run's queues before anything is published. Afterwards stop every worker and delete the queues."""
     declare_queues()
     workforce = Workforce()
     yield workforce
@@ -131,7 +135,7 @@ def workforce(django_db_setup: None) -> Iterator[Workforce]:
 
 @pytest.fixture(scope="module", autouse=True)
 def pools_are_emptied(django_db_blocker: Any) -> Iterator[None]:
-    """Keep no connections between modules, as several processes share the server's hundred, and no open breaker."""
+    """Close connections and breakers after each module: several processes share the server's hundred connections."""
     yield
     for alias in env.ALIASES:
         breaker_of(alias).close()
@@ -144,7 +148,7 @@ def pools_are_emptied(django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture
 def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
-    """No message is left of tests that have no worker; afterwards no message and no open breaker for the next test."""
+    """Purge the queues before a test, since tests without workers leave messages. Afterwards close breakers, too."""
     purge_queues()
     yield
     try:
@@ -157,15 +161,16 @@ def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
 
 @pytest.fixture
 def shared_worker(workforce: Workforce, clean_slate: None) -> Worker:
-    """One worker for all queues that lives as long as the run. Do not kill it: use `start_worker`."""
+    """Return a worker for all queues that lives as long as the run. Do not kill it: use `start_worker`."""
     return workforce.shared()
 
 
 @pytest.fixture
 def start_worker(workforce: Workforce, clean_slate: None, settings) -> Callable[..., Worker]:
-    """Start private workers, which end with the test, and soon ask after a message that may be lost.
+    """Return a function that starts private workers. They end with the test, and soon check for messages that may be
+    lost.
 
-    Nobody else works from now on: what is placed before the first is started waits for it.
+    The shared worker is stopped first: what is placed before the first private worker starts waits for it.
     """
     workforce.send_the_shared_home()
     settings.PRESUMED_LOST_AFTER = timedelta(seconds=2)
@@ -176,7 +181,7 @@ def start_worker(workforce: Workforce, clean_slate: None, settings) -> Callable[
 
 @pytest.fixture
 def shop(transactional_db: None) -> Shop:
-    """A shop with a thousand mugs."""
+    """Return a shop with a thousand mugs."""
     shop = Shop()
     shop.stock()
     return shop
@@ -184,7 +189,7 @@ def shop(transactional_db: None) -> Shop:
 
 @pytest.fixture
 def audited(workforce: Workforce, clean_slate: None) -> Iterator[None]:
-    """After the test, when all sagas have ended and nothing is left to do: the books agree."""
+    """Check after the test that the audit finds no violation, once all sagas have ended and no work is left."""
     from orchestration.operators.audit.violations import violations
 
     yield
@@ -193,7 +198,7 @@ def audited(workforce: Workforce, clean_slate: None) -> Iterator[None]:
 
 
 def close_breakers() -> None:
-    """Have gateway and carrier called again, whatever they did before."""
+    """Close the breakers of gateway and carrier."""
     for breaker in in_use().values():
         breaker.close()
 

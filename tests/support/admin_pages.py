@@ -1,4 +1,4 @@
-"""Every page of the admin that takes no word of its own, opened once; as a program in whatever look is set."""
+"""Opens every admin page that needs no input, in the configured theme; also as a program."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from django.urls import reverse
 
 
 def opened(username: str) -> dict[str, int]:
-    """By address the status of each page, for a superuser; a page that breaks raises."""
+    """Open each page as a superuser and return its status by URL. An error in a page is raised."""
     from django.contrib.auth.models import User
 
     client, user = Client(SERVER_NAME="localhost"), User.objects.get(username=username)

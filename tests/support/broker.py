@@ -1,4 +1,4 @@
-"""This run's queues on the broker: emptied, deleted, looked into."""
+"""This run's queues on the broker: create, empty, delete and inspect them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,19 +13,19 @@ from orchestration.messaging import publisher
 
 @contextmanager
 def channel() -> Iterator[Any]:
-    """A channel of its own, closed afterwards."""
+    """Open a channel of its own for the block."""
     with current_app.connection_for_write() as connection, connection.channel() as opened:
         yield opened
 
 
 def declare_queues() -> None:
-    """Make what is not there."""
+    """Create the queues that do not exist."""
     with current_app.connection_for_write() as connection:
         assert settings.TOPOLOGY.declare(connection) == {}
 
 
 def delete_queues() -> None:
-    """Take this run's queues and exchanges off the broker, with what is in them."""
+    """Delete this run's queues and exchanges from the broker, with their messages."""
     with channel() as opened:
         for name in _names():
             opened.queue_delete(name)
@@ -34,32 +34,34 @@ def delete_queues() -> None:
 
 
 def purge_queues() -> None:
-    """Throw away every message that waits."""
+    """Discard every waiting message."""
     with channel() as opened:
         for name in _names():
             opened.queue_purge(name)
 
 
 def waiting_messages(names: Iterable[str] | None = None) -> int:
-    """How many messages wait in these queues (as the broker names them), or in all but the dead letters."""
+    """Count the messages waiting in these queues (by the broker's names), or in all queues but the dead-letter
+    queue.
+    """
     chosen = [queue.name for queue in settings.TOPOLOGY.queues] if names is None else names
     with channel() as opened:
         return sum(opened.queue_declare(name, passive=True).message_count for name in chosen)
 
 
 def take_message(name: str) -> Any:
-    """Take one message from a queue; None when it is empty."""
+    """Take one message from a queue. Return None when it is empty."""
     with channel() as opened:
         return opened.basic_get(settings.TOPOLOGY.name(name), no_ack=True)
 
 
 def dead_letters() -> int:
-    """How many messages nobody could carry out."""
+    """Count the dead letters: messages that no worker could execute."""
     return waiting_messages([settings.TOPOLOGY.dead_letter_queue.name])
 
 
 def publish_raw(queue: str, body: str | bytes, **properties: Any) -> None:
-    """Put a message into a queue exactly as given."""
+    """Publish a message exactly as given."""
     with channel() as opened:
         message = opened.prepare_message(body, **properties)
         topology = settings.TOPOLOGY
@@ -68,7 +70,7 @@ def publish_raw(queue: str, body: str | bytes, **properties: Any) -> None:
 
 @contextmanager
 def talking_to(url: str, *, tls: Any = False) -> Iterator[None]:
-    """Have this process publish to another broker; `tls` is what Celery calls `broker_use_ssl`."""
+    """Publish to another broker during the block. `tls` is Celery's `broker_use_ssl`."""
     before = current_app.conf.broker_url, current_app.conf.broker_use_ssl
     _point_to(url, tls)
     try:
@@ -82,7 +84,7 @@ def _point_to(url: str, tls: Any) -> None:
     app.conf.broker_url, app.conf.broker_use_ssl = url, tls
     app._pool = None
     app.amqp._producer_pool = None
-    for lines in publisher._idle.values():  # they lead to the broker of before
+    for lines in publisher._idle.values():  # these connections lead to the previous broker
         while not lines.empty():
             lines.get().close()
     dispatch.breaker.close()

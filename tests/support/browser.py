@@ -14,18 +14,18 @@ from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 from deploy.packages import CHROMIUM
 
 WIDE, HIGH = 1280, 800
-"""The smallest screen, in pixels, that operators' pages are made for."""
+"""The smallest screen, in pixels, for which operators' pages are made."""
 PHONE = 390
-"""As wide as a phone, in pixels."""
+"""The width of a phone in pixels."""
 HIGHEST = 1100
-"""So many pixels of a page are in a picture, or it would be too large for a document."""
+"""The largest height of a screenshot in pixels: a taller one is too large for a document."""
 SHOTS = os.environ.get("SCREENSHOTS", "")
-"""The folder that screenshots go to; without one none is taken."""
+"""The folder for screenshots. Without it, none are taken."""
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Chromium without a window. :raises deploy.packages.Missing: when it is not installed."""
+    """Run Chromium without a window. :raises deploy.packages.Missing: when it is not installed."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM.path(), args=["--no-sandbox"])
         yield chromium
@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
 
 
 def log_in(page: Page, live_server: Any, name: str = "ada") -> None:
-    """As somebody who may do everything; the dashboard is what they see."""
+    """Log in as a user with every permission and wait for the dashboard."""
     User.objects.create_superuser(name, password="correct horse")
     page.goto(f"{live_server.url}/admin/")
     page.get_by_label("Username").fill(name)
@@ -43,7 +43,9 @@ def log_in(page: Page, live_server: Any, name: str = "ada") -> None:
 
 
 def violations(page: Page, *rules: str) -> list[str]:
-    """What axe finds wrong with the accessibility of the page, by these rules or all, a line for each element."""
+    """Return the accessibility problems that axe finds on the page, by these rules or all: one line for each
+    element.
+    """
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
     found = page.evaluate("rules => axe.run(document, rules.length ? {runOnly: rules} : {})", rules)
     return [
@@ -52,9 +54,9 @@ def violations(page: Page, *rules: str) -> list[str]:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Keep what the page shows from its top on as a picture of that name; a no-op unless somebody wants pictures.
+    """Save the top of the page as a screenshot with this name. Do nothing unless SCREENSHOTS is set.
 
-    A picture shows a shop: no name of a test's queue, worker or database is on it.
+    A screenshot looks like a real shop: it shows no name of a test's queue, worker or database.
     """
     if SHOTS:
         assert not re.findall(r"\b(?:test|run)\d+\S*", page.inner_text("body"))

@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own, and what it signs, as PEM files."""
+"""A certificate authority for tests and the certificates that it signs, as PEM files."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ class Signed:
 
 
 class Authority:
-    """Signs certificates; `ca` is the file that those who are to trust it read."""
+    """Signs certificates. `ca` is the file that clients and servers trust."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory, self._name = directory, name
@@ -33,7 +33,7 @@ class Authority:
         self.ca.write_bytes(itself.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def sign(self, name: str, *hosts: str) -> Signed:
-        """Make a certificate for these names and addresses, or, with none, of a client."""
+        """Create a certificate for these names and addresses, or a client certificate if there are none."""
         key = ec.generate_private_key(ec.SECP256R1())
         built = self._built(name, key)
         if hosts:

@@ -1,10 +1,10 @@
-"""A clock that tests turn by hand."""
+"""A clock that tests move themselves."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Time that passes only when somebody sleeps."""
+    """A clock whose time passes only during `sleep`."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)

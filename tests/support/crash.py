@@ -21,7 +21,7 @@ BY = signal.Signals[os.environ.get("CRASH_BY", "SIGKILL")]
 
 
 class Crash:
-    """Dies at its failpoint."""
+    """Ends the process at its failpoint."""
 
     def __init__(self) -> None:
         self.reached = 0

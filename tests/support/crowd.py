@@ -1,4 +1,4 @@
-"""Many doing things at the same moment."""
+"""Runs many functions at the same moment."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def at_once(doings: Iterable[Callable[[], T]]) -> list[T]:
-    """Run each in a thread of its own, all let go together; return what they returned, in order."""
+    """Run each function in a thread of its own, all released together. Return their results in order."""
     chosen = list(doings)
     gate = Barrier(len(chosen))
 

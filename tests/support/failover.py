@@ -1,4 +1,4 @@
-"""What a failover leaves behind in a process: sessions that the server has ended, or on which it refuses writes."""
+"""The state of a process after a failover: sessions that the server has ended, or on which it refuses writes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from django.db import connections
 
 @contextmanager
 def sessions_on_a_read_only_server(alias: str) -> Iterator[None]:
-    """Have all sessions of this process's pool be on such a server; afterwards none is left there."""
+    """Make all sessions of this process's pool refuse writes during the block. Afterwards replace them."""
     connections[alias].close()
     everybody = [connections[alias].copy() for _ in range(settings.DATABASES[alias]["OPTIONS"]["pool"]["max_size"])]
     for each in everybody:
@@ -26,7 +26,7 @@ def sessions_on_a_read_only_server(alias: str) -> Iterator[None]:
 
 
 def end_session(alias: str) -> None:
-    """Have the server end this thread's session, which the client learns by its next statement."""
+    """End this thread's session on the server. The client notices at its next statement."""
     own = cast(Any, connections[alias]).connection
     other = connections[alias].copy()
     with other.cursor() as cursor:

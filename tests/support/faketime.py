@@ -1,4 +1,4 @@
-"""Processes whose host has a wrong clock: libfaketime (Debian package faketime) in front of the C library."""
+"""Processes on a host with a wrong clock: libfaketime (Debian package faketime) in front of the C library."""
 
 import os
 import subprocess
@@ -11,25 +11,29 @@ from tests.support.processes import ROOT, environment
 
 AHEAD, BEHIND, RIGHT = "+3600s", "-3600s", "+0s"
 FASTER = "+0 x1.5"
-"""Half an hour ahead after an hour."""
+"""A clock that is half an hour ahead after an hour."""
 
 _ALWAYS = {
     "PYTHONPATH": str(Path(__file__).with_name("wrong_clock")),
     "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     "NO_FAKE_STAT": "1",
 }
-"""Only the clock that people set is wrong. Uptime is right, and so are waits and the times that files have: gunicorn
-keeps the uptime of its workers in one, and Python compiles a module again whose file has another time."""
+"""Only the wall clock is wrong. Uptime is right, and so are waits and the times of files: gunicorn keeps the uptime of
+its workers in one, and Python compiles a module again when its file has another time.
+"""
 _SHARED = ("faketime_shm_{}", "sem.faketime_sem_{}")
 
 
 def wrong_clock(offset: str) -> dict[str, str]:
-    """What gives a process that clock, as libfaketime writes it: "+3600s", or "+0 x1.5" for one that runs faster."""
+    """Return the environment of a process with a wrong clock. `offset` has libfaketime's format: "+3600s", or "+0 x1.5"
+    for
+    a clock that runs faster.
+    """
     return {"LD_PRELOAD": str(LIBFAKETIME.path()), "FAKETIME": offset, **_ALWAYS}
 
 
 def clock_in(path: Path) -> dict[str, str]:
-    """Give the environment of a process that has the clock in this file (`set_clock`).
+    """Return the environment of a process that uses the clock in this file (`set_clock`).
 
     It reads the file every second: reading it at each question for the time would take twenty times as long.
     """
@@ -41,7 +45,7 @@ def set_clock(path: Path, offset: str) -> None:
     """Set the clock of the processes that read this file."""
     beside = path.with_suffix(".new")
     beside.write_text(f"{offset}\n")
-    beside.replace(path)  # or one of them would read half of it
+    beside.replace(path)  # atomic, or a process would read half of it
 
 
 def clean_up_after(pid: int) -> None:
@@ -51,7 +55,7 @@ def clean_up_after(pid: int) -> None:
 
 
 def run_python(source: str, *, offset: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a program in a process of that clock, against this test run's databases and queues; give what it prints.
+    """Run a program in a process with that clock, on this test run's databases and queues. Return its output.
 
     :raises CalledProcessError: when it fails.
     """

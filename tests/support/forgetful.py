@@ -1,4 +1,4 @@
-"""A gateway that remembers keys for a day only, for workers to be started with. Only tests use it."""
+"""A gateway for workers in tests that remembers keys for only a day."""
 
 from datetime import timedelta
 
@@ -6,6 +6,6 @@ from payments.gateways.sandbox.gateway import SandboxGateway
 
 
 class ForgetfulGateway(SandboxGateway):
-    """The sandbox, but nobody may rely on it after a day."""
+    """The sandbox gateway, except that its keys are guaranteed for only a day."""
 
     key_lifetime = timedelta(days=1)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What a tap has written down, counted."""
+"""Reads and counts what a tap has recorded."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ from orchestration.db import clocks
 from tests.support.tap import BROKER, TRACE
 
 SANDBOXES = ("carrier", "gateway")
-"""Their databases stand for the other side: to a shop, what they are asked is a call over HTTP."""
+"""The databases of the sandboxes. For a shop, a query of them is a call over HTTP."""
 
 _RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d [\d:.]+\t[FB]\t)", re.MULTILINE)
 _PARSE = re.compile(r' "([^"]*)" "(.*)" \d+', re.DOTALL)
@@ -20,7 +20,7 @@ _BIND = re.compile(r' "[^"]*" "([^"]*)"')
 
 @dataclass(frozen=True)
 class Statement:
-    """One that was run, and when, as libpq writes times."""
+    """One executed statement, and its time in libpq's format."""
 
     at: str
     text: str
@@ -30,15 +30,15 @@ class Statement:
 
 
 Trip = list[Statement]
-"""What was run before an answer was waited for."""
+"""The statements that were sent before the process waited for an answer."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of a database."""
+    """The number of requests to a database."""
 
     statements: int = 0
-    """BEGIN and COMMIT are some, too."""
+    """Includes BEGIN and COMMIT."""
     round_trips: int = 0
     """Without those that only prepare a statement: each connection does that once."""
     commits: int = 0
@@ -48,13 +48,13 @@ class Asked:
         return Asked(*map(add, astuple(self), astuple(other)))
 
     def is_within(self, limit: "Asked") -> bool:
-        """Whether none of it is more."""
+        """Return whether every figure is within the limit's."""
         return all(map(le, astuple(self), astuple(limit)))
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What one process has said: its round trips by database, the bytes of each message, how many acks."""
+    """What one process sent: its round trips by database, the size of each message in bytes, the number of acks."""
 
     trips: Mapping[str, Sequence[Trip]] = field(repr=False)
     sent: Sequence[int]
@@ -62,21 +62,21 @@ class Heard:
 
     @property
     def databases(self) -> dict[str, Asked]:
-        """What was asked of each, by alias."""
+        """The requests to each database, by alias."""
         return {alias: _asked(trips) for alias, trips in sorted(self.trips.items())}
 
     @property
     def in_all(self) -> Asked:
-        """What was asked of the shop's own databases."""
+        """The requests to the shop's own databases together."""
         return sum((asked for alias, asked in self.databases.items() if alias not in SANDBOXES), Asked())
 
     def statements(self) -> list[tuple[str, str]]:
-        """Alias and beginning of each, in order."""
+        """List the alias and the beginning of each statement, in order."""
         run = [(each.at, alias, each.text) for alias, trips in self.trips.items() for trip in trips for each in trip]
         return [(alias, " ".join(text.split())[:100]) for _, alias, text in sorted(run)]
 
     def table(self, title: str) -> str:
-        """All figures, a line each."""
+        """Format all figures, one line each."""
         own = [row for row in self.databases.items() if row[0] not in SANDBOXES]
         others = [row for row in self.databases.items() if row[0] in SANDBOXES]
         lines = [
@@ -88,7 +88,7 @@ class Heard:
 
 
 def heard(directory: Path) -> Heard:
-    """Read a tap's directory; its process has ended, or the tap is closed."""
+    """Read a tap's directory. The process must have ended, or the tap must be stopped."""
     trips = defaultdict[str, list[Trip]](list)
     for path in directory.glob(f"*.{TRACE}"):
         trips[path.name.partition(".")[0]] += (trip for trip in _trips(path.read_text()) if not _reads_the_clock(trip))
@@ -99,12 +99,14 @@ def heard(directory: Path) -> Heard:
 
 
 def _reads_the_clock(trip: Trip) -> bool:
-    """Whether it only does that: a process does it every few seconds, whatever the number of orders."""
+    """Return whether the trip only reads the clock. A process does that every few seconds, however many orders there
+    are.
+    """
     return [statement.text for statement in trip] == [clocks.READ]
 
 
 def _asked(trips: Sequence[Trip]) -> Asked:
-    """All in order, connection after connection, and each ends outside of a transaction."""
+    """Count the trips of all connections, one connection after another. Each ends outside of a transaction."""
     commits, is_open = 0, False
     for trip in trips:
         wrote = False
@@ -121,7 +123,7 @@ def _asked(trips: Sequence[Trip]) -> Asked:
 
 
 def _trips(trace: str) -> Iterator[Trip]:
-    """What was run in each round trip of a connection."""
+    """Yield the statements of each round trip of a connection."""
     prepared: dict[str, str] = {}
     bound, trip = "", Trip()
     for record in _RECORD.split(trace)[1:]:

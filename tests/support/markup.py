@@ -1,9 +1,9 @@
-"""What pages say, without markup."""
+"""The text of pages, without markup."""
 
 import html
 import re
 
 
 def said(markup: str) -> str:
-    """As somebody reads it: elements are apart, and a place where a word may be broken is none."""
+    """Return the text as a reader sees it: elements are separated, and optional word breaks are removed."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup.replace("<wbr>", ""))).split())

@@ -1,7 +1,7 @@
-"""The project's Celery app, which writes a line for each message that it carries out. Only tests start this app.
+"""The project's Celery app, which writes a line for each message that it executes. Only tests start this app.
 
-`COUNT_IN` names the file: "time task saga" a line, the time in seconds since 1970. `CALLS_TAKE` is what each call to
-gateway or carrier takes on top, in seconds.
+`COUNT_IN` names the file: "time task saga" a line, the time in seconds since 1970. `CALLS_TAKE` is the extra duration
+of each call to gateway or carrier, in seconds.
 """
 
 import os
@@ -21,7 +21,7 @@ _execute = strategy.TaskStrategy._execute
 
 @signals.task_prerun.connect
 def count_alone(task: Any, kwargs: Any, **_: Any) -> None:
-    """One that Celery runs by itself."""
+    """Count a task that Celery runs by itself."""
     _count(task.name, kwargs)
 
 
@@ -33,7 +33,7 @@ def _count_batch(self: Any, work: Any, messages: list[Message]) -> Any:
 
 @signals.worker_init.connect
 def slow_calls_down(**_: Any) -> None:
-    """Not before: the models are there only when the app has been set up."""
+    """Make external calls slower. This runs at the worker's start, because the models need a configured app."""
     from orchestration.participant import external_steps
 
     takes, reply_to = float(os.environ.get("CALLS_TAKE", "0")), external_steps.reply_to
@@ -46,7 +46,7 @@ def slow_calls_down(**_: Any) -> None:
 
 
 def _count(task: str, kwargs: Any) -> None:
-    """Write the line at once, so that a killed worker's is there too."""
+    """Write the line at once, so that the line of a killed worker is not lost."""
     descriptor = os.open(os.environ["COUNT_IN"], os.O_WRONLY | os.O_APPEND)
     try:
         os.write(descriptor, f"{time.time():.3f} {task} {kwargs.get('saga_id', '-')}\n".encode())

@@ -1,4 +1,4 @@
-"""Refuses to start a process in a test that does not say that it starts one."""
+"""Refuses to start a process in a test that is not marked for it."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ class ProcessRefused(AssertionError):
 def refuse_processes(patched: pytest.MonkeyPatch) -> None:
     """Make every way to start a process raise `ProcessRefused`."""
     patched.setattr(subprocess.Popen, "__init__", _refuse)
-    patched.setattr(subprocess.Popen, "__del__", lambda self: None)  # it asks for what `__init__` would have set
+    patched.setattr(subprocess.Popen, "__del__", lambda self: None)  # it uses attributes that `__init__` would have set
     for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system"):
         patched.setattr(os, name, _refuse)
 

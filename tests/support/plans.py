@@ -1,4 +1,4 @@
-"""How PostgreSQL would answer a query."""
+"""Query plans of PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,9 @@ from django.db.backends.utils import CursorWrapper
 
 @contextmanager
 def by_indexes(alias: str) -> Iterator[CursorWrapper]:
-    """Inside, plans use an index wherever one fits: of the few rows of a test they would read the whole table."""
+    """Prefer indexes in query plans during the block. Otherwise PostgreSQL reads the whole table of a test's
+    few rows.
+    """
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         yield cursor

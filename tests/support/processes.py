@@ -29,7 +29,7 @@ _numbers = count(1)
 
 
 class Worker:
-    """One worker process consuming some queues, ready when this returns."""
+    """One worker process that consumes some queues. It is ready when the constructor returns."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Worker:
         self.queues = [settings.TOPOLOGY.name(queue) for queue in queues]
         self.name = f"worker{next(_numbers)}@{RUN}"
         self.prefetched = threads * settings.CELERY_WORKER_PREFETCH_MULTIPLIER
-        """How many messages it holds at most."""
+        """The most messages that it holds."""
         self._output = tempfile.NamedTemporaryFile()  # noqa: SIM115  closed when the worker has ended
         self.process = subprocess.Popen(
             [
@@ -64,19 +64,19 @@ class Worker:
             raise
 
     def kill(self) -> None:
-        """SIGKILL, as a crash or the out-of-memory killer would."""
+        """Kill the process with SIGKILL, as a crash or the out-of-memory killer would."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Finish what is running, then end."""
+        """Stop the process after it has finished what it runs."""
         self._end(signal.SIGTERM)
 
     def is_alive(self) -> bool:
-        """Whether the process still runs."""
+        """Return whether the process still runs."""
         return self.process.poll() is None
 
     def busy_with(self) -> str:
-        """What it holds, in words; empty when it holds no message."""
+        """Describe the messages that the worker holds. Return an empty text when it holds none."""
         with current_app.connection_for_read() as connection:
             inspect = current_app.control.inspect([self.name], timeout=10, limit=1, connection=connection)
             held = [inspect.active() or {}, inspect.reserved() or {}]
@@ -85,17 +85,17 @@ class Worker:
         return f"{self.name} {'does not answer' if silent else 'holds'} {messages}" if silent or messages else ""
 
     def wait_until_dead(self, seconds: float = 120) -> int:
-        """The exit code of a process that ends by itself (negative: the signal)."""
+        """Wait for a process that ends by itself and return its exit code (negative: the signal)."""
         return self.process.wait(timeout=seconds)
 
     def log(self) -> str:
-        """What it has printed so far."""
+        """Return its output so far."""
         return Path(self._output.name).read_text()
 
     def stacks_and_log(self) -> str:
-        """What each thread does at this moment and the end of the log, for whoever wonders why nothing moves."""
+        """Return the current stack of each thread and the end of the log, to show why a test does not progress."""
         before = len(self.log())
-        self.process.send_signal(signal.SIGUSR1)  # Celery prints the stacks
+        self.process.send_signal(signal.SIGUSR1)  # Celery prints the stacks on this signal
         with suppress(AssertionError):
             wait_for(lambda: "LOCAL VARIABLES" in self.log()[before:], seconds=5)
         return f"--- {self.name}\n{self.log()[-LOG_SHOWN:]}"
@@ -120,7 +120,7 @@ class Worker:
 
 
 def environment() -> dict[str, str]:
-    """What a process of the project needs to meet this test run's databases and queues."""
+    """Return the settings by which a process of the project uses this test run's databases and queues."""
     return {f"SHOP_{alias.upper()}_DATABASE_URL": _url(alias) for alias in settings.DATABASES if alias != "default"} | {
         "SHOP_DEBUG": "true",
         "SHOP_QUEUE_PREFIX": settings.TOPOLOGY.prefix,
@@ -137,7 +137,7 @@ def environment() -> dict[str, str]:
 
 
 def _url(alias: str) -> str:
-    """Give the address with everything among its options, which suits a socket and any password."""
+    """Return the URL of a database with everything in its options, which works with a socket and any password."""
     at = connections[alias].settings_dict
     place = {name: str(at[name.upper()]) for name in ("user", "password", "host", "port") if at[name.upper()]}
     return f"postgres:///{quote(at['NAME'])}?{urlencode(place, quote_via=quote)}"

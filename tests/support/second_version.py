@@ -36,7 +36,7 @@ checkout_v2 = replace(
 
 
 def deploy() -> None:
-    """Teach this process, in which Django is set up, the second version."""
+    """Register the second version in this process, in which Django is set up."""
     from orchestration.participant.executor import works_of
     from orchestration.participant.participant import participants
     from orchestration.participant.tasks import make_task
@@ -51,6 +51,6 @@ def deploy() -> None:
 
 @signals.celeryd_init.connect
 def deploy_in_the_worker(**_: object) -> None:
-    """Before it consumes anything."""
+    """Register the second version before the worker consumes anything."""
     app.loader.import_default_modules()
     deploy()

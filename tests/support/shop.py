@@ -1,4 +1,4 @@
-"""A shop to test with: stock, checkouts placed through the engine, and looks at what became of them."""
+"""A shop to test with: stock, checkouts placed through the engine, and queries of their results."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -27,13 +27,13 @@ class Shop:
     sku = "MUG-01"
 
     def stock(self, units: int = 1000, sku: str = sku) -> None:
-        """Receive units."""
+        """Receive units of an SKU."""
         receive_stock(units_by_sku={sku: units})
 
     def request(
         self, *, basket: Basket = ((sku, 1),), payment_method: str = "tok_ok", line2: str = "", key: str = ""
     ) -> CheckoutRequested:
-        """A priced cart; test tokens go into `payment_method` and `line2` (docs/sandbox.md)."""
+        """Build the request for a priced cart. Test tokens go into `payment_method` and `line2` (docs/sandbox.md)."""
         lines = tuple(Line(sku, quantity, 100) for sku, quantity in basket)
         order_id = uuid7()
         return CheckoutRequested(
@@ -56,20 +56,20 @@ class Shop:
         saga_id: UUID | None = None,
         **options,
     ) -> UUID:
-        """Start a saga; `now` in the past makes it late. Returns the saga's id."""
+        """Start a saga and return its id. With `now` in the past it is late."""
         asked = request or self.request(**options)
         origin = engine.Origin(asked.customer_id, asked.idempotency_key, request_hash="hash")
         at = now or datetime.now(UTC)
         return engine.start_saga(checkout, asked, saga_id=saga_id or uuid7(), origin=origin, now=at).saga_id
 
     def saga(self, saga_id: UUID) -> SagaInstance:
-        """The saga's row as it is now."""
+        """Return the saga's current row."""
         instance = selectors.saga(saga_id)
         assert instance is not None
         return instance
 
     def ended(self, *saga_ids: UUID, seconds: float = 120) -> list[str]:
-        """Wait until all have ended; return the phases they ended in."""
+        """Wait until all sagas have ended. Return their final phases."""
         found = wait_for(lambda: self._all_ended(saga_ids), seconds=seconds, what=f"the end of {len(saga_ids)} sagas")
         assert found is not None
         return [found[saga_id].phase for saga_id in saga_ids]
@@ -79,25 +79,25 @@ class Shop:
         wait_for(lambda: line in self.story(saga_id), seconds=seconds, what=f"{line!r} in the saga's log")
 
     def has_done(self, saga_id: UUID, step: str, *, seconds: float = 120) -> None:
-        """Wait until the step's ledger row says so."""
+        """Wait until the step's ledger row is done."""
         wait_for(lambda: self.ledger(saga_id).get(step) == "done", seconds=seconds, what=f"{step} done")
 
     def send(self, saga_id: UUID, command: Command, *, times: int) -> None:
-        """Send the command's messages so often at once, as they are sent for the saga as it stands now."""
+        """Publish the messages of a command so often at once, as the saga's current state requires them."""
         instance = self.saga(saga_id)
         at_once([lambda: dispatch.send(instance, command)] * times)
 
     def story(self, saga_id: UUID) -> list[str]:
-        """The saga log as "kind step" lines."""
+        """Return the saga log as "kind step" lines."""
         return [f"{entry.kind} {entry.step}".strip() for entry in selectors.log_of(saga_id)]
 
     def ledger(self, saga_id: UUID) -> dict[str, str]:
-        """Each step's ledger status; steps without a row are absent."""
+        """Return each step's ledger status. Steps without a row are absent."""
         rows = selectors.ledger_rows(self.saga(saga_id)).values()
         return {row.step: row.status for found in rows if found for row in found}
 
     def available(self, sku: str = sku) -> int:
-        """How many units a buyer may have."""
+        """Return how many units a buyer may have."""
         return Stock.objects.get(sku=sku).available
 
     def _all_ended(self, saga_ids: Iterable[UUID]) -> dict[UUID, SagaInstance] | None:

@@ -8,7 +8,7 @@ from django.db import connections
 
 @contextmanager
 def missing_table(alias: str, table: str) -> Iterator[None]:
-    """Have every statement on the table fail."""
+    """Let every statement on the table fail during the block."""
     with connections[alias].cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
         try:

@@ -1,7 +1,7 @@
-"""A tap on what this process says to PostgreSQL and to the broker; `tests.support.heard` reads what it writes down.
+"""Records what this process sends to PostgreSQL and to the broker; `tests.support.heard` reads the records.
 
-PostgreSQL's side is libpq's own trace of each connection (libpq manual, PQtrace; on Linux only): what goes over the
-wire, whatever psycopg and Django make of it. The broker's is a line for each of our messages and for each ack.
+For PostgreSQL it uses libpq's own trace of each connection (libpq manual, PQtrace; on Linux only): it shows the traffic
+on the wire, whatever psycopg and Django do before. For the broker it writes a line for each of our messages and acks.
 """
 
 import os
@@ -17,14 +17,14 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 BROKER = "broker.log"
-"""The file that says "sent <bytes>" and "acked"."""
+"""The file with the lines "sent <bytes>" and "acked"."""
 POSTGRESQL = "config.postgresql"
 TRACE = "trace"
-"""How the files of connections end: <alias>.<number>.trace."""
+"""The end of the names of connections' files: <alias>.<number>.trace."""
 
 
 class Tap:
-    """Writes into a directory of its own, from `start` to `stop`."""
+    """Records into a directory of its own, from `start` to `stop`."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -33,17 +33,19 @@ class Tap:
         self._untapped: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Listen from now on, to new connections only: of a statement prepared before, one could not tell the text."""
+        """Start recording new connections. For an older one, the text of a statement that is prepared already is
+        unknown.
+        """
         self._directory.mkdir(exist_ok=True)
         for connection in connections.all():
             _let_go(connection)
         connection_created.connect(self._trace)
         self._tap("basic_publish", self._sent)
-        self._tap("_basic_publish", self._sent)  # what a channel in Celery's confirm mode goes through
+        self._tap("_basic_publish", self._sent)  # the method that publishes on a channel in Celery's confirm mode
         self._tap("basic_ack", self._acked)
 
     def stop(self) -> None:
-        """Let everything be as it was."""
+        """Stop recording and restore the patched methods."""
         connection_created.disconnect(self._trace)
         for connection in self._traced:
             if not connection.closed:
@@ -63,7 +65,7 @@ class Tap:
             return
         self._traced.append(raw)
         path = self._directory / f"{connection.alias}.{next(self._numbers)}.{TRACE}"
-        raw.pgconn.trace(os.open(path, os.O_WRONLY | os.O_CREAT))  # libpq keeps the file
+        raw.pgconn.trace(os.open(path, os.O_WRONLY | os.O_CREAT))  # libpq keeps the file open
 
     def _tap(self, name: str, listen: Callable[..., None]) -> None:
         untapped = self._untapped[name] = getattr(Channel, name)
@@ -76,7 +78,7 @@ class Tap:
         setattr(Channel, name, tapped)
 
     def _sent(self, message: Any, exchange: str = "", **_: Any) -> None:
-        """Only the shop's: Celery's remote control has exchanges of its own."""
+        """Record the shop's messages only: Celery's remote control has exchanges of its own."""
         if exchange == settings.TOPOLOGY.exchange.name:
             body = message.body.encode() if isinstance(message.body, str) else message.body
             self._write(f"sent {len(message._serialize_properties()) + len(body)}")
@@ -93,6 +95,6 @@ class Tap:
 
 
 def _let_go(connection: Any) -> None:
-    if connection.settings_dict.get("ENGINE") == POSTGRESQL:  # `default` is none
+    if connection.settings_dict.get("ENGINE") == POSTGRESQL:  # `default` is not one
         connection.close()
         connection.close_pool()

@@ -1,4 +1,4 @@
-"""The project's Celery app with a tap on it, which writes into the directory `TAP_IN`. Only tests start this app."""
+"""The project's Celery app with a tap that records into the directory `TAP_IN`. Only tests start this app."""
 
 import os
 from pathlib import Path
@@ -15,5 +15,5 @@ tap = Tap(Path(os.environ["TAP_IN"]))
 
 @signals.worker_init.connect
 def start_the_tap(**_: object) -> None:
-    """Before it connects to anything."""
+    """Start the tap before the worker connects to anything."""
     tap.start()

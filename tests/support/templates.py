@@ -23,7 +23,7 @@ _migrated = DatabaseCreation.create_test_db
 
 
 def copy_templates(patched: pytest.MonkeyPatch) -> None:
-    """Have every test database of this process copied from a template, which is made when there is none."""
+    """Copy every test database of this process from a template. The template is made when there is none."""
     patched.setattr(DatabaseCreation, "create_test_db", _create_test_db)
 
 
@@ -38,7 +38,7 @@ def _create_test_db(
     with _server(connection) as server:
         server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template])
         if server.fetchone():
-            server.execute(f"DROP DATABASE IF EXISTS {name}")  # of a killed run whose process had the same number
+            server.execute(f"DROP DATABASE IF EXISTS {name}")  # left by a killed run whose process had the same number
             server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         else:
             _migrated(creation, verbosity, autoclobber, serialize=False)
@@ -53,7 +53,7 @@ def _create_test_db(
 
 @contextmanager
 def _server(connection: Any) -> Iterator[Any]:
-    """Give a cursor on no database in particular, while no other process works on templates."""
+    """Yield a cursor without a database of its own, while no other process works on templates."""
     with connection._nodb_cursor() as cursor:
         cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")  # another process may migrate for seconds
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
@@ -68,7 +68,7 @@ def _drop_earlier(server: Any, alias: str) -> None:
 
 @cache
 def _digest() -> str:
-    """Hash all that decides what `migrate` makes: migrations, what these import, models and installed packages."""
+    """Hash everything that decides what `migrate` makes: migrations, their imports, models and installed packages."""
     files = [path for app in APPS for path in (ROOT / app).rglob("*.py") if {"migrations", "models"} & _names(path)]
     imported = {cast(str, name) for path in files for name in IMPORT.findall(path.read_text())}
     modules = [ROOT / f"{name.replace('.', '/')}.py" for name in imported]

@@ -1,4 +1,4 @@
-"""The same call from many threads at once."""
+"""Runs the same call in many threads at once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from django.db import connections
 
 
 def at_once(times: int, call: Callable[[int], Any]) -> list[Any]:
-    """What `call(number)` returned or raised in each of so many threads, all let go together."""
+    """Call `call(number)` in each of so many threads, all released together. Return each result or exception."""
     barrier = Barrier(times)
 
     def one(number: int) -> Any:

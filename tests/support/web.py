@@ -1,4 +1,4 @@
-"""A real web server over the test databases, and many clients that talk to it at the same moment."""
+"""A real web server on the test databases, and many clients that send requests at the same moment."""
 
 import http.client
 import os
@@ -23,7 +23,7 @@ GIVES_UP_AFTER_S = 60
 
 @dataclass(frozen=True)
 class Reply:
-    """What a client got, after so many seconds."""
+    """A response, and the seconds until the client had it."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,7 +32,7 @@ class Reply:
 
 
 class WebServer:
-    """gunicorn as `make up` runs it, ready when this returns."""
+    """gunicorn as `make up` runs it. It is ready when the constructor returns."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.port = free_port()
@@ -59,12 +59,12 @@ class WebServer:
             connection.close()
 
     def ask_at_once(self, count: int, ask: Callable[[int], Reply]) -> list[Reply]:
-        """Have so many clients ask at the same moment."""
+        """Send the requests of so many clients at the same moment."""
         return at_once(count, ask)
 
     @contextmanager
     def probed(self) -> Iterator[list[float]]:
-        """Ask `/healthz` again and again for the length of the block; gives the seconds that each answer took."""
+        """Request `/healthz` again and again during the block. Yield the seconds that each response took."""
         seconds: list[float] = []
         over = threading.Event()
 
@@ -84,7 +84,7 @@ class WebServer:
             thread.join()
 
     def close(self) -> None:
-        """End it."""
+        """Stop the server."""
         self._process.terminate()
         try:
             self._process.wait(timeout=30)
@@ -94,7 +94,7 @@ class WebServer:
         self._output.close()
 
     def log(self) -> str:
-        """Everything it has printed so far."""
+        """Return all its output so far."""
         return Path(self._output.name).read_text()
 
     def _is_ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""A way to Redis that a test can cut."""
+"""A connection to Redis that a test can cut."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class Wire:
-    """A way to Redis that can be cut, or that swallows what is sent."""
+    """A proxy to Redis that can be cut, or that swallows what is sent."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis_url = redis_url

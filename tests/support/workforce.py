@@ -8,37 +8,37 @@ from tests.support.processes import Worker
 from tests.support.wait import wait_for
 
 PATIENCE = timedelta(seconds=20)
-"""How long the shared worker waits for a message; nothing of its is lost, so it should never come to that."""
+"""The longest wait of the shared worker for a message. None of its messages is lost, so this should never pass."""
 
 
 class Workforce:
-    """Every worker that was started; the shared one and private ones never run together."""
+    """Every worker that was started. The shared one and private ones never run together."""
 
     def __init__(self) -> None:
         self._shared: Worker | None = None
         self._private: list[Worker] = []
 
     def shared(self) -> Worker:
-        """The shared worker, started when it does not run."""
+        """Return the shared worker. Start it if it does not run."""
         if self._shared is None:
             patience = {"SHOP_PRESUMED_LOST_SECONDS": str(PATIENCE.total_seconds())}
             self._shared = Worker(threads=8, env=patience)
         return self._shared
 
     def start(self, *args, **kwargs) -> Worker:
-        """A private worker."""
+        """Start a private worker."""
         self.send_the_shared_home()
         self._private.append(Worker(*args, **kwargs))
         return self._private[-1]
 
     def send_the_shared_home(self) -> None:
-        """Stop the shared worker if it runs; the next who asks for it has a new one."""
+        """Stop the shared worker if it runs. `shared` starts a new one."""
         if self._shared:
             self._shared.stop()
             self._shared = None
 
     def wait_until_quiet(self) -> None:
-        """Wait until the living workers have nothing left to do; a no-op when there are none."""
+        """Wait until the living workers have nothing left to do. Do nothing when there are none."""
         try:
             wait_for(lambda: self._is_quiet() and self._is_quiet(), seconds=120)
         except AssertionError:
@@ -51,7 +51,7 @@ class Workforce:
             self._private.pop().stop()
 
     def close(self) -> None:
-        """Stop everybody."""
+        """Stop all workers."""
         self.dismiss()
         if self._shared:
             self._shared.stop()

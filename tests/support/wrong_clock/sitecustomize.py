@@ -1,4 +1,4 @@
-"""Read by Python at its start where libfaketime is: version 0.9.10 breaks the call that `time.sleep` makes."""
+"""Imported by Python at its start under libfaketime: version 0.9.10 breaks the call that `time.sleep` makes."""
 
 import select
 import time
