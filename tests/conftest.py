@@ -154,7 +154,7 @@ def clean_slate(transactional_db: None, workforce: Workforce) -> Iterator[None]:
     try:
         workforce.wait_until_quiet()
     finally:
-        workforce.dismiss()
+        workforce.stop_private()
         purge_queues()
         close_breakers()
 
@@ -172,7 +172,7 @@ def start_worker(workforce: Workforce, clean_slate: None, settings) -> Callable[
 
     The shared worker is stopped first: what is placed before the first private worker starts waits for it.
     """
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
     settings.PRESUMED_LOST_AFTER = timedelta(seconds=2)
     settings.MARKER_PERIOD = settings.PRESUMED_LOST_AFTER / 2
     settings.MARKER_HEAD_START = settings.PRESUMED_LOST_AFTER / 3

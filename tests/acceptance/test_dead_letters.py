@@ -46,7 +46,7 @@ def killed(shop) -> UUID:
 
 @pytest.fixture
 def nobody(workforce, clean_slate) -> None:
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
 
 
 def test_looking_shows_where_it_died_and_no_secret_and_leaves_it_there(shop, nobody):

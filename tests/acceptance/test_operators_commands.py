@@ -56,7 +56,7 @@ def test_what_is_not_seen_in_time_is_code_6(shared_worker: Worker, shop: Shop, m
 def test_two_crons_at_once_send_every_due_saga_once(
     workforce: Any, clean_slate: None, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workforce.send_the_shared_home()  # its recovery would be faster
+    workforce.stop_shared()  # its recovery would be faster
     late = [parked(shop, monkeypatch) for _ in range(6)]
     SagaInstance.objects.filter(pk__in=late).update(due_at=datetime.now(UTC) - timedelta(minutes=1))
     command = [sys.executable, "manage.py", "saga", "resume", "--stuck", "--reason", "cron", "--format", "json"]

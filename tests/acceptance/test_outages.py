@@ -26,7 +26,7 @@ def rabbit(workforce) -> Iterator[PrivateRabbit]:
         try:
             workforce.wait_until_quiet()
         finally:
-            workforce.dismiss()
+            workforce.stop_private()
 
 
 def test_orders_placed_while_all_workers_are_down_are_done_when_they_are_up(shop, start_worker):

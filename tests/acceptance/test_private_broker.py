@@ -81,7 +81,7 @@ def test_orders_end_and_everything_has_the_prefix(broker: Broker, shop, settings
 
 def test_shops_of_two_prefixes_on_one_broker_do_not_hear_each_other(workforce, settings):
     """The control exchange that the test process asks is its own shop's."""
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
     settings_before = settings.TOPOLOGY
     settings.TOPOLOGY = Topology(prefix=f"{settings_before.prefix}other.", queue_type="classic")
     other = Worker(["orders"])

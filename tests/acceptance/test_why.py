@@ -71,7 +71,7 @@ def locked(alias: str, *statements: str) -> Iterator[None]:
 
 
 def test_a_queue_that_nobody_consumes(shop, workforce, clean_slate):
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
     saga_id = shop.place()
 
     found = said(saga_id)
@@ -82,7 +82,7 @@ def test_a_queue_that_nobody_consumes(shop, workforce, clean_slate):
 
 
 def test_a_queue_that_is_gone(shop, workforce, clean_slate):
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
     saga_id = shop.place()
     try:
         with channel() as opened:
@@ -93,7 +93,7 @@ def test_a_queue_that_is_gone(shop, workforce, clean_slate):
 
 
 def test_a_message_in_the_dead_letter_queue(shop, workforce, clean_slate):
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
     saga_id, other = shop.place(), shop.place()
     with channel() as opened:
         message = opened.basic_get(settings.TOPOLOGY.name("inventory"))
@@ -236,7 +236,7 @@ def test_code_that_lacks_the_definition(shop, workforce, clean_slate, held):
 
 
 def test_no_orchestrator(shop, workforce, clean_slate, held):
-    workforce.send_the_shared_home()
+    workforce.stop_shared()
     saga_id = shop.place()
     store.mark_undelivered(shop.saga(saga_id), timedelta(minutes=-1))
     assert said(saga_id).sentence == "Overdue for 1 min: no orchestrator is running."

@@ -27,11 +27,11 @@ class Workforce:
 
     def start(self, *args, **kwargs) -> Worker:
         """Start a private worker."""
-        self.send_the_shared_home()
+        self.stop_shared()
         self._private.append(Worker(*args, **kwargs))
         return self._private[-1]
 
-    def send_the_shared_home(self) -> None:
+    def stop_shared(self) -> None:
         """Stop the shared worker if it runs. `shared` starts a new one."""
         if self._shared:
             self._shared.stop()
@@ -45,14 +45,14 @@ class Workforce:
             reported = "\n".join(worker.stacks_and_log() for worker in self._alive())
             raise AssertionError(f"not quiet within 120 s: {self._unquiet()}\n{reported}") from None
 
-    def dismiss(self) -> None:
+    def stop_private(self) -> None:
         """Stop the private workers."""
         while self._private:
             self._private.pop().stop()
 
     def close(self) -> None:
         """Stop all workers."""
-        self.dismiss()
+        self.stop_private()
         if self._shared:
             self._shared.stop()
 
