@@ -15,7 +15,7 @@ from tests.chaos.run import run
 def main() -> int:
     asked = _arguments()
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
-    directory.chmod(0o755)  # PostgreSQL runs as somebody else
+    directory.chmod(0o755)  # PostgreSQL runs under another account
     print(f"seed {asked.seed}; logs in {directory}", flush=True)
     report = run(minutes=asked.minutes, seed=asked.seed, directory=directory)
     print("\n".join(lines_of(report)))

@@ -1,4 +1,6 @@
-"""Customers of a chaos run: they order over HTTP, ask again under the same key until told, double requests, cancel."""
+"""Customers of a chaos run: they order over HTTP, repeat requests until they get a response, double requests,
+cancel.
+"""
 
 import json
 import random
@@ -23,7 +25,7 @@ LINE2 = (*([""] * 14), "carrier_refuse", "carrier_refuse", "carrier_timeout_afte
 
 @dataclass
 class Heard:
-    """What customers were told; `ids` is by key."""
+    """The responses that customers received; `ids` is by key."""
 
     ids: dict[str, UUID] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
@@ -31,13 +33,13 @@ class Heard:
     refused: Counter[str] = field(default_factory=Counter)
 
     def accept(self, key: str, checkout_id: UUID) -> None:
-        """Note an acceptance; the same key must always be told the same."""
+        """Record an acceptance. The same key must always get the same checkout id."""
         if self.ids.setdefault(key, checkout_id) != checkout_id:
             self.contradictions.append(f"key {key} was told {self.ids[key]} and {checkout_id}")
 
 
 class Customer(threading.Thread):
-    """One customer with a rate of orders; ends when `closed`, after the order it is at."""
+    """One customer with a rate of orders. It ends after its current order when `closed` is set."""
 
     def __init__(self, url: str, seeded: dict[str, Any], heard: Heard, seed: str, closed: threading.Event) -> None:
         super().__init__(name=f"customer {seed}", daemon=True)
@@ -53,7 +55,7 @@ class Customer(threading.Thread):
             self._closed.wait(self._chance.uniform(0, PAUSE_SECONDS))
 
     def give_up(self) -> None:
-        """Stop asking again."""
+        """Stop repeating requests."""
         self._gave_up.set()
 
     def _order(self) -> None:

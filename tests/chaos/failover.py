@@ -1,4 +1,4 @@
-"""A failover that loses no commit: a standby takes over an address, and the old server only reads from then on."""
+"""A failover that loses no commit: a standby takes over an address, and the old server becomes read-only."""
 
 import random
 import time
@@ -14,7 +14,7 @@ from tests.chaos.field import DidNotTakeHold, Field, some
 from tests.chaos.servers import SERVICES
 
 SECONDS = 15.0
-"""So long each part may take."""
+"""The longest time for each part of a failover."""
 BEGUN_BEFORE = (
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND xact_start <= %s"
@@ -35,7 +35,7 @@ class Standby(PrivatePostgres):
 
 
 def fail_over(field: Field, chance: random.Random) -> str:
-    """Promote a standby of a service's cluster; sessions that clients keep stay on the old server."""
+    """Promote a standby of a service's cluster. Sessions that clients keep stay on the old server."""
     name, members = chance.choice(SERVICES), list(field.fleet.members)
     old = field.servers.postgres[name]
     standby = Standby(field.servers.directory / f"{name}-{time.monotonic_ns()}", old)
@@ -64,7 +64,7 @@ def _start(standby: Standby) -> None:
 
 
 def _demote(primary: "psycopg.Connection[tuple[object, ...]]") -> None:
-    """Have the server take no more writes, and wait until what has begun before is over."""
+    """Make the server read-only and wait for the transactions that began before."""
     primary.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     primary.execute("SELECT pg_reload_conf()")
     _await(lambda: _one(primary, "SHOW default_transaction_read_only") == "on", "a reload")

@@ -1,4 +1,4 @@
-"""Every kind of fault that a chaos run knows."""
+"""Every kind of fault in a chaos run."""
 
 import random
 import signal
@@ -49,12 +49,14 @@ def freeze_worker(field: Field, chance: random.Random) -> str:
 
 
 def roll_out(field: Field, chance: random.Random) -> str:
-    """A deploy: one worker after the other ends when it has finished what it runs."""
+    """Restart one worker after the other, as a deploy does: each finishes what it runs."""
     return "; ".join(field.await_death(name, signal.SIGTERM) for name in ROLES)
 
 
 def gathered(do: Callable[[Field, random.Random], int], field: Field, chance: random.Random) -> str:
-    """Do something to messages, which hardly ever wait unless the workers stand still for a moment."""
+    """Do something to waiting messages. All workers stand still for a moment, because messages
+    hardly ever wait otherwise.
+    """
     stopped = field.frozen_workers(1.5)
     try:
         return some(do(field, chance), "messages or queues")
@@ -135,7 +137,7 @@ def control(field: Field, *arguments: str) -> str:
 
 @contextmanager
 def behaving(proxy: Proxy, **manners: object) -> Iterator[Proxy]:
-    """Have a proxy misbehave for a while."""
+    """Make a proxy misbehave during the block."""
     for name, value in manners.items():
         setattr(proxy, name, value)
     try:
@@ -145,7 +147,7 @@ def behaving(proxy: Proxy, **manners: object) -> Iterator[Proxy]:
 
 
 def misbehave(name: str | None, seconds: float, counted: str, manners: dict[str, object]) -> Strike:
-    """Make a strike of a proxy's manners; `counted` says which of its counters is the evidence."""
+    """Return a strike that makes a proxy misbehave. `counted` names the counter of the proxy that is the evidence."""
 
     def strike(field: Field, chance: random.Random) -> str:
         chosen = name or chance.choice(SERVICES)
@@ -166,7 +168,9 @@ def reset(name: str | None, field: Field, chance: random.Random) -> str:
 
 
 def terminate_in_transaction(field: Field, chance: random.Random) -> str:
-    """`pg_terminate_backend` on whoever is inside a transaction, and stays there because we hold its table."""
+    """Terminate a session inside a transaction (`pg_terminate_backend`). The session stays there
+    because we hold its table.
+    """
     alias = chance.choice(LEDGERS)
     until = time.monotonic() + 8
     with field.servers.connection(alias) as connection, connection.transaction():
@@ -174,7 +178,8 @@ def terminate_in_transaction(field: Field, chance: random.Random) -> str:
         ended = 0
         while not ended and time.monotonic() < until:
             field.hold(0.2)
-            waiting = [pid for (pid,) in field.servers.ask(alias, WHO_WAITS)]  # first, or the planner ends anybody
+            # Check this first, or the planner may choose any session.
+            waiting = [pid for (pid,) in field.servers.ask(alias, WHO_WAITS)]
             ended = sum(field.servers.ask(alias, "SELECT pg_terminate_backend(%s)", pid)[0][0] for pid in waiting)
     return f"{alias}: {some(ended, 'backends ended inside a transaction')}"
 
@@ -204,7 +209,7 @@ def lock_ledger(field: Field, chance: random.Random) -> str:
 
 
 def two_operators(field: Field, chance: random.Random) -> str:
-    """The same command on two hosts at the same time."""
+    """Run the same command on two hosts at the same time."""
     command = ("saga", "resume", chance.choice(["--stuck", "--parked"]), "--reason", "chaos", "--yes")
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: field.servers.manage(*command, check=False), range(2)))

@@ -1,4 +1,4 @@
-"""Where faults happen: the servers, their proxies, the processes, and the record of what took hold."""
+"""The target of faults: the servers, their proxies, the processes, and the record of the faults that had an effect."""
 
 import os
 import random
@@ -15,16 +15,16 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.servers import Servers
 
 PATIENCE_SECONDS = 20.0
-"""So long a process that was asked to end may take."""
+"""The longest time that a process may take to end after a signal."""
 
 
 class DidNotTakeHold(Exception):
-    """The fault found nothing to do: it is no evidence."""
+    """The fault found nothing to act on: it is no evidence."""
 
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A kind of fault: what it is done to (two at once never share it), and how. `strike` says what took hold."""
+    """A kind of fault: its target (never used by two at once) and its action. `strike` returns what had an effect."""
 
     name: str
     group: str
@@ -34,7 +34,7 @@ class FaultKind:
 
 @dataclass
 class Field:
-    """Everything a fault can reach."""
+    """Everything that a fault can affect."""
 
     servers: Servers
     fleet: Fleet
@@ -43,11 +43,11 @@ class Field:
     over: threading.Event = field(default_factory=threading.Event)
 
     def hold(self, seconds: float) -> None:
-        """Let a fault last, but not longer than the run."""
+        """Wait while a fault lasts, but not longer than the run."""
         self.over.wait(seconds)
 
     def record(self, kind: FaultKind, what: str) -> None:
-        """Write one line of evidence, on disk before anybody counts it."""
+        """Record one line of evidence. It is on disk before it counts."""
         descriptor = os.open(self.evidence, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(descriptor, f"{time.time():.3f}\t{kind.group}\t{kind.name}\t{what}\n".encode())
@@ -56,7 +56,7 @@ class Field:
             os.close(descriptor)
 
     def await_death(self, name: str, signum: int) -> str:
-        """Signal a member and wait until that process is gone."""
+        """Signal a member and wait until that process has ended."""
         try:
             process = self.fleet.signal(name, signum)
         except ProcessLookupError:
@@ -69,7 +69,7 @@ class Field:
         return f"{name}, pid {process.pid}, is gone"
 
     def frozen_workers(self, seconds: float) -> list[str]:
-        """Stop all workers for a while, so that messages gather; give those that stood still."""
+        """Stop all workers for a while, so that messages accumulate. Return the names of those that were stopped."""
         stopped = []
         for member in self.fleet.workers:
             try:
@@ -81,7 +81,7 @@ class Field:
         return stopped
 
     def thaw(self, names: list[str]) -> None:
-        """Let them go on."""
+        """Resume these workers."""
         for name in names:
             try:
                 self.fleet.signal(name, signal.SIGCONT)
@@ -90,7 +90,10 @@ class Field:
 
 
 def some(what: int, name: str) -> str:
-    """:raises DidNotTakeHold: when there was nothing."""
+    """Format a count and a name.
+
+    :raises DidNotTakeHold: when the count is zero.
+    """
     if not what:
         raise DidNotTakeHold(f"no {name}")
     return f"{what} {name}"

@@ -1,4 +1,4 @@
-"""The shop's own processes in a chaos run: web and workers, started again whenever they die."""
+"""The shop's own processes in a chaos run: web and workers, started again whenever they end."""
 
 import subprocess
 import sys
@@ -54,28 +54,28 @@ class Fleet:
         return f"http://{LOOPBACK}:{self.web_port}"
 
     def start(self) -> None:
-        """Start everybody, and somebody who looks after them."""
+        """Start every member, and the thread that restarts them."""
         for name in self.members:
             self.set_clock(name, RIGHT)
         self._keeper.start()
 
     def signal(self, name: str, signum: int) -> ProcessId:
-        """Send a member, with all its processes, a signal. :raises ProcessLookupError: when it does not run."""
+        """Send a signal to a member and all its processes. :raises ProcessLookupError: when it does not run."""
         member = self.members[name].id
         for process in tree(member):
             process.send(signum)
         return member
 
     def set_clock(self, name: str, offset: str) -> None:
-        """Set the clock of a member's host, as libfaketime writes it; a member that starts again finds it so."""
+        """Set the clock of a member's host, in libfaketime's format. It stays set when the member restarts."""
         set_clock(self._clock_of(name), offset)
 
     def log(self, name: str) -> str:
-        """What a member has logged so far, under all its pids."""
+        """Return what a member has logged so far, under all its pids."""
         return self._log_of(name).read_text(errors="replace")
 
     def close(self) -> None:
-        """End everybody at once."""
+        """Stop all members at once."""
         self._closed.set()
         self._keeper.join()
         running = [member.process for member in self.members.values() if member.process]

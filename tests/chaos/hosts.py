@@ -1,4 +1,4 @@
-"""Faults of hosts: one that stands still in the middle of its work, one that vanishes, one whose clock jumps."""
+"""Faults of hosts: one freezes in the middle of its work, one vanishes, the clock of one jumps."""
 
 import random
 import signal
@@ -11,11 +11,11 @@ from tests.chaos.servers import LEDGERS, SERVICES
 from tests.support.faketime import AHEAD, BEHIND, RIGHT
 
 FROZEN_SECONDS = 14.0
-"""Longer than its sessions and its broker wait for it."""
+"""Longer than its sessions and the broker wait for it."""
 WRONG_SECONDS = 8.0
 """Longer than a process goes without comparing its clock with a server's."""
 NOTICED = {AHEAD: " s ahead of that of ", BEHIND: " s behind that of "}
-"""What a process logs when it compares."""
+"""What a process logs at the comparison."""
 WAITING = (
     "SELECT application_name FROM pg_stat_activity "
     "WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = ANY(%s)"
@@ -27,7 +27,7 @@ LEFT_OPEN = (
 
 
 def freeze_in_transaction(field: Field, chance: random.Random) -> str:
-    """Freeze a worker that waits for a table inside a transaction; it gets the table, and says nothing more."""
+    """Freeze a worker that waits for a table inside a transaction. It gets the table and then sends nothing more."""
     alias = chance.choice(LEDGERS)
     with field.servers.connection(alias) as connection, connection.transaction():
         connection.execute(f"LOCK TABLE {alias}_ledger IN SHARE MODE")  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def freeze_in_transaction(field: Field, chance: random.Random) -> str:
 
 
 def fall_silent(name: str | None, field: Field, chance: random.Random) -> str:
-    """Have the host behind an address vanish: its connections are silent for ever, new ones reach another host."""
+    """Silence the host behind an address: its connections are silent for ever, new ones reach another host."""
     chosen = name or chance.choice(SERVICES)
     silent = some(field.servers.proxies[chosen].silence(), "connections silent for ever")
     field.hold(3)
@@ -54,7 +54,7 @@ def fall_silent(name: str | None, field: Field, chance: random.Random) -> str:
 
 
 def jump_clock(names: Sequence[str], field: Field, chance: random.Random) -> str:
-    """Set the clock of a member's host an hour wrong while it works, and right again."""
+    """Set the clock of a member's host wrong by an hour while it works, and then right again."""
     name, offset = chance.choice(names), chance.choice([AHEAD, BEHIND])
     logged = len(field.fleet.log(name))
     field.fleet.set_clock(name, offset)

@@ -1,4 +1,4 @@
-"""What is done to messages in the broker: counted, thrown away, doubled, shuffled, poisoned."""
+"""Actions on messages in the broker: count, purge, double, shuffle, poison."""
 
 import json
 import random
@@ -17,7 +17,7 @@ HUGE = 11_000_000
 
 @contextmanager
 def channel(servers: Servers) -> Iterator[Any]:
-    """A channel past the proxy."""
+    """Open a channel that bypasses the proxy."""
     connection = amqp.Connection(
         host=f"{LOOPBACK}:{servers.rabbit.port}", connect_timeout=5, read_timeout=20, write_timeout=20
     )
@@ -29,7 +29,7 @@ def channel(servers: Servers) -> Iterator[Any]:
 
 
 def counts(servers: Servers) -> dict[str, int]:
-    """How many messages wait in each queue; none where it is not there."""
+    """Count the messages that wait in each queue. Missing queues count zero."""
     found = {}
     for queue in (*servers.topology.queues, servers.topology.dead_letter_queue):
         try:
@@ -41,13 +41,13 @@ def counts(servers: Servers) -> dict[str, int]:
 
 
 def purge(servers: Servers) -> int:
-    """Throw away every message that waits; return how many."""
+    """Purge every queue and return how many messages were discarded."""
     with channel(servers) as opened:
         return sum(opened.queue_purge(queue.name) for queue in servers.topology.queues)
 
 
 def delete_queues(servers: Servers) -> int:
-    """Delete every queue, with what is in it and whoever consumes it; return how many."""
+    """Delete every queue with its messages and consumers. Return how many there were."""
     with channel(servers) as opened:
         for queue in servers.topology.queues:
             opened.queue_delete(queue.name)
@@ -55,7 +55,7 @@ def delete_queues(servers: Servers) -> int:
 
 
 def double_and_shuffle(servers: Servers, chance: random.Random) -> int:
-    """Put every waiting message back two to ten times, in another order; return how many there were."""
+    """Put every waiting message back two to ten times, in another order. Return how many there were."""
     taken = 0
     with channel(servers) as opened:
         for queue in servers.topology.queues:
@@ -75,7 +75,7 @@ def double_and_shuffle(servers: Servers, chance: random.Random) -> int:
 
 
 def poison(servers: Servers, kind: str, chance: random.Random) -> str:
-    """Put something into a random queue that nobody can carry out; return the queue's name."""
+    """Publish a message that no worker can execute to a random queue. Return the queue's name."""
     queue = chance.choice(servers.topology.queues).name
     with channel(servers) as opened:
         opened.confirm_select()
@@ -84,7 +84,7 @@ def poison(servers: Servers, kind: str, chance: random.Random) -> str:
 
 
 def unexplained_dead_letters(servers: Servers) -> list[str]:
-    """What lies in the dead-letter queue and was not poisoned by us."""
+    """List the dead letters that we did not poison."""
     others = []
     with channel(servers) as opened:
         while message := opened.basic_get(servers.topology.dead_letter_queue.name, no_ack=True):

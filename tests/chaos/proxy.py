@@ -1,4 +1,4 @@
-"""TCP proxies on loopback, each in front of one server, that drop, delay, swallow, reset and cut when told to."""
+"""TCP proxies on loopback, one for each server, that drop, delay, swallow, reset and cut on demand."""
 
 import asyncio
 import threading
@@ -18,9 +18,9 @@ class Manner(StrEnum):
     REFUSE = "refuse"
     """Connections are closed at once."""
     SWALLOW = "swallow"
-    """Half-open: connections stay, bytes are taken, nothing comes back."""
+    """Half-open: connections stay, bytes are accepted, no reply arrives."""
     DEAF = "deaf"
-    """Cut one way: what the server says arrives, what the client says does not."""
+    """Cut in one direction: the server's bytes arrive, the client's do not."""
 
 
 class Loop:
@@ -32,7 +32,7 @@ class Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run it there and wait for what it returns."""
+        """Run the coroutine in the loop and wait for its result."""
         done: Future[Any] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return done.result(timeout=20)
 
@@ -45,12 +45,13 @@ class Loop:
 
 @dataclass(eq=False)
 class _Pair:
-    """A client's connection and the one behind it."""
+    """A client's connection and the one to the server."""
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     is_silent: bool = False
-    """The host behind it has vanished: bytes are taken, nothing comes back, and nobody ever says that it is over."""
+    """The host behind it has vanished: bytes are accepted, no reply arrives, and the end of the
+    connection is not signalled."""
 
     def reset(self) -> None:
         for writer in (self.client, self.server):
@@ -59,9 +60,9 @@ class _Pair:
 
 @dataclass(eq=False)
 class Proxy:
-    """One proxy; `manner`, `delay` (seconds a chunk) and `cut_after` may be changed at any time.
+    """One proxy. `manner`, `delay` (seconds a chunk) and `cut_after` may be changed at any time.
 
-    `cut_after` is a text: when a client says it, the server still hears it, and the reply is cut off.
+    `cut_after` is a text: when a client sends it, the server still receives it, and the reply is cut off.
     """
 
     loop: Loop
@@ -88,15 +89,15 @@ class Proxy:
         self.loop.run(self._close())
 
     def reset_all(self) -> int:
-        """Reset every connection; return how many there were."""
+        """Reset every connection. Return how many there were."""
         return int(self.loop.run(self._reset_all()))
 
     def silence(self) -> int:
-        """Have every connection there is be silent for ever, healed or not; new ones work. Return how many."""
+        """Silence every existing connection for ever, also after `heal`; new ones work. Return how many there were."""
         return int(self.loop.run(self._silence()))
 
     def heal(self) -> None:
-        """Pass everything again; connections that were swallowed are reset, since their bytes are gone."""
+        """Forward everything again. Reset connections whose bytes were swallowed, since these are lost."""
         was, self.manner, self.delay, self.cut_after = self.manner, Manner.PASS, 0.0, b""
         if was in (Manner.SWALLOW, Manner.DEAF):
             self.reset_all()
@@ -147,7 +148,7 @@ class Proxy:
                     self.cuts += 1
                 pair.server.write(chunk)
                 await pair.server.drain()
-        await asyncio.sleep(0.05 if self.cut_after else 0)  # what was said last is still to be heard
+        await asyncio.sleep(0.05 if self.cut_after else 0)  # the last bytes must still reach the server
         pair.reset()
 
     async def _down(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
@@ -159,7 +160,7 @@ class Proxy:
                     continue
                 pair.client.write(chunk)
                 await pair.client.drain()
-        if not pair.is_silent:  # that the server ended it is not heard
+        if not pair.is_silent:  # the end of a silent connection is not passed on
             pair.reset()
 
     async def _wait(self) -> None:

@@ -8,7 +8,7 @@ from tests.chaos.run import Report
 
 
 def lines_of(report: Report) -> Iterator[str]:
-    """What a person wants to know, line by line."""
+    """Format the report as lines of text."""
     kinds = len(report.evidence)
     yield f"seed {report.seed}, {report.minutes:g} minutes: {sum(report.evidence.values())} faults of {kinds} kinds"
     for (group, name), times in sorted(report.evidence.items()):
@@ -24,6 +24,6 @@ def lines_of(report: Report) -> Iterator[str]:
 
 
 def as_json(report: Report) -> str:
-    """The same for programs."""
+    """Format the report as JSON."""
     reported = asdict(report) | {"evidence": {name: times for (_, name), times in report.evidence.items()}}
     return json.dumps(reported, indent=2)

@@ -1,4 +1,4 @@
-"""A chaos run: orders all the time, faults at random, then calm, and the books."""
+"""A chaos run: orders all the time, random faults, then a quiet phase and the audit."""
 
 import json
 import random
@@ -26,22 +26,23 @@ CUSTOMERS = 6
 AT_ONCE = 2
 CALM_SECONDS = 300.0
 LONGEST_WAIT = timedelta(seconds=3)
-"""For a retry, where waits are shortened."""
+"""For a retry, if waits are shortened."""
 TRY_SECONDS = 60.0
-"""For so long a fault that did not take hold is tried again. While the broker is away, up to half a minute on a busy
-machine, nothing is committed, and a fault that waits for a COMMIT finds none."""
+"""How long a fault without effect is tried again. While the broker is away (up to half a minute on a busy machine)
+nothing is committed, and a fault that waits for a COMMIT finds none.
+"""
 ENDS = sorted(ENDED)
 
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """The result of a run."""
 
     seed: int
     minutes: float
     planned: list[str] = field(default_factory=list)
     evidence: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Group and kind of fault to how often it took hold."""
+    """How often each fault had an effect, by its group and kind."""
     ends: dict[str, int] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
     """How often each saga was dispatched."""
@@ -54,9 +55,9 @@ class Report:
 
 
 def run(*, minutes: float, seed: int, directory: Path, shorten_waits: bool = False) -> Report:
-    """Run the whole thing in that directory, with nothing left running afterwards.
+    """Run the whole test in that directory. Nothing is left running afterwards.
 
-    :param shorten_waits: after the last fault, let the sagas that wait for a retry wait for seconds, not for minutes.
+    :param shorten_waits: after the last fault, shorten the sagas' waits for a retry from minutes to seconds.
     """
     report, chance = Report(seed, minutes), random.Random(seed)
     with ExitStack() as stack:
@@ -75,7 +76,7 @@ def run(*, minutes: float, seed: int, directory: Path, shorten_waits: bool = Fal
 
 
 def plan(chance: random.Random) -> list[FaultKind]:
-    """Every kind once, in the seed's order."""
+    """List every kind once, in the order that the seed gives."""
     return chance.sample(KINDS, len(KINDS))
 
 
@@ -96,7 +97,7 @@ def _open_the_shop(field_: Field, seeded: dict[str, object], report: Report, cha
 
 
 def _make_trouble(field_: Field, report: Report, chance: random.Random, *, until: float) -> None:
-    """Strike at random, at most two at once and never both at the same thing."""
+    """Strike at random, at most two faults at once and never two on the same target."""
     left: list[FaultKind] = []
     running: dict[Future[None], FaultKind] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -129,7 +130,7 @@ def _strike(field_: Field, report: Report, kind: FaultKind, chance: random.Rando
 
 
 def _calm_down(field_: Field, report: Report, *, shorten_waits: bool) -> None:
-    """Heal everything and wait until no saga is under way; one that is parked is resumed once by an operator."""
+    """Heal everything and wait until no saga is under way. A parked saga is resumed once by an operator."""
     servers = field_.servers
     for proxy in servers.proxies.values():
         proxy.heal()
@@ -177,7 +178,7 @@ def _close_the_books(field_: Field, report: Report) -> None:
 
 
 def _shorten_waits(servers: Servers) -> None:
-    """Have every wait for a retry end within seconds. Recovery still has to find the saga and send it."""
+    """Shorten every wait for a retry to seconds. Recovery must still find the saga and dispatch it."""
     with suppress(psycopg.OperationalError), servers.connection("orchestration") as connection:
         connection.execute(
             "UPDATE orchestration_sagainstance SET due_at = now() + random() * %(longest)s "

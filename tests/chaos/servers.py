@@ -26,7 +26,7 @@ CLUSTERS = {
     "gateway": OUTSIDE,
     "carrier": OUTSIDE,
 }
-"""Which cluster holds each alias."""
+"""The cluster of each alias."""
 SERVICES = sorted(set(CLUSTERS.values()) - {OUTSIDE})
 LEDGERS = ("inventory", "payments", "shipping", "orders")
 MAX_CONNECTIONS = 60
@@ -42,7 +42,7 @@ QUICK = {
 
 
 class Servers:
-    """All of them, in one directory."""
+    """All servers of a run, in one directory."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -67,7 +67,7 @@ class Servers:
         return {**self.postgres, "rabbit": self.rabbit, "redis": self.redis}
 
     def start(self) -> None:
-        """Start the servers and their proxies, and make databases, tables and queues."""
+        """Start the servers and their proxies. Create databases, tables and queues."""
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda server: server.start(), self.everything.values()))
         for name, server in self.everything.items():
@@ -76,7 +76,7 @@ class Servers:
         self.manage("declare_queues")
 
     def close(self) -> None:
-        """End them and remove what they left."""
+        """Stop the servers and remove their files."""
         for proxy in self.proxies.values():
             proxy.close()
         self._loop.close()
@@ -84,13 +84,13 @@ class Servers:
             server.close()
 
     def take_over(self, name: str, successor: PrivatePostgres) -> None:
-        """Have the address of a cluster lead to another server. The old one runs on, with the sessions that it has."""
+        """Route the address of a cluster to another server. The old one runs on, with its sessions."""
         self._retired.append(self.postgres[name])
         self.postgres[name] = successor
         self.proxies[name].target_port = successor.port
 
     def manage(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run a management command past the proxies."""
+        """Run a management command that bypasses the proxies."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -105,12 +105,12 @@ class Servers:
         return done
 
     def seed(self) -> dict[str, Any]:
-        """Make a catalogue, stock and a customer."""
+        """Create a catalogue, stock and a customer."""
         seeded: dict[str, Any] = json.loads(self.manage("seed_catalogue", "--format", "json").stdout)
         return seeded
 
     def environment(self, *, through_proxies: bool = True, application: str = "chaos") -> dict[str, str]:
-        """The settings by which a process meets these servers, which know it by that name."""
+        """Return the settings by which a process uses these servers. `application` is its name in PostgreSQL."""
         return {
             **isolated(os.environ),
             **QUICK,
@@ -125,12 +125,12 @@ class Servers:
         }
 
     def ask(self, alias: str, question: str, *parameters: Any) -> list[Any]:
-        """Ask a database, past its proxy."""
+        """Query a database, bypassing its proxy."""
         with self.connection(alias) as connection:
             return connection.execute(question, parameters).fetchall()  # type: ignore[arg-type]
 
     def connection(self, alias: str, **options: Any) -> "psycopg.Connection[Any]":
-        """A connection past the proxy, which commits each statement by itself."""
+        """Open a connection that bypasses the proxy and commits each statement by itself."""
         url = f"postgres://postgres@{LOOPBACK}:{self.postgres[CLUSTERS[alias]].port}/shop_{alias}"
         return psycopg.connect(url, autocommit=True, connect_timeout=3, **options)
 

@@ -1,4 +1,4 @@
-"""A minute of chaos; `make chaos` runs as long as one likes."""
+"""A minute of chaos; the length of `make chaos` is an option."""
 
 import shutil
 import tempfile
@@ -17,7 +17,7 @@ SEED = 7
 @pytest.mark.timeout(700)
 def test_a_shop_comes_through_a_minute_of_chaos(capsys):
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
-    directory.chmod(0o755)  # PostgreSQL runs as somebody else
+    directory.chmod(0o755)  # PostgreSQL runs under another account
     report = run(minutes=1, seed=SEED, directory=directory, shorten_waits=True)
 
     with capsys.disabled():
