@@ -25,7 +25,7 @@ from tests.support.shop import Shop  # noqa: E402
 AT_MOST = 1.1
 """Executions of a step."""
 PER_ORDER = timedelta(seconds=0.15)
-"""What an order may take on a slow machine, for the patience of the whole."""
+"""The time for an order on a slow machine, for the deadline of the whole run."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""A backlog without workers, and what recovery and the workers make of it: how often each step is executed."""
+"""A backlog built up without workers, and how recovery and the workers process it: how often each step is executed."""
 
 import tempfile
 import time
@@ -16,18 +16,18 @@ from orchestration.protocol.states import ENDED, Kind
 from tests.support.shop import Shop
 
 REFUSED_EVERY = 25
-"""Every so many orders one is refused by the carrier, and has to be compensated."""
+"""The carrier refuses one order in so many, which then has to be compensated."""
 
 CALLS_TAKE = 0.005
-"""Seconds of each call to gateway or carrier, so that those pile up, too."""
+"""Seconds of each call to gateway or carrier, so that calls pile up, too."""
 
 OVERTAKEN = 0.05
-"""Of the sagas under way when one is refused, the share that may end before it is compensated."""
+"""The share of the sagas under way at a refusal that may end before its compensation does."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """So many orders, placed while no worker runs, which they go on not doing for a while."""
+    """The number of orders, placed while no worker runs, and how long the workers stay down."""
 
     sagas: int
     down: timedelta
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of it; `executions` is of steps only, `steps` how many there are to be executed."""
+    """The result. `executions` counts only steps, `steps` is how many must be executed."""
 
     accepted: int
     ends: dict[str, int]
@@ -49,12 +49,13 @@ class Found:
     sent: float
     """Dispatches per saga."""
     compensation: timedelta
-    """From a refusal to the end of its compensations: the slowest of the first refused orders."""
+    """The time from a refusal to the end of its compensations: the slowest of the first refused orders."""
     drained: timedelta
-    """From the workers' start to the last saga's end."""
+    """The time from the workers' start to the last saga's end."""
     went_before: float
-    """The share of the sagas under way when one was refused that ended before it was compensated: the largest among the
-    first refused orders. Near 1 where compensations wait behind the backlog, however fast the machine is."""
+    """The share of the sagas under way at a refusal that ended before its compensation did: the largest among the first
+    refused orders. It is near 1 if compensations wait behind the backlog, however fast the machine is.
+    """
 
     @property
     def executions_per_step(self) -> float:
@@ -62,7 +63,7 @@ class Found:
 
 
 def run(plan: Plan, start_worker: Callable[[dict[str, str]], Any]) -> Found:
-    """Place the orders, have recovery look at them all the while, start the workers, and wait for the end of all."""
+    """Place the orders while recovery runs, start the workers, and wait until all sagas have ended."""
     with tempfile.NamedTemporaryFile() as counted:
         saga_ids = [Shop().place(line2=_line2(number)) for number in range(plan.sagas)]
         _look_after_them(plan.down)
@@ -79,7 +80,7 @@ def _line2(number: int) -> str:
 
 
 def _look_after_them(down: timedelta) -> None:
-    """Run recovery, as an orchestrator does that has nobody to send to."""
+    """Run recovery, as an orchestrator does while no worker runs."""
     until = time.monotonic() + down.total_seconds()
     while time.monotonic() < until:
         recovery.run_once()
@@ -119,7 +120,7 @@ def _found(saga_ids: list[UUID], counted: str, drained: timedelta) -> Found:
 
 
 def _first_refused(saga_ids: list[UUID]) -> Iterator[tuple[datetime, datetime]]:
-    """When those of the first quarter were refused, and compensated: it was while the backlog was long."""
+    """Yield when each of the first quarter of the orders was refused and compensated: then the backlog was long."""
     first = saga_ids[: max(1, len(saga_ids) // 4)]
     kinds = (Kind.REFUSED, Kind.COMPENSATED)
     entries = SagaLogEntry.objects.filter(saga__in=first, kind__in=kinds).values_list("saga", "kind", "at")
