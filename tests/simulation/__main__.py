@@ -1,4 +1,4 @@
-"""`make soak`: random lives of a million simulated sagas, on every core, from one seed."""
+"""`make soak`: a million simulated sagas with random faults, on every core, from one seed."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ from orchestration.testing.sweep import simulated  # noqa: E402
 from tests.simulation.checkout import FAKES, REQUEST  # noqa: E402
 
 CHUNK = 50
-"""Worlds a process takes at a time."""
+"""Worlds that a process simulates at a time."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The checkout as the simulator runs it: a request, and how each step's participant works."""
+"""The checkout for the simulator: a request, and the work of each step's participant."""
 
 from datetime import UTC, datetime
 from uuid import UUID

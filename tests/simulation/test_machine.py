@@ -55,7 +55,7 @@ class NextCrossing:
 
 
 class Checkouts(RuleBasedStateMachine):
-    """Everything that can happen, in any order; at the end everything is calm and has to come right."""
+    """Everything that can happen, in any order. At the end the faults stop, and all sagas have to end."""
 
     @initialize()
     def open_the_shop(self) -> None:

@@ -1,4 +1,4 @@
-"""The sweep as users have it: the example of the documentation, run as it stands there."""
+"""The sweep for users: the example in the documentation, run as it is written."""
 
 import re
 from pathlib import Path

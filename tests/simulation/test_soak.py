@@ -1,4 +1,4 @@
-"""Random lives of thousands of sagas; `make soak` runs a million."""
+"""Thousands of sagas with random faults; `make soak` runs a million."""
 
 from orchestration.sagas.checkout import checkout
 from orchestration.testing.memory_ledger import Effect, MemoryRows
@@ -21,7 +21,7 @@ def test_thousands_of_sagas_survive_chance():
     assert found.broken == []
     assert sum(found.ends.values()) == 12 * WORLDS
     assert set(found.ends) == {"completed", "compensated"}
-    assert len(found.happened) >= 12  # kinds of mishaps
+    assert len(found.happened) >= 12  # kinds of faults
     assert found.happened["settled outside"] > 10
     assert min(found.happened[word.__name__] for word in WORDS) > 10
 

@@ -1,4 +1,4 @@
-"""The store in memory keeps sagas as the one in PostgreSQL does, or the simulator would prove nothing."""
+"""The store in memory behaves like the one in PostgreSQL. Otherwise the simulator would prove nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ LOST_AFTER = settings.PRESUMED_LOST_AFTER
 
 @pytest.fixture(params=["PostgreSQL", "memory"])
 def kept(request):
-    """The two stores, one after the other."""
+    """Return the two stores, one after the other."""
     return store if request.param == "PostgreSQL" else MemoryStore(Clock())
 
 
@@ -50,7 +50,7 @@ def entry(instance: SagaInstance, sequence: int = 1) -> SagaLogEntry:
 
 
 def found(kept, instance: SagaInstance) -> SagaInstance:
-    """What is kept of it now."""
+    """Read the instance back from the store."""
     return kept.find([instance.pk])[instance.pk]
 
 
@@ -85,7 +85,7 @@ def test_a_key_is_taken_once(kept):
 
 
 def test_what_follows_an_insert_is_done_after_it_is_committed(kept):
-    """Another connection must see it, or a worker would be faster than the commit."""
+    """Check that another connection sees the insert. Otherwise a worker could be faster than the commit."""
     instance, seen = saga(), []
 
     def look() -> None:
@@ -98,7 +98,7 @@ def test_what_follows_an_insert_is_done_after_it_is_committed(kept):
 
 
 def test_what_fails_after_a_commit_is_logged_as_what_it_is_and_takes_nothing_back(caplog):
-    """Also where it is a partial, which has no name for Django to log."""
+    """Check it also for a partial, which has no name that Django could log."""
     read = found(store, inserted(store))
 
     def fail(taken: set[UUID]) -> None:

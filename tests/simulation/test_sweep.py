@@ -39,7 +39,7 @@ def test_a_saga_with_a_short_deadline_survives():
 
 
 def test_a_forgotten_tombstone_is_found(monkeypatch):
-    """A compensation that leaves nothing behind where nothing was done yet lets the late action pass."""
+    """Test a compensation that writes no barred row where nothing was done yet: it lets the late action pass."""
     monkeypatch.setattr(local_steps, "_undo_all", lambda *_: None)
 
     with pytest.raises(Unsafe, match="reserve_stock was done 1 times and reversed 0 times"):
