@@ -1,4 +1,4 @@
-"""Which faults a path is to meet: every one that fits, or a sample of each kind at each kind of failpoint."""
+"""The faults that each path meets: every one that fits, or a sample of each kind at each kind of failpoint."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from orchestration.testing.faults import FITTING, Fault, FaultType
 from tests.faults.paths import Path
 
 REAL = frozenset(FaultType) - {FaultType.DELAY, FaultType.REORDER}
-"""A real broker keeps messages in order; what is late there is what a stopped worker holds."""
+"""A real broker keeps messages in order. The only late messages there are those of a stopped worker."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Case:
 
 
 def every_case(crossed: Mapping[Path, Sequence[str]]) -> Iterator[Case]:
-    """Every fault at every failpoint that each path was seen to cross."""
+    """Yield every fault at every failpoint that each path crosses."""
     for path, points in crossed.items():
         for failpoint in points:
             for kind in FITTING[_kind(failpoint)]:
@@ -33,7 +33,7 @@ def every_case(crossed: Mapping[Path, Sequence[str]]) -> Iterator[Case]:
 
 
 def sample(cases: Iterable[Case], *, seed: int) -> list[Case]:
-    """Choose one case for every failpoint and for each kind of fault at each kind of failpoint, by the seed."""
+    """Choose, by the seed, one case for every failpoint and for each kind of fault at each kind of failpoint."""
     shuffled = sorted(cases, key=str)
     random.Random(seed).shuffle(shuffled)
     chosen: dict[Case, None] = {}

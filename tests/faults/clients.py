@@ -1,4 +1,4 @@
-"""What a forked client does: place orders, or cancel one; it dies where its plan says so."""
+"""A forked client: it places orders or cancels one, and dies where its plan says so."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ _PATHS = {path.name: path for path in PATHS}
 
 
 def place(files: Files, order: dict[str, Any]) -> None:
-    """Place the ordered sagas, [id, path] pairs; each under its own key, so that doing it again changes nothing."""
+    """Place the ordered sagas, (id, path) pairs. Each has its own key, so that a repetition changes nothing."""
     for saga, name in order["sagas"]:
         path = _PATHS[name]
         asked = {"basket": ((SKU, 1),), **path.asked}
@@ -22,7 +22,7 @@ def place(files: Files, order: dict[str, Any]) -> None:
 
 
 def cancel(files: Files, order: dict[str, Any]) -> None:
-    """Ask for a saga to be given up; too late is an answer."""
+    """Cancel a saga. It may be too late for that."""
     try:
         engine.cancel_saga(UUID(order["saga"]), now=datetime.now(UTC))
     except TooLate:

@@ -1,4 +1,4 @@
-"""The zygote and its children as a test sees them."""
+"""The zygote and its children, for use by tests."""
 
 import json
 import os
@@ -23,7 +23,7 @@ QUICK: Mapping[str, str] = {
     "SHOP_BREAKER_FAIL_MAX": "100000",
     "SHOP_LOG_LEVEL": "WARNING",
 }
-"""Lost messages are missed soon; the wave's faults open no breaker, or its sagas would wait for each other."""
+"""Lost messages are detected soon. The wave's faults open no breaker, or its sagas would wait for each other."""
 
 _numbers = count(1)
 
@@ -36,11 +36,11 @@ class Child:
     name: str
 
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether it still runs."""
         return self.process.is_alive()
 
     def is_idle(self) -> bool:
-        """Whether it, a worker, holds no message."""
+        """Return whether the child, if it is a worker, holds no message."""
         with current_app.connection_for_read() as connection:
             inspect = current_app.control.inspect([self.name], timeout=2, limit=1, connection=connection)
             held = [inspect.active() or {}, inspect.reserved() or {}]
@@ -53,7 +53,7 @@ class Child:
 
 
 class Zygote:
-    """The process that forks workers on these queues, and clients."""
+    """The process that forks clients, and workers on these queues."""
 
     def __init__(self, queues: Sequence[str], env: Mapping[str, str]) -> None:
         self._queues = queues
@@ -68,7 +68,7 @@ class Zygote:
         assert self._answer() == "ready"
 
     def fork(self, do: str, files: Files, **order: Any) -> Child | None:
-        """Start a child; None when it has ended already."""
+        """Start a child. Return None when it has ended already."""
         name = f"{do}{next(_numbers)}@sweep{os.getpid()}"
         order |= {"do": do, "name": name, "directory": str(files.directory), "queues": self._queues}
         order["log"] = str(files.directory / f"{do}.log")
@@ -80,7 +80,7 @@ class Zygote:
             return None
 
     def close(self) -> None:
-        """End it, and with it its children."""
+        """Stop the zygote and its children."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()

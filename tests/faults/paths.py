@@ -1,4 +1,4 @@
-"""The ways a real order can go in the sweep, by the sandbox's test tokens (docs/sandbox.md).
+"""The paths of real orders in the sweep, chosen by the sandbox's test tokens (docs/sandbox.md).
 
 `place_order` refuses nothing today, so no real order can be refused there; the simulator's sweep has that path.
 """
@@ -14,7 +14,7 @@ SKU, NEVER_THERE = "MUG-01", "NO-SUCH-MUG"
 SOON = timedelta(seconds=1.5)
 COMPLETED, COMPENSATED = frozenset({"completed"}), frozenset({"compensated"})
 GIVEN_UP = COMPENSATED | COMPLETED
-"""The pivot may be faster than who gives up."""
+"""The pivot may be faster than the cancellation or the deadline."""
 
 REFUSED = ("publish orchestration.step_refused", "decide StepRefused", "decide StepsUndone")
 STOCK_BACK = ("publish inventory.release_stock", "commit inventory.release_stock", "ack inventory.release_stock")
@@ -26,9 +26,9 @@ BARRED = ("publish orders.bar", "commit orders.bar", "ack orders.bar", "decide P
 
 @dataclass(frozen=True)
 class Path:
-    """What is ordered, how old the order is, whether it is cancelled, and the ends it may come to.
+    """The contents and the age of an order, whether it is cancelled, and the ends that it may reach.
 
-    `marks` are failpoints that nobody crosses who did not go this way.
+    `marks` are failpoints that are crossed only on this path.
     """
 
     name: str
@@ -39,13 +39,15 @@ class Path:
     is_cancelled: bool = False
 
     def is_taken(self, crossed: Collection[str], *, goes_on_here: bool = False) -> bool:
-        """Whether these failpoints show this path; where steps go on without messages, its other marks decide."""
+        """Return whether these failpoints show this path. Where steps go on without messages, the
+        marks of messages are ignored.
+        """
         marks = {mark for mark in self.marks if not (goes_on_here and mark.startswith(("publish", "ack")))}
         return marks <= set(crossed)
 
 
 def _finishing() -> tuple[str, ...]:
-    """What the protocol has every completed order cross: each step's message, its work, and the report."""
+    """Return the failpoints that every completed order crosses: each step's message and work, and the report."""
     points = ["start checkout.v1", "publish orchestration.chain_completed", "ack orchestration.chain_completed"]
     for step in checkout.steps:
         name = step.action.name
@@ -87,14 +89,14 @@ PATHS = (
         marks=(*_finishing(), *FAILED, "find payments.capture_payment"),
     ),
     Path(
-        "cancelled",  # while the money is held and the carrier is ill
+        "cancelled",  # while the money is held and the carrier fails
         {"line2": "carrier_fail_2"},
         GIVEN_UP,
         ("decide CancelRequested", *BARRED, *STOCK_BACK, *MONEY_BACK, *PARCEL_BACK),
         is_cancelled=True,
     ),
     Path(
-        "deadline passed",  # while the gateway is ill
+        "deadline passed",  # while the gateway fails
         {"payment_method": "tok_fail_2"},
         GIVEN_UP,
         ("decide DeadlinePassed", *BARRED, *STOCK_BACK, *MONEY_BACK),

@@ -1,4 +1,4 @@
-"""Faults of real processes: one for each saga, written down beforehand, with a line of evidence when it happens."""
+"""Faults of real processes: one for each saga, planned in a file, with a line of evidence when it happens."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from orchestration.testing.faults import Fault, FaultType, lost_reply
 
 @dataclass(frozen=True)
 class Files:
-    """Where a wave's plan lies, and what its processes leave."""
+    """The files of a wave's plan, and those that its processes write."""
 
     directory: Path
 
@@ -33,34 +33,36 @@ class Files:
         return self.directory / "crossings"
 
     def write_plan(self, faults: Mapping[UUID, Fault]) -> None:
-        """Say which saga is to meet which fault."""
+        """Write down which saga meets which fault."""
         plan = {str(saga): (fault.failpoint, fault.kind.value) for saga, fault in faults.items()}
         self.plan.write_text(json.dumps(plan))
         self.evidence.touch()
         self.crossings.touch()
 
     def planned(self) -> dict[UUID, Fault]:
-        """Every saga's fault."""
+        """Read every saga's planned fault."""
         read = json.loads(self.plan.read_text())
         return {UUID(saga): Fault(failpoint, FaultType(kind)) for saga, (failpoint, kind) in read.items()}
 
     def fired(self) -> dict[UUID, Fault]:
-        """The faults that have happened, by saga."""
+        """Read the faults that have happened, by saga."""
         lines = (line.split("\t") for line in self.evidence.read_text().splitlines())
         return {UUID(saga): Fault(failpoint, FaultType(kind)) for saga, failpoint, kind, *_ in lines}
 
     def crossed_by(self, saga_id: UUID) -> list[str]:
-        """Every failpoint that this saga's work has crossed, in order, once."""
+        """List every failpoint that this saga's work has crossed, in order, once."""
         lines = (line.split("\t") for line in self.crossings.read_text().splitlines())
         return list(dict.fromkeys(failpoint for saga, failpoint in lines if saga == str(saga_id)))
 
     def logs(self) -> str:
-        """The end of what each kind of process has printed."""
+        """Return the end of the output of each kind of process."""
         return "\n".join(path.read_text()[-3000:] for path in sorted(self.directory.glob("*.log")))
 
 
 class RealFaults:
-    """What the processes of a wave arm themselves with: each fault happens once, over all their lives."""
+    """The faults that are armed in the processes of a wave. Each fault happens once, over all processes and
+    restarts.
+    """
 
     def __init__(self, files: Files, *, recording: bool) -> None:
         self._files = files
@@ -86,7 +88,9 @@ class RealFaults:
         return 0 if self._takes(failpoint, FaultType.LOST) else 1
 
     def _takes(self, failpoint: Failpoint, kind: FaultType) -> bool:
-        """Whether a saga's fault is this one; from then on it has happened, whatever becomes of this process."""
+        """Return whether a saga's fault is this one. From then on it counts as happened, whatever
+        happens to this process.
+        """
         with self._lock:  # two copies of a message may cross in two threads
             saga = next((saga for saga in failpoint.sagas if self._left.get(saga) == Fault(str(failpoint), kind)), None)
             if saga is None:

@@ -1,4 +1,4 @@
-"""What a sweep has done and what came of it, as tables: by failpoint and fault, by path, in all."""
+"""The results of a sweep as tables: by failpoint and fault, by path, in all."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ _ORDER = list(FailpointKind)
 
 
 def reported(ended: Sequence[Ended], possible: int, took: timedelta) -> str:
-    """The tables as text; a cell counts the cases in which the fault happened."""
+    """Format the tables. A cell counts the cases in which the fault happened."""
     kills = sum(each.fired and "kill" in str(each.case.fault) for each in ended)
     return "\n".join(
         [

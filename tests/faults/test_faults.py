@@ -21,14 +21,14 @@ def files(tmp_path) -> Files:
 
 
 def lives(files: Files, fault: Fault) -> RealFaults:
-    """A process's faults, read when it starts to live."""
+    """Read a process's faults, as it does at its start."""
     if not files.plan.exists():
         files.write_plan({SAGA: fault})
     return RealFaults(files, recording=False)
 
 
 def published(faults: RealFaults, saga=SAGA) -> int:
-    """How often a message is sent that is sent once."""
+    """Count how often a message is sent that is published once."""
     sent: list[None] = []
     with armed(faults):
         cross(FailpointKind.PUBLISH, "inventory.reserve_stock", [saga], lambda: sent.append(None))

@@ -1,7 +1,7 @@
 """The crash sweep: real workers and clients, killed, doubled and cut off at every failpoint that an order crosses.
 
-`make test` runs a sample; with SWEEP=all (`make sweep`) every fault of every path is tried, with SWEEP="words" those
-whose name has the words: "cancelled; lost", "kill after at conclude".
+`make test` runs a sample. With SWEEP=all (`make sweep`) every fault of every path is tried, with SWEEP="words" those
+whose name contains the words: "cancelled; lost", "kill after at conclude".
 """
 
 import os
@@ -26,15 +26,16 @@ from tests.support.shop import Shop
 WAVE = 24
 SEED = 3
 ALONE = 3
-"""So often a case is run alone whose fault did not happen, and a path again that was not taken: another's death led it
-elsewhere, or chance, as when an ill gateway is asked again, and well, before the deadline."""
+"""How often a case is run again, alone, if its fault did not happen, and a path if it was not taken. The cause is the
+death of another process, or chance: an ill gateway may be called again, and be well, before the deadline.
+"""
 
 Crossed = Mapping[Path, Sequence[str]]
 
 
 @pytest.fixture
 def zygote(workforce, clean_slate, settings, goes_on_here) -> Iterator[Zygote]:
-    """Something to fork from."""
+    """Start the process that forks workers and clients."""
     workforce.close()
     queues = [settings.TOPOLOGY.name(queue) for queue in ALL_QUEUES]
     started = Zygote(queues, {"SHOP_GO_ON_HERE": str(goes_on_here)})
@@ -44,10 +45,10 @@ def zygote(workforce, clean_slate, settings, goes_on_here) -> Iterator[Zygote]:
 
 @pytest.fixture
 def crossed(zygote: Zygote, goes_on_here: bool) -> Crossed:
-    """The failpoints that each path crosses when nothing goes wrong.
+    """Return the failpoints that each path crosses without faults.
 
-    Where steps go on without messages it is chance which of them a saga is sent again from, and so which messages there
-    are: only those count that are there twice. The other way of going on has them all.
+    Where steps go on without messages, chance decides from which step a saga is dispatched again, and so which messages
+    there are: only failpoints crossed in both of two runs count. The other mode, with messages, has all of them.
     """
     Shop().stock(100_000, SKU)
     points = recorded(zygote, goes_on_here)
@@ -58,7 +59,7 @@ def crossed(zygote: Zygote, goes_on_here: bool) -> Crossed:
 
 
 def recorded(zygote: Zygote, goes_on_here: bool) -> Crossed:
-    """What was crossed by orders that took each path."""
+    """Record the failpoints that orders cross on each path."""
     found: dict[Path, Sequence[str]] = {}
     for _ in range(ALONE):
         ended = run(zygote, [Case(path) for path in PATHS if path not in found], recording=True)
@@ -89,7 +90,7 @@ def test_an_order_survives_each_fault_at_each_failpoint(zygote, crossed, capsys)
 
 
 def chosen(every: Sequence[Case]) -> Sequence[Case]:
-    """What SWEEP says."""
+    """Choose the cases that SWEEP names."""
     match os.environ.get("SWEEP"):
         case None:
             return sample(every, seed=SEED)
@@ -105,14 +106,14 @@ def waves(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
 
 
 def surviving(zygote: Zygote, cases: Sequence[Case]) -> list[Ended]:
-    """Run a wave, and alone again what did not meet its fault; all must end well."""
+    """Run a wave. Run the cases that did not meet their fault again, alone. All must end well."""
     found = run(zygote, cases)
     assert_all_is_well(found)
     return [each if each.fired else alone(zygote, each.case) for each in found]
 
 
 def alone(zygote: Zygote, case: Case) -> Ended:
-    """The case in waves of its own, until its fault has happened."""
+    """Run the case in waves of its own until its fault has happened."""
     for _ in range(ALONE):
         (ended,) = run(zygote, [case])
         assert_all_is_well([ended])

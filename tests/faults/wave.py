@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a case: the phase of its saga, whether its fault happened, how often the saga was dispatched."""
+    """The result of a case: the phase of its saga, whether its fault happened, how often the saga was dispatched."""
 
     case: Case
     saga_id: UUID
@@ -35,11 +35,11 @@ class Ended:
 
 
 class Stuck(AssertionError):
-    """The wave did not come to rest; the message says which sagas have not ended and what the processes said."""
+    """The wave did not end. The message says which sagas have not ended and shows the processes' output."""
 
 
 def run(zygote: Zygote, cases: Sequence[Case], *, recording: bool = False) -> list[Ended]:
-    """Run the cases together until all their sagas have ended, the queues are empty and nothing is left to be acked.
+    """Run the cases together until all their sagas have ended, the queues are empty and every message is acked.
 
     :raises Stuck: when that takes too long.
     """
@@ -110,6 +110,6 @@ class _Wave:
 
 
 def story(saga_id: UUID) -> str:
-    """A saga's log, a line each entry."""
+    """Return a saga's log, one line for each entry."""
     entries = selectors.log_of(saga_id)
     return "\n".join(f"    {each.at:%H:%M:%S.%f} {each.kind} {each.step} {each.detail}" for each in entries)

@@ -1,6 +1,7 @@
 """A process with everything imported and nothing open, that forks real workers and clients in milliseconds.
 
-Told line by line on its standard input: {"do": "work" | "place" | "cancel", …}; it answers each with the child's pid.
+It reads orders line by line from its standard input: {"do": "work" | "place" | "cancel", …}. It answers each with the
+child's pid.
 """
 
 import ctypes
@@ -46,7 +47,7 @@ def _live(order: dict[str, Any]) -> None:
         files = Files(Path(order["directory"]))
         failpoints.arm(RealFaults(files, recording=order["recording"]))
         _DEEDS[order["do"]](files, order)
-    except SystemExit:  # Celery's way to end
+    except SystemExit:  # Celery ends in this way
         os._exit(0)
     except BaseException:  # nothing may return into the zygote's own loop
         traceback.print_exc()
@@ -55,7 +56,7 @@ def _live(order: dict[str, Any]) -> None:
 
 
 def _leave_the_zygote(log: str) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody outlives a test that was killed
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no process outlives a test that was killed
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
