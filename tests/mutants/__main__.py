@@ -1,4 +1,4 @@
-"""`make mutants`: break the protocol one rule at a time, and see the named test fail each time."""
+"""`make mutants`: breaks the protocol one rule at a time, and checks that the named test fails each time."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from tests.mutants.trial import LEFT_OUT, ROOT, Mutant, Verdict, problem_of, run
 
 
 def main() -> int:
-    """Try the chosen mutants; 0 when every one of them was caught."""
+    """Try the chosen mutants and return the exit code: 0 when every one of them was caught."""
     words = _arguments().words
     chosen = [mutant for mutant in mutants() if words in mutant.breaks]
     if not chosen:
@@ -37,7 +37,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run_unbroken(chosen: list[Mutant]) -> Verdict:
-    """Run the tests of all of them on the code as it is: no rule is broken, so each must pass."""
+    """Run the tests of all mutants on the unchanged code: no rule is broken, so each must pass."""
     with TemporaryDirectory() as directory:
         tree = copytree(ROOT, Path(directory) / "healthy", ignore=LEFT_OUT)
         return run(tree, sorted({mutant.caught_by for mutant in chosen}))

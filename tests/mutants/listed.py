@@ -1,4 +1,4 @@
-"""The mutants that are listed in the file beside this one."""
+"""The mutants in the file mutants.toml."""
 
 import tomllib
 from datetime import date
@@ -18,9 +18,9 @@ def mutants() -> tuple[Mutant, ...]:
 
 
 def sample_of(day: date, size: int) -> list[Mutant]:
-    """Return a day's sample, each mutant with another test: most days have another, and everybody the same on one day.
+    """Return a day's sample, in which each mutant has another test. It is the same for everybody on one day.
 
-    The sweep catches many and takes longest; more than one of those would make a sample slow.
+    The sweep catches many mutants and takes longest; more than one of those would make a sample slow.
     """
     shuffled = list(mutants())
     Random(day.toordinal()).shuffle(shuffled)

@@ -1,4 +1,4 @@
-"""Trying one mutant: change a copy of the code, run the test that must catch it, and judge by its report."""
+"""The trial of one mutant: change a copy of the code, run the test that must catch it, and judge by its report."""
 
 import os
 import shutil
@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".run", "__pycache__", ".*_cache", ".hypothesis")
 LIMIT_SECONDS = 300.0
 TIME_LIMIT = "from pytest-timeout"
-"""What pytest-timeout writes into the failure of a test that it ended."""
+"""Text of pytest-timeout in the failure of a test that it ended."""
 
 
 class Verdict(StrEnum):
-    """How a mutant did. Only the first means that the rule is tested."""
+    """The result of a mutant. Only the first one means that the rule is tested."""
 
     CAUGHT = "caught"
     SURVIVED = "SURVIVED"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Mutant:
-    """A rule, and the file in which `old` becomes `new` so that the rule does not hold any more."""
+    """A rule, and the file in which replacing `old` by `new` breaks it."""
 
     breaks: str
     file: str
@@ -43,7 +43,7 @@ class Mutant:
 
 
 def problem_of(mutant: Mutant, root: Path = ROOT) -> str | None:
-    """Say why the mutant cannot be applied to the code under `root`; None when it can."""
+    """Explain why the mutant cannot be applied to the code under `root`. Return None when it can."""
     source = (root / mutant.file).read_text()
     if (places := source.count(mutant.old)) != 1:
         return f"what it changes is {places} times in {mutant.file}"
@@ -57,7 +57,7 @@ def problem_of(mutant: Mutant, root: Path = ROOT) -> str | None:
 
 
 def try_out(mutant: Mutant, root: Path = ROOT, limit_seconds: float = LIMIT_SECONDS) -> Verdict:
-    """Break a copy of `root` and run the mutant's test on it."""
+    """Apply the mutant to a copy of `root` and run its test there."""
     if problem_of(mutant, root):
         return Verdict.NOT_THERE
     with TemporaryDirectory() as directory:
@@ -69,7 +69,7 @@ def try_out(mutant: Mutant, root: Path = ROOT, limit_seconds: float = LIMIT_SECO
 
 
 def run(tree: Path, tests: Sequence[str], limit_seconds: float = LIMIT_SECONDS) -> Verdict:
-    """Run the tests in this tree until one fails, and judge by their report. Nothing that they started is left."""
+    """Run the tests in this tree until one fails, and judge by their report. No process that they started is left."""
     report = tree / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junit-xml={report}", *tests]
     null = subprocess.DEVNULL
@@ -103,5 +103,5 @@ def judge(report: str) -> Verdict:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to a test run around it."""
+    """Return this process's environment without the variables of the test run in which it runs."""
     return {name: text for name, text in isolated(os.environ).items() if not name.startswith("PYTEST_")}
