@@ -1,4 +1,4 @@
-"""Rounds of recovery run by hand, in place of the workers' loops."""
+"""Rounds of recovery that an operator runs, in place of the loops of the workers."""
 
 import time
 from dataclasses import dataclass

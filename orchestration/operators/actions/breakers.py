@@ -1,4 +1,4 @@
-"""Opening and closing a circuit breaker by hand."""
+"""An operator opens or closes a circuit breaker."""
 
 from collections.abc import Callable
 from dataclasses import asdict
