@@ -10,7 +10,7 @@ PACKAGES = $(PY) -m deploy.packages
 SERVERS = servers=$$($(PY) -m deploy.servers env $(PRIVATE)) && eval "$$servers"
 
 # What `make test-fast` runs; tests/conftest.py (_is_fast) holds these to start no process.
-FAST = tests/unit tests/integration/kit -m "not processes and not servers"
+FAST = tests/unit tests/integration/participant --ignore tests/integration/participant/breaker -m "not processes and not servers"
 
 .PHONY: help venv demo test test-fast lint screenshots up shell bench bench-peers sweep soak chaos storm mutants stop clean
 

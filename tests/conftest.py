@@ -115,7 +115,7 @@ def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
 def _is_fast(item: pytest.Item) -> bool:
     """Return whether `make test-fast` runs the test. The Makefile has the same folders and markers."""
     folders = item.path.relative_to(Path(__file__).parent).parts
-    in_folder = folders[0] == "unit" or folders[:2] == ("integration", "kit")
+    in_folder = folders[0] == "unit" or (folders[:2] == ("integration", "participant") and folders[2] != "breaker")
     return in_folder and not any(item.get_closest_marker(name) for name in ("processes", "servers"))
 
 

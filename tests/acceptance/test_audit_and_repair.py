@@ -10,7 +10,7 @@ from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.operators.audit.apply import Word, apply
 from orchestration.operators.audit.queries import open_findings
 from orchestration.operators.audit.violations import violations
-from tests.integration.audit import drift
+from tests.integration.operators.audit import drift
 from tests.support.processes import Worker
 from tests.support.shop import Shop
 from tests.support.wait import wait_for

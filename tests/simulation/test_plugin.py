@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.testing import Fake, Unsafe
 from orchestration.testing.sweep_table import lines_of
-from tests.unit.stories import RoomBooked, SeatHeld, TripRequested, trip
+from tests.unit.protocol.stories import RoomBooked, SeatHeld, TripRequested, trip
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 

@@ -18,7 +18,7 @@ from orchestration.participant.manual_outcome import Outcome
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
-from tests.integration.operations.conftest import ADA
+from tests.integration.operators.actions.conftest import ADA
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 

@@ -5,7 +5,7 @@ from django.db import OperationalError
 
 from config import env
 from orders.models import Ledger, Product
-from tests.integration.http.conftest import Shopper, broker_away, new_shopper, two_mugs  # noqa: F401  fixtures
+from tests.integration.api.conftest import Shopper, broker_away, new_shopper, two_mugs  # noqa: F401  fixtures
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 

@@ -21,7 +21,7 @@ from orchestration.participant.reconciliation import ReconciliationRound, reconc
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.gateways.sandbox.models import Kind
 from payments.models import Ledger, Payment
-from tests.integration.kit.unknown_payments import (
+from tests.integration.participant.unknown_payments import (
     RecordLost,
     act,
     call,

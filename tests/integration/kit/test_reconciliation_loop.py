@@ -21,7 +21,7 @@ from orchestration.participant.reconciliation import (
     reconcile_open_rows,
     run_forever,
 )
-from tests.integration.kit.unknown_payments import history, timed_out
+from tests.integration.participant.unknown_payments import history, timed_out
 from tests.support.threads import at_once
 from tests.support.wait import wait_for
 

@@ -13,7 +13,7 @@ from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import reconcile_open_rows
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Payment
-from tests.integration.kit.unknown_payments import act, history, is_legal, kinds, timed_out, undo
+from tests.integration.participant.unknown_payments import act, history, is_legal, kinds, timed_out, undo
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])

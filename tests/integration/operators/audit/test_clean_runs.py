@@ -1,0 +1,95 @@
+"""Whatever happens to sagas, the books agree afterwards."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestration.engine import engine
+from orchestration.operators.audit.violations import Unfinished, audit, violations
+from orchestration.protocol.events import DeadlinePassed, StepFailed
+from orchestration.protocol.states import Operation
+from tests.integration.operators.audit.courier import Courier
+from tests.support.shop import Shop
+
+
+@pytest.mark.parametrize(
+    ("payment_method", "line2", "phase"),
+    [
+        ("tok_ok", "", "completed"),
+        ("tok_declined", "", "compensated"),
+        ("tok_ok", "carrier_refuse", "compensated"),
+        ("tok_fail_1", "carrier_fail_1", "completed"),
+        ("tok_capture_fail_1", "", "completed"),
+        ("tok_void_fail_1", "carrier_refuse", "compensated"),
+    ],
+)
+def test_books_agree_however_it_ended(
+    shop: Shop, courier: Courier, payment_method: str, line2: str, phase: str
+) -> None:
+    saga_id = shop.place(payment_method=payment_method, line2=line2)
+    assert courier.settle(saga_id) == phase
+    assert violations() == []
+
+
+def test_books_agree_when_there_is_not_enough(shop: Shop, courier: Courier) -> None:
+    assert courier.settle(shop.place(basket=[(shop.sku, 1001)])) == "compensated"
+    assert violations() == []
+
+
+def test_books_agree_when_one_sku_is_on_two_lines(shop: Shop, courier: Courier) -> None:
+    assert courier.settle(shop.place(basket=[(shop.sku, 1), (shop.sku, 2)])) == "completed"
+    assert violations() == []
+
+
+def test_books_agree_when_every_message_comes_again(shop: Shop, courier: Courier) -> None:
+    sagas = [shop.place(), shop.place(line2="carrier_refuse"), shop.place(payment_method="tok_declined")]
+    courier.deliver()
+    courier.send_everything_again()
+    courier.deliver()
+    assert [shop.saga(saga_id).phase for saga_id in sagas] == ["completed", "compensated", "compensated"]
+    assert violations() == []
+
+
+def test_books_agree_when_compensation_overtakes_the_chain(shop: Shop, courier: Courier) -> None:
+    saga_id = shop.place()
+    late = list(courier.waiting)
+    courier.lose_everything()
+    engine.apply(saga_id, DeadlinePassed(), now=datetime.now(UTC))
+    assert courier.settle(saga_id) == "compensated"
+    courier.waiting.extend(late)
+    courier.deliver()
+    assert set(shop.ledger(saga_id).values()) == {"barred"}
+    assert violations() == []
+
+
+def test_a_compensation_that_failed_may_be_overtaken(shop: Shop, courier: Courier) -> None:
+    courier.loses = "place_order"
+    saga_id = shop.place(line2="carrier_cancel_fail_1")
+    courier.deliver()
+    engine.apply(saga_id, DeadlinePassed(), now=datetime.now(UTC))
+    assert courier.settle(saga_id) == "compensated"
+    undone = [line for line in shop.story(saga_id) if line.startswith("undone")]
+    assert undone == ["undone authorise_payment", "undone reserve_stock", "undone schedule_shipment"]
+    assert violations() == []
+
+
+def test_a_parked_saga_is_expected_only_when_reported_so(shop: Shop, courier: Courier) -> None:
+    courier.loses = "capture_payment"
+    saga_id = shop.place()
+    courier.deliver()
+    permanent = StepFailed("capture_payment", Operation.ACTION, shop.saga(saga_id).token, {}, permanent=True)
+    engine.apply(saga_id, permanent, now=datetime.now(UTC))
+    assert shop.saga(saga_id).parked
+    assert [each.invariant for each in violations()] == ["Q1"]
+    assert violations(Unfinished(parked=True)) == []
+    assert violations(Unfinished(these=[saga_id])) == []
+    assert violations(Unfinished(running=True)) == []
+
+
+def test_everything_is_looked_at(shop: Shop, courier: Courier) -> None:
+    for saga_id in (shop.place(), shop.place(line2="carrier_refuse")):
+        courier.settle(saga_id)
+    findings = audit()
+    assert findings.ok
+    assert all(findings.checked.values()), findings.checked
+    assert findings.not_made == []
