@@ -85,7 +85,7 @@ def _stuck_one(saga: Any, now: datetime) -> Found:
         "pk": saga.pk,
         "status": status_of(saga).value,
         "step": step_of(saga),
-        "attempt": attempt.said(now) if attempt else "",
+        "attempt": attempt.in_words(now) if attempt else "",
         "moved_at": saga.changed_at,
         "error": saga.last_error,
     }

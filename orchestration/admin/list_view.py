@@ -78,7 +78,7 @@ def _row(instance: SagaInstance, now: datetime) -> SagaLine:
         status=status_of(instance).value,
         order_id=instance.order_id or formatting.NOTHING,
         step=step_of(instance) or formatting.NOTHING,
-        attempt=attempt.said(now) if attempt else "",
+        attempt=attempt.in_words(now) if attempt else "",
         age=formatting.span(now - instance.created_at),
         moved=formatting.span(now - instance.changed_at),
         error=instance.last_error or formatting.NOTHING,

@@ -126,7 +126,7 @@ def facts(instance: SagaInstance, known: Any) -> str:
 
 def _attempt(instance: SagaInstance, now: datetime) -> str:
     attempt = attempt_of(instance)
-    return " ".join(filter(None, [step_of(instance), attempt.said(now) if attempt else ""]))
+    return " ".join(filter(None, [step_of(instance), attempt.in_words(now) if attempt else ""]))
 
 
 def _step(step: StepProgress, view: SagaView, urls: Urls, now: datetime) -> StepShown:

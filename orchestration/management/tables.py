@@ -105,7 +105,7 @@ def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
 
 def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     attempt = attempt_of(saga)
-    said = attempt.said(now) if attempt else ""
+    said = attempt.in_words(now) if attempt else ""
     return saga.pk, status_of(saga).value, step_of(saga), said, formatting.span(now - saga.created_at)
 
 

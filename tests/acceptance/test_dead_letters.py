@@ -13,7 +13,7 @@ from orchestration.models.actions import Via
 from orchestration.operators.actions.dead_letters import NoSuchDeadLetter, discard, send_again
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded
 from orchestration.operators.actions.requests import LONGEST_WORDS, Actor
-from orchestration.operators.insight.dead_letters import Heap, dead_letters
+from orchestration.operators.insight.dead_letters import DeadLetters, dead_letters
 from orchestration.operators.insight.sources import Unavailable
 from tests.support.broker import channel, publish_raw, talking_to, waiting_messages
 from tests.support.broker import dead_letters as count_of_dead_letters
@@ -23,9 +23,9 @@ NOWHERE = "amqp://guest:guest@127.0.0.1:1//"
 WORD = {"actor": Actor("ada", None, Via.COMMAND), "reason": "the worker was mended"}
 
 
-def heap() -> Heap:
+def heap() -> DeadLetters:
     found = dead_letters()
-    assert isinstance(found, Heap)
+    assert isinstance(found, DeadLetters)
     return found
 
 
@@ -61,7 +61,7 @@ def test_looking_shows_where_it_died_and_no_secret_and_leaves_it_there(shop, nob
     assert dead_letter.died_at is not None
     assert "1 High St" not in repr(dead_letter)
     assert not heap().is_more
-    assert dead_letters(limit=0) == Heap((), is_more=True)
+    assert dead_letters(limit=0) == DeadLetters((), is_more=True)
 
 
 def test_a_letter_sent_again_is_where_it_was_before_it_died(shop, nobody):

@@ -211,7 +211,7 @@ def test_a_call_that_has_no_answer_yet(shop, shared_worker, held):
     participant_of("payments").rows.claim([Call(saga_id, "authorise_payment", 1)], "started", keep_request=True)
 
     found = said(saga_id)
-    assert found.cause is Cause.CALLED_OUTSIDE
+    assert found.cause is Cause.EXTERNAL_CALL
     assert found.sentence.startswith("Waiting for payments for ")
     SagaInstance.objects.filter(pk=saga_id).update(paused=True, due_at=None)
 

@@ -1,4 +1,4 @@
-"""What holds sagas up most at the moment, and the rule that says so. Pure."""
+"""The bottleneck: what delays sagas most at the moment, and the rule that found it. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from orchestration.text import formatting
 T = TypeVar("T")
 
 DEEP = 50
-"""Messages in a queue that are worth mentioning."""
+"""The least number of messages in a queue that can be a bottleneck."""
 MOST = 0.5
-"""A share of all that waits, or of all time, that is called most."""
+"""The least share of all waiting messages, or of all time, that makes a bottleneck."""
 
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """`what` is a queue, a breaker or a step; `rule` says how that was found."""
+    """What delays sagas most: `what` is a queue, a breaker or a step; `rule` says why it was chosen."""
 
     what: str
     rule: str
@@ -28,7 +28,7 @@ class Bottleneck:
 
 @dataclass(frozen=True)
 class ReadSources:
-    """What it is decided from, as far as it could be read."""
+    """The sources that the bottleneck is decided from, as far as they could be read."""
 
     queues: Sequence[QueueNow] | Unavailable
     breakers: Sequence[BreakerNow] | Unavailable
@@ -85,7 +85,7 @@ RULES: tuple[Callable[[ReadSources], Bottleneck | None], ...] = (
     _deepest_queue,
     _longest_step,
 )
-"""In this order: who is missing, who is ill, where it piles up, what takes long."""
+"""The rules in order: a missing consumer, an open breaker, a long queue, a slow step."""
 
 
 def _messages(queue: QueueNow) -> int:

@@ -13,7 +13,10 @@ from orchestration.participant.participant import Command, participants
 
 @dataclass(frozen=True)
 class BreakerNow:
-    """`next_probe` is when a call is let through to see, None while closed; in the past: as soon as somebody calls."""
+    """One breaker. `next_probe` is when a call is let through as a probe; None while closed.
+
+    If `next_probe` is in the past, the next call is the probe.
+    """
 
     name: str
     service: str
@@ -23,12 +26,8 @@ class BreakerNow:
 
 
 def breakers() -> tuple[BreakerNow, ...] | Unavailable:
-    """Return every breaker, by name, as Redis has it; while Redis is away, `Unavailable`."""
-
-    def ask() -> tuple[BreakerNow, ...]:
-        return tuple(_looked_at(service, breaker) for service, breaker in in_use_by_service().values())
-
-    return read("Redis", ask)
+    """Return every breaker with its state in Redis, by name; `Unavailable` while Redis is down."""
+    return read("Redis", lambda: tuple(_read(service, breaker) for service, breaker in in_use_by_service().values()))
 
 
 def breaker_of(service: str, command: Command) -> Breaker | None:
@@ -38,11 +37,11 @@ def breaker_of(service: str, command: Command) -> Breaker | None:
 
 
 def look(service: str, breaker: Breaker) -> BreakerNow | Unavailable:
-    """Return one breaker, as Redis has it."""
-    return read("Redis", lambda: _looked_at(service, breaker))
+    """Return one breaker with its state in Redis."""
+    return read("Redis", lambda: _read(service, breaker))
 
 
-def _looked_at(service: str, breaker: Breaker) -> BreakerNow:
+def _read(service: str, breaker: Breaker) -> BreakerNow:
     seen = breaker.look_closely()
     return BreakerNow(breaker.name, service, seen.state(seen.at), seen.failures, _next_probe(seen, seen.at))
 

@@ -1,4 +1,4 @@
-"""Database sessions that wait for a lock: what for, who holds it, and which saga that is, where it can be known."""
+"""Database sessions that wait for a lock: the row, the session that holds it, and its saga if that can be known."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.participant.participant import participants
 
 CANDIDATES = 1_000
-"""So many unfinished sagas may be the one that holds a lock."""
+"""The number of unfinished sagas, the oldest first, that are considered as the holder of a lock."""
 
 _BLOCKED = """
 SELECT waits.pid, coalesce(min(own.waitstart), min(waits.query_start)) AS since, holder.pid AS holder,
@@ -32,15 +32,15 @@ GROUP BY waits.pid, holder.pid, other.state, other.xact_start, held.transactioni
 """
 
 _NAMING = ("saga_id", "sku")
-"""Columns that say what a row is about, the best first."""
+"""Columns that identify what a row is about; the first that a table has is used."""
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """One session that waits for another one's lock.
+    """One session that waits for the lock of another session.
 
-    `row` is what both want, in words, and `names` the id in it; empty when it is not one of our rows. `holder_saga` is
-    the saga for which the holder works, if a row that it has locked says so.
+    `row` describes the row that both want, and `names` is the id in it; empty when it is not one of our rows.
+    `holder_saga` is the saga that the holder works for, if a row that it has locked shows that.
     """
 
     alias: str
@@ -55,7 +55,7 @@ class Blocked:
 
 
 def blocked_sessions(alias: str) -> tuple[Blocked, ...] | Unavailable:
-    """Return which session of a database waits for which other. Without blocked sessions this is one query."""
+    """Return the blocked sessions of a database, each with its holder. Without blocked sessions this is one query."""
     return read(f"the database of {alias}", lambda: _blocked(alias))
 
 
@@ -84,7 +84,7 @@ def _read(
 
 
 def _contended(alias: str, relation: str, place: str) -> tuple[str, str]:
-    """The row at that place, in words, and the id in it."""
+    """Return a description of the row at this place (its ctid), and the id in it."""
     model = _models(alias).get(relation)
     column = _naming(model) if model else None
     if model is None or column is None:
@@ -94,8 +94,11 @@ def _contended(alias: str, relation: str, place: str) -> tuple[str, str]:
 
 
 def _saga_of(alias: str, transaction: str) -> UUID | None:
-    """The unfinished saga of which that transaction has locked a row; one that it has only just written is not seen."""
-    table, column = _book(alias)
+    """Return the unfinished saga of which that transaction has locked a row.
+
+    A row that the transaction has inserted and not committed is not visible, so its saga is not found.
+    """
+    table, column = _saga_column(alias)
     if table is None:
         return None
     found = _one(
@@ -106,8 +109,8 @@ def _saga_of(alias: str, transaction: str) -> UUID | None:
     return UUID(found) if found else None
 
 
-def _book(alias: str) -> tuple[str | None, str]:
-    """Where a database says which saga a row belongs to."""
+def _saga_column(alias: str) -> tuple[str | None, str]:
+    """Return the table and the column in which a database names the saga of a row."""
     if alias == ALIAS:
         return SagaInstance._meta.db_table, "id"
     participant = participants().get(alias)

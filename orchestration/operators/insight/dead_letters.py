@@ -1,7 +1,7 @@
-"""Messages that no worker could process, as operators see them.
+"""Dead letters (messages that no worker could process) as operators see them.
 
-Looking fetches them and gives them back, so each look counts as a delivery: on a quorum queue at RabbitMQ 4, give the
-queue a policy without a delivery limit.
+To read the queue, messages are fetched and returned, so each reading counts as a delivery. On a quorum queue of
+RabbitMQ 4, give the queue a policy without a delivery limit.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from orchestration.operators.insight.redaction import HIDDEN
 from orchestration.operators.insight.sources import Unavailable, at_the_broker
 
 LOOKED_AT = 200
-"""So many are looked at, the oldest first."""
+"""The most dead letters that are read, the oldest first."""
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One of them, fit to be shown: of what it carries only ids. `id` finds it again."""
+    """One dead letter as it may be shown: of its contents only ids. `id` identifies it later."""
 
     id: str
     task: str
@@ -34,45 +34,47 @@ class DeadLetter:
     step: str
     token: int | None
     queue: str
-    """Where it died; empty when the broker does not say."""
+    """The queue that rejected it; empty when the broker does not say."""
     reason: str
-    """Why, as the broker says: rejected, expired, maxlen, delivery_limit."""
+    """The broker's reason: rejected, expired, maxlen or delivery_limit."""
     died_at: datetime | None
     body: str
     size: int
-    """Of the body, in bytes."""
+    """The size of the body, in bytes."""
 
 
 @dataclass(frozen=True)
-class Heap:
-    """Dead letters, the oldest first; `is_more`: there are others behind them."""
+class DeadLetters:
+    """Dead letters, the oldest first; `is_more` says whether the queue holds more than these."""
 
     dead_letters: tuple[DeadLetter, ...]
     is_more: bool
 
 
-def dead_letters(limit: int = LOOKED_AT) -> Heap | Unavailable:
-    """Look at them; each goes back to where it was."""
+def dead_letters(limit: int = LOOKED_AT) -> DeadLetters | Unavailable:
+    """Read the dead letters. Each message returns to its place in the queue."""
 
-    def look(connection: Connection) -> Heap:
-        with connection.channel() as channel:  # closed, it gives back what was not acked
+    def look(connection: Connection) -> DeadLetters:
+        with connection.channel() as channel:  # closing the channel returns the messages that were not acked
             found = [dead_letter_of(message) for message in fetched(channel, limit + 1)]
-        return Heap(tuple(found[:limit]), len(found) > limit)
+        return DeadLetters(tuple(found[:limit]), len(found) > limit)
 
     return at_the_broker(look)
 
 
 def dead_letters_of(saga_id: UUID) -> tuple[DeadLetter, ...] | Unavailable:
     """Return the dead letters about this saga."""
-    heap = dead_letters()
-    if isinstance(heap, Unavailable):
-        return heap
-    return tuple(dead_letter for dead_letter in heap.dead_letters if dead_letter.saga_id == saga_id)
+    found = dead_letters()
+    if isinstance(found, Unavailable):
+        return found
+    return tuple(dead_letter for dead_letter in found.dead_letters if dead_letter.saga_id == saga_id)
 
 
 def fetched(channel: Any, limit: int) -> Iterator[Any]:
-    """Yield messages of the dead-letter queue, the oldest first, until the channel is closed. What is not acked goes
-    back."""
+    """Yield at most `limit` messages of the dead-letter queue, the oldest first.
+
+    Messages that are not acked return to the queue when the channel is closed.
+    """
     queue = settings.TOPOLOGY.dead_letter_queue.name
     for _ in range(limit):
         message = channel.basic_get(queue, no_ack=False)
@@ -82,7 +84,7 @@ def fetched(channel: Any, limit: int) -> Iterator[Any]:
 
 
 def dead_letter_of(message: Any) -> DeadLetter:
-    """Return what may be shown of a message, whatever it holds."""
+    """Return what may be shown of a message. The message may hold anything."""
     headers, death = headers_of(message), death_of(message)
     shown = public(_kwargs(message))
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
@@ -102,12 +104,12 @@ def dead_letter_of(message: Any) -> DeadLetter:
 
 
 def headers_of(message: Any) -> Mapping[str, Any]:
-    """Return the headers of the message as it was published, and what the broker added."""
+    """Return the headers that the message was published with, and those that the broker added."""
     return message.properties.get("application_headers") or {}
 
 
 def death_of(message: Any) -> Mapping[str, Any]:
-    """Return the newest of the message's deaths."""
+    """Return the newest entry of the `x-death` header (RabbitMQ, Dead Letter Exchanges); empty if there is none."""
     deaths = headers_of(message).get("x-death") or [{}]
     return deaths[0]
 
@@ -128,5 +130,5 @@ def _uuid(text: Any) -> UUID | None:
 
 
 def _time(at: Any) -> datetime | None:
-    """AMQP's times are UTC and say so nowhere."""
+    """Return the time as aware UTC. AMQP's times are UTC but carry no zone."""
     return at.replace(tzinfo=UTC) if isinstance(at, datetime) else None

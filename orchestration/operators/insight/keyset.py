@@ -1,4 +1,4 @@
-"""Lists by the page, the newest first: each begins behind the last row of the one before, and none costs more."""
+"""Keyset pagination, the newest first. A page begins after the last row of the page before; all pages cost the same."""
 
 import re
 from dataclasses import dataclass
@@ -18,32 +18,32 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True)
 class Page(Generic[_Row]):
-    """`next` is the cursor of the page behind it, empty on the last."""
+    """One page of a list; `next` is the cursor of the next page, empty on the last."""
 
     rows: list[_Row]
     next: str
 
 
 class Order(Protocol):
-    """What comes first in a list, and how one of its places is written down."""
+    """The order of a list, and how a position in it is written as a cursor."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """As `order_by` takes them."""
+        """The columns as `order_by` takes them."""
 
     def cursor_of(self, row: Any) -> str:
-        """Return the place of this row in the list."""
+        """Return the cursor of this row."""
 
     def behind(self, cursor: str) -> Q:
-        """Match what comes after that place.
+        """Match the rows after the cursor.
 
-        :raises BadCursor: when it is none.
+        :raises BadCursor: when the text is no cursor of this order.
         """
 
 
 @dataclass(frozen=True)
 class ByMoment:
-    """By a column of moments and, of those that share one, by the id, which is a UUID."""
+    """Order by a column of times, then by the id, which is a UUID."""
 
     column: str
 
@@ -58,7 +58,7 @@ class ByMoment:
         try:
             at_text, _, id_text = cursor.partition("~")
             at, row_id = datetime.fromisoformat(at_text), UUID(id_text)
-            at.astimezone(UTC)  # which a time at the edge of the calendar has none of
+            at.astimezone(UTC)  # raises for a time at the edge of the calendar
         except (ValueError, OverflowError) as error:
             raise BadCursor(BadCursor.__doc__) from error
         if at.tzinfo is None:
@@ -68,7 +68,7 @@ class ByMoment:
 
 @dataclass(frozen=True)
 class ByNumber:
-    """By the id, which is a number that grows."""
+    """Order by the id, which is a growing number."""
 
     columns: tuple[str, ...] = ("-pk",)
 
@@ -82,9 +82,9 @@ class ByNumber:
 
 
 def page_of(rows: QuerySet[_Row], order: Order, *, after: str = "", size: int = 50) -> Page[_Row]:
-    """Return one page, behind the row that the cursor names.
+    """Return one page: the rows after the cursor, or the first rows without one.
 
-    :raises BadCursor: when `after` is none.
+    :raises BadCursor: when `after` is no cursor of this order.
     """
     behind = rows.filter(order.behind(after)) if after else rows
     found = list(behind.order_by(*order.columns)[: size + 1])

@@ -19,8 +19,8 @@ from orchestration.text import formatting
 class MoneyLine:
     """One saga's money in minor units of an ISO 4217 currency; none is negative.
 
-    `on_hold_minor` is neither taken nor let go; `out_of_pocket_minor` is taken and not given back; `in_limbo_minor` is
-    what a call with an unknown outcome moves, and may be part of either of those.
+    `on_hold_minor` is authorised and neither captured nor voided. `out_of_pocket_minor` is captured and not refunded.
+    `in_limbo_minor` is what a call with an unknown outcome moves; it may be part of either of those.
     """
 
     authorised_minor: int
@@ -40,32 +40,34 @@ class MoneyLine:
             "voided": self.voided_minor,
             "refunded": self.refunded_minor,
         }
-        said = [f"{formatting.money(amount, self.currency)} {what}" for what, amount in amounts.items() if amount]
+        moved = [f"{formatting.money(amount, self.currency)} {what}" for what, amount in amounts.items() if amount]
         limbo = formatting.money(self.in_limbo_minor, self.currency)
         doubt = f"; {limbo} in limbo: the outcome of a call is unknown" if self.in_limbo_minor else ""
         now = formatting.money(self.out_of_pocket_minor, self.currency)
-        return f"{', '.join(said) or 'nothing authorised'}; out of pocket now: {now}{doubt}"
+        return f"{', '.join(moved) or 'nothing authorised'}; out of pocket now: {now}{doubt}"
 
 
 def money_of(view: SagaView) -> MoneyLine | Unavailable | None:
     """Return the money line of a saga; None if it has moved no money so far."""
-    keeper = next((each for each in participants().values() if each.money), None)
-    if keeper is None or keeper.money is None:
+    participant = next((each for each in participants().values() if each.money), None)
+    if participant is None or participant.money is None:
         return None
     with deadline.within(SERVICES_READ_WITHIN):
-        found = read(f"the database of {keeper.service}", lambda: _in_the_books(keeper, UUID(str(view.instance.pk))))
+        found = read(
+            f"the database of {participant.service}", lambda: _recorded(participant, UUID(str(view.instance.pk)))
+        )
     if isinstance(found, Unavailable):
         return found
-    rows = view.ledgers.get(keeper.service)
-    return money_line(found, keeper.money, rows or (), view.instance.request)
+    rows = view.ledgers.get(participant.service)
+    return money_line(found, participant.money, rows or (), view.instance.request)
 
 
 def money_line(
-    money: Money | None, reader: MoneyReader, rows: Iterable[LedgerRow], asked: Mapping[str, Any]
+    money: Money | None, reader: MoneyReader, rows: Iterable[LedgerRow], request: Mapping[str, Any]
 ) -> MoneyLine | None:
-    """Combine the records and the ledger rows into a money line. Pure."""
+    """Combine the service's records, its ledger rows and the saga's request into a money line. Pure."""
     open_steps = {row.step: row.status for row in rows if row.status in (Status.STARTED, Status.UNDOING)}
-    total, currency = asked.get("total_minor"), asked.get("currency")
+    total, currency = request.get("total_minor"), request.get("currency")
     if money is None:
         if reader.holds.step not in open_steps or not isinstance(total, int) or not isinstance(currency, str):
             return None
@@ -85,7 +87,7 @@ def money_line(
 
 
 def _limbo(money: Money, reader: MoneyReader, open_steps: Mapping[str, str]) -> int:
-    """What is being taken, or being given back, with an unknown outcome."""
+    """Return the amount that a call with an unknown outcome captures or gives back."""
     if open_steps.get(reader.holds.step) == Status.UNDOING:
         return money.kept_minor or money.held_minor
     if reader.takes.step in open_steps:
@@ -93,5 +95,5 @@ def _limbo(money: Money, reader: MoneyReader, open_steps: Mapping[str, str]) -> 
     return 0
 
 
-def _in_the_books(keeper: Participant, saga_id: UUID) -> Money | None:
-    return keeper.money.of_sagas([saga_id]).get(saga_id) if keeper.money else None
+def _recorded(participant: Participant, saga_id: UUID) -> Money | None:
+    return participant.money.of_sagas([saga_id]).get(saga_id) if participant.money else None

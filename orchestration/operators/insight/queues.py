@@ -1,4 +1,4 @@
-"""What waits in each queue, and who consumes it."""
+"""The queues at the broker, with the number of their messages and consumers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from orchestration.operators.insight.sources import Unavailable, at_the_broker
 
 @dataclass(frozen=True)
 class QueueNow:
-    """One queue, by its name at the broker; `messages` without those that workers hold. None: it is not there.
+    """One queue, by its name at the broker.
 
-    `consumers` is None where the broker does not tell.
+    `messages` are those that no worker has received yet; None when the queue does not exist. `consumers` is None where
+    the broker does not report it.
     """
 
     name: str
@@ -31,7 +32,7 @@ class QueueNow:
 
     @property
     def has_no_consumer(self) -> bool:
-        """Whether it is known to have no consumers."""
+        """Whether the broker reports that it has no consumers."""
         return self.consumers == 0
 
 
@@ -39,8 +40,8 @@ Queues = Mapping[str, QueueNow]
 
 
 def every_queue() -> Queues | Unavailable:
-    """Return every queue that there should be, with that of dead letters, by its name at the broker."""
-    return at_the_broker(_looked_at)
+    """Return every queue of the topology, the dead-letter queue included, by its name at the broker."""
+    return at_the_broker(_read)
 
 
 def queues() -> tuple[QueueNow, ...] | Unavailable:
@@ -52,7 +53,7 @@ def queues() -> tuple[QueueNow, ...] | Unavailable:
     return tuple(queue for name, queue in found.items() if name != dead)
 
 
-def _looked_at(connection: Connection) -> Queues:
+def _read(connection: Connection) -> Queues:
     topology = settings.TOPOLOGY
     depths = topology.depths(connection)
     names = [queue.name for queue in (*topology.queues, topology.dead_letter_queue)]

@@ -1,4 +1,4 @@
-"""The facts of a saga with its secrets hidden: a secret is named, but never printed, not even encrypted."""
+"""The facts of a saga with its secrets hidden. The name of a secret is shown; its value is not, even encrypted."""
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
@@ -13,7 +13,7 @@ HIDDEN = "(hidden)"
 
 
 def redacted(facts: Any, *, definition: str) -> Any:
-    """Return the facts of a saga with its secrets hidden; all of them, if this code cannot know which are secret."""
+    """Return the facts of a saga with its secrets hidden; hide all facts if this code lacks the definition."""
     if facts is None:
         return None
     try:

@@ -13,18 +13,18 @@ from orchestration.sagas import UnknownDefinition, definition_of
 
 @dataclass(frozen=True)
 class SagaView:
-    """One saga as it is read for a page, a command or the API."""
+    """One saga with everything that a page, a command or the API shows of it."""
 
     instance: SagaInstance
     log: list[SagaLogEntry]
     steps: list[StepProgress] | None
     """None when this code lacks the saga's definition."""
     ledgers: Mapping[str, list[LedgerRow] | None]
-    """By service; None where the database does not answer."""
+    """The ledger rows by service; None where the service's database does not answer."""
 
 
 def saga_view_of(saga_id: UUID) -> SagaView | None:
-    """Read a saga; None if there is none. A service whose database is down is left out: its ledger is None."""
+    """Read a saga; None if there is none. The ledger of a service whose database is down is None."""
     instance = selectors.saga(saga_id)
     return None if instance is None else saga_view_from(instance)
 

@@ -19,14 +19,14 @@ NEWEST_FIRST = ByMoment("created_at")
 
 @dataclass(frozen=True)
 class Search:
-    """The sagas that a text identifies, as far as every source answered; `unread` names those that did not."""
+    """The sagas that a text identifies, from the sources that answered; `unread` names the sources that did not."""
 
     condition: Q
     unread: tuple[str, ...]
 
     @property
     def sagas(self) -> QuerySet[SagaInstance]:
-        """What was found, the newest first."""
+        """The sagas that were found, the newest first."""
         return newest_sagas().filter(self.condition)
 
 
@@ -46,12 +46,15 @@ def known_by(text: str) -> Q:
 
 
 def search(text: str) -> Search:
-    """Find sagas by saga id, order id, customer, idempotency key, and what services know; exactly, and by indexes."""
+    """Find sagas by saga id, order id, customer, idempotency key, and the keys that services know.
+
+    Only exact matches are found. Each lookup uses an index.
+    """
     word = text.strip()
-    if not word or "\0" in word:  # which PostgreSQL knows no text with
+    if not word or "\0" in word:  # PostgreSQL stores no text with a NUL
         return Search(Q(pk__in=[]), ())
     condition, unread = known_by(word), []
-    for found in _asked(word):
+    for found in _found_by_services(word):
         if isinstance(found, Unavailable):
             unread.append(found.why)
         else:
@@ -60,17 +63,17 @@ def search(text: str) -> Search:
 
 
 def search_if_any(text: str) -> Search:
-    """Find sagas as `search` does; without a text, every saga."""
+    """Find sagas as `search` does; without a text, find every saga."""
     return search(text) if text else Search(Q(), ())
 
 
 def searched_by() -> list[str]:
-    """List everything that the search accepts, in words."""
+    """Return the names of everything that the search accepts."""
     known = [finder.what for participant in participants().values() for finder in participant.finders]
     return ["saga id", "order id", "customer", "idempotency key", *sorted(known)]
 
 
-def _asked(word: str) -> list[Found | Unavailable]:
+def _found_by_services(word: str) -> list[Found | Unavailable]:
     with deadline.within(SERVICES_READ_WITHIN):
         return [
             read(f"the database of {participant.service}", partial(finder.find, word))

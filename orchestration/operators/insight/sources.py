@@ -1,4 +1,4 @@
-"""Reads that survive their source being down: what it says, or why it does not."""
+"""Reads that survive an outage of their source: they return the answer, or `Unavailable`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ AWAY = (Error, AMQPError, OperationalError, OSError, RedisError, PoolTimeout)
 
 @dataclass(frozen=True)
 class Unavailable:
-    """The source did not answer; `why` names it."""
+    """A source did not answer; `why` names the source and the error."""
 
     why: str
 
@@ -33,7 +33,10 @@ class Unavailable:
 
 
 def read(source: str, question: Callable[[], T]) -> T | Unavailable:
-    """Ask a source, or say that it is down. With a deadline, one that does not answer leaves time to ask the next."""
+    """Return the answer of a source, or `Unavailable` if it is down.
+
+    Within a deadline the source gets half of the time that is left, so that other sources can still be read.
+    """
     try:
         with deadline.half_of_the_rest():
             return question()
@@ -42,7 +45,7 @@ def read(source: str, question: Callable[[], T]) -> T | Unavailable:
 
 
 def at_the_broker(question: Callable[[Connection], T]) -> T | Unavailable:
-    """Ask the broker, over a connection of its own."""
+    """Return what `question` returns for a new connection to the broker, or `Unavailable`."""
 
     def ask() -> T:
         with current_app.connection_for_read(connect_timeout=CONNECTED_WITHIN) as connection:

@@ -1,4 +1,4 @@
-"""How fast sagas come, go and get on, over the last minutes; each figure over so many rows at most."""
+"""Rates, durations and success of sagas over the last minutes. Each figure reads a limited number of rows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ from orchestration.operators.insight.sources import Unavailable, read
 
 WINDOW = timedelta(minutes=15)
 SAMPLE = 2_000
-"""So many sagas that ended last are looked at for durations."""
+"""The number of sagas, the last ended first, that durations are computed from."""
 COUNTED_TO = 100_000
-"""The most sagas that are counted as begun or ended in the window."""
+"""The most sagas that are counted as started or ended in the window."""
 _SOURCE = "the database of orchestration"
 _SAGAS, _LOG = SagaInstance._meta.db_table, SagaLogEntry._meta.db_table
 
@@ -49,7 +49,7 @@ FROM spent WHERE step <> '' AND seconds IS NOT NULL GROUP BY step ORDER BY 2 DES
 
 @dataclass(frozen=True)
 class Durations:
-    """Percentiles in seconds, over `count` of them; None without any."""
+    """Percentiles in seconds, over `count` durations; None when there is no duration."""
 
     count: int
     p50: float | None
@@ -59,7 +59,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class StepStats:
-    """One step: how long its action takes, queue and call included, and its share of all time spent, waits included."""
+    """One step: how long its action takes, with queueing and external call, and its `share` of all time, with waits."""
 
     step: str
     durations: Durations
@@ -69,7 +69,7 @@ class StepStats:
 
 @dataclass(frozen=True)
 class Stats:
-    """Sagas over the last `window`. `success` is the share of those ended that completed, None when none did."""
+    """Figures of sagas over the last `window`. `success` is the completed share of ended sagas; None if none ended."""
 
     window: timedelta
     in_flight: Count
@@ -79,11 +79,11 @@ class Stats:
     end_to_end: Durations
     """Of completed sagas."""
     steps: tuple[StepStats, ...]
-    """Who takes most of the time first."""
+    """The step with the largest share first."""
 
 
 def stats(*, now: datetime, window: timedelta = WINDOW) -> Stats | Unavailable:
-    """Measure the last `window`."""
+    """Compute the figures of the last `window`."""
     return read(_SOURCE, lambda: _stats(now - window, window))
 
 

@@ -1,4 +1,4 @@
-"""What a saga is doing, in one word and read off its row alone, in Python as in SQL."""
+"""The status of a saga in one word, read from its row alone, in Python and in SQL."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from orchestration.text import formatting
 
 
 class SagaStatus(StrEnum):
-    """Each saga has one: the first of these that it meets, from the end upwards."""
+    """The status of a saga: the last of these that applies."""
 
     RUNNING = "running"
-    """On its way; nothing has gone wrong that is not behind it."""
+    """It moves forward, and no step is failing."""
     COMPENSATING = "compensating"
     GIVING_UP = "giving_up"
-    """Being given up, while it is not certain yet that its pivot has not happened."""
+    """It is being given up: its pivot is being barred, and may turn out to be done."""
     RETRYING = "retrying"
-    """A step has failed: it waits for its next try, or is under way again."""
+    """A step has failed, and waits for its next try or is being tried again."""
     WAITING = "waiting"
-    """For a breaker to close, or for the broker to be back: nothing is tried meanwhile."""
+    """It waits for a breaker to close or for the broker to return. Nothing is tried meanwhile."""
     PARKED = "parked"
-    """A step waits for a person."""
+    """A step needs an operator."""
     PAUSED = "paused"
-    """Nothing is sent until somebody unpauses it."""
+    """Nothing is sent until an operator unpauses it."""
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
 
 ENDS = frozenset({SagaStatus.COMPLETED, SagaStatus.COMPENSATED})
 _BEFORE_THE_END = frozenset(SagaStatus) - ENDS
-STILL_TO_END = "unfinished"
-"""Stands for every status but these two, where somebody says which are wanted."""
-WORDS_FOR_STATUSES = (STILL_TO_END, *(status.value for status in SagaStatus))
+ANY_UNFINISHED = "unfinished"
+"""The word that stands for every status except the two ends, where statuses are chosen."""
+WORDS_FOR_STATUSES = (ANY_UNFINISHED, *(status.value for status in SagaStatus))
 _BY_PHASE = {
     Phase.RUNNING: SagaStatus.RUNNING,
     Phase.FINISHING: SagaStatus.RUNNING,
@@ -50,14 +50,14 @@ _BY_PHASE = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """Which try of the current step comes next or is under way, from 1; `next_at` when it waits for its time."""
+    """The try of the current step that is next or under way, counted from 1; `next_at` is set while it waits."""
 
     step: str
     number: int
     next_at: datetime | None
 
-    def said(self, now: datetime) -> str:
-        """Describe the attempt, such as "attempt 2, next in 12 s"; empty for a first one that goes well."""
+    def in_words(self, now: datetime) -> str:
+        """Describe the attempt, such as "attempt 2, next in 12 s"; empty for a first attempt that does not wait."""
         if self.next_at is None:
             return f"attempt {self.number}" if self.number > 1 else ""
         wait = formatting.span(self.next_at - now) if self.next_at > now else ""
@@ -65,7 +65,7 @@ class Attempt:
 
 
 def status_of(instance: SagaInstance) -> SagaStatus:
-    """Read its status off the row."""
+    """Return the status that the row shows."""
     phase = Phase(instance.phase)
     if phase in ENDED:
         return SagaStatus(phase.value)
@@ -80,8 +80,8 @@ def status_of(instance: SagaInstance) -> SagaStatus:
 
 def statuses_meant(words: Collection[str]) -> frozenset[SagaStatus]:
     """Return the statuses that `WORDS_FOR_STATUSES` stand for."""
-    named = frozenset(SagaStatus(word) for word in words if word != STILL_TO_END)
-    return named | _BEFORE_THE_END if STILL_TO_END in words else named
+    named = frozenset(SagaStatus(word) for word in words if word != ANY_UNFINISHED)
+    return named | _BEFORE_THE_END if ANY_UNFINISHED in words else named
 
 
 def has_one_of(statuses: frozenset[SagaStatus]) -> Q:
@@ -92,7 +92,7 @@ def has_one_of(statuses: frozenset[SagaStatus]) -> Q:
 
 
 def has_status(status: SagaStatus) -> Q:
-    """Match sagas of which `status_of` says so."""
+    """Match sagas whose `status_of` is this status."""
     match status:
         case SagaStatus.COMPLETED:
             return Q(phase=Phase.COMPLETED)
@@ -111,26 +111,28 @@ def has_status(status: SagaStatus) -> Q:
 
 
 def is_being_undone() -> Q:
-    """Match sagas that are given up or compensated, whatever holds that up: a step that is retried, a breaker, a pause.
+    """Match sagas that are being given up or compensated, also while a retry, a breaker or a pause delays that.
 
-    Those that are `PARKED` are left out: nothing is done before a person acts.
+    Sagas that are `PARKED` are left out: nothing happens to them until an operator acts.
     """
     return OFF_THE_STRAIGHT_WAY & Q(phase__in=[Phase.BARRING, Phase.COMPENSATING]) & (Q(parked=False) | Q(paused=True))
 
 
 def step_of(instance: SagaInstance) -> str:
-    """Return the step that fails, else the one whose answer is pending next; empty if there is none or this code cannot
-    know."""
+    """Return the failing step, else the step whose answer is pending next.
+
+    It is empty if there is none or if this code lacks the definition.
+    """
     return instance.failing_step or current_step_of(instance).step
 
 
 def is_at(step: str) -> Q:
-    """Match sagas of which `step_of` says so."""
+    """Match sagas whose `step_of` is this step."""
     return UNFINISHED & (Q(failing_step=step) | Q(failing_step="") & has_current_step(step))
 
 
 def attempt_of(instance: SagaInstance) -> Attempt | None:
-    """Return the try of its current step that is next or in progress; None if it has ended or waits for an operator."""
+    """Return the try of the current step that is next or under way; None if the saga has ended or needs an operator."""
     if status_of(instance) in ENDS | {SagaStatus.PAUSED, SagaStatus.PARKED}:
         return None
     next_at = None if instance.in_flight else instance.due_at

@@ -1,4 +1,4 @@
-"""What a saga's timeline shows: a bar for each attempt and each wait, read off the log and the ledgers. Pure."""
+"""The bars of a saga's timeline: one for each attempt and each wait, read from the log and the ledgers. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.text import formatting
 
 SHORTEST = timedelta(milliseconds=1)
-"""What took less is drawn so long, to be visible."""
+"""The shortest bar that is drawn. A bar that took less time gets this length, so that it is visible."""
 
 
 class Look(StrEnum):
-    """How a bar looks, and what it means."""
+    """What a bar means; each has its own look."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -37,7 +37,7 @@ class Look(StrEnum):
 
 @dataclass(frozen=True)
 class TimelineBar:
-    """One stretch of time in the row of a step; `title` describes it."""
+    """One period in the row of a step; `title` describes it."""
 
     step: str
     look: Look
@@ -51,7 +51,7 @@ _TRIED = frozenset({Kind.FAILED, Kind.WAITING})
 
 
 def steps_of(view: SagaView) -> list[str]:
-    """Return the steps, in order; if this code lacks the definition, those that the log names."""
+    """Return the names of the steps, in order; if this code lacks the definition, those that the log names."""
     saga = _definition(view)
     named = [step.name for step in saga.steps] if saga else []
     return list(dict.fromkeys([*named, *(entry.step for entry in view.log if entry.step)]))
@@ -64,20 +64,20 @@ def pivot_of(view: SagaView) -> str:
 
 
 def pivot_done_at(view: SagaView) -> datetime | None:
-    """Return when the pivot was done, or found done. From then on there is no way back."""
+    """Return when the pivot was done, or found done; None if it is not. From then on the saga only goes forward."""
     pivot = pivot_of(view)
     done = (e.at for e in view.log if e.step == pivot and e.kind in (Kind.DONE, Kind.PIVOT_DONE))
     return next(done, None)
 
 
 def bars_of(view: SagaView, now: datetime) -> list[TimelineBar]:
-    """Return every bar, step by step. Those of one step follow each other and do not overlap."""
+    """Return every bar, step by step. Bars of one step follow each other and do not overlap."""
     found = [*_from_the_log(view, now), *_under_way(view, now)]
-    return [bar for step in steps_of(view) for bar in _in_a_row([bar for bar in found if bar.step == step])]
+    return [bar for step in steps_of(view) for bar in _without_overlap([bar for bar in found if bar.step == step])]
 
 
-def _in_a_row(bars: Sequence[TimelineBar]) -> Iterator[TimelineBar]:
-    """Yield the bars of a row, each behind the one before it, and none too short to be seen."""
+def _without_overlap(bars: Sequence[TimelineBar]) -> Iterator[TimelineBar]:
+    """Yield the bars of one step so that none overlaps another and none is shorter than `SHORTEST`."""
     until: datetime | None = None
     for bar in sorted(bars, key=lambda bar: (bar.start, bar.end)):
         start = max(bar.start, until) if until else bar.start
@@ -119,7 +119,7 @@ def _look(entry: SagaLogEntry, log: Sequence[SagaLogEntry]) -> Look | None:
 
 
 def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
-    """Whether the try was the last before the step was parked."""
+    """Return whether this try was the last one before the step was parked."""
     behind = log[position + 1 : position + 2]
     return bool(behind) and behind[0].kind == Kind.PARKED and behind[0].step == log[position].step
 
@@ -127,12 +127,12 @@ def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
 def _waiting(view: SagaView, position: int, now: datetime) -> TimelineBar:
     entry = view.log[position]
     until = _sent_again(view, position) or _planned_end(view, now)
-    until_said = f" until {formatting.moment(until)}"
-    return _bar(entry.step, Look.WAITING, entry.at, until, formatting.error(entry.detail), until_said)
+    until_text = f" until {formatting.moment(until)}"
+    return _bar(entry.step, Look.WAITING, entry.at, until, formatting.error(entry.detail), until_text)
 
 
 def _sent_again(view: SagaView, position: int) -> datetime | None:
-    """When the step was sent anew: with the last message before anything more is heard of it."""
+    """Return when the step was sent again: the time of the last message sent before the step's next log entry."""
     step, sent = view.log[position].step, None
     for entry in view.log[position + 1 :]:
         if entry.step == step:
@@ -143,7 +143,7 @@ def _sent_again(view: SagaView, position: int) -> datetime | None:
 
 
 def _planned_end(view: SagaView, now: datetime) -> datetime:
-    """Return when a wait that still lasts is to end; it may be over already."""
+    """Return when a wait that still lasts is due to end; now, if that time has passed or is not known."""
     due = None if view.instance.in_flight else view.instance.due_at
     return max(now, due) if due else now
 
@@ -157,7 +157,7 @@ def _parked(view: SagaView, position: int, now: datetime) -> TimelineBar:
 
 
 def _under_way(view: SagaView, now: datetime) -> Iterator[TimelineBar]:
-    """What was sent last and has not been reported: its way so far, as the ledgers tell it."""
+    """Yield the bars of the message that was sent last and is not yet reported, as far as the ledgers show them."""
     saga, state = _definition(view), state_of(view.instance)
     command = pending_command(saga, state) if saga and state.in_flight else None
     if saga is None or command is None:
@@ -179,11 +179,11 @@ def _row(view: SagaView, saga: Saga, stop: Stop) -> LedgerRow | None:
     return next((row for row in rows if row.step == stop.step), None)
 
 
-def _bar(step: str, look: Look, start: datetime, end: datetime, said: str = "", until: str = "") -> TimelineBar:
+def _bar(step: str, look: Look, start: datetime, end: datetime, detail: str = "", until: str = "") -> TimelineBar:
     end = max(end, start)
     length = _length(end - start)
     title = f"{step}: {look.value}, {length} from {formatting.moment(start)}{until}"
-    return TimelineBar(step, look, start, end, f"{title} – {said}" if said else title)  # noqa: RUF001  an en dash is meant
+    return TimelineBar(step, look, start, end, f"{title} – {detail}" if detail else title)  # noqa: RUF001  an en dash is meant
 
 
 def _length(span: timedelta) -> str:

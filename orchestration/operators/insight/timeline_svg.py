@@ -1,4 +1,4 @@
-"""The timeline of one saga as an SVG: a row for each step, a bar for each attempt. No script, no browser. Pure."""
+"""The timeline of one saga as an SVG: a row for each step, a bar for each attempt. It needs no script. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +14,14 @@ from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
 LABELS, PLOT, RIGHT = 190, 740, 30
-"""Widths: of the steps' names, of the plot (at least), and of what is left free on its right."""
+"""Widths in pixels: of the steps' names, of the plot (at least), and of the margin on its right."""
 TOP, ROW, BAR = 34, 34, 18
-"""Heights: above the first row, of a row, of a bar."""
+"""Heights in pixels: above the first row, of a row, of a bar."""
 NARROWEST = 5.0
-"""No stretch between two moments is narrower, however short."""
+"""The least distance between two neighbouring moments, in pixels."""
 EVEN = timedelta(milliseconds=10)
-"""Stretches much longer than this grow with their logarithm: half an hour of waiting leaves room for the rest."""
+"""Stretches much longer than this grow with their logarithm, so that half an hour of waiting leaves room for the rest.
+"""
 BETWEEN_TICKS = 84
 LINE = 20
 
@@ -39,19 +40,19 @@ _STANDALONE = (
     "svg.saga-timeline:root{color-scheme:light dark;color:#1f2430;background:#fff}"
     "@media (prefers-color-scheme:dark){svg.saga-timeline:root{color:#e6e8ee;background:#16181d}}"
 )
-"""Only for the picture at a URL of its own; inside a page it takes the colour of the text around it."""
+"""The style of the picture at its own URL. Inside a page the picture takes the colour of the text around it."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Where each moment is: time runs to the right, long stretches shortened, so that short ones can be seen."""
+    """The x coordinate of each moment. Time runs to the right; long stretches are shortened so that short ones show."""
 
     moments: tuple[datetime, ...]
     places: tuple[float, ...]
 
     @classmethod
     def over(cls, moments: Iterable[datetime]) -> "Scale":
-        """Return a scale on which each of these moments has a place of its own."""
+        """Return a scale that gives each of these moments its own x coordinate."""
         ordered = tuple(sorted(set(moments)))
         spans = [math.log1p((later - sooner) / EVEN) for sooner, later in pairwise(ordered)]
         left = max(PLOT - NARROWEST * len(spans), 0.0)
@@ -62,7 +63,7 @@ class Scale:
         return cls(ordered, tuple(places))
 
     def at(self, moment: datetime) -> float:
-        """Return the place of one of the moments."""
+        """Return the x coordinate of one of the moments."""
         return self.places[self.moments.index(moment)]
 
     @property
@@ -71,7 +72,7 @@ class Scale:
 
 
 def timeline_svg(view: SagaView, now: datetime) -> str:
-    """Draw the saga. Every bar has a title, and the whole has a description, for screen readers."""
+    """Draw the timeline as SVG text. Each bar has a title and the picture a description, for screen readers."""
     bars, steps = bars_of(view, now), steps_of(view)
     scale = Scale.over(moments_of(view, bars, now))
     bottom = TOP + ROW * len(steps)
@@ -88,7 +89,7 @@ def timeline_svg(view: SagaView, now: datetime) -> str:
 
 
 def moments_of(view: SagaView, bars: Sequence[TimelineBar], now: datetime) -> Iterable[datetime]:
-    """Give the moments that need a place: where bars begin and end, the pivot, and the ends of it all."""
+    """Yield the moments that the scale must hold: start and end of the saga and of each bar, and the pivot's end."""
     yield view.instance.created_at
     yield view.instance.ended_at or now
     if pivot_at := pivot_done_at(view):
@@ -115,8 +116,8 @@ def _root(view: SagaView, bars: Sequence[TimelineBar], *, width: float, height: 
             "fill": "currentColor",
         },
     )
-    said = status_of(view.instance).value.replace("_", " ")
-    SubElement(svg, "title", id=f"{saga_id}-title").text = f"Timeline of saga {saga_id}, {said}"
+    status = status_of(view.instance).value.replace("_", " ")
+    SubElement(svg, "title", id=f"{saga_id}-title").text = f"Timeline of saga {saga_id}, {status}"
     SubElement(svg, "desc", id=f"{saga_id}-desc").text = (
         harmless_lines("; ".join(bar.title for bar in bars)) or "Nothing yet."
     )
@@ -215,7 +216,7 @@ def _paint(look: Look, view: SagaView) -> dict[str, str]:
 
 
 def _lines(svg: Element, view: SagaView, scale: Scale, bottom: float, now: datetime) -> None:
-    """Where there is no way back, and where now is; an ended saga has no now."""
+    """Draw a line where the pivot was done, and one at the present time unless the saga has ended."""
     if at := pivot_done_at(view):
         _line(
             svg,
@@ -249,9 +250,9 @@ def _legend(svg: Element, looks: Sequence[Look], y: float, view: SagaView) -> No
 
 
 def _text(
-    parent: Element, x: float, y: float, said: str, *, anchor: str = "start", size: int = 12, opacity: float = 1.0
+    parent: Element, x: float, y: float, content: str, *, anchor: str = "start", size: int = 12, opacity: float = 1.0
 ) -> Element:
     attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": f"{size}"}
     text = SubElement(parent, "text", attributes | {"fill-opacity": f"{opacity}"})
-    text.text = harmless_lines(said)
+    text.text = harmless_lines(content)
     return text

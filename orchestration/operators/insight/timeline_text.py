@@ -1,4 +1,4 @@
-"""One saga's timeline as text for a terminal: a line an attempt, with a bar on the scale of the picture. Pure."""
+"""One saga's timeline as text for a terminal: one line for each attempt, with a bar on the scale of the SVG. Pure."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
 NARROWEST = 16
-"""The least number of columns of a bar's field."""
+"""The least number of columns for the bars."""
 _DRAWN: Mapping[Look, str] = {
     Look.DONE: "█",
     Look.REFUSED: "x",
@@ -25,9 +25,9 @@ _DRAWN: Mapping[Look, str] = {
 
 
 def timeline_lines(view: SagaView, now: datetime, *, columns: int) -> Iterator[str]:
-    """Yield the lines of the timeline, at most so many columns wide. Longer descriptions are cut.
+    """Yield the lines of the timeline, at most `columns` characters wide. Longer descriptions are cut.
 
-    Time runs to the right, with long stretches shortened as in the picture.
+    Time runs to the right. Long stretches are shortened as in the SVG.
     """
     bars, steps = bars_of(view, now), steps_of(view)
     if not bars:
@@ -40,7 +40,7 @@ def timeline_lines(view: SagaView, now: datetime, *, columns: int) -> Iterator[s
         label = _label(step, view)
         for bar in (bar for bar in bars if bar.step == step):
             drawn = _drawn(bar, scale, field)
-            yield harmless_lines(f"{label:{labels}}{drawn} {_said(bar, scale.moments[0])}")[:columns].rstrip()
+            yield harmless_lines(f"{label:{labels}}{drawn} {_description(bar, scale.moments[0])}")[:columns].rstrip()
             label = ""
         if label:
             yield label
@@ -52,13 +52,13 @@ def _label(step: str, view: SagaView) -> str:
     return f"{step} (pivot)" if step == pivot_of(view) else step
 
 
-def _said(bar: TimelineBar, began: datetime) -> str:
-    """Return the bar's title without the step, and without the date if it is that of the saga's beginning."""
+def _description(bar: TimelineBar, began: datetime) -> str:
+    """Return the bar's title without the step, and without the date if the saga began on that date."""
     return bar.title.removeprefix(f"{bar.step}: ").replace(f"{formatting.moment(began)[:10]} ", "")
 
 
 def _drawn(bar: TimelineBar, scale: Scale, field: int) -> str:
-    """Return a bar in its field, at least one character wide."""
+    """Return a bar padded to the width of the field. The bar has at least one character."""
     first, last = (_column(moment, scale, field) for moment in (bar.start, bar.end))
     start = min(first, field - 1)
     return f"{' ' * start}{_DRAWN[bar.look] * max(1, last - start):{field - start}}"

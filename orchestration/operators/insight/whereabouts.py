@@ -1,4 +1,4 @@
-"""Where a saga's message is on its way, as far as its row and the ledgers say. Pure."""
+"""The stop that a saga's message has reached, as far as its row and the ledgers show. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,25 +17,25 @@ BEHIND = {
     Operation.COMPENSATION: frozenset({Status.UNDONE, Status.BARRED, Status.REFUSED}),
     Operation.BAR: frozenset({Status.BARRED, Status.DONE, Status.REFUSED}),
 }
-"""What a step's ledger row says when the message has gone on."""
+"""The statuses of a step's ledger row that show that the message has passed the step."""
 
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """The stop that is next or under way; `step` is empty when all are behind it and only the report is to come."""
+    """The stop that is next or under way; `step` is empty when all steps are passed and only the report is pending."""
 
     task: str
     step: str
     operation: Operation
     service: str
     arrived_at: datetime | None
-    """When the stop before it was done, as its ledger says; None when this is the first."""
+    """When the stop before it was done, by its ledger; None when this is the first stop."""
     row: LedgerRow | None
-    """What the step's service remembers of it."""
+    """The step's ledger row, if its service has one."""
 
 
 def whereabouts(saga: Saga, state: State, ledgers: Ledgers) -> Whereabouts | None:
-    """Return where the message that was sent is now, or where the next one would go; None if nothing is pending."""
+    """Return the stop that the sent or the next message has reached; None if nothing is pending."""
     command = pending_command(saga, state)
     if command is None:
         return None

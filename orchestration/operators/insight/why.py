@@ -1,4 +1,4 @@
-"""The why line: one sentence on why a saga does not move, and what happens next by itself."""
+"""The why line: one sentence on why a saga does not move, and one on what happens next automatically."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -28,8 +28,8 @@ from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Kind, Operation
 from orchestration.sagas import UnknownDefinition, definition_of
 
-_SETTLED = ENDS | {SagaStatus.PAUSED}
-"""Causes that need no other source."""
+_EXPLAINED_BY_ROW = ENDS | {SagaStatus.PAUSED}
+"""Statuses that the saga's own records explain, so that no other source is read."""
 
 
 def why(saga_id: UUID) -> Why | None:
@@ -39,15 +39,16 @@ def why(saga_id: UUID) -> Why | None:
 
 
 def why_of(view: SagaView, *, now: datetime) -> Why:
-    """Explain why a saga that was read already does not move. Sources that do not answer are named."""
-    facts = _from_the_books(view, now)
-    if facts.knows_definition and facts.status not in _SETTLED:
-        facts = _with_what_is_there_now(facts, view)
+    """Explain why a saga that was already read does not move. `unread` names the sources that do not answer."""
+    facts = _recorded_facts(view, now)
+    if facts.knows_definition and facts.status not in _EXPLAINED_BY_ROW:
+        facts = _with_live_facts(facts, view)
     unread = {each.why for each in _answers(facts) if isinstance(each, Unavailable)}
     return replace(decide(facts), unread=tuple(sorted(unread)))
 
 
-def _from_the_books(view: SagaView, now: datetime) -> Facts:
+def _recorded_facts(view: SagaView, now: datetime) -> Facts:
+    """Return the facts that the saga's row, its log and the ledgers hold."""
     instance, log = view.instance, view.log
     saga = _definition(instance)
     where = whereabouts(saga, state_of(instance), view.ledgers) if saga else None
@@ -69,11 +70,12 @@ def _from_the_books(view: SagaView, now: datetime) -> Facts:
         failed=_newest(log, {Kind.FAILED, Kind.WAITING}, instance.failing_step),
         parked=tuple(_parked(instance, log)),
         paused=_newest(log, {Kind.PAUSED}),
-        database=_silent(where, view.ledgers),
+        database=_unavailable_database(where, view.ledgers),
     )
 
 
-def _with_what_is_there_now(facts: Facts, view: SagaView) -> Facts:
+def _with_live_facts(facts: Facts, view: SagaView) -> Facts:
+    """Add the present state of queues, breaker, dead letters and locks."""
     where, instance = facts.where, view.instance
     found = queues.every_queue()
     reports = _queue(found, settings.TOPOLOGY.name(ORCHESTRATOR))
@@ -110,7 +112,7 @@ def _parked(instance: SagaInstance, log: list[SagaLogEntry]) -> Iterable[LogRepo
         yield _newest(log, {Kind.PARKED}, step) or LogReport(step, instance.changed_at, {})
 
 
-def _silent(where: Whereabouts | None, ledgers: Mapping[str, Any]) -> Unavailable | None:
+def _unavailable_database(where: Whereabouts | None, ledgers: Mapping[str, Any]) -> Unavailable | None:
     if where is None or ledgers.get(where.service, ()) is not None:
         return None
     return Unavailable(f"the database of {where.service} does not answer")
@@ -121,7 +123,7 @@ def _queue(found: Queues | Unavailable, name: str | None) -> QueueNow | Unavaila
 
 
 def _breaker(facts: Facts, instance: SagaInstance) -> BreakerNow | Unavailable | None:
-    """The one around the step that it waits for, or where it is."""
+    """Return the breaker of the failing step, else of the step that the message has reached."""
     name = facts.failing_step or (facts.where.step if facts.where else "")
     step = definition_of(instance.definition).by_name.get(name)
     if step is None or (facts.where and facts.where.operation is Operation.BAR):
@@ -133,10 +135,10 @@ def _breaker(facts: Facts, instance: SagaInstance) -> BreakerNow | Unavailable |
 
 
 def _dead_letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[DeadLetter, ...] | Unavailable:
-    """Dead letters of what was sent last: older ones have been sent again, or were late."""
-    heap = _queue(found, settings.TOPOLOGY.dead_letter_queue.name)
-    if isinstance(heap, Unavailable) or heap is None or not heap.messages:
-        return heap if isinstance(heap, Unavailable) else ()
+    """Return the dead letters of the message that was sent last. Older messages have been sent again, or were late."""
+    queue = _queue(found, settings.TOPOLOGY.dead_letter_queue.name)
+    if isinstance(queue, Unavailable) or queue is None or not queue.messages:
+        return queue if isinstance(queue, Unavailable) else ()
     of_saga = dead_letters.dead_letters_of(UUID(str(instance.pk)))
     if isinstance(of_saga, Unavailable):
         return of_saga
@@ -151,7 +153,10 @@ def _blocked(facts: Facts, instance: SagaInstance, where: Whereabouts) -> tuple[
 
 
 def _may_be_ours(lock: Blocked, instance: SagaInstance, where: Whereabouts) -> bool:
-    """Return whether both want a row of this saga or one that it asks for. A row without a name may be one."""
+    """Return whether the contended row may belong to this saga or be named in its request.
+
+    If the row is not known, the wait counts when it began after the message arrived.
+    """
     if lock.names:
         return lock.names == str(instance.pk) or lock.names in _texts(instance.request)
     arrived = where.arrived_at or instance.dispatched_at
@@ -159,7 +164,7 @@ def _may_be_ours(lock: Blocked, instance: SagaInstance, where: Whereabouts) -> b
 
 
 def _texts(facts: Any) -> set[str]:
-    """Every text in a saga's request."""
+    """Return every text in a saga's request."""
     if isinstance(facts, dict):
         return set().union(*map(_texts, facts.values()))
     if isinstance(facts, list):

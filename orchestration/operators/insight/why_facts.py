@@ -1,4 +1,4 @@
-"""What a why line is decided from, and what it says: values."""
+"""The values of the why line: the facts that it is decided from, and the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.whereabouts import Whereabouts
 
-UNTIL_A_PERSON = "Nothing happens until an operator acts."
+UNTIL_OPERATOR = "Nothing happens until an operator acts."
 
 
 class Cause(StrEnum):
-    """Why it does not move; the words that admin and commands may choose a colour by."""
+    """Why a saga does not move, for programs; admin and commands may choose a colour by it."""
 
     ENDED = "ended"
     LACKS_DEFINITION = "lacks_definition"
     PAUSED = "paused"
     PARKED = "parked"
     DEAD_LETTER = "dead_letter"
-    NOBODY_LOOKS = "nobody_looks"
+    RECOVERY_OVERDUE = "nobody_looks"
     BROKER_AWAY = "broker_away"
     BREAKER_OPEN = "breaker_open"
     RETRY = "retry"
@@ -35,13 +35,16 @@ class Cause(StrEnum):
     QUEUE_MISSING = "queue_missing"
     NO_CONSUMER = "no_consumer"
     IN_QUEUE = "in_queue"
-    CALLED_OUTSIDE = "called_outside"
+    EXTERNAL_CALL = "called_outside"
     UNDER_WAY = "under_way"
 
 
 @dataclass(frozen=True)
 class Why:
-    """`sentence` says why, `next` what happens by itself; `unread` are the sources that could not be asked."""
+    """Why a saga does not move (`sentence`), and what happens next automatically (`next`).
+
+    `unread` names the sources that could not be read.
+    """
 
     sentence: str
     cause: Cause
@@ -53,12 +56,12 @@ class Why:
     @property
     def needs_a_person(self) -> bool:
         """Whether nothing happens until an operator acts."""
-        return self.next == UNTIL_A_PERSON
+        return self.next == UNTIL_OPERATOR
 
 
 @dataclass(frozen=True)
 class LogReport:
-    """What the newest log entry of its kind says of a step, and when."""
+    """The newest log entry of its kind about a step."""
 
     step: str
     at: datetime
@@ -67,7 +70,7 @@ class LogReport:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a cause is told by, for one saga at one moment."""
+    """All facts that the causes are decided from, for one saga at one moment."""
 
     now: datetime
     status: SagaStatus
@@ -82,19 +85,19 @@ class Facts:
     failing_step: str
     recovery_period: timedelta
     where: Whereabouts | None = None
-    """None when nothing is pending, or this code cannot know what is."""
+    """None when nothing is pending, or when this code lacks the definition."""
     knows_definition: bool = True
     failed: LogReport | None = None
-    """The newest failed try, or wait, of the failing step."""
+    """The newest failed try of the failing step, or its newest wait."""
     parked: tuple[LogReport, ...] = ()
     paused: LogReport | None = None
     database: Unavailable | None = None
-    """Set when the database of the service where it is now does not answer."""
+    """Set when the database of the service that the message has reached does not answer."""
     queue: QueueNow | Unavailable | None = None
     reports: QueueNow | Unavailable | None = None
-    """The orchestrator's own queue."""
+    """The orchestrator's own queue, which reports go to."""
     breaker: BreakerNow | Unavailable | None = None
     dead_letters: tuple[DeadLetter, ...] | Unavailable = ()
-    """Dead letters of what was sent last."""
+    """Dead letters of the message that was sent last."""
     blocked: tuple[Blocked, ...] | Unavailable = ()
-    """Sessions that wait for a lock and may work for this saga."""
+    """Database sessions that wait for a lock and may work for this saga."""

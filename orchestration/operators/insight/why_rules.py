@@ -1,4 +1,4 @@
-"""Why a saga does not move, decided from the facts: the first cause that holds, in one order. Pure."""
+"""The rules that decide, from the facts, why a saga does not move. The first cause that applies wins. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,7 +7,7 @@ from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
-from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, LogReport, Why
+from orchestration.operators.insight.why_facts import UNTIL_OPERATOR, Cause, Facts, LogReport, Why
 from orchestration.participant.ledger import Status as Ledger
 from orchestration.protocol.states import Operation
 from orchestration.text import formatting
@@ -16,7 +16,7 @@ OPERATOR = "Operator action required."
 
 
 def decide(facts: Facts) -> Why:
-    """Return the first cause that holds; the last one always does."""
+    """Return the first cause that applies. The last cause always applies."""
     return next(why for cause in CAUSES if (why := cause(facts)))
 
 
@@ -37,7 +37,7 @@ def _lacks_definition(facts: Facts) -> Why | None:
 def _paused(facts: Facts) -> Why | None:
     if facts.status is not SagaStatus.PAUSED:
         return None
-    return Why(f"Paused{_by(facts.paused)}.", Cause.PAUSED, UNTIL_A_PERSON)
+    return Why(f"Paused{_by(facts.paused)}.", Cause.PAUSED, UNTIL_OPERATOR)
 
 
 def _parked(facts: Facts) -> Why | None:
@@ -45,7 +45,7 @@ def _parked(facts: Facts) -> Why | None:
         return None
     report = facts.parked[0] if facts.parked else LogReport(facts.failing_step, facts.now, {})
     others = facts.due_at is not None
-    going_on = f"The other compensations continue. {_recovery(facts)}" if others else UNTIL_A_PERSON
+    going_on = f"The other compensations continue. {_recovery(facts)}" if others else UNTIL_OPERATOR
     return Why(_parked_sentence(facts, report), Cause.PARKED, going_on, report.step, _evidence_of(facts.parked[1:]))
 
 
@@ -59,14 +59,14 @@ def _dead_letter(facts: Facts) -> Why | None:
     return Why(sentence, Cause.DEAD_LETTER, _sent_again(facts), dead_letter.step)
 
 
-def _nobody_looks(facts: Facts) -> Why | None:
-    """Recovery is late by more than it can be while it runs."""
+def _recovery_overdue(facts: Facts) -> Why | None:
+    """Report that the saga is overdue by more than is possible while recovery runs."""
     if facts.in_flight or facts.due_at is None or facts.due_at > facts.now - 5 * facts.recovery_period:
         return None
     alone = isinstance(facts.reports, QueueNow) and facts.reports.has_no_consumer
     why = "no orchestrator is running" if alone else "recovery is not running, or cannot keep up"
     late = formatting.span(facts.now - facts.due_at)
-    return Why(f"Overdue for {late}: {why}.", Cause.NOBODY_LOOKS, "It continues when recovery runs.")
+    return Why(f"Overdue for {late}: {why}.", Cause.RECOVERY_OVERDUE, "It continues when recovery runs.")
 
 
 def _broker_away(facts: Facts) -> Why | None:
@@ -101,8 +101,10 @@ def _breaker_open(facts: Facts) -> Why | None:
 def _retry(facts: Facts) -> Why | None:
     if facts.in_flight or not facts.failing_step or facts.due_at is None:
         return None
-    said = formatting.error(facts.failed.detail) if facts.failed else formatting.NOTHING
-    sentence = f"{facts.failing_step} failed ({said}): retry {facts.failed_tries} at {_clock(facts.due_at, facts.now)}."
+    error = formatting.error(facts.failed.detail) if facts.failed else formatting.NOTHING
+    sentence = (
+        f"{facts.failing_step} failed ({error}): retry {facts.failed_tries} at {_clock(facts.due_at, facts.now)}."
+    )
     return Why(sentence, Cause.RETRY, _recovery(facts), facts.failing_step, _open_call(facts))
 
 
@@ -145,14 +147,14 @@ def _no_consumer(facts: Facts) -> Why | None:
     return Why(sentence, Cause.NO_CONSUMER, "It continues when a worker consumes that queue.", _step(facts), waits)
 
 
-def _called_outside(facts: Facts) -> Why | None:
+def _external_call(facts: Facts) -> Why | None:
     row = facts.where.row if facts.where else None
     if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
         return None
     since = formatting.span(facts.now - row.changed_at)
     sentence = f"Waiting for {facts.where.service} for {since}: the call of {facts.where.step} has no answer yet."
     next_ = f"Workers query its outcome. {_sent_again(facts)}"
-    return Why(sentence, Cause.CALLED_OUTSIDE, next_, facts.where.step)
+    return Why(sentence, Cause.EXTERNAL_CALL, next_, facts.where.step)
 
 
 def _in_queue(facts: Facts) -> Why | None:
@@ -184,10 +186,10 @@ def _under_way(facts: Facts) -> Why:
 
 CAUSES: tuple[Callable[[Facts], Why | None], ...] = (
     *(_ended, _lacks_definition, _paused, _parked, _dead_letter),
-    *(_nobody_looks, _broker_away, _breaker_open, _retry, _due),
-    *(_database_down, _locked, _queue_missing, _no_consumer, _called_outside, _in_queue, _under_way),
+    *(_recovery_overdue, _broker_away, _breaker_open, _retry, _due),
+    *(_database_down, _locked, _queue_missing, _no_consumer, _external_call, _in_queue, _under_way),
 )
-"""In this order: what an operator must do, what recovery misses, what it waits for, what it is doing."""
+"""The causes in order: an operator must act, recovery is missing, the saga waits for something, the saga is working."""
 
 
 def _step(facts: Facts) -> str:
@@ -195,20 +197,20 @@ def _step(facts: Facts) -> str:
 
 
 def _since(facts: Facts) -> datetime:
-    """Since when it is where it is."""
+    """Return when the message arrived at its current stop."""
     arrived = facts.where.arrived_at if facts.where else None
     return max(facts.dispatched_at, arrived) if arrived else facts.dispatched_at
 
 
 def _parked_sentence(facts: Facts, report: LogReport) -> str:
-    code, said = report.detail.get("code"), formatting.error(report.detail)
+    code, error = report.detail.get("code"), formatting.error(report.detail)
     doing = "compensating" if facts.phase == "compensating" else "executing"
     if code:
-        return f"{report.step} was refused ({said}). {OPERATOR}"
+        return f"{report.step} was refused ({error}). {OPERATOR}"
     if report.detail.get("class") == "OutcomeUnknown":
         return f"The outcome of {report.step} can no longer be determined. {OPERATOR}"
     tries = f" failed {facts.failed_tries} times; last error:" if facts.failed_tries > 1 else " failed:"
-    return f"Parked: {doing} {report.step}{tries} {said}. {OPERATOR}"
+    return f"Parked: {doing} {report.step}{tries} {error}. {OPERATOR}"
 
 
 def _evidence_of(others: tuple[LogReport, ...]) -> tuple[str, ...]:
@@ -232,7 +234,7 @@ def _by(report: LogReport | None) -> str:
 
 def _recovery(facts: Facts) -> str:
     if facts.due_at is None:
-        return UNTIL_A_PERSON
+        return UNTIL_OPERATOR
     if facts.due_at <= facts.now:
         return "Recovery checks it now."
     return f"Recovery checks it at {_clock(facts.due_at, facts.now)}{_given_up(facts)}."
@@ -246,16 +248,16 @@ def _given_up(facts: Facts) -> str:
 
 def _sent_again(facts: Facts) -> str:
     if facts.due_at is None:
-        return UNTIL_A_PERSON
+        return UNTIL_OPERATOR
     when = f"from {_clock(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
     return f"Recovery checks {when} whether its message is lost, and if so sends it again."
 
 
 def _lasting(since: datetime | None, now: datetime) -> str:
-    """Such as " for 57 s"; empty when nothing says since when."""
+    """Return a text such as " for 57 s"; empty if the start is not known."""
     return f" for {formatting.span(now - since)}" if since else ""
 
 
 def _clock(at: datetime, now: datetime) -> str:
-    """The time of day in UTC, with its date unless that is today's."""
+    """Return the time of day in UTC, with the date unless it is today."""
     return formatting.moment(at)[:19] if at.date() != now.date() else formatting.moment(at)[11:19]

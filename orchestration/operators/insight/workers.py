@@ -1,4 +1,4 @@
-"""Which workers answer, and which of our queues each consumes."""
+"""The workers that answer a ping, and the queues that each consumes."""
 
 from datetime import timedelta
 
@@ -7,5 +7,5 @@ from orchestration.operators.insight.sources import Unavailable, read
 
 
 def workers(within: timedelta = ANSWERED_WITHIN) -> list[Present] | Unavailable:
-    """Return every worker of ours that answers in time, by name. A silent one is frozen, gone, or very busy."""
+    """Return our workers that answer in time, by name. A worker that does not answer is frozen, gone or very busy."""
     return read("RabbitMQ", lambda: present(within))

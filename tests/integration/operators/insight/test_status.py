@@ -107,7 +107,7 @@ def test_a_saga_under_way_again_is_retrying_still(situations: Situations) -> Non
     assert status_of(retried) is SagaStatus.RETRYING
     assert attempt is not None
     assert (attempt.step, attempt.number, attempt.next_at) == ("authorise_payment", 3, None)
-    assert attempt.said(NOW) == "attempt 3"
+    assert attempt.in_words(NOW) == "attempt 3"
 
 
 def test_who_waits_for_a_breaker_waits_and_has_tried_nothing(situations: Situations) -> None:
@@ -152,5 +152,5 @@ def test_the_wait_is_said_as_people_say_it(situations: Situations) -> None:
 
     assert failing.due_at is not None
     assert attempt is not None
-    assert attempt.said(failing.due_at - 12 * SECOND) == "attempt 2, next in 12 s"
-    assert attempt.said(failing.due_at + SECOND) == "attempt 2, next now"
+    assert attempt.in_words(failing.due_at - 12 * SECOND) == "attempt 2, next in 12 s"
+    assert attempt.in_words(failing.due_at + SECOND) == "attempt 2, next now"

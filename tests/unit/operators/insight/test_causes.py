@@ -14,7 +14,7 @@ from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.whereabouts import Whereabouts
-from orchestration.operators.insight.why_facts import UNTIL_A_PERSON, Cause, Facts, LogReport
+from orchestration.operators.insight.why_facts import UNTIL_OPERATOR, Cause, Facts, LogReport
 from orchestration.operators.insight.why_rules import decide
 from orchestration.protocol.states import Operation
 from payments.models import Ledger
@@ -90,27 +90,27 @@ def paused(**detail: str) -> Facts:
             paused(by="ada", reason="the gateway is being moved"),
             Cause.PAUSED,
             "Paused by ada: the gateway is being moved.",
-            UNTIL_A_PERSON,
+            UNTIL_OPERATOR,
         ),
-        (paused(), Cause.PAUSED, "Paused by an unknown operator.", UNTIL_A_PERSON),
+        (paused(), Cause.PAUSED, "Paused by an unknown operator.", UNTIL_OPERATOR),
         (
             parked(**TIMEOUT),
             Cause.PARKED,
             "Parked: executing authorise_payment failed 60 times; last error: GatewayTimeout: no answer within 1 s. "
             "Operator action required.",
-            UNTIL_A_PERSON,
+            UNTIL_OPERATOR,
         ),
         (
             parked("capture_payment", code="card_declined", detail="The card was declined."),
             Cause.PARKED,
             "capture_payment was refused (card_declined: The card was declined.). Operator action required.",
-            UNTIL_A_PERSON,
+            UNTIL_OPERATOR,
         ),
         (
             parked(**{"class": "OutcomeUnknown"}),
             Cause.PARKED,
             "The outcome of authorise_payment can no longer be determined. Operator action required.",
-            UNTIL_A_PERSON,
+            UNTIL_OPERATOR,
         ),
         (
             replace(parked(**TIMEOUT), phase="compensating", due_at=NOW + 9 * SECOND, failed_tries=1),
@@ -127,13 +127,13 @@ def paused(**detail: str) -> Facts:
         ),
         (
             replace(FAILED, due_at=NOW - 40 * SECOND),
-            Cause.NOBODY_LOOKS,
+            Cause.RECOVERY_OVERDUE,
             "Overdue for 40 s: recovery is not running, or cannot keep up.",
             "It continues when recovery runs.",
         ),
         (
             replace(FAILED, due_at=NOW - 40 * SECOND, reports=QueueNow("orchestrator", 3, 0)),
-            Cause.NOBODY_LOOKS,
+            Cause.RECOVERY_OVERDUE,
             "Overdue for 40 s: no orchestrator is running.",
             "It continues when recovery runs.",
         ),
@@ -199,7 +199,7 @@ def paused(**detail: str) -> Facts:
         ),
         (
             replace(SENT, where=replace(PAY, row=STARTED)),
-            Cause.CALLED_OUTSIDE,
+            Cause.EXTERNAL_CALL,
             "Waiting for payments for 14 s: the call of authorise_payment has no answer yet.",
             "Workers query its outcome. "
             "Recovery checks from 14:02:46 on whether its message is lost, and if so sends it again.",
@@ -227,7 +227,7 @@ def paused(**detail: str) -> Facts:
 def test_each_cause_is_said_in_one_sentence(facts: Facts, cause: Cause, sentence: str, then: str) -> None:
     why = decide(facts)
     assert (why.sentence, why.next, why.cause) == (sentence, then, cause)
-    assert why.needs_a_person == (then == UNTIL_A_PERSON)
+    assert why.needs_a_person == (then == UNTIL_OPERATOR)
 
 
 EVERYTHING = replace(
@@ -250,7 +250,7 @@ REMOVED: tuple[tuple[Cause, dict[str, Any]], ...] = (
     (Cause.LOCKED, {"blocked": ()}),
     (Cause.QUEUE_MISSING, {"queue": QueueNow("payments", 3, 0)}),
     (Cause.NO_CONSUMER, {"queue": QueueNow("payments", 3, 1)}),
-    (Cause.CALLED_OUTSIDE, {"where": PAY}),
+    (Cause.EXTERNAL_CALL, {"where": PAY}),
     (Cause.IN_QUEUE, {"queue": QueueNow("payments", 0, 1)}),
     (Cause.UNDER_WAY, {}),
 )
