@@ -22,6 +22,7 @@ from orchestration.execution.scheduler import Executors, Thunk
 from orchestration.log_context import about, within
 from orchestration.messaging.canvas import Message
 from orchestration.participant import external_steps, local_steps
+from orchestration.participant.batch import Work
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import ExternalCall, Replied
@@ -69,9 +70,9 @@ def works_of(participant: Participant) -> dict[str, MakeWork]:
         if isinstance(work, ExternalCommand):
             works[command.name] = partial(_ExternalWork, participant, command, work)
         elif isinstance(command, Action):
-            works[command.name] = partial(_LocalWork, participant, partial(_act, participant, command))
+            works[command.name] = partial(_LocalWork, participant, partial(_act, participant, command, work))
         else:
-            works[command.name] = partial(_LocalWork, participant, partial(_undo, participant, command))
+            works[command.name] = partial(_LocalWork, participant, partial(_undo, participant, command, work))
     return works
 
 
@@ -210,13 +211,13 @@ def each_apart(run: Run, calls: Sequence[Call]) -> dict[UUID, Any]:
     return {call.saga_id: result for call, result in zip(calls, results, strict=True)}
 
 
-def _act(participant: Participant, action: Action, calls: Sequence[Call]) -> Results:
-    outcomes = local_steps.act(participant, action, calls)
+def _act(participant: Participant, action: Action, work: Work, calls: Sequence[Call]) -> Results:
+    outcomes = local_steps.act(participant, action, work, calls)
     return {call.saga_id: outcome for call, outcome in zip(calls, outcomes, strict=True)}
 
 
-def _undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> Results:
-    local_steps.undo(participant, compensation, calls)
+def _undo(participant: Participant, compensation: Compensation, work: Work, calls: Sequence[Call]) -> Results:
+    local_steps.undo(participant, compensation, work, calls)
     return dict.fromkeys((call.saga_id for call in calls), Done({}))
 
 

@@ -52,16 +52,6 @@ class Replied:
 Begun = Outcome | ExternalCall | Exception
 
 
-def act(participant: Participant, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> list[Outcome]:
-    """Commit *started*, call, commit the result. Whoever finds *started* asks before it calls again."""
-    return _one_by_one(participant, action, work, calls)
-
-
-def undo(participant: Participant, compensation: Compensation, work: ExternalCommand, calls: Sequence[Call]) -> None:
-    """Bar what was never started; for the rest commit *undoing*, call, commit *undone*."""
-    _one_by_one(participant, compensation, work, calls)
-
-
 def begin(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Begun]:
@@ -119,21 +109,6 @@ def reconcile(participant: Participant, command: Action | Compensation, work: Ex
         return False
     conclude(participant, command, work, [Replied(external_call, reply)])
     return True
-
-
-def _one_by_one(
-    participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
-) -> list[Outcome]:
-    ends: dict[UUID, Outcome] = {}
-    for saga_id, begun in begin(participant, command, work, calls).items():
-        match begun:
-            case Exception():
-                raise begun
-            case ExternalCall():
-                ends |= conclude(participant, command, work, [reply_to(begun)])
-            case _:
-                ends[saga_id] = begun
-    return [ends[call.saga_id] for call in calls]
 
 
 def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> dict[UUID, Begun]:

@@ -9,9 +9,7 @@ from django.db import IntegrityError
 from orchestration.contracts.codec import decode
 from orchestration.contracts.command import Action, Compensation
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.participant import external_steps
 from orchestration.participant.batch import Together, Work, results_of_each
-from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, LedgerChange, Rows
 from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_of_answer
@@ -26,15 +24,11 @@ class StillOpen(Exception):
     """The step has been started outside and may yet be done: it cannot be barred."""
 
 
-def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list[Outcome]:
-    """Run the action for each call: in one transaction for all, or with a transaction before and after external calls.
+def act(participant: Participant, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:
+    """Run the action for each call, in one transaction for all.
 
     :raises Malformed: when a request cannot be read.
-    :raises BreakerOpen: when the breaker of the external system is open. Nothing was tried.
     """
-    work = participant.commands[action]
-    if isinstance(work, ExternalCommand):
-        return external_steps.act(participant, action, work, calls)
     failpoint = Failpoint(FailpointKind.COMMIT, action.name, [call.saga_id for call in calls])
     try:
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, work, calls))
@@ -50,17 +44,13 @@ def act(participant: Participant, action: Action, calls: Sequence[Call]) -> list
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, refuse, calls))
 
 
-def undo(participant: Participant, compensation: Compensation, calls: Sequence[Call]) -> None:
+def undo(participant: Participant, compensation: Compensation, work: Work, calls: Sequence[Call]) -> None:
     """Reverse each saga's action, or bar it where it was not done yet. A second call changes nothing.
 
     A compensation cannot refuse. What it raises is a failure, and the saga retries.
     """
-    work = participant.commands[compensation]
-    if isinstance(work, ExternalCommand):
-        external_steps.undo(participant, compensation, work, calls)
-    else:
-        failpoint = Failpoint(FailpointKind.COMMIT, compensation.name, [call.saga_id for call in calls])
-        participant.rows.transaction(failpoint, lambda: _undo_all(participant.rows, compensation, work, calls))
+    failpoint = Failpoint(FailpointKind.COMMIT, compensation.name, [call.saga_id for call in calls])
+    participant.rows.transaction(failpoint, lambda: _undo_all(participant.rows, compensation, work, calls))
 
 
 def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from orchestration.engine import dispatch, engine
 from orchestration.models import SagaInstance
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import participant_of
@@ -23,6 +22,7 @@ from orchestration.protocol.events import (
 )
 from orchestration.protocol.states import Command, Operation
 from orchestration.sagas.checkout import checkout
+from orchestration.testing import step_runner
 from tests.support.shop import Shop
 
 SECRET = "tok_ok"
@@ -126,7 +126,7 @@ class Situations:
         for step in steps:
             action = checkout.by_name[step].action
             call = Call(saga_id, step, instance.token, known=known)
-            outcome = local_steps.act(participant_of(action.service), action, [call])[0]
+            outcome = step_runner.act(participant_of(action.service), action, [call])[0]
             assert isinstance(outcome, Done)
             known |= outcome.answer
 

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from orchestration.participant import local_steps
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import StepRefused
 from orchestration.protocol.states import Operation
 from orchestration.sagas.checkout import checkout
+from orchestration.testing import step_runner
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.models import Payment
 from shipping.carriers.port import CarrierBroken, CarrierTimeout
@@ -68,12 +68,12 @@ class Unknown:
     def again(self, saga_id: UUID, step: str) -> Any:
         """What the action answers at its next try."""
         action = checkout.by_name[step].action
-        return local_steps.act(participant_of(action.service), action, [self._call(saga_id, step)])[0]
+        return step_runner.act(participant_of(action.service), action, [self._call(saga_id, step)])[0]
 
     def _try(self, saga_id: UUID, step: str, **facts: str) -> None:
         action = checkout.by_name[step].action
         try:
-            local_steps.act(participant_of(action.service), action, [self._call(saga_id, step, **facts)])
+            step_runner.act(participant_of(action.service), action, [self._call(saga_id, step, **facts)])
         except OUTAGES:
             self._heal(action.service)
 
@@ -83,7 +83,7 @@ class Unknown:
         ill = replaced(service.commands[compensation], call=_out_of_order)
         sick = replace(service, commands={**service.commands, compensation: ill})
         with pytest.raises(GatewayBroken):
-            local_steps.undo(sick, compensation, [self._call(saga_id, step)])
+            step_runner.undo(sick, compensation, [self._call(saga_id, step)])
         self._heal(compensation.service)
         refusal = {"code": "out_of_stock", "detail": "None left."}
         self._situations.report(saga_id, StepRefused("reserve_stock", refusal))

@@ -8,10 +8,10 @@ import pytest
 
 from orchestration.contracts.orders import place_order
 from orchestration.engine import engine, selectors
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
+from orchestration.testing import step_runner
 from tests.integration.api.conftest import EVERY_DATABASE, Cart, Shopper
 
 pytestmark = [pytest.mark.django_db(databases=EVERY_DATABASE), pytest.mark.usefixtures("catalogue")]
@@ -36,7 +36,7 @@ def place(checkout_id: str) -> None:
         "authorisation_id": "auth_1",
         "tracking_number": "TRACK-1",
     }
-    local_steps.act(participant_of("orders"), place_order, [Call(instance.id, place_order.step, 1, known=known)])
+    step_runner.act(participant_of("orders"), place_order, [Call(instance.id, place_order.step, 1, known=known)])
 
 
 def refuse(checkout_id: str) -> None:

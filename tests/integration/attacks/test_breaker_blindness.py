@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment
-from orchestration.participant import local_steps
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
+from orchestration.testing import step_runner
 from payments.gateways.port import GatewayBroken
 from tests.support.external import replaced
 
@@ -40,8 +40,8 @@ def test_writes_that_keep_failing_open_the_breaker_although_reads_work(payments)
     asked = call()
     for _ in range(3):
         with pytest.raises(GatewayBroken):
-            local_steps.act(sick, authorise_payment, [asked])
+            step_runner.act(sick, authorise_payment, [asked])
 
     with pytest.raises(BreakerOpen):
-        local_steps.act(sick, authorise_payment, [asked])
+        step_runner.act(sick, authorise_payment, [asked])
     assert len(writes) == 3

@@ -10,10 +10,10 @@ from orchestration.contracts.codec import encode
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
 from orchestration.contracts.values import Address, Line
-from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
+from orchestration.testing import step_runner
 from payments.gateways.port import GatewayBroken
 from payments.gateways.sandbox.models import Operation as GatewayOperation
 from payments.models import Ledger as PaymentsLedger
@@ -54,12 +54,12 @@ def gateway_kinds() -> list[str]:
 
 def test_a_void_that_failed_on_friday_can_be_resumed_on_monday(payments):
     facts = payment_facts("tok_void_fail_1")
-    local_steps.act(payments, authorise_payment, [call("authorise_payment", facts)])
+    step_runner.act(payments, authorise_payment, [call("authorise_payment", facts)])
     with pytest.raises(GatewayBroken):
-        local_steps.undo(payments, refund_payment, [call("authorise_payment", facts)])
+        step_runner.undo(payments, refund_payment, [call("authorise_payment", facts)])
     a_weekend_passes(PaymentsLedger)
 
-    local_steps.undo(payments, refund_payment, [call("authorise_payment", facts)])
+    step_runner.undo(payments, refund_payment, [call("authorise_payment", facts)])
 
     assert gateway_kinds() == ["authorise", "void"]
 
@@ -73,23 +73,23 @@ def test_a_hold_whose_answer_was_never_written_down_is_found_and_voided_on_monda
     work = payments.commands[authorise_payment]
     crashing = replace(payments, commands={**payments.commands, authorise_payment: replaced(work, record=gone)})
     with pytest.raises(DatabaseGone):
-        local_steps.act(crashing, authorise_payment, [call("authorise_payment", facts)])
+        step_runner.act(crashing, authorise_payment, [call("authorise_payment", facts)])
     a_weekend_passes(PaymentsLedger)
 
-    local_steps.undo(payments, refund_payment, [call("authorise_payment", facts)])
+    step_runner.undo(payments, refund_payment, [call("authorise_payment", facts)])
 
     assert gateway_kinds() == ["authorise", "void"]
 
 
 def test_a_capture_that_failed_on_friday_can_be_resumed_on_monday(payments):
     facts = payment_facts("tok_capture_fail_1")
-    [authorised] = local_steps.act(payments, authorise_payment, [call("authorise_payment", facts)])
+    [authorised] = step_runner.act(payments, authorise_payment, [call("authorise_payment", facts)])
     facts |= authorised.answer
     with pytest.raises(GatewayBroken):
-        local_steps.act(payments, capture_payment, [call("capture_payment", facts)])
+        step_runner.act(payments, capture_payment, [call("capture_payment", facts)])
     a_weekend_passes(PaymentsLedger)
 
-    [outcome] = local_steps.act(payments, capture_payment, [call("capture_payment", facts)])
+    [outcome] = step_runner.act(payments, capture_payment, [call("capture_payment", facts)])
 
     assert isinstance(outcome, Done)
     assert gateway_kinds() == ["authorise", "capture"]
@@ -103,11 +103,11 @@ def test_a_cancellation_that_failed_on_friday_can_be_resumed_on_monday(shipping)
         "lines": encode((Line("MUG", 1, 100),)),
         "shipping_address": encode(address),
     }
-    local_steps.act(shipping, schedule_shipment, [call("schedule_shipment", facts)])
+    step_runner.act(shipping, schedule_shipment, [call("schedule_shipment", facts)])
     with pytest.raises(CarrierBroken):
-        local_steps.undo(shipping, cancel_shipment, [call("schedule_shipment", facts)])
+        step_runner.undo(shipping, cancel_shipment, [call("schedule_shipment", facts)])
     a_weekend_passes(ShippingLedger)
 
-    local_steps.undo(shipping, cancel_shipment, [call("schedule_shipment", facts)])
+    step_runner.undo(shipping, cancel_shipment, [call("schedule_shipment", facts)])
 
     assert sorted(CarrierOperation.objects.values_list("kind", flat=True)) == ["book", "cancel"]

@@ -13,6 +13,7 @@ from orchestration.contracts.values import Line
 from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
+from orchestration.testing import step_runner
 from payments.gateways.port import GatewayTimeout
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory", "payments", "gateway"])
@@ -22,8 +23,8 @@ def test_the_row_keeps_the_token_of_the_message_that_wrote_it_last():
     receive_stock(units_by_sku={"MUG": 10})
     saga_id = uuid7()
     known = {"saga_id": str(saga_id), "order_id": str(uuid7()), "lines": encode((Line("MUG", 1, 100),))}
-    local_steps.act(inventory, reserve_stock, [Call(saga_id, "reserve_stock", token=1, known=known)])
-    local_steps.undo(inventory, release_stock, [Call(saga_id, "reserve_stock", token=5, known=known)])
+    step_runner.act(inventory, reserve_stock, [Call(saga_id, "reserve_stock", token=1, known=known)])
+    step_runner.undo(inventory, release_stock, [Call(saga_id, "reserve_stock", token=5, known=known)])
 
     assert Ledger.objects.get().token == 5
 
@@ -40,7 +41,7 @@ def test_a_bar_does_not_hold_over_a_step_that_has_started_outside(payments):
     }
     asked = Call(saga_id, "authorise_payment", token=1, known=known)
     with pytest.raises(GatewayTimeout):
-        local_steps.act(payments, authorise_payment, [asked])
+        step_runner.act(payments, authorise_payment, [asked])
 
     with pytest.raises(local_steps.StillOpen):
-        local_steps.bar(payments, [asked])
+        step_runner.bar(payments, [asked])

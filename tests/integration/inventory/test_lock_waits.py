@@ -21,10 +21,10 @@ from orchestration.contracts.inventory import reserve_stock
 from orchestration.contracts.values import Line
 from orchestration.db import bisection
 from orchestration.db.bisection import TRIED_APART
-from orchestration.participant import local_steps
 from orchestration.participant.executor import each_apart
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
+from orchestration.testing import step_runner
 from tests.support.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
@@ -126,5 +126,5 @@ def test_a_batch_whose_orders_all_wait_for_one_lock_gives_up_soon(monkeypatch) -
 
 
 def _outcomes(calls: Sequence[Call]) -> dict[UUID, object]:
-    outcomes = local_steps.act(inventory, reserve_stock, calls)
+    outcomes = step_runner.act(inventory, reserve_stock, calls)
     return {call.saga_id: outcome for call, outcome in zip(calls, outcomes, strict=True)}

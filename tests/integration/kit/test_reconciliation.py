@@ -11,13 +11,14 @@ from django.db import connections
 from orchestration import failpoints
 from orchestration.contracts.payments import authorise_payment, capture_payment
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.participant import local_steps, reconciliation
+from orchestration.participant import reconciliation
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
+from orchestration.testing import step_runner
 from payments.gateways.port import GatewayBroken, GatewayTimeout
 from payments.gateways.sandbox.models import Kind
 from payments.models import Ledger, Payment
@@ -204,7 +205,7 @@ def test_a_capture_is_reconciled_too(payments: Participant) -> None:
     done = act(payments, asked)
     pending = Call(UUID(asked.known["saga_id"]), "capture_payment", token=1, known=asked.known | done.answer)
     with pytest.raises(RecordLost):
-        local_steps.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
+        step_runner.act(having(payments, capture_payment, record=lost), capture_payment, [pending])
     time_passes()
 
     assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)

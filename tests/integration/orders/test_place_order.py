@@ -11,10 +11,10 @@ from django.db import DataError, IntegrityError, transaction
 from orchestration.contracts.codec import encode
 from orchestration.contracts.orders import PlaceOrder, place_order
 from orchestration.contracts.values import Address, Line
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Refused
-from orchestration.testing.steps import run
+from orchestration.testing import step_runner
+from orchestration.testing.step_runner import run
 from orders import services
 from orders.models import Ledger, Order
 from orders.selectors import order_of, orders_of
@@ -118,12 +118,12 @@ def test_a_key_that_stands_for_another_saga_s_order_is_a_refusal_that_names_it()
     again = a_request(idempotency_key=first.idempotency_key)
 
     for _ in range(2):  # also when the message comes again
-        [outcome] = local_steps.act(participant, place_order, [call(again)])
+        [outcome] = step_runner.act(participant, place_order, [call(again)])
         assert isinstance(outcome, Refused)
         assert (outcome.refusal["code"], outcome.refusal["facts"]) == ("already_placed", {"order": str(first.pk)})
 
     assert Ledger.objects.get(saga_id=again.saga_id).status == "refused"
-    assert local_steps.bar(participant, [call(again)]) == [True]
+    assert step_runner.bar(participant, [call(again)]) == [True]
     assert Order.objects.count() == 1
 
 
@@ -140,7 +140,7 @@ def test_an_order_of_the_saga_itself_is_no_refusal_of_it() -> None:
     request = a_request()
     place(request)  # and its ledger row is lost
     with pytest.raises(IntegrityError):
-        local_steps.act(participant, place_order, [call(request)])
+        step_runner.act(participant, place_order, [call(request)])
     assert not Ledger.objects.exists()
 
 
@@ -148,4 +148,4 @@ def test_another_rule_of_the_database_is_no_refusal() -> None:
     first = place(a_request())
     impossible = a_request(idempotency_key=first.idempotency_key, total_minor=-1)
     with pytest.raises(IntegrityError, match="order_total_not_negative"):
-        local_steps.act(participant, place_order, [call(impossible)])
+        step_runner.act(participant, place_order, [call(impossible)])

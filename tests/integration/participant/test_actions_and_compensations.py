@@ -16,11 +16,11 @@ from orchestration.contracts.inventory import release_stock, reserve_stock
 from orchestration.contracts.values import Line
 from orchestration.db import transactions
 from orchestration.db.transactions import VersionConflict
-from orchestration.participant import local_steps
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, LedgerChange
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.refusals import Refusal
+from orchestration.testing import step_runner
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["inventory"])
 
@@ -43,11 +43,11 @@ def call(quantity: int = 1) -> Call:
 
 
 def act(*calls: Call) -> list:
-    return local_steps.act(participant, reserve_stock, calls)
+    return step_runner.act(participant, reserve_stock, calls)
 
 
 def undo(*calls: Call) -> None:
-    local_steps.undo(participant, release_stock, calls)
+    step_runner.undo(participant, release_stock, calls)
 
 
 def status(of: Call) -> str:
@@ -92,7 +92,7 @@ def test_a_refusal_takes_back_what_was_written_before_it():
 
     asked = call()
 
-    assert local_steps.act(doing(reserve_then_refuse), reserve_stock, [asked]) == [
+    assert step_runner.act(doing(reserve_then_refuse), reserve_stock, [asked]) == [
         Refused({"code": "no_luck", "detail": "It is not to be.", "facts": {"sku": "MUG"}})
     ]
     assert (reserved(), status(asked)) == (0, Status.REFUSED)
@@ -104,7 +104,7 @@ def test_a_crash_leaves_neither_effect_nor_row():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        local_steps.act(doing(reserve_then_crash), reserve_stock, [call()])
+        step_runner.act(doing(reserve_then_crash), reserve_stock, [call()])
 
     assert (reserved(), Ledger.objects.count()) == (0, 0)
 
@@ -140,7 +140,7 @@ def test_a_bar_holds_unless_the_step_was_done_before():
     done, open_ = call(), call()
     act(done)
 
-    assert local_steps.bar(participant, [done, open_]) == [False, True]
+    assert step_runner.bar(participant, [done, open_]) == [False, True]
     assert act(open_) == [Barred()]
 
 
@@ -192,7 +192,7 @@ def test_a_version_conflict_is_tried_again_in_place():
             raise VersionConflict
         return reserve_one(request)
 
-    assert local_steps.act(doing(conflicting), reserve_stock, [call()]) == [Done({})]
+    assert step_runner.act(doing(conflicting), reserve_stock, [call()]) == [Done({})]
     assert len(tries) == transactions.TRIES
 
 
@@ -204,7 +204,7 @@ def test_a_version_conflict_without_end_is_reported_after_five_tries():
         raise VersionConflict
 
     with pytest.raises(VersionConflict):
-        local_steps.act(doing(conflicting), reserve_stock, [call()])
+        step_runner.act(doing(conflicting), reserve_stock, [call()])
     assert len(tries) == transactions.TRIES
 
 
@@ -216,7 +216,7 @@ def test_a_lost_connection_is_replaced_and_the_work_done_once():
             cut.append(_terminate_this_backend())
         return reserve_one(request)
 
-    assert local_steps.act(doing(cut_once), reserve_stock, [call(2)]) == [Done({})]
+    assert step_runner.act(doing(cut_once), reserve_stock, [call(2)]) == [Done({})]
     assert reserved() == 2
 
 

@@ -19,7 +19,8 @@ from orchestration.execution.results import Ending
 from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Refused
-from orchestration.testing.steps import bar, run
+from orchestration.testing import step_runner
+from orchestration.testing.step_runner import bar, run
 from payments.models import Ledger as PaymentLedger
 from payments.models import Payment
 from tests.integration.participant.unknown_payments import call as asked_of
@@ -48,7 +49,7 @@ def poisoned(call: Call) -> Call:
 
 def test_a_poisoned_a_refused_a_barred_and_a_doubled_member_fall_out_alone():
     barred, doubled = reserving(), reserving(2)
-    local_steps.undo(inventory, release_stock, [barred])
+    step_runner.undo(inventory, release_stock, [barred])
     batch = [
         reserving(),
         poisoned(reserving()),
@@ -112,7 +113,7 @@ def test_without_its_database_a_batch_fails_once_and_not_member_by_member(monkey
 def test_outside_too_each_member_falls_out_alone(payments):
     held, declined, silent = asked_of("tok_ok"), asked_of("tok_declined"), asked_of("tok_fail_1")
     barred, doubled = asked_of("tok_ok"), asked_of("tok_ok")
-    local_steps.undo(payments, refund_payment, [barred])
+    step_runner.undo(payments, refund_payment, [barred])
     poison = replace(asked_of("tok_ok"), known={"saga_id": "x"})
     batch = [held, declined, silent, barred, doubled, doubled, poison]
 

@@ -12,7 +12,7 @@ from orchestration.participant.executor import failure_report
 from orchestration.participant.external import Keys
 from orchestration.participant.outcomes import Refused
 from orchestration.participant.participant import Participant
-from orchestration.testing.steps import run
+from orchestration.testing.step_runner import run
 from payments import services
 from payments.gateways.port import CardDeclined, GatewayPayment, PaymentStatus
 from payments.models import Ledger

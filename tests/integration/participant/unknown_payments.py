@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger import LEGAL_NEXT
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
+from orchestration.testing import step_runner
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.models import Operation
 from payments.models import Ledger
@@ -46,11 +46,11 @@ def call(token: str = "tok_ok") -> Call:
 
 
 def act(participant: Participant, asked: Call) -> Any:
-    return local_steps.act(participant, authorise_payment, [asked])[0]
+    return step_runner.act(participant, authorise_payment, [asked])[0]
 
 
 def undo(participant: Participant, asked: Call) -> None:
-    local_steps.undo(participant, refund_payment, [asked])
+    step_runner.undo(participant, refund_payment, [asked])
 
 
 def time_passes(span: timedelta = timedelta(minutes=2)) -> None:

@@ -12,7 +12,6 @@ from django.conf import settings as django_settings
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
 from orchestration.execution.results import Ending
 from orchestration.execution.scheduler import INLINE
-from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import SealBroken, encrypt
@@ -24,7 +23,8 @@ from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
-from orchestration.testing.steps import message_of
+from orchestration.testing import step_runner
+from orchestration.testing.step_runner import message_of
 from payments import services, tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.gateway import SandboxGateway
@@ -68,7 +68,7 @@ def statuses() -> dict[UUID, str]:
 
 def authorised(payments: Participant, call: Call) -> Call:
     """The call of the capture that follows."""
-    [outcome] = local_steps.act(payments, authorise_payment, [call])
+    [outcome] = step_runner.act(payments, authorise_payment, [call])
     assert isinstance(outcome, Done)
     return replace(call, step=capture_payment.step, known=call.known | outcome.answer)
 
@@ -91,7 +91,7 @@ def test_free_order_is_paid_while_the_gateway_cannot_be_asked(payments: Particip
     for _ in range(2):
         captures = authorised(payments, call)
     for _ in range(2):
-        [captured] = local_steps.act(payments, capture_payment, [captures])
+        [captured] = step_runner.act(payments, capture_payment, [captures])
     assert captured == Done({"capture_id": f"free_{call.saga_id}"})
     assert Payment.objects.get().status == "captured"
 
@@ -101,7 +101,7 @@ def test_payment_of_a_free_order_is_voided_while_the_gateway_cannot_be_asked(pay
     call = asked(total_minor=0)
     authorised(payments, call)
     for _ in range(2):
-        local_steps.undo(payments, refund_payment, [call])
+        step_runner.undo(payments, refund_payment, [call])
     assert Payment.objects.get().status == "voided"
     assert statuses() == {call.saga_id: Status.UNDONE}
 
@@ -109,8 +109,8 @@ def test_payment_of_a_free_order_is_voided_while_the_gateway_cannot_be_asked(pay
 @pytest.mark.usefixtures("unreachable")
 def test_free_order_that_is_undone_first_is_barred(payments: Participant) -> None:
     call = asked(total_minor=0)
-    local_steps.undo(payments, refund_payment, [call])
-    local_steps.act(payments, authorise_payment, [call])
+    step_runner.undo(payments, refund_payment, [call])
+    step_runner.act(payments, authorise_payment, [call])
     assert statuses() == {call.saga_id: Status.BARRED}
     assert not Payment.objects.exists()
 
@@ -128,7 +128,7 @@ def test_free_order_whose_worker_died_is_concluded(payments: Participant, settin
         word = Statement(Outcome.DONE, Grounds("ann", "why", "ticket"), {"authorisation_id": "of another order"})
         resolve(payments, call.saga_id, call.step, word)
     else:
-        local_steps.undo(payments, refund_payment, [call])
+        step_runner.undo(payments, refund_payment, [call])
     ids = list(Payment.objects.values_list("authorisation_id", flat=True))
     assert ids == ([] if ended_by == "its compensation" else [f"free_{call.saga_id}"])
 
@@ -141,7 +141,7 @@ def test_zero_that_an_earlier_version_took_to_the_gateway_goes_on_there(
     asking = {each: replaced(work, local_reply=lambda _: None) for each, work in works.items()}
     asking_always = replace(payments, commands=asking)
     authorised(asking_always, call)
-    local_steps.undo(payments, refund_payment, [call])
+    step_runner.undo(payments, refund_payment, [call])
     assert gateway.look_up(Payment.objects.get().authorisation_id).status == "voided"
 
 
@@ -149,9 +149,9 @@ def test_payment_method_that_no_key_opens_leaves_no_row_and_is_barred_at_once(pa
     call = asked(payment_method=LOST)
     for _ in range(2):
         with pytest.raises(SealBroken):
-            local_steps.act(payments, authorise_payment, [call])
+            step_runner.act(payments, authorise_payment, [call])
     assert statuses() == {}
-    local_steps.undo(payments, refund_payment, [call])
+    step_runner.undo(payments, refund_payment, [call])
     assert statuses() == {call.saga_id: Status.BARRED}
 
 
@@ -170,6 +170,6 @@ def test_of_a_batch_only_the_payment_whose_method_no_key_opens_fails(payments: P
 def test_what_may_have_been_called_is_asked_after_although_no_key_opens_it_any_more(payments: Participant) -> None:
     call = asked(payment_method=encrypt("tok_timeout_after"))
     with pytest.raises(GatewayTimeout):
-        local_steps.act(payments, authorise_payment, [call])
+        step_runner.act(payments, authorise_payment, [call])
     call.known["payment_method"] = LOST
-    assert isinstance(local_steps.act(payments, authorise_payment, [call])[0], Done)
+    assert isinstance(step_runner.act(payments, authorise_payment, [call])[0], Done)

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.payments import authorise_payment, refund_payment
-from orchestration.participant import local_steps
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
+from orchestration.testing import step_runner
 from payments import tasks
 from payments.gateways.port import GatewayTimeout
 from payments.gateways.sandbox.models import LateArrival
@@ -48,7 +48,7 @@ def late() -> Call:
     }
     asked = Call(UUID(known["saga_id"]), "authorise_payment", token=1, known=known)
     with pytest.raises(GatewayTimeout):
-        local_steps.act(payments, authorise_payment, [asked])
+        step_runner.act(payments, authorise_payment, [asked])
     return asked
 
 
@@ -68,7 +68,7 @@ def comes_to_nothing(booked: BookedAuthorisation) -> bool:
 def test_it_ends_at_net_zero_whenever_it_is_given_up(late: Call, clock: Clock, undone_after: int) -> None:
     clock.sleep(undone_after)
 
-    local_steps.undo(payments, refund_payment, [late])
+    step_runner.undo(payments, refund_payment, [late])
 
     booked = arrived(clock)
     assert comes_to_nothing(booked)
@@ -86,14 +86,14 @@ def test_it_ends_at_net_zero_when_settling_asks_in_between(
         ReconciliationRound(settled=1) if asked_after > 60 else ReconciliationRound(unknown=1)
     )
 
-    local_steps.undo(payments, refund_payment, [late])
+    step_runner.undo(payments, refund_payment, [late])
 
     assert comes_to_nothing(arrived(clock))
     assert Ledger.objects.get().history[-2:] == ["undoing", "undone"]
 
 
 def test_it_is_kept_when_the_payment_goes_on_before_it_arrives(late: Call, clock: Clock) -> None:
-    [outcome] = local_steps.act(payments, authorise_payment, [late])
+    [outcome] = step_runner.act(payments, authorise_payment, [late])
 
     booked = arrived(clock)
     assert booked.is_open

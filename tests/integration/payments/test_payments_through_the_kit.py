@@ -9,7 +9,6 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.encryption import encrypt
@@ -18,6 +17,7 @@ from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.participant import Participant
+from orchestration.testing import step_runner
 from payments import tasks
 from payments.gateways.port import GatewayBroken, GatewayTimeout, PaymentStatus
 from payments.gateways.sandbox.gateway import SandboxGateway
@@ -70,11 +70,11 @@ def kinds() -> list[str]:
 def test_authorised_and_captured_once_however_often_asked(participant: Participant) -> None:
     facts = known("tok_ok")
     for _ in range(2):
-        [authorised] = local_steps.act(participant, authorise_payment, call(facts))
+        [authorised] = step_runner.act(participant, authorise_payment, call(facts))
     assert isinstance(authorised, Done)
     facts |= authorised.answer
     for _ in range(2):
-        [captured] = local_steps.act(participant, capture_payment, call(facts, "capture_payment"))
+        [captured] = step_runner.act(participant, capture_payment, call(facts, "capture_payment"))
     assert isinstance(captured, Done)
     assert kinds() == [Kind.AUTHORISE, Kind.CAPTURE]
     assert history() == history("capture_payment") == [Status.STARTED, Status.DONE]
@@ -82,19 +82,19 @@ def test_authorised_and_captured_once_however_often_asked(participant: Participa
 
 def test_a_decline_is_refused_word_for_word_again(participant: Participant) -> None:
     facts = known("tok_declined")
-    first = local_steps.act(participant, authorise_payment, call(facts))
-    assert first == local_steps.act(participant, authorise_payment, call(facts))
+    first = step_runner.act(participant, authorise_payment, call(facts))
+    assert first == step_runner.act(participant, authorise_payment, call(facts))
     assert isinstance(first[0], Refused)
     assert first[0].refusal["code"] == "card_declined"
-    local_steps.undo(participant, refund_payment, call(facts))
+    step_runner.undo(participant, refund_payment, call(facts))
     assert history() == [Status.STARTED, Status.REFUSED]
 
 
 def test_a_timeout_is_asked_after_and_not_done_twice(participant: Participant) -> None:
     facts = known("tok_timeout_after")
     with pytest.raises(GatewayTimeout):
-        local_steps.act(participant, authorise_payment, call(facts))
-    [outcome] = local_steps.act(participant, authorise_payment, call(facts))
+        step_runner.act(participant, authorise_payment, call(facts))
+    [outcome] = step_runner.act(participant, authorise_payment, call(facts))
     assert isinstance(outcome, Done)
     assert kinds() == [Kind.AUTHORISE]
 
@@ -105,11 +105,11 @@ def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
 ) -> None:
     facts = known(token)
     with pytest.raises(GatewayTimeout):
-        local_steps.act(participant, authorise_payment, call(facts))
+        step_runner.act(participant, authorise_payment, call(facts))
     for _ in range(2):
-        local_steps.undo(participant, refund_payment, call(facts))
+        step_runner.undo(participant, refund_payment, call(facts))
     clock.sleep(60)
-    assert local_steps.act(participant, authorise_payment, call(facts)) == [Barred()]
+    assert step_runner.act(participant, authorise_payment, call(facts)) == [Barred()]
     assert history() == [Status.STARTED, Status.UNDOING, Status.UNDONE]
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
     row = Payment.objects.get()
@@ -118,18 +118,18 @@ def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
 
 def test_undone_before_it_was_asked_never_reaches_the_gateway(participant: Participant) -> None:
     facts = known("tok_ok")
-    local_steps.undo(participant, refund_payment, call(facts))
-    assert local_steps.act(participant, authorise_payment, call(facts)) == [Barred()]
+    step_runner.undo(participant, refund_payment, call(facts))
+    assert step_runner.act(participant, authorise_payment, call(facts)) == [Barred()]
     assert kinds() == []
 
 
 def test_a_refund_interrupted_by_failing_voids_ends_in_one_void(participant: Participant) -> None:
     facts = known("tok_void_fail_2")
-    local_steps.act(participant, authorise_payment, call(facts))
+    step_runner.act(participant, authorise_payment, call(facts))
     for _ in range(2):
         with pytest.raises(GatewayBroken):
-            local_steps.undo(participant, refund_payment, call(facts))
-    local_steps.undo(participant, refund_payment, call(facts))
+            step_runner.undo(participant, refund_payment, call(facts))
+    step_runner.undo(participant, refund_payment, call(facts))
     assert history() == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]
 
@@ -137,17 +137,17 @@ def test_a_refund_interrupted_by_failing_voids_ends_in_one_void(participant: Par
 def test_an_ailing_gateway_is_left_alone(participant: Participant) -> None:
     for _ in range(3):
         with pytest.raises(GatewayBroken):
-            local_steps.act(participant, authorise_payment, call(known("tok_fail_1")))
+            step_runner.act(participant, authorise_payment, call(known("tok_fail_1")))
     with pytest.raises(BreakerOpen):
-        local_steps.act(participant, authorise_payment, call(known("tok_ok")))
+        step_runner.act(participant, authorise_payment, call(known("tok_ok")))
     assert kinds() == []
     assert Ledger.objects.count() == 3
 
 
 def test_declines_do_not_make_a_gateway_ill(participant: Participant) -> None:
     for _ in range(4):
-        local_steps.act(participant, authorise_payment, call(known("tok_declined")))
-    assert isinstance(local_steps.act(participant, authorise_payment, call(known("tok_ok")))[0], Done)
+        step_runner.act(participant, authorise_payment, call(known("tok_declined")))
+    assert isinstance(step_runner.act(participant, authorise_payment, call(known("tok_ok")))[0], Done)
 
 
 def test_an_action_overtaken_by_its_compensation_is_barred_and_writes_nothing_down(participant: Participant) -> None:
@@ -158,11 +158,11 @@ def test_an_action_overtaken_by_its_compensation_is_barred_and_writes_nothing_do
 
     def answer_late(request: Any, keys: Any) -> Any:
         reply = work.call(request, keys)
-        local_steps.undo(participant, refund_payment, call(facts))
+        step_runner.undo(participant, refund_payment, call(facts))
         return reply
 
     slow = replace(participant, commands={**participant.commands, authorise_payment: replaced(work, call=answer_late)})
 
-    assert local_steps.act(slow, authorise_payment, call(facts)) == [Barred()]
+    assert step_runner.act(slow, authorise_payment, call(facts)) == [Barred()]
     assert Payment.objects.get().status == PaymentStatus.VOIDED
     assert kinds() == [Kind.AUTHORISE, Kind.VOID]

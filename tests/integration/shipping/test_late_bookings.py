@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
+from orchestration.testing import step_runner
 from shipping import tasks
 from shipping.carriers.port import CarrierTimeout
 from shipping.carriers.sandbox.models import LateArrival
@@ -47,7 +47,7 @@ def late() -> Call:
     }
     asked = Call(UUID(known["saga_id"]), "schedule_shipment", token=1, known=known)
     with pytest.raises(CarrierTimeout):
-        local_steps.act(shipping, schedule_shipment, [asked])
+        step_runner.act(shipping, schedule_shipment, [asked])
     return asked
 
 
@@ -63,7 +63,7 @@ def sends_nothing(clock: Clock) -> bool:
 def test_it_sends_no_parcel_whenever_it_is_given_up(late: Call, clock: Clock, undone_after: int) -> None:
     clock.sleep(undone_after)
 
-    local_steps.undo(shipping, cancel_shipment, [late])
+    step_runner.undo(shipping, cancel_shipment, [late])
 
     assert sends_nothing(clock)
 
@@ -76,7 +76,7 @@ def test_it_sends_no_parcel_when_settling_asks_in_between(late: Call, clock: Clo
         ReconciliationRound(settled=1) if asked_after > 60 else ReconciliationRound(unknown=1)
     )
 
-    local_steps.undo(shipping, cancel_shipment, [late])
+    step_runner.undo(shipping, cancel_shipment, [late])
 
     assert sends_nothing(clock)
     assert Ledger.objects.get().history[-2:] == ["undoing", "undone"]

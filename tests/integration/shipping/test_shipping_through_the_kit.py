@@ -8,13 +8,13 @@ import pytest
 from django.conf import settings
 
 from orchestration.contracts.shipping import cancel_shipment, schedule_shipment
-from orchestration.participant import local_steps
 from orchestration.participant.breaker import Breaker, BreakerOpen
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.participant import Participant
+from orchestration.testing import step_runner
 from shipping import tasks
 from shipping.carriers.port import BookingStatus, CarrierBroken, CarrierTimeout
 from shipping.carriers.sandbox.carrier import SandboxCarrier
@@ -63,19 +63,19 @@ def kinds() -> list[str]:
 
 def test_booked_and_cancelled_once_however_often_asked(participant: Participant) -> None:
     message = call()
-    first = local_steps.act(participant, schedule_shipment, message)
+    first = step_runner.act(participant, schedule_shipment, message)
     assert isinstance(first[0], Done)
-    assert local_steps.act(participant, schedule_shipment, message) == first
+    assert step_runner.act(participant, schedule_shipment, message) == first
     for _ in range(2):
-        local_steps.undo(participant, cancel_shipment, message)
+        step_runner.undo(participant, cancel_shipment, message)
     assert kinds() == [Kind.BOOK, Kind.CANCEL]
     assert history() == [Status.STARTED, Status.DONE, Status.UNDOING, Status.UNDONE]
 
 
 def test_an_address_out_of_reach_is_refused_word_for_word_again(participant: Participant) -> None:
     message = call("carrier_refuse")
-    first = local_steps.act(participant, schedule_shipment, message)
-    assert local_steps.act(participant, schedule_shipment, message) == first
+    first = step_runner.act(participant, schedule_shipment, message)
+    assert step_runner.act(participant, schedule_shipment, message) == first
     assert isinstance(first[0], Refused)
     assert first[0].refusal["code"] == "cannot_deliver"
 
@@ -86,10 +86,10 @@ def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
 ) -> None:
     message = call(line2)
     with pytest.raises(CarrierTimeout):
-        local_steps.act(participant, schedule_shipment, message)
-    local_steps.undo(participant, cancel_shipment, message)
+        step_runner.act(participant, schedule_shipment, message)
+    step_runner.undo(participant, cancel_shipment, message)
     clock.sleep(60)
-    assert local_steps.act(participant, schedule_shipment, message) == [Barred()]
+    assert step_runner.act(participant, schedule_shipment, message) == [Barred()]
     assert kinds() == [Kind.BOOK, Kind.CANCEL]
     shipment = Shipment.objects.get()
     assert shipment.status == BookingStatus.CANCELLED == carrier.look_up(shipment.tracking_number).status
@@ -98,15 +98,15 @@ def test_an_unknown_outcome_is_undone_and_a_late_action_is_barred(
 def test_a_timeout_is_asked_after_and_not_done_twice(participant: Participant) -> None:
     message = call("carrier_timeout_after")
     with pytest.raises(CarrierTimeout):
-        local_steps.act(participant, schedule_shipment, message)
-    assert isinstance(local_steps.act(participant, schedule_shipment, message)[0], Done)
+        step_runner.act(participant, schedule_shipment, message)
+    assert isinstance(step_runner.act(participant, schedule_shipment, message)[0], Done)
     assert kinds() == [Kind.BOOK]
 
 
 def test_an_ailing_carrier_is_left_alone(participant: Participant) -> None:
     for _ in range(3):
         with pytest.raises(CarrierBroken):
-            local_steps.act(participant, schedule_shipment, call("carrier_fail_1"))
+            step_runner.act(participant, schedule_shipment, call("carrier_fail_1"))
     with pytest.raises(BreakerOpen):
-        local_steps.act(participant, schedule_shipment, call())
+        step_runner.act(participant, schedule_shipment, call())
     assert kinds() == []

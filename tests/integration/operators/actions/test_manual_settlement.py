@@ -14,11 +14,11 @@ from orchestration.engine import engine
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.audit.violations import Unfinished, audit
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import StepRefused, StepsUndone
 from orchestration.sagas.checkout import checkout
+from orchestration.testing import step_runner
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment
 from tests.integration.admin.situations import STEPS, Situations
@@ -46,7 +46,7 @@ def undo_the_others(situations: Situations, saga_id: UUID) -> None:
     )
     instance = situations.shop.saga(saga_id)
     known = {**instance.request, "saga_id": str(saga_id)}
-    local_steps.undo(participant_of("shipping"), cancel_shipment, [Call(saga_id, "schedule_shipment", 9, known)])
+    step_runner.undo(participant_of("shipping"), cancel_shipment, [Call(saga_id, "schedule_shipment", 9, known)])
     situations.report(saga_id, StepsUndone((("schedule_shipment", datetime.now(UTC)),)))
 
 
@@ -128,7 +128,7 @@ def test_late_compensation_of_what_was_settled_calls_nobody(unknown, situations,
     monkeypatch.setattr("payments.services.gateway", lambda: pytest.fail("it was called"))
     known = {**situations.shop.saga(saga_id).request, "saga_id": str(saga_id)}
 
-    local_steps.undo(participant_of("payments"), refund, [Call(saga_id, "authorise_payment", 99, known)])
+    step_runner.undo(participant_of("payments"), refund, [Call(saga_id, "authorise_payment", 99, known)])
 
     assert row("authorise_payment").status == "undone"
 

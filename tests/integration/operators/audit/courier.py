@@ -9,7 +9,6 @@ from uuid import UUID
 from orchestration.contracts.command import Action, Compensation
 from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import participant_of
@@ -26,6 +25,7 @@ from orchestration.protocol.events import (
 )
 from orchestration.protocol.states import ENDED, Bar, Command, Forward, Operation, Undo
 from orchestration.sagas import definition_of
+from orchestration.testing import step_runner
 
 ROUNDS = 50
 NOTHING: dict[str, Any] = {}
@@ -97,7 +97,7 @@ class Courier:
                 self._go_back(message, steps)
             case Bar():
                 pivot = definition_of(message.definition).pivot.action
-                [holds] = local_steps.bar(participant_of(pivot.service), message.call(pivot.step))
+                [holds] = step_runner.bar(participant_of(pivot.service), message.call(pivot.step))
                 _report(message, PivotBarred() if holds else PivotFoundDone())
 
     def _go_forward(self, message: Message, position: int) -> None:
@@ -135,11 +135,11 @@ class Courier:
 
 def undo(compensation: Compensation, message: Message) -> None:
     """Carry out one compensation."""
-    local_steps.undo(participant_of(compensation.service), compensation, message.call(compensation.step))
+    step_runner.undo(participant_of(compensation.service), compensation, message.call(compensation.step))
 
 
 def _act(action: Action, message: Message) -> list[Any]:
-    return list(local_steps.act(participant_of(action.service), action, message.call(action.step)))
+    return list(step_runner.act(participant_of(action.service), action, message.call(action.step)))
 
 
 def _failure(message: Message, step: str, operation: Operation, error: Exception) -> StepFailed:

@@ -12,8 +12,8 @@ from orchestration.contracts.payments import ReverseLeftoverPayment, authorise_p
 from orchestration.contracts.values import Line
 from orchestration.models import SagaInstance
 from orchestration.operators.audit.violations import violations
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
+from orchestration.testing import step_runner
 from payments import repairs, services, tasks
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
@@ -81,7 +81,7 @@ def test_what_a_compensated_free_order_has_left_is_put_right_without_the_gateway
     repair = ReverseLeftoverPayment(UUID(int=1), saga_id, order_id, total_minor=0, currency="GBP")
 
     call = Call(repair.saga_id, reverse_leftover_payment.step, 1, known=encode(repair))
-    [outcome] = local_steps.act(tasks.participant, reverse_leftover_payment, [call])
+    [outcome] = step_runner.act(tasks.participant, reverse_leftover_payment, [call])
 
     assert getattr(outcome, "answer", None) == {"payment_status": "voided"}
     assert Payment.objects.get().status == "voided"

@@ -24,9 +24,9 @@ from orchestration.operators.audit import schedule
 from orchestration.operators.audit.apply import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
 from orchestration.operators.audit.queries import open_findings
 from orchestration.operators.audit.violations import violations
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
+from orchestration.testing import step_runner
 from payments.gateways.sandbox import models as gateway
 from shipping.carriers.sandbox import models as carrier
 from tests.integration.operators.audit import drift
@@ -227,7 +227,7 @@ def test_a_repair_that_comes_too_late_is_refused_and_changes_nothing(compensated
     drift.hold_again(compensated)
     repair = applied(found("release_leftover_hold.v1")[0])
     known = {"saga_id": str(compensated), "order_id": str(compensated)}
-    local_steps.undo(participant_of("inventory"), release_stock, [Call(compensated, release_stock.step, 9, known)])
+    step_runner.undo(participant_of("inventory"), release_stock, [Call(compensated, release_stock.step, 9, known)])
     assert courier.settle(repair.saga_id) == "compensated"
     assert failure(repair.saga_id) == "nothing_left"
     assert violations() == []

@@ -15,9 +15,9 @@ from orchestration.operators.actions.perform import carry_out, perform
 from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked
 from orchestration.operators.audit.violations import violations
-from orchestration.participant import local_steps
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Refused
+from orchestration.testing import step_runner
 from payments import tasks
 from payments.gateways.choice import gateway
 from payments.gateways.sandbox.models import Operation
@@ -174,6 +174,6 @@ def test_a_hold_whose_capture_is_not_settled_is_left_alone(parked: UUID) -> None
     Ledger.objects.filter(step="capture_payment").delete()
     request = ConfirmCaptureSettled(UUID(int=7), parked)
     call = Call(request.saga_id, confirm_capture_settled.step, 1, known=encode(request))
-    [outcome] = local_steps.act(tasks.participant, confirm_capture_settled, [call])
+    [outcome] = step_runner.act(tasks.participant, confirm_capture_settled, [call])
     assert isinstance(outcome, Refused)
     assert outcome.refusal["code"] == "capture_still_owed"
