@@ -1,4 +1,4 @@
-"""What an audit checks of the payments service: payments, and the sandbox gateway's authorisations."""
+"""What an audit reads and checks of the payments service: payments."""
 
 import sys
 from collections.abc import Mapping
@@ -49,12 +49,12 @@ def read_payments(chosen: Selection) -> dict[UUID, PaymentFacts]:
 
 
 def effect_of(payment: PaymentFacts) -> StepEffect:
-    """Return what authorising has brought about."""
+    """Return the effect of authorising."""
     return StepEffect.REVERSED if payment.is_reversed else StepEffect.LIVE
 
 
 def capture_effect_of(payment: PaymentFacts, is_repaired: bool) -> StepEffect | None:
-    """Return what capturing has brought about. Only a repair refunds what was captured without a ledger row."""
+    """Return the effect of capturing. Only a repair refunds what was captured without a ledger row."""
     if not payment.was_captured:
         return None
     return StepEffect.REVERSED if payment.is_reversed and is_repaired else StepEffect.LIVE

@@ -8,7 +8,7 @@ from payments.models import Payment
 from payments.reversal import Reversal
 
 FREE = "free_"
-"""The prefix of the ids of such payments, which no gateway issued."""
+"""The prefix of the ids of such payments. No gateway issued them."""
 
 
 def is_free(authorisation_id: str) -> bool:

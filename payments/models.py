@@ -1,4 +1,4 @@
-"""Payments as this service knows them, with its ledger."""
+"""The payments of this service, and its ledger."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,7 @@ from payments.rows import PaymentWrites
 
 
 class Payment(models.Model):
-    """One saga's money at the gateway; equal to the gateway's books when quiet."""
+    """One saga's money at the gateway. It equals the gateway's record when no operation is under way."""
 
     saga_id = models.UUIDField()
     order_id = models.UUIDField()

@@ -1,4 +1,4 @@
-"""What payments does to put right what an audit has found, or what a settlement outside leaves on hold."""
+"""The commands of payments that repair what an audit has found, or void what a manual settlement leaves on hold."""
 
 from orchestration.contracts.payments import (
     ConfirmCaptureSettled,
@@ -21,7 +21,7 @@ from payments.reversal import REVERSED, Reversal
 from payments.services import authorisation_id_of, reverse
 
 CONCLUDED = (Status.DONE, Status.REFUSED)
-"""The capture's ledger row says that no capture is called any more."""
+"""Statuses of the capture's ledger row after which no capture is called any more."""
 
 
 class CaptureStillPending(Refusal):
@@ -57,7 +57,7 @@ class LeftoverPaymentReversal(ExternalCommand[ReverseLeftoverPayment, Reversal])
         return Reversal(payment) if payment and payment.status in REVERSED else None
 
     def record(self, request: ReverseLeftoverPayment, reply: Reversal) -> LeftoverPaymentReversed:
-        """Write down the reversal where the repaired saga's payment stands, and have its ledger row say so."""
+        """Record the reversal on the repaired saga's payment, and mark its ledger row as reversed."""
         mark_reversed(Ledger, request.repaired_saga_id, authorise_payment)
         if reply.payment is None:
             return LeftoverPaymentReversed(None)
@@ -66,7 +66,7 @@ class LeftoverPaymentReversal(ExternalCommand[ReverseLeftoverPayment, Reversal])
 
 
 def confirm_capture_settled(request: ConfirmCaptureSettled) -> None:
-    """Change nothing; the answer is what counts.
+    """Confirm that the saga's capture is settled. Change nothing.
 
     :raises CaptureStillPending: when the saga's capture may still be called.
     """
@@ -76,7 +76,7 @@ def confirm_capture_settled(request: ConfirmCaptureSettled) -> None:
 
 
 class SettledHoldVoiding(ExternalCommand[VoidSettledHold, GatewayPayment]):
-    """`void_settled_hold`: void what the gateway still holds. What it has captured by now stays as it is."""
+    """`void_settled_hold`: void what the gateway still holds. What it has captured meanwhile stays as it is."""
 
     def call(self, request: VoidSettledHold, keys: Keys) -> GatewayPayment:
         """Void the hold.
@@ -102,7 +102,7 @@ class SettledHoldVoiding(ExternalCommand[VoidSettledHold, GatewayPayment]):
         return None if payment is None or payment.status == PaymentStatus.AUTHORISED else _voided(payment)
 
     def record(self, request: VoidSettledHold, reply: GatewayPayment) -> SettledHoldVoided:
-        """Write down that nothing is on hold. The order stands, so its authorisation's ledger row stays done."""
+        """Record that nothing is on hold. The order stands, so its authorisation's ledger row stays done."""
         _record(request, reply)
         return SettledHoldVoided(reply.status)
 
@@ -124,7 +124,7 @@ def _record(request: ReverseLeftoverPayment | VoidSettledHold, payment: GatewayP
 
 
 def _leftover(request: ReverseLeftoverPayment | VoidSettledHold) -> GatewayPayment | None:
-    """The payment by its id if we wrote it down, else by the key that the repaired saga asked for it with."""
+    """Return the payment by its id if we recorded it, else by the key that the repaired saga used."""
     if authorisation_id := authorisation_id_of(request.repaired_saga_id):
         return gateway().look_up(authorisation_id)
     key = key_of(request.repaired_saga_id, authorise_payment)

@@ -1,4 +1,4 @@
-"""How a payment ends that is given back."""
+"""The result of a reversed payment."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,6 @@ REVERSED = frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED})
 
 @dataclass(frozen=True)
 class Reversal:
-    """The payment as it is now that it is reversed, or None when no money was ever held."""
+    """The payment after its reversal, or None when no money was ever held."""
 
     payment: GatewayPayment | None

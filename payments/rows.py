@@ -1,4 +1,4 @@
-"""The writes of payment rows: money held, money captured, and what the gateway says now."""
+"""The writes of payment rows: money held, money captured, and the gateway's current state."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ class PaymentWrites(models.Manager["Payment"]):
     """`Payment.objects`."""
 
     def hold(self, held: Sequence["Payment"]) -> None:
-        """Write new payments with one statement."""
+        """Insert new payments with one statement."""
         insert_all(held, "payments")
 
     def capture(self, capture_ids: Mapping[UUID, str]) -> None:
@@ -46,7 +46,9 @@ class PaymentWrites(models.Manager["Payment"]):
             raise PaymentNotAuthorised(f"sagas {', '.join(map(str, capture_ids))}")
 
     def write_down(self, asked: "Payment", payment: GatewayPayment) -> None:
-        """Make the saga's payment say what the gateway says now. If there is none yet, write what was `asked` for."""
+        """Update the saga's payment to the gateway's state. If there is no row yet, insert the one
+        that was `asked` for.
+        """
         outcome = {"status": payment.status, "capture_id": payment.capture_id, "refund_id": payment.refund_id}
         self.update_or_create(
             saga_id=asked.saga_id,

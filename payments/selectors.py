@@ -20,7 +20,7 @@ def payments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Pay
 
 
 def found_by_reference(reference: str) -> Found:
-    """Return the saga whose authorisation, capture or refund the gateway calls so."""
+    """Return the saga whose authorisation, capture or refund has this id at the gateway."""
     called_so = Q(authorisation_id=reference) | Q(capture_id=reference) | Q(refund_id=reference)
     return Found(frozenset(Payment.objects.filter(called_so).values_list("saga_id", flat=True)))
 
@@ -35,7 +35,7 @@ def money_held(saga_ids: Collection[UUID]) -> dict[tuple[str, str], int]:
 
 
 def money_of_sagas(saga_ids: Collection[UUID]) -> dict[UUID, Money]:
-    """Return how the money of those of these sagas stands that have any."""
+    """Return the state of the money of these sagas. Sagas without money are absent."""
     return {saga_id: _money(payment) for saga_id, payment in payments_by_saga(saga_ids).items()}
 
 

@@ -1,4 +1,4 @@
-"""The external commands of payments: each is called at the gateway, found there, and recorded here."""
+"""The external commands of payments. Each calls the gateway, finds earlier calls there, and records the result here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,8 +109,8 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
     def call(self, request: RefundPayment, keys: Keys) -> Reversal:
         """Reverse the payment.
 
-        When the gateway does not know the authorisation, make that very call again: a first call that is still on its
-        way then finds its key taken and cannot hold the money behind our back.
+        When the gateway does not know the authorisation, repeat that same call: a first call that is still on its
+        way then finds its key taken and cannot hold money that we do not know of.
         """
         try:
             payment = self._known(request, keys) or self._occupied(request, keys)
@@ -126,9 +126,9 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
         return Reversal(payment) if payment and payment.status in REVERSED else None
 
     def reported(self, request: RefundPayment, facts: ReportedReversal) -> Reversal:
-        """Take the operator's word.
+        """Return the reversal that the operator reports.
 
-        :raises Malformed: when the facts make no reversal, or not one of the payment that we have written down.
+        :raises Malformed: when the facts make no reversal, or not one of the payment that we have recorded.
         """
         ours = authorisation_id_of(request.saga_id)
         if facts.status == NOTHING_HELD:
@@ -146,7 +146,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
         return Reversal(GatewayPayment(authorisation_id, PaymentStatus(facts.status), **ids))
 
     def record(self, request: RefundPayment, reply: Reversal) -> None:
-        """Write down the reversal, also of a hold that was never written down; nothing when no money was ever held."""
+        """Record the reversal, also of a hold that was never recorded. Do nothing when no money was ever held."""
         if reply.payment is not None:
             asked = Payment(
                 saga_id=request.saga_id,
@@ -157,13 +157,16 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
             Payment.objects.write_down(asked, reply.payment)
 
     def _known(self, request: RefundPayment, keys: Keys) -> GatewayPayment | None:
-        """The payment by its id if we wrote it down, else by the key it was asked for with."""
+        """Return the payment by its id if we recorded it, else by the key of the authorisation."""
         if authorisation_id := authorisation_id_of(request.saga_id):
             return gateway().look_up(authorisation_id)
         return gateway().find(key=keys.action, reference=str(request.order_id))
 
     def _occupied(self, request: RefundPayment, keys: Keys) -> GatewayPayment:
-        """:raises OutcomeUnknown: when the gateway may have forgotten the key: nothing could be occupied."""
+        """Occupy the authorisation's key by repeating its call, and return the payment.
+
+        :raises OutcomeUnknown: when the gateway may have forgotten the key: then the call could not occupy it.
+        """
         if keys.forgotten:
             raise OutcomeUnknown(OutcomeUnknown.__doc__)
         return gateway().authorise(authorisation_request(request), key=keys.action)
@@ -181,7 +184,7 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
         try:
             return gateway().capture(request.authorisation_id, amount_minor=request.total_minor, key=keys.own)
         except NotPossible:
-            payment = self.find(request, keys)  # somebody may have taken it at the gateway
+            payment = self.find(request, keys)  # an operator may have captured it at the gateway
             if payment is None:
                 raise
             return payment
@@ -204,7 +207,7 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
 
 
 def authorisation_request(request: AuthorisePayment | RefundPayment) -> AuthorisationRequest:
-    """Return the request as the gateway wants it, with the payment method in the clear."""
+    """Return the request in the gateway's form, with the payment method in clear text."""
     return AuthorisationRequest(
         reference=str(request.order_id),
         amount_minor=request.total_minor,
@@ -214,12 +217,12 @@ def authorisation_request(request: AuthorisePayment | RefundPayment) -> Authoris
 
 
 def authorisation_id_of(saga_id: UUID) -> str | None:
-    """Return the saga's authorisation as we wrote it down; None when we wrote none down."""
+    """Return the id of the saga's authorisation as we recorded it, or None."""
     return Payment.objects.filter(saga_id=saga_id).values_list("authorisation_id", flat=True).first()
 
 
 def reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
-    """Let the money go or give it back, whichever the payment needs; nothing when it was reversed already."""
+    """Void or refund the payment, whichever its state needs. Do nothing when it was reversed already."""
     try:
         if payment.status == PaymentStatus.AUTHORISED:
             return gateway().void(payment.authorisation_id, key=key)

@@ -1,4 +1,4 @@
-"""What payments answers to."""
+"""The payments service's commands as tasks."""
 
 from orchestration.contracts import payments
 from orchestration.participant.breaker_registry import breaker_for

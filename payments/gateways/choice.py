@@ -1,4 +1,4 @@
-"""Which gateway this process talks to."""
+"""The gateway that this process uses."""
 
 from orchestration.participant.adapters import adapter
 from payments.gateways.port import Gateway

@@ -1,8 +1,8 @@
-"""What payments needs of a payment gateway, whichever it is.
+"""The interface that payments needs of any payment gateway.
 
-Shaped after Stripe's PaymentIntents with manual capture: one object holds a payment from authorisation to refund, every
-write takes an idempotency key, and the outcome of a write is found by reading. An adapter that stores its first answer
-to a key, even a 500, must reconcile by reading and go on under a key of its own derived from ours.
+It is modelled on Stripe's PaymentIntents with manual capture: one object holds a payment from authorisation to refund,
+every write takes an idempotency key, and the outcome of a write is found by reading. An adapter whose gateway stores
+its first answer to a key, even a 500, must reconcile by reading and continue under a key of its own derived from ours.
 """
 
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class NotPossible(PermanentFailure):
 
 
 OUTAGES = (GatewayTimeout, GatewayDown, GatewayBroken)
-"""The errors that speak about the gateway's health, and not about one payment."""
+"""The errors that indicate the health of the gateway, not of one payment."""
 
 
 class PaymentRefused(Refusal):
@@ -74,7 +74,7 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True)
 class AuthorisationRequest:
-    """Money to hold; `reference` is our order's id, `payment_method` the gateway's token for a card."""
+    """Money to hold. `reference` is our order's id, `payment_method` the gateway's token for a card."""
 
     reference: str
     amount_minor: int
@@ -95,7 +95,7 @@ class GatewayPayment:
 class Gateway(Protocol):
     """A payment gateway. Every method may raise one of `OUTAGES`; each write also `GatewayBusy` or `KeyReused`.
 
-    A write repeated under its key does nothing again and returns the first answer.
+    A write repeated under its key has no further effect and returns the first answer.
     """
 
     key_lifetime: timedelta | None
@@ -104,30 +104,30 @@ class Gateway(Protocol):
     def authorise(self, request: AuthorisationRequest, *, key: str) -> GatewayPayment:
         """Hold the money.
 
-        :raises PaymentRefused: for good; the same key will be refused the same way.
+        :raises PaymentRefused: a final answer; the same key is refused in the same way.
         """
 
     def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
-        """Take held money.
+        """Capture held money.
 
         :raises NotPossible: when it is voided or already captured, or the amount is above what is held.
-        :raises PaymentRefused: for good; the money stays held until it is voided, or the hold lapses.
+        :raises PaymentRefused: a final answer; the money stays held until it is voided, or the hold lapses.
         """
 
     def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:
-        """Let held money go.
+        """Void the hold: the money is no longer held.
 
         :raises NotPossible: when it is captured, or already voided under another key.
         """
 
     def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
-        """Give captured money back.
+        """Refund captured money.
 
-        :raises NotPossible: when this would give back more than was captured.
+        :raises NotPossible: when this would refund more than was captured.
         """
 
     def find(self, *, key: str, reference: str) -> GatewayPayment | None:
-        """Read the payment that was authorised under `key`; None when none has arrived yet.
+        """Read the payment that was authorised under `key`. Return None when none has arrived yet.
 
         :raises PaymentRefused: when the authorisation was refused.
         """

@@ -1,4 +1,4 @@
-"""The sandbox gateway's books in the admin, to look at only."""
+"""The sandbox gateway's records in the admin, read-only."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""What an audit checks of the sandbox gateway's own books, which it reads apart from the payments service's."""
+"""What an audit reads and checks of the sandbox gateway's own records, separately from the payments service's."""
 
 import sys
 from collections import Counter, defaultdict
@@ -26,13 +26,13 @@ def can_be_read() -> bool:
 
 
 def read_accounts(chosen: Selection) -> Iterator[GatewayAccount]:
-    """Yield the authorisations, also those declined and those still on their way."""
+    """Yield the authorisations, including those declined and those that have not arrived yet."""
     yield from _arrived(chosen)
     yield from _on_their_way(chosen)
 
 
 def account_of(operations: Iterable[Operation]) -> GatewayAccount:
-    """Return one authorisation, from the operations on it in the order they were made."""
+    """Return one authorisation, built from its operations in the order in which they were made."""
     of_kind: dict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
         of_kind[operation.kind].append(operation)

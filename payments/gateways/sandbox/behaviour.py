@@ -1,4 +1,4 @@
-"""What a test token asks of the sandbox gateway; docs/sandbox.md lists them."""
+"""The effects of test tokens on the sandbox gateway; docs/sandbox.md lists them."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The inside of the sandbox gateway: what it does with money, guarded as a real gateway guards it."""
+"""The core of the sandbox gateway: what it does with money, with the checks of a real gateway."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ _REFUSALS: dict[str, type[PaymentRefused]] = {
 
 
 def authorisation_asked(request: AuthorisationRequest, *, key: str) -> Operation:
-    """Return the operation that is asked for; it is not written yet."""
+    """Return the requested operation, unsaved."""
     return Operation(
         kind=Kind.AUTHORISE,
         key=key,
@@ -43,24 +43,24 @@ def authorisation_asked(request: AuthorisationRequest, *, key: str) -> Operation
 
 
 def authorise(asked: Operation) -> GatewayPayment:
-    """Hold the money, or decline it; one statement when the key is new."""
+    """Hold the money, or decline it. It takes one statement when the key is new."""
     return _first_answer(_written(asked))
 
 
 def capture(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayPayment:
-    """Take the money of an authorisation that is neither captured nor voided."""
+    """Capture the money of an authorisation that is neither captured nor voided."""
     if amount_minor > authorisation.amount_minor:
         raise NotPossible(f"{authorisation.public_id} holds {authorisation.amount_minor}, not {amount_minor}")
     return _first_answer(_written(_follower(authorisation, Kind.CAPTURE, amount_minor, key)))
 
 
 def void(authorisation: Operation, *, key: str) -> GatewayPayment:
-    """Let the money of an authorisation go that is neither captured nor voided."""
+    """Void an authorisation that is neither captured nor voided."""
     return _first_answer(_written(_follower(authorisation, Kind.VOID, authorisation.amount_minor, key)))
 
 
 def refund(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayPayment:
-    """Give captured money back, in one part or several, never more than was captured."""
+    """Refund captured money, in one part or several, never more than was captured."""
     asked = _follower(authorisation, Kind.REFUND, amount_minor, key)
     with transaction.atomic(using=DATABASE):
         Operation.objects.select_for_update().get(id=authorisation.id)
@@ -73,7 +73,10 @@ def refund(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayP
 
 
 def find(*, key: str, reference: str) -> GatewayPayment | None:
-    """Read the payment authorised under `key`, or None; raises what it was declined with."""
+    """Read the payment authorised under `key`, or return None.
+
+    :raises PaymentRefused: when it was declined.
+    """
     rows = Operation.objects.filter(Q(key=key, kind=Kind.AUTHORISE) | Q(authorisation__key=key), reference=reference)
     return _state(rows.order_by("created_at"))
 
@@ -104,7 +107,7 @@ def _row_id(authorisation_id: str) -> UUID:
 
 
 def _written(asked: Operation) -> Operation:
-    """Write the row, or return the one that took its key."""
+    """Insert the row, or return the existing row with its key."""
     row = BOOKS.write(asked)
     if row is None:
         raise NotPossible(f"{asked.payment_id} is captured or voided already")
@@ -129,7 +132,7 @@ def _refundable_minor(authorisation: Operation) -> int:
 
 
 def _first_answer(row: Operation) -> GatewayPayment:
-    """What the operation answered when it was done, again for every repetition."""
+    """Return the operation's first answer, which every repetition gets."""
     if row.decline_code:
         raise _REFUSALS[row.decline_code]()
     if row.kind == Kind.AUTHORISE:

@@ -1,4 +1,4 @@
-"""The sandbox gateway's books, in its own database."""
+"""The sandbox gateway's records, in its own database."""
 
 from uuid import uuid4
 
@@ -17,20 +17,22 @@ class Kind(models.TextChoices):
 
 
 class Operation(models.Model):
-    """One thing that was done, or declined for good, under one key. Append-only: the state of a payment is its rows."""
+    """One operation that was done, or declined for good, under one key. Append-only: the rows are
+    the state of a payment.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4)
     kind = models.TextField(choices=Kind.choices)
     key = models.TextField()
     fingerprint = models.TextField()
-    """SHA-256 of what was asked: the same key with another fingerprint is an error."""
+    """SHA-256 of the request: the same key with another fingerprint is an error."""
     authorisation = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followers")
     reference = models.TextField()
     amount_minor = models.BigIntegerField()
     currency = models.TextField()
     decline_code = models.TextField(default="")
     test_token = models.TextField(default="")
-    """The token that later operations on this payment must obey; empty when it asks nothing of them."""
+    """The token that later operations on this payment must obey. Empty if it has no effect on them."""
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -63,12 +65,12 @@ class Operation(models.Model):
 
     @property
     def payment_id(self) -> str:
-        """The public id of the authorisation this belongs to; an authorisation's own."""
+        """The public id of the authorisation that this operation belongs to."""
         return f"{Kind.AUTHORISE}_{(self.authorisation_id or self.id).hex}"
 
 
 class LateArrival(models.Model):
-    """An authorisation still on its way to the gateway, which does not know of it before `arrives_at`."""
+    """An authorisation that has not arrived yet. The gateway does not know of it before `arrives_at`."""
 
     key = models.TextField()
     fingerprint = models.TextField()

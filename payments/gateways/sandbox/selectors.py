@@ -1,4 +1,4 @@
-"""The sandbox gateway's books, for a checker to compare with ours."""
+"""The sandbox gateway's records, for a comparison with ours."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from payments.gateways.sandbox.models import Kind, Operation
 
 @dataclass(frozen=True)
 class BookedAuthorisation:
-    """One authorisation and what was done with it; amounts in minor units, keys in the order of the operations."""
+    """One authorisation and its operations. Amounts are in minor units, keys in the order of the operations."""
 
     key: str
     authorisation_id: str
@@ -32,7 +32,7 @@ class BookedAuthorisation:
 
 
 def authorisations_by_key(*, now: datetime) -> dict[str, BookedAuthorisation]:
-    """Return every authorisation by its key, also the declined, after letting in what has arrived by `now`."""
+    """Return every authorisation by its key, including the declined ones, after adding those that arrive by `now`."""
     BOOKS.let_arrive(now=now)
     followers = defaultdict(list)
     authorised = []
