@@ -1,4 +1,4 @@
-"""What an audit checks of the orders service: confirmed orders."""
+"""What an audit reads and checks of the orders service: confirmed orders."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def read_orders(chosen: Selection) -> dict[UUID, OrderFacts]:
 
 
 def effect_of(order: OrderFacts) -> StepEffect:
-    """Return what placing the order has brought about: an order is never taken back."""
+    """Return the effect of placing the order. An order is never taken back."""
     return StepEffect.LIVE
 
 
@@ -48,7 +48,7 @@ def leftover(order: OrderFacts) -> str:
 
 
 def worth(left_out: Sequence[Selection]) -> Counter[str]:
-    """Return what confirmed orders are worth, in minor units by currency, without those of sagas `left_out`."""
+    """Return the sum of confirmed orders in minor units by currency, without those of sagas `left_out`."""
     counted = Q()
     for selection in left_out:
         counted &= ~selection.sagas()

@@ -1,4 +1,4 @@
-"""Tables of the orders service: what is sold, and what was bought."""
+"""Tables of the orders service: products and orders."""
 
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -12,7 +12,7 @@ LARGEST_QUANTITY = 9_999
 
 
 class Product(models.Model):
-    """One thing sold. Its price is the only one a checkout believes."""
+    """One product. Its price is the only one that a checkout accepts."""
 
     sku = models.CharField(primary_key=True, max_length=64, verbose_name="SKU")
     name = models.TextField()
@@ -77,7 +77,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One line of an order, as priced when the customer asked for it."""
+    """One line of an order, at the price when the customer ordered it."""
 
     id = models.BigAutoField(primary_key=True)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines", db_index=False)
@@ -105,7 +105,7 @@ class OrderLine(models.Model):
 
 
 class Ledger(LedgerRow):
-    """What orders did for each saga."""
+    """The ledger of orders: what orders did for each saga."""
 
     class Meta(LedgerRow.Meta):
         verbose_name_plural = "ledger"

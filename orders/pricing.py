@@ -1,4 +1,4 @@
-"""What a cart costs, by the catalogue's prices and no others."""
+"""Prices a cart, by the catalogue's prices only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from orders.selectors import prices_by_sku
 
 
 class CartError(Exception):
-    """The cart cannot be bought as it is; `lines` are the indexes, from 0, of the lines at fault."""
+    """The cart cannot be bought as it is. `lines` are the indexes, from 0, of the invalid lines."""
 
     code: ClassVar[str]
 
@@ -56,7 +56,7 @@ class Total:
 
 
 class Priced(Protocol):
-    """What a price is read from."""
+    """Anything with a price."""
 
     @property
     def price_minor(self) -> int: ...
@@ -88,7 +88,7 @@ def price_cart(lines: Sequence[tuple[str, int]], *, expected_total: Total | None
 
 
 def price_from(catalogue: Mapping[str, Priced], lines: Sequence[tuple[str, int]]) -> PricedCart:
-    """Price `lines` from `catalogue`, prices by SKU; raises as `price_cart` does."""
+    """Price `lines` from `catalogue`, prices by SKU. It raises the same errors as `price_cart`."""
     if unknown := [index for index, (sku, _) in enumerate(lines) if sku not in catalogue]:
         raise UnknownProduct(*unknown)
     currencies = [catalogue[sku].currency for sku, _ in lines]

@@ -15,39 +15,41 @@ from orders.models import Order, Product
 
 
 class Price(NamedTuple):
-    """What one unit of a product costs."""
+    """The price of one unit of a product."""
 
     price_minor: int
     currency: str
 
 
 def prices_by_sku(skus: Iterable[str]) -> dict[str, Price]:
-    """Prices of active products by SKU; SKUs that are not sold are absent. Not for use within a transaction."""
+    """Return the prices of active products by SKU. SKUs that are not sold are absent. Do not call
+    it within a transaction.
+    """
     return _prices.ask(skus)
 
 
 def products_by_sku(skus: Iterable[str]) -> dict[str, Product]:
-    """Active products by SKU; SKUs that are not sold are absent."""
+    """Return active products by SKU. SKUs that are not sold are absent."""
     return {product.sku: product for product in products_on_sale().filter(sku__in=set(skus))}
 
 
 def products_on_sale() -> QuerySet[Product]:
-    """Active products, by SKU."""
+    """Return active products, in SKU order."""
     return Product.objects.filter(active=True).order_by("sku")
 
 
 def orders_of(customer_id: str) -> QuerySet[Order]:
-    """The customer's orders with their lines, newest first."""
+    """Return the customer's orders with their lines, newest first."""
     return Order.objects.filter(customer_id=customer_id).order_by("-placed_at", "-id").prefetch_related("lines")
 
 
 def order_of(customer_id: str, order_id: UUID) -> Order | None:
-    """The order with its lines, or None when this customer has no such order."""
+    """Return the order with its lines, or None when this customer has no such order."""
     return orders_of(customer_id).filter(id=order_id).first()
 
 
 def found_by_email(email: str) -> Found:
-    """Return the customers with this e-mail address, whatever its case; nobody is asked about what is no address."""
+    """Return the customers with this e-mail address, in upper or lower case. A text that is no address finds none."""
     if "@" not in email:
         return Found()
     customers = User.objects.filter(email__iexact=email).values_list("pk", flat=True)

@@ -22,7 +22,7 @@ class AlreadyPlaced(Refusal):
 
 
 def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
-    """Write the orders, confirmed, with their lines as they were priced."""
+    """Insert the orders, confirmed, with their lines at the prices of the request."""
     orders = [
         Order(
             id=request.order_id,
@@ -56,14 +56,14 @@ def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
 
 
 def order_placed_before(request: PlaceOrder) -> AlreadyPlaced | None:
-    """Return the refusal that names another saga's order with the same key: that saga was purged or lost."""
+    """Return the refusal that names another saga's order with the same key. That saga was purged or lost."""
     placed = Order.objects.filter(customer_id=request.customer_id, idempotency_key=request.idempotency_key)
     other = placed.exclude(saga_id=request.saga_id).first()
     return AlreadyPlaced(order=str(other.pk)) if other else None
 
 
 def confirm_no_order(request: ConfirmNoOrder) -> None:
-    """Change nothing; the answer is what counts.
+    """Confirm that the saga has no order. Change nothing.
 
     :raises OrderStands: when the saga has placed its order.
     """
@@ -72,7 +72,7 @@ def confirm_no_order(request: ConfirmNoOrder) -> None:
 
 
 def publish_products(*, products: Iterable[Product]) -> None:
-    """Put the products, each SKU once, on sale; those already in the catalogue get the new name and price."""
+    """Put the products, each SKU once, on sale. Those already in the catalogue get the new name and price."""
     products = list(products)
     for product in products:
         product.clean()

@@ -124,9 +124,9 @@ class CheckoutRequest(Strict):
 
 
 def read_cart(body: Any) -> Cart:
-    """Read a cart out of parsed JSON.
+    """Read a cart from parsed JSON.
 
-    :raises ValidationError: naming every member at fault.
+    :raises ValidationError: naming every invalid member.
     """
     values = _request().run_validation(body)
     expected = values.get("expected_total")
@@ -151,5 +151,7 @@ def _missing_postcode(address: Mapping[str, Any]) -> dict[str, list[ErrorDetail]
 
 @cache
 def _request() -> CheckoutRequest:
-    """One for all: making its fields takes longer than checking them, which leaves nothing in it."""
+    """Return one serializer for all requests: creating its fields takes longer than checking a request, and it keeps no
+    state of a request.
+    """
     return CheckoutRequest()

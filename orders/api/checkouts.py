@@ -29,7 +29,7 @@ RETRY_AFTER_S = 1
 
 
 class Checkouts(CustomerView):
-    """Where checkouts begin."""
+    """Starts checkouts."""
 
     @extend_schema(
         operation_id="create_checkout",
@@ -69,7 +69,7 @@ class Checkouts(CustomerView):
         attempt = Attempt(**asked, body=body, checkout_id=clocks.new_id(now))
         if not wait:
             return _accepted(accept(attempt, now=now))
-        with ends().expected(attempt.checkout_id) as end:  # before it begins, or its end could be missed
+        with ends().expected(attempt.checkout_id) as end:  # before the saga starts, or its end could be missed
             accepted = accept(attempt, now=now)
             if accepted.id == attempt.checkout_id:
                 return _outcome(attempt, accepted, wait, end)
@@ -89,12 +89,15 @@ class OneCheckout(CustomerView):
         responses={200: CheckoutState, **problems(HTTPStatus.NOT_FOUND)},
     )
     def get(self, request: Request, checkout_id: UUID) -> Response:
-        """:raises NoSuchCheckout: also when it is another customer's."""
+        """Show a checkout.
+
+        :raises NoSuchCheckout: also when it belongs to another customer.
+        """
         return Response(as_state(checkout_of(customer_id(request), checkout_id)))
 
 
 class Cancellation(CustomerView):
-    """The wish that a checkout should not happen."""
+    """Cancels a checkout."""
 
     @extend_schema(
         operation_id="cancel_checkout",
@@ -109,13 +112,20 @@ class Cancellation(CustomerView):
         },
     )
     def post(self, request: Request, checkout_id: UUID) -> Response:
-        """:raises TooLate: when the order is placed already."""
+        """Cancel a checkout and show its state.
+
+        :raises NoSuchCheckout: also when it belongs to another customer.
+        :raises TooLate: when the order is placed already.
+        """
         cancel(customer_id(request), checkout_id, now=clocks.now())
         return Response(as_state(checkout_of(customer_id(request), checkout_id)), HTTPStatus.ACCEPTED)
 
 
 def _outcome(attempt: Attempt, accepted: Accepted, wait: timedelta, end: Expected) -> Response:
-    """The checkout when it is decided in time, else as it was accepted; at once when too many clients wait already."""
+    """Return the checkout if it is decided in time, else as it was accepted.
+
+    If too many clients wait already, return it at once.
+    """
 
     def look() -> Checkout | None:
         with deadline.separate_bound(ANSWERED_WITHIN_S):

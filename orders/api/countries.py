@@ -1,4 +1,4 @@
-"""The country codes of ISO 3166-1 alpha-2, and which of the countries have no postcodes."""
+"""The country codes of ISO 3166-1 alpha-2, and the countries without postcodes."""
 
 COUNTRIES = frozenset(
     """

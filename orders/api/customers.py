@@ -1,8 +1,8 @@
-"""Who a request is from, as sagas and orders name them."""
+"""The customer of a request, in the form in which sagas and orders store it."""
 
 from rest_framework.request import Request
 
 
 def customer_id(request: Request) -> str:
-    """The id of the authenticated customer."""
+    """Return the id of the authenticated customer."""
     return str(request.user.pk)

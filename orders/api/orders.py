@@ -59,7 +59,10 @@ class OneOrder(CustomerView):
         responses={200: OrderShown, **problems(HTTPStatus.NOT_FOUND)},
     )
     def get(self, request: Request, order_id: UUID) -> Response:
-        """:raises NoSuchOrder: also when it is another customer's."""
+        """Show an order.
+
+        :raises NoSuchOrder: also when it belongs to another customer.
+        """
         order = order_of(customer_id(request), order_id)
         if order is None:
             raise NoSuchOrder

@@ -1,4 +1,4 @@
-"""The token that stands for a means of payment; never the card itself."""
+"""The token of a means of payment. The card itself is never accepted."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ _TOKEN = re.compile(TOKEN_PATTERN)
 
 @extend_schema_field({"type": "string", "pattern": TOKEN_PATTERN, "example": "tok_ok"})
 class PaymentMethod(serializers.Field[str, str, str, Any]):
-    """A payment method token. What is refused is never repeated in the error: it may be a card number."""
+    """A payment method token. An error never repeats the refused value: it may be a card number."""
 
     default_error_messages = {
         "card_number": "This looks like a card number. Send the token that the payment provider gave for it.",

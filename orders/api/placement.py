@@ -1,4 +1,4 @@
-"""From a cart to a started saga."""
+"""Turns a cart into a started saga."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from orders.api.carts import Cart, read_cart
 from orders.api.representations import amount
 
 BUSY_FOR_S = 10
-"""When to come back: a backlog goes down by a few hundred orders in that time."""
+"""The value of `Retry-After` in seconds: a backlog shrinks by a few hundred orders in that time."""
 
 
 class PriceChanged(Problem):
@@ -43,7 +43,7 @@ class TooBusy(Problem):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request to check out; several with the same key are one purchase, under the first one's `checkout_id`."""
+    """One request to check out. All requests with the same key are one purchase, with the first one's `checkout_id`."""
 
     checkout_id: UUID
     customer_id: str
@@ -53,7 +53,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A checkout as the customer asked for it, which never changes."""
+    """An accepted checkout, as the customer requested it. It never changes."""
 
     id: UUID
     request: CheckoutRequested
@@ -76,11 +76,11 @@ class Accepted:
 
 
 def accept(attempt: Attempt, *, now: datetime) -> Accepted:
-    """Start the saga of this purchase, or find it when it was started before.
+    """Start the saga of this purchase, or find the one that an earlier attempt started.
 
-    Most attempts are the first, so it is only when that one fails that an earlier one is looked for.
+    Most attempts are the first one, so an earlier one is looked for only after the start fails.
 
-    :raises Problem: when the cart cannot be bought, or the key stands for something else.
+    :raises Problem: when the cart cannot be bought, or the key was used for another purchase.
     """
     try:
         return _start(attempt, now)
@@ -91,7 +91,7 @@ def accept(attempt: Attempt, *, now: datetime) -> Accepted:
 
 
 class _StartedBefore(Exception):
-    """The saga of this purchase stands already."""
+    """The saga of this purchase exists already."""
 
 
 def _accepted_before(attempt: Attempt) -> Accepted | None:

@@ -21,7 +21,7 @@ class ProductPages(Pages):
 
 
 class Products(CustomerView):
-    """What is on sale."""
+    """Lists the products on sale."""
 
     pagination_class = ProductPages
 

@@ -1,4 +1,4 @@
-"""Where a checkout stands, as its customer sees it."""
+"""The state of a checkout as its customer sees it."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -43,7 +43,7 @@ class TooLate(Problem):
 class Failure:
     """Why there will be no order: `code` for programs, `detail` for people.
 
-    `order_id` is the order that the key stands for, when there was one before.
+    `order_id` is the earlier order that was placed with the key, if there is one.
     """
 
     code: str
@@ -53,7 +53,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A checkout at this moment."""
+    """The current state of a checkout."""
 
     id: UUID
     order_id: UUID
@@ -66,16 +66,18 @@ class Checkout:
 
 
 def checkout_of(customer_id: str, checkout_id: UUID) -> Checkout:
-    """One of the customer's checkouts.
+    """Return one of the customer's checkouts.
 
-    :raises NoSuchCheckout: also when it is somebody else's.
+    :raises NoSuchCheckout: also when it belongs to another customer.
     """
     reading = _reading(customer_id, checkout_id)
     return _shown(reading, status_of(reading.instance))
 
 
 def decided(customer_id: str, checkout_id: UUID) -> Checkout | None:
-    """The checkout, once its outcome is known; None also when a database fails, since the checkout is accepted."""
+    """Return the checkout if it is decided, else None. Also return None when a database fails: the
+    checkout is accepted.
+    """
     with suppress(Error):
         reading = _reading(customer_id, checkout_id)
         status = status_of(reading.instance)
@@ -84,13 +86,13 @@ def decided(customer_id: str, checkout_id: UUID) -> Checkout | None:
 
 
 def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
-    """Call the checkout off. Asking again, or when there will be no order anyway, changes nothing.
+    """Cancel the checkout. Do nothing if it is cancelled already, or there will be no order anyway.
 
-    :raises NoSuchCheckout: also when it is somebody else's.
+    :raises NoSuchCheckout: also when it belongs to another customer.
     :raises TooLate: when the order is placed.
     """
     instance = _reading(customer_id, checkout_id).instance
-    with suppress(Error):  # where orders cannot say, the bar will find out
+    with suppress(Error):  # if orders cannot answer, the attempt to bar the pivot decides
         if selectors.pivot_is_done(instance):
             raise TooLate
     try:
@@ -100,7 +102,9 @@ def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
 
 
 def status_of(instance: SagaInstance) -> str:
-    """The public status. What is decided is said at once, also while its consequences are still being carried out."""
+    """Return the public status. A decision is shown at once, also while its consequences are still being
+    carried out.
+    """
     wanted_off = (instance.failure or {}).get("code") == CANCELLED
     match Phase(instance.phase):
         case Phase.COMPENSATED:
@@ -144,7 +148,7 @@ def _failure(recorded: Mapping[str, Any]) -> Failure:
 
 
 def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]) -> datetime | None:
-    """When the order was placed, or when it was certain that it would not be."""
+    """Return when the order was placed, or when it was certain that it would not be."""
     if status == "confirmed":
         return next(step.since for step in steps if step.name == place_order.step)
     if status in FINAL:

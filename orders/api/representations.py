@@ -1,4 +1,4 @@
-"""How checkouts, orders and products are shown."""
+"""How checkouts, orders and products are represented in JSON."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Amount = dict[str, Any]
 
 
 def amount(amount_minor: int, currency: str) -> Amount:
-    """An amount as every resource shows it."""
+    """Return an amount as every resource shows it."""
     return {"amount_minor": amount_minor, "currency": currency}
 
 
@@ -119,6 +119,6 @@ class ProductShown(serializers.ModelSerializer[Product]):
         return amount(product.price_minor, product.currency)
 
     def get_available(self, product: Product) -> int:
-        """Read from the context's `available_units`, by SKU."""
+        """Get the available units from the context's `available_units`, by SKU."""
         units: dict[str, int] = self.context["available_units"]
         return units.get(product.sku, 0)

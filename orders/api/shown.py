@@ -1,6 +1,6 @@
-"""Checkouts as plain values, as `AcceptedCheckout` and `CheckoutState` describe them.
+"""Checkouts as plain values, in the shapes of `AcceptedCheckout` and `CheckoutState`.
 
-Those would make their fields anew for each checkout, which takes ten times as long.
+Those serializers would create their fields anew for each checkout, which takes ten times as long.
 """
 
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from orders.api.progress import Checkout
 
 
 def as_accepted(accepted: Accepted | Checkout) -> dict[str, Any]:
-    """What `AcceptedCheckout` describes."""
+    """Convert a checkout to the shape of `AcceptedCheckout`."""
     return {
         "id": str(accepted.id),
         "order_id": str(accepted.order_id),
@@ -23,7 +23,7 @@ def as_accepted(accepted: Accepted | Checkout) -> dict[str, Any]:
 
 
 def as_state(checkout: Checkout) -> dict[str, Any]:
-    """What `CheckoutState` describes."""
+    """Convert a checkout to the shape of `CheckoutState`."""
     return {
         **as_accepted(checkout),
         "steps": [
@@ -36,5 +36,5 @@ def as_state(checkout: Checkout) -> dict[str, Any]:
 
 
 def _time(moment: datetime | None) -> str | None:
-    """As REST framework writes one."""
+    """Format a time as REST framework does."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
