@@ -1,4 +1,4 @@
-"""The inventory service in the admin: everything to read; deliveries come in by `manage.py receive_stock`."""
+"""The inventory service in the admin: everything is read-only; `manage.py receive_stock` adds deliveries."""
 
 from django.contrib import admin
 

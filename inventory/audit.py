@@ -1,4 +1,4 @@
-"""What an audit checks of the inventory service: units in stock, promised and moved."""
+"""What an audit reads and checks of the inventory service: units in stock, promised and moved."""
 
 import sys
 from collections import Counter, defaultdict
@@ -28,7 +28,7 @@ Line = tuple[UUID, str, str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class StockFacts:
-    """One SKU's row, what reservations say of it, and what movements do; all in units."""
+    """One SKU's row, and the units in its reservations and movements."""
 
     sku: str
     on_hand: int
@@ -55,7 +55,7 @@ def read_holdings(chosen: Selection) -> dict[UUID, HoldingFacts]:
 
 
 def holding_of(lines: Iterable[Line]) -> HoldingFacts:
-    """Return what the reservations and movements of one saga say."""
+    """Return the holding that the reservations and movements of one saga add up to."""
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for _, sku, what, count, quantity in lines:
         found[sys.intern(sku)][what] = (count, quantity)
@@ -79,7 +79,7 @@ def check_holdings(holdings: Mapping[UUID, HoldingFacts]) -> Iterator[Checked]:
 
 
 def effect_of(holding: HoldingFacts) -> StepEffect:
-    """Return what reserving has brought about."""
+    """Return the effect of reserving."""
     match bool(holding.live), bool(holding.released):
         case True, True:
             return StepEffect.MIXED

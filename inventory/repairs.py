@@ -1,4 +1,4 @@
-"""Writes of the inventory service that put right what an audit has found."""
+"""Commands of the inventory service that repair what an audit has found."""
 
 from collections import Counter
 
@@ -30,7 +30,7 @@ class MovementsDisagree(Refusal):
 
 
 def release_leftover_hold(request: ReleaseLeftoverHold) -> None:
-    """Give back what the repaired saga still holds, and have its ledger row say so.
+    """Release what the repaired saga still holds and mark its ledger row as reversed.
 
     :raises NothingLeft: when it holds nothing and its ledger row says so already.
     """
@@ -40,11 +40,11 @@ def release_leftover_hold(request: ReleaseLeftoverHold) -> None:
 
 
 def recount_reserved(request: RecountReserved) -> None:
-    """Set what is reserved of the SKU to what live reservations add up to, and leave `on_hand` alone.
+    """Set the reserved units of the SKU to the sum of its live reservations. Leave `on_hand` alone.
 
     :raises UnknownSku: when the SKU has no stock row.
-    :raises NothingToRecount: when it is so already.
-    :raises MovementsDisagree: when the movements leave another number.
+    :raises NothingToRecount: when the sum is right already.
+    :raises MovementsDisagree: when the movements add up to another number.
     """
     stock = Stock.objects.select_for_update().filter(sku=request.sku).first()
     if stock is None:

@@ -1,4 +1,4 @@
-"""What inventory does with stock: reserve, release and receive it."""
+"""The inventory service: reserves, releases and receives stock."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from orchestration.participant.refusals import Refusal
 
 @dataclass(frozen=True)
 class Move:
-    """Units of one SKU that change hands, for a saga if one asked."""
+    """Units of one SKU that are moved, for a saga if one requested it."""
 
     sku: str
     quantity: int
@@ -42,7 +42,8 @@ class UnknownSku(Refusal):
 def reserve_stock(requests: Sequence[ReserveStock], *, lock: bool) -> list[Refusal | None]:
     """Hold every line's units of a request, or none of it. The first request is served first.
 
-    Returns for each request None, or its refusal: `OutOfStock` when one SKU has fewer units than wanted, `UnknownSku`
+    Returns for each request None, or its refusal: `OutOfStock` when one SKU has fewer units than requested,
+    `UnknownSku`
     when one has no stock row.
     """
     needs = [_units_by_sku((nfc(line.sku), line.quantity) for line in request.lines) for request in requests]
@@ -65,13 +66,13 @@ def reserve_stock(requests: Sequence[ReserveStock], *, lock: bool) -> list[Refus
 
 
 def release_stock(requests: Sequence[ReleaseStock]) -> list[None]:
-    """Give back what these sagas still hold, exactly."""
+    """Release exactly what these sagas still hold."""
     release_holds({request.saga_id for request in requests})
     return [None for _ in requests]
 
 
 def release_holds(saga_ids: Collection[UUID]) -> bool:
-    """Give back what these sagas still hold; return whether they held anything."""
+    """Release what these sagas still hold. Return whether they held anything."""
     held = Reservation.objects.filter(saga_id__in=saga_ids, released_at=None)
     moves = [Move(each.stock_id, each.quantity, each.saga_id) for each in held.order_by("stock_id", "saga_id")]
     Stock.objects.release(_units_by_sku((move.sku, move.quantity) for move in moves))
@@ -81,7 +82,7 @@ def release_holds(saga_ids: Collection[UUID]) -> bool:
 
 
 def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
-    """Add delivered units, positive, to what is on hand; a new SKU gets its stock row."""
+    """Add delivered units, positive, to what is on hand. A new SKU gets its stock row."""
     units = _units_by_sku((nfc(sku), units) for sku, units in units_by_sku.items())
     with transaction.atomic(using="inventory"):
         Stock.objects.receive(units)
@@ -89,7 +90,7 @@ def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
 
 
 def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
-    """Receive what is missing until at least so many units of each SKU can be bought."""
+    """Receive as many units as are missing until at least so many of each SKU can be bought."""
     wanted = _units_by_sku((nfc(sku), units) for sku, units in units_by_sku.items())
     available = available_units(wanted)
     missing = {sku: units - available.get(sku, 0) for sku, units in wanted.items()}
@@ -97,7 +98,7 @@ def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
 
 
 def _decide(needs: Sequence[Mapping[str, int]], left: dict[str, int]) -> list[Refusal | None]:
-    """Let each request in turn take what it needs from what is `left`, or refuse it."""
+    """Decide each request in turn: subtract what it needs from what is `left`, or refuse it."""
     answers = []
     for units in needs:
         answers.append(refusal := _why_not(units, left))
@@ -117,7 +118,7 @@ def _why_not(units: Mapping[str, int], left: Mapping[str, int]) -> Refusal | Non
 
 
 def _units_by_sku(quantities: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return the units of each SKU, in SKU order. The same SKU twice is one need."""
+    """Return the units of each SKU, in SKU order. Lines with the same SKU are added."""
     units: Counter[str] = Counter()
     for sku, quantity in quantities:
         units[sku] += quantity

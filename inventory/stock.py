@@ -1,4 +1,4 @@
-"""The writes of stock rows: units promised, given back, received or recounted. Each raises the row's version."""
+"""The writes of stock rows: promise, release, receive and recount units. Each raises the row's version."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ class StockWrites(models.Manager["Stock"]):
             raise VersionConflict(", ".join(own))
 
     def release(self, units_by_sku: Mapping[str, int]) -> None:
-        """Take back the promise of these units."""
+        """Release these promised units."""
         _release({sku: {"units": units} for sku, units in units_by_sku.items()})
 
     def receive(self, units_by_sku: Mapping[str, int]) -> None:
