@@ -1,4 +1,4 @@
-"""Shipments in the admin, to look at only."""
+"""Shipments in the admin, read-only."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""What an audit checks of the shipping service: shipments, and the sandbox carrier's parcels."""
+"""What an audit reads and checks of the shipping service: shipments."""
 
 import sys
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def read_shipments(chosen: Selection) -> dict[UUID, ShipmentFacts]:
 
 
 def effect_of(shipment: ShipmentFacts) -> StepEffect:
-    """Return what scheduling has brought about."""
+    """Return the effect of scheduling."""
     return StepEffect.LIVE if shipment.is_live else StepEffect.REVERSED
 
 

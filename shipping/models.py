@@ -1,4 +1,4 @@
-"""Shipments as this service knows them, with its ledger."""
+"""The shipments of this service, and its ledger."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,7 @@ from shipping.rows import ShipmentWrites
 
 
 class Shipment(models.Model):
-    """One saga's parcel at the carrier; equal to the carrier's books when quiet."""
+    """One saga's parcel at the carrier. It equals the carrier's record when no operation is under way."""
 
     saga_id = models.UUIDField()
     order_id = models.UUIDField()

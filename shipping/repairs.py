@@ -1,4 +1,4 @@
-"""What shipping does to put right what an audit has found."""
+"""The commands of shipping that repair what an audit has found."""
 
 from orchestration.contracts.shipping import CancelLeftoverParcel, LeftoverParcelCancelled, schedule_shipment
 from orchestration.participant.external import ExternalCommand, Keys, key_of
@@ -21,7 +21,7 @@ class LeftoverParcelCancellation(ExternalCommand[CancelLeftoverParcel, Cancellat
         return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
 
     def record(self, request: CancelLeftoverParcel, reply: Cancellation) -> LeftoverParcelCancelled:
-        """Write down the cancellation where the repaired saga's shipment stands, and have its ledger row say so."""
+        """Record the cancellation on the repaired saga's shipment, and mark its ledger row as reversed."""
         mark_reversed(Ledger, request.repaired_saga_id, schedule_shipment)
         if reply.booking is None:
             return LeftoverParcelCancelled(None)
@@ -30,7 +30,7 @@ class LeftoverParcelCancellation(ExternalCommand[CancelLeftoverParcel, Cancellat
 
 
 def _leftover(request: CancelLeftoverParcel) -> Booking | None:
-    """The booking by its number if we wrote it down, else by the key that the repaired saga asked for it with."""
+    """Return the booking by its number if we recorded it, else by the key that the repaired saga used."""
     if tracking_number := tracking_number_of(request.repaired_saga_id):
         return carrier().look_up(tracking_number)
     key = key_of(request.repaired_saga_id, schedule_shipment)

@@ -1,4 +1,4 @@
-"""The writes of shipment rows: parcels booked, and what the carrier says now."""
+"""The writes of shipment rows: parcels booked, and the carrier's current state."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,11 +18,11 @@ class ShipmentWrites(models.Manager["Shipment"]):
     """`Shipment.objects`."""
 
     def book(self, booked: Sequence["Shipment"]) -> None:
-        """Write new shipments with one statement."""
+        """Insert new shipments with one statement."""
         insert_all(booked, "shipping")
 
     def write_down(self, saga_id: UUID, order_id: UUID, booking: Booking) -> None:
-        """Make the saga's shipment say what the carrier says now. If there is no row yet, write it."""
+        """Update the saga's shipment to the carrier's state. If there is no row yet, insert it."""
         self.update_or_create(
             saga_id=saga_id,
             defaults={"status": booking.status, "changed_at": Now()},

@@ -14,6 +14,6 @@ def shipments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Sh
 
 
 def found_by_tracking_number(tracking_number: str) -> Found:
-    """Return the saga whose parcel it is."""
+    """Return the saga whose parcel has this tracking number."""
     parcels = Shipment.objects.filter(tracking_number=tracking_number)
     return Found(frozenset(parcels.values_list("saga_id", flat=True)))

@@ -1,4 +1,4 @@
-"""The external commands of shipping: each is called at the carrier, found there, and recorded here."""
+"""The external commands of shipping. Each calls the carrier, finds earlier calls there, and records the result here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class BookingLapsed(PermanentFailure):
 
 @dataclass(frozen=True)
 class Cancellation:
-    """How a cancellation ended: the booking as it is now, or None when there never was one."""
+    """The result of a cancellation: the booking as it is now, or None when there never was one."""
 
     booking: Booking | None
 
@@ -83,8 +83,8 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
     def call(self, request: CancelShipment, keys: Keys) -> Cancellation:
         """Cancel the parcel.
 
-        When the carrier does not know the booking, make that very call again: a first call that is still on its way
-        then finds its key taken and cannot send a parcel behind our back.
+        When the carrier does not know the booking, repeat that same call: a first call that is still on its
+        way then finds its key taken and cannot send a parcel that we do not know of.
         """
         try:
             booking = self._known(request, keys) or self._occupied(request, keys)
@@ -100,9 +100,9 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
         return Cancellation(booking) if booking and booking.status == BookingStatus.CANCELLED else None
 
     def reported(self, request: CancelShipment, facts: ReportedCancellation) -> Cancellation:
-        """Take the operator's word.
+        """Return the cancellation that the operator reports.
 
-        :raises Malformed: when the facts make no cancellation, or not one of the parcel that we have written down.
+        :raises Malformed: when the facts make no cancellation, or not one of the parcel that we have recorded.
         """
         ours = tracking_number_of(request.saga_id)
         if facts.status == NOTHING_BOOKED:
@@ -118,25 +118,28 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
         return Cancellation(Booking(ours or facts.tracking_number, BookingStatus.CANCELLED))
 
     def record(self, request: CancelShipment, reply: Cancellation) -> None:
-        """Write down the cancellation, also of a booking never written down; nothing when there never was one."""
+        """Record the cancellation, also of a booking never recorded. Do nothing when there never was one."""
         if reply.booking is not None:
             Shipment.objects.write_down(request.saga_id, request.order_id, reply.booking)
 
     def _known(self, request: CancelShipment, keys: Keys) -> Booking | None:
-        """The booking by its number if we wrote it down, else by the key it was asked for with."""
+        """Return the booking by its number if we recorded it, else by the key of the booking."""
         if tracking_number := tracking_number_of(request.saga_id):
             return carrier().look_up(tracking_number)
         return carrier().find(key=keys.action, reference=str(request.order_id))
 
     def _occupied(self, request: CancelShipment, keys: Keys) -> Booking:
-        """:raises OutcomeUnknown: when the carrier may have forgotten the key: nothing could be occupied."""
+        """Occupy the booking's key by repeating its call, and return the booking.
+
+        :raises OutcomeUnknown: when the carrier may have forgotten the key: then the call could not occupy it.
+        """
         if keys.forgotten:
             raise OutcomeUnknown(OutcomeUnknown.__doc__)
         return carrier().book(_parcel(request), key=keys.action)
 
 
 def cancel(booking: Booking, key: str) -> Booking:
-    """Cancel what is booked; nothing when it was cancelled already."""
+    """Cancel the booking. Do nothing when it was cancelled already."""
     if booking.status != BookingStatus.BOOKED:
         return booking
     try:
@@ -149,7 +152,7 @@ def cancel(booking: Booking, key: str) -> Booking:
 
 
 def tracking_number_of(saga_id: UUID) -> str | None:
-    """Return the parcel's number as we wrote it down; None when we wrote none down."""
+    """Return the parcel's number as we recorded it, or None."""
     return Shipment.objects.filter(saga_id=saga_id).values_list("tracking_number", flat=True).first()
 
 

@@ -1,4 +1,4 @@
-"""What shipping answers to."""
+"""The shipping service's commands as tasks."""
 
 from orchestration.contracts import shipping
 from orchestration.participant.breaker_registry import breaker_for

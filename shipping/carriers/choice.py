@@ -1,4 +1,4 @@
-"""Which carrier this process talks to."""
+"""The carrier that this process uses."""
 
 from orchestration.participant.adapters import adapter
 from shipping.carriers.port import Carrier

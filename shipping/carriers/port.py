@@ -1,4 +1,4 @@
-"""What shipping needs of a carrier, whichever it is."""
+"""The interface that shipping needs of any carrier."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,7 +34,7 @@ class NotPossible(PermanentFailure):
 
 
 OUTAGES = (CarrierTimeout, CarrierDown, CarrierBroken)
-"""The errors that speak about the carrier's health, and not about one parcel."""
+"""The errors that indicate the health of the carrier, not of one parcel."""
 
 
 class CannotDeliver(Refusal):
@@ -50,7 +50,7 @@ class BookingStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Parcel:
-    """What to carry and where; `reference` is our order's id."""
+    """What to carry and where. `reference` is our order's id."""
 
     reference: str
     lines: tuple[Line, ...]
@@ -68,7 +68,7 @@ class Booking:
 class Carrier(Protocol):
     """A carrier. Every method may raise one of `OUTAGES`; each write also `CarrierBusy` or `KeyReused`.
 
-    A write repeated under its key does nothing again and returns the first answer.
+    A write repeated under its key has no further effect and returns the first answer.
     """
 
     key_lifetime: timedelta | None
@@ -77,7 +77,7 @@ class Carrier(Protocol):
     def book(self, parcel: Parcel, *, key: str) -> Booking:
         """Book the parcel.
 
-        :raises CannotDeliver: for good; the same key will be refused the same way.
+        :raises CannotDeliver: a final answer; the same key is refused in the same way.
         """
 
     def cancel(self, tracking_number: str, *, key: str) -> Booking:
@@ -87,7 +87,7 @@ class Carrier(Protocol):
         """
 
     def find(self, *, key: str, reference: str) -> Booking | None:
-        """Read the booking made under `key`; None when none has arrived yet.
+        """Read the booking made under `key`. Return None when none has arrived yet.
 
         :raises CannotDeliver: when the booking was refused.
         """

@@ -1,1 +1,1 @@
-"""A carrier of our own, for rehearsals: it keeps its own books and can be told to misbehave."""
+"""A carrier of our own for tests: it keeps its own records and misbehaves on request."""

@@ -1,4 +1,4 @@
-"""The sandbox carrier's books in the admin, to look at only."""
+"""The sandbox carrier's records in the admin, read-only."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""What an audit checks of the sandbox carrier's own books, which it reads apart from the shipping service's."""
+"""What an audit reads and checks of the sandbox carrier's own records, separately from the shipping service's."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +23,13 @@ def can_be_read() -> bool:
 
 
 def read_parcels(chosen: Selection) -> Iterator[CarrierParcel]:
-    """Yield the bookings, also those refused and those still on their way."""
+    """Yield the bookings, including those refused and those that have not arrived yet."""
     yield from _arrived(chosen)
     yield from _on_their_way(chosen)
 
 
 def parcel_of(operations: Iterable[Operation]) -> CarrierParcel:
-    """Return one booking, from the operations on it."""
+    """Return one booking, built from its operations."""
     booked, *cancelled = sorted(operations, key=lambda operation: operation.kind != Kind.BOOK)
     return CarrierParcel(
         tracking_number=booked.tracking_number,

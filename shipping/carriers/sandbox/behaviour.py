@@ -1,4 +1,4 @@
-"""What a test token in an address asks of the sandbox carrier; docs/sandbox.md lists them."""
+"""The effects of test tokens in an address on the sandbox carrier; docs/sandbox.md lists them."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The inside of the sandbox carrier: what it does with parcels, guarded as a real carrier guards it."""
+"""The core of the sandbox carrier: what it does with parcels, with the checks of a real carrier."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -14,12 +14,12 @@ BOOKS = SandboxBooks(DATABASE, Operation, LateArrival, arrives_as=Kind.BOOK, cal
 
 
 def booking_asked(parcel: Parcel, *, key: str) -> Operation:
-    """Return the operation that is asked for; it is not written yet."""
+    """Return the requested operation, unsaved."""
     return Operation(kind=Kind.BOOK, key=key, fingerprint=fingerprint_of(parcel), reference=parcel.reference)
 
 
 def book(asked: Operation) -> Booking:
-    """Book the parcel, or refuse it; one statement when the key is new."""
+    """Book the parcel, or refuse it. It takes one statement when the key is new."""
     return _first_answer(_written(asked))
 
 
@@ -36,7 +36,10 @@ def cancel(booking: Operation, *, key: str) -> Booking:
 
 
 def find(*, key: str, reference: str) -> Booking | None:
-    """Read the booking made under `key`, or None; raises what it was refused with."""
+    """Read the booking made under `key`, or return None.
+
+    :raises CannotDeliver: when it was refused.
+    """
     return _state(Operation.objects.filter(Q(key=key, kind=Kind.BOOK) | Q(booking__key=key), reference=reference))
 
 
@@ -65,7 +68,7 @@ def _row_id(tracking_number: str) -> UUID:
 
 
 def _written(asked: Operation) -> Operation:
-    """Write the row, or return the one that took its key."""
+    """Insert the row, or return the existing row with its key."""
     row = BOOKS.write(asked)
     if row is None:
         raise NotPossible(f"{asked.tracking_number} is cancelled already")
@@ -73,7 +76,7 @@ def _written(asked: Operation) -> Operation:
 
 
 def _first_answer(row: Operation) -> Booking:
-    """What the operation answered when it was done, again for every repetition."""
+    """Return the operation's first answer, which every repetition gets."""
     if row.refused:
         raise CannotDeliver
     if row.kind == Kind.CANCEL:

@@ -1,4 +1,4 @@
-"""The sandbox carrier as its clients see it: its books behind a network that misbehaves when a test token says so."""
+"""The sandbox carrier as its clients see it: its core behind a simulated network that misbehaves on request."""
 
 from functools import partial
 

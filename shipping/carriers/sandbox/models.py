@@ -1,4 +1,4 @@
-"""The sandbox carrier's books, in its own database."""
+"""The sandbox carrier's records, in its own database."""
 
 from uuid import uuid4
 
@@ -15,18 +15,20 @@ class Kind(models.TextChoices):
 
 
 class Operation(models.Model):
-    """One thing that was done, or refused for good, under one key. Append-only: the state of a booking is its rows."""
+    """One operation that was done, or refused for good, under one key. Append-only: the rows are
+    the state of a booking.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4)
     kind = models.TextField(choices=Kind.choices)
     key = models.TextField()
     fingerprint = models.TextField()
-    """SHA-256 of what was asked: the same key with another fingerprint is an error."""
+    """SHA-256 of the request: the same key with another fingerprint is an error."""
     booking = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="followers")
     reference = models.TextField()
     refused = models.BooleanField(default=False)
     test_token = models.TextField(default="")
-    """The token that a later cancellation must obey; empty when it asks nothing of it."""
+    """The token that a later cancellation must obey. Empty if it has no effect on it."""
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -47,12 +49,12 @@ class Operation(models.Model):
 
     @property
     def tracking_number(self) -> str:
-        """What clients call the booking; of a cancellation, the booking it is about."""
+        """The number that clients see: for a cancellation, that of its booking."""
         return f"SB{(self.booking_id or self.id).hex.upper()}"
 
 
 class LateArrival(models.Model):
-    """A booking still on its way to the carrier, which does not know of it before `arrives_at`."""
+    """A booking that has not arrived yet. The carrier does not know of it before `arrives_at`."""
 
     key = models.TextField()
     fingerprint = models.TextField()

@@ -1,4 +1,4 @@
-"""The sandbox carrier's books, for a checker to compare with ours."""
+"""The sandbox carrier's records, for a comparison with ours."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ class CarriersBooking:
 
 
 def bookings_by_key(*, now: datetime) -> dict[str, CarriersBooking]:
-    """Return every booking by its key, also the refused, after letting in what has arrived by `now`."""
+    """Return every booking by its key, including the refused ones, after adding those that arrive by `now`."""
     BOOKS.let_arrive(now=now)
     rows = list(Operation.objects.order_by("created_at"))
     cancel_keys = {row.booking_id: row.key for row in rows if row.kind == Kind.CANCEL}
