@@ -141,6 +141,8 @@ def _concluded(
         participant.rows.change(call.step, [undoing], was=BEFORE[Status.UNDOING])
     if statement.facts or act == "resolved":
         reply = recorded(participant, command, call, statement.facts)
+    if act == "settled" and isinstance(reply, Refusal):
+        raise NotResolved(f"{participant.service} refuses to record it: {reply.as_json()['detail']}")
     note = {_note(call.step, act): asdict(statement.grounds)}
     if undoes:
         change = LedgerChange(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})

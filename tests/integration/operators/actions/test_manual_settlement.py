@@ -21,6 +21,8 @@ from orchestration.sagas.checkout import checkout
 from orchestration.testing import step_runner
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment
+from payments.repairs import NothingOnHold
+from payments.services import PaymentRefund
 from tests.integration.admin.situations import STEPS, Situations
 from tests.integration.operators.actions.conftest import EVIDENCE, asked
 from tests.support.threads import at_once
@@ -81,6 +83,17 @@ def test_what_was_settled_at_the_gateway_is_in_our_books_too(unknown, situations
 
     assert settle(act, saga_id, facts={"status": "voided"}).was_taken
     assert Payment.objects.get().status == "voided"
+
+
+def test_a_settlement_that_the_service_refuses_to_record_changes_nothing(unknown, act, monkeypatch):
+    saga_id = unknown.refund()
+    monkeypatch.setattr(PaymentRefund, "record_all", lambda _, replied: [NothingOnHold()])
+    before = row("authorise_payment").history
+    settled = settle(act, saga_id, facts={"status": "voided"})
+
+    assert settled.code == Code.NOT_RESOLVED
+    assert "payments refuses to record it" in settled.detail
+    assert row("authorise_payment").history == before
 
 
 def test_a_preview_says_what_stays_at_the_gateway(unknown, look):
