@@ -9,7 +9,7 @@ from orchestration.contracts.audit import PaymentFacts, StepEffect
 from orchestration.contracts.payments import authorise_payment, capture_payment
 from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
 from orchestration.participant.selection import Selection
-from payments.free import is_free
+from payments.free_orders import is_free
 from payments.gateways.port import PaymentStatus
 from payments.gateways.sandbox.audit import books
 from payments.models import Payment

@@ -13,7 +13,7 @@ from orchestration.participant.external import ExternalCommand, Keys, key_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.repair_marks import mark_reversed
-from payments import free
+from payments import free_orders
 from payments.gateways.choice import gateway
 from payments.gateways.port import GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Ledger, Payment
@@ -46,7 +46,7 @@ class LeftoverPaymentReversal(ExternalCommand[ReverseLeftoverPayment, Reversal])
     """`reverse_leftover_payment`: void or refund what the gateway still has of the repaired saga, if anything."""
 
     def local_reply(self, request: ReverseLeftoverPayment) -> Reversal | None:
-        return free.leftover_reversed(request)
+        return free_orders.leftover_reversed(request)
 
     def call(self, request: ReverseLeftoverPayment, keys: Keys) -> Reversal:
         payment = _leftover(request)

@@ -15,7 +15,7 @@ from orchestration.contracts.payments import (
 from orchestration.participant.encryption import decrypt
 from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown
 from orchestration.participant.refusals import PermanentFailure
-from payments import free
+from payments import free_orders
 from payments.gateways.choice import gateway
 from payments.gateways.port import AuthorisationRequest, GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Payment
@@ -61,7 +61,7 @@ class PaymentAuthorisation(ExternalCommand[AuthorisePayment, GatewayPayment]):
     facts = ReportedAuthorisation
 
     def local_reply(self, request: AuthorisePayment) -> GatewayPayment | None:
-        return free.authorised(request)
+        return free_orders.authorised(request)
 
     def check(self, request: AuthorisePayment) -> None:
         """Check that this process can read the payment method.
@@ -104,7 +104,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
     facts = ReportedReversal
 
     def local_reply(self, request: RefundPayment) -> Reversal | None:
-        return free.refunded(request)
+        return free_orders.refunded(request)
 
     def call(self, request: RefundPayment, keys: Keys) -> Reversal:
         """Reverse the payment.
@@ -178,7 +178,7 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
     facts = ReportedCapture
 
     def local_reply(self, request: CapturePayment) -> GatewayPayment | None:
-        return free.captured(request)
+        return free_orders.captured(request)
 
     def call(self, request: CapturePayment, keys: Keys) -> GatewayPayment:
         try:

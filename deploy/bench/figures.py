@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deploy.bench.cost import OTHERS
 from deploy.bench.load import Happened
 from deploy.bench.records import Record, What
-from deploy.bench.spent import OTHERS
 
 ENDS = {What.COMPLETED: "completed", What.COMPENSATED: "compensated", What.UNDECIDED: "undecided"}
 

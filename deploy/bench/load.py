@@ -12,8 +12,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from deploy.bench.arrivals import Arrivals
+from deploy.bench.cost import Reading, Spent
 from deploy.bench.records import Record, Tail, What
-from deploy.bench.spent import Reading, Spent
 
 POLL_S = 0.002
 STARTERS = 4

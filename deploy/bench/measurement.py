@@ -12,11 +12,11 @@ from config.databases import parameters_of
 from config.env import ALIASES
 from deploy.bench import buyer, load, processes, records
 from deploy.bench.baskets import Baskets
+from deploy.bench.cost import Meter
 from deploy.bench.figures import Figures, figures
 from deploy.bench.load import Happened, Window
 from deploy.bench.processes import Crew, Process
 from deploy.bench.records import Tail
-from deploy.bench.spent import Meter
 from deploy.bench.variants import VARIANTS, Variant
 
 WEB_PROCESSES = 2

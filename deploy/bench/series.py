@@ -9,7 +9,7 @@ from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from config.celery import app
-from deploy.bench import buyer, measurement, memory, stored
+from deploy.bench import buyer, measurement, memory, stored_sagas
 from deploy.bench.baskets import Baskets
 from deploy.bench.figures import Figures, medians
 from deploy.bench.load import NothingHappens
@@ -74,15 +74,15 @@ def prepare(plan: Plan) -> None:
 def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
     """Store so many ended sagas in the databases and return the databases' sizes in bytes."""
     began = time.monotonic()
-    if stored.count() != sagas:
-        stored.clear()
+    if stored_sagas.count() != sagas:
+        stored_sagas.clear()
         if sagas:
             with measurement.crew_at_work(plan.crew) as running:
                 original = _original(running)
-            stored.fill(sagas=sagas, original=original)
-    sizes = stored.sizes()
+            stored_sagas.fill(sagas=sagas, original=original)
+    sizes = stored_sagas.sizes()
     shown = ", ".join(f"{alias} {size / 2**20:,.0f} MiB" for alias, size in sizes.items())
-    tell(f"{stored.count():,} stored sagas, after {time.monotonic() - began:.0f} s: {shown}")
+    tell(f"{stored_sagas.count():,} stored sagas, after {time.monotonic() - began:.0f} s: {shown}")
     return sizes
 
 
@@ -105,7 +105,7 @@ def _original(running: Running) -> Any:
     """Place the order that is copied, and wait until it has ended."""
     saga_id = uuid7()
     running.tail.skip()
-    buyer.Buyer(Baskets(1), customer_id=stored.CUSTOMER).start_order(0, saga_id)
+    buyer.Buyer(Baskets(1), customer_id=stored_sagas.CUSTOMER).start_order(0, saga_id)
     deadline = time.monotonic() + 60
     while all(record.order != saga_id for record in running.tail.more()):
         if time.monotonic() > deadline:

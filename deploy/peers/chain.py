@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.bench import processes
 from deploy.peers import orders
-from deploy.peers.asked import Measure, Place
+from deploy.peers.request import Measure, Place
 
 THREADS = 8
 

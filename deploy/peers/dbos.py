@@ -8,7 +8,7 @@ from functools import partial
 from deploy.bench import load, processes
 from deploy.bench.load import Happened
 from deploy.bench.records import Tail
-from deploy.peers.asked import Asked, Measure, Place
+from deploy.peers.request import Asked, Measure, Place
 
 PROCESSES = 2
 THREADS = 4

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from config import env
 from deploy.bench import records
+from deploy.bench.cost import Meter
 from deploy.bench.figures import Figures, figures
 from deploy.bench.load import Window
 from deploy.bench.processes import ended_by_sigterm
-from deploy.bench.spent import Meter
 from deploy.bench.variants import VARIANTS
 from deploy.peers import chain, dbos, restate, work
-from deploy.peers.asked import Asked, Peer, Place
+from deploy.peers.request import Asked, Peer, Place
 
 PEERS: dict[str, Peer] = {"restate": restate.running, "dbos": dbos.running, "chain": chain.running}
 OTHER_DATABASES = (dbos.SYSTEM_DATABASE,)

@@ -9,7 +9,7 @@ from deploy.bench import load
 from deploy.bench.load import Happened
 from deploy.bench.records import Tail
 from deploy.peers import work
-from deploy.peers.asked import Asked, Place
+from deploy.peers.request import Asked, Place
 
 
 @dataclass(frozen=True)

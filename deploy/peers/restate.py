@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.bench import processes
 from deploy.bench.processes import LOOPBACK, free_port
 from deploy.peers import orders, work
-from deploy.peers.asked import Measure, Place
+from deploy.peers.request import Measure, Place
 from deploy.servers.processes import wait_until
 
 WORKERS = 2

@@ -18,11 +18,11 @@ from orchestration.api.prefer_header import preferred_wait
 from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problems, response_header
 from orchestration.db import clocks, deadline
 from orders.api.carts import CheckoutRequest
+from orders.api.checkout_values import as_accepted, as_state
 from orders.api.customers import customer_id
 from orders.api.placement import Accepted, Attempt, accept
 from orders.api.progress import Checkout, cancel, checkout_of, decided
 from orders.api.representations import AcceptedCheckout, CheckoutState
-from orders.api.shown import as_accepted, as_state
 from orders.api.views import ANSWERED_WITHIN_S, CustomerView
 
 RETRY_AFTER_S = 1

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from uuid_utils.compat import uuid7
 
-from deploy.bench import stored
+from deploy.bench import stored_sagas
 from deploy.bench.baskets import Baskets
 from deploy.bench.buyer import Buyer, ensure_stock
 from deploy.demo import leftovers
@@ -113,15 +113,15 @@ def test_a_bench_that_is_ended_early_ends_what_it_started(bench_environment, tmp
 def test_stored_sagas_are_like_one_that_ended_and_can_be_removed(shop):
     ensure_stock(1)
     original = uuid7()
-    Buyer(Baskets(1), customer_id=stored.CUSTOMER).start_order(0, original)
+    Buyer(Baskets(1), customer_id=stored_sagas.CUSTOMER).start_order(0, original)
     assert shop.ended(original) == ["completed"]
     of_one = rows()
 
-    stored.fill(sagas=50, original=original)
+    stored_sagas.fill(sagas=50, original=original)
 
-    assert stored.count() == 50
+    assert stored_sagas.count() == 50
     assert rows() == {table: 50 * count for table, count in of_one.items()}
-    copies = SagaInstance.objects.filter(customer_id=stored.CUSTOMER).exclude(pk=original)
+    copies = SagaInstance.objects.filter(customer_id=stored_sagas.CUSTOMER).exclude(pk=original)
     assert {copy.idempotency_key == str(copy.order_id) for copy in copies} == {True}
     assert {copy.ended_at.year for copy in copies} == {2020}
     assert {tuple(shop.story(copy.pk)) for copy in copies} == {tuple(shop.story(original))}
@@ -129,9 +129,9 @@ def test_stored_sagas_are_like_one_that_ended_and_can_be_removed(shop):
 
     other = shop.place()
     assert shop.ended(other) == ["completed"]
-    stored.clear()
+    stored_sagas.clear()
 
-    assert stored.count() == 0
+    assert stored_sagas.count() == 0
     assert rows() == of_one
     assert shop.saga(other).phase == "completed"
     assert not [found for found in violations() if found.invariant.startswith("A")]
@@ -141,5 +141,5 @@ def rows() -> dict[str, int]:
     """How many rows about a saga or an order each table has that is copied."""
     return {
         model._meta.db_table: model._default_manager.using(alias).exclude(**{key: None}).count()
-        for alias, model, key in stored.TABLES
+        for alias, model, key in stored_sagas.TABLES
     }

@@ -9,7 +9,7 @@ from difflib import ndiff
 
 import pytest
 
-from tests.support.heard import Asked, Heard, heard
+from tests.support.recording import Asked, Heard, heard
 from tests.support.tap import Tap
 
 COMPLETED = """
@@ -68,7 +68,7 @@ def costs(shop, start_worker, workforce, tmp_path) -> Callable[..., tuple[Heard,
         placing, working = tmp_path / "placing", tmp_path / "working"
         with Tap(placing):
             saga_ids = [shop.place(**asked) for _ in range(orders)]
-        worker = start_worker(app="tests.support.tapped", env={"TAP_IN": str(working), **BY_THE_CLOCK, **env})
+        worker = start_worker(app="tests.support.tapped_worker", env={"TAP_IN": str(working), **BY_THE_CLOCK, **env})
         assert shop.ended(*saga_ids) == [end] * orders
         workforce.wait_until_quiet()
         worker.stop()

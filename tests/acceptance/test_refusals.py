@@ -9,8 +9,8 @@ import pytest
 
 from orchestration.models import SagaInstance
 from orchestration.operators.retention.purge import purge_sagas
+from orders.api.checkout_values import as_state
 from orders.api.progress import checkout_of
-from orders.api.shown import as_state
 from orders.models import Order
 
 pytestmark = pytest.mark.usefixtures("shared_worker", "audited")

@@ -18,7 +18,7 @@ from payments.models import Ledger as PaymentsLedger
 from shipping.carriers.sandbox import models as carrier
 from shipping.carriers.sandbox.selectors import bookings_by_key
 from shipping.models import Ledger as ShippingLedger
-from tests.support.forgetful import ForgetfulGateway
+from tests.support.forgetful_gateway import ForgetfulGateway
 from tests.support.processes import COMPENSATIONS
 from tests.support.wait import wait_for
 

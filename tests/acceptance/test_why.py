@@ -30,7 +30,7 @@ from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.models import Payment
 from payments.tasks import participant as payments
 from tests.support.broker import channel, declare_queues, talking_to, waiting_messages
-from tests.support.forgetful import ForgetfulGateway
+from tests.support.forgetful_gateway import ForgetfulGateway
 from tests.support.processes import ALL_QUEUES
 from tests.support.tables import missing_table
 from tests.support.wait import wait_for

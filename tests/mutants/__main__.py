@@ -9,7 +9,7 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import tests.environment  # noqa: F401  before anything reads it
-from tests.mutants.listed import mutants
+from tests.mutants.catalogue import mutants
 from tests.mutants.trial import LEFT_OUT, ROOT, Mutant, Verdict, problem_of, run, try_out
 
 

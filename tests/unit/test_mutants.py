@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.mutants.listed import mutants, sample_of
+from tests.mutants.catalogue import mutants, sample_of
 from tests.mutants.trial import ROOT, Mutant, Verdict, problem_of, run, try_out
 
 SAMPLE = 2

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from config import readiness
-from config.where import where_to_look
+from config.addresses import where_to_look
 
 
 class Command(BaseCommand):

@@ -8,9 +8,9 @@ import pytest
 from rest_framework.utils.encoders import JSONEncoder
 
 from orchestration.engine.selectors import StepProgress
+from orders.api.checkout_values import as_accepted, as_state
 from orders.api.progress import Checkout, Failure
 from orders.api.representations import AcceptedCheckout, CheckoutState, amount
-from orders.api.shown import as_accepted, as_state
 
 AT = datetime(2030, 1, 1, 12, 30, 0, 120, tzinfo=UTC)
 

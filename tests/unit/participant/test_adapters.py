@@ -17,7 +17,7 @@ from payments.gateways.port import Gateway
 from payments.gateways.sandbox.gateway import SandboxGateway
 from shipping.carriers.choice import carrier
 from shipping.carriers.sandbox.carrier import SandboxCarrier
-from tests.support.forgetful import ForgetfulGateway
+from tests.support.forgetful_gateway import ForgetfulGateway
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = __name__

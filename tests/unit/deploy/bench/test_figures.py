@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from deploy.bench.cost import Spent
 from deploy.bench.figures import Figures, figures, medians, percentile
 from deploy.bench.load import Happened
 from deploy.bench.records import Record, What
-from deploy.bench.spent import Spent
 
 BEGIN, END = 100.0, 110.0
 

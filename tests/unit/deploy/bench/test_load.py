@@ -9,9 +9,9 @@ import pytest
 
 from deploy.bench import load, records
 from deploy.bench.arrivals import ClosedLoop
+from deploy.bench.cost import Reading
 from deploy.bench.load import NothingHappens, Window
 from deploy.bench.records import Record, Recorder, Tail, What
-from deploy.bench.spent import Reading
 
 WINDOW = Window(warmup_s=0.05, seconds=0.1, drain_s=0.1, begins_within_s=0.1)
 

@@ -1,6 +1,6 @@
 """Whose CPU time it was."""
 
-from deploy.bench.spent import Reading, Spent, Stat, seconds_by_owner
+from deploy.bench.cost import Reading, Spent, Stat, seconds_by_owner
 
 ROOTS = {10: "driver", 20: "web"}
 PROCESSES = [

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.bench.cost import Meter
 from deploy.bench.load import Happened, Window
-from deploy.bench.spent import Meter
 from deploy.bench.variants import Variant
 
 
