@@ -1,1 +1,1 @@
-"""What staff see of sagas and do to them, over HTTP."""
+"""The HTTP API for staff: views of sagas, and actions on them."""

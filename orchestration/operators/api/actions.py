@@ -1,4 +1,4 @@
-"""`/sagas/{saga_id}/actions`: what an operator does to one saga."""
+"""`/sagas/{saga_id}/actions`: the actions of an operator on one saga."""
 
 import re
 from http import HTTPStatus
@@ -83,11 +83,11 @@ class Actions(StaffView):
         },
     )
     def post(self, request: Request, saga_id: UUID) -> Response:
-        said = requests.read(request, ActionAsked)
-        refuse_unless_allowed(request, Action(said["action"]))
-        ask, expected = requests.ask_of(said, actor_of(request)), _expected(request, said)
+        body = requests.read(request, ActionAsked)
+        refuse_unless_allowed(request, Action(body["action"]))
+        ask, expected = requests.ask_of(body, actor_of(request)), _expected(request, body)
         try:
-            if said["dry_run"]:
+            if body["dry_run"]:
                 looked_at = preview(saga_id, ask)
                 return Response(PreviewShown.of(looked_at), headers={"ETag": f'"{looked_at.version}"'})
             entry = perform(saga_id, ask, expected_version=expected)
@@ -108,14 +108,19 @@ def _answer(entry: OperatorLogEntry) -> Response:
     raise RefusedByState(entry.detail, refusal=entry.code, log_entry=entry.pk)
 
 
-def _expected(request: Request, said: dict[str, Any]) -> int | None:
-    """What the header or the body says; an `If-Match` that is no version matches none."""
+def _expected(request: Request, body: dict[str, Any]) -> int | None:
+    """Return the version that the header or the body expects; None if neither does.
+
+    An `If-Match` that is no version becomes -1, which no saga has.
+
+    :raises ValidationFailed: when header and body name different versions.
+    """
     header = request.headers.get("If-Match", "").strip()
     if not header or header == "*":
-        return said.get("expected_version")
+        return body.get("expected_version")
     found = _ETAG.fullmatch(header)
     version = int(found[1]) if found else -1
-    if said.get("expected_version", version) != version:
+    if body.get("expected_version", version) != version:
         sentence = "If-Match names another version."
         raise ValidationFailed(errors=[FieldError("/expected_version", "contradiction", sentence)])
     return version

@@ -93,14 +93,14 @@ class BatchList(StaffView):
         },
     )
     def post(self, request: Request) -> Response:
-        said = requests.read(request, BatchAsked)
-        refuse_unless_allowed(request, Action(said["action"]))
-        wanted, ask = saga_filter_from(said["sagas"]), requests.ask_of(said, actor_of(request))
+        body = requests.read(request, BatchAsked)
+        refuse_unless_allowed(request, Action(body["action"]))
+        wanted, ask = saga_filter_from(body["sagas"]), requests.ask_of(body, actor_of(request))
         if wanted == SagaFilter():
             raise ValidationFailed(errors=[FieldError("/sagas", "empty", "Every saga is too many: say which.")])
-        if said["dry_run"]:
+        if body["dry_run"]:
             return Response(BatchPreviewShown.of(batches.preview_batch(wanted, ask)))
-        pace = Pace(said["canary"], said["per_second"], said["stop_above_percent"])
+        pace = Pace(body["canary"], body["per_second"], body["stop_above_percent"])
         try:
             return Response(BatchShown.of(batches.ask_for_batch(wanted, ask, pace, key=_key(request))))
         except BatchKeyReused as error:
@@ -167,12 +167,12 @@ class BatchStop(StaffView):
         },
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
-        said = requests.read(request, Stopping)
-        return Response(BatchShown.of(batches.stop(_batch(batch_id), actor_of(request), said["reason"])))
+        body = requests.read(request, Stopping)
+        return Response(BatchShown.of(batches.stop(_batch(batch_id), actor_of(request), body["reason"])))
 
 
 def _key(request: Request) -> str | None:
-    """The request's idempotency key, apart from those of the admin's forms; None when it has none."""
+    """Return the request's idempotency key, prefixed to be distinct from keys of admin forms; None without one."""
     return f"request:{idempotency.idempotency_key(request)}" if "Idempotency-Key" in request.headers else None
 
 

@@ -95,13 +95,13 @@ class Open(StaffView):
         responses=CHANGED,
     )
     def post(self, request: Request, name: str) -> Response:
-        said = requests.read(request, Opening)
-        lasts, actor = timedelta(seconds=said["seconds"]), actor_of(request)
+        body = requests.read(request, Opening)
+        lasts, actor = timedelta(seconds=body["seconds"]), actor_of(request)
 
         def open_for_so_long() -> None:
-            open_breaker(name, until=time_after(lasts), actor=actor, reason=said["reason"])
+            open_breaker(name, until=time_after(lasts), actor=actor, reason=body["reason"])
 
-        return _change(name, said, open_for_so_long)
+        return _change(name, body, open_for_so_long)
 
 
 class Close(StaffView):
@@ -118,12 +118,12 @@ class Close(StaffView):
         responses=CHANGED,
     )
     def post(self, request: Request, name: str) -> Response:
-        said, actor = requests.read(request, Word), actor_of(request)
-        return _change(name, said, lambda: close_breaker(name, actor=actor, reason=said["reason"]))
+        body, actor = requests.read(request, Word), actor_of(request)
+        return _change(name, body, lambda: close_breaker(name, actor=actor, reason=body["reason"]))
 
 
-def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Response:
-    if not said["dry_run"]:
+def _change(name: str, body: dict[str, Any], change: Callable[[], None]) -> Response:
+    if not body["dry_run"]:
         try:
             change()
         except NoSuchBreaker as error:
@@ -134,7 +134,7 @@ def _change(name: str, said: dict[str, Any], change: Callable[[], None]) -> Resp
             raise RedisUnavailable(headers=SOON) from error
         except recorded_action.NotKnown as error:
             raise ChangeNotKnown(headers=SOON) from error
-    named = [each for each in _breakers(RedisUnavailable if said["dry_run"] else ChangeNotKnown) if each.name == name]
+    named = [each for each in _breakers(RedisUnavailable if body["dry_run"] else ChangeNotKnown) if each.name == name]
     if not named:
         raise BreakerNotFound
     return Response(BreakerShown.of(named[0]))

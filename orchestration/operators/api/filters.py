@@ -1,4 +1,4 @@
-"""Which sagas somebody wants, read from the query: the filters of admin and commands."""
+"""The saga filters as query parameters: the same filters as in admin and commands."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,7 +13,7 @@ from orchestration.operators.api.pages import Paged
 from orchestration.operators.insight.filter_table import FILTERS, FilterRow, ValueKind
 from orchestration.operators.insight.status import WORDS_FOR_STATUSES
 
-LONGEST = 200  # characters of anything that is looked for
+LONGEST = 200  # characters of a filter's text
 MOST_TRIES = 100_000
 LONGEST_STUCK_S = 100_000_000
 
@@ -26,7 +26,7 @@ class InvalidFilter(Problem):
 
 
 def filter_fields(*, many: Any, text: Any, flag: Any, number: Any, help_of: Callable[[FilterRow], str]) -> Any:
-    """Return a serializer's fields for the filters, by name; they are of these classes. There is none for ids."""
+    """Return serializer fields for the filters, by name, made of these field classes. `ids` gets no field."""
     kinds: Mapping[ValueKind, Any] = {
         ValueKind.STATUSES: lambda **options: many(child=serializers.ChoiceField(WORDS_FOR_STATUSES), **options),
         ValueKind.TEXTS: lambda **options: many(child=text(max_length=LONGEST), **options),
@@ -69,9 +69,9 @@ class Listed(Filters, Paged):
 
 
 def asked(request: Request, serializer: type[serializers.Serializer[Any]] = Filters) -> dict[str, Any]:
-    """Read the query.
+    """Return the validated query.
 
-    :raises InvalidFilter: naming the parameters at fault.
+    :raises InvalidFilter: when a parameter is invalid; `errors` names the parameters.
     """
     read = serializer(data=_plain(request, serializer().fields))
     if not read.is_valid():
@@ -80,7 +80,7 @@ def asked(request: Request, serializer: type[serializers.Serializer[Any]] = Filt
 
 
 def _plain(request: Request, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The query as a JSON object; as a form's, REST framework would take an empty value for none."""
+    """Return the query as a JSON object. REST framework would take an empty value of a form for a missing one."""
     query = request.query_params
     lists = {name for name, field in fields.items() if isinstance(field, serializers.ListField)}
     return {name: query.getlist(name) if name in lists else query[name] for name in query}

@@ -1,4 +1,4 @@
-"""Lists for staff in pages: which page is asked for, and how it is answered."""
+"""Pagination of lists for staff: the query parameters, and the answer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ def page(
 ) -> dict[str, Any]:
     """Return `results` and `next` of the page that a `Paged` query asks for.
 
-    :raises InvalidCursor: when it is none that this list gave out.
+    :raises InvalidCursor: when the cursor is not one of this list.
     """
     try:
         found = page_of(rows, order, after=query.get("cursor", ""), size=query["limit"])

@@ -1,4 +1,4 @@
-"""Who may use the operators' resources: staff, each with the permissions they were given."""
+"""The permissions of the operators' resources: they are for staff with the permission that the method needs."""
 
 from typing import ClassVar
 
@@ -19,9 +19,9 @@ class Staff(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         needed: dict[str, tuple[str, ...]] = getattr(view, "needs", {})
-        method = "GET" if request.method == "HEAD" else request.method  # which REST framework hands to `get`
+        method = "GET" if request.method == "HEAD" else request.method  # REST framework answers HEAD with `get`
         if method not in needed:
-            return bool(request.user and request.user.is_authenticated)  # it is answered 405
+            return bool(request.user and request.user.is_authenticated)  # the view answers 405
         user = request.user
         return bool(user.is_staff and any(user.has_perm(each) for each in needed[method]))
 
@@ -37,14 +37,14 @@ ANY_ACTION = tuple(PERMISSIONS.values())
 
 
 def refuse_unless_allowed(request: Request, action: Action) -> None:
-    """Refuse a user who may not do the action to a saga.
+    """Check that the user may do the action to a saga.
 
-    :raises PermissionDenied: when they may not.
+    :raises PermissionDenied: when the user may not.
     """
     if not allowed(request.user, action):
         raise PermissionDenied
 
 
 def actor_of(request: Request) -> Actor:
-    """Return the user of the request, as the operator log names them."""
+    """Return the user of the request as the actor that the operator log names."""
     return Actor(request.user.get_username(), request.user.pk, Via.API)

@@ -1,4 +1,4 @@
-"""What staff send, read strictly."""
+"""The request bodies of the staff API, validated strictly."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from orchestration.api.strict_fields import Id, Number, Strict, Text, TrueOrFals
 from orchestration.models.actions import Action
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST
 from orchestration.operators.actions.batches import USUAL_PACE
-from orchestration.operators.actions.requests import LONGEST_WORDS, NEEDS_EVIDENCE, Actor, Ask, NotAsked
+from orchestration.operators.actions.requests import LONGEST_TEXT, NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.api.filters import LONGEST, filter_fields
 from orchestration.operators.insight.filter_table import ValueKind
 from orchestration.participant.manual_outcome import Outcome
@@ -26,19 +26,19 @@ class RecordText(Text):
     """What somebody says for the record: a letter or a digit at the least."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=LONGEST_WORDS, **kwargs)
+        super().__init__(max_length=LONGEST_TEXT, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        said = super().to_internal_value(data)
-        if not says_something(said):
+        text = super().to_internal_value(data)
+        if not says_something(text):
             self.fail("blank")
-        return said
+        return text
 
 
 class FactsField(serializers.DictField):
     """Texts by name; REST framework's own would take any name."""
 
-    child = Text(max_length=LONGEST_WORDS)
+    child = Text(max_length=LONGEST_TEXT)
     name = Text(max_length=LONGEST)
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
@@ -82,28 +82,29 @@ class Opening(Word):
 
 
 def read(request: Request, serializer: type[Strict]) -> dict[str, Any]:
-    """Read the body.
+    """Return the validated body.
 
-    :raises ValidationFailed: naming the members at fault; and as `read_json` does.
+    :raises ValidationFailed: when a member is invalid; `errors` names the members.
+    :raises Problem: as `read_json` does.
     """
-    body = serializer(data=read_json(request).value)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
+    found = serializer(data=read_json(request).value)
+    found.is_valid(raise_exception=True)
+    return dict(found.validated_data)
 
 
-def ask_of(said: dict[str, Any], actor: Actor) -> Ask:
-    """Read what is requested.
+def ask_of(body: dict[str, Any], actor: Actor) -> Ask:
+    """Return the action that the body requests.
 
-    :raises ValidationFailed: when what the action needs is missing.
+    :raises ValidationFailed: when something that the action needs is missing.
     """
-    action = Action(said["action"])
-    if action is Action.RESOLVE and "outcome" not in said:
+    action = Action(body["action"])
+    if action is Action.RESOLVE and "outcome" not in body:
         raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
-    outcome = Outcome(said["outcome"]) if "outcome" in said and action in NEEDS_EVIDENCE else None
-    facts = said.get("facts", {}) if action in NEEDS_EVIDENCE else {}
-    words = {name: said[name] for name in ("step", "evidence", "void") if name in said}
+    outcome = Outcome(body["outcome"]) if "outcome" in body and action in NEEDS_EVIDENCE else None
+    facts = body.get("facts", {}) if action in NEEDS_EVIDENCE else {}
+    options = {name: body[name] for name in ("step", "evidence", "void") if name in body}
     try:
-        return Ask(action, actor, said["reason"], outcome=outcome, facts=facts, **words)
+        return Ask(action, actor, body["reason"], outcome=outcome, facts=facts, **options)
     except NotAsked as error:
         raise ValidationFailed(str(error), errors=[FieldError("", "required", str(error))]) from error
 

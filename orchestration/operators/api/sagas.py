@@ -1,4 +1,4 @@
-"""`/sagas` and `/sagas/{saga_id}`, with why it does not move and what operators did to it."""
+"""`/sagas` and `/sagas/{saga_id}`, with the why line and the operator log."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -133,7 +133,7 @@ class OperatorLog(StaffView):
 def saga_view_or_404(saga_id: UUID) -> SagaView:
     """Return the view of the saga.
 
-    :raises NoSuchSaga: when there is none.
+    :raises SagaNotFound: when there is no such saga.
     """
     view = saga_view_of(saga_id)
     if view is None:

@@ -1,4 +1,4 @@
-"""`/sagas/{saga_id}/timeline` and `/stats`: a saga drawn, and the shop's figures."""
+"""`/sagas/{saga_id}/timeline` and `/stats`: the picture of a saga, and the shop's figures."""
 
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +22,7 @@ SVG = "image/svg+xml"
 
 
 class Svg(JSONRenderer):
-    """A picture as it is; a problem as JSON."""
+    """A renderer that sends an SVG unchanged, and a problem as JSON."""
 
     media_type, format = SVG, "svg"
 

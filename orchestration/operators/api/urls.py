@@ -1,4 +1,4 @@
-"""Paths below /api/v1/ that are for staff."""
+"""The paths of the staff API, below /api/v1/."""
 
 from django.urls import path
 

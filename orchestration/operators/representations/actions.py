@@ -1,4 +1,4 @@
-"""An operator's actions as JSON: what one would do, and what one did."""
+"""Operators' actions as JSON: the preview, and the log entry."""
 
 from rest_framework import serializers
 

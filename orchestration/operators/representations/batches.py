@@ -1,4 +1,4 @@
-"""Batches as JSON: what one would do, and how far one has come."""
+"""Batches as JSON: the preview, and the batch with its progress."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ from orchestration.operators.representations.actions import ACTIONS, PreviewShow
 from orchestration.operators.representations.shape import ListPage, Shape, Time
 
 MOST_FAILURES = 100
-"""So many failures of a batch are shown."""
+"""The most failures of a batch that are shown."""
 
 
 class TallyShown(Shape):
@@ -76,12 +76,12 @@ class BatchListed(Shape):
 
     @classmethod
     def of(cls, found: Batch, **context: Any) -> dict[str, Any]:
-        """Return the batch, with the tally of its members so far."""
+        """Return the batch with the tally of its members so far."""
         return cls.of_each([found], **context)[0]
 
     @classmethod
     def of_each(cls, found: Iterable[Batch], **context: Any) -> list[dict[str, Any]]:
-        """Return the batches, each with the tally of its members so far. The members of all are counted at once."""
+        """Return the batches, each with the tally of its members so far. One query counts all members."""
         batches = list(found)
         return super().of_each(batches, tallies=tallies_of(batches), **context)
 

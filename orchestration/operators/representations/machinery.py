@@ -1,4 +1,4 @@
-"""Breakers as JSON, and what operators did to the machinery."""
+"""Breakers and the machinery log as JSON."""
 
 from rest_framework import serializers
 

@@ -1,4 +1,4 @@
-"""Sagas as JSON: a row of a list, the whole, and why it does not move."""
+"""Sagas as JSON: a row of a list, a whole saga, and the why line."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every serializer of a value that staff read has in common."""
+"""The common base of the serializers that write JSON for staff."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
