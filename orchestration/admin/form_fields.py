@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.operators.actions.requests import LONGEST_TEXT
 from orchestration.text.card_numbers import holds_card_number, without_card_numbers
 from orchestration.text.formatting import says_something
 
@@ -22,10 +22,10 @@ class WithoutCardNumbers(forms.CharField):
 
 
 class Words(WithoutCardNumbers):
-    """Text with at least one letter or digit, at most `LONGEST_WORDS` characters."""
+    """Text with at least one letter or digit, at most `LONGEST_TEXT` characters."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=LONGEST_WORDS, **options)
+        super().__init__(max_length=LONGEST_TEXT, **options)
         self.validators.append(_refuse_nothing)
 
 

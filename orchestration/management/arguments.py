@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from orchestration.management.output import FORMATS, TABLE
-from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.operators.actions.requests import LONGEST_TEXT
 from orchestration.text.card_numbers import holds_card_number
 from orchestration.text.cleaning import can_be_stored, is_harmless
 from orchestration.text.formatting import says_something
@@ -168,8 +168,8 @@ def words(text: str) -> str:
         raise ArgumentTypeError("it is not UTF-8")
     if not says_something(text):
         raise ArgumentTypeError("it has no letter or digit")
-    if len(text.strip()) > LONGEST_WORDS:
-        raise ArgumentTypeError(f"it has more than {LONGEST_WORDS} characters")
+    if len(text.strip()) > LONGEST_TEXT:
+        raise ArgumentTypeError(f"it has more than {LONGEST_TEXT} characters")
     if holds_card_number(text):
         raise ArgumentTypeError("it holds a card number")
     return text.strip()

@@ -12,7 +12,7 @@ from orchestration.models import MachineryLogEntry
 from orchestration.models.actions import Via
 from orchestration.operators.actions.dead_letters import NoSuchDeadLetter, discard, send_again
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown, NotRecorded
-from orchestration.operators.actions.requests import LONGEST_WORDS, Actor
+from orchestration.operators.actions.requests import LONGEST_TEXT, Actor
 from orchestration.operators.insight.dead_letters import DeadLetters, dead_letters
 from orchestration.operators.insight.sources import Unavailable
 from tests.support.broker import channel, publish_raw, talking_to, waiting_messages
@@ -108,7 +108,7 @@ def test_what_could_not_be_read_is_on_record_as_far_as_a_table_can_hold_it(nobod
     discard(dead_letter.id, **WORD)
     entry = MachineryLogEntry.objects.get()
     assert entry.before["task"].startswith("no\\x00such")
-    assert (len(entry.before["task"]), entry.before["step"], entry.outcome) == (LONGEST_WORDS, "\\ud800", "done")
+    assert (len(entry.before["task"]), entry.before["step"], entry.outcome) == (LONGEST_TEXT, "\\ud800", "done")
 
 
 def test_a_letter_that_cannot_go_back_stays_and_that_is_on_record(nobody):

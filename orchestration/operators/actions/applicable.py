@@ -17,32 +17,35 @@ from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import State
 from orchestration.sagas import UnknownDefinition, definition_of
 
-_LOOK = Actor("nobody", None, Via.ADMIN)
-_OF_THE_SAGA = (Action.RESUME, Action.RETRY, Action.UNPAUSE, Action.PAUSE, Action.COMPENSATE, Action.CANCEL)
+_PREVIEWER = Actor("preview", None, Via.ADMIN)
+_WITHOUT_A_STEP = (Action.RESUME, Action.RETRY, Action.UNPAUSE, Action.PAUSE, Action.COMPENSATE, Action.CANCEL)
 
 
 @dataclass(frozen=True)
 class Applicable:
-    """An action, and the step that it is for: only resolve and settle have one."""
+    """An action, with its step if it is resolve or settle."""
 
     action: Action
     step: str = ""
 
 
 def applicable(saga: Saga, state: State, open_steps: Iterable[str]) -> Iterator[Applicable]:
-    """Yield the actions that would change something. `open_steps` have an external call without an outcome. Pure."""
-    for action in _OF_THE_SAGA:
-        if not isinstance(foreseen(saga, state, Ask(action, _LOOK, "looking")), WhyNot):
+    """Yield the actions that would change something. `open_steps` have an external call without an outcome.
+
+    This function is pure.
+    """
+    for action in _WITHOUT_A_STEP:
+        if not isinstance(foreseen(saga, state, Ask(action, _PREVIEWER, "preview")), WhyNot):
             yield Applicable(action)
     yield from (Applicable(Action.RESOLVE, step) for step in open_steps)
     for step in sorted(state.parked):
-        settle = Ask(Action.SETTLE, _LOOK, "looking", step=step, evidence="looking")
+        settle = Ask(Action.SETTLE, _PREVIEWER, "preview", step=step, evidence="preview")
         if not isinstance(foreseen(saga, state, settle), WhyNot):
             yield Applicable(Action.SETTLE, step)
 
 
 def applicable_at(instances: Collection[SagaInstance]) -> Mapping[UUID, frozenset[Action]]:
-    """Return by saga the actions that would change something; resolve and settle only for the failing step.
+    """Return by saga the actions that would change something. Resolve and settle are tried for the failing step only.
 
     Each service is queried once. If its database is unavailable, resolve is left out for its steps.
     """

@@ -1,4 +1,4 @@
-"""Idempotency keys of batches: the same form or request, sent twice, makes one batch."""
+"""Idempotency keys of batches: a form or request that is sent twice creates one batch."""
 
 from collections.abc import Collection
 
@@ -10,9 +10,9 @@ _SAME = (
     *("action", "wanted", "step", "statement", "reason", "evidence"),
     *("canary", "per_second", "stop_above_percent"),
 )
-"""The fields in which two requests with one key must agree."""
+"""The fields in which two requests with the same key must agree."""
 AT_ONCE = 500
-"""Members written by one statement: no statement is prepared for so long that the server ends the idle transaction."""
+"""Members written by one statement. Preparing a larger one takes so long that the server ends the idle transaction."""
 
 
 class NotABatch(ValueError):

@@ -1,4 +1,4 @@
-"""The loop that carries out batches: any orchestrator worker runs it, and any number may run at once.
+"""The loop that carries out batches. Every orchestrator worker runs it, and any number may run at once.
 
 A member is taken up under the batch's lock, which also keeps the rate, for a while: should its worker die, another
 takes it up. It is done in one transaction with what it does to its saga, so that it is never done twice.
@@ -30,40 +30,40 @@ from orchestration.text.cleaning import text_of
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=1)
-"""After so long a member that was taken up is somebody else's."""
+"""After this time another worker may take a member that was taken up and is not done."""
 CATCHES_UP = timedelta(seconds=1)
-"""What was not done in the last second may be done in this one."""
+"""The time that a batch may be behind its rate and catch up."""
 AT_A_TIME = 50
-"""Members of one batch in a row, before it is the others' turn."""
+"""The most members of one batch in a row, before the next batch."""
 LONGEST_PAUSE = timedelta(seconds=1 / SLOWEST) + LEASE
-"""A wrong clock wrote any later turn."""
+"""A `next_at` later than this from now was written by a wrong clock, and is ignored."""
 TRIES = 5
-"""A saga that changes each time it is looked at is left for later after so many."""
+"""The number of tries on a saga that changes during each try. After that it is left for later."""
 TAKEN_UP_AT_MOST = 10
-"""A member that breaks, or whose worker dies, is given up after so many times: with the lease, after ten minutes."""
+"""A member that raises, or whose worker dies, is given up after this many times: with the lease, after ten minutes."""
 BETWEEN_ROUNDS = timedelta(milliseconds=100)
-"""While a batch is under way."""
+"""The time between two rounds while a batch is under way."""
 
 State = BatchMember.State
 
 
 class _DoneAlready(Exception):
-    """Another worker has done the member: take back what was done again."""
+    """Another worker has done the member: roll back."""
 
 
 class _Changed(Exception):
-    """The saga is not as it was when it was held against the filter."""
+    """The saga has changed since it was checked against the filter."""
 
 
 def run_forever(stopped: threading.Event) -> None:
-    """Run rounds until `stopped`; outages are waited out."""
+    """Run rounds until `stopped`. During an outage, wait and try again."""
     period: timedelta = settings.RECOVERY_PERIOD
     once = partial(run_once, stopped=stopped.is_set)
     round_after_round(stopped, once, every=period, of="batches", busy=min(period, BETWEEN_ROUNDS))
 
 
 def run_once(*, stopped: Callable[[], bool] = lambda: False) -> bool:
-    """Judge every batch that is under way, and do its members whose turn has come; say whether there was one."""
+    """Judge every batch that is under way, and do its members that are due. Return whether a batch was under way."""
     under_way = list(Batch.objects.using(ALIAS).filter(state__in=UNDER_WAY).order_by("asked_at"))
     for batch in under_way:
         if _goes_on(batch):
@@ -75,9 +75,9 @@ def run_once(*, stopped: Callable[[], bool] = lambda: False) -> bool:
 
 
 def take_up(batch_id: UUID) -> BatchMember | None:
-    """Take the next member whose turn has come; None when none has, or another worker is choosing one.
+    """Take up the next member that is due; None when none is due, or while another worker takes one up.
 
-    One that was taken up too often is given up instead, and the batch goes on with the next the next time.
+    A member that was taken up too often is given up instead. The next call then takes the next member.
     """
     now = clocks.now()
     turn = Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_PAUSE)
@@ -100,7 +100,7 @@ def take_up(batch_id: UUID) -> BatchMember | None:
 
 
 def do_member(member: BatchMember) -> None:
-    """Do what the batch asks to the member's saga, if that still meets the filter. One's error stops no other."""
+    """Carry out the batch's action on the member's saga, if that still meets the filter. Errors are only logged."""
     try:
         for _ in range(TRIES):
             if _do(member):
@@ -109,7 +109,7 @@ def do_member(member: BatchMember) -> None:
         _pass_over(member, "The saga has been purged.")
     except _DoneAlready:
         logger.info("%s has been done by another worker", member)
-    except Exception as error:  # it is taken up again when its lease has ended
+    except Exception as error:  # the member is taken up again when its lease has ended
         logger.exception("%s of batch %s failed, time %d", member, member.batch_id, member.times_taken_up)
         failure = f"failed: {type(error).__name__}: {text_of(error)}"
         if member.times_taken_up < TAKEN_UP_AT_MOST:
@@ -135,7 +135,7 @@ def _goes_on(batch: Batch) -> bool:
 
 
 def _next_member(batch: Batch, now: datetime) -> BatchMember | None:
-    """The first that waits, or whose worker has died; behind the canary none before that is through."""
+    """Return the first member that waits or whose worker has died; none behind the canary while that is not through."""
     to_do = Q(state=State.WAITING) | Q(state=State.TAKEN_UP, leased_until__lte=now)
     member = members_of(batch).filter(to_do).order_by("position").first()
     if member is None or member.position < batch.canary:
@@ -145,7 +145,7 @@ def _next_member(batch: Batch, now: datetime) -> BatchMember | None:
 
 
 def _do(member: BatchMember) -> bool:
-    """Say whether it is done with; not when its saga changed while it was looked at."""
+    """Carry out the action on the member's saga, or pass it over. Return False if the saga changed in between."""
     version = _version_of(member)
     if version is None:
         _pass_over(member, f"It is not {member.batch.wanted_in_words} any more.")
@@ -165,7 +165,7 @@ def _do(member: BatchMember) -> bool:
 
 
 def _version_of(member: BatchMember) -> int | None:
-    """The saga's version, if it still meets the filter."""
+    """Return the saga's version, if the saga still meets the filter."""
     still = condition(SagaFilter.from_json(member.batch.wanted), now=clocks.now())
     found = SagaInstance.objects.using(ALIAS).filter(still, pk=member.saga_id)
     return found.values_list("version", flat=True).first()

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 
 SLOWEST, FASTEST = 0.01, 1_000
-"""Members a second that may be asked for."""
+"""The limits of `per_second`."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """`canary` members go first. The others follow when the outcome of these is known, `per_second` of them.
+    """The pace of a batch: `canary` members go first. When their outcomes are known, the others follow at `per_second`.
 
-    It stops by itself when more than `stop_above_percent` of those that came to something failed. That is looked at
-    about once a second: as many more as go in that time may fail.
+    The batch stops automatically when more than `stop_above_percent` of the members with a known outcome failed. This
+    is checked about once a second, so the members of one more second may fail.
     """
 
     canary: int = 5
@@ -26,25 +26,25 @@ class Pace:
 
 @dataclass(frozen=True)
 class Tally:
-    """The number of members for each outcome; together they are all members."""
+    """The number of members for each outcome. Without `canary_open`, the numbers add up to all members."""
 
     to_do: int = 0
     passed_over: int = 0
-    """Not of the filter any more when their turn came."""
+    """They did not meet the filter any more when it was their turn."""
     refused: int = 0
     """Refused by the state of the saga."""
     under_way: int = 0
-    """Done, and not yet observed."""
+    """The action was taken; its outcome is not observed yet."""
     worked: int = 0
     failed: int = 0
     canary_open: int = 0
-    """Of the canary those that are to do or under way; counted above as well."""
+    """Members of the canary that are to do or under way. They are counted there as well."""
 
     @property
     def failed_percent(self) -> float:
-        """Of those that came to something."""
-        came_to = self.worked + self.failed
-        return 100 * self.failed / came_to if came_to else 0.0
+        """The percentage of failed members among those with a known outcome."""
+        known = self.worked + self.failed
+        return 100 * self.failed / known if known else 0.0
 
 
 class Verdict(StrEnum):
@@ -54,7 +54,7 @@ class Verdict(StrEnum):
 
 
 def verdict(pace: Pace, tally: Tally) -> Verdict:
-    """Decide how the batch goes on. A canary is judged as a whole."""
+    """Decide whether the batch continues, stops or is finished. A canary is judged when all its outcomes are known."""
     if not tally.canary_open and tally.failed_percent > pace.stop_above_percent:
         return Verdict.STOP
     return Verdict.GO_ON if tally.to_do or tally.under_way else Verdict.FINISH

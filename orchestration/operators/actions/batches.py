@@ -1,4 +1,4 @@
-"""One action on many sagas: asked for, approved, stopped, and looked at. `bulk_loop` carries it out."""
+"""Batches (one action on many sagas): preview, request, approval, stop and tally. `batch_loop` carries them out."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -30,14 +30,14 @@ from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.text import formatting
 
 MEMBERS_LIMIT = 10_000
-"""So many sagas at most in one batch; narrow the filter, or make several."""
+"""The most sagas in one batch. For more, narrow the filter or create several batches."""
 EXAMPLES = 5
 USUAL_PACE = Pace()
 NEWEST_FIRST = ByMoment("asked_at")
 """The order in which batches are listed."""
 
 FAILED_CODES = frozenset({Code.NOT_RESOLVED, Code.NO_SUCH_ROW, Code.NO_SUCH_STEP, Code.UNKNOWN_DEFINITION})
-"""What was tried in vain; other refusals are of sagas that need it no more."""
+"""Codes that count as failures. Other refusals concern sagas that do not need the action any more."""
 UNDER_WAY = (BatchState.APPROVED, BatchState.RUNNING)
 OPEN = (BatchState.ASKED, *UNDER_WAY)
 _COUNTED = [each.name for each in fields(Tally)]
@@ -53,7 +53,7 @@ class NoneChosen(NotABatch):
 
 
 class OtherSagas(NotABatch):
-    """By now other sagas meet the filter than were looked at."""
+    """The filter now matches other sagas than in the preview."""
 
 
 class NotApproved(Exception):
@@ -62,12 +62,11 @@ class NotApproved(Exception):
 
 @dataclass(frozen=True)
 class BatchPreview:
-    """What a batch would do: to how many sagas, to how many of them it can do something, and why not to the others.
+    """What a batch would do: how many sagas are `chosen`, for how many it is `possible`, and `why_not` for the others.
 
-    What only the gateway's or the carrier's own facts could tell is seen in the examples.
-
-    `money` is what is on hold and taken for those sagas, by currency; `examples` are whole previews of the first.
-    `fingerprint` is the same for the same sagas, and for no others.
+    Reasons that need the facts of gateway or carrier show in the `examples` only, which are full previews of the first
+    sagas. `money` is what is on hold and captured for the possible sagas, by currency. `fingerprint` identifies the set
+    of chosen sagas.
     """
 
     chosen: int
@@ -102,17 +101,17 @@ def preview_batch(wanted: SagaFilter, ask: Ask) -> BatchPreview:
 def ask_for_batch(
     wanted: SagaFilter, ask: Ask, pace: Pace = USUAL_PACE, *, looked_at: str | None = None, key: str | None = None
 ) -> Batch:
-    """Choose the sagas that meet the filter now, the oldest first, and have the action done to each of them.
+    """Create a batch that does the action to each saga that meets the filter now, the oldest first.
 
-    A batch that moves money waits for a second person; another one begins at once. With `looked_at`, a preview's
-    `fingerprint`, only if they are still the same sagas. With `key`, the actor's idempotency key, the same request
-    sent again gives the batch that it made the first time.
+    A batch that moves money waits for the approval of a second person; any other batch begins at once. With `looked_at`
+    (the `fingerprint` of a preview), the sagas must still be the same. With `key` (the operator's idempotency key), the
+    same request sent again returns the batch that it created first.
 
     :raises NoneChosen: when no saga meets the filter.
-    :raises OtherSagas: when others do than were looked at.
-    :raises BatchKeyReused: when the key came with another request before.
-    :raises NotABatch: when more than `MEMBERS_LIMIT` do; when it moves money and the operator
-        has no account, so that the second person could be the same one.
+    :raises OtherSagas: when the filter now matches other sagas than `looked_at`.
+    :raises BatchKeyReused: when the key was used for another request before.
+    :raises NotABatch: when more than `MEMBERS_LIMIT` sagas meet the filter; when the action moves money and the
+        operator has no account, because the second person could then be the same one.
     """
     if ask.action in MOVES_MONEY and ask.actor.user_id is None:
         raise NotABatch(f"{ask.action} moves money: a batch of it needs two people with accounts, log in with one")
@@ -134,7 +133,7 @@ def ask_for_batch(
 def approve(batch: Batch, actor: Actor) -> Batch:
     """Record the approval of a second person. The caller checks their permission (`permissions.may_approve`).
 
-    :raises NotApproved: when it is the first person again, has no account, or nothing waits for approval.
+    :raises NotApproved: when the actor has no account or requested the batch, or when the batch waits for no approval.
     """
     if actor.user_id is None:
         raise NotApproved("the second person needs an account")
@@ -148,7 +147,7 @@ def approve(batch: Batch, actor: Actor) -> Batch:
 
 
 def stop(batch: Batch, actor: Actor, why: str = "") -> Batch:
-    """Begin no further member. Those that are done stay done; asking again changes nothing."""
+    """Stop the batch: no further member is begun, and what is done stays done. A second call changes nothing."""
     stopped = {
         "stopped_by": actor.name,
         "stopped_why": formatting.for_the_record(why) or "Stopped by an operator.",
@@ -185,9 +184,9 @@ def tallies_of(batches: Collection[Batch]) -> dict[UUID, Tally]:
 
 
 def failures_of(batch: Batch) -> QuerySet[BatchMember]:
-    """Return the failed members with their entries, and those that broke, tried again or given up, in order."""
-    broke = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
-    found = members_of(batch).filter(_FAILED | broke)
+    """Return the failed members with their log entries, also those that raised and will be retried, in order."""
+    raised = Q(state=BatchMember.State.TAKEN_UP) & ~Q(detail="")
+    found = members_of(batch).filter(_FAILED | raised)
     return found.select_related("entry").order_by("position")
 
 
@@ -197,7 +196,7 @@ def members_of(batch: Batch) -> QuerySet[BatchMember]:
 
 
 def still_wanted(batch: Batch) -> SagaFilter:
-    """Return the filter for those of the batch's members that still meet its own filter when it is applied."""
+    """Return a filter that matches the batch's members that still meet the batch's own filter."""
     members = frozenset(members_of(batch).values_list("saga_id", flat=True))
     return replace(SagaFilter.from_json(batch.wanted), ids=members)
 
@@ -208,9 +207,9 @@ def pace_of(batch: Batch) -> Pace:
 
 
 def ask_of(batch: Batch) -> Ask:
-    """Return what the batch does to each of its members."""
-    said, actor = batch.statement, Actor(batch.by, batch.user_id, Via(batch.via))
-    outcome, facts = (Outcome(said["outcome"]), said["facts"]) if said else (None, {})
+    """Return the action that the batch does to each of its members, as a request."""
+    statement, actor = batch.statement, Actor(batch.by, batch.user_id, Via(batch.via))
+    outcome, facts = (Outcome(statement["outcome"]), statement["facts"]) if statement else (None, {})
     return Ask(Action(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)
 
 
@@ -245,7 +244,7 @@ def _batch_of(wanted: SagaFilter, ask: Ask, pace: Pace, key: str | None) -> Batc
 
 
 def _why_not(instances: Iterable[SagaInstance], ask: Ask) -> dict[UUID, str]:
-    """Why nothing can be done, by saga; the others are missing."""
+    """Return by saga why the action is not possible. Sagas for which it is possible are missing."""
     why_not: dict[UUID, str] = {}
     to_resolve = defaultdict[str, list[UUID]](list)
     for instance in instances:
@@ -265,14 +264,14 @@ def _why_not(instances: Iterable[SagaInstance], ask: Ask) -> dict[UUID, str]:
 
 
 def _money_of(saga_ids: list[UUID]) -> Iterable[str]:
-    held, taken = Counter[str](), Counter[str]()
+    held, captured = Counter[str](), Counter[str]()
     for participant in participants().values():
         if participant.money is not None:
             for money in participant.money.of_sagas(saga_ids).values():
                 held[money.currency] += money.held_minor
-                taken[money.currency] += money.kept_minor
-    for currency in sorted(held.keys() | taken.keys()):
-        on_hold, kept = formatting.money(held[currency], currency), formatting.money(taken[currency], currency)
+                captured[money.currency] += money.kept_minor
+    for currency in sorted(held.keys() | captured.keys()):
+        on_hold, kept = formatting.money(held[currency], currency), formatting.money(captured[currency], currency)
         yield f"{on_hold} on hold, {kept} captured and not refunded."
 
 

@@ -1,4 +1,4 @@
-"""An operator opens or closes a circuit breaker."""
+"""What an operator can do to a circuit breaker: open it or close it."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -24,7 +24,7 @@ class RedisAway(NotDone):
 
 
 def time_after(span: timedelta) -> datetime:
-    """Return the time so long from now by Redis' clock, which breakers use.
+    """Return the time that is `span` from now by the clock of Redis, which breakers use.
 
     :raises RedisAway: when Redis does not answer.
     """
@@ -35,12 +35,14 @@ def time_after(span: timedelta) -> datetime:
 
 
 def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str) -> None:
-    """Hold back every call to the other side until then (None: until the breaker closes by itself).
+    """Open the breaker, so that no external call is made until this time.
 
-    :raises NoSuchBreaker: when there is none of that name.
+    With `until` None it stays open for its `reset_after`; then a call probes, as after failures.
+
+    :raises NoSuchBreaker: when there is no breaker of that name.
     :raises NotAsked: when the operator or the reason is missing.
-    :raises NotDone: when Redis is away, or the act cannot be written down; nothing is opened then.
-    :raises NotKnown: when Redis went away in the middle of it.
+    :raises NotDone: when Redis is unavailable, or the action cannot be recorded; the breaker is not opened then.
+    :raises NotKnown: when Redis failed during the action.
     """
     wanted = {"until": until.isoformat() if until else None}
     ask = MachineryAsk(MachineryAction.OPEN_BREAKER, actor, reason, name, wanted)
@@ -48,12 +50,12 @@ def open_breaker(name: str, *, until: datetime | None, actor: Actor, reason: str
 
 
 def close_breaker(name: str, *, actor: Actor, reason: str) -> None:
-    """Let every call to the other side through again, and forget its failures. Processes notice within a second.
+    """Close the breaker and reset its failures, so that calls are made again. Processes see it within a second.
 
-    :raises NoSuchBreaker: when there is none of that name.
+    :raises NoSuchBreaker: when there is no breaker of that name.
     :raises NotAsked: when the operator or the reason is missing.
-    :raises NotDone: when Redis is away, or the act cannot be written down.
-    :raises NotKnown: when Redis went away in the middle of it.
+    :raises NotDone: when Redis is unavailable, or the action cannot be recorded.
+    :raises NotKnown: when Redis failed during the action.
     """
     _change(MachineryAsk(MachineryAction.CLOSE_BREAKER, actor, reason, name), Breaker.close)
 

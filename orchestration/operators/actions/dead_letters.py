@@ -1,4 +1,4 @@
-"""A dead letter sent again or thrown away by a person."""
+"""What an operator can do to a dead letter: send it again or discard it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from kombu import Connection
 
 from orchestration.models.actions import MachineryAction
 from orchestration.operators.actions.recorded_action import Logged, NotDone, on_record
-from orchestration.operators.actions.requests import LONGEST_WORDS, Actor, MachineryAsk
+from orchestration.operators.actions.requests import LONGEST_TEXT, Actor, MachineryAsk
 from orchestration.operators.insight.dead_letters import (
     LOOKED_AT,
     DeadLetter,
@@ -23,10 +23,10 @@ from orchestration.operators.insight.dead_letters import (
 from orchestration.operators.insight.sources import Unavailable, at_the_broker
 from orchestration.text.cleaning import harmless_text
 
-Way = Callable[[Any, Any], Logged | None]
-"""Takes channel and message, and tells where the message went; it is acked afterwards."""
+Disposal = Callable[[Any, Any], Logged | None]
+"""Takes channel and message, and returns where the message was sent, for the log. The message is acked afterwards."""
 
-_OF_DEATHS = ("x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason")
+_DEATH_HEADERS = ("x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason")
 
 
 class NoSuchDeadLetter(NotDone):
@@ -34,25 +34,25 @@ class NoSuchDeadLetter(NotDone):
 
 
 def send_again(dead_letter_id: str, *, actor: Actor, reason: str) -> DeadLetter:
-    """Put it back into the queue where it died. A participant that has done it already repeats its answer.
+    """Send the dead letter to the queue that rejected it. A participant that has done the command repeats its answer.
 
-    :raises NoSuchLetter: when it is not there, or the broker does not say where it died.
+    :raises NoSuchDeadLetter: when it is not there, or the broker does not name the queue.
     :raises NotAsked: when the operator or the reason is missing.
-    :raises NotDone: when the broker is away, or the act cannot be written down.
-    :raises NotKnown: when the broker went away in the middle of it.
+    :raises NotDone: when the broker is unavailable, or the action cannot be recorded.
+    :raises NotKnown: when the broker failed during the action.
     """
-    return _done_with(dead_letter_id, _put_back, _ask(MachineryAction.SEND_LETTER_AGAIN, dead_letter_id, actor, reason))
+    return _dispose(dead_letter_id, _put_back, _ask(MachineryAction.SEND_LETTER_AGAIN, dead_letter_id, actor, reason))
 
 
 def discard(dead_letter_id: str, *, actor: Actor, reason: str) -> DeadLetter:
-    """Throw it away. A saga that it was about is looked at by recovery as ever.
+    """Discard the dead letter. Recovery still checks the saga that the message was about.
 
-    :raises NoSuchLetter: when it is not there.
+    :raises NoSuchDeadLetter: when it is not there.
     :raises NotAsked: when the operator or the reason is missing.
-    :raises NotDone: when the broker is away, or the act cannot be written down.
-    :raises NotKnown: when the broker went away in the middle of it.
+    :raises NotDone: when the broker is unavailable, or the action cannot be recorded.
+    :raises NotKnown: when the broker failed during the action.
     """
-    return _done_with(
+    return _dispose(
         dead_letter_id, lambda *_: None, _ask(MachineryAction.DISCARD_LETTER, dead_letter_id, actor, reason)
     )
 
@@ -61,12 +61,15 @@ def _ask(action: MachineryAction, dead_letter_id: str, actor: Actor, reason: str
     return MachineryAsk(action, actor, reason, f"{settings.TOPOLOGY.dead_letter_queue.name}/{dead_letter_id}")
 
 
-def _done_with(dead_letter_id: str, way: Way, ask: MachineryAsk) -> DeadLetter:
+def _dispose(dead_letter_id: str, disposal: Disposal, ask: MachineryAsk) -> DeadLetter:
     def find(connection: Connection) -> DeadLetter:
-        channel: Any = connection.channel()  # whatever is not acked goes back when the connection is closed
+        channel: Any = connection.channel()  # messages that are not acked return when the connection is closed
         message, dead_letter = _found(channel, dead_letter_id)
         on_record(
-            ask, before=_as_logged(dead_letter), act=lambda: _carry_out(way, channel, message), after=lambda went: went
+            ask,
+            before=_as_logged(dead_letter),
+            act=lambda: _carry_out(disposal, channel, message),
+            after=lambda destination: destination,
         )
         return dead_letter
 
@@ -84,18 +87,18 @@ def _found(channel: Any, dead_letter_id: str) -> tuple[Any, DeadLetter]:
     raise NoSuchDeadLetter(NoSuchDeadLetter.__doc__)
 
 
-def _carry_out(way: Way, channel: Any, message: Any) -> Logged | None:
-    went = way(channel, message)
+def _carry_out(disposal: Disposal, channel: Any, message: Any) -> Logged | None:
+    destination = disposal(channel, message)
     channel.basic_ack(message.delivery_tag)
-    channel.close()  # an ack is answered by nothing: that the channel is closed says that it was heard
-    return went
+    channel.close()  # the broker does not confirm an ack, but it confirms the close, and so that the ack arrived
+    return destination
 
 
 def _put_back(channel: Any, message: Any) -> Logged:
     queue = death_of(message).get("queue")
     if not queue:
         raise NoSuchDeadLetter("the broker does not say where it died")
-    headers = {name: value for name, value in headers_of(message).items() if name not in _OF_DEATHS}
+    headers = {name: value for name, value in headers_of(message).items() if name not in _DEATH_HEADERS}
     again = amqp.Message(message.body, **{**message.properties, "application_headers": headers})
     try:
         channel.basic_publish_confirm(
@@ -109,7 +112,7 @@ def _put_back(channel: Any, message: Any) -> Logged:
 
 
 def _as_logged(dead_letter: DeadLetter) -> Logged:
-    """What the log keeps of it: ids, and no more of what could not be read than a table can hold."""
+    """Return what the log records of it: ids and headers, cut to the length that a column holds; not the body."""
     texts: Mapping[str, Any] = asdict(dead_letter)
     texts = {name: _storable(value) for name, value in texts.items() if isinstance(value, str) and name != "body"}
     return {
@@ -122,4 +125,4 @@ def _as_logged(dead_letter: DeadLetter) -> Logged:
 
 
 def _storable(text: str) -> str:
-    return harmless_text(text, longest=LONGEST_WORDS)
+    return harmless_text(text, longest=LONGEST_TEXT)

@@ -1,4 +1,4 @@
-"""What resolve and settle do to a service's ledger, before the saga is changed."""
+"""The effect of resolve and settle on a service's ledger. It comes before the change of the saga."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -26,7 +26,7 @@ ON_LEDGERS = frozenset({Action.RESOLVE, Action.SETTLE})
 
 
 class NotConcluded(Exception):
-    """The ledger row stays as it is."""
+    """The ledger row was not changed; `why` says why."""
 
     def __init__(self, why: WhyNot) -> None:
         super().__init__(why.sentence)
@@ -35,14 +35,14 @@ class NotConcluded(Exception):
 
 @dataclass(frozen=True)
 class Concluded:
-    """The ledger row before and after, and the facts that the saga learns from it."""
+    """The ledger row before and after, and the `facts` that the saga gets from it."""
 
     row: Resolved
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_change(self) -> bool:
-        """Whether the row becomes another; one that stays takes no facts."""
+        """Whether the row changes. A row that does not change takes no facts."""
         return self.row.was != self.row.status
 
     @property
@@ -55,11 +55,11 @@ class Concluded:
 def conclude(
     instance: SagaInstance, saga: Saga, ask: Ask, *, rehearsed: bool = False, may_be_repeated: bool = False
 ) -> Concluded:
-    """Conclude the step's ledger row as the person says; with `rehearsed` see that it could be, and change nothing.
+    """Conclude the step's ledger row as the operator states. With `rehearsed`, only check that it is possible.
 
-    With `may_be_repeated` it may have been concluded on this very word before.
+    With `may_be_repeated`, it is no error that the row was concluded with the same statement before.
 
-    :raises NotConcluded: when it cannot be so.
+    :raises NotConcluded: when the row cannot be concluded like this.
     """
     try:
         if ask.action is Action.SETTLE:
@@ -72,8 +72,10 @@ def conclude(
 
 
 def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mapping[UUID, str]:
-    """Return by saga why the step cannot be resolved so, as far as its ledger row shows without a lock. The sagas are
-    of one definition."""
+    """Return by saga why the step cannot be resolved, as far as its ledger row shows without a lock.
+
+    The sagas are of one definition. Sagas whose step can be resolved are missing.
+    """
     if ask.outcome is None:
         return {}
     if complaint := _still_required(saga, ask.step, ask.outcome):
@@ -94,7 +96,7 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
 
 
 def facts_needed(participant: Participant) -> Mapping[tuple[str, str], str]:
-    """Return, by status and step of an open row, the facts that resolving it needs."""
+    """Return the facts that resolving an open ledger row needs, by the row's status and step."""
     return {
         key: manual_outcome.wanted(work.facts)
         for key, (_, work) in external_commands(participant).items()

@@ -1,4 +1,4 @@
-"""The outcome of an operator's action, as the saga's row and its log show it by now. Pure."""
+"""The outcome of an operator's action, as the saga's row and log show it at present. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from orchestration.text import formatting
 
 
 class Observed(StrEnum):
-    """What an action came to."""
+    """The outcome of an action."""
 
     COMPLETED = "completed"
     COMPENSATED = "compensated"
     WENT_ON = "went_on"
-    """What was sent was done; the saga is not at its end."""
+    """The message that was sent was done; the saga has not ended."""
     PAUSED = "paused"
     SETTLED = "settled"
     WAITS = "waits"
@@ -24,11 +24,11 @@ class Observed(StrEnum):
     FAILED_AGAIN = "failed_again"
     PARKED_AGAIN = "parked_again"
     STILL_WAITING = "still_waiting"
-    """There was no news for so long that the action is no longer watched."""
+    """No outcome was seen for so long that the action is no longer watched."""
     TOO_LATE = "too_late"
     """The order was placed before the pivot could be barred."""
     OVERTAKEN = "overtaken"
-    """Somebody did something else to the saga before it came to anything."""
+    """Another action changed the saga before the outcome of this one was seen."""
     GONE = "gone"
     """The saga has been purged."""
     NOTHING_CHANGED = "nothing_changed"
@@ -37,15 +37,15 @@ class Observed(StrEnum):
 FAILURES = frozenset(
     {Observed.FAILED_AGAIN, Observed.PARKED_AGAIN, Observed.STILL_WAITING, Observed.TOO_LATE, Observed.WAITS}
 )
-"""What a batch counts as failed."""
+"""The outcomes that a batch counts as failed."""
 
-_PEOPLES = frozenset({Kind.RESUMED, Kind.RETRIED, Kind.PAUSED, Kind.UNPAUSED, Kind.SETTLED})
+_OPERATORS_EVENTS = frozenset({Kind.RESUMED, Kind.RETRIED, Kind.PAUSED, Kind.UNPAUSED, Kind.SETTLED})
 _TAKES_BACK = frozenset({Action.CANCEL, Action.COMPENSATE})
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen, and the same as a sentence."""
+    """The outcome that was seen, and a sentence that describes it."""
 
     observed: Observed
     sentence: str
@@ -62,7 +62,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Now:
-    """How the saga is by now, and what its log says `since` the action."""
+    """The present state of a saga, and its log entries `since` the action."""
 
     phase: Phase
     in_flight: bool
@@ -72,7 +72,7 @@ class Now:
     since: Sequence[LogLine]
 
 
-def came_of(action: Action, now: Now) -> Observation | None:
+def outcome_of(action: Action, now: Now) -> Observation | None:
     """Return the outcome of the action; None while it is open."""
     if now.phase in ENDED:
         return Observation(Observed(now.phase.value), _done(now.since, f"The saga is {now.phase}."))
@@ -83,7 +83,7 @@ def came_of(action: Action, now: Now) -> Observation | None:
 
 def _overtaken(since: Iterable[LogLine]) -> Observation | None:
     for line in since:
-        if line.kind in _PEOPLES or (line.kind is Kind.GAVE_UP and "by" in line.detail):
+        if line.kind in _OPERATORS_EVENTS or (line.kind is Kind.GAVE_UP and "by" in line.detail):
             who = line.detail.get("by") or "another operator"
             return Observation(
                 Observed.OVERTAKEN,
@@ -93,27 +93,27 @@ def _overtaken(since: Iterable[LogLine]) -> Observation | None:
 
 
 def _failed(since: Sequence[LogLine]) -> Observation | None:
-    """The newest bad news, if it is not followed by something that was done."""
+    """Return the newest failure, unless a step succeeded after it."""
     for line in reversed(since):
         match line.kind:
             case Kind.PARKED:
-                return Observation(Observed.PARKED_AGAIN, f"{line.step} is parked: {_said(line)}")
+                return Observation(Observed.PARKED_AGAIN, f"{line.step} is parked: {_error(line)}")
             case Kind.FAILED:
-                return Observation(Observed.FAILED_AGAIN, f"{line.step} failed again: {_said(line)}")
+                return Observation(Observed.FAILED_AGAIN, f"{line.step} failed again: {_error(line)}")
             case Kind.WAITING:
-                return Observation(Observed.WAITS, f"{line.step} was not tried: {_said(line)}")
+                return Observation(Observed.WAITS, f"{line.step} was not tried: {_error(line)}")
             case Kind.DONE | Kind.UNDONE | Kind.REFUSED:
                 return None
     return None
 
 
-def _said(line: LogLine) -> str:
-    """The error, with one full stop."""
+def _error(line: LogLine) -> str:
+    """Return the error, with one full stop."""
     return formatting.error(line.detail).removesuffix(".") + "."
 
 
 def _at_rest(action: Action, now: Now) -> Observation | None:
-    """Nothing is under way, or what is says nothing of the action."""
+    """Return the outcome of a saga that is paused or has no message in flight; None if it is still open."""
     if now.paused:
         under_way = "a message sent before may still report" if now.in_flight else "nothing is in flight"
         return Observation(Observed.PAUSED, _done(now.since, f"The saga is paused; {under_way}."))
@@ -128,7 +128,7 @@ def _at_rest(action: Action, now: Now) -> Observation | None:
 
 
 def _done(since: Iterable[LogLine], then: str) -> str:
-    """What went through, such as "authorise_payment is undone.", and then the rest."""
-    said = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled"}
-    parts = [f"{line.step} is {said[line.kind]}" for line in since if line.kind in said and line.step]
+    """Return a text with the steps that ended, such as "authorise_payment is undone.", and then `then`."""
+    words = {Kind.DONE: "done", Kind.UNDONE: "undone", Kind.REFUSED: "refused", Kind.SETTLED: "settled"}
+    parts = [f"{line.step} is {words[line.kind]}" for line in since if line.kind in words and line.step]
     return f"{', '.join(parts)}. {then}" if parts else then

@@ -1,6 +1,7 @@
-"""What operators' actions came to: looked for while somebody waits, and by a loop, and written down once.
+"""The watcher of operators' actions: it finds the outcome of each action and records it once.
 
-The loop runs in every orchestrator worker; of several that see the same, the first writes it down.
+It works for a caller that waits, and in a loop.
+The loop runs in every orchestrator worker. If several workers see the same outcome, the first one records it.
 """
 
 import logging
@@ -17,28 +18,28 @@ from orchestration.db.bisection import HITS_ALL
 from orchestration.execution.periodic import round_after_round
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.models.actions import Action
-from orchestration.operators.actions.outcome import LogLine, Now, Observation, Observed, came_of
+from orchestration.operators.actions.outcome import LogLine, Now, Observation, Observed, outcome_of
 from orchestration.operators.insight.why import why
 from orchestration.protocol.states import Kind, Phase
 
 logger = logging.getLogger(__name__)
 
 OBSERVED_WITHIN = timedelta(minutes=10)
-"""After that "still waiting, because …" is what it came to."""
+"""After this time "still waiting, because …" is recorded as the outcome."""
 
 LOOK_EVERY = timedelta(milliseconds=200)
-"""How often it is looked while somebody waits."""
+"""The interval between checks while a caller waits."""
 
 BATCH = 100
 OPEN = "open"
-"""What an entry says that is shown while it has not been observed; it is written nowhere."""
+"""What an entry shows while its outcome is not observed. It is not stored."""
 
 
 def observe(entry: OperatorLogEntry, patience: timedelta) -> OperatorLogEntry:
-    """Wait for the outcome of the action, record it, and return the entry as it is then.
+    """Wait for the outcome of the action, record it, and return the entry with it.
 
-    When `patience` ends first nothing is written: the entry given says `OPEN` and why, its `observed_at` is None, and
-    the loop of the workers goes on looking.
+    If `patience` ends first, nothing is stored. The returned entry then says `OPEN` and why, its `observed_at` is None,
+    and the workers' loop continues to watch it.
     """
     until = time.monotonic() + patience.total_seconds()
     while (entry := _read(entry.pk)).observed_at is None and not _look([entry], clocks.now()):
@@ -50,7 +51,7 @@ def observe(entry: OperatorLogEntry, patience: timedelta) -> OperatorLogEntry:
 
 
 def run_once(*, now: datetime | None = None) -> int:
-    """Look once after every entry whose outcome is open; say how many were observed."""
+    """Check every entry whose outcome is open, once. Return how many outcomes were observed."""
     entries = OperatorLogEntry.objects.using(ALIAS).filter(observed_at__isnull=True).order_by("pk")
     observed, last = 0, 0
     while batch := list(entries.filter(pk__gt=last)[:BATCH]):
@@ -60,24 +61,24 @@ def run_once(*, now: datetime | None = None) -> int:
 
 
 def run_forever(stopped: threading.Event) -> None:
-    """Run a round every `RECOVERY_PERIOD` until `stopped`; outages are waited out."""
+    """Run a round every `RECOVERY_PERIOD` until `stopped`. During an outage, wait and try again."""
     round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="observing")
 
 
 def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:
-    """Observe these actions and record their outcomes. Another worker may do the same: the first one records it."""
+    """Record the outcomes of these actions. If another worker does the same, the first one records it."""
     sagas = SagaInstance.objects.using(ALIAS).in_bulk([entry.saga_id for entry in entries])
     return sum(_look_at(entry, sagas.get(entry.saga_id), now) for entry in entries)
 
 
 def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> bool:
-    """Return whether its outcome was observed and stored. One entry's error does not stop the others."""
+    """Return whether the outcome was observed and stored. An error with one entry does not stop the others."""
     try:
         seen = _observation_of(entry, instance, now)
         return seen is not None and _write_down(entry, seen)
     except HITS_ALL:
         raise
-    except Exception:  # the next round looks at it again
+    except Exception:  # the next round checks the entry again
         logger.exception("the outcome of %s could not be observed", entry)
         return False
 
@@ -85,7 +86,7 @@ def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: dateti
 def _observation_of(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> Observation | None:
     if instance is None:
         return Observation(Observed.GONE, "The saga has been purged.")
-    if seen := came_of(Action(entry.action), _now_of(entry, instance)):
+    if seen := outcome_of(Action(entry.action), _now_of(entry, instance)):
         return seen
     return Observation(Observed.STILL_WAITING, _still_waiting(entry)) if now - entry.at >= OBSERVED_WITHIN else None
 

@@ -1,4 +1,4 @@
-"""An operator's action carried out: one compare-and-set, and what was asked and came of it in the same transaction."""
+"""The execution of an operator's action: one compare-and-set, and the log entry of it in the same transaction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ __all__ = ("Performed", "carry_out", "observe", "perform")
 
 
 @dataclass(frozen=True)
-class _Taken:
-    """The saga before and after; what else was done; why nothing was, if so."""
+class _Result:
+    """The saga before and after, a text on other effects, and why nothing was done if so."""
 
     before: SagaInstance
     after: SagaInstance
@@ -45,18 +45,17 @@ class Performed:
 
 
 Alongside = Callable[[OperatorLogEntry], None]
-"""Done in the same transaction as the action and its entry; what it raises takes both back."""
+"""A function that is called in the transaction of the action and its entry. If it raises, both are rolled back."""
 
 
 def perform(saga_id: UUID, ask: Ask, *, expected_version: int | None) -> OperatorLogEntry:
-    """Carry out the action and record the operator, the reason and the result: `code` says whether anything was
-    changed.
+    """Carry out the action and record the operator, the reason and the result; `code` says whether anything changed.
 
-    With `expected_version` (a preview's) only if the saga is still as it was then: of two operators who saw the same,
-    one is too late. A ledger row that was resolved or settled stays so even if the process dies before the saga hears
-    of it: a resume does the rest.
+    With `expected_version` (from a preview), the action is only taken if the saga still has that version: of two
+    operators who saw the same version, one is too late. A ledger row that was resolved or settled stays so even if the
+    process dies before the saga is changed; a resume does the rest.
 
-    :raises NoSuchSaga: when there is none.
+    :raises NoSuchSaga: when there is no such saga.
     """
     return carry_out(saga_id, ask, expected_version=expected_version).entry
 
@@ -69,7 +68,7 @@ def carry_out(
     batch: Batch | None = None,
     alongside: Alongside | None = None,
 ) -> Performed:
-    """Carry out the action as `perform` does, as a member of the batch if there is one. Return the ledger row, too."""
+    """Carry out the action as `perform` does, as part of the batch if there is one. Return the ledger row, too."""
     instance, concluded = _found(saga_id), None
     refused: WhyNot | None = None
     try:
@@ -78,9 +77,9 @@ def carry_out(
         refused = error.why
     with transaction.atomic(using=ALIAS):
         taken = (
-            _Taken(instance, instance, why_not=refused)
+            _Result(instance, instance, why_not=refused)
             if refused
-            else _let_happen(saga_id, ask, concluded, expected_version)
+            else _apply(saga_id, ask, concluded, expected_version)
         )
         if ask.void and taken.why_not is None:
             taken = replace(taken, detail=f"{taken.detail} {void_hold.start(taken.after, ask.step)}")
@@ -93,11 +92,12 @@ def carry_out(
 def _prepare(
     instance: SagaInstance, ask: Ask, expected_version: int | None, *, may_be_repeated: bool
 ) -> Concluded | None:
-    """Do what is to be done to a ledger; None when the action is on the saga only.
+    """Change the ledger row, if the action changes one; return None if it is on the saga only.
 
-    A member of a batch comes again, with the same word, when its worker has died.
+    `may_be_repeated` is for members of a batch: after the death of its worker, a member is done again with the same
+    statement.
 
-    :raises NotConcluded: when it cannot be done, as the saga is now.
+    :raises NotConcluded: when the action is refused in the present state of the saga.
     """
     if expected_version not in (None, instance.version):
         raise NotConcluded(WhyNot(Code.CHANGED_MEANWHILE, ChangedMeanwhile.__doc__ or ""))
@@ -115,8 +115,11 @@ def _prepare(
     )
 
 
-def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_version: int | None) -> _Taken:
-    """Let the saga hear of it, as it is by now: without `expected_version`, or once a ledger has changed."""
+def _apply(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_version: int | None) -> _Result:
+    """Apply the action's event to the saga.
+
+    A change by others in between is an error only with `expected_version` and an unchanged ledger; else it is retried.
+    """
     detail, facts = (concluded.sentence, concluded.facts) if concluded else ("", {})
     while True:
         before = _found(saga_id)
@@ -126,15 +129,15 @@ def _let_happen(saga_id: UUID, ask: Ask, concluded: Concluded | None, expected_v
         except ChangedMeanwhile as error:
             if concluded or expected_version is None:
                 continue
-            return _Taken(before, before, why_not=WhyNot(Code.CHANGED_MEANWHILE, str(error)))
+            return _Result(before, before, why_not=WhyNot(Code.CHANGED_MEANWHILE, str(error)))
         except TooLate as error:
-            return _Taken(before, before, detail, WhyNot(Code.TOO_LATE, str(error)))
+            return _Result(before, before, detail, WhyNot(Code.TOO_LATE, str(error)))
         if after.version == before.version and concluded is None:
-            return _Taken(before, before, why_not=why_nothing(state_of(before), ask))
-        return _Taken(before, after, detail)
+            return _Result(before, before, why_not=why_nothing(state_of(before), ask))
+        return _Result(before, after, detail)
 
 
-def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
+def _columns_of(ask: Ask, taken: _Result) -> dict[str, Any]:
     code = Code.TAKEN if taken.why_not is None else taken.why_not.code
     sentences = [taken.detail, taken.why_not.sentence if taken.why_not else ""]
     return {
@@ -155,16 +158,16 @@ def _columns_of(ask: Ask, taken: _Taken) -> dict[str, Any]:
     }
 
 
-def _observed_at_once(taken: _Taken, code: Code) -> dict[str, Any]:
-    """Where nothing was changed there is nothing to wait for."""
+def _observed_at_once(taken: _Result, code: Code) -> dict[str, Any]:
+    """Return the outcome of an action that changed nothing; empty if the outcome is still to be observed."""
     if code is Code.TAKEN:
         return {}
-    said = taken.why_not.sentence if taken.why_not else ""
-    return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": said, "observed_at": clocks.now()}
+    sentence = taken.why_not.sentence if taken.why_not else ""
+    return {"observed": Observed.NOTHING_CHANGED.value, "observed_detail": sentence, "observed_at": clocks.now()}
 
 
 def _as_logged(instance: SagaInstance) -> dict[str, Any]:
-    """The saga as the log keeps it: where it stands, and nothing of what it knows."""
+    """Return the saga's state as the log records it, without its facts."""
     return {
         "phase": instance.phase,
         "version": instance.version,

@@ -1,4 +1,4 @@
-"""Who may do what to sagas."""
+"""The permissions of operators' actions."""
 
 from typing import Protocol
 
@@ -6,7 +6,8 @@ from orchestration.models.actions import Action
 from orchestration.operators.actions.requests import PERMISSIONS
 
 APPROVE_BATCH = "orchestration.approve_batch"
-"""To be the second person of a batch that moves money, beside the permission of its action."""
+"""The permission to approve a batch that moves money, as its second person. The action's own permission is needed, too.
+"""
 
 STOP_BATCH = "orchestration.stop_batch"
 
@@ -15,7 +16,7 @@ HANDLE_DEAD_LETTERS = "orchestration.handle_dead_letters"
 
 
 class User(Protocol):
-    """Somebody with permissions, such as Django's users."""
+    """An object with permissions, such as a user of Django."""
 
     def has_perm(self, perm: str, /) -> bool: ...
 

@@ -1,4 +1,4 @@
-"""What an operator's action would do to a saga: looked at, nothing changed."""
+"""The preview of an operator's action: what it would do to a saga. Nothing is changed."""
 
 from collections.abc import Iterator
 from uuid import UUID
@@ -11,7 +11,7 @@ from orchestration.models import SagaInstance
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions import ledger_actions, preview_text
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
-from orchestration.operators.actions.preview_money import Purse, effects, stays
+from orchestration.operators.actions.preview_money import MoneyAtStake, effects, stays
 from orchestration.operators.actions.requests import Ask, Preview, WhyNot
 from orchestration.operators.actions.rules import foreseen, is_refused, undoes
 from orchestration.participant.participant import participant_of
@@ -23,8 +23,8 @@ from orchestration.sagas import UnknownDefinition, definition_of
 def preview(saga_id: UUID, ask: Ask) -> Preview:
     """Preview the action on the saga as it is now.
 
-    :raises NoSuchSaga: when there is none.
-    :raises django.db.Error: when a service whose books are needed does not answer.
+    :raises NoSuchSaga: when there is no such saga.
+    :raises django.db.Error: when the database of a service that is needed does not answer.
     """
     instance = selectors.saga(saga_id)
     if instance is None:
@@ -83,7 +83,7 @@ def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | No
         if reader is None:
             continue
         money = reader.of_sagas([instance.pk]).get(instance.pk)
-        purse = Purse(reader, money, instance.request | instance.answers)
+        purse = MoneyAtStake(reader, money, instance.request | instance.answers)
         if ask.action is Action.SETTLE and saga.by_name[ask.step].action.service == service:
             is_undone = undoes(saga, state_of(instance), ask.step)
             has_facts = bool(ask.facts)

@@ -1,4 +1,4 @@
-"""What an action does to the customer's money, in words and amounts. Pure."""
+"""The effects of an action on the customer's money, as sentences with amounts. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,40 +12,40 @@ from orchestration.text import formatting
 
 
 @dataclass(frozen=True)
-class Purse:
-    """How a saga's money stands (None: in no books), how it is moved, and what the saga knows of the sum."""
+class MoneyAtStake:
+    """The money of one saga, with the service's reader and the saga's facts. `money` is None without a record."""
 
     reader: MoneyReader
     money: Money | None
     known: Mapping[str, Any]
 
-    def asked(self) -> str:
-        """Return the sum that the order is about, as text."""
+    def total(self) -> str:
+        """Return the order's total as text."""
         total, currency = self.known.get("total_minor"), self.known.get("currency")
         if not isinstance(total, int) or not isinstance(currency, str):
             return "the order's total"
         return formatting.money(total, currency)
 
 
-def effects(saga: Saga, state: State, command: Command | None, purse: Purse) -> Iterator[str]:
-    """Yield a sentence for each thing that the command may do to the money."""
+def effects(saga: Saga, state: State, command: Command | None, at_stake: MoneyAtStake) -> Iterator[str]:
+    """Yield a sentence for each effect that the command may have on the money."""
     steps = {stop.step for stop in itinerary(saga, command)[0]} if command else set()
     match command:
         case Forward():
-            yield from _forward(steps, state, purse)
-        case Undo() if purse.reader.holds.step in steps:
-            yield _given_back(purse)
-        case Bar() if purse.reader.holds.step in saga.by_name:
-            yield f"If {saga.pivot.name} is barred: {_given_back(purse)}"
+            yield from _forward(steps, state, at_stake)
+        case Undo() if at_stake.reader.holds.step in steps:
+            yield _given_back(at_stake)
+        case Bar() if at_stake.reader.holds.step in saga.by_name:
+            yield f"If {saga.pivot.name} is barred: {_given_back(at_stake)}"
 
 
-def stays(purse: Purse, *, is_undone: bool, has_facts: bool, is_voided: bool) -> str:
-    """Describe what stays at the gateway when a step is settled, and how to void it.
+def stays(at_stake: MoneyAtStake, *, is_undone: bool, has_facts: bool, is_voided: bool) -> str:
+    """Describe what stays at the gateway when a step is settled, and how to give it back.
 
-    `is_undone` says whether the step's compensation is settled, else its action; `has_facts` whether the operator gives
-    the service facts for its records; `is_voided` whether what is on hold is voided with the settlement.
+    `is_undone` says whether the step's compensation is settled, not its action; `has_facts` whether the operator gives
+    the service facts for its records; `is_voided` whether money on hold is voided with the settlement.
     """
-    money = purse.money
+    money = at_stake.money
     if money is None:
         return "No money of this saga is in our records. The gateway may still hold some: check there first."
     left = [
@@ -74,17 +74,17 @@ def stays(purse: Purse, *, is_undone: bool, has_facts: bool, is_voided: bool) ->
     return f"{amounts} ({money.reference}): {instead}."
 
 
-def _forward(steps: set[str], state: State, purse: Purse) -> Iterator[str]:
-    if purse.reader.holds.step in steps and purse.money is None:
-        yield f"{purse.asked()} is put on hold."
-    if purse.reader.takes.step in steps and (purse.money is None or not purse.money.captured_minor):
-        yield f"{purse.asked()} is taken from what is on hold."
+def _forward(steps: set[str], state: State, at_stake: MoneyAtStake) -> Iterator[str]:
+    if at_stake.reader.holds.step in steps and at_stake.money is None:
+        yield f"{at_stake.total()} is put on hold."
+    if at_stake.reader.takes.step in steps and (at_stake.money is None or not at_stake.money.captured_minor):
+        yield f"{at_stake.total()} is taken from what is on hold."
 
 
-def _given_back(purse: Purse) -> str:
-    money = purse.money
+def _given_back(at_stake: MoneyAtStake) -> str:
+    money = at_stake.money
     if money is None:
-        return f"should {purse.asked()} be on hold without our having heard of it, it is let go."
+        return f"should {at_stake.total()} be on hold without our having heard of it, it is let go."
     if money.kept_minor > 0:
         return f"{formatting.money(money.kept_minor, money.currency)} that was taken is refunded ({money.reference})."
     if money.held_minor > 0:
@@ -99,5 +99,5 @@ def _amounts(money: Money) -> str:
         "let go": money.voided_minor,
         "refunded": money.refunded_minor,
     }
-    said = [f"{formatting.money(amount, money.currency)} {what}" for what, amount in amounts.items() if amount]
-    return f"{', '.join(said)} ({money.reference})"
+    moved = [f"{formatting.money(amount, money.currency)} {what}" for what, amount in amounts.items() if amount]
+    return f"{', '.join(moved)} ({money.reference})"

@@ -1,4 +1,4 @@
-"""What a decision will send, said for people: in which order, to which queue, and what it leaves out. Pure."""
+"""A decision described for operators: what it sends, in which order, to which queue, and what it leaves out. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ QueueOf = Callable[[str], str | None]
 
 
 def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | None:
-    """Return the command that is sent: at once, in a moment if the saga was just unpaused, or when it is unpaused."""
+    """Return the command that is sent at once, or soon after the saga was unpaused, or when it will be unpaused."""
     state = decision.state
     if decision.command is not None:
         return decision.command
@@ -26,7 +26,7 @@ def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | Non
 
 
 def will(saga: Saga, old: State, decision: Decision, queue_of: QueueOf) -> Iterator[str]:
-    """Yield a sentence for each step of the message, then for what may follow."""
+    """Yield a sentence for each step of the message, then for what follows it."""
     command, state = command_to_come(saga, old, decision), decision.state
     yield from _about_the_pause(old, state)
     if command is not None:
@@ -39,7 +39,7 @@ def will(saga: Saga, old: State, decision: Decision, queue_of: QueueOf) -> Itera
 
 
 def skipped(saga: Saga, old: State, decision: Decision) -> Iterator[Skipped]:
-    """Yield the steps that are left alone, and why."""
+    """Yield the steps that the action does not touch, each with the reason."""
     command, state = command_to_come(saga, old, decision), decision.state
     if state.paused and not old.paused:
         return

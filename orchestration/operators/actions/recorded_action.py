@@ -1,4 +1,4 @@
-"""What operators do to the machinery is on record: before it is done, and once more afterwards."""
+"""Actions of operators on breakers and dead letters, recorded in the machinery log before and after they are done."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Logged = Mapping[str, Any]
-"""A part of the machinery as the log keeps it, JSON-ready."""
+"""A breaker or a dead letter as the log records it, JSON-ready."""
 
 _DATABASE_AWAY = (Error, PoolTimeout)
 
@@ -28,22 +28,23 @@ class NotDone(Exception):
 
 
 class NotRecorded(NotDone):
-    """It could not be written down first, so nothing was done."""
+    """The action could not be recorded first, so nothing was done."""
 
 
 class NotKnown(Exception):
-    """Whether it was done is not known: Redis or the broker went away in the middle of it. Look again."""
+    """It is not known whether the action was done: Redis or the broker failed during it. Check the state again."""
 
 
 def on_record(ask: MachineryAsk, *, before: Logged, act: Callable[[], T], after: Callable[[T], Logged | None]) -> T:
-    """Do it, between an entry in the machinery log that says who sets out to do what, and the end of that entry.
+    """Call `act` with an entry in the machinery log: begin the entry, call `act`, and record the outcome in the entry.
 
-    The entry is committed before `act` begins. A process that dies in between leaves it without an end; so does an end
-    that cannot be written, since what was done is done. `after` is asked then, with what `act` gave.
+    The entry is committed before `act` is called. It stays without an outcome if the process dies in between, or if the
+    outcome cannot be written: the action is not undone for that. `after` gets the result of `act` and returns the state
+    to record.
 
-    :raises NotRecorded: when the entry cannot be written; nothing is done then.
-    :raises NotDone: what `act` raises to say that it changed nothing.
-    :raises NotKnown: when what `act` talks to went away.
+    :raises NotRecorded: when the entry cannot be written; `act` is not called then.
+    :raises NotDone: when `act` raises it because it changed nothing.
+    :raises NotKnown: when Redis or the broker failed during `act`.
     """
     entry = _begin(ask, before)
     try:
@@ -52,8 +53,8 @@ def on_record(ask: MachineryAsk, *, before: Logged, act: Callable[[], T], after:
         _end(entry, MachineryOutcome.NOTHING_CHANGED, str(error))
         raise
     except AWAY as error:
-        _end(entry, MachineryOutcome.UNKNOWN, said := formatting.one_line(error))
-        raise NotKnown(f"Whether it was done is not known: {said}") from error
+        _end(entry, MachineryOutcome.UNKNOWN, reason := formatting.one_line(error))
+        raise NotKnown(f"Whether it was done is not known: {reason}") from error
     _end(entry, MachineryOutcome.DONE, after=after(done))
     logger.warning("%s of %s is done, by %s: %s", ask.action, ask.subject, ask.actor.name, ask.reason)
     return done

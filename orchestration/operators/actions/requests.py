@@ -1,4 +1,4 @@
-"""Values of operators' actions: what is requested, by whom and why, and what it would change."""
+"""Values of operators' actions: the request with its operator and reason, and the preview of its effects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from orchestration.text.cleaning import can_be_stored, harmless_text
 from orchestration.text.formatting import for_the_record, says_something
 
 PERMISSIONS: Mapping[Action, str] = {action: f"orchestration.{action}_saga" for action in Action}
-LONGEST_WORDS = 1_000
-"""So many characters at most of a reason, or of evidence."""
+LONGEST_TEXT = 1_000
+"""The most characters of a reason or of evidence."""
 NEEDS_EVIDENCE = frozenset({Action.RESOLVE, Action.SETTLE})
 NEEDS_STEP = NEEDS_EVIDENCE
 
 
 class NotAsked(ValueError):
-    """Something is missing that every action needs; the message says what."""
+    """The request lacks something that the action needs; the message says what."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """The operator. `user_id` is None for a name given at a command line, without a password."""
+    """The operator. `user_id` is None for a name that was given at a command line without a password."""
 
     name: str
     user_id: int | None
@@ -38,11 +38,11 @@ class Actor:
 class Ask:
     """What an operator wants done to a saga.
 
-    `step` is for resolve and settle, with the `outcome` (of settle: done, unless it is given), the `facts` that the
-    service needs, and the `evidence`. Reason and evidence are kept as one harmless line each, whichever way they came
-    in. `void` has what a settled step leaves on hold voided.
+    `step` is for resolve and settle, with the `outcome` (for settle the default is done), the `facts` that the service
+    needs, and the `evidence`. Reason and evidence are stored as one line each, without control characters. With `void`,
+    money that a settled step leaves on hold is voided.
 
-    :raises NotAsked: when a reason is missing, or what the action needs beside it.
+    :raises NotAsked: when the reason is missing, or something else that the action needs.
     """
 
     action: Action
@@ -55,14 +55,14 @@ class Ask:
     void: bool = False
 
     def __post_init__(self) -> None:
-        _refuse_silence(self.action, self.actor, self.reason)
+        _refuse_missing(self.action, self.actor, self.reason)
         if self.void and (self.action is not Action.SETTLE or self.facts):
             raise NotAsked("void is for settle, without facts: who tells the service facts has moved the money")
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
         if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
             raise NotAsked(f"{self.action} needs evidence")
-        _refuse_unwritable(self.reason, self.step, self.evidence)
+        _refuse_unstorable(self.reason, self.step, self.evidence)
         object.__setattr__(self, "reason", for_the_record(self.reason))
         object.__setattr__(self, "evidence", for_the_record(self.evidence))
         if self.action is Action.RESOLVE and self.outcome is None:
@@ -72,15 +72,16 @@ class Ask:
 
     @property
     def statement(self) -> dict[str, Any] | None:
-        """What the operator says became of the step, JSON-ready, as logs keep it; None for other actions."""
+        """The outcome of the step by the operator's statement, JSON-ready, for logs; None for other actions."""
         return {"outcome": self.outcome.value, "facts": dict(self.facts)} if self.outcome else None
 
 
 @dataclass(frozen=True)
 class MachineryAsk:
-    """What an operator wants done to a breaker or a dead letter: `subject` is a breaker's name, or a queue and an id.
+    """What an operator wants done to a breaker or a dead letter: `subject` is a breaker's name, or "queue/id".
 
-    `wanted` is JSON-ready: what is asked for beside, such as until when. The reason is kept as one harmless line.
+    `wanted` holds further parameters, JSON-ready, such as the time until which a breaker stays open. The reason is
+    stored as one line, without control characters.
 
     :raises NotAsked: when the operator or the reason is missing.
     """
@@ -92,14 +93,14 @@ class MachineryAsk:
     wanted: Mapping[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _refuse_silence(self.action, self.actor, self.reason)
-        _refuse_unwritable(self.reason)
+        _refuse_missing(self.action, self.actor, self.reason)
+        _refuse_unstorable(self.reason)
         object.__setattr__(self, "reason", for_the_record(self.reason))
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A step that the action does not touch, and why."""
+    """A step that the action does not touch, with the reason."""
 
     step: str
     why: str
@@ -107,7 +108,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class WhyNot:
-    """Why an action cannot be taken: for programs, and as a sentence."""
+    """Why an action is refused: a code for programs, and a sentence."""
 
     code: Code
     sentence: str
@@ -115,31 +116,31 @@ class WhyNot:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an action would do to the saga as it is at `version`; if it is not `possible`, only why not."""
+    """What an action would do to the saga at this `version`; if it is not `possible`, why not."""
 
     saga_id: UUID
     possible: bool
     code: str
     why_not: str
     will: tuple[str, ...] = ()
-    """What happens, as sentences, in that order."""
+    """What happens, as sentences in the order of events."""
     skipped: tuple[Skipped, ...] = ()
     money: tuple[str, ...] = ()
-    """What it does to the customer's money, as sentences; empty: nothing."""
+    """The effects on the customer's money, as sentences; empty if there are none."""
     version: int = 0
     facts_wanted: str = field(default="", kw_only=True)
-    """For resolve and settle: what the service wants to be told."""
+    """For resolve and settle: a sentence with the facts that the service needs."""
 
 
-def _refuse_silence(action: StrEnum, actor: Actor, reason: str) -> None:
+def _refuse_missing(action: StrEnum, actor: Actor, reason: str) -> None:
     if not says_something(actor.name):
         raise NotAsked("the operator's name is missing")
     if not says_something(reason):
         raise NotAsked(f"{action} needs a reason")
 
 
-def _refuse_unwritable(*said: str) -> None:
-    if not all(map(can_be_stored, said)):
+def _refuse_unstorable(*texts: str) -> None:
+    if not all(map(can_be_stored, texts)):
         raise NotAsked("some of it cannot be written down")
-    if max(map(len, said)) > LONGEST_WORDS:
-        raise NotAsked(f"reason and evidence have {LONGEST_WORDS} characters at most")
+    if max(map(len, texts)) > LONGEST_TEXT:
+        raise NotAsked(f"reason and evidence have {LONGEST_TEXT} characters at most")

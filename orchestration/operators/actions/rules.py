@@ -1,4 +1,4 @@
-"""Whether an action on a saga comes to anything, and why not. Pure."""
+"""The rules for actions on a saga: what an action would lead to, or why it changes nothing. Pure."""
 
 from typing import TypeGuard
 
@@ -21,11 +21,11 @@ from orchestration.protocol.states import ENDED, Decision, Phase, State
 from orchestration.protocol.transitions import decide
 
 MIDDLE = 0.5
-"""The jitter of a decision that is only looked at."""
+"""The jitter of a decision that is only previewed."""
 
 
 def event_of(ask: Ask) -> Intervention:
-    """Return the event that the saga is given."""
+    """Return the saga event that the action stands for."""
     by, reason = ask.actor.name, ask.reason
     match ask.action:
         case Action.RESUME:
@@ -47,7 +47,7 @@ def event_of(ask: Ask) -> Intervention:
 
 
 def foreseen(saga: Saga, state: State, ask: Ask) -> Decision | WhyNot:
-    """Return what would follow for a saga in this state."""
+    """Return the decision that the action would lead to in this state, or why it changes nothing."""
     if (why_not := _why_never(saga, state, ask)) is not None:
         return why_not
     try:
@@ -58,13 +58,15 @@ def foreseen(saga: Saga, state: State, ask: Ask) -> Decision | WhyNot:
 
 
 def is_refused(judged: Decision | WhyNot, ask: Ask) -> TypeGuard[WhyNot]:
-    """Return whether the action would change nothing. A ledger row is resolved in any state of its saga, if the saga
-    has the step."""
+    """Return whether the action would change nothing.
+
+    Resolve is possible in any state of the saga, if the saga has the step: it changes the ledger row.
+    """
     return isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP)
 
 
 def why_nothing(state: State, ask: Ask) -> WhyNot:
-    """Explain why an action on a saga in this state changed nothing."""
+    """Explain why an action on a saga in this state changes nothing."""
     if state.phase in ENDED:
         return WhyNot(Code.ENDED, f"The saga has already ended: it is {state.phase}.")
     if ask.action is Action.PAUSE:
@@ -81,7 +83,7 @@ def why_nothing(state: State, ask: Ask) -> WhyNot:
 
 
 def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
-    """What decisions do not know of: which steps there are, and that only what is parked is settled by a person."""
+    """Check what `decide` does not: that the saga has the step, and that only a parked step is settled."""
     if ask.step and ask.step not in saga.by_name:
         return WhyNot(Code.NO_SUCH_STEP, f"{saga.name} has no step {ask.step}.")
     if ask.action is not Action.SETTLE or state.phase in ENDED:

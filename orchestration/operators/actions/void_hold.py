@@ -1,4 +1,4 @@
-"""Voiding what a settled capture leaves on hold: offered with the settlement, and started in its transaction."""
+"""The void of money that a settled capture leaves on hold. It is an option of settle, and starts in its transaction."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -17,11 +17,11 @@ from orchestration.sagas import CUSTOMER
 from orchestration.sagas.void_settled_hold import void_settled_hold
 
 VOIDS: Mapping[str, Saga] = {capture_payment.step: void_settled_hold}
-"""By the step that is settled, the saga that voids what it leaves on hold."""
+"""The definition of the saga that voids the hold, by the step that is settled."""
 
 
 def why_not(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
-    """Explain why nothing can be voided with this settlement; return an empty text if something can.
+    """Explain why nothing can be voided with this settlement; return an empty text if it can.
 
     :raises django.db.Error: when the service's database does not answer.
     """
@@ -35,10 +35,13 @@ def why_not(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
 
 
 def start(instance: SagaInstance, step: str) -> str:
-    """Start the saga that voids what this one has on hold, once, and say so; within the caller's transaction."""
+    """Start the saga that voids what this saga has on hold, and return a sentence about it.
+
+    It runs in the caller's transaction. A second call for the same saga starts no second one.
+    """
     voiding, now = VOIDS[step], clocks.now()
-    asked = instance.request
-    request = HoldSettled(instance.pk, UUID(asked["order_id"]), asked["total_minor"], asked["currency"])
+    order = instance.request
+    request = HoldSettled(instance.pk, UUID(order["order_id"]), order["total_minor"], order["currency"])
     origin = engine.Origin(CUSTOMER, idempotency_key=f"void:{instance.pk}", request_hash=voiding.name)
     started = engine.start_saga(voiding, request, saga_id=clocks.new_id(now), origin=origin, now=now)
     return f"Saga {started.saga_id} ({voiding.name}) voids what stays on hold."

@@ -1,4 +1,4 @@
-"""How many sagas there are, however many there are, and the lists that operators open every day."""
+"""Counts of sagas at a bounded cost, and the preset lists that operators open every day."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ COUNTED_TO = 1_000
 
 @dataclass(frozen=True)
 class Count:
-    """At least `number`; exactly, unless `is_more`."""
+    """A count: exactly `number`, or at least `number` if `is_more`."""
 
     number: int
     is_more: bool = False
@@ -26,7 +26,7 @@ class Count:
 
 
 def count_of(sagas: QuerySet[SagaInstance]) -> Count:
-    """Count the sagas, no further than `COUNTED_TO`."""
+    """Count the sagas, at most to `COUNTED_TO`."""
     found = sagas.order_by()[: COUNTED_TO + 1].count()
     return Count(min(found, COUNTED_TO), found > COUNTED_TO)
 

@@ -1,4 +1,4 @@
-"""The current step of a saga, read from its row; no ledger is read, so steps of a running chain do not show yet."""
+"""The current step of a saga, read from its row. Ledgers are not read: progress of a running chain does not show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from orchestration.sagas import UnknownDefinition, definition_of, definitions
 
 @dataclass(frozen=True)
 class CurrentStep:
-    """`step` is the one whose answer is pending next, "" if there is none or if this code lacks the definition."""
+    """The step whose answer is pending next: `step` is "" if there is none or if this code lacks the definition."""
 
     step: str
     attempts: int
-    """Failed tries of the step in a row, and the one under way."""
+    """The number of failed tries of the step in a row, plus the try that is under way."""
     parked: tuple[str, ...]
 
 

@@ -1,4 +1,4 @@
-"""The filters of sagas in one table: the form of the admin, the parameters of the API, the options of the commands."""
+"""The table of saga filters. The admin's form, the API's parameters and the commands' options are made from it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from orchestration.sagas import definitions
 
 
 class ValueKind(Enum):
-    """What a filter's value is; each surface has a field for each kind."""
+    """The kind of a filter's value; form, API and commands have a field for each kind."""
 
     STATUSES = auto()
     TEXTS = auto()
-    """Alternatives."""
+    """One or more texts, as alternatives."""
     FLAG = auto()
     NUMBER = auto()
     SPAN = auto()
@@ -32,25 +32,25 @@ class ValueKind(Enum):
 
 @dataclass(frozen=True)
 class FilterRow:
-    """One filter: `attribute` is its name in `SagaFilter`, `name` the one that people and programs use."""
+    """One filter: `attribute` is its name in `SagaFilter`, `name` its name in form, API and commands."""
 
     attribute: str
     name: str
     kind: ValueKind
     in_words: str
-    """What a value is put into."""
+    """The text that describes the filter, with `{}` for the value."""
     matches: Callable[[Any, datetime], Q]
-    """The condition for a value that is set, and the time it is now."""
+    """Returns the condition for a value and the present time."""
     help: str = ""
-    """A sentence for the API's document; the commands have `option_help` where their values are written otherwise."""
+    """The description in the OpenAPI document. Commands use `option_help` where they write values differently."""
     option_help: str = ""
     metavar: str = ""
     label: str | None = None
-    """Of the field in the admin's form."""
+    """The label of the field in the admin's form."""
     choices: Callable[[], Iterable[str]] | None = None
-    """The only values that there are."""
+    """All possible values."""
     suggestions: Callable[[], Iterable[str]] | None = None
-    """The values that this code knows; there may be others."""
+    """The values that this code knows. Other values are accepted."""
 
 
 def _any_step(steps: frozenset[str], _: datetime) -> Q:

@@ -1,4 +1,4 @@
-"""Failing sagas by what they have in common: one incident for each step, error and definition."""
+"""Incidents: failing sagas grouped by step, error and definition."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.insight.saga_filter import SagaFilter
 
 LOOKED_AT = 10_000
-"""So many failing sagas are grouped, the newest; others are not counted."""
+"""The number of failing sagas, the newest first, that are grouped. Others are not counted."""
 SHOWN = 5
 
 _GROUPED = f"""
@@ -31,7 +31,7 @@ GROUP BY 1, 2, 3, 4, phase, parked, waits
 
 @dataclass(frozen=True)
 class Incident:
-    """What fails alike: parked, waiting for a breaker, or tried again. `at_stake_minor` is by currency."""
+    """Sagas that fail at the same step with the same error. `at_stake_minor` sums up their totals, by currency."""
 
     definition: str
     step: str
@@ -42,19 +42,19 @@ class Incident:
     oldest_at: datetime
     newest_at: datetime
     ids: tuple[UUID, ...]
-    """A few of the newest of each kind."""
+    """The first `SHOWN` of `examples`."""
     examples: tuple[UUID, ...]
-    """Some of each kind, which is a phase, parked or not, waiting or not."""
+    """The newest `SHOWN` of each kind. Sagas of one kind agree in currency, phase, being parked and waiting."""
     at_stake_minor: dict[str, int]
 
     @property
     def retrying(self) -> int:
-        """How many are tried again by themselves."""
+        """The number of sagas that are retried automatically."""
         return self.count - self.parked - self.waiting
 
     @property
     def wanted(self) -> SagaFilter:
-        """The filter that finds just these sagas."""
+        """The filter that finds exactly these sagas."""
         return SagaFilter(
             steps=frozenset({self.step}),
             errors=frozenset({self.error}),
@@ -64,7 +64,7 @@ class Incident:
 
 
 def incidents() -> list[Incident]:
-    """Return every incident, the largest first. One query reads the failing sagas only."""
+    """Return every incident, the largest first. It takes one query, which reads failing sagas only."""
     grouped: dict[tuple[str, str, str], list[tuple[Any, ...]]] = {}
     for definition, step, error, *row in execute(ALIAS, _GROUPED):
         grouped.setdefault((definition, step, error), []).append(tuple(row))
@@ -73,7 +73,7 @@ def incidents() -> list[Incident]:
 
 
 def _incident(definition: str, step: str, error: str, rows: Iterable[tuple[Any, ...]]) -> Incident:
-    """One incident, of a row for each currency and kind."""
+    """Return one incident from its rows, one for each currency and kind."""
     currencies, counts, parked, waiting, oldest, newest, ids, totals = zip(*rows, strict=True)
     return Incident(
         definition=definition,
@@ -91,7 +91,7 @@ def _incident(definition: str, step: str, error: str, rows: Iterable[tuple[Any, 
 
 
 def _sums(totals: Iterable[tuple[str, int | None]]) -> dict[str, int]:
-    """The total of each currency that has one."""
+    """Return the total of each currency, without zeros."""
     sums = Counter[str]()
     for currency, total in totals:
         sums[currency] += int(total or 0)

@@ -1,4 +1,4 @@
-"""Which sagas an operator wants to see, or to act on: one value for admin, commands, API and batches."""
+"""The filter that selects sagas to show or to act on: one value for admin, commands, API and batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from orchestration.text import formatting
 from orchestration.text.cleaning import can_be_stored
 
 STUCK_AFTER = timedelta(minutes=5)
-"""What has not moved for so long is called stuck, unless somebody says how long."""
+"""A saga that has not moved for this time counts as stuck, unless another time is given."""
 
 
 @dataclass(frozen=True)
 class SagaFilter:
-    """Sagas that meet all of it; what is empty asks for nothing. Without anything it is every saga.
+    """The sagas that meet all criteria that are set. Without criteria, it is every saga.
 
-    `statuses`, `steps`, `errors` and `definitions` are alternatives each. `failed_tries_from`: the failing step has
-    failed at least so often in a row. `stuck_for`: it has not ended, and nothing has moved for so long.
+    `statuses`, `steps`, `errors` and `definitions` each list alternatives. `failed_tries_from` is the least number of
+    failures in a row of the failing step. `stuck_for`: the saga has not ended, and has not moved for this time.
     """
 
     statuses: frozenset[SagaStatus] = frozenset()
@@ -34,14 +34,14 @@ class SagaFilter:
     errors: frozenset[str] = frozenset()
     definitions: frozenset[str] = frozenset()
     failing: bool = False
-    """A step of it fails, or waits for a breaker; what is paused is left out."""
+    """A step fails or waits for a breaker. Paused sagas are left out."""
     undoing: bool = False
-    """It is given up or compensated, also while that is retried, waits or is paused; what is parked is left out."""
+    """The saga is being given up or compensated, also during a retry, wait or pause. Parked sagas are left out."""
     failed_tries_from: int = 0
     stuck_for: timedelta | None = None
     created_from: datetime | None = None
     created_until: datetime | None = None
-    """Exclusive."""
+    """The end of the range, exclusive."""
     customer_id: str = ""
     ids: frozenset[UUID] = frozenset()
 
@@ -51,9 +51,9 @@ class SagaFilter:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "SagaFilter":
-        """Read what `as_json` returned.
+        """Return the filter that `as_json` wrote.
 
-        :raises ValueError: when it is not what `as_json` gives.
+        :raises ValueError: when `as_json` cannot have written it.
         """
         try:
             return cls(**{name: _READ[_KINDS[name]](value) for name, value in kept.items()})
@@ -62,15 +62,15 @@ class SagaFilter:
 
     def in_words(self) -> str:
         """Describe the filters, such as "parked or retrying, at authorise_payment, GatewayTimeout"."""
-        said = (row.in_words.format(_SAID[row.kind](value)) for row, value in _set(self))
-        return ", ".join(said) or "every saga"
+        criteria = (row.in_words.format(_IN_WORDS[row.kind](value)) for row, value in _set(self))
+        return ", ".join(criteria) or "every saga"
 
 
 def saga_filter_from(given: Mapping[str, Any]) -> SagaFilter:
-    """Read the filters, by their names in `FILTERS`, as forms, parameters and options give them.
+    """Return the filter for the values of a form, a query or options, by their names in `FILTERS`.
 
-    None, "" and a missing name ask for nothing. A span is a timedelta or seconds; what has alternatives is a text or
-    several.
+    None, "" and a missing name set nothing. A span is a timedelta or seconds. A filter with alternatives takes one text
+    or several.
     """
     asked = ((row, given.get(row.name)) for row in FILTERS)
     return SagaFilter(
@@ -84,12 +84,12 @@ def matching(wanted: SagaFilter, *, now: datetime) -> QuerySet[SagaInstance]:
 
 
 def condition(wanted: SagaFilter, *, now: datetime) -> Q:
-    """Match the sagas that meet the filters. An index answers every part."""
+    """Match the sagas that meet the filters. Each criterion uses an index."""
     return reduce(and_, (row.matches(value, now) for row, value in _set(wanted)), Q())
 
 
 def _set(wanted: SagaFilter) -> Iterator[tuple[FilterRow, Any]]:
-    """Yield the filters that ask for something, with their values."""
+    """Yield the filters that are set, with their values."""
     for row in FILTERS:
         value = getattr(wanted, row.attribute)
         if value != getattr(SagaFilter, row.attribute):
@@ -107,7 +107,7 @@ def _given(row: FilterRow, value: Any) -> Any:
     return value
 
 
-_SAID: Mapping[ValueKind, Callable[[Any], Any]] = {
+_IN_WORDS: Mapping[ValueKind, Callable[[Any], Any]] = {
     ValueKind.STATUSES: lambda statuses: _either(statuses).replace("_", " "),
     ValueKind.TEXTS: lambda texts: _either(texts),
     ValueKind.FLAG: str,

@@ -1,4 +1,4 @@
-"""The purge itself: in chunks, each a short transaction, so that it can be stopped anywhere and run beside the shop."""
+"""The purge, in chunks of one short transaction each: it can be stopped at any time and run while the shop works."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ LOOKED_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Removed:
-    """How many rows went, or would go."""
+    """The number of rows that were removed, or would be."""
 
     sagas: int = 0
     log_entries: int = 0
@@ -35,9 +35,9 @@ class Removed:
 
 
 def purge_sagas(until: datetime, *, limit: int | None = None) -> Iterator[Removed]:
-    """Remove sagas that ended before `until`, with their logs, chunk by chunk; at most `limit`.
+    """Remove sagas that ended before `until`, with their logs, at most `limit`. Yield what each chunk removed.
 
-    Another process that does so at the same time takes other chunks.
+    Several processes may purge at the same time: each takes other chunks.
     """
     left = limit
     while left is None or left > 0:
@@ -49,28 +49,29 @@ def purge_sagas(until: datetime, *, limit: int | None = None) -> Iterator[Remove
 
 
 def purge_ledgers(until: datetime) -> Iterator[Removed]:
-    """Remove what services remember of purged sagas that ended before `until`, chunk by chunk.
+    """Remove the ledger rows of purged sagas that ended before `until`. Yield what each chunk removed.
 
-    Somebody must have seen that no message of theirs is left (`rule.why_ledger_rows_stay`). Deleting twice is harmless.
+    The caller must have checked that none of their messages is left (`rule.why_ledger_rows_stay`). Deleting twice is
+    harmless.
 
-    :raises django.db.Error: when a service's database is away; what is left goes the next time.
+    :raises django.db.Error: when a service's database is unavailable; the next purge removes the rest.
     """
     after = UUID(int=0)
     while chunk := _with_ledger_rows(until, after):
-        rows = sum(_forget(service, until, chunk) for service in participants())
-        _note_forgotten(chunk)
+        rows = sum(_delete_rows(service, until, chunk) for service in participants())
+        _note_deleted(chunk)
         after = chunk[-1]
         yield Removed(ledger_rows=rows)
 
 
 def foreseen(until: datetime, *, limit: int | None = None) -> Removed:
-    """Return what a purge would remove now. A saga's row holds the length of its log, so no log is read."""
+    """Return what a purge would remove now. Logs are not read, since a saga's row holds the length of its log."""
     total, after = Removed(), UUID(int=0)
     while left := _with_ledger_rows(until, after, LOOKED_AT_ONCE):
-        total, after = total + Removed(ledger_rows=_remembered(until, left)), left[-1]
+        total, after = total + Removed(ledger_rows=_rows_to_delete(until, left)), left[-1]
     for chunk in _in_chunks(purgeable(until)[:limit].values_list("pk", "log_length")):
         saga_ids, logs = zip(*chunk, strict=True)
-        total += Removed(len(saga_ids), sum(logs), _remembered(until, saga_ids))
+        total += Removed(len(saga_ids), sum(logs), _rows_to_delete(until, saga_ids))
     return total
 
 
@@ -102,23 +103,23 @@ def _with_ledger_rows(until: datetime, after: UUID, size: int = CHUNK) -> list[U
     return list(purged.order_by("pk").values_list("pk", flat=True)[:size])
 
 
-def _forget(service: str, until: datetime, saga_ids: Sequence[UUID]) -> int:
+def _delete_rows(service: str, until: datetime, saga_ids: Sequence[UUID]) -> int:
     rows = _ledger(service)._default_manager.using(service).filter(saga_id__in=saga_ids)
     deleted, _ = rows.filter(status__in=FINAL, changed_at__lt=until).delete()
     return deleted
 
 
-def _note_forgotten(saga_ids: Sequence[UUID]) -> None:
-    remembered: set[UUID] = set()
+def _note_deleted(saga_ids: Sequence[UUID]) -> None:
+    with_rows: set[UUID] = set()
     for service in participants():
         rows = _ledger(service)._default_manager.using(service).filter(saga_id__in=saga_ids)
-        remembered.update(rows.values_list("saga_id", flat=True))
-    gone = [saga_id for saga_id in saga_ids if saga_id not in remembered]
+        with_rows.update(rows.values_list("saga_id", flat=True))
+    gone = [saga_id for saga_id in saga_ids if saga_id not in with_rows]
     PurgedSaga.objects.using(ALIAS).filter(pk__in=gone).update(has_ledger_rows=False)
 
 
-def _remembered(until: datetime, saga_ids: Sequence[UUID]) -> int:
-    """Count the ledger rows that would go; the ids are one array, as many parameters would take most of the time."""
+def _rows_to_delete(until: datetime, saga_ids: Sequence[UUID]) -> int:
+    """Count the ledger rows that would be deleted. The ids are passed as one array: many parameters are much slower."""
     ids, final = as_array(saga_ids), as_array(FINAL)
     return sum(_counted(service, ids, final, until) for service in participants())
 

@@ -1,4 +1,4 @@
-"""What may be purged, and when: nothing that may still be asked for."""
+"""The rule of retention: which sagas and ledger rows may be purged, and when. Nothing that may be needed is purged."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,10 +17,11 @@ from orchestration.sagas import CUSTOMER
 from orchestration.text import formatting
 
 SHORTEST = timedelta(days=30)
-"""Longer than a message can wait in a queue that somebody consumes, and than a client tries again."""
+"""It is longer than a message can wait in a queue that has a consumer, and longer than a client retries."""
 
 FINAL = (Status.DONE, Status.REFUSED, Status.BARRED, Status.UNDONE)
-"""A ledger row that is none of these is a call outside that somebody still has to ask after."""
+"""The final statuses of a ledger row. A row in another status is an external call whose outcome is still to be queried.
+"""
 
 RULE = """\
 Purged are sagas that ended longer ago than the span, with their log; and then what services remember of their steps.
@@ -34,11 +35,11 @@ when its saga is purged; the order that was placed under it stays the only one."
 
 
 class TooShort(ValueError):
-    """The span is shorter than something can still be asked for."""
+    """The span is so short that a purged saga could still be needed."""
 
 
 def shortest_span() -> timedelta:
-    """Return how long an ended saga is kept at the least."""
+    """Return the shortest time for which an ended saga is kept."""
     lifetimes = [
         work.key_lifetime
         for participant in participants().values()
@@ -49,23 +50,23 @@ def shortest_span() -> timedelta:
 
 
 def refuse_too_short(span: timedelta) -> None:
-    """Refuse a span in which a saga may still be needed.
+    """Refuse a span that is shorter than `shortest_span`.
 
-    :raises TooShort: saying how long it has to be.
+    :raises TooShort: when it is shorter; the message names the shortest span.
     """
     if span < (shortest := shortest_span()):
         raise TooShort(f"sagas are kept for {shortest.days} days after their end: something may still ask for them")
 
 
 def purgeable(until: datetime) -> QuerySet[SagaInstance]:
-    """Return sagas that ended before `until` and have no open finding, those that ended first first."""
+    """Return the sagas that ended before `until` and have no open finding, in the order of their ends."""
     open_findings = AuditFinding.objects.using(ALIAS).filter(saga_id=OuterRef("pk"), gone_at=None)
     ended = SagaInstance.objects.using(ALIAS).filter(ended_at__lt=until).exclude(customer_id=CUSTOMER)
     return ended.filter(~Exists(open_findings)).order_by("ended_at", "pk")
 
 
 def why_ledger_rows_stay() -> list[str]:
-    """Return what could still send messages of purged sagas; empty if nothing could."""
+    """Return the reasons why messages of purged sagas could still arrive; empty if there is none."""
     found = at_the_broker(settings.TOPOLOGY.depths)
     if isinstance(found, Unavailable):
         return [f"{found}, so what it holds is not known"]

@@ -8,7 +8,7 @@ from django.test import Client
 
 from config import env
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.operators.actions.requests import LONGEST_TEXT
 from orchestration.participant import breaker_registry
 from orchestration.protocol.events import StepRefused
 from tests.integration.admin.conftest import SAGAS
@@ -61,7 +61,7 @@ def test_a_batch_of_what_is_no_filter_is_not_asked_for(wanted: str, boss: Client
 
 
 @pytest.mark.parametrize(
-    "said", [{"canary": str(2**31)}, {"per_second": "1e-9"}, {"reason": BLANK}, {"reason": "x" * (LONGEST_WORDS + 1)}]
+    "said", [{"canary": str(2**31)}, {"per_second": "1e-9"}, {"reason": BLANK}, {"reason": "x" * (LONGEST_TEXT + 1)}]
 )
 def test_a_batch_that_no_table_can_hold_is_complained_about(
     said: dict[str, str], boss: Client, situations: Situations
@@ -76,7 +76,7 @@ def test_an_illegible_word_stops_no_batch(boss: Client, situations: Situations) 
     situations.parked_after_pivot()
     boss.post(f"{BATCHES}/new/resume/", asked(boss, "resume", **PARKED))
     batch = Batch.objects.get()
-    for why in ("\0", "x" * (LONGEST_WORDS + 1)):
+    for why in ("\0", "x" * (LONGEST_TEXT + 1)):
         assert boss.post(f"{BATCHES}/{batch.pk}/stop/", {"why": why}).status_code == 302
         batch.refresh_from_db()
         assert batch.state == "approved"

@@ -90,7 +90,7 @@ def test_a_word_that_its_worker_died_of_before_the_saga_heard_it_is_heard_at_the
     batch = Batch.objects.get()
     with monkeypatch.context() as patched:
         patched.setattr(batch_loop, "LEASE", timedelta(0))
-        patched.setattr("orchestration.operators.actions.perform._let_happen", lambda *_: 1 / 0)
+        patched.setattr("orchestration.operators.actions.perform._apply", lambda *_: 1 / 0)
         patched.setattr(batch_loop, "AT_A_TIME", 1)
         carry_out(batch, bob)
     assert Ledger.objects.get(saga_id=saga_id).status == "refused"

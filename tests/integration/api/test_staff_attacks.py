@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.operators.actions.requests import LONGEST_TEXT
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.api.conftest import EVERY_DATABASE, Shopper, pointers
 
@@ -55,7 +55,7 @@ def test_what_nobody_can_see_is_no_word(field: str, parked: UUID, boss: Shopper)
 
 
 def test_a_novel_is_no_reason(parked: UUID, boss: Shopper) -> None:
-    said = {"action": "resume", "reason": "x" * (LONGEST_WORDS + 1)}
+    said = {"action": "resume", "reason": "x" * (LONGEST_TEXT + 1)}
     answer = boss.post(f"/sagas/{parked}/actions", data=said, content_type="application/json")
     assert pointers(answer) == [("/reason", "max_length")]
 

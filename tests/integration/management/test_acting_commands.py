@@ -12,7 +12,7 @@ from config import env
 from orchestration.management.arguments import words
 from orchestration.models import OperatorLogEntry, SagaInstance
 from orchestration.operators.actions import perform
-from orchestration.operators.actions.requests import LONGEST_WORDS
+from orchestration.operators.actions.requests import LONGEST_TEXT
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
 from tests.integration.management.conftest import Ends, Run
@@ -138,7 +138,7 @@ def test_a_limit_takes_the_oldest_and_a_rate_is_kept(
     assert 900 < slept[1] <= 1000
 
 
-@pytest.mark.parametrize("said", [" ", "\N{ZERO WIDTH SPACE}", "x" * (LONGEST_WORDS + 1), "a\udcff"])
+@pytest.mark.parametrize("said", [" ", "\N{ZERO WIDTH SPACE}", "x" * (LONGEST_TEXT + 1), "a\udcff"])
 def test_what_cannot_be_read_is_no_reason(said: str) -> None:
     with pytest.raises(ArgumentTypeError):
         words(said)

@@ -103,12 +103,12 @@ def test_an_entry_whose_outcome_cannot_be_reported_does_not_keep_the_others_from
     odd, fine = situations.parked_after_pivot(), situations.parked_after_pivot()
     for saga_id in (odd, fine):
         act(saga_id, Action.RESUME)
-    came_of = outcome_watcher._observation_of
+    outcome_of = outcome_watcher._observation_of
 
     def broken(entry: OperatorLogEntry, *more: Any) -> Any:
         if entry.saga_id == odd:
             raise ValueError("no such kind")
-        return came_of(entry, *more)
+        return outcome_of(entry, *more)
 
     monkeypatch.setattr(outcome_watcher, "_observation_of", broken)
     assert outcome_watcher.run_once(now=datetime.now(UTC).replace(year=2100)) == 1

@@ -11,7 +11,7 @@ from orchestration.engine.engine import NoSuchSaga
 from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Action, Code
 from orchestration.operators.actions.perform import perform
-from orchestration.operators.actions.requests import LONGEST_WORDS, NotAsked
+from orchestration.operators.actions.requests import LONGEST_TEXT, NotAsked
 from orchestration.protocol.states import Bar, Forward, Undo
 from tests.integration.operators.actions.conftest import ADA, BOB, EVIDENCE, WHY, asked
 from tests.support.threads import at_once
@@ -56,7 +56,7 @@ def test_two_operators_who_saw_nothing_are_both_heard(situations):
 
 
 @pytest.mark.parametrize(
-    "said", ["", " ", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}", "a\0", "a\udcff", "x" * (LONGEST_WORDS + 1)]
+    "said", ["", " ", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}", "a\0", "a\udcff", "x" * (LONGEST_TEXT + 1)]
 )
 @pytest.mark.parametrize("field", ["reason", "evidence"])
 def test_nobody_is_asked_for_what_they_do_not_say(field, said):
