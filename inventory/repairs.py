@@ -18,13 +18,13 @@ class NothingLeft(Refusal):
 
 
 class NothingToRecount(Refusal):
-    """What is reserved is what live reservations add up to."""
+    """The reserved units already equal the sum of the live reservations."""
 
     code = "nothing_to_recount"
 
 
 class MovementsDisagree(Refusal):
-    """Movements and live reservations tell different stories: a person must count."""
+    """Movements and live reservations disagree: the units must be counted."""
 
     code = "movements_disagree"
 

@@ -10,7 +10,7 @@ from orders.models import Order, OrderLine, Product
 
 
 class OrderStands(Refusal):
-    """There is an order: what was held for it is not left over."""
+    """The order exists, so what is held for it is not a leftover."""
 
     code = "order_stands"
 

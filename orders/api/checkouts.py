@@ -102,8 +102,8 @@ class Cancellation(CustomerView):
     @extend_schema(
         operation_id="cancel_checkout",
         tags=["checkouts"],
-        summary="Call a checkout off while it is being processed",
-        description="What was done is undone: `status` is `cancelling`, then `cancelled`. Asking again is no error.",
+        summary="Cancel a checkout while it is being processed",
+        description="Its steps are undone: `status` is `cancelling`, then `cancelled`. A repeated request is no error.",
         parameters=[CHALLENGE],
         request=None,
         responses={

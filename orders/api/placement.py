@@ -35,7 +35,7 @@ class PriceChanged(Problem):
 
 
 class TooBusy(Problem):
-    """More orders are under way than this shop takes on at once. Send the same request, with the same key, later."""
+    """More orders are under way than this shop accepts at once. Send the same request, with the same key, later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "too_busy"

@@ -33,7 +33,7 @@ class NoSuchCheckout(Problem):
 
 
 class TooLate(Problem):
-    """The order is placed: it cannot be called off any more."""
+    """The order is placed: it cannot be cancelled any more."""
 
     status = HTTPStatus.CONFLICT
     code = "too_late"
