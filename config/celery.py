@@ -63,9 +63,9 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         self._link = link
         if hub := getattr(self, "hub", None):
             hub.add_reader(link.sock, amqp_io.drain, link)
-            hub.on_tick.add(self._look_again)
+            hub.on_tick.add(self._drain_rest)
 
-    def _look_again(self) -> None:
+    def _drain_rest(self) -> None:
         """Read messages that arrived together with a reply another thread waited for: the socket does not signal them
         again.
         """

@@ -49,7 +49,7 @@ def migrating(alias: str) -> Iterator[None]:
         yield
 
 
-def refuse_if_away(alias: str) -> None:
+def check_available(alias: str) -> None:
     """Raise an error if the alias's database cannot be used.
 
     :raises psycopg.Error: with the reason.

@@ -87,7 +87,7 @@ def read() -> dict[str, Any]:
 
     :raises BadSetting: naming the first variable that is unknown, missing or malformed.
     """
-    _take_in(_file())
+    _load_file(_file())
     _refuse_unknown()
     debug = _value("DEBUG", debug=False)
     values = {name: _value(name, debug=debug) for name in SETTINGS}
@@ -130,7 +130,7 @@ def web_threads() -> int:
         raise BadSetting(f"WEB_THREADS: {error}") from None
 
 
-def _take_in(file: Path) -> None:
+def _load_file(file: Path) -> None:
     """Add the file's variables to the environment, which takes precedence. Child processes inherit them."""
     try:
         variables = dotenv.read(file)

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from config.celery import app
-from config.databases import refuse_if_away
+from config.databases import check_available
 from config.env import ALIASES, PREFIX, database_setting
 from config.routers import alias_of
 from config.settings._values import VALUES
@@ -71,7 +71,7 @@ def warnings() -> Iterator[str]:
 def _database(alias: str) -> str:
     name = settings.DATABASES[alias]["NAME"]
     try:
-        refuse_if_away(alias)  # without the pool, which would hide the reason
+        check_available(alias)  # without the pool, which would hide the reason
         missing = [] if alias in _migrated else _missing_migrations(alias)
     except (DatabaseError, psycopg.Error) as error:
         why = one_line(error)

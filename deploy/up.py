@@ -13,7 +13,7 @@ from deploy import supervisor
 RUN_DIRECTORY = supervisor.PROJECT / ".run" / "up"
 
 
-def hold_the_directory() -> None:
+def lock_directory() -> None:
     """Lock the run directory for as long as this process, or the supervisor that replaces it, lives.
 
     :raises SystemExit: when another `make up` runs in this directory.
@@ -64,7 +64,7 @@ if __name__ == "__main__":
         settings = env.read()
     except env.BadSetting as error:
         sys.exit(f"setting {error}")
-    hold_the_directory()
+    lock_directory()
     _protect_flower()
     _set_addresses()
     if code := prepare():

@@ -120,7 +120,7 @@ def _record(request: ReverseLeftoverPayment | VoidSettledHold, payment: GatewayP
         amount_minor=request.total_minor,
         currency=request.currency,
     )
-    Payment.objects.write_down(asked, payment)
+    Payment.objects.store_state(asked, payment)
 
 
 def _leftover(request: ReverseLeftoverPayment | VoidSettledHold) -> GatewayPayment | None:

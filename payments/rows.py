@@ -45,7 +45,7 @@ class PaymentWrites(models.Manager["Payment"]):
         if _capture(own) != len(own):
             raise PaymentNotAuthorised(f"sagas {', '.join(map(str, capture_ids))}")
 
-    def write_down(self, asked: "Payment", payment: GatewayPayment) -> None:
+    def store_state(self, asked: "Payment", payment: GatewayPayment) -> None:
         """Update the saga's payment to the gateway's state. If there is no row yet, insert the one
         that was `asked` for.
         """

@@ -154,7 +154,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
                 amount_minor=request.total_minor,
                 currency=request.currency,
             )
-            Payment.objects.write_down(asked, reply.payment)
+            Payment.objects.store_state(asked, reply.payment)
 
     def _known(self, request: RefundPayment, keys: Keys) -> GatewayPayment | None:
         """Return the payment by its id if we recorded it, else by the key of the authorisation."""

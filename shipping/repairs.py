@@ -25,7 +25,7 @@ class LeftoverParcelCancellation(ExternalCommand[CancelLeftoverParcel, Cancellat
         mark_reversed(Ledger, request.repaired_saga_id, schedule_shipment)
         if reply.booking is None:
             return LeftoverParcelCancelled(None)
-        Shipment.objects.write_down(request.repaired_saga_id, request.repaired_order_id, reply.booking)
+        Shipment.objects.store_state(request.repaired_saga_id, request.repaired_order_id, reply.booking)
         return LeftoverParcelCancelled(reply.booking.status)
 
 

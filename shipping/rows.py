@@ -21,7 +21,7 @@ class ShipmentWrites(models.Manager["Shipment"]):
         """Insert new shipments with one statement."""
         insert_all(booked, "shipping")
 
-    def write_down(self, saga_id: UUID, order_id: UUID, booking: Booking) -> None:
+    def store_state(self, saga_id: UUID, order_id: UUID, booking: Booking) -> None:
         """Update the saga's shipment to the carrier's state. If there is no row yet, insert it."""
         self.update_or_create(
             saga_id=saga_id,

@@ -120,7 +120,7 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
     def record(self, request: CancelShipment, reply: Cancellation) -> None:
         """Record the cancellation, also of a booking never recorded. Do nothing when there never was one."""
         if reply.booking is not None:
-            Shipment.objects.write_down(request.saga_id, request.order_id, reply.booking)
+            Shipment.objects.store_state(request.saga_id, request.order_id, reply.booking)
 
     def _known(self, request: CancelShipment, keys: Keys) -> Booking | None:
         """Return the booking by its number if we recorded it, else by the key of the booking."""

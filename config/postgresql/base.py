@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def pool(self) -> Any:
         """The pool of this process, if the alias has one."""
         pool = super().pool
-        return pool and PoolInTime(pool, breaker_of(self.alias))
+        return pool and DeadlinePool(pool, breaker_of(self.alias))
 
     def ensure_connection(self) -> None:
         """Open a connection if there is none. Outside a transaction, replace one whose session has ended."""
@@ -43,7 +43,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return bool(super()._configure_connection(connection))  # type: ignore[misc]
 
 
-class PoolInTime:
+class DeadlinePool:
     """A connection pool that respects the deadline of the calling thread, if it has one."""
 
     def __init__(self, pool: "ConnectionPool[Connection[Any]]", breaker: ProcessBreaker) -> None:

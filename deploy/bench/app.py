@@ -9,14 +9,14 @@ from celery import bootsteps
 from click import Option
 
 from config.celery import app
-from deploy.bench.records import Record, Recorder, What
+from deploy.bench.records import EventKind, Record, Recorder
 from orchestration.protocol.states import Phase
 from orchestration.signals import sagas_ended
 
-OUTCOMES = {Phase.COMPLETED: What.COMPLETED, Phase.COMPENSATED: What.COMPENSATED}
+OUTCOMES = {Phase.COMPLETED: EventKind.COMPLETED, Phase.COMPENSATED: EventKind.COMPENSATED}
 
 
-class WritesDown(bootsteps.Step):  # type: ignore[misc]
+class EndRecorder(bootsteps.Step):  # type: ignore[misc]
     """Subscribes this worker to the ends of sagas."""
 
     def __init__(self, parent: Any, records: str | None = None, **options: Any) -> None:
@@ -28,12 +28,12 @@ class WritesDown(bootsteps.Step):  # type: ignore[misc]
 def listen(recorder: Recorder) -> None:
     """Record every end of a saga from now on, after the transaction that ended it has committed."""
 
-    def write_down(*, sagas: Sequence[Any], **_: Any) -> None:
+    def record(*, sagas: Sequence[Any], **_: Any) -> None:
         at = time.time()
         recorder.add(Record(saga.pk, OUTCOMES[saga.phase], at) for saga in sagas)
 
-    sagas_ended.connect(write_down, weak=False)
+    sagas_ended.connect(record, weak=False)
 
 
 app.user_options["worker"].add(Option(["--records"], help="The file to append to."))
-app.steps["worker"].add(WritesDown)
+app.steps["worker"].add(EndRecorder)

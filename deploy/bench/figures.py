@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploy.bench.cost import OTHERS
-from deploy.bench.load import Happened
-from deploy.bench.records import Record, What
+from deploy.bench.load import LoadEvents
+from deploy.bench.records import EventKind, Record
 
-ENDS = {What.COMPLETED: "completed", What.COMPENSATED: "compensated", What.UNDECIDED: "undecided"}
+ENDS = {EventKind.COMPLETED: "completed", EventKind.COMPENSATED: "compensated", EventKind.UNDECIDED: "undecided"}
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Figures:
         return {name: _rounded(value) for name, value in asdict(self).items()}
 
 
-def figures(happened: Happened) -> Figures:
+def figures(happened: LoadEvents) -> Figures:
     """Count the orders that ended between begin and end."""
     ended = [record for record in happened.ends.values() if happened.begin <= record.at < happened.end]
-    decided = [record for record in ended if record.what is not What.UNDECIDED]
+    decided = [record for record in ended if record.what is not EventKind.UNDECIDED]
     latencies = sorted(_latencies(decided, happened))
     orders, seconds = len(decided), happened.end - happened.begin
     cpu = dict(happened.spent.cpu or {})
@@ -90,10 +90,10 @@ def medians(rounds: Sequence[Figures]) -> Figures:
     )
 
 
-def _latencies(ended: Iterable[Record], happened: Happened) -> Iterable[float]:
+def _latencies(ended: Iterable[Record], happened: LoadEvents) -> Iterable[float]:
     for record in ended:
         due = happened.due.get(record.order)
-        if record.what is What.COMPLETED and due is not None:
+        if record.what is EventKind.COMPLETED and due is not None:
             yield (record.at - due) * 1000
 
 

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from deploy.bench.arrivals import Arrivals
 from deploy.bench.cost import Reading, Spent
-from deploy.bench.records import Record, Tail, What
+from deploy.bench.records import EventKind, Record, Tail
 
 POLL_S = 0.002
 STARTERS = 4
@@ -32,7 +32,7 @@ class Starter(Protocol):
         ...
 
 
-class NothingHappens(Exception):
+class NoLoad(Exception):
     """The load did not begin in time."""
 
 
@@ -47,7 +47,7 @@ class Window:
 
 
 @dataclass
-class Happened:
+class LoadEvents:
     """All recorded events: when orders were due and how they ended. Ends between `begin` and `end` count."""
 
     begin: float = 0.0
@@ -60,7 +60,7 @@ class Happened:
         """Add the records and return how many orders ended in them."""
         before = len(self.ends)
         for record in records:
-            if record.what is What.STARTED:
+            if record.what is EventKind.STARTED:
                 self.due[record.order] = record.at
             else:
                 self.ends.setdefault(record.order, record)
@@ -78,9 +78,9 @@ def drive(
     tail: Tail,
     window: Window,
     look: Callable[[], Reading],
-) -> Happened:
+) -> LoadEvents:
     """Start orders when they are due, for the length of the window, then wait for those in flight."""
-    happened = Happened()
+    happened = LoadEvents()
     tail.skip()
     with starting(starter, arrivals, happened.due):
         _watch(happened, tail, window, look, arrivals)
@@ -104,23 +104,23 @@ def starting(starter: Starter, arrivals: Arrivals, due: dict[UUID, float]) -> It
             each.result()  # raises an exception of that thread
 
 
-def watch(*, tail: Tail, window: Window, look: Callable[[], Reading]) -> Happened:
+def watch(*, tail: Tail, window: Window, look: Callable[[], Reading]) -> LoadEvents:
     """Watch the load that other processes make, from its first order on. The caller ends the load.
 
     :raises NothingHappens: when the load does not begin in time.
     """
-    happened = Happened()
+    happened = LoadEvents()
     deadline = time.monotonic() + window.begins_within_s
     while not (records := tail.more()):
         if time.monotonic() > deadline:
-            raise NothingHappens(f"no order within {window.begins_within_s:g} s")
+            raise NoLoad(f"no order within {window.begins_within_s:g} s")
         time.sleep(POLL_S)
     happened.learn(records)
     _watch(happened, tail, window, look)
     return happened
 
 
-def drain(happened: Happened, tail: Tail, window: Window) -> None:
+def drain(happened: LoadEvents, tail: Tail, window: Window) -> None:
     """Wait for orders in flight, so that they do not affect the next measurement."""
     deadline = time.monotonic() + window.drain_s
     happened.learn(tail.more())
@@ -130,7 +130,7 @@ def drain(happened: Happened, tail: Tail, window: Window) -> None:
 
 
 def _watch(
-    happened: Happened, tail: Tail, window: Window, look: Callable[[], Reading], arrivals: Arrivals | None = None
+    happened: LoadEvents, tail: Tail, window: Window, look: Callable[[], Reading], arrivals: Arrivals | None = None
 ) -> None:
     _follow(happened, tail, arrivals, until=time.monotonic() + window.warmup_s)
     before, happened.begin = look(), time.time()
@@ -139,7 +139,7 @@ def _watch(
     happened.spent = after - before
 
 
-def _follow(happened: Happened, tail: Tail, arrivals: Arrivals | None, *, until: float) -> None:
+def _follow(happened: LoadEvents, tail: Tail, arrivals: Arrivals | None, *, until: float) -> None:
     while time.monotonic() < until:
         ended = happened.learn(tail.more())
         if arrivals is not None:

@@ -14,7 +14,7 @@ from deploy.bench import buyer, load, processes, records
 from deploy.bench.baskets import Baskets
 from deploy.bench.cost import Meter
 from deploy.bench.figures import Figures, figures
-from deploy.bench.load import Happened, Window
+from deploy.bench.load import LoadEvents, Window
 from deploy.bench.processes import Crew, Process
 from deploy.bench.records import Tail
 from deploy.bench.variants import VARIANTS, Variant
@@ -55,7 +55,7 @@ class Running:
 def one_round(plan: Plan, names: Sequence[str]) -> Iterator[tuple[str, Figures]]:
     """Measure the variants one after another, on workers started for this round."""
     base: float | None = None
-    with crew_at_work(plan.crew) as running:
+    with running_workers(plan.crew) as running:
         for name in names:
             measured = measure(plan, VARIANTS[name], running, base_per_second=base)
             if name == "base":
@@ -64,7 +64,7 @@ def one_round(plan: Plan, names: Sequence[str]) -> Iterator[tuple[str, Figures]]
 
 
 @contextmanager
-def crew_at_work(crew: Crew) -> Iterator[Running]:
+def running_workers(crew: Crew) -> Iterator[Running]:
     """Run workers for the length of the block."""
     with records.new_file() as file, processes.workers(crew, file) as workers:
         yield Running(workers, Tail(file))
@@ -92,7 +92,7 @@ def meter(roots: Mapping[int, str]) -> Meter:
     return Meter(parameters_of("orchestration"), names, dict(roots))
 
 
-def _over_http(plan: Plan, variant: Variant, running: Running) -> Happened:
+def _over_http(plan: Plan, variant: Variant, running: Running) -> LoadEvents:
     baskets, port = plan.baskets(variant), processes.free_port()
     threads = max(WEB_THREADS, plan.in_flight)  # all orders may wait, on whichever process has their connection
     with ExitStack() as shop:

@@ -9,7 +9,7 @@ from django.db import connections
 from deploy.bench import buyer, load
 from deploy.bench.arrivals import ClosedLoop
 from deploy.bench.baskets import Baskets
-from deploy.bench.load import Happened, NothingHappens
+from deploy.bench.load import LoadEvents, NoLoad
 from deploy.bench.measurement import Plan, Running
 
 SAMPLES = 10
@@ -20,7 +20,7 @@ def resident_mib(sagas: int, plan: Plan, running: Running) -> Iterator[tuple[int
 
     :raises NothingHappens: when sagas stop ending.
     """
-    happened, arrivals = Happened(), ClosedLoop(plan.in_flight)
+    happened, arrivals = LoadEvents(), ClosedLoop(plan.in_flight)
     running.tail.skip()
     connections.close_all()
     yield 0, _resident_mib(running)
@@ -32,14 +32,14 @@ def resident_mib(sagas: int, plan: Plan, running: Running) -> Iterator[tuple[int
     load.drain(happened, running.tail, plan.window)
 
 
-def _wait_for(wanted: int, happened: Happened, arrivals: ClosedLoop, plan: Plan, running: Running) -> None:
+def _wait_for(wanted: int, happened: LoadEvents, arrivals: ClosedLoop, plan: Plan, running: Running) -> None:
     last = time.monotonic()
     while len(happened.ends) < wanted:
         if ended := happened.learn(running.tail.more()):
             arrivals.ended(ended)
             last = time.monotonic()
         elif time.monotonic() > last + plan.window.drain_s:
-            raise NothingHappens(f"no saga ended within {plan.window.drain_s:g} s, {len(happened.ends)} before")
+            raise NoLoad(f"no saga ended within {plan.window.drain_s:g} s, {len(happened.ends)} before")
         time.sleep(load.POLL_S)
 
 

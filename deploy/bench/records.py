@@ -15,7 +15,7 @@ _RECORD = struct.Struct("<16sdB")
 """The order's id, seconds since 1970, the event."""
 
 
-class What(IntEnum):
+class EventKind(IntEnum):
     """An event of an order."""
 
     STARTED = 0
@@ -31,7 +31,7 @@ class Record:
     """One event of one order; `at` in seconds since 1970."""
 
     order: UUID
-    what: What
+    what: EventKind
     at: float
 
 
@@ -70,7 +70,7 @@ class Tail:
             file.seek(self._read)
             chunk = file.read(end - self._read)
         self._read = end
-        return [Record(UUID(bytes=order), What(what), at) for order, at, what in _RECORD.iter_unpack(chunk)]
+        return [Record(UUID(bytes=order), EventKind(what), at) for order, at, what in _RECORD.iter_unpack(chunk)]
 
     def _whole(self) -> int:
         return self.path.stat().st_size // _RECORD.size * _RECORD.size

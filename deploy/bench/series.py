@@ -12,7 +12,7 @@ from config.celery import app
 from deploy.bench import buyer, measurement, memory, stored_sagas
 from deploy.bench.baskets import Baskets
 from deploy.bench.figures import Figures, medians
-from deploy.bench.load import NothingHappens
+from deploy.bench.load import NoLoad
 from deploy.bench.measurement import Plan, Running
 from deploy.bench.table import lay_out, number, table
 
@@ -77,7 +77,7 @@ def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
     if stored_sagas.count() != sagas:
         stored_sagas.clear()
         if sagas:
-            with measurement.crew_at_work(plan.crew) as running:
+            with measurement.running_workers(plan.crew) as running:
                 original = _original(running)
             stored_sagas.fill(sagas=sagas, original=original)
     sizes = stored_sagas.sizes()
@@ -89,7 +89,7 @@ def store(sagas: int, plan: Plan, tell: Tell) -> dict[str, int]:
 def remember(sagas: int, plan: Plan, tell: Tell) -> dict[int, float]:
     """Measure the workers' memory while they carry out so many sagas: resident memory in MiB after each tenth."""
     resident = {}
-    with measurement.crew_at_work(plan.crew) as running:
+    with measurement.running_workers(plan.crew) as running:
         for done, mib in memory.resident_mib(sagas, plan, running):
             resident[done] = round(mib, 1)
             tell(f"after {done:,} sagas {mib:,.1f} MiB")
@@ -109,6 +109,6 @@ def _original(running: Running) -> Any:
     deadline = time.monotonic() + 60
     while all(record.order != saga_id for record in running.tail.more()):
         if time.monotonic() > deadline:
-            raise NothingHappens("one order was not placed within 60 s")
+            raise NoLoad("one order was not placed within 60 s")
         time.sleep(0.02)
     return saga_id

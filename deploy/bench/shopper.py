@@ -17,13 +17,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from deploy.bench.baskets import ADDRESS, Baskets
-from deploy.bench.records import Record, Recorder, What
+from deploy.bench.records import EventKind, Record, Recorder
 
 PATIENCE_S = 10
 """The longest wait for the outcome that a request asks for, in seconds."""
 CHUNK = 65536
 LOOKS_UP_AFTER_S = 0.2
-STATUSES = {"confirmed": What.COMPLETED, "failed": What.COMPENSATED}
+STATUSES = {"confirmed": EventKind.COMPLETED, "failed": EventKind.COMPENSATED}
 
 
 class HungUp(Exception):
@@ -42,12 +42,12 @@ class Reply:
         head, end, body = self._received.partition(b"\r\n\r\n")
         return bool(end) and len(body) >= int(_header(head, b"content-length") or 0)
 
-    def what(self) -> What:
+    def what(self) -> EventKind:
         """Return how the order ended: the outcome in a response with status 200, else UNDECIDED."""
         head, _, body = self._received.partition(b"\r\n\r\n")
         if head.split(b" ", 2)[1] != b"200":
-            return What.UNDECIDED
-        return STATUSES.get(json.loads(body)["status"], What.UNDECIDED)
+            return EventKind.UNDECIDED
+        return STATUSES.get(json.loads(body)["status"], EventKind.UNDECIDED)
 
     def is_last(self) -> bool:
         """Return whether the shop closes the connection after this response."""
@@ -80,7 +80,7 @@ class Shopper:
         self._request = keyed.encode()
         at = time.time()
         self.send()
-        return Record(self.order, What.STARTED, at)
+        return Record(self.order, EventKind.STARTED, at)
 
     def send(self) -> None:
         """Send the order. A second call sends the same order again."""

@@ -54,7 +54,7 @@ class LockedMetrics(Metrics):  # type: ignore[misc]
         await super().get()
 
 
-class WithOurs(Loader):
+class CombinedLoader(Loader):
     """Loader of Flower's templates and ours."""
 
     def _create_template(self, name: str) -> Any:
@@ -64,7 +64,7 @@ class WithOurs(Loader):
 
 def install() -> None:
     """Replace Flower's pages with these where both have the same URL, and add the others."""
-    urls.settings["template_loader"] = WithOurs(urls.settings["template_path"])
+    urls.settings["template_loader"] = CombinedLoader(urls.settings["template_path"])
     ours: dict[str, Any] = {"/task/(.+)$": LinkedTaskView, "/metrics": LockedMetrics}
     for number, rule in enumerate(urls.handlers):
         urls.handlers[number] = _instead(rule, ours)

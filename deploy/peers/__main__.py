@@ -29,11 +29,11 @@ class Comparison:
 
     rounds: list[dict[str, dict[str, Figures]]] = field(default_factory=list)
 
-    def one_more_round(self, asked: argparse.Namespace) -> None:
+    def one_more_round(self, request: argparse.Namespace) -> None:
         """Measure every system once, one after another."""
         self.rounds.append({})
-        for who in (OURS, *asked.peers):
-            self.rounds[-1][who] = found = _measure(who, asked)
+        for who in (OURS, *request.peers):
+            self.rounds[-1][who] = found = _measure(who, request)
             for variant, figures in found.items():
                 reported = f"{number(figures.orders_per_second)} orders/s  p50 {number(figures.p50_ms)} ms"
                 print(f"round {len(self.rounds)}  {who:8} {variant:9} {reported}", flush=True)
@@ -58,37 +58,37 @@ class Comparison:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure in rounds, print the result, write the file and return the exit code."""
-    asked = _arguments(arguments)
+    request = _arguments(arguments)
     try:
-        asked.output.parent.mkdir(parents=True, exist_ok=True)
+        request.output.parent.mkdir(parents=True, exist_ok=True)
         with ended_by_sigterm():
-            comparison = _compare(asked)
+            comparison = _compare(request)
     except (env.BadSetting, environment.NotInstalled, ours.Failed, OSError) as error:
         print(f"bench-peers: {error}", file=sys.stderr)
         return 1
     print(f"\n{table(comparison.medians())}\n\n{comparison_table(compare(comparison.rounds))}\n")
-    settings = {name: str(value) for name, value in vars(asked).items()}
-    asked.output.write_text(json.dumps({"settings": settings, **comparison.as_json()}, indent=2) + "\n")
-    print(f"as JSON: {asked.output}")
+    settings = {name: str(value) for name, value in vars(request).items()}
+    request.output.write_text(json.dumps({"settings": settings, **comparison.as_json()}, indent=2) + "\n")
+    print(f"as JSON: {request.output}")
     return 0
 
 
-def _compare(asked: argparse.Namespace) -> Comparison:
+def _compare(request: argparse.Namespace) -> Comparison:
     env.read()  # reports an error in the environment before the measurement
-    environment.make(asked.environment)
+    environment.make(request.environment)
     comparison = Comparison()
-    for _ in range(asked.rounds):
-        comparison.one_more_round(asked)
+    for _ in range(request.rounds):
+        comparison.one_more_round(request)
     return comparison
 
 
-def _measure(who: str, asked: argparse.Namespace) -> dict[str, Figures]:
-    variants = ["--variants", ",".join(asked.variants)]
-    spans = ["--seconds", str(asked.seconds), "--warmup-seconds", str(asked.warmup_seconds)]
-    sizes = ["--concurrency", str(asked.concurrency), "--skus", str(asked.skus)]
+def _measure(who: str, request: argparse.Namespace) -> dict[str, Figures]:
+    variants = ["--variants", ",".join(request.variants)]
+    spans = ["--seconds", str(request.seconds), "--warmup-seconds", str(request.warmup_seconds)]
+    sizes = ["--concurrency", str(request.concurrency), "--skus", str(request.skus)]
     if who == OURS:
         return ours.measure([*variants, *spans, *sizes])
-    module = [sys.executable, "-m", "deploy.peers.measure", who, "--environment", str(asked.environment)]
+    module = [sys.executable, "-m", "deploy.peers.measure", who, "--environment", str(request.environment)]
     return ours.read(json.loads(ours.run([*module, *variants, *spans, *sizes], {})))
 
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 
 from deploy.bench import load, processes
-from deploy.bench.load import Happened
+from deploy.bench.load import LoadEvents
 from deploy.bench.records import Tail
-from deploy.peers.request import Asked, Measure, Place
+from deploy.peers.request import Measure, MeasurementRequest, Place
 
 PROCESSES = 2
 THREADS = 4
@@ -22,15 +22,15 @@ def running(place: Place) -> Iterator[Measure]:
     yield partial(_measure, place)
 
 
-def _measure(place: Place, asked: Asked) -> Happened:
+def _measure(place: Place, request: MeasurementRequest) -> LoadEvents:
     tail = Tail(place.records)
     tail.skip()
-    commands = [[*_command(place), *_what(asked, number)] for number in range(PROCESSES)]
+    commands = [[*_command(place), *_what(request, number)] for number in range(PROCESSES)]
     with processes.running(commands, {}) as members:
         look = place.meter({member.pid: "workers" for member in members}).read
-        happened = load.watch(tail=tail, window=asked.window, look=look)
+        happened = load.watch(tail=tail, window=request.window, look=look)
         processes.end(members)
-    load.drain(happened, tail, asked.window)
+    load.drain(happened, tail, request.window)
     return happened
 
 
@@ -38,8 +38,8 @@ def _command(place: Place) -> list[str]:
     return [place.python, "-m", "deploy.peers.dbos_service"]
 
 
-def _what(asked: Asked, number: int) -> list[str]:
-    per_second = asked.variant.rate(asked.base_per_second)
+def _what(request: MeasurementRequest, number: int) -> list[str]:
+    per_second = request.variant.rate(request.base_per_second)
     poisson = ["--per-second", str(per_second / PROCESSES)] if per_second else []
-    counts = ["--number", str(number), "--threads", str(THREADS), "--skus", str(asked.skus_bought())]
-    return [*counts, "--declined-every", str(asked.variant.declined_every), *poisson]
+    counts = ["--number", str(number), "--threads", str(THREADS), "--skus", str(request.skus_bought())]
+    return [*counts, "--declined-every", str(request.variant.declined_every), *poisson]

@@ -139,16 +139,16 @@ def main() -> None:
     for name in ("--number", "--threads", "--skus", "--declined-every"):
         parser.add_argument(name, type=int, default=0)
     parser.add_argument("--per-second", type=float)
-    asked = parser.parse_args()
+    request = parser.parse_args()
     stopped = threading.Event()
-    launch(asked.number)
+    launch(request.number)
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    if not asked.migrate:
-        orders = Orders(asked.skus, asked.declined_every)
-        if asked.per_second:
-            poisson(orders, asked.per_second, stopped)
+    if not request.migrate:
+        orders = Orders(request.skus, request.declined_every)
+        if request.per_second:
+            poisson(orders, request.per_second, stopped)
         else:
-            closed_loop(orders, asked.threads, stopped)
+            closed_loop(orders, request.threads, stopped)
     DBOS.destroy()
     os._exit(0)  # DBOS's threads would keep the process running
 

@@ -15,43 +15,45 @@ from deploy.bench.load import Window
 from deploy.bench.processes import ended_by_sigterm
 from deploy.bench.variants import VARIANTS
 from deploy.peers import chain, dbos, restate, work
-from deploy.peers.request import Asked, Peer, Place
+from deploy.peers.request import MeasurementRequest, Peer, Place
 
 PEERS: dict[str, Peer] = {"restate": restate.running, "dbos": dbos.running, "chain": chain.running}
 OTHER_DATABASES = (dbos.SYSTEM_DATABASE,)
 
 
-def measure(peer: Peer, place: Place, asked: argparse.Namespace) -> dict[str, Figures]:
+def measure(peer: Peer, place: Place, request: argparse.Namespace) -> dict[str, Figures]:
     """Measure the variants one after another."""
     found: dict[str, Figures] = {}
-    window = Window(asked.warmup_seconds, asked.seconds)
+    window = Window(request.warmup_seconds, request.seconds)
     with peer(place) as measured:
-        for name in asked.variants.split(","):
+        for name in request.variants.split(","):
             base = found["base"].orders_per_second if "base" in found else None
-            found[name] = figures(measured(Asked(VARIANTS[name], window, asked.concurrency, asked.skus, base)))
+            found[name] = figures(
+                measured(MeasurementRequest(VARIANTS[name], window, request.concurrency, request.skus, base))
+            )
     return found
 
 
 def main() -> None:
     """Create the databases, measure, and drop them."""
-    asked = _arguments()
+    request = _arguments()
     settings = env.read()
     os.environ["PEERS_POSTGRES_URL"] = settings["POSTGRES_URL"]
     databases = [work.PREFIX + name for name in (*work.SERVICES, *OTHER_DATABASES)]
     with (
         ended_by_sigterm(),
         records.new_file() as file,
-        tempfile.TemporaryDirectory(prefix="data-", dir=asked.environment) as data,
+        tempfile.TemporaryDirectory(prefix="data-", dir=request.environment) as data,
     ):
         os.environ["PEERS_RECORDS"] = str(file)
 
         def meter(roots: dict[int, str]) -> Meter:
             return Meter({"conninfo": settings["POSTGRES_URL"]}, databases, roots)
 
-        place = Place(asked.environment, Path(data), file, settings["BROKER_URL"], meter)
+        place = Place(request.environment, Path(data), file, settings["BROKER_URL"], meter)
         try:
-            work.make_databases(asked.skus, *OTHER_DATABASES)
-            found = measure(PEERS[asked.peer], place, asked)
+            work.make_databases(request.skus, *OTHER_DATABASES)
+            found = measure(PEERS[request.peer], place, request)
         finally:
             work.drop_databases(*OTHER_DATABASES)
     json.dump({name: each.as_json() for name, each in found.items()}, sys.stdout)

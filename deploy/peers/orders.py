@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from deploy.bench import load
-from deploy.bench.load import Happened
+from deploy.bench.load import LoadEvents
 from deploy.bench.records import Tail
 from deploy.peers import work
-from deploy.peers.request import Asked, Place
+from deploy.peers.request import MeasurementRequest, Place
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Orders:
         """Do nothing: the connection of this thread closes with the process."""
 
 
-def drive(place_order: Callable[[work.Order], None], asked: Asked, place: Place, roots: dict[int, str]) -> Happened:
+def drive(
+    place_order: Callable[[work.Order], None], request: MeasurementRequest, place: Place, roots: dict[int, str]
+) -> LoadEvents:
     """Measure a peer whose orders this process starts."""
     return load.drive(
-        Orders(place_order, asked.skus_bought(), asked.variant.declined_every),
-        asked.variant.arrivals(in_flight=asked.in_flight, base_per_second=asked.base_per_second),
+        Orders(place_order, request.skus_bought(), request.variant.declined_every),
+        request.variant.arrivals(in_flight=request.in_flight, base_per_second=request.base_per_second),
         tail=Tail(place.records),
-        window=asked.window,
+        window=request.window,
         look=place.meter(roots).read,
     )

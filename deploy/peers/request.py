@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.bench.cost import Meter
-from deploy.bench.load import Happened, Window
+from deploy.bench.load import LoadEvents, Window
 from deploy.bench.variants import Variant
 
 
 @dataclass(frozen=True)
-class Asked:
+class MeasurementRequest:
     """One measurement. `base_per_second` is what this peer reached as base."""
 
     variant: Variant
@@ -41,6 +41,6 @@ class Place:
         return str(self.environment / "venv" / "bin" / "python")
 
 
-Measure = Callable[[Asked], Happened]
+Measure = Callable[[MeasurementRequest], LoadEvents]
 Peer = Callable[[Place], AbstractContextManager[Measure]]
 """Runs a peer for the length of a block and yields the function that measures it."""

@@ -9,8 +9,8 @@ from difflib import ndiff
 
 import pytest
 
-from tests.support.recording import Asked, Heard, heard
 from tests.support.tap import Tap
+from tests.support.tap_records import DatabaseUse, Recording, read_recording
 
 COMPLETED = """
 placing       statements  round trips  commits
@@ -52,7 +52,7 @@ COMPLETED_WITH_A_MESSAGE_PER_HOP = COMPLETED.replace(
 )
 
 ORDERS = 16
-AT_MOST = Asked(statements=272, round_trips=144, commits=72)
+AT_MOST = DatabaseUse(statements=272, round_trips=144, commits=72)
 """Of a worker for which so many orders wait, without the sandboxes: half of what they cost one by one. About 165, 90
 and 42 is usual; how orders fall into batches, above all after a call to the other side, is up to chance."""
 
@@ -61,10 +61,10 @@ BY_THE_CLOCK = {"SHOP_RECOVERY_PERIOD_SECONDS": "3600", "SHOP_SETTLE_AFTER_SECON
 
 
 @pytest.fixture
-def costs(shop, start_worker, workforce, tmp_path) -> Callable[..., tuple[Heard, Heard]]:
+def costs(shop, start_worker, workforce, tmp_path) -> Callable[..., tuple[Recording, Recording]]:
     """Places orders like that and sees them end so; gives what whoever places them has said, and what a worker."""
 
-    def costs(end: str, *, orders: int = 1, env: dict[str, str], **asked: str) -> tuple[Heard, Heard]:
+    def costs(end: str, *, orders: int = 1, env: dict[str, str], **asked: str) -> tuple[Recording, Recording]:
         placing, working = tmp_path / "placing", tmp_path / "working"
         with Tap(placing):
             saga_ids = [shop.place(**asked) for _ in range(orders)]
@@ -72,7 +72,7 @@ def costs(shop, start_worker, workforce, tmp_path) -> Callable[..., tuple[Heard,
         assert shop.ended(*saga_ids) == [end] * orders
         workforce.wait_until_quiet()
         worker.stop()
-        return heard(placing), heard(working)
+        return read_recording(placing), read_recording(working)
 
     return costs
 
@@ -97,14 +97,14 @@ def test_an_order_alone_costs_what_the_table_says(costs, asked: dict, end: str, 
 def test_orders_that_wait_cost_a_fraction_of_as_many_alone(costs):
     placing, working = costs("completed", orders=ORDERS, env={})
 
-    assert placing.databases == {"orchestration": Asked(statements=ORDERS, round_trips=ORDERS, commits=ORDERS)}
+    assert placing.databases == {"orchestration": DatabaseUse(statements=ORDERS, round_trips=ORDERS, commits=ORDERS)}
     assert (len(placing.sent), len(working.sent), working.acks) == (ORDERS, 0, ORDERS)
     assert working.in_all.is_within(AT_MOST), f"{working.in_all}, not at most {AT_MOST}: do orders share no statements?"
 
 
-def reported(table: str, found: str, *heard: Heard) -> str:
+def reported(table: str, found: str, *recordings: Recording) -> str:
     changed = [line for line in ndiff(table.splitlines(), found.splitlines()) if not line.startswith(("  ", "?"))]
-    statements = [f"{alias:>13}: {text}" for each in heard for alias, text in each.statements()]
+    statements = [f"{alias:>13}: {text}" for each in recordings for alias, text in each.statements()]
     return "\n".join(
         [
             "an order costs other work than the table in this file says",

@@ -24,7 +24,7 @@ LINE2 = (*([""] * 14), "carrier_refuse", "carrier_refuse", "carrier_timeout_afte
 
 
 @dataclass
-class Heard:
+class Responses:
     """The responses that customers received; `ids` is by key."""
 
     ids: dict[str, UUID] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Heard:
 class Customer(threading.Thread):
     """One customer with a rate of orders. It ends after its current order when `closed` is set."""
 
-    def __init__(self, url: str, seeded: dict[str, Any], heard: Heard, seed: str, closed: threading.Event) -> None:
+    def __init__(self, url: str, seeded: dict[str, Any], heard: Responses, seed: str, closed: threading.Event) -> None:
         super().__init__(name=f"customer {seed}", daemon=True)
         self._url, self._heard, self._closed = url, heard, closed
         self._chance = random.Random(seed)

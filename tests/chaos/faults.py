@@ -15,7 +15,7 @@ from tests.chaos import messages
 from tests.chaos.failover import fail_over
 from tests.chaos.field import DidNotTakeHold, FaultKind, Field, some
 from tests.chaos.fleet import ROLES
-from tests.chaos.hosts import fall_silent, freeze_in_transaction, jump_clock
+from tests.chaos.hosts import freeze_in_transaction, jump_clock, silence_host
 from tests.chaos.proxy import Manner, Proxy
 from tests.chaos.servers import LEDGERS, MAX_CONNECTIONS, OUTSIDE, SERVICES
 
@@ -247,7 +247,7 @@ KINDS = (
     FaultKind("broker disk alarm", "RabbitMQ", "rabbit", partial(alarm, "set_disk_free_limit", "9000GB", "1MB")),
     FaultKind("broker half-open", "RabbitMQ", "rabbit", misbehave("rabbit", 8, "held", {"manner": Manner.SWALLOW})),
     FaultKind("broker deaf", "RabbitMQ", "rabbit", misbehave("rabbit", 8, "held", {"manner": Manner.DEAF})),
-    FaultKind("broker's host silent", "RabbitMQ", "rabbit", partial(fall_silent, "rabbit")),
+    FaultKind("broker's host silent", "RabbitMQ", "rabbit", partial(silence_host, "rabbit")),
     FaultKind("broker slow", "RabbitMQ", "rabbit", misbehave("rabbit", 5, "held", {"delay": 0.2})),
     FaultKind("broker connections reset", "RabbitMQ", "rabbit", partial(reset, "rabbit")),
     FaultKind("database killed", "PostgreSQL", "postgres", partial(restart, None, "kill", 1.0)),
@@ -257,7 +257,7 @@ KINDS = (
     FaultKind("replies to COMMIT lost", "PostgreSQL", "postgres", misbehave(None, 5, "cuts", {"cut_after": b"COMMIT"})),
     FaultKind("database slow", "PostgreSQL", "postgres", misbehave(None, 5, "held", {"delay": 0.3})),
     FaultKind("database half-open", "PostgreSQL", "postgres", misbehave(None, 8, "held", {"manner": Manner.SWALLOW})),
-    FaultKind("database's host silent", "PostgreSQL", "postgres", partial(fall_silent, None)),
+    FaultKind("database's host silent", "PostgreSQL", "postgres", partial(silence_host, None)),
     FaultKind("failover to a standby", "PostgreSQL", "postgres", fail_over),
     FaultKind("database refuses", "PostgreSQL", "postgres", misbehave(None, 4, "refused", {"manner": Manner.REFUSE})),
     FaultKind("out of connections", "PostgreSQL", "postgres", take_all_connections),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.servers.processes import TookTooLong, wait_until
-from tests.chaos.customers import Heard
+from tests.chaos.customers import Responses
 from tests.chaos.fleet import Fleet
 from tests.chaos.servers import Servers
 
@@ -38,7 +38,7 @@ class Field:
 
     servers: Servers
     fleet: Fleet
-    heard: Heard
+    heard: Responses
     evidence: Path
     over: threading.Event = field(default_factory=threading.Event)
 

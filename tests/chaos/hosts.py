@@ -45,7 +45,7 @@ def freeze_in_transaction(field: Field, chance: random.Random) -> str:
     return f"{name}, pid {process.pid}, stood still for {FROZEN_SECONDS} s: {left} in {alias}"
 
 
-def fall_silent(name: str | None, field: Field, chance: random.Random) -> str:
+def silence_host(name: str | None, field: Field, chance: random.Random) -> str:
     """Silence the host behind an address: its connections are silent for ever, new ones reach another host."""
     chosen = name or chance.choice(SERVICES)
     silent = some(field.servers.proxies[chosen].silence(), "connections silent for ever")

@@ -16,7 +16,7 @@ from amqp.exceptions import AMQPError
 
 from orchestration.protocol.states import ENDED
 from tests.chaos import messages
-from tests.chaos.customers import Customer, Heard
+from tests.chaos.customers import Customer, Responses
 from tests.chaos.faults import KINDS
 from tests.chaos.field import DidNotTakeHold, FaultKind, Field
 from tests.chaos.fleet import Fleet
@@ -68,10 +68,10 @@ def run(*, minutes: float, seed: int, directory: Path, shorten_waits: bool = Fal
         fleet = Fleet(servers, directory)
         stack.callback(fleet.close)
         fleet.start()
-        field_ = Field(servers, fleet, Heard(), directory / "evidence")
-        _open_the_shop(field_, seeded, report, chance)
+        field_ = Field(servers, fleet, Responses(), directory / "evidence")
+        _set_up_shop(field_, seeded, report, chance)
         _calm_down(field_, report, shorten_waits=shorten_waits)
-        _close_the_books(field_, report)
+        _run_audit(field_, report)
     return report
 
 
@@ -80,7 +80,7 @@ def plan(chance: random.Random) -> list[FaultKind]:
     return chance.sample(KINDS, len(KINDS))
 
 
-def _open_the_shop(field_: Field, seeded: dict[str, object], report: Report, chance: random.Random) -> None:
+def _set_up_shop(field_: Field, seeded: dict[str, object], report: Report, chance: random.Random) -> None:
     closed = threading.Event()
     customers = [
         Customer(field_.fleet.web_url, seeded, field_.heard, f"{report.seed}-{number}", closed)
@@ -89,14 +89,14 @@ def _open_the_shop(field_: Field, seeded: dict[str, object], report: Report, cha
     for customer in customers:
         customer.start()
     _wait_for(lambda: len(field_.heard.ids) >= CUSTOMERS, 60, "the first orders")
-    _make_trouble(field_, report, chance, until=time.monotonic() + report.minutes * 60)
+    _inject_faults(field_, report, chance, until=time.monotonic() + report.minutes * 60)
     closed.set()
     for customer in customers:
         customer.join(timeout=60)
         customer.give_up()
 
 
-def _make_trouble(field_: Field, report: Report, chance: random.Random, *, until: float) -> None:
+def _inject_faults(field_: Field, report: Report, chance: random.Random, *, until: float) -> None:
     """Strike at random, at most two faults at once and never two on the same target."""
     left: list[FaultKind] = []
     running: dict[Future[None], FaultKind] = {}
@@ -153,7 +153,7 @@ def _calm_down(field_: Field, report: Report, *, shorten_waits: bool) -> None:
     report.seconds_to_quiet = time.monotonic() - began
 
 
-def _close_the_books(field_: Field, report: Report) -> None:
+def _run_audit(field_: Field, report: Report) -> None:
     servers, heard = field_.servers, field_.heard
     _wait_for(lambda: not sum(list(messages.counts(servers).values())[:-1]), 60, "empty queues")
     rows = servers.ask("orchestration", "SELECT id, phase, token FROM orchestration_sagainstance")

@@ -43,5 +43,5 @@ class Crash:
 
 
 @signals.worker_init.connect
-def lay_the_point(**_: Any) -> None:
+def install_failpoint(**_: Any) -> None:
     failpoints.arm(Crash())

@@ -1,4 +1,4 @@
-"""Records what this process sends to PostgreSQL and to the broker; `tests.support.recording` reads the records.
+"""Records what this process sends to PostgreSQL and to the broker; `tests.support.tap_records` reads the records.
 
 For PostgreSQL it uses libpq's own trace of each connection (libpq manual, PQtrace; on Linux only): it shows the traffic
 on the wire, whatever psycopg and Django do before. For the broker it writes a line for each of our messages and acks.

@@ -50,9 +50,9 @@ class Command(migrate.Command):
 
     def _look_or_migrate(self, alias: str, args: Any, options: dict[str, Any]) -> None:
         """Migrate this database under its lock. Take no lock if there is nothing to change."""
-        from config.databases import migrating, refuse_if_away
+        from config.databases import check_available, migrating
 
-        refuse_if_away(alias)  # without the pool, which would hide the reason
+        check_available(alias)  # without the pool, which would hide the reason
         with nullcontext() if options["plan"] or options["check_unapplied"] else migrating(alias):
             self._migrate(alias, args, options)
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.env import PREFIX, SETTINGS
 from deploy.bench import options, series
-from deploy.bench.load import NothingHappens, Window
+from deploy.bench.load import NoLoad, Window
 from deploy.bench.measurement import Plan
 from deploy.bench.processes import INSTANT, Crew, NotReady, ended_by_sigterm
 from deploy.bench.variants import VARIANTS
@@ -76,13 +76,13 @@ class Command(BaseCommand):
         output = _writable(options["output"] or RUN_DIRECTORY / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json")
         try:
             with ended_by_sigterm():
-                report = self._sit(plan, options)
-        except (NotReady, NothingHappens) as error:
+                report = self._measure(plan, options)
+        except (NotReady, NoLoad) as error:
             raise CommandError(str(error)) from error
         output.write_text(json.dumps({"settings": _settings(options), **report}, indent=2) + "\n")
         self.stdout.write(f"as JSON: {output}")
 
-    def _sit(self, plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
+    def _measure(self, plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
         tell = self.stdout.write
         series.prepare(plan)
         report: dict[str, Any] = {}

@@ -54,6 +54,6 @@ def test_encryption_that_the_address_demands_is_not_done_without(connected, monk
     with pytest.raises(OperationalError, match="SSL"):
         connection.cursor()
     monkeypatch.setattr(server_side, "connections", {ALIAS: connection})
-    for reach in (server_side.refuse_if_away, server_side.create_if_missing):
+    for reach in (server_side.check_available, server_side.create_if_missing):
         with pytest.raises(psycopg.OperationalError, match="SSL"):
             reach(ALIAS)

@@ -51,7 +51,7 @@ def test_declared_queues_are_found(other_prefix):
 
 def test_a_database_that_is_not_there_is_named_with_the_reason_and_what_to_do(other_prefix, monkeypatch):
     call_command("declare_queues")
-    monkeypatch.setattr(readiness, "refuse_if_away", _away)
+    monkeypatch.setattr(readiness, "check_available", _away)
 
     [said] = [problem for problem in readiness.problems() if "database orders" in problem]
     name = settings.DATABASES["orders"]["NAME"]
@@ -62,7 +62,7 @@ def test_servers_that_are_away_are_one_line_each_with_how_to_get_one(monkeypatch
     def refuse(alias: str) -> None:
         raise psycopg.OperationalError('connection to server at "127.0.0.1", port 1 failed: Connection refused')
 
-    monkeypatch.setattr(readiness, "refuse_if_away", refuse)
+    monkeypatch.setattr(readiness, "check_available", refuse)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     for options in ({}, {"servers": True}):
         with talking_to("amqp://shop:hush@127.0.0.1:1//"), pytest.raises(SystemExit):
@@ -85,7 +85,7 @@ def test_a_database_with_an_address_of_its_own_is_named_with_its_setting(monkeyp
                 'connection to server at "db", port 1 failed: password authentication failed'
             )
 
-    monkeypatch.setattr(readiness, "refuse_if_away", refuse)
+    monkeypatch.setattr(readiness, "check_available", refuse)
     monkeypatch.setitem(VALUES, "ORDERS_DATABASE_URL", "postgres://db:1/orders")
     found = list(readiness.problems())
     assert [line.partition(": ")[0] for line in found] == [
@@ -113,7 +113,7 @@ def test_silent_servers_are_waited_for_together(monkeypatch) -> None:
         released.wait(20)
         raise psycopg.OperationalError("released")
 
-    monkeypatch.setattr(readiness, "refuse_if_away", hang)
+    monkeypatch.setattr(readiness, "check_available", hang)
     monkeypatch.setattr(readiness, "PATIENCE", timedelta(seconds=0.5))
     begun = time.monotonic()
     try:
@@ -137,7 +137,7 @@ def test_a_shop_that_is_ready_says_where_to_look_and_how_to_log_in(other_prefix,
 
 
 def test_servers_without_our_databases_and_queues_are_enough_to_begin_with(other_prefix, monkeypatch):
-    monkeypatch.setattr(readiness, "refuse_if_away", _away)
+    monkeypatch.setattr(readiness, "check_available", _away)
 
     assert list(readiness.servers_away()) == []
 

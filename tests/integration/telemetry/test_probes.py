@@ -62,7 +62,7 @@ def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch):
 
     let_go = threading.Event()
     monkeypatch.setattr(probes, "PATIENCE", timedelta(milliseconds=300))
-    monkeypatch.setattr(readiness, "refuse_if_away", lambda alias: let_go.wait() if alias == "shipping" else None)
+    monkeypatch.setattr(readiness, "check_available", lambda alias: let_go.wait() if alias == "shipping" else None)
     status, reported = ready()
     let_go.set()
     assert status == 503
@@ -81,7 +81,7 @@ def test_a_process_that_lacks_everything_is_healthy(settings):
 
 def test_ready_is_checked_once_a_second_at_the_most(monkeypatch):
     asked = []
-    monkeypatch.setattr(readiness, "refuse_if_away", asked.append)
+    monkeypatch.setattr(readiness, "check_available", asked.append)
     for _ in range(3):
         ready()
     assert sorted(asked) == sorted(readiness.ALIASES)

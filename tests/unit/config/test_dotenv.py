@@ -84,11 +84,11 @@ def test_the_environment_goes_first_and_a_bad_line_is_a_bad_setting(file: Path, 
     monkeypatch.setenv("SHOP_ADMIN_THEME", "stock")
     monkeypatch.delenv("SHOP_TRACES_SHARE", raising=False)
     file.write_text("SHOP_ADMIN_THEME=unfold\nSHOP_TRACES_SHARE=0.5\n")
-    env._take_in(file)
+    env._load_file(file)
     assert (os.environ["SHOP_ADMIN_THEME"], os.environ.pop("SHOP_TRACES_SHARE")) == ("stock", "0.5")
     file.write_text("SHOP_SECRET_KEY=$hush\n")
     with pytest.raises(env.BadSetting, match=r"^\.env line 1, SHOP_SECRET_KEY: "):
-        env._take_in(file)
+        env._load_file(file)
 
 
 @pytest.mark.processes

@@ -108,10 +108,10 @@ def test_other_brokers_links_are_left_as_they_are(link: Any):
 def test_what_came_along_with_an_answer_is_not_left_lying():
     consumer, link = Consumer.__new__(Consumer), Link(b"one")
     consumer._read_ahead(link)
-    consumer._look_again()
+    consumer._drain_rest()
     assert link.taken == []  # the socket will tell
 
     link.transport._read_buffer = b"one"
-    consumer._look_again()
+    consumer._drain_rest()
 
     assert link.taken == [b"one"]

@@ -10,8 +10,8 @@ import pytest
 from deploy.bench import load, records
 from deploy.bench.arrivals import ClosedLoop
 from deploy.bench.cost import Reading
-from deploy.bench.load import NothingHappens, Window
-from deploy.bench.records import Record, Recorder, Tail, What
+from deploy.bench.load import NoLoad, Window
+from deploy.bench.records import EventKind, Record, Recorder, Tail
 
 WINDOW = Window(warmup_s=0.05, seconds=0.1, drain_s=0.1, begins_within_s=0.1)
 
@@ -30,7 +30,7 @@ class Shop:
         with self._turn:
             self.numbers.append(number)
             if len(self.numbers) > self.lost:
-                self.recorder.add([Record(order, What.COMPLETED, 0.0)])
+                self.recorder.add([Record(order, EventKind.COMPLETED, 0.0)])
 
     def leave(self) -> None:
         with self._turn:
@@ -76,12 +76,12 @@ def test_a_shop_that_takes_no_orders_fails_the_measurement(file: Path) -> None:
 
 def test_load_from_elsewhere_is_watched_from_its_first_order(file: Path) -> None:
     order = uuid4()
-    Recorder(file).add([Record(order, What.STARTED, 1.0), Record(order, What.COMPLETED, 2.0)])
+    Recorder(file).add([Record(order, EventKind.STARTED, 1.0), Record(order, EventKind.COMPLETED, 2.0)])
     happened = load.watch(tail=Tail(file), window=WINDOW, look=nothing)
     assert happened.due == {order: 1.0}
     assert happened.ends[order].at == 2.0
 
 
 def test_load_that_does_not_begin_is_noticed(file: Path) -> None:
-    with pytest.raises(NothingHappens):
+    with pytest.raises(NoLoad):
         load.watch(tail=Tail(file), window=WINDOW, look=nothing)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from deploy.bench import records
-from deploy.bench.records import Record, Recorder, Tail, What
+from deploy.bench.records import EventKind, Record, Recorder, Tail
 from deploy.peers import work
 
 SIZE = 25
@@ -20,7 +20,7 @@ def file() -> Iterator[Path]:
 
 
 def some(count: int) -> list[Record]:
-    return [Record(uuid4(), What.COMPLETED, 1_700_000_000.25 + number) for number in range(count)]
+    return [Record(uuid4(), EventKind.COMPLETED, 1_700_000_000.25 + number) for number in range(count)]
 
 
 def test_what_is_appended_is_read_once(file: Path) -> None:
@@ -74,4 +74,6 @@ def test_peers_write_what_we_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
     for what in (work.STARTED, work.COMPLETED, work.COMPENSATED):
         work.record(str(order), what, 12.5)
     found = Tail(file).more()
-    assert found == [Record(UUID(str(order)), what, 12.5) for what in (What.STARTED, What.COMPLETED, What.COMPENSATED)]
+    assert found == [
+        Record(UUID(str(order)), what, 12.5) for what in (EventKind.STARTED, EventKind.COMPLETED, EventKind.COMPENSATED)
+    ]

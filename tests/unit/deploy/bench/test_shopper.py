@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from deploy.bench.baskets import Baskets
-from deploy.bench.records import What
+from deploy.bench.records import EventKind
 from deploy.bench.shopper import HungUp, Reply, Shopper
 
 TOKEN = "token"
@@ -33,15 +33,15 @@ def test_a_reply_that_comes_in_pieces_is_whole_with_the_last() -> None:
 @pytest.mark.parametrize(
     ("received", "what"),
     [
-        (reply(), What.COMPLETED),
-        (reply(body='{"status": "failed"}'), What.COMPENSATED),
-        (reply(body='{"status": "processing"}'), What.UNDECIDED),
-        (reply("202 Accepted", '{"status": "processing"}'), What.UNDECIDED),
-        (reply("503 Service Unavailable", "{}"), What.UNDECIDED),
+        (reply(), EventKind.COMPLETED),
+        (reply(body='{"status": "failed"}'), EventKind.COMPENSATED),
+        (reply(body='{"status": "processing"}'), EventKind.UNDECIDED),
+        (reply("202 Accepted", '{"status": "processing"}'), EventKind.UNDECIDED),
+        (reply("503 Service Unavailable", "{}"), EventKind.UNDECIDED),
     ],
     ids=["confirmed", "failed", "processing", "accepted only", "too busy"],
 )
-def test_only_a_200_with_its_outcome_is_a_decided_order(received: bytes, what: What) -> None:
+def test_only_a_200_with_its_outcome_is_a_decided_order(received: bytes, what: EventKind) -> None:
     assert read(received).what() is what
 
 
@@ -59,7 +59,7 @@ def test_each_order_has_a_key_of_its_own_and_waits_for_its_outcome() -> None:
             ended = None
             while ended is None:
                 ended = shopper.receive()
-            assert (started.order, started.what, ended.order) == (shopper.order, What.STARTED, shopper.order)
+            assert (started.order, started.what, ended.order) == (shopper.order, EventKind.STARTED, shopper.order)
             assert started.at <= ended.at
             orders.append(started.order)
         shopper.socket.close()

@@ -34,7 +34,7 @@ Trip = list[Statement]
 
 
 @dataclass(frozen=True)
-class Asked:
+class DatabaseUse:
     """The number of requests to a database."""
 
     statements: int = 0
@@ -44,16 +44,16 @@ class Asked:
     commits: int = 0
     """COMMITs, and round trips that write outside of a transaction."""
 
-    def __add__(self, other: "Asked") -> "Asked":
-        return Asked(*map(add, astuple(self), astuple(other)))
+    def __add__(self, other: "DatabaseUse") -> "DatabaseUse":
+        return DatabaseUse(*map(add, astuple(self), astuple(other)))
 
-    def is_within(self, limit: "Asked") -> bool:
+    def is_within(self, limit: "DatabaseUse") -> bool:
         """Return whether every figure is within the limit's."""
         return all(map(le, astuple(self), astuple(limit)))
 
 
 @dataclass(frozen=True)
-class Heard:
+class Recording:
     """What one process sent: its round trips by database, the size of each message in bytes, the number of acks."""
 
     trips: Mapping[str, Sequence[Trip]] = field(repr=False)
@@ -61,14 +61,14 @@ class Heard:
     acks: int
 
     @property
-    def databases(self) -> dict[str, Asked]:
+    def databases(self) -> dict[str, DatabaseUse]:
         """The requests to each database, by alias."""
         return {alias: _asked(trips) for alias, trips in sorted(self.trips.items())}
 
     @property
-    def in_all(self) -> Asked:
+    def in_all(self) -> DatabaseUse:
         """The requests to the shop's own databases together."""
-        return sum((asked for alias, asked in self.databases.items() if alias not in SANDBOXES), Asked())
+        return sum((asked for alias, asked in self.databases.items() if alias not in SANDBOXES), DatabaseUse())
 
     def statements(self) -> list[tuple[str, str]]:
         """List the alias and the beginning of each statement, in order."""
@@ -87,7 +87,7 @@ class Heard:
         return "\n".join([f"{title:13} statements  round trips  commits", *lines, messages])
 
 
-def heard(directory: Path) -> Heard:
+def read_recording(directory: Path) -> Recording:
     """Read a tap's directory. The process must have ended, or the tap must be stopped."""
     trips = defaultdict[str, list[Trip]](list)
     for path in directory.glob(f"*.{TRACE}"):
@@ -95,7 +95,7 @@ def heard(directory: Path) -> Heard:
     broker = directory / BROKER
     lines = broker.read_text().splitlines() if broker.exists() else []
     sent = [int(line.removeprefix("sent ")) for line in lines if line.startswith("sent ")]
-    return Heard(trips, sent, lines.count("acked"))
+    return Recording(trips, sent, lines.count("acked"))
 
 
 def _reads_the_clock(trip: Trip) -> bool:
@@ -105,7 +105,7 @@ def _reads_the_clock(trip: Trip) -> bool:
     return [statement.text for statement in trip] == [clocks.READ]
 
 
-def _asked(trips: Sequence[Trip]) -> Asked:
+def _asked(trips: Sequence[Trip]) -> DatabaseUse:
     """Count the trips of all connections, one connection after another. Each ends outside of a transaction."""
     commits, is_open = 0, False
     for trip in trips:
@@ -119,7 +119,7 @@ def _asked(trips: Sequence[Trip]) -> Asked:
             else:
                 wrote = wrote or not statement.begins("SELECT")
         commits += wrote
-    return Asked(sum(map(len, trips)), len(trips), commits)
+    return DatabaseUse(sum(map(len, trips)), len(trips), commits)
 
 
 def _trips(trace: str) -> Iterator[Trip]:
