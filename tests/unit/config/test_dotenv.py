@@ -8,7 +8,7 @@ import pytest
 
 from config import dotenv, env
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 ALIKE = {
     "A=": "",

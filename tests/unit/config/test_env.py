@@ -11,7 +11,7 @@ import pytest
 from config import env
 from deploy.isolation import isolated
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEBUG = {"SHOP_DEBUG": "true"}
 KEYS = ["bm90LWZvci1wcm9kdWN0aW9uLW9ubHktZm9yLXRlc3Q=", "YW5vdGhlci1vbmUtYWxzby1vbmx5LWZvci10ZXN0aW4="]
 REQUIRED = {"SHOP_SECRET_KEY": "not-for-development", "SHOP_SEALING_KEYS": f"{KEYS[0]}, {KEYS[1]}"}

@@ -12,7 +12,7 @@ from deploy.replay.plan import Reason, make_plan
 from deploy.replay.rows import Row, read_rows
 from orchestration.contracts.values import Line
 
-SLICE = Path(__file__).parents[2] / "data" / "online_retail.csv"
+SLICE = Path(__file__).parents[3] / "data" / "online_retail.csv"
 
 
 def row(**changes: object) -> Row:
