@@ -28,7 +28,7 @@ class Money(serializers.Serializer[Any]):
 class StepProgress(serializers.Serializer[Any]):
     name = serializers.CharField()
     status = serializers.CharField(help_text="Such as waiting, started, done, refused, undone.")
-    since = serializers.DateTimeField(allow_null=True, help_text="When it came to stand so; null when not known.")
+    since = serializers.DateTimeField(allow_null=True, help_text="Since when it has this status; null when not known.")
     attempts = serializers.IntegerField()
 
 
@@ -36,7 +36,7 @@ class Failure(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="For programs: out_of_stock, card_declined, cannot_deliver, …")
     detail = serializers.CharField(help_text="For people.")
     order_id = serializers.UUIDField(
-        allow_null=True, help_text="Only with already_placed: the order that the Idempotency-Key stands for."
+        allow_null=True, help_text="Only with already_placed: the order that was placed with this Idempotency-Key."
     )
 
 
