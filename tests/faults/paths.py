@@ -38,11 +38,11 @@ class Path:
     age: timedelta = timedelta(0)
     is_cancelled: bool = False
 
-    def is_taken(self, crossed: Collection[str], *, goes_on_here: bool = False) -> bool:
+    def is_taken(self, crossed: Collection[str], *, hands_over_locally: bool = False) -> bool:
         """Return whether these failpoints show this path. Where steps go on without messages, the
         marks of messages are ignored.
         """
-        marks = {mark for mark in self.marks if not (goes_on_here and mark.startswith(("publish", "ack")))}
+        marks = {mark for mark in self.marks if not (hands_over_locally and mark.startswith(("publish", "ack")))}
         return marks <= set(crossed)
 
 

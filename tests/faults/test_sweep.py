@@ -34,37 +34,37 @@ Crossed = Mapping[Path, Sequence[str]]
 
 
 @pytest.fixture
-def zygote(workforce, clean_slate, settings, goes_on_here) -> Iterator[Zygote]:
+def zygote(workforce, clean_slate, settings, hands_over_locally) -> Iterator[Zygote]:
     """Start the process that forks workers and clients."""
     workforce.close()
     queues = [settings.TOPOLOGY.name(queue) for queue in ALL_QUEUES]
-    started = Zygote(queues, {"SHOP_GO_ON_HERE": str(goes_on_here)})
+    started = Zygote(queues, {"SHOP_GO_ON_HERE": str(hands_over_locally)})
     yield started
     started.close()
 
 
 @pytest.fixture
-def crossed(zygote: Zygote, goes_on_here: bool) -> Crossed:
+def crossed(zygote: Zygote, hands_over_locally: bool) -> Crossed:
     """Return the failpoints that each path crosses without faults.
 
     Where steps go on without messages, chance decides from which step a saga is dispatched again, and so which messages
     there are: only failpoints crossed in both of two runs count. The other mode, with messages, has all of them.
     """
     Shop().stock(100_000, SKU)
-    points = recorded(zygote, goes_on_here)
-    if not goes_on_here:
+    points = recorded(zygote, hands_over_locally)
+    if not hands_over_locally:
         return points
-    again = recorded(zygote, goes_on_here)
+    again = recorded(zygote, hands_over_locally)
     return {path: [each for each in points[path] if each in again[path]] for path in points.keys() & again.keys()}
 
 
-def recorded(zygote: Zygote, goes_on_here: bool) -> Crossed:
+def recorded(zygote: Zygote, hands_over_locally: bool) -> Crossed:
     """Record the failpoints that orders cross on each path."""
     found: dict[Path, Sequence[str]] = {}
     for _ in range(ALONE):
         ended = run(zygote, [Case(path) for path in PATHS if path not in found], recording=True)
         assert_all_is_well(ended)
-        taken = [each for each in ended if each.case.path.is_taken(each.crossed, goes_on_here=goes_on_here)]
+        taken = [each for each in ended if each.case.path.is_taken(each.crossed, hands_over_locally=hands_over_locally)]
         found |= {each.case.path: each.crossed for each in taken}
         if len(found) == len(PATHS):
             break
@@ -73,7 +73,7 @@ def recorded(zygote: Zygote, goes_on_here: bool) -> Crossed:
 
 @pytest.mark.minutes
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("goes_on_here", [False, True], ids=["a message for each step", "one message"])
+@pytest.mark.parametrize("hands_over_locally", [False, True], ids=["a message for each step", "one message"])
 def test_an_order_survives_each_fault_at_each_failpoint(zygote, crossed, capsys):
     assert [path.name for path in PATHS if path not in crossed] == []
     assert {failpoint.partition(" ")[0] for points in crossed.values() for failpoint in points} == set(FailpointKind)
