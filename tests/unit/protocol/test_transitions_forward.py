@@ -67,7 +67,7 @@ def test_refusal_while_the_bar_is_on_its_way_compensates_at_once_and_keeps_the_f
     assert story.state.phase is Phase.COMPENSATED
 
 
-def test_refusal_after_the_pivot_is_parked_for_a_person_and_never_undone() -> None:
+def test_refusal_after_the_pivot_is_parked_and_never_undone() -> None:
     story = Story().is_refused(ITINERARY, CAR, ROOM, SEAT, TICKET, MILES)
     assert story.sent == [Forward(0)]
     assert (story.state.phase, story.state.parked, story.due) == (Phase.FINISHING, frozenset({ITINERARY}), None)
