@@ -66,8 +66,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
             hub.on_tick.add(self._drain_rest)
 
     def _drain_rest(self) -> None:
-        """Read messages that arrived together with a reply another thread waited for: the socket does not signal them
-        again.
+        """Read messages that arrived together with a reply another thread waited for: the socket
+        does not signal them again.
         """
         from orchestration.messaging import amqp_io
 

@@ -103,8 +103,8 @@ def read() -> dict[str, Any]:
 
 
 def database(values: Mapping[str, Any], alias: str) -> dict[str, Any]:
-    """Return Django's settings of one alias's database: from its own URL, or from the server's URL and the prefixed
-    name.
+    """Return Django's settings of one alias's database: from its own URL, or from the server's URL
+    and the prefixed name.
     """
     setting = database_setting(values, alias)
     is_server = setting == "POSTGRES_URL"
@@ -112,8 +112,8 @@ def database(values: Mapping[str, Any], alias: str) -> dict[str, Any]:
 
 
 def database_setting(values: Mapping[str, Any], alias: str) -> str:
-    """Return the name, without the prefix, of the setting that addresses the alias's database: its own URL or the
-    server's.
+    """Return the name, without the prefix, of the setting that addresses the alias's database: its
+    own URL or the server's.
     """
     own = f"{alias.upper()}_DATABASE_URL"
     return own if values[own] else "POSTGRES_URL"

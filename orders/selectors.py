@@ -22,9 +22,7 @@ class Price(NamedTuple):
 
 
 def prices_by_sku(skus: Iterable[str]) -> dict[str, Price]:
-    """Return the prices of active products by SKU. SKUs that are not sold are absent. Do not call
-    it within a transaction.
-    """
+    """Return the prices of active products by SKU, without SKUs that are not sold. Do not call it in a transaction."""
     return _prices.ask(skus)
 
 

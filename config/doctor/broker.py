@@ -20,8 +20,8 @@ DEEP = 10_000  # messages
 
 
 def look() -> Iterator[Line]:
-    """Check RabbitMQ, its queues, the dead letters, Redis and the breakers. A queue gets a line only if it has a
-    problem.
+    """Check RabbitMQ, its queues, the dead letters, Redis and the breakers. A queue gets a line
+    only if it has a problem.
     """
     found = at_the_broker(_queues)
     if isinstance(found, Unavailable):

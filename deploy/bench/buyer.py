@@ -70,8 +70,8 @@ def ensure_stock(skus: int) -> None:
 
 @contextmanager
 def on_sale(skus: int) -> Iterator[str]:
-    """Create a product for every SKU and a customer, and yield the customer's token. Delete all of them after the
-    block.
+    """Create a product for every SKU and a customer, and yield the customer's token. Delete all of
+    them after the block.
     """
     skus_on_sale = Baskets(skus).every_sku()
     products = [

@@ -15,8 +15,8 @@ ENDS = {EventKind.COMPLETED: "completed", EventKind.COMPENSATED: "compensated", 
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of one measurement, or the medians of several. Latencies are those of completed orders, from due
-    time.
+    """The figures of one measurement, or the medians of several. Latencies are those of completed
+    orders, from due time.
     """
 
     orders: int
@@ -64,8 +64,8 @@ def figures(happened: LoadEvents) -> Figures:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """Return the smallest value that `percent` of the values do not exceed (nearest rank). Return None if there are
-    none.
+    """Return the smallest value that `percent` of the values do not exceed (nearest rank). Return
+    None if there are none.
     """
     if not ordered:
         return None

@@ -90,8 +90,8 @@ def drive(
 
 @contextmanager
 def starting(starter: Starter, arrivals: Arrivals, due: dict[UUID, float]) -> Iterator[None]:
-    """Start orders from several threads when they are due, until the block ends. `due` has each order before it can
-    end.
+    """Start orders from several threads when they are due, until the block ends. `due` has each
+    order before it can end.
     """
     numbers = count()
     with ThreadPoolExecutor(STARTERS) as pool:
@@ -107,7 +107,7 @@ def starting(starter: Starter, arrivals: Arrivals, due: dict[UUID, float]) -> It
 def watch(*, tail: Tail, window: Window, look: Callable[[], Reading]) -> LoadEvents:
     """Watch the load that other processes make, from its first order on. The caller ends the load.
 
-    :raises NothingHappens: when the load does not begin in time.
+    :raises NoLoad: when the load does not begin in time.
     """
     happened = LoadEvents()
     deadline = time.monotonic() + window.begins_within_s

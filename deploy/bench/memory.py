@@ -18,7 +18,7 @@ SAMPLES = 10
 def resident_mib(sagas: int, plan: Plan, running: Running) -> Iterator[tuple[int, float]]:
     """Carry out so many sagas. Yield the workers' resident memory in MiB before them and after each tenth of them.
 
-    :raises NothingHappens: when sagas stop ending.
+    :raises NoLoad: when sagas stop ending.
     """
     happened, arrivals = LoadEvents(), ClosedLoop(plan.in_flight)
     running.tail.skip()

@@ -156,8 +156,8 @@ class Stack:
         )
 
     def _drop_databases_and_queues(self) -> None:
-        """Remove our databases and queues from servers that we did not start: also those of an earlier run that was
-        killed.
+        """Remove our databases and queues from servers that we did not start: also those of an
+        earlier run that was killed.
         """
         ours = self._register.read()
         if POSTGRES.name not in ours and POSTGRES.variable in self.environment:

@@ -147,8 +147,8 @@ def wheel_bin_dir() -> Path:
 
 
 def unprivileged_account() -> Account:
-    """Choose the account that runs PostgreSQL: our own, or an unprivileged one if we are root, as which it refuses to
-    run.
+    """Choose the account that runs PostgreSQL: our own, or an unprivileged one if we are root, as
+    which it refuses to run.
     """
     if os.geteuid() != 0:
         return None

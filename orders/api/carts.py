@@ -151,7 +151,7 @@ def _missing_postcode(address: Mapping[str, Any]) -> dict[str, list[ErrorDetail]
 
 @cache
 def _request() -> CheckoutRequest:
-    """Return one serializer for all requests: creating its fields takes longer than checking a request, and it keeps no
-    state of a request.
+    """Return one serializer for all requests: creating its fields takes longer than checking a
+    request, and it keeps no state of a request.
     """
     return CheckoutRequest()

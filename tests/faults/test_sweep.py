@@ -106,7 +106,7 @@ def waves(cases: Sequence[Case]) -> Iterator[Sequence[Case]]:
 
 
 def surviving(zygote: Zygote, cases: Sequence[Case]) -> list[Ended]:
-    """Run a wave. Run the cases that did not meet their fault again, alone. All must end well."""
+    """Run a wave, and each case that did not meet its fault again alone. All must end well."""
     found = run(zygote, cases)
     assert_all_is_well(found)
     return [each if each.fired else alone(zygote, each.case) for each in found]

@@ -33,8 +33,8 @@ class Tap:
         self._untapped: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Start recording new connections. For an older one, the text of a statement that is prepared already is
-        unknown.
+        """Start recording new connections. For an older one, the text of a statement that is
+        prepared already is unknown.
         """
         self._directory.mkdir(exist_ok=True)
         for connection in connections.all():

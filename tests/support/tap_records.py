@@ -99,8 +99,8 @@ def read_recording(directory: Path) -> Recording:
 
 
 def _reads_the_clock(trip: Trip) -> bool:
-    """Return whether the trip only reads the clock. A process does that every few seconds, however many orders there
-    are.
+    """Return whether the trip only reads the clock. A process does that every few seconds, however
+    many orders there are.
     """
     return [statement.text for statement in trip] == [clocks.READ]
 
