@@ -33,7 +33,7 @@ from orchestration.log_context import of_ending, of_message, within
 from orchestration.messaging.amqp_io import corked
 from orchestration.messaging.canvas import Message, received
 from orchestration.messaging.publisher import Unroutable, publish
-from orchestration.messaging.request import LocalDelivery, SagaRequest, sends_task_events
+from orchestration.messaging.request import SagaRequest
 from orchestration.messaging.routing import queue_of
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class TaskStrategy:
         """Take a message from the broker, to run it in one of the next batches."""
         content = _content(message)
         mine = received(message.headers, content)
-        mine.delivery = request = self._request(message, content)
+        mine.origin = request = self._request(message, content)
         if request.id in state.revoked and request.revoked():
             return
         signals.task_received.send(sender=self._consumer, request=request)
@@ -77,7 +77,7 @@ class TaskStrategy:
         self.put([mine])
 
     def put(self, messages: list[Message]) -> None:
-        """Take messages whose `delivery` is set."""
+        """Take messages whose `origin` is set."""
         self._batches.put(messages)
 
     def _request(self, message: Any, content: Any) -> SagaRequest:
@@ -96,18 +96,18 @@ class TaskStrategy:
         )
 
     def _execute(self, work: Work, messages: list[Message]) -> Thunk | None:
-        began = time.time()
+        began = time.monotonic()
         for message in messages:
-            if message.delivery.origin is message.delivery:
-                state.task_accepted(message.delivery)
-            message.delivery.time_start = began
+            message.began = began
+            if not message.is_local:
+                state.task_accepted(message.origin)
         if self._is_watched():
             self._consumer.call_soon_ack(partial(_send_started, messages))
         try:
             return work(messages)
         except Exception:  # a bug: it is unknown what was done, and the ledgers repeat it
             logger.exception("%s: %s messages are requeued", self._task.name, len(messages))
-            self._consumer.call_soon_ack(partial(_requeue, [message.delivery.origin for message in messages]))
+            self._consumer.call_soon_ack(partial(_requeue, [message.origin for message in messages]))
             return None
 
     def _end(self, endings: Sequence[Ending]) -> None:
@@ -122,7 +122,7 @@ class TaskStrategy:
         rest, handed_over, by_task = [], [], defaultdict[str, list[Message]](list)
         for ending in endings:
             if message := self._local_message(ending):
-                message.delivery = LocalDelivery(message, ending.message.delivery.origin)
+                message.origin = ending.message.origin
                 handed_over.append(ending)
                 by_task[message.task].append(message)
             else:
@@ -147,7 +147,7 @@ class TaskStrategy:
     def _publish_and_acknowledge(self, endings: Sequence[Ending]) -> None:
         """Publish the next messages and wait for the confirms. Acknowledge the batch only after that."""
         return_connections_between_jobs()  # the broker may take its time
-        requests = [ending.message.delivery.origin for ending in endings]
+        requests = [ending.message.origin for ending in endings]
         try:
             published = self._publish(endings)
         except Exception as error:
@@ -168,15 +168,14 @@ class TaskStrategy:
         return endings
 
     def _record_failure(self, ending: Ending) -> None:
-        request, error = ending.message.delivery, ending.error
-        logger.error("%s[%s] failed: %r", self._task.name, request.id, error, exc_info=error)
+        message, error = ending.message, ending.error
+        logger.error("%s[%s] failed: %r", self._task.name, message.id, error, exc_info=error)
         signals.task_failure.send(
-            sender=self._task, task_id=request.id, exception=error, args=(), kwargs=request.kwargs,
+            sender=self._task, task_id=message.id, exception=error, args=(), kwargs=message.kwargs,
             traceback=error.__traceback__ if error else None, einfo=None,
         )  # fmt: skip
-        self._task.backend.mark_as_failure(
-            request.id, error, request=Context(request.request_dict), store_result=True, call_errbacks=False
-        )
+        context = Context(message.headers if message.is_local else message.origin.request_dict)
+        self._task.backend.mark_as_failure(message.id, error, request=context, store_result=True, call_errbacks=False)
 
     def _acknowledge(self, endings: Sequence[Ending]) -> None:
         with self._in_one_write(endings):
@@ -186,21 +185,21 @@ class TaskStrategy:
         """Write all acknowledgements at once, if one thread sends them and none of them is a failpoint."""
         if failpoints.is_armed() or not getattr(self._consumer, "hub", None) or not endings:
             return nullcontext()
-        channel = endings[0].message.delivery.origin.message.channel
+        channel = endings[0].message.origin.message.channel
         return corked(getattr(channel, "connection", None))
 
     def _acknowledge_each(self, endings: Sequence[Ending]) -> None:
         for ending in endings:
-            request = ending.message.delivery
-            state.task_ready(request.origin)
+            message = ending.message
+            state.task_ready(message.origin)
             if ending.is_dead:
-                request.reject(requeue=False)
+                message.origin.reject(requeue=False)
                 continue
-            request.origin.acknowledge()
+            message.origin.acknowledge()
             if ending.error:
-                request.send_event("task-failed", exception=repr(ending.error), traceback="")
+                _send_event(message, "task-failed", exception=repr(ending.error), traceback="")
             else:
-                request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
+                _send_event(message, "task-succeeded", result="", runtime=time.monotonic() - message.began)
 
 
 def _republished_if_dead(ending: Ending) -> Ending:
@@ -208,8 +207,7 @@ def _republished_if_dead(ending: Ending) -> Ending:
 
     Only a message of the broker can be dead-lettered. The published one is, when it is delivered.
     """
-    is_local = isinstance(ending.message.delivery, LocalDelivery)
-    return Ending(ending.message, [ending.message]) if ending.is_dead and is_local else ending
+    return Ending(ending.message, [ending.message]) if ending.is_dead and ending.message.is_local else ending
 
 
 @cache
@@ -244,18 +242,28 @@ def _content(message: Any) -> Any:
 def _send_started(messages: Sequence[Message]) -> None:
     """Send events. Only the consumer's thread may: it reads from that connection, and two readers block for ever."""
     for message in messages:
-        message.delivery.send_event("task-started")
+        _send_event(message, "task-started")
 
 
 def _send_handed_over(endings: Sequence[Ending]) -> None:
     for ending in endings:
-        request, [message] = ending.message.delivery, ending.messages
-        headers = message.headers
-        request.send_event("task-succeeded", result="", runtime=time.time() - request.time_start)
-        request.origin.eventer.send(
-            "task-received", uuid=message.id, name=message.task, args="()", kwargs=headers["kwargsrepr"],
-            root_id=message.root_id, parent_id=request.id, retries=0, eta=None, expires=None,
+        done, [message] = ending.message, ending.messages
+        _send_event(done, "task-succeeded", result="", runtime=time.monotonic() - done.began)
+        _send_event(
+            message, "task-received", name=message.task, args="()", kwargs=message.headers["kwargsrepr"],
+            root_id=message.root_id, parent_id=done.id, retries=0, eta=None, expires=None,
         )  # fmt: skip
+
+
+def _send_event(message: Message, event: str, **fields: Any) -> None:
+    eventer = message.origin.eventer
+    if eventer and eventer.enabled:
+        eventer.send(event, uuid=message.id, **fields)
+
+
+def sends_task_events(eventer: Any) -> bool:
+    """Say whether it sends events of tasks. Without `-E` a worker has one that sends events of workers only."""
+    return bool(eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups))
 
 
 def _failed_if_rejected(ending: Ending, error: Unroutable) -> Ending:

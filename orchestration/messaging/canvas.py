@@ -5,6 +5,7 @@ its failure. `chain_of` builds the links with Celery's own canvas. The messages 
 `apply_async`, because one `apply_async` and one confirm for each message cost more than the step itself.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -43,9 +44,13 @@ class Message:
     """The links after this one, the next one last."""
     errbacks: Sequence[Link] = field(default=(), repr=False)
     parent_id: str | None = None
-    delivery: Any = field(default=None, repr=False)
-    """The Celery request or the `LocalDelivery` that brought it to this worker."""
-    began: float = 0.0
+    origin: Any = field(default=None, repr=False)
+    """The Celery request to acknowledge when this message is done.
+
+    It is the request of another message if this one was handed over within the worker, and never published. If the
+    worker dies, the broker delivers the origin's message again, and the ledgers repeat what was done.
+    """
+    began: float = field(default_factory=time.monotonic, repr=False)
     """When its work began, in monotonic seconds."""
 
     def next(self, context: Mapping[str, Any]) -> "list[Message]":
@@ -64,6 +69,11 @@ class Message:
     def failed(self, facts: Mapping[str, Any]) -> "list[Message]":
         """Return the errbacks' messages, with these facts about the failure."""
         return [_message(_filled(errback, facts), [self.id], sender=self) for errback in self.errbacks]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this worker handed the message over to itself."""
+        return self.origin is not None and self.origin.id != self.id
 
     @property
     def queue(self) -> str:

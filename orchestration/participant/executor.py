@@ -1,10 +1,8 @@
 """Runs a participant's messages: reads what each asks, runs the steps, and makes the messages that follow."""
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -48,16 +46,7 @@ Results = Mapping[UUID, Any]
 Run = Callable[[Sequence[Call]], Results]
 
 
-@dataclass(frozen=True, eq=False)
-class StepMessage:
-    """A message that asks for a step, and what it says."""
-
-    message: Message
-    call: Call
-    context: Context
-
-
-BySaga = Mapping[UUID, list[StepMessage]]
+BySaga = Mapping[UUID, list[Message]]
 """The messages of each saga: more than one if a message was delivered twice."""
 
 
@@ -76,8 +65,8 @@ def works_of(participant: Participant) -> dict[str, MakeWork]:
     return works
 
 
-def read(message: Message) -> StepMessage:
-    """Read what the message asks for.
+def read(message: Message) -> Call:
+    """Read the call that a step message asks for. Its context is the message's only argument.
 
     :raises Malformed: when it is not a message that `canvas` makes.
     """
@@ -89,7 +78,7 @@ def read(message: Message) -> StepMessage:
         list(context["trail"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"not a saga's message: {error!r}") from None
-    return StepMessage(message, call, context)
+    return call
 
 
 def failure_report(error: Exception, context: Context) -> dict[str, Any]:
@@ -117,22 +106,30 @@ class _StepWork:
     def __init__(self, participant: Participant, end: End) -> None:
         self._participant, self._end = participant, end
 
-    def _read(self, messages: Sequence[Message]) -> list[StepMessage]:
+    def _read(self, messages: Sequence[Message]) -> tuple[list[Call], BySaga]:
         """Read the messages. Those that cannot be read end here."""
-        steps, unreadable, now = [], [], time.monotonic()
+        calls: list[Call] = []
+        by_saga: defaultdict[UUID, list[Message]] = defaultdict(list)
+        unreadable: list[Ending] = []
         for message in messages:
-            message.began = now
             try:
-                steps.append(read(message))
+                call = read(message)
             except Malformed as error:
                 unreadable.append(_dead(message, error, NOTHING))
+                continue
+            calls.append(call)
+            by_saga[call.saga_id].append(message)
         if unreadable:
             self._end(unreadable)
-        return steps
+        return calls, by_saga
 
-    def _report(self, results: Results, steps: Sequence[StepMessage]) -> None:
-        if steps:
-            endings = [_ending(self._participant, step, results[step.call.saga_id]) for step in steps]
+    def _report(self, results: Results, by_saga: BySaga) -> None:
+        endings = [
+            _ending(self._participant, message, result)
+            for saga_id, result in results.items()
+            for message in by_saga[saga_id]
+        ]
+        if endings:
             signals.steps_ended.send_robust(sender=None, endings=endings)
             self._end(endings)
 
@@ -145,8 +142,9 @@ class _LocalWork(_StepWork):
         self._run = run
 
     def __call__(self, messages: Sequence[Message]) -> None:
-        if steps := self._read(messages):
-            self._report(each_apart(self._run, [step.call for step in steps]), steps)
+        calls, by_saga = self._read(messages)
+        if calls:
+            self._report(each_apart(self._run, calls), by_saga)
 
 
 class _ExternalWork(_StepWork):
@@ -169,12 +167,10 @@ class _ExternalWork(_StepWork):
         )
 
     def __call__(self, messages: Sequence[Message]) -> Thunk | None:
-        by_saga: defaultdict[UUID, list[StepMessage]] = defaultdict(list)  # a message that is here twice is one call
-        for step in self._read(messages):
-            by_saga[step.call.saga_id].append(step)
-        begun = each_apart(self._begin, [steps[0].call for steps in by_saga.values()]) if by_saga else {}
-        ended = {saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}
-        self._report(ended, [step for saga_id in ended for step in by_saga[saga_id]])
+        calls, by_saga = self._read(messages)
+        first = {call.saga_id: call for call in reversed(calls)}  # a message that is here twice is one call
+        begun = each_apart(self._begin, [first[saga_id] for saga_id in by_saga]) if calls else {}
+        self._report({saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}, by_saga)
         external_calls = [(each, by_saga) for each in begun.values() if isinstance(each, ExternalCall)]
         return partial(self._calls.put, external_calls) if external_calls else None
 
@@ -185,19 +181,19 @@ class _ExternalWork(_StepWork):
             try:
                 return external_steps.reply_to(external_call), by_saga
             except Exception as error:
-                self._report({saga_id: error}, by_saga[saga_id])
+                self._report({saga_id: error}, by_saga)
                 return None
 
     def _conclude_batch(self, batch: Sequence[tuple[Replied, BySaga]]) -> None:
-        steps: dict[UUID, list[StepMessage]] = defaultdict(list)
+        messages: defaultdict[UUID, list[Message]] = defaultdict(list)
         replies: dict[UUID, Replied] = {}
         for replied, by_saga in batch:
             saga_id = replied.external_call.call.saga_id
             replies[saga_id] = replied
-            steps[saga_id] += by_saga[saga_id]
+            messages[saga_id] += by_saga[saga_id]
         calls = [replied.external_call.call for replied in replies.values()]
         results = each_apart(lambda some: self._conclude([replies[call.saga_id] for call in some]), calls)
-        self._report(results, [step for same in steps.values() for step in same])
+        self._report(results, messages)
 
 
 def each_apart(run: Run, calls: Sequence[Call]) -> dict[UUID, Any]:
@@ -226,17 +222,16 @@ def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
     return {call.saga_id: BarResult(hold) for call, hold in zip(calls, holds, strict=True)}
 
 
-def _ending(participant: Participant, step: StepMessage, result: Any) -> Ending:
-    message, call, context = step.message, step.call, step.context
-    outcome = type(result).__name__.lower()
-    logger.info("saga %s step %s: %s", call.saga_id, call.step, outcome, extra={"saga": call.saga_id})
+def _ending(participant: Participant, message: Message, result: Any) -> Ending:
+    [context], saga_id, step = message.args, message.kwargs["saga_id"], message.kwargs["step"]
+    logger.info("saga %s step %s: %s", saga_id, step, type(result).__name__.lower(), extra={"saga": saga_id})
     match result:
         case Malformed():
             return _dead(message, result, context)
         case Exception():  # whatever it is, the saga learns of it and retries
             return Ending(message, message.failed(failure_report(result, context)), result)
         case Done(answer):
-            completed = [*context["trail"], [call.step, participant.rows.now().isoformat()]]
+            completed = [*context["trail"], [step, participant.rows.now().isoformat()]]
             return Ending(message, message.next({"known": context["known"] | answer, "trail": completed}), result)
         case Refused(refusal):
             return Ending(message, message.refused(refusal, context), result)

@@ -15,7 +15,7 @@ from orchestration.engine import engine, reports
 from orchestration.engine.saga_event import SagaEvent
 from orchestration.messaging import canvas
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.participant.executor import _ending, read
+from orchestration.participant.executor import _ending
 from orchestration.participant.outcomes import Outcome, Refused
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import StepFailed, StepRefused
@@ -73,7 +73,7 @@ def heard_of(saga_id: UUID, outcome: Outcome | Exception) -> SagaInstance:
     instance = SagaInstance.objects.get(pk=saga_id)
     context = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
     message = delivered(canvas.command_message(checkout, Forward(0), saga_id, instance.token, context))
-    [following] = _ending(participant_of("inventory"), read(message), outcome).messages
+    [following] = _ending(participant_of("inventory"), message, outcome).messages
     report = delivered(following)
     [applied] = tasks._apply([reports.read(report.task, report.args, report.kwargs)])
     assert isinstance(applied, SagaInstance), applied

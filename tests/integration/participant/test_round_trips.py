@@ -211,15 +211,14 @@ def test_who_waits_for_the_broker_holds_no_database_connection(monkeypatch) -> N
 
         return read
 
-    delivery = SimpleNamespace(acknowledge=lambda: None, send_event=lambda *_, **__: None, id="1")
-    delivery.origin = delivery
+    origin = SimpleNamespace(acknowledge=lambda: None, eventer=None, id="1")
     monkeypatch.setattr(strategy, "publish", post)
     monkeypatch.setattr(state, "task_accepted", lambda _: None)
     monkeypatch.setattr(state, "task_ready", lambda _: None)
     task = type("Task", (), {"name": "test.read", "make_work": staticmethod(work)})()
     with ThreadPoolExecutor(8) as threads:
         tray = strategy.TaskStrategy(task, None, Consumer(threads))
-        tray.put([Message("test.read", "1", "1", [], {}, delivery=delivery)])
+        tray.put([Message("test.read", "1", "1", [], {}, origin=origin)])
         assert posted.wait(5)
 
     assert held == [None]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from celery.worker.consumer.events import Events
 
-from orchestration.messaging.request import sends_task_events
+from orchestration.execution.strategy import sends_task_events
 
 
 @pytest.mark.parametrize("watched", [True, False], ids=["with -E", "without"])
