@@ -1,4 +1,4 @@
-"""The loops that workers run beside their consumer: one round after another, until the process ends."""
+"""Loops that workers run beside their consumer, until the process ends."""
 
 import logging
 import threading

@@ -228,5 +228,5 @@ def run_or_log(do: Callable[[], R]) -> R | None:
     try:
         return do()
     except Exception:
-        logger.exception("a turn broke off")
+        logger.exception("a job failed")
         return None

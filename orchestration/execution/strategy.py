@@ -262,7 +262,7 @@ def _send_event(message: Message, event: str, **fields: Any) -> None:
 
 
 def sends_task_events(eventer: Any) -> bool:
-    """Say whether it sends events of tasks. Without `-E` a worker has one that sends events of workers only."""
+    """Return whether it sends events of tasks. Without `-E`, a worker has one that sends events of workers only."""
     return bool(eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups))
 
 

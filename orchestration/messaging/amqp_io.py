@@ -1,7 +1,7 @@
-"""Fewer system calls a message on a connection of py-amqp's. Each lets go of the interpreter, and has to get it back.
+"""Fewer system calls for each message on a connection of py-amqp. Each call releases the interpreter's lock.
 
-py-amqp asks the socket three times for each frame, a message is three frames, and each frame goes out by itself. A
-`link` is an open `amqp.Connection`; other brokers' connections are left as they are.
+py-amqp reads three times from the socket for each frame. A message is three frames, and py-amqp writes each by itself.
+A `link` is an open `amqp.Connection`. Connections of other brokers are not changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,13 +11,13 @@ from typing import Any
 from amqp.exceptions import RecoverableConnectionError
 
 CHUNK = 16 * 1024
-"""Bytes asked for at once. With more, more is moved along as frame after frame is taken from it."""
+"""Bytes to read at once. A larger buffer costs more copying for each frame."""
 
 
 def read_ahead(link: Any) -> None:
-    """Have the link take whatever has arrived, not only the next bytes that are wanted.
+    """Make the link read all bytes that have arrived, not only the next bytes it needs.
 
-    py-amqp keeps what is beyond them for the next read. Whoever waits for the socket before reading asks `has_more`.
+    py-amqp keeps the rest for its next read. Check `has_more` before waiting for the socket.
     """
     transport: Any = getattr(link, "transport", None)
     receive: Callable[[int], bytes] | None = getattr(transport, "_quick_recv", None)
@@ -26,12 +26,12 @@ def read_ahead(link: Any) -> None:
 
 
 def has_more(link: Any) -> bool:
-    """Whether something was read that nobody has looked at."""
+    """Return whether bytes were read that are not processed yet."""
     return bool(getattr(getattr(link, "transport", None), "_read_buffer", b""))
 
 
 def drain(link: Any) -> None:
-    """Take in all that has arrived, without waiting for more.
+    """Process everything that has arrived, without waiting for more.
 
     :raises OSError: when the link is lost.
     :raises AMQPError: when it was closed.
@@ -47,7 +47,7 @@ def drain(link: Any) -> None:
 
 @contextmanager
 def bounded(link: Any, seconds: float) -> Iterator[None]:
-    """Bound each write in the block, whatever bounds the link was opened with."""
+    """Limit each write in the block to so many seconds, whatever limits the link was opened with."""
     having_timeout = getattr(getattr(link, "transport", None), "having_timeout", None)
     with having_timeout(seconds) if having_timeout else nullcontext():
         yield
@@ -55,7 +55,7 @@ def bounded(link: Any, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def corked(link: Any) -> Iterator[None]:
-    """Keep what is sent back until the end, then send it in one piece. For one thread at a time."""
+    """Hold back what the block sends, then write it at once. Only one thread at a time may use this."""
     transport: Any = getattr(link, "transport", None)
     if not hasattr(transport, "_write"):
         yield

@@ -111,7 +111,7 @@ class Message:
 def command_message(saga: Saga, command: Command, saga_id: UUID, token: int, context: Mapping[str, Any]) -> Message:
     """Return the message that starts a command's chain. The chain's last link and every failure report to the engine.
 
-    `context` is what the chain passes on: {"known": facts, "trail": [[completed step, when], …]}; each link adds to it.
+    `context` is what the chain passes on (`participant.executor.Context`). Each link adds to it.
     """
     ids = {"saga_id": str(saga_id), "token": token}
     first, *later = [_filled(link, ids) for link in chain_of(saga, command).tasks]

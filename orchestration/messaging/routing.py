@@ -1,4 +1,4 @@
-"""Which queue each task goes to: every task says so when it is made."""
+"""The queue of each task, which is set when the task is made."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ _queues: dict[str, str] = {}
 
 
 def send_to(queue: str, task: str) -> str:
-    """Route a task to a queue, named as the broker knows it; returns the task's name."""
+    """Route a task to a queue, by its name at the broker. Return the task's name."""
     _queues[task] = queue
     return task
 
 
 def queue_of(task: str) -> str | None:
-    """The queue a task is routed to; None when it is no task of ours."""
+    """Return the queue of a task, or None if it is no task of ours."""
     return _queues.get(task)
 
 
 def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
-    """Celery's hook (the `task_routes` setting)."""
+    """Return the route of a task, for Celery's setting `task_routes`."""
     queue = queue_of(name)
     return None if queue is None else {"queue": queue}

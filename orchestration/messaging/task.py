@@ -1,4 +1,4 @@
-"""What every message of ours has in common: who may lose it (nobody), and what it shows of itself (ids)."""
+"""The base of our Celery tasks. Their messages must not get lost, and logs show only their ids."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from orchestration.failpoints import FailpointKind, cross
 
 
 class SagaTask(Task):  # type: ignore[misc]
-    """A task whose message is confirmed, must be routed, is acked late, and whose success leaves no row."""
+    """A task whose message is confirmed, routed and acknowledged late. A success leaves no result row."""
 
     abstract = True
     acks_late = True
@@ -22,16 +22,16 @@ class SagaTask(Task):  # type: ignore[misc]
     mandatory = True
     max_retries = 0  # retries have one owner, the saga
     Request = "orchestration.messaging.request:SagaRequest"
-    resultrepr_maxsize = 1  # what a step returns is what the saga knows: nothing for logs and events
+    resultrepr_maxsize = 1  # logs and events must not show what a step returns
 
     def apply_async(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> Any:
-        """Publish.
+        """Publish the task's message.
 
-        :raises OperationalError: when the broker did not confirm it, or could not route it; it may still arrive.
+        :raises OperationalError: when the broker did not confirm or could not route it. It may still arrive.
         """
-        options.setdefault("argsrepr", "()")  # what a saga knows is nothing for logs, events or result rows
+        options.setdefault("argsrepr", "()")  # logs, events and result rows must not show what a saga knows
         options.setdefault("kwargsrepr", repr(public(kwargs)))
         publish = partial(super().apply_async, args, kwargs, **options)
         try:
@@ -41,13 +41,13 @@ class SagaTask(Task):  # type: ignore[misc]
 
 
 def public(kwargs: Any) -> dict[str, Any]:
-    """What a message shows of itself in logs and events: ids."""
+    """Return the arguments that logs and events may show: ids."""
     shown = ("saga_id", "step", "operation", "token", "route")
     return {name: kwargs[name] for name in shown if name in (kwargs or {})}
 
 
 def sagas_of(kwargs: Any) -> list[UUID]:
-    """The saga that a message is about, if it names one."""
+    """Return the saga that a message names, if it names one."""
     try:
         return [UUID(kwargs["saga_id"])]
     except (KeyError, TypeError, ValueError, AttributeError):

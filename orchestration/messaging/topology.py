@@ -1,4 +1,4 @@
-"""Every queue and exchange there is, and their declaration."""
+"""The queues and exchanges, and their declaration."""
 
 import re
 from collections.abc import Iterable
@@ -33,12 +33,12 @@ class Topology:
     queue_type: str
 
     def name(self, queue: str) -> str:
-        """A queue's name at the broker."""
+        """Return a queue's name at the broker."""
         return self.prefix + queue
 
     @property
     def exchange(self) -> Exchange:
-        """Where every task is published; the routing key is the queue's name."""
+        """The exchange to which every task is published. The routing key is the queue's name."""
         return Exchange(self.name("sagas"), type="direct", durable=True, no_declare=True)
 
     @property
@@ -52,7 +52,7 @@ class Topology:
         return tuple(self._queue(self.name(name)) for name in names)
 
     def is_for_compensations(self, queue: str) -> bool:
-        """Whether the queue of this name at the broker is one that overtakes the others."""
+        """Return whether this queue, by its name at the broker, is for compensations."""
         return queue in {self.name(compensations_queue(service)) for service in SERVICES}
 
     @property
@@ -75,15 +75,15 @@ class Topology:
         return {entity.name: said for entity in every if (said := _refusal(entity, connection))}
 
     def missing(self, connection: Connection) -> Iterable[str]:
-        """The names of queues that the broker does not have."""
+        """Return the names of queues that the broker does not have."""
         return [name for name, depth in self._looked_at(connection) if depth is None]
 
     def differing(self, connection: Connection) -> dict[str, str]:
-        """Queues that the broker has with other properties than these, by name, and what it says about them."""
+        """Return by name the queues that have other properties at the broker, with the difference."""
         return {queue.name: said for queue in self._all() if (said := _difference(queue, connection))}
 
     def depths(self, connection: Connection) -> dict[str, Depth]:
-        """What is in each queue that the broker has, that of dead letters included, by name."""
+        """Return by name the depth of each queue that the broker has, also that of dead letters."""
         return {name: depth for name, depth in self._looked_at(connection) if depth is not None}
 
     def _looked_at(self, connection: Connection) -> Iterable[tuple[str, Depth | None]]:
@@ -165,5 +165,5 @@ def _in_words(error: BaseException) -> str:
 
 
 def compensations_queue(service: str) -> str:
-    """The queue of a service's compensations, which never wait behind its backlog of actions."""
+    """Return the queue of a service's compensations, which never wait behind its actions."""
     return f"{service}.compensations"

@@ -1,4 +1,4 @@
-"""Who works: each worker says what it consumes and what time it has."""
+"""Asks each worker for its queues and its time."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ ANSWERED_WITHIN = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Present:
-    """A worker that answered; `queues` by their names at the broker. `ahead` is how much its clock is before ours."""
+    """A worker that answered: its queues by their names at the broker, and how far its clock is ahead of ours."""
 
     name: str
     queues: tuple[str, ...]
@@ -21,9 +21,9 @@ class Present:
 
 
 def present(within: timedelta = ANSWERED_WITHIN) -> list[Present]:
-    """The workers of these queues that answer within the time.
+    """Return the workers of our queues that answer within the time.
 
-    :raises kombu.exceptions.OperationalError: when the broker is away.
+    :raises kombu.exceptions.OperationalError: when the broker is unavailable.
     """
     asked_at = time.time()
     with current_app.connection_for_write() as connection:
@@ -37,7 +37,7 @@ def present(within: timedelta = ANSWERED_WITHIN) -> list[Present]:
 
 
 def register() -> None:
-    """Have this worker answer; celery's own commands say neither."""
+    """Make this worker answer. Celery's own commands tell neither queues nor time."""
     from celery.worker.control import inspect_command
 
     @inspect_command()  # type: ignore[untyped-decorator]
@@ -46,7 +46,7 @@ def register() -> None:
 
 
 def _present(name: str, answer: dict[str, Any], asked_at: float) -> Present:
-    """It answered between the question and now; what its clock is beyond either is its own."""
+    """Read an answer. It was given between `asked_at` and now; a clock outside of that span is wrong by the rest."""
     late = min(0.0, answer["now"] - asked_at)
     early = max(0.0, answer["now"] - time.time())
     return Present(name, tuple(answer["queues"]), timedelta(seconds=late or early))

@@ -1,4 +1,4 @@
-"""Commands that a service carries out for many sagas at once, because the database does more for less that way."""
+"""Commands that a service runs for several sagas at once, to save statements and round trips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Any
 class Together:
     """A function over several requests (or, for `ExternalCommand.record_all`, over pairs of request and reply).
 
-    It gives the answer to each, in order: a contract value, None, or a `Refusal` of that one, which must then have
-    changed nothing. What it raises fails all of them, and the kit tries again with fewer.
+    It returns the answer to each, in order: a contract value, None, or a `Refusal`. A refused request must have changed
+    nothing. If it raises, all of them failed, and the kit tries again with fewer.
     """
 
     do: Callable[[Sequence[Any]], Sequence[Any]]
@@ -20,7 +20,7 @@ Work = Callable[..., Any] | Together
 
 
 def results_of_each(work: Work, asked: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """What `work` tells for each: called once for all, or once for each."""
+    """Return the result of `work` for each request. `Together` is called once for all requests."""
     if not isinstance(work, Together):
         return [work(*each) for each in asked]
     if not asked:

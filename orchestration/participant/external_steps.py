@@ -1,4 +1,7 @@
-"""Actions and compensations at a gateway or carrier: never called inside a transaction, asked before repeated."""
+"""Actions and compensations at a gateway or carrier.
+
+No external call is made inside a transaction. Before a call is repeated, the outcome of the earlier one is queried.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +25,12 @@ BEFORE: dict[str, list[Status]] = {
     Status.UNDOING: [Status.STARTED, Status.DONE],
     Status.UNDONE: [Status.UNDOING],
 }
-"""What a row may have been before its reversal outside changed it."""
+"""The statuses a row may have before its external compensation changes it."""
 
 
 @dataclass(frozen=True)
 class ExternalCall:
-    """One call or question to the other side; `since` when a call may have been made before."""
+    """A call or query to make at the external system. `since` is when an earlier call may have been made."""
 
     rows: Rows
     command: Action | Compensation
@@ -38,12 +41,13 @@ class ExternalCall:
     since: datetime | None
 
     def cross(self, kind: FailpointKind, ask: Callable[[Any, Keys], Any]) -> Any:
+        """Make the call or query, with a failpoint around it."""
         return cross(kind, self.command.name, [self.call.saga_id], lambda: ask(self.request, self.keys))
 
 
 @dataclass(frozen=True)
 class Replied:
-    """What the other side said: a reply of its own, or its refusal of an action."""
+    """An external call, and the reply to it or the refusal of an action."""
 
     external_call: ExternalCall
     reply: Any
@@ -55,10 +59,10 @@ Begun = Outcome | ExternalCall | Exception
 def begin(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Begun]:
-    """Write down, for all at once, that a call may be made, and say of each saga what there is to be done.
+    """Record for all calls at once that they may be made. Return for each saga the call to make, or why none is made.
 
-    That is to ask (`reply_to`) and to `conclude`; or nothing: its outcome stands, the breaker is open, or this process
-    cannot make the call.
+    Make the call with `reply_to`, then `conclude` it. No call is made if the outcome is known, if the breaker is open,
+    or if this process cannot make it.
 
     :raises Malformed: when a request cannot be read.
     """
@@ -70,14 +74,14 @@ def begin(
 
 
 def reply_to(external_call: ExternalCall) -> Replied:
-    """Call, or ask what became of an earlier call.
+    """Make the call, or query the outcome of an earlier call.
 
-    :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
+    :raises OutcomeUnknown: when the external system may soon forget the key, and with it the earlier call.
     """
     try:
         return Replied(external_call, _reply(external_call))
     except Refusal as refusal:
-        if isinstance(external_call.command, Compensation):  # it says no by raising: a failure like any other
+        if isinstance(external_call.command, Compensation):  # a compensation cannot refuse: this is a failure
             raise
         return Replied(external_call, refusal)
 
@@ -85,7 +89,7 @@ def reply_to(external_call: ExternalCall) -> Replied:
 def conclude(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, replied: Sequence[Replied]
 ) -> dict[UUID, Outcome]:
-    """Commit what the calls came to, for all at once; a compensation that is done is `Done`."""
+    """Commit the replies in one transaction. Return the outcomes; that of a finished compensation is `Done`."""
     rows = participant.rows
     failpoint = Failpoint(FailpointKind.CONCLUDE, command.name, [each.external_call.call.saga_id for each in replied])
     conclude_all = _conclude if isinstance(command, Action) else _conclude_undoing
@@ -93,9 +97,9 @@ def conclude(
 
 
 def reconcile(participant: Participant, command: Action | Compensation, work: ExternalCommand, call: Call) -> bool:
-    """Ask what became of an open row's call and conclude the row if that is known now; nothing is called again.
+    """Query the outcome of an open row's call, and conclude the row if it is known now. Make no new call.
 
-    Say whether it was. Whatever the question runs into is raised, but for the Refusal of an action.
+    Return whether it was known. An action's Refusal is an outcome; other exceptions of the query are raised.
     """
     request: Any = decode(command.request, call.known)
     external_call = ExternalCall(participant.rows, command, work, call, request, _keys(command, call), since=None)
@@ -156,9 +160,9 @@ def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
 def _begin_undoing(
     rows: Rows, compensation: Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Begun]:
-    """Leave the rows *undoing*, or barred where there is nothing to reverse.
+    """Mark the rows *undoing*, or bar them where there is nothing to reverse.
 
-    What cannot be read must not leave a row that says a reversing call may have been made.
+    A request that cannot be read must leave no row that says that a reversing call may have been made.
     """
     barred = rows.claim(calls, Status.BARRED)
     found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
@@ -186,11 +190,11 @@ def _begin_undoing(
 
 
 def _reply(external_call: ExternalCall) -> Any:
-    """Call, or, when an earlier call may have been made (`since`), ask first what became of it.
+    """Make the call. If an earlier call may have been made (`since`), query its outcome first.
 
-    To the breaker both are one call: reads that work say nothing of writes that fail.
+    The breaker counts both as one call, because reads that work prove nothing about writes.
 
-    :raises OutcomeUnknown: when the other side may soon forget the key, and with it the earlier call.
+    :raises OutcomeUnknown: when the external system may soon forget the key, and with it the earlier call.
     """
     work = external_call.work
     if (own := work.local_reply(external_call.request)) is not None:
@@ -207,9 +211,9 @@ def _reply(external_call: ExternalCall) -> Any:
 
 
 def _found(external_call: ExternalCall) -> Any:
-    """What the other side knows of an earlier call, None when it does not.
+    """Return what the external system knows of an earlier call, or None.
 
-    The breaker hears of a question that fails, not of one that works: reads say nothing of writes, as above.
+    The breaker counts a query that fails, but not one that works, because reads prove nothing about writes.
     """
     work = external_call.work
     if (own := work.local_reply(external_call.request)) is not None:
@@ -234,7 +238,7 @@ def _is_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> bool:
 def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
     ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
-    waiting = [each for each in replied if each.external_call.call.saga_id not in ends]  # nobody was faster
+    waiting = [each for each in replied if each.external_call.call.saga_id not in ends]  # no other process was faster
     granted = [each for each in waiting if not isinstance(each.reply, Refusal)]
     answered = {each.external_call.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
     changes = []

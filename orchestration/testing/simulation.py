@@ -32,11 +32,11 @@ from orchestration.testing.memory_broker import Network, Waiting
 from orchestration.testing.memory_store import MemoryStore
 
 ROUNDS = 400
-"""So often time may pass until everything has ended: an hour of retries, with room."""
+"""How often time may pass until everything has ended: an hour of retries, with a margin."""
 
 
 class Stuck(AssertionError):
-    """Sagas have not ended although nothing disturbs them any more."""
+    """Sagas have not ended although no fault is left."""
 
 
 class World:
@@ -56,7 +56,7 @@ class World:
         self.recovery = Recovery(self.engine, self)
         self.contradictions: list[str] = []
         self.settled: set[tuple[UUID, str]] = set()
-        """Sagas and steps that somebody has settled outside."""
+        """Sagas and steps that an operator has settled at the external system."""
         self._works: dict[str, MakeWork] = {}
         for service in self.services.values():
             self._works |= works_of(service.participant)
@@ -64,7 +64,7 @@ class World:
         self._markers_sent: dict[str, datetime] = {}
 
     def place(self, script: Script) -> UUID:
-        """Start a saga as a client does: again under the same key until there is an answer."""
+        """Start a saga as a client does: retry under the same key until there is an answer."""
         saga_id = UUID(int=next(self._ids))
         self.scripts[saga_id] = script
         origin = Origin("customer", str(saga_id), "hash")
@@ -78,28 +78,28 @@ class World:
             return started.saga_id
 
     def cancel(self, saga_id: UUID) -> None:
-        """Ask for a saga to be given up; too late is an answer."""
+        """Cancel a saga. It may be too late for that."""
         try:
             self._repeated(lambda: self.engine.apply(saga_id, CancelRequested(), now=self.clock()))
         except (Crash, DatabaseError, TooLate):
             return
 
     def resume(self, saga_id: UUID) -> None:
-        """Have it try again now, as an operator does."""
+        """Resume a saga, as an operator does."""
         try:
-            self.engine.resume_saga(saga_id, by="the simulation", reason="somebody said so", now=self.clock())
+            self.engine.resume_saga(saga_id, by="the simulation", reason="a test", now=self.clock())
         except (Crash, DatabaseError):
             return
 
     def recover(self) -> None:
-        """Run one round of recovery; it may be killed in it."""
+        """Run one round of recovery, which may be killed."""
         try:
             self.recovery.run_once(clock=self.clock)
         except (Crash, DatabaseError):
             return
 
     def deliver(self, waiting: Waiting) -> None:
-        """Have a worker take this message; if it dies before the ack, or cannot send what follows, it waits again."""
+        """Run this message as a worker does. If the worker dies before the ack, or cannot publish, it waits again."""
         self.network.waiting.remove(waiting)
         message = waiting.message
         try:
@@ -178,7 +178,7 @@ class World:
         except (Contradiction, Malformed) as error:
             self.contradictions.append(f"{message.task}: {error}")
         except DatabaseError:
-            return  # the report is lost; recovery asks again
+            return  # the report is lost; recovery dispatches the saga again
 
     def _repeated(self, work: Any) -> Any:
         for _ in range(TRIES - 1):
@@ -203,7 +203,7 @@ class World:
     def _until_something_happens(self) -> timedelta:
         now, dues = self.clock(), [saga.due_at for saga in self.store.unfinished() if saga.due_at]
         if any(due <= now for due in dues):
-            return settings.MARKER_PERIOD  # it is overdue: the next marker will tell
+            return settings.MARKER_PERIOD  # it is overdue: the next marker proves its message lost
         arrivals = [at for service in self.services.values() for at, *_ in service.book.on_their_way]
         times = dues + arrivals + [waiting.at for waiting in self.network.waiting]
         return max(min(times, default=now) - now, timedelta(seconds=1))
