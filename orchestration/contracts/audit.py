@@ -1,4 +1,4 @@
-"""What services, gateways and carriers tell an audit about each saga."""
+"""Facts about each saga that services, gateways and carriers give to an audit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ class StepEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One thing that was checked against an invariant: the sentences say what violates it, `ids` what it is about.
+    """The result of checking one object against an invariant.
 
-    `ids` are by what they are ids of, such as "saga" or "sku".
+    `faults` are sentences that say how the invariant is violated. `ids` identify the object, by kind of id, such as
+    "saga" or "sku".
     """
 
     invariant: str
@@ -53,7 +54,7 @@ class OrderFacts:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
-    """One saga's payment. Money that `was_captured` may have been refunded since: `is_reversed` is voided or refunded.
+    """One saga's payment. `is_reversed`: it was voided or refunded, also after it `was_captured`.
 
     `is_at_the_gateway` is False for a free order, which the gateway does not know.
     """
@@ -72,7 +73,7 @@ class PaymentFacts:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentFacts:
-    """One saga's parcel, as shipping knows it; `is_live`: it is booked and not cancelled."""
+    """One saga's parcel in the database of shipping; `is_live`: it is booked and not cancelled."""
 
     order_id: UUID
     status: str
@@ -80,12 +81,12 @@ class ShipmentFacts:
     is_live: bool
 
 
-class MadeOutside(Protocol):
-    """What a gateway or carrier has made for an order (its `reference`) under idempotency keys."""
+class ExternalRecord(Protocol):
+    """A record that a gateway or carrier made for an order under idempotency keys; `reference` is the order's id."""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every key used on it; the first is the one that made it."""
+        """Every idempotency key used on the record; the first key created it."""
 
     @property
     def reference(self) -> str: ...
@@ -93,9 +94,9 @@ class MadeOutside(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatewayAccount:
-    """One authorisation at the gateway and what was done with it; `status` as `PaymentFacts` have it.
+    """One authorisation at the gateway and what was done with it; `status` has the values of `PaymentFacts.status`.
 
-    Not `arrived`: the gateway will receive the call later.
+    If it has not `arrived`, the gateway will receive the call later.
     """
 
     authorisation_id: str
@@ -114,7 +115,7 @@ class GatewayAccount:
 
     @property
     def is_open(self) -> bool:
-        """Whether money is held, or will be."""
+        """Whether money is on hold, or will be when the call arrives."""
         return not (self.declined or self.voided or self.capture_id)
 
     @property
@@ -124,7 +125,7 @@ class GatewayAccount:
 
 @dataclass(frozen=True, slots=True)
 class CarrierParcel:
-    """One booking at the carrier and its state; no tracking number: the carrier will receive the call later."""
+    """One booking at the carrier and its state. Without a tracking number, the carrier will receive the call later."""
 
     tracking_number: str
     keys: tuple[str, ...]
@@ -134,5 +135,5 @@ class CarrierParcel:
 
     @property
     def is_live(self) -> bool:
-        """Whether it will be carried."""
+        """Whether the carrier will deliver the parcel."""
         return not (self.refused or self.cancelled)

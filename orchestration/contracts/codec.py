@@ -1,4 +1,4 @@
-"""Contract values to JSON-ready ones and back, by msgspec."""
+"""Converts contract values to JSON-ready values and back, with msgspec."""
 
 import json
 import re
@@ -34,16 +34,16 @@ class NotCarried(TypeError):
 
 
 def encode(value: Any) -> Any:
-    """Turn a contract value into dicts, lists or tuples, strings and numbers.
+    """Convert a contract value to dicts, lists or tuples, strings and numbers.
 
-    :raises TypeError: for a value that is no number, text or other type that contracts may have.
+    :raises TypeError: when the value has a type that contracts may not have.
     """
     # The hook is called for subclasses of str, int and float. Bytes stay bytes: JSON has no form for them.
     return to_builtins(value, builtin_types=(bytes,), enc_hook=lambda each: json.loads(json.dumps(each)))
 
 
 def decode(contract: type[T], data: Mapping[str, Any]) -> T:
-    """Read a contract out of `data`, which may hold more than the contract needs.
+    """Read a contract from `data`. Ignore members that the contract does not have.
 
     :raises Malformed: when a field is missing or of the wrong type, or a datetime has no zone.
     """
@@ -59,9 +59,9 @@ def decode(contract: type[T], data: Mapping[str, Any]) -> T:
 
 
 def check_carried(contract: type) -> None:
-    """Refuse a contract that `decode` cannot read back from a message, whatever its values are.
+    """Check that `decode` can read every value of the contract back from a message.
 
-    :raises NotCarried: naming the first such class and field, also of a dataclass nested in this one.
+    :raises NotCarried: when a field's type cannot be read back, also in a nested dataclass.
     """
     if not _is_contract(contract):
         raise NotCarried(f"{_name(contract)} is not a dataclass")
@@ -69,7 +69,7 @@ def check_carried(contract: type) -> None:
 
 
 def _check_fields(contract: type, within: tuple[type, ...]) -> None:
-    """`within` are the contract and those around it."""
+    """Check the contract's fields. `within` are the contract and the contracts that contain it."""
     for field in fields(contract):  # type: ignore[arg-type]
         place = f"{_name(contract)}.{field.name}"
         try:
@@ -94,7 +94,7 @@ def _check_fields(contract: type, within: tuple[type, ...]) -> None:
 
 
 def _parts(kind: Any) -> Iterator[Any]:
-    """Yield the types that a type is composed of; a dataclass is one."""
+    """Yield the types that a type is composed of. A dataclass is yielded whole."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         inner = [each for each in arguments if each is not NoneType]
@@ -124,7 +124,10 @@ def _name(kind: Any) -> str:
 
 
 def _refuse_naive(value: Any, path: str) -> None:
-    """:raises Malformed: when a datetime has no zone. Msgspec demands one only of types that are annotated so."""
+    """Check that every datetime has a zone. Msgspec demands one only of types that are annotated so.
+
+    :raises Malformed: when a datetime has no zone.
+    """
     if isinstance(value, datetime) and value.tzinfo is None:
         raise Malformed(f"{path} cannot be read: {value.isoformat()!r}")
     if is_dataclass(value):

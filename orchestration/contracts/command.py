@@ -1,4 +1,4 @@
-"""What a participant can be asked to do: actions, their compensations, and reads."""
+"""Commands and queries to participants: actions, their compensations, and reads."""
 
 from dataclasses import MISSING, dataclass, fields
 from typing import get_type_hints
@@ -9,7 +9,7 @@ class _Named:
 
     @property
     def service(self) -> str:
-        """The service that answers, which is also its database alias and its queue."""
+        """The service that executes it. Its database alias and its queue have the same name."""
         return self.name.partition(".")[0]
 
 
@@ -17,7 +17,8 @@ class _Named:
 class Action(_Named):
     """One thing a participant does in a saga.
 
-    `name` is "service.verb_noun"; `request` and `answer` are frozen dataclasses (`answer` None: nothing to tell).
+    `name` is "service.verb_noun"; `request` and `answer` are frozen dataclasses. `answer` is None when the action
+    returns nothing.
     """
 
     name: str
@@ -26,18 +27,18 @@ class Action(_Named):
 
     @property
     def step(self) -> str:
-        """The step's name in saga log and ledger, "reserve_stock"."""
+        """The step's name in saga log and ledger, such as "reserve_stock"."""
         return self.name.partition(".")[2]
 
     @property
     def provides(self) -> dict[str, object]:
-        """Field name to type of what later steps may need from this answer."""
+        """The answer's fields, which later steps may use: name to type."""
         return field_types(self.answer) if self.answer else {}
 
 
 @dataclass(frozen=True)
 class Compensation(_Named):
-    """What reverses `undoes`. Its request may hold only what was known before that action ran."""
+    """Reverses the action `undoes`. Its request may hold only facts that were known before that action ran."""
 
     name: str
     request: type
@@ -50,13 +51,13 @@ class Compensation(_Named):
 
 @dataclass(frozen=True)
 class Query(_Named):
-    """A read that another service may ask for, answered at once and from one database."""
+    """A read of one database that another service may request. It is answered at once."""
 
     name: str
 
 
 def field_types(contract: type) -> dict[str, object]:
-    """Field name to type of a contract dataclass."""
+    """Return the fields of a contract dataclass: name to type."""
     hints = get_type_hints(contract)
     return {field.name: hints[field.name] for field in fields(contract)}
 

@@ -1,4 +1,4 @@
-"""What inventory is asked, and answers."""
+"""Requests to inventory, its answers and commands."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -34,7 +34,7 @@ class ReleaseLeftoverHold:
 
 @dataclass(frozen=True)
 class RecountReserved:
-    """Make `reserved` of a SKU what its live reservations add up to."""
+    """Set `reserved` of a SKU to the sum of its live reservations."""
 
     saga_id: UUID
     sku: str
@@ -44,4 +44,4 @@ release_leftover_hold = Action("inventory.release_leftover_hold", request=Releas
 recount_reserved = Action("inventory.recount_reserved", request=RecountReserved)
 
 available_units = Query("inventory.available_units")
-"""(skus: iterable of str) -> dict of SKU to units a buyer may have now; unknown SKUs are absent."""
+"""(skus: iterable of str) -> dict of SKU to units that a buyer can order now; unknown SKUs are absent."""

@@ -1,4 +1,4 @@
-"""What a checkout asks for, and what orders is asked in turn."""
+"""The request of a checkout, and requests to orders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ place_order = Action("orders.place_order", request=PlaceOrder)
 
 @dataclass(frozen=True)
 class ConfirmNoOrder:
-    """Say that there is no order of the saga `repaired_saga_id`: what it left behind belongs to nobody."""
+    """Confirm that the saga `repaired_saga_id` has no order, so that what it left behind may be reversed."""
 
     saga_id: UUID
     repaired_saga_id: UUID

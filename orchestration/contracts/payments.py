@@ -1,4 +1,4 @@
-"""What payments is asked, and answers. Amounts are minor units of an ISO 4217 currency."""
+"""Requests to payments, its answers and commands. Amounts are minor units of an ISO 4217 currency."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -57,14 +57,14 @@ class ReverseLeftoverPayment:
 
 @dataclass(frozen=True)
 class LeftoverPaymentReversed:
-    """`payment_status` as it is now: voided or refunded; None when there never was a payment."""
+    """`payment_status` is the current status, voided or refunded; None when there never was a payment."""
 
     payment_status: str | None
 
 
 @dataclass(frozen=True)
 class ConfirmCaptureSettled:
-    """Say that no capture is called any more for the saga `repaired_saga_id`: what it has on hold may go."""
+    """Confirm that the saga `repaired_saga_id` makes no more capture calls, so that its hold may be voided."""
 
     saga_id: UUID
     repaired_saga_id: UUID
@@ -72,7 +72,7 @@ class ConfirmCaptureSettled:
 
 @dataclass(frozen=True)
 class VoidSettledHold:
-    """Void what the saga `repaired_saga_id` still holds for its order, whose capture a person has settled outside."""
+    """Void the hold of the saga `repaired_saga_id`, whose capture an operator has settled elsewhere."""
 
     saga_id: UUID
     repaired_saga_id: UUID
@@ -83,7 +83,7 @@ class VoidSettledHold:
 
 @dataclass(frozen=True)
 class SettledHoldVoided:
-    """`payment_status` as it is now."""
+    """`payment_status` is the current status."""
 
     payment_status: str
 
@@ -98,4 +98,4 @@ confirm_capture_settled = Action("payments.confirm_capture_settled", request=Con
 void_settled_hold = Action("payments.void_settled_hold", request=VoidSettledHold, answer=SettledHoldVoided)
 
 money_held = Query("payments.money_held")
-"""(saga ids: collection of UUID) -> dict of (currency, "authorised" or "captured") to minor units held for them."""
+"""(saga ids: collection of UUID) -> dict of (currency, "authorised" or "captured") to their minor units."""

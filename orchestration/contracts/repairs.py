@@ -1,4 +1,4 @@
-"""What a repair is asked for: the drift that an audit has found, or what a settlement outside leaves behind."""
+"""Requests of repairs: the drift that an audit found, or the hold that a manual settlement left."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class LeftoverFound:
-    """A saga is compensated and has left something behind; `total_minor` and `currency` are what it was to cost."""
+    """A compensated saga has left something behind. `total_minor` and `currency` are the total of its order."""
 
     repaired_saga_id: UUID
     repaired_order_id: UUID
@@ -16,7 +16,7 @@ class LeftoverFound:
 
 @dataclass(frozen=True)
 class HoldSettled:
-    """A person has settled this saga's capture outside, and its order's total is still on hold."""
+    """An operator has settled this saga's capture elsewhere, and its order's total is still on hold."""
 
     repaired_saga_id: UUID
     repaired_order_id: UUID
@@ -26,6 +26,6 @@ class HoldSettled:
 
 @dataclass(frozen=True)
 class MiscountFound:
-    """`reserved` of this SKU is not what live reservations add up to."""
+    """`reserved` of this SKU differs from the sum of its live reservations."""
 
     sku: str

@@ -1,4 +1,4 @@
-"""What shipping is asked, and answers."""
+"""Requests to shipping, its answers and commands."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -39,7 +39,7 @@ class CancelLeftoverParcel:
 
 @dataclass(frozen=True)
 class LeftoverParcelCancelled:
-    """`booking_status` as it is now: cancelled; None when there never was a parcel."""
+    """`booking_status` is the current status, cancelled; None when there never was a parcel."""
 
     booking_status: str | None
 

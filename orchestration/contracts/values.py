@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import NewType
 
 LARGEST_AMOUNT_MINOR = 2**53 - 1
-"""The largest whole number that every reader of JSON gets exactly (RFC 8259, section 6): an amount is never more."""
+"""The largest amount: every JSON reader reads whole numbers up to it exactly (RFC 8259, section 6)."""
 
 Encrypted = NewType("Encrypted", str)
-"""A secret encrypted at the edge; only the service that must use it opens it."""
+"""A secret encrypted at the edge. Only the service that uses it decrypts it."""
 
 
 def nfc(sku: str) -> str:
-    """Return the SKU as every service keeps it: in Unicode's form NFC, in which equal texts have equal characters."""
+    """Return the SKU in Unicode's form NFC, as every service stores it: equal texts then have equal characters."""
     return unicodedata.normalize("NFC", sku)
 
 
@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a parcel goes; `country` is ISO 3166-1 alpha-2."""
+    """The address that a parcel is sent to; `country` is ISO 3166-1 alpha-2."""
 
     name: str
     line1: str

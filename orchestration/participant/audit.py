@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from orchestration.contracts.audit import Checked, MadeOutside, StepEffect
+from orchestration.contracts.audit import Checked, ExternalRecord, StepEffect
 from orchestration.contracts.command import Action
 from orchestration.participant.selection import Selection
 
@@ -13,7 +13,7 @@ BATCH = 5_000
 """Rows fetched at a time from a cursor on the server."""
 
 F = TypeVar("F")
-M = TypeVar("M", bound=MadeOutside)
+M = TypeVar("M", bound=ExternalRecord)
 
 Sums = Callable[[Sequence[Selection]], Mapping[str, int]]
 """Minor units by currency, of all sagas but those selected."""

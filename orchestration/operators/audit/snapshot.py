@@ -11,8 +11,8 @@ from uuid import UUID
 from orchestration.contracts.audit import (
     CarrierParcel,
     Checked,
+    ExternalRecord,
     GatewayAccount,
-    MadeOutside,
     OrderFacts,
     PaymentFacts,
     ShipmentFacts,
@@ -31,7 +31,7 @@ from orchestration.participant.participant import participants
 from orchestration.participant.selection import EVERYTHING, Selection
 
 F = TypeVar("F")
-M = TypeVar("M", bound=MadeOutside)
+M = TypeVar("M", bound=ExternalRecord)
 
 Accounts = Mapping[UUID | None, Sequence[GatewayAccount]]
 """By the saga that the authorisation's key names; None: by none."""

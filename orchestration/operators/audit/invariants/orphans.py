@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from orchestration.contracts.audit import MadeOutside
+from orchestration.contracts.audit import ExternalRecord
 from orchestration.operators.audit import keys
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.keys import Key
@@ -22,7 +22,7 @@ def check_rows(books: Books, findings: Findings) -> None:
 
 
 def check_keys(
-    who: str, made: Iterable[tuple[UUID | None, Sequence[MadeOutside]]], books: Books, findings: Findings
+    who: str, made: Iterable[tuple[UUID | None, Sequence[ExternalRecord]]], books: Books, findings: Findings
 ) -> None:
     """Q6, of what the gateway or the carrier (`who`) has made, by saga."""
     for saga_id, things in made:
@@ -53,7 +53,7 @@ def _check_orders(books: Books, findings: Findings) -> None:
                 findings.violated("Q6", message, saga=saga_id, order=order_id)
 
 
-def _key_faults(saga_id: UUID | None, thing: MadeOutside, books: Books) -> Iterator[tuple[str, str]]:
+def _key_faults(saga_id: UUID | None, thing: ExternalRecord, books: Books) -> Iterator[tuple[str, str]]:
     saga = books.saga(saga_id)
     for text in thing.keys:
         key = keys.parse(text)
