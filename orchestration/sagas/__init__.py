@@ -11,10 +11,10 @@ from orchestration.sagas.reverse_leftover_payment import reverse_leftover_paymen
 from orchestration.sagas.void_settled_hold import void_settled_hold
 
 REPAIRS = (release_leftover_hold, reverse_leftover_payment, cancel_leftover_parcel, recount_reserved)
-"""What an audit proposes and a person applies."""
+"""Repairs that an audit proposes and an operator applies."""
 
 CUSTOMER = "audit"
-"""The customer id of repairs. Customers' ids are numbers."""
+"""The customer id of repairs. It cannot be a customer's: those are numbers."""
 
 definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout, *REPAIRS, void_settled_hold)}
 
@@ -24,7 +24,10 @@ class UnknownDefinition(LookupError):
 
 
 def definition_of(name: str, among: Mapping[str, Saga] = definitions) -> Saga:
-    """:raises UnknownDefinition: when the code at hand lacks it."""
+    """Return the saga definition of this name.
+
+    :raises UnknownDefinition: when this code has none of that name.
+    """
     try:
         return among[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Cancelling the parcel that a compensated saga has booked."""
+"""The repair that cancels the parcel which a compensated saga has booked."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Placing an order."""
+"""The saga that places an order."""
 
 from datetime import timedelta
 

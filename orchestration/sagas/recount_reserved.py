@@ -1,4 +1,4 @@
-"""Making what is promised of a SKU what live reservations add up to."""
+"""The repair that sets the reserved units of a SKU to the sum of its live reservations."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Giving back the units that a compensated saga still holds."""
+"""The repair that releases the units which a compensated saga still holds."""
 
 from datetime import timedelta
 

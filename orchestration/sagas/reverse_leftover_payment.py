@@ -1,4 +1,4 @@
-"""Giving back the money that a compensated saga still holds, or has taken."""
+"""The repair that voids or refunds the money which a compensated saga still holds or has captured."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Letting go of the money that is still on hold for an order that was paid another way."""
+"""The repair that voids the hold of an order which was paid in another way."""
 
 from datetime import timedelta
 
