@@ -23,19 +23,19 @@ from orchestration.sagas import definitions
 
 @register
 def check_definitions(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """Every command of every definition has a participant, and a task that is routed to a queue and acked late."""
+    """Check that every command of every definition has a participant, and a task that is routed and acked late."""
     return [error for saga in definitions.values() for error in _saga_errors(saga)]
 
 
 @register
 def check_registrations(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """`definitions` holds every definition of the modules of `orchestration/sagas`, each under its own name."""
+    """Check that `definitions` holds every definition of the modules of `orchestration/sagas`, under its own name."""
     return list(_registration_errors(_definitions_in(sagas), definitions))
 
 
 @register
 def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """A call outside times out before recovery would ask whether its message was lost."""
+    """Check that an external call times out before recovery presumes that its message was lost."""
     if settings.SANDBOX_TIMEOUT < settings.PRESUMED_LOST_AFTER:
         return []
     hint = "Lower SHOP_SANDBOX_TIMEOUT_SECONDS or raise SHOP_PRESUMED_LOST_SECONDS."
@@ -44,12 +44,12 @@ def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
 
 @register
 def check_key_lifetimes(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    """A call outside is known under its key until its saga's deadline at least, and then still for a person to look."""
+    """Check that idempotency keys of external calls outlive the saga's deadline, plus a margin for an operator."""
     return [error for saga in definitions.values() for error in _lifetime_errors(saga)]
 
 
 def _definitions_in(package: ModuleType) -> Iterator[tuple[str, Saga]]:
-    """Name each module of the package with every definition in it."""
+    """Yield (module name, definition) for every definition in the package's modules."""
     for found in iter_modules(package.__path__, f"{package.__name__}."):
         module = import_module(found.name)
         yield from ((found.name, each) for each in vars(module).values() if isinstance(each, Saga))
@@ -77,7 +77,7 @@ def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:
 
 
 def _pivot_errors(saga: Saga) -> Iterator[CheckMessage]:
-    """The pivot's ledger row is the commit record: it must be written in the transaction of its effect."""
+    """Complain about an external pivot: its ledger row, the commit record, must be in the transaction of its effect."""
     try:
         work = participant_of(saga.pivot.action.service).commands.get(saga.pivot.action)
     except NotAParticipant:
@@ -99,7 +99,7 @@ def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[Chec
 
 def _lifetime_errors(saga: Saga) -> Iterator[CheckMessage]:
     needed = settings.KEY_MARGIN + saga.deadline
-    for command, work in _calls_outside(saga):
+    for command, work in _external_calls(saga):
         if work.key_lifetime is not None and work.key_lifetime <= needed:
             yield Error(
                 f"{saga.name}: {command.name} has keys that are known for {work.key_lifetime}, not for over {needed}.",
@@ -108,7 +108,7 @@ def _lifetime_errors(saga: Saga) -> Iterator[CheckMessage]:
             )
 
 
-def _calls_outside(saga: Saga) -> Iterator[tuple[Action | Compensation, ExternalCommand]]:
+def _external_calls(saga: Saga) -> Iterator[tuple[Action | Compensation, ExternalCommand]]:
     for step in saga.steps:
         for command in (step.action, step.compensation):
             if command is not None and isinstance(work := _work_of(command), ExternalCommand):

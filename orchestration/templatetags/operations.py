@@ -1,4 +1,4 @@
-"""How operators' pages write statuses, names, moments and spans."""
+"""Filters and tags with which operators' pages format statuses, names, times and durations."""
 
 import re
 from datetime import datetime, timedelta
@@ -21,13 +21,13 @@ _BREAK = mark_safe("<wbr>")
 
 @register.simple_tag
 def is_unfold() -> bool:
-    """Whether the frame is Unfold's, which has a sidebar and htmx of its own."""
+    """Return whether Unfold renders the frame: it brings a sidebar and htmx."""
     return apps.is_installed("unfold")
 
 
 @register.simple_tag
 def tiles() -> list[tuple[str, Any]]:
-    """The dashboard's tiles, by name."""
+    """Return the dashboard's tiles as (name, tile) pairs."""
     from orchestration.admin.dashboard import TILES  # the admin's classes render templates when they are made
 
     return list(TILES.items())
@@ -35,31 +35,31 @@ def tiles() -> list[tuple[str, Any]]:
 
 @register.filter
 def chip(word: str) -> SafeString:
-    """A status as its word on its colour."""
+    """Render a status as a word on the background colour of that status."""
     return format_html('<span class="ops-chip ops-is-{}">{}</span>', word, str(word).replace("_", " "))
 
 
 @register.filter
 def breakable(name: str) -> SafeString:
-    """A name such as authorise_payment or GatewayTimeout, that a narrow column breaks between its words."""
+    """Render a name such as authorise_payment or GatewayTimeout so that a narrow column breaks it between words."""
     return format_html_join(_BREAK, "{}", ((word,) for word in _BETWEEN_WORDS.split(str(name))))
 
 
 @register.filter
 def moment(at: datetime | None) -> str:
-    """A time in UTC, to the millisecond."""
+    """Format a time in UTC, to the millisecond."""
     return formatting.moment(at)
 
 
 @register.filter
 def ago(at: datetime | None) -> str:
-    """How long ago it was."""
+    """Format how long ago the time was."""
     return formatting.span(clocks.now() - at) if at else formatting.NOTHING
 
 
 @register.filter
 def span(length: timedelta | float | None) -> str:
-    """A length of time, of a number of seconds below ten with its milliseconds."""
+    """Format a duration (seconds, if a number): below 1 s in milliseconds, below 10 s with one decimal."""
     if length is None:
         return formatting.NOTHING
     seconds = length.total_seconds() if isinstance(length, timedelta) else length
@@ -70,17 +70,17 @@ def span(length: timedelta | float | None) -> str:
 
 @register.filter
 def percent(share: float | None) -> str:
-    """A share from 0 to 1."""
+    """Format a share from 0 to 1 as a percentage."""
     return formatting.NOTHING if share is None else f"{share:.1%}"
 
 
 @register.filter
 def spaced(word: Any) -> str:
-    """A name as words."""
+    """Write a name with spaces instead of underscores."""
     return str(word).replace("_", " ")
 
 
 @register.filter
 def query(parameters: Any) -> str:
-    """Names and values as the end of an address."""
+    """Encode names and values as the query of a URL."""
     return urlencode(parameters, doseq=True)
