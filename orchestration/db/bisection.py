@@ -1,4 +1,4 @@
-"""Does work for many members at once, so that one bad member fails alone."""
+"""Does work for many members at once. A member that causes an error fails alone."""
 
 import time
 from collections.abc import Callable, Sequence

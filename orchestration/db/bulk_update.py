@@ -1,5 +1,7 @@
-"""Many rows changed by one statement, each by values of its own. The ORM writes the statement once, not for each batch:
-writing it takes several times as long as running it."""
+"""Changes many rows with one statement, each row by its own values.
+
+The ORM writes the statement once, not for each batch: writing it takes several times as long as running it.
+"""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,14 +17,14 @@ from django.db.models.sql import UpdateQuery
 from orchestration.db.sql import as_array, execute
 
 _KEYS, _VALUES = object(), object()
-"""Stand in a statement where it takes what it is given."""
+"""Placeholders in a statement's parameters for the keys and the values of a call."""
 
 
 class UpdateEach:
-    """An UPDATE of rows by their keys, each as `changes` say; those for which `where` is not true stay as they are.
+    """An UPDATE of rows by their keys, as `changes` say. Rows for which `where` is not true stay unchanged.
 
-    Rows are locked in the order of their keys first: an UPDATE alone locks them as they lie in the table, and two that
-    meet would deadlock.
+    Rows are locked in the order of their keys first. An UPDATE alone locks them in their order in the table, and two
+    concurrent UPDATEs could deadlock.
 
         sell = UpdateEach(Stock, by="sku", on_hand=F("on_hand") - each_own("units", by="sku", kind=BigIntegerField()))
         sell({"tea": {"units": 2}, "cup": {"units": 1}})
@@ -35,7 +37,7 @@ class UpdateEach:
         self._by, self._where, self._changes = by, where or Q(), changes
 
     def __call__(self, own: Mapping[Any, Mapping[str, Any]]) -> int:
-        """Change the rows that there are, by what is given for each key; give how many were changed."""
+        """Change the existing rows with the values given for each key. Return how many rows were changed."""
         if not own:
             return 0
         statement, parameters = self._written
@@ -66,7 +68,7 @@ def each_own(name: str, *, by: str, kind: "Field[Any, Any]") -> Cast:
 
 
 class _Given(Expression):
-    """A parameter whose value comes later: `stands_for` is in its place."""
+    """A parameter whose value comes later. Until then `stands_for` is its placeholder."""
 
     def __init__(self, type_: str, stands_for: object) -> None:
         super().__init__(output_field=Field())

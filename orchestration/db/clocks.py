@@ -1,4 +1,4 @@
-"""The clock that decisions use: that of the database server, because this host's clock may be wrong by any amount.
+"""The clock that decisions use: the database server's, because this host's clock may be wrong by any amount.
 
 Processes compare the times in rows, and a process may run on a host that booted with a wrong clock. So the time comes
 from the server that keeps the rows. It is read every few seconds. In between, the host's uptime is added, which also
@@ -25,11 +25,11 @@ ALIAS = "orchestration"
 READ_EVERY = 5.0
 """Seconds. After a failover to a host with another clock, a process uses the old clock for up to this long."""
 ERROR_BORNE = 0.25
-"""Seconds. A reading that may be wrong by more is used only if the last good one is older than `TOO_OLD`."""
+"""Seconds. A reading with a larger possible error is used only if the last good reading is older than `TOO_OLD`."""
 TOO_OLD = 60.0
 """Seconds. The clocks of two hosts drift apart by a few milliseconds in that time."""
 SKEW_BORNE = timedelta(seconds=2)
-"""A process whose host's clock is wrong by more logs a warning."""
+"""A process logs a warning when its host's clock is wrong by more."""
 READ = "SELECT clock_timestamp()"
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -71,7 +71,7 @@ class RemoteClock:
         return datetime.now(UTC) - now
 
     def _taken(self) -> UptimeReading:
-        """Read the clock. Keep the reading, unless it took so long that the last one is more exact."""
+        """Read the clock. Keep the reading, unless it took so long that the last reading is more exact."""
         self._tried_at = uptime()
         new, old = self._ask(), self._reading
         if old is None or new.error <= ERROR_BORNE or new.at - old.at > TOO_OLD:
@@ -96,7 +96,7 @@ def now(alias: str = ALIAS) -> datetime:
 
 
 def new_id(at: datetime) -> UUID:
-    """Return a new UUIDv7 with the time `at`, that of the rows: audits and lists sort by the time in ids."""
+    """Return a new UUIDv7 with the time `at`. Use the time of the rows: audits and lists sort by the time in ids."""
     return UUID(int=uuid7(nanoseconds=(at - _EPOCH) // _MICROSECOND * 1000).int)
 
 

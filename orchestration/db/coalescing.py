@@ -1,4 +1,4 @@
-"""Coalesced reads: what several threads ask while one read runs is read together by the next."""
+"""Coalesced reads: keys that several threads ask for while a read runs are read together by the next read."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ V = TypeVar("V")
 
 
 PATIENCE = 20.0
-"""Seconds that a thread waits while another reads: longer than one read of a database that does not answer."""
+"""Seconds that a thread waits while another reads. Longer than one read of a database that does not answer."""
 
 
 class SharedReadTimedOut(OperationalError):
@@ -25,12 +25,13 @@ class SharedReadTimedOut(OperationalError):
 
 
 class CoalescedReads(Generic[K, V]):
-    """Reads values by key for whoever asks, in the thread of one of them, who reads for all that wait by then.
+    """Reads values by key for several threads. One of the waiting threads reads for all that wait at that time.
 
-    `read` is to hold one database connection at a time at the most, and none in the end (`connections.borrowed`).
+    `read` may hold one database connection at a time, and must return it at the end (`connections.borrowed`).
 
-    An answer is as fresh as if each had asked alone: nothing is read before it was asked for, and nothing is kept. When
-    reading for several fails, each reads alone, so that nobody suffers from another's question.
+    An answer is as fresh as a thread's own read: each read begins after its keys were asked for, and no value is
+    cached. When a read for several threads fails, each thread reads alone, so that no thread fails because of
+    another's keys.
     """
 
     def __init__(self, read: Callable[[Collection[K]], Mapping[K, V]]) -> None:
@@ -40,11 +41,12 @@ class CoalescedReads(Generic[K, V]):
         self._is_reading = False
 
     def ask(self, keys: Iterable[K]) -> dict[K, V]:
-        """Give the values of those keys that have one; raises what `read` raises for them.
+        """Return the values of those keys that have one.
 
-        Who waits here holds no database connection: the one who reads for all may need it.
+        A thread that waits here holds no database connection: the reading thread may need it.
 
-        :raises SharedReadTimedOut: when another thread reads, and has not come back in time.
+        :raises SharedReadTimedOut: when another thread reads and has not finished in time.
+        :raises Exception: what `read` raises for these keys.
         """
         return_connections()
         question: _Question[K, V] = _Question(frozenset(keys))
@@ -60,7 +62,7 @@ class CoalescedReads(Generic[K, V]):
         return {key: found[key] for key in question.keys if key in found}
 
     def _await_turn(self, question: "_Question[K, V]") -> None:
-        """Wait until the question is over, or this thread is to read for all that wait by then."""
+        """Wait until the question is answered, or until it is this thread's turn to read for all waiting threads."""
         if question.turn.acquire(timeout=deadline.left(PATIENCE)):
             return
         with self._lock:
@@ -72,9 +74,9 @@ class CoalescedReads(Generic[K, V]):
         raise SharedReadTimedOut(SharedReadTimedOut.__doc__)
 
     def _answer_all(self) -> None:
-        """Answer all that wait, this thread's among them; then one of those that have come reads for all.
+        """Answer all waiting questions, also this thread's. Then give the turn to a thread that came meanwhile.
 
-        It is the one with the most time left: a read for all that fails for lack of time is repeated by each alone.
+        That is the thread with the most time left: when a shared read runs out of time, each thread repeats it alone.
         """
         with self._lock:
             questions, self._waiting = self._waiting, []
@@ -100,7 +102,10 @@ class CoalescedReads(Generic[K, V]):
 
 
 class _Question(Generic[K, V]):
-    """What one thread asks; its `turn` comes when it is over, or is to lead. Without `found`, it reads alone."""
+    """The keys of one thread. `turn` is released when the question is over, or when this thread is to read for all.
+
+    When it is over without `found`, the thread reads alone.
+    """
 
     def __init__(self, keys: frozenset[K]) -> None:
         self.keys = keys

@@ -1,4 +1,4 @@
-"""Commits as failpoints: of a transaction, or of one statement."""
+"""Commits of a transaction or of one statement, each with a failpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,7 +14,7 @@ from orchestration.failpoints import Failpoint
 
 @contextmanager
 def committing(alias: str, failpoint: Failpoint) -> Iterator[None]:
-    """Open a transaction on the alias; what is sent after the commit is sent after the failpoint, too."""
+    """Open a transaction on the alias. Callbacks on commit run after the failpoint, too."""
     with transaction.atomic(using=alias):
         _follow(alias, failpoint)
         with gathered(alias):
@@ -23,7 +23,7 @@ def committing(alias: str, failpoint: Failpoint) -> Iterator[None]:
 
 
 def commit_at_once(alias: str, failpoint: Failpoint, statement: str, *parameters: Any) -> list[Any]:
-    """Run one statement, which is its own transaction, and give its rows. In the caller's it is a savepoint."""
+    """Run one statement as its own transaction, or as a savepoint of the caller's. Return its rows."""
     failpoints.before(failpoint)
     with transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext():
         rows = execute(alias, statement, *parameters)

@@ -1,7 +1,7 @@
-"""Database connections held no longer than needed: who waits for one pool must not keep another's from who has it.
+"""Return pooled connections early: a thread that waits for one pool must not hold a connection of another.
 
-A pool has few connections. Threads that hold one of each other's pools and wait for the other's stand still until the
-pools lose patience, after ten seconds.
+A pool has few connections. Two threads that each hold a connection of the pool that the other waits for block each
+other until the pools time out, after ten seconds.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 @contextmanager
 def borrowed(alias: str) -> Iterator[None]:
-    """Have the alias's connection for the length of the block; a transaction that is open keeps it."""
+    """Return the alias's connection to its pool after the block, unless a transaction is open on it."""
     try:
         yield
     finally:
@@ -22,16 +22,16 @@ def borrowed(alias: str) -> Iterator[None]:
 
 
 def return_connections() -> None:
-    """Give this thread's connections back to their pools, but for those in a transaction."""
+    """Return this thread's connections to their pools, except those in a transaction."""
     for connection in connections.all(initialized_only=True):
         _return(connection)
 
 
 def return_connections_between_jobs() -> None:
-    """The same between one piece of a worker's work and the next, and forget what was asked over them.
+    """Return connections between two jobs of a worker, and clear Django's log of their statements.
 
-    In debug mode Django keeps the last 9,000 statements of each connection until a request ends, and in a worker none
-    does.
+    In debug mode Django keeps the last 9,000 statements of each connection until a request ends. A worker has no
+    requests.
     """
     return_connections()
     if settings.DEBUG:

@@ -1,4 +1,4 @@
-"""How long a thread may still wait for servers: with a deadline, until then; without one, what each wait allows."""
+"""A thread's deadline for its waits for servers. Without a deadline, each wait has its own limit."""
 
 import time
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # mono
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Bound the waits of this thread in the block to `seconds` in all, and to what is left of an outer bound."""
+    """Bound the waits of this thread in the block to `seconds` in total, and to the rest of an outer bound."""
     with _until(time.monotonic() + left(seconds)):
         yield
 
 
 @contextmanager
 def separate_bound(seconds: float) -> Iterator[None]:
-    """Bound the waits of this thread in the block to `seconds` in all, at no cost to an outer bound.
+    """Bound the waits of this thread in the block to `seconds` in total, without using up an outer bound.
 
-    After the block there is as much left of the outer bound as before.
+    After the block, the outer bound has as much time left as before.
     """
     outer, began = _ends_at.get(), time.monotonic()
     try:
@@ -33,19 +33,19 @@ def separate_bound(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def half_of_the_rest() -> Iterator[None]:
-    """Bound the block to half of the time left, and keep the other half for what follows."""
+    """Bound the block to half of the time left, so that the other half remains for later waits."""
     with within(left(inf) / 2) if is_set() else nullcontext():
         yield
 
 
 def left(limit: float) -> float:
-    """Give the seconds that this thread may wait: `limit`, or less when its bound ends sooner; never below 0."""
+    """Return the seconds that this thread may wait: `limit`, or less when its bound ends sooner; never below 0."""
     ends_at = _ends_at.get()
     return limit if ends_at is None else max(0.0, min(limit, ends_at - time.monotonic()))
 
 
 def is_set() -> bool:
-    """Tell whether the waits of this thread are bounded."""
+    """Return whether the waits of this thread are bounded."""
     return _ends_at.get() is not None
 
 

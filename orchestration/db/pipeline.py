@@ -1,8 +1,8 @@
-"""Statements that go to PostgreSQL together and are answered together, past psycopg's cursors.
+"""Sends several statements to PostgreSQL in one round trip, without psycopg's cursors.
 
-psycopg's own pipeline waits, in Python, at each statement it is given: for a handful of short ones that is several
-times what it takes to run them. Here all of them leave in one piece and one wait is for all their answers (libpq
-manual 34.5). Each text is prepared once for each connection.
+psycopg's own pipeline waits, in Python, at each statement. For a few short statements that takes several times as long
+as running them. Here all statements are sent together, and one wait is for all answers (libpq manual 34.5). Each text
+is prepared once for each connection.
 """
 
 import re
@@ -28,7 +28,7 @@ from orchestration.db.sessions import close_unanswered, closed_if_unusable, dead
 
 COMMIT = "COMMIT"
 PREPARED_AT_MOST = 200
-"""By one connection, and for as long as it lasts: what is written anew each time must not fill the server's memory."""
+"""The most statements that one connection prepares: they last as long as it and use the server's memory."""
 CANCELLED_WITHIN = 2  # seconds
 CLIENT_ENCODING = "utf-8"  # as Django sets it for every connection
 
@@ -36,7 +36,7 @@ _PLACEHOLDER = re.compile("%s|%%")
 
 
 class Asked(NamedTuple):
-    """A statement, with a `%s` for each of its parameters; `recurs` when its text will come again."""
+    """A statement with a `%s` for each parameter. `recurs`: the same text will be used again, so it is prepared."""
 
     statement: str
     parameters: Sequence[Any] = ()
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 
 
 class _Outgoing(NamedTuple):
-    """A statement as the server takes it; `name` when it is, or is to be, prepared under that."""
+    """A statement in the server's format. `name` is that of the prepared statement, or empty; `is_known`: it exists."""
 
     text: bytes
     values: Sequence[Buffer | None]
@@ -54,7 +54,7 @@ class _Outgoing(NamedTuple):
 
 
 class _Adapting(NamedTuple):
-    """How values are read and written: JSON stays text, as Django has it, but times need no Python, as with psycopg."""
+    """How values are read and written: JSON stays text, as in Django, and psycopg reads times without Python."""
 
     adapters: AdaptersMap
     connection: Connection[Any]
@@ -71,7 +71,7 @@ _adapters.register_loader("jsonb", TextLoader)
 
 @dataclass(frozen=True)
 class Written:
-    """Statements as they will be sent: nothing in them can fail any more but at the server."""
+    """Statements that are ready to be sent. From here on only the server can raise errors."""
 
     raw: Connection[Any]
     outgoing: Sequence[_Outgoing]
@@ -80,7 +80,7 @@ class Written:
 
 
 def written(raw: Connection[Any], asked: Sequence[Asked]) -> Written:
-    """Write the statements for this connection; nothing is sent.
+    """Encode the statements for this connection. Send nothing.
 
     :raises psycopg.Error: when a parameter cannot be written.
     """
@@ -89,9 +89,9 @@ def written(raw: Connection[Any], asked: Sequence[Asked]) -> Written:
 
 
 def answered(trip: Written) -> list[Any]:
-    """Have the statements run in order, in one round trip, and give the rows of the last.
+    """Send the statements in one round trip, run them in order, and return the rows of the last.
 
-    :raises psycopg.Error: the first error there is; what comes after it has not been run.
+    :raises psycopg.Error: the first error. Statements after it were not run.
     """
     prepared, outgoing, results = _prepared[trip.raw], trip.outgoing, _exchanged(trip.raw, trip.outgoing)
     _remember(prepared, outgoing, results)
@@ -119,15 +119,15 @@ def _written(asked: Sequence[Asked], adapter: Any, prepared: _Prepared) -> Itera
 
 @lru_cache(maxsize=1000)
 def _numbered(statement: str) -> bytes:
-    """Placeholders as the server knows them: $1, $2, …"""
+    """Replace each `%s` by the server's placeholders: $1, $2, …"""
     numbers = count(1)
     return _PLACEHOLDER.sub(lambda each: "%" if each[0] == "%%" else f"${next(numbers)}", statement).encode()
 
 
 def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGresult]:
-    """Send all and give a result for each that was prepared and each that was run.
+    """Send all statements. Return one result for each preparation and each execution.
 
-    A connection left in the midst of something is closed: the pool throws it away.
+    A connection that is left in the middle of an exchange is closed, and the pool discards it.
     """
     pgconn, results = raw.pgconn, list[PGresult]()
     pgconn.enter_pipeline_mode()
@@ -138,12 +138,12 @@ def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGre
         results.extend(_results(raw))
         pgconn.exit_pipeline_mode()
     except Error as lost:
-        server_error = _error(results, raw)  # the server may have said why it goes away
+        server_error = _error(results, raw)  # the server may have said why it closes the connection
         raw.close()
         if server_error:
             raise server_error from lost
         raise
-    except BaseException:  # the server would go on, up to a COMMIT
+    except BaseException:  # otherwise the server would continue, up to a COMMIT
         with suppress(Exception):
             raw.cancel_safe(timeout=CANCELLED_WITHIN)
         raw.close()
@@ -152,7 +152,7 @@ def _exchanged(raw: Connection[Any], outgoing: Sequence[_Outgoing]) -> list[PGre
 
 
 def _error(results: Sequence[PGresult], raw: Connection[Any]) -> Error | None:
-    """Give the first, if there is one; a session that cannot be used after it is closed."""
+    """Return the first error, if there is one. If the session can no longer be used, close it."""
     failed = (result for result in results if result.status == ExecStatus.FATAL_ERROR)
     return next((closed_if_unusable(raw, error_from_result(result, CLIENT_ENCODING)) for result in failed), None)
 
@@ -167,9 +167,9 @@ def _send(pgconn: PGconn, each: _Outgoing) -> None:
 
 
 def _results(raw: Connection[Any]) -> Iterator[PGresult]:
-    """What the server answers, up to the end of the pipeline.
+    """Yield the server's results up to the end of the pipeline.
 
-    :raises SessionEnded: when nothing came in time.
+    :raises SessionEnded: when no answer came in time.
     """
     pgconn, socket, until = raw.pgconn, select.poll(), deadline_of(raw)
     unsent = True
@@ -194,7 +194,7 @@ def _results(raw: Connection[Any]) -> Iterator[PGresult]:
 
 
 def _remember(prepared: _Prepared, outgoing: Sequence[_Outgoing], results: Sequence[PGresult]) -> None:
-    """Those that are prepared now: that they are outlives what becomes of the transaction."""
+    """Remember the statements that the server has prepared. They stay prepared even if the transaction fails."""
     answers = iter(results)
     for each in outgoing:
         if each.name and not each.is_known and next(answers).status == ExecStatus.COMMAND_OK:

@@ -1,4 +1,4 @@
-"""A circuit breaker that one process keeps for itself, around a server that it calls from many threads."""
+"""A circuit breaker of one process, around a server that it calls from many threads."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ class BreakerIsOpen(Exception):
 
 
 class ProcessBreaker:
-    """Stays open, which lets no call through, for `open_for_s` seconds after a call has failed.
+    """A breaker that is open, and lets no call through, for `open_for_s` seconds after a call has failed.
 
-    A failure does not count if another call succeeded while it lasted, in its last `open_for_s` seconds. The server is
-    busy then, not absent.
+    A failure does not count if another call succeeded during it, in its last `open_for_s` seconds. The server is
+    then busy, not absent.
 
-    After that a caller with `one_at_a_time` is let through only while no other such caller is under way, until a
-    call succeeds. Unlike pybreaker's, no lock is held during a call.
+    After those seconds, and until a call succeeds, a caller with `one_at_a_time` is let through only while no other
+    such call runs. Unlike pybreaker, this class holds no lock during a call.
     """
 
     def __init__(self, open_for_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,24 +30,24 @@ class ProcessBreaker:
         self._is_probed = False
 
     def is_open(self) -> bool:
-        """Tell whether no caller is let through at this moment."""
+        """Return whether the breaker lets no call through now."""
         return self._clock() < self._open_until
 
     def open(self, seconds: float | None = None) -> None:
-        """Let no call through for so long (unless given, for `open_for_s`)."""
+        """Let no call through for `seconds` (by default, for `open_for_s`)."""
         with self._lock:
             self._has_failed = True
             self._open_until = self._clock() + (self.open_for_s if seconds is None else seconds)
 
     def close(self) -> None:
-        """Let every caller through."""
+        """Let every call through."""
         with self._lock:
             self._has_failed = False
             self._open_until = float("-inf")
 
     @contextmanager
     def calling(self, *counts: type[Exception], one_at_a_time: bool) -> Iterator[None]:
-        """Run the block as one call; an exception in `counts` opens the breaker, an end without one closes it.
+        """Run the block as one call. An exception in `counts` opens the breaker; success closes it.
 
         :raises BreakerIsOpen: when the block is not run.
         """

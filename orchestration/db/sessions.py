@@ -28,11 +28,11 @@ REACTS_WITHIN = 0.3
 """Seconds that a server has to react to a cancel request before it counts as silent."""
 UNLIMITED = 3600.0
 """Seconds, where the server has no statement_timeout, as for migrations."""
-LOOK_AGAIN = 0.1  # seconds: between two looks for signals, as psycopg's own waits have it
+LOOK_AGAIN = 0.1  # seconds between two checks for signals, as in psycopg's own waits
 ENDED_BY_SERVER = frozenset({"FATAL", "PANIC"})
 CONNECTION_EXCEPTION = "08"  # PostgreSQL manual, appendix A
 _OF_STALE_PLANS = "RevalidateCachedQuery"
-"""The server's function that says "cached plan must not change result type"; the sentence itself is translated."""
+"""The server's function that says "cached plan must not change result type"; the message itself is translated."""
 
 
 class SessionEnded(OperationalError):
@@ -54,7 +54,7 @@ class OutOfTime(SessionEnded):
 
 
 class Session(Connection[Any]):
-    """A connection that bounds each of its waits, and closes itself when an error says that it cannot go on."""
+    """A connection that bounds each of its waits, and closes itself after an error that makes it unusable."""
 
     answered_within: float = ANSWERED_WITHIN
     """Seconds that one wait for the server may take."""
@@ -64,17 +64,20 @@ class Session(Connection[Any]):
     """The lock_timeout that was set; None: as the session began."""
 
     def set_lock_wait(self, ms: int | None) -> None:
-        """Have the next statements wait so long for a lock, or (None) as the session began; asks the server if new."""
+        """Set how long the next statements wait for a lock, in milliseconds. None resets it to the session's default.
+
+        The server is asked only when the value is new.
+        """
         if self.lock_wait_ms == ms:
             return
         self.execute("RESET lock_timeout" if ms is None else f"SET lock_timeout = {ms}")
         self.lock_wait_ms = ms
 
     def wait(self, gen: PQGen[T], interval: float = LOOK_AGAIN, timeout: float | None = None) -> T:
-        """Wait for the server, as psycopg does, but never for ever.
+        """Wait for the server, as psycopg does, but not longer than the limit.
 
-        :raises DatabaseSilent: when nothing came in time, and the server did not react to a cancel request either.
-        :raises OutOfTime: when nothing came in time, and the server did react.
+        :raises DatabaseSilent: when no answer came in time, and the server did not react to a cancel request either.
+        :raises OutOfTime: when no answer came in time, and the server did react.
         :raises SessionEnded: instead of an error after which the session can no longer be used.
         """
         if timeout is not None:  # a wait for notifications passes its own timeout
@@ -91,7 +94,10 @@ class Session(Connection[Any]):
 
 
 def adopt_statement_timeout(raw: Connection[Any]) -> None:
-    """Have a new session wait as long as its server may work, which a database's address or owner may have changed."""
+    """Set a new session's wait to the server's statement_timeout plus `MARGIN`.
+
+    The server is asked because the options of a database or its owner may have changed the timeout.
+    """
     if isinstance(raw, Session):
         [(seconds,)] = raw.execute("SELECT extract(epoch FROM current_setting('statement_timeout')::interval)")
         raw.answered_within = float(seconds) + MARGIN if seconds else UNLIMITED
@@ -99,7 +105,7 @@ def adopt_statement_timeout(raw: Connection[Any]) -> None:
 
 @contextmanager
 def longer_waits(raw: Connection[Any], seconds: float) -> Iterator[None]:
-    """Let each wait of the block take so long, for statements whose statement_timeout is raised."""
+    """Let each wait in the block take `seconds`, for statements with a raised statement_timeout."""
     if not isinstance(raw, Session):
         yield
         return
@@ -111,15 +117,15 @@ def longer_waits(raw: Connection[Any], seconds: float) -> Iterator[None]:
 
 
 def deadline_of(raw: Connection[Any]) -> float:
-    """When a wait that begins now must be over, in monotonic seconds."""
+    """Return when a wait that begins now must end, in monotonic seconds."""
     return time.monotonic() + deadline.left(raw.answered_within if isinstance(raw, Session) else ANSWERED_WITHIN)
 
 
 def close_unanswered(raw: Connection[Any]) -> SessionEnded:
-    """Close a session whose server has not answered in time, and give the error to raise.
+    """Close a session whose server has not answered in time. Return the error to raise.
 
-    Only a server that does not react to a cancel request is silent. One that reacts was working, or waited for a lock:
-    the statement ends, and neither its pool's other sessions nor the breaker have anything to do with it.
+    Only a server that does not react to a cancel request is silent. A server that reacts was working, or waited
+    for a lock: the statement ends, and the pool's other sessions and the breaker are left alone.
     """
     name = raw.info.dbname
     if _reacts_to_cancel(raw):
@@ -132,7 +138,7 @@ def close_unanswered(raw: Connection[Any]) -> SessionEnded:
 
 
 def closed_if_unusable(raw: Connection[Any], error: Error) -> Error:
-    """Give the error to raise: the same, or `SessionEnded` where the session can no longer be used and is closed."""
+    """Return the error to raise. If the session can no longer be used, close it and return `SessionEnded`."""
     if isinstance(error, SessionEnded) or not ends_session(error):
         return error
     _close(raw)
@@ -142,10 +148,10 @@ def closed_if_unusable(raw: Connection[Any], error: Error) -> Error:
 
 
 def ends_session(error: Error) -> bool:
-    """Whether the session's next statement would fail as well, and that of another session might not.
+    """Return whether the session's next statement would fail as well, while another session might work.
 
-    Such are errors by which the server ends the session, a server that has become read-only (25006, after a failover),
-    and prepared statements that the server has no more, or has for tables as they were.
+    That is so after errors that end the session, on a server that has become read-only (25006, after a failover), and
+    for prepared statements that the server no longer has or that were prepared for an older form of a table.
     """
     if isinstance(error, ReadOnlySqlTransaction | InvalidSqlStatementName | DuplicatePreparedStatement):
         return True
@@ -156,9 +162,9 @@ def ends_session(error: Error) -> bool:
 
 
 def _reacts_to_cancel(raw: Connection[Any]) -> bool:
-    """Cancel the statement; say whether the server then sent anything over the session.
+    """Cancel the statement. Return whether the server then sent anything over the session.
 
-    It is cancelled several times: a request that overtakes the statement has no effect.
+    The request is sent several times: one that overtakes the statement has no effect.
     """
     until = time.monotonic() + REACTS_WITHIN
     try:
@@ -174,9 +180,9 @@ def _reacts_to_cancel(raw: Connection[Any]) -> bool:
 
 
 def _close(raw: Connection[Any]) -> None:
-    """Close the session and those that its pool keeps: they lead to the same server, and know tables as they were.
+    """Close the session and the idle sessions of its pool, which have the same server and the same old plans.
 
-    Without this each would have to fail before it is replaced.
+    Otherwise each of them would have to fail before it is replaced.
     """
     pool = getattr(raw, "_pool", None)
     raw.close()

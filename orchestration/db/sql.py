@@ -1,4 +1,4 @@
-"""Plain SQL where every message passes: prepared by the server, many rows at once, past Django's cursor."""
+"""Plain SQL for hot paths: prepared by the server, many rows at once, without Django's cursor."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=Model)
 
 
 def execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
-    """Run a statement, its parameters bound by the server, and give its rows.
+    """Run a statement whose parameters the server binds. Return its rows.
 
     :raises django.db.Error: what the ORM would raise.
     """
@@ -26,8 +26,10 @@ def execute(alias: str, statement: str, *parameters: Any) -> list[Any]:
 
 
 def run_later(alias: str, statement: str, *parameters: Any) -> None:
-    """Run a statement whose rows nobody needs: in the kit's transactions at the latest with the COMMIT, in the same
-    round trip; elsewhere at once."""
+    """Run a statement and discard its rows.
+
+    In the kit's transactions it runs with the COMMIT at the latest, in the same round trip; elsewhere at once.
+    """
     if trips := statement_buffer.of(connections[alias]):
         trips.later(statement, parameters)
     else:
@@ -35,15 +37,15 @@ def run_later(alias: str, statement: str, *parameters: Any) -> None:
 
 
 def flush(alias: str) -> None:
-    """Run what `run_later` has put off until now."""
+    """Run the statements that `run_later` has postponed."""
     if trips := statement_buffer.of(connections[alias]):
         trips.flush()
 
 
 def find_all(model: type[M], alias: str, where: str, *parameters: Any) -> list[M]:
-    """The rows of a model for which `where`, in SQL, is true.
+    """Return the rows of a model for which `where`, in SQL, is true.
 
-    Like `filter`, for where every request passes: the ORM takes longer to write a statement than the server to run it.
+    This replaces `filter` on hot paths: the ORM takes longer to write a statement than the server to run it.
     """
     attributes, statement, json = _selection(model)
     rows = execute(alias, f"{statement} WHERE {where}", *parameters)
@@ -53,15 +55,15 @@ def find_all(model: type[M], alias: str, where: str, *parameters: Any) -> list[M
 
 
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as the one parameter that `rows_of` reads; ids and times as text, None and NaN as NULL.
+    """Encode rows as the one parameter that `rows_of` reads: ids and times as text, None and NaN as NULL.
 
-    :raises TypeError: for a number beyond 64 bits, or a key that is no text.
+    :raises TypeError: when a number exceeds 64 bits, or a key is no text.
     """
     return orjson.dumps(list(rows)).decode()
 
 
 def as_array(values: Iterable[Any]) -> str:
-    """Values, by their text, as a parameter that is cast to an array: psycopg takes its time over each of a list."""
+    """Encode values, as text, as one parameter to cast to an array. This is faster than psycopg's lists."""
     return f"{{{','.join(map(_quoted_element, values))}}}"
 
 
@@ -71,9 +73,9 @@ def _quoted_element(value: Any) -> str:
 
 
 def insert_all(rows: Sequence[Model], alias: str) -> None:
-    """Insert unsaved rows of one model with one statement, their columns with a database default left to it.
+    """Insert unsaved rows of one model with one statement. Columns with a database default get that default.
 
-    Like `bulk_create`, for where every message passes; the rows learn nothing of what the database made of them.
+    This replaces `bulk_create` on hot paths. The row objects do not get the values that the database generates.
     """
     if not rows:
         return
@@ -85,7 +87,7 @@ def insert_all(rows: Sequence[Model], alias: str) -> None:
 
 @cache
 def _selection(model: type[Model]) -> tuple[tuple[str, ...], str, frozenset[int]]:
-    """Attributes, a SELECT of their columns, and which of those are JSON, which `pipeline` leaves as text."""
+    """Return the attributes, a SELECT of their columns, and the positions of JSON, which `pipeline` leaves as text."""
     fields = model._meta.concrete_fields
     statement = f'SELECT {quoted(str(field.column) for field in fields)} FROM "{model._meta.db_table}"'
     json = frozenset(index for index, field in enumerate(fields) if isinstance(field, JSONField))
@@ -117,14 +119,14 @@ def _is_made(field: Any) -> bool:
 
 @cache
 def rows_of(model: type[Model], columns: tuple[str, ...], *more: str, named: str = "given") -> str:
-    """What to select FROM: a parameter made by `as_rows`, with these columns of the model and `more` ("was text")."""
+    """Return the FROM item for a parameter made by `as_rows`: these columns of the model and `more` ("was text")."""
     connection = connections["orchestration"]
     typed = [f'"{name}" {_field(model, name).db_type(connection)}' for name in columns]
     return f"jsonb_to_recordset(%s::jsonb) AS {named}({', '.join([*typed, *more])})"
 
 
 def quoted(columns: Iterable[str], of: str = "") -> str:
-    """Column names for a statement, each of the table of that name."""
+    """Quote column names for a statement, each prefixed with the table `of` if given."""
     return ", ".join(f'{of}."{name}"' if of else f'"{name}"' for name in columns)
 
 

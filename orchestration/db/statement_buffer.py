@@ -1,8 +1,10 @@
-"""A transaction's statements in few round trips: what nobody waits for goes along with the next of ours that somebody
-does, and before one of Django's.
+"""Sends a transaction's statements in few round trips.
 
-Each round trip wakes two processes, which costs more than most statements do. PostgreSQL takes several in one go
-(pipeline mode, libpq manual 34.5); one that fails keeps those behind it from running, the COMMIT too.
+A statement whose result is not needed is sent together with our next statement whose result is needed, and before any
+statement of Django's.
+
+Each round trip wakes two processes, which costs more than most statements. PostgreSQL takes several statements in one
+round trip (pipeline mode, libpq manual 34.5). If one fails, those after it do not run, nor does the COMMIT.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,43 +22,43 @@ ROLLBACK_TO = "ROLLBACK TO "
 
 
 class RoundTrips:
-    """The statements of one transaction on one connection, Django's and ours, in the order in which they are given."""
+    """The statements of one transaction on one connection, Django's and ours, in the order in which they were given."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._waiting: list[Asked] = []
 
     def later(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Have the statement run before any other that follows, at the latest before the COMMIT."""
+        """Add the statement to those that wait. It runs before the next statement, at the latest before the COMMIT."""
         self._waiting.append(_asked(statement, parameters))
 
     def execute(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        """Run the statement, and before it whatever waits; give its rows."""
+        """Run the waiting statements, then this one. Return its rows."""
         return self._run([*self._waiting, _asked(statement, parameters)])
 
     def flush(self) -> None:
-        """Run what waits."""
+        """Run the waiting statements."""
         if self._waiting:
             self._run(self._waiting)
 
     def _run(self, asked: list[Asked]) -> list[Any]:
         self._connection.ensure_connection()
         raw = self._connection.connection
-        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # the first of a transaction
-            asked = [Asked(BEGIN), *asked]  # psycopg's cursors would send, and wait for, a BEGIN of their own
+        if not raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE:  # begins a transaction
+            asked = [Asked(BEGIN), *asked]  # psycopg's cursors would wait for a BEGIN of their own
         with self._connection.wrap_database_errors:
             trip = written(raw, asked)
             self._waiting = []
             return answered(trip)
 
     def end(self) -> None:
-        """Run what waits, and commit if this is the outermost transaction: Django then finds nothing left to do."""
+        """Run the waiting statements. Commit the outermost transaction, so that Django has nothing left to commit."""
         if not self._connection.savepoint_ids and not self._connection.needs_rollback:
             self.later(COMMIT)
         self.flush()
 
     def wrap(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        """Django's hook around each of its statements."""
+        """Postpone Django's savepoints, and run the waiting statements before its others (an `execute_wrapper`)."""
         if sql.startswith(SAVEPOINTS):
             return self.later(sql)
         if sql.startswith(ROLLBACK_TO):
@@ -65,7 +67,7 @@ class RoundTrips:
         return execute(sql, params, many, context)
 
     def _take_back(self, savepoint: str) -> None:
-        """Forget what waits since the savepoint: all of it, when that has been sent."""
+        """Discard the statements that wait since the savepoint: all of them, if it has been sent."""
         waiting = [each.statement for each in self._waiting]
         self._waiting = self._waiting[: waiting.index(savepoint) + 1] if savepoint in waiting else []
 
@@ -74,7 +76,7 @@ class RoundTrips:
 def gathered(alias: str) -> Iterator[None]:
     """Gather the statements of the transaction that is open on the alias, and commit it at the end."""
     connection: Any = connections[alias]
-    if trips := of(connection):  # a transaction in another is a part of it
+    if trips := of(connection):  # a nested transaction is part of the outer one
         yield
         trips.end()
         return
@@ -88,7 +90,7 @@ def gathered(alias: str) -> Iterator[None]:
 
 
 def of(connection: Any) -> RoundTrips | None:
-    """Those of the transaction that is open on the connection, if they are gathered."""
+    """Return the round trips of the connection's open transaction, or None when its statements are not gathered."""
     return getattr(connection, "round_trips", None)
 
 

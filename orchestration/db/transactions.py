@@ -1,4 +1,4 @@
-"""One transaction on one alias, run again in place when PostgreSQL or a version says so."""
+"""Runs one transaction on one alias, and repeats it after conflicts and lost sessions."""
 
 import random
 import time
@@ -22,7 +22,7 @@ from orchestration.failpoints import Failpoint
 T = TypeVar("T")
 
 TRIES = 5
-PAUSE = timedelta(milliseconds=10)  # times 2 each try, full jitter: milliseconds only, anything longer is the saga's
+PAUSE = timedelta(milliseconds=10)  # doubled at each try, full jitter. Milliseconds only: sagas do longer retries
 SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = (
     "40001",
     "40P01",
@@ -43,10 +43,11 @@ class InsideATransaction(RuntimeError):
 
 
 def run(alias: str, failpoint: Failpoint, work: Callable[[], T]) -> T:
-    """Run `work` in a transaction of its own and commit it; the commit is that failpoint.
+    """Run `work` in its own transaction and commit it. The commit is the failpoint.
 
-    Version conflicts, serialization failures, deadlocks and sessions that ended are tried again, at most `TRIES` times.
-    A COMMIT whose reply was lost may have happened: `work` must begin with the unique key that makes it harmless.
+    After version conflicts, serialization failures, deadlocks and ended sessions it is tried again, `TRIES` times at
+    most. A COMMIT whose reply was lost may have happened, so `work` must begin with a unique key that makes a
+    repetition harmless.
 
     :raises InsideATransaction: when the caller has one open.
     """
@@ -54,13 +55,16 @@ def run(alias: str, failpoint: Failpoint, work: Callable[[], T]) -> T:
 
 
 def repeated(alias: str, work: Callable[[], T]) -> T:
-    """The same for work that brings its own transaction, as a single statement does."""
+    """Run `work`, which is its own transaction as a single statement is, and repeat it as `run` does.
+
+    :raises InsideATransaction: when the caller has one open.
+    """
     return _repeated(alias, partial(_alone, alias, work))
 
 
 @contextmanager
 def waiting_for_locks(seconds: timedelta) -> Iterator[None]:
-    """Have this thread's transactions in the block wait for a lock no longer than this."""
+    """Limit how long this thread's transactions in the block wait for a lock."""
     outer = _lock_timeout.set(seconds)
     try:
         yield
@@ -69,7 +73,7 @@ def waiting_for_locks(seconds: timedelta) -> Iterator[None]:
 
 
 def waited_for_a_lock(error: Exception) -> bool:
-    """Say whether a lock was not to be had in time, which is the fault of the rows and not of the database."""
+    """Return whether a lock was not granted in time. Such an error concerns the rows, not the whole database."""
     return getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
@@ -114,6 +118,6 @@ def _worth_repeating(alias: str, error: Exception) -> bool:
     if not isinstance(error, OperationalError | InterfaceError) or isinstance(error.__cause__, TOOK_TOO_LONG):
         return False
     if sqlstate is None or isinstance(error.__cause__, SessionEnded):
-        connections[alias].close()  # the pool throws it away and gives another
+        connections[alias].close()  # the pool discards it and gives another
         return True
     return False
