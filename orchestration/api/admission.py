@@ -1,4 +1,4 @@
-"""Which requests a web process takes on at a time, so that it always has a thread for its probes."""
+"""Limits how many requests a web process runs at a time, so that it always has a thread for its probes."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from orchestration.api.problems import Problem
 from orchestration.db import deadline
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""These paths are answered at once, however many requests there are."""
+"""These paths are answered at once, even when too many requests run."""
 LONGEST_REQUEST_S = 25.0
-"""For all waits of one request for servers; a page for operators reads from all of them."""
+"""The limit for all waits of one request for servers. A page for operators reads from all servers."""
 QUEUED_WITHIN_S = 3.0
-"""Seconds to wait for a turn. A customer's request that runs gives up before that, so the line moves even while a
+"""Seconds that a request may be queued. A customer's running request gives up sooner, so the queue moves even while a
 server hangs."""
 
 _running: ContextVar["AdmittedRequest | None"] = ContextVar("running", default=None)
@@ -33,21 +33,21 @@ class Overloaded(Problem):
 
 
 class AdmittedRequest:
-    """A request that runs: one of the places for those is its own until it ends."""
+    """A running request. It occupies one place of its process until it ends."""
 
     def __init__(self, places: threading.Semaphore) -> None:
         self._places = places
         self._is_over = False
 
     def end(self) -> None:
-        """Let the next request run; ending it again changes nothing."""
+        """Release its place, so that the next request runs. A second call has no effect."""
         if not self._is_over:
             self._is_over = True
             self._places.release()
 
 
 class Admission:
-    """Counts the requests of one process: those that run, those that are queued, and those that wait for an outcome."""
+    """The limits of one process for requests that run, that are queued, and that wait for an outcome."""
 
     def __init__(self, *, at_work: int, queued: int, waiting: int, queued_within_s: float = QUEUED_WITHIN_S) -> None:
         self._at_work = threading.Semaphore(at_work)
@@ -57,9 +57,9 @@ class Admission:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the block as one of the requests that run.
+        """Run the block as one of the running requests.
 
-        :raises Overloaded: when the queue is full, or there was no place in time; the block is not run.
+        :raises Overloaded: when the queue is full or no place was free in time. The block is not run.
         """
         self._await_turn()
         admitted = AdmittedRequest(self._at_work)
@@ -72,7 +72,8 @@ class Admission:
 
     @contextmanager
     def waiting_for_outcome(self) -> Iterator[bool]:
-        """Give this request one of the places for clients that wait, if there is one; it then no longer runs."""
+        """Take a place for a waiting client, and yield whether one was free. With it, the request no longer counts as
+        running."""
         has_place = self._waiting.acquire(blocking=False)
         if has_place and (admitted := _running.get()):
             admitted.end()
@@ -96,12 +97,12 @@ class Admission:
 
 @cache
 def admission() -> Admission:
-    """Give this process's own."""
+    """Return the limits of this process."""
     return Admission(at_work=settings.WEB_AT_WORK, queued=settings.WEB_QUEUED, waiting=settings.WEB_WAITING)
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Admit each request and bound its waits for servers; answer 503 when too many run and wait."""
+    """Admit each request and bound its waits for servers. Answer 503 when too many requests run and wait."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.path_info in PROBES:
@@ -109,7 +110,7 @@ def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
         try:
             with admission().running(), deadline.within(LONGEST_REQUEST_S):
                 return get_response(request)
-        except Overloaded as error:  # get_response raises nothing: Django has made a response of whatever was raised
+        except Overloaded as error:  # get_response raises nothing: Django turns every exception into a response
             return problem_response(request, error)
 
     return answer

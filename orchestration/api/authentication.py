@@ -1,4 +1,4 @@
-"""Who is asking: a token of which only the hash is stored."""
+"""Authentication by a token of which only the hash is stored."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -25,10 +25,10 @@ Row = tuple[Any, ...]
 
 
 class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
-    """Knox's, except that a token which is not UTF-8 is a wrong token; knox 5.1 breaks on it.
+    """Knox's authentication, but a token that is not ASCII is a wrong token: knox 5.1 fails on one that is not UTF-8.
 
-    Nothing is kept from one request to the next: a token that is revoked, or whose customer is, opens nothing any more.
-    A token without an expiry is looked up with one prepared statement; any other is left to knox, which does more.
+    Nothing is cached between requests: a revoked token, or the token of a deactivated customer, is refused at once.
+    A token without an expiry is looked up with one prepared statement. All other tokens are left to knox.
     """
 
     def authenticate_credentials(self, token: bytes) -> tuple[AbstractBaseUser, AuthToken]:
@@ -38,7 +38,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
 
 
 def _lasting(token: str) -> tuple[AbstractBaseUser, AuthToken] | None:
-    """The customer and this token of theirs, unless there is anything to say against it."""
+    """Return the active customer and their token without an expiry, or None."""
     digest = hash_token(token)
     key = token[: CONSTANTS.TOKEN_KEY_LENGTH]
     for row in _rows.ask([key]).get(key, ()):

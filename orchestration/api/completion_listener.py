@@ -1,6 +1,6 @@
-"""Threads of a web process that wait for sagas to end, woken by one that listens to what workers announce.
+"""Wakes the threads of a web process that wait for sagas to end, when workers announce an end on Redis.
 
-What is announced is only a reason to look: the table is asked each time, and asked anyway before long.
+An announcement is only a reason to look: the table is read each time, and also at intervals without any announcement.
 """
 
 import logging
@@ -24,14 +24,15 @@ from orchestration.participant.breaker_redis import connect
 logger = logging.getLogger(__name__)
 
 LOOKS_ANYWAY_AFTER_S = 1.0
-"""While it listens: an announcement can be lost, and an order is confirmed before its saga ends."""
+"""The interval of looks while it listens: an announcement can be lost, and an order is confirmed before its saga
+ends."""
 PINGS_AFTER_S = 2.0
-"""Of silence; after as much again without an answer, Redis counts as away."""
+"""Seconds of silence before a ping. After the same time again without an answer, Redis counts as unavailable."""
 TRIES_AGAIN_AFTER_S = 1.0
 
 
-class Ends:
-    """Hears of ends on a channel, from the first time that somebody waits for one."""
+class CompletionListener:
+    """Listens to a channel for ends of sagas, from the first time that a thread waits for one."""
 
     def __init__(self, channel: str, *, redis: Callable[[], Redis], pings_after_s: float = PINGS_AFTER_S) -> None:
         self._channel = channel
@@ -43,11 +44,11 @@ class Ends:
         self._closed = threading.Event()
         self._has_warned = False
         self.hears = False
-        """Whether what is announced now would be heard."""
+        """Whether an announcement made now would be received."""
 
     @contextmanager
     def expected(self, saga_id: UUID) -> Iterator["Expected"]:
-        """Expect a saga's end for the length of the block: what is announced from now on is not missed."""
+        """Expect a saga's end within the block. Announcements from now on are not missed."""
         event = threading.Event()
         with self._lock:
             self._expected[saga_id].add(event)
@@ -61,17 +62,17 @@ class Ends:
                     del self._expected[saga_id]
 
     def expects(self) -> int:
-        """Of how many sagas the end is expected."""
+        """Return the number of sagas whose end is expected."""
         return len(self._expected)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening, and wait until the thread has ended."""
         self._closed.set()
         if self._thread:
             self._thread.join()
 
     def _start(self) -> None:
-        """In the process that waits: gunicorn forks."""
+        """Start the thread on first use and not at import, because gunicorn forks."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="ends", daemon=True)
             self._thread.start()
@@ -90,7 +91,10 @@ class Ends:
             self._closed.wait(TRIES_AGAIN_AFTER_S)
 
     def _listen(self, heard: PubSub) -> None:
-        """:raises RedisError: when it can hear nothing any more."""
+        """Receive announcements until closed.
+
+        :raises RedisError: when the connection is lost or a ping is not answered.
+        """
         has_pinged = False
         while not self._closed.is_set():
             message = heard.get_message(timeout=self._pings_after_s)
@@ -102,7 +106,7 @@ class Ends:
             match message:
                 case {"type": "subscribe"}:
                     self.hears, self._has_warned = True, False
-                    self._wake_all()  # what was announced before that is known only to those who look now
+                    self._wake_all()  # earlier announcements were missed, so all must look now
                 case {"type": "message", "data": data}:
                     self._wake(unpacked(data))
 
@@ -124,26 +128,27 @@ class Ends:
 
 
 class Expected:
-    """The end of a saga, as one thread expects it."""
+    """One thread's wait for the end of a saga."""
 
-    def __init__(self, ends: Ends, event: threading.Event) -> None:
+    def __init__(self, ends: CompletionListener, event: threading.Event) -> None:
         self._ends = ends
         self._event = event
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, or until the end is announced, or hearing of it begins or ceases; hold no connection."""
+        """Wait up to `seconds`, without database connections. The end's announcement, or a start or stop of listening,
+        ends the wait early."""
         return_connections()
         self._event.wait(seconds)
         self._event.clear()
 
     def pauses(self) -> Iterator[float]:
-        """Seconds after which to look although nothing was announced: many while it would be heard, else few."""
+        """Yield the seconds until the next look: long while announcements are received, otherwise short."""
         growing = growing_pauses()
         while True:
             yield LOOKS_ANYWAY_AFTER_S if self._ends.hears else next(growing)
 
 
 @cache
-def ends() -> Ends:
-    """What this process hears."""
-    return Ends(channel(), redis=lambda: connect(settings.REDIS_URL))
+def ends() -> CompletionListener:
+    """Return the listener of this process."""
+    return CompletionListener(channel(), redis=lambda: connect(settings.REDIS_URL))

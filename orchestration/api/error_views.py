@@ -1,4 +1,4 @@
-"""Problem documents for what fails outside the views: routing, hosts, middleware."""
+"""Problem documents for errors outside the views: routing, hosts, middleware."""
 
 import sys
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from orchestration.api.problems import CONTENT_TYPE, Document, InternalError, Problem, document_of
 
 API_PATH = "/api/"
-"""Below it errors are for programs; elsewhere (the admin) they are for people."""
+"""Errors below this path are problem documents for programs. Elsewhere (the admin) they are pages for people."""
 
 
 @csrf_exempt  # it is a route of the API as well, and changes nothing
@@ -22,23 +22,23 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request that Django itself turned away (`handler400`)."""
+    """Answer a request that Django itself rejected (`handler400`)."""
     if _for_people(request):
         return defaults.bad_request(request, exception)
     return _answer(HTTPStatus.BAD_REQUEST, "bad_request", "The request cannot be read.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what a middleware forbade (`handler403`)."""
+    """Answer a request that a middleware rejected (`handler403`)."""
     if _for_people(request):
         return defaults.permission_denied(request, exception)
     return _answer(HTTPStatus.FORBIDDEN, "permission_denied", "This is not allowed.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer what broke outside a view, or in one for people (`handler500`); Django has logged it.
+    """Answer a request that failed outside a view or in a page for people (`handler500`). Django has logged the error.
 
-    A database that did not answer is a 503: the next request meets another session.
+    If a database did not answer, the status is 503: the next request uses another session.
     """
     error = sys.exception()
     return _failed(request, document_of(error) if isinstance(error, Exception) else InternalError().document)

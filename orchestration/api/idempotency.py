@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` header: a client's promise that two requests are one."""
+"""The `Idempotency-Key` header, by which a client marks two requests as the same one."""
 
 import re
 from http import HTTPStatus
@@ -12,7 +12,7 @@ LONGEST_KEY = 255
 KEY_PATTERN = r"^([!#-+\--~]([ !#-+\--~]*[!#-+\--~])?|\"[ !#-~]*\")$"
 """Printable ASCII; commas and double quotes only as in a string of RFC 9651, `"a,b"`.
 
-A server hands over two headers of a name as one, with a comma between them: two keys must not become a third.
+A server joins two headers of the same name with a comma: two keys must not become a third.
 """
 
 _KEY = re.compile(KEY_PATTERN)
@@ -39,14 +39,14 @@ class KeyIsCardNumber(Problem):
     code = "card_number"
 
 
-class KeyReused(Problem):
+class KeyReusedProblem(Problem):
     """This Idempotency-Key came with another request body before."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
 
 
-class KeyInProgress(Problem):
+class KeyInProgressProblem(Problem):
     """The first request with this Idempotency-Key is not finished yet."""
 
     status = HTTPStatus.CONFLICT
@@ -56,9 +56,9 @@ class KeyInProgress(Problem):
 def idempotency_key(request: Request) -> str:
     """Read the header.
 
-    :raises KeyMissing: when there is none, or an empty one.
-    :raises KeyMalformed: when it is not 1 to 255 printable ASCII characters, or there are two.
-    :raises KeyIsCardNumber: when it holds a card number: a key is kept.
+    :raises KeyMissing: when it is missing or empty.
+    :raises KeyMalformed: when it is not 1 to 255 printable ASCII characters, or is sent twice.
+    :raises KeyIsCardNumber: when it holds a card number, because keys are stored.
     """
     key: str = request.headers.get("Idempotency-Key", "").strip()
     if not key:

@@ -1,4 +1,4 @@
-"""JSON request bodies, read within a limit."""
+"""Reads JSON request bodies up to a size limit."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ UNREADABLE = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
-"""What a request may be answered whose body is read, and then checked."""
+"""The error statuses of a request whose body is read and validated."""
 
 MAX_BODY_BYTES = 64 * 1024
 UNENCODED = "identity"
@@ -52,27 +52,28 @@ class MalformedJson(Problem):
 
 
 class Readable(Protocol):
-    """Where a body is read from."""
+    """A stream from which a body is read."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class JsonBody:
-    """What a client sent; `sha256` is the hex digest of its canonical form, blind to spacing and to member order."""
+    """The value that a client sent. `sha256` is the hex digest of its canonical form: spacing and the order of members
+    make no difference."""
 
     value: Any = field(repr=False)
     sha256: str
 
 
 def read_json(request: Request) -> JsonBody:
-    """Read the body of a request whose parsed data nobody has asked for yet.
+    """Read the body of a request. Call it before anything reads `request.data`.
 
     :raises UnsupportedMediaType: when it is not declared as `application/json`.
     :raises ContentEncoded: when it is compressed (RFC 9110, section 8.4).
-    :raises BodyTooLarge: after at most `MAX_BODY_BYTES` + 1 bytes, however it is sent.
+    :raises BodyTooLarge: when it exceeds `MAX_BODY_BYTES`; at most one byte more is read, also of a chunked body.
     :raises BodyUnreadable: when the client stopped sending.
-    :raises MalformedJson: when it is not JSON; duplicate members, NaN and Infinity are not.
+    :raises MalformedJson: when it is not JSON; duplicate members, NaN and Infinity are not JSON.
     """
     media_type = request.content_type or ""
     if media_type.partition(";")[0].strip().lower() != "application/json":
@@ -108,7 +109,8 @@ def _declared_length(request: Request) -> int:
 
 
 def _stream(request: Request) -> Readable:
-    """Django reads `Content-Length` bytes, which is none of a chunked body: take that one from the server."""
+    """Return the body's stream. Django reads nothing of a chunked body, which has no `Content-Length`, so that one is
+    read from the server."""
     environ = request.META
     if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
         return environ["wsgi.input"]  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Which representation a client would take (RFC 9110, section 12.5.1)."""
+"""Content negotiation (RFC 9110, section 12.5.1)."""
 
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request

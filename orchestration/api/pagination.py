@@ -1,4 +1,4 @@
-"""Lists in pages, by cursor: rows that come and go in between neither repeat nor hide others."""
+"""Pages of lists, by cursor: rows that are added or removed meanwhile neither repeat nor hide others."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -24,12 +24,15 @@ class InvalidCursor(Problem):
 
 
 class Pages(CursorPagination):
-    """REST framework's, with the answer a made-up cursor deserves."""
+    """REST framework's cursor pagination, but an invalid cursor is answered with a problem document."""
 
     cursor_query_description = "From `next` or `previous` of another page."
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """:raises InvalidCursor: when it cannot be decoded."""
+        """Decode the request's cursor, if it has one.
+
+        :raises InvalidCursor: when it cannot be decoded.
+        """
         try:
             cursor: Cursor | None = super().decode_cursor(request)
         except NotFound as error:
@@ -41,7 +44,10 @@ class Pages(CursorPagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any, _Row] | Sequence[_Row], request: Request, view: APIView | None = None
     ) -> list[_Row]:
-        """:raises InvalidCursor: when it holds what the ordering column cannot."""
+        """Return the rows of the page.
+
+        :raises InvalidCursor: when it holds a value that the ordering column cannot have.
+        """
         try:
             rows: list[_Row] = super().paginate_queryset(queryset, request, view) or []
         except ValidationError as error:

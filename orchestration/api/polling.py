@@ -1,4 +1,4 @@
-"""Waiting for something to become true, gently."""
+"""Polls until a result is there, with growing pauses."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 def sleep_without_connections(seconds: float) -> None:
-    """Sleep, with this thread's database connections given back."""
+    """Return this thread's database connections, then sleep."""
     return_connections()
     time.sleep(seconds)
 
 
 def growing_pauses() -> Iterator[float]:
-    """Seconds between two looks, when there is nothing but looking."""
+    """Yield the seconds between two looks, doubling up to `LONGEST_PAUSE_S`, for callers that no event wakes."""
     step = FIRST_PAUSE_S
     while True:
         yield step
@@ -36,8 +36,12 @@ def wait_for(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = sleep_without_connections,
 ) -> T | None:
-    """Look again and again, at growing distances or after `pauses` (seconds, without end), until there is something to
-    see or `timeout` has passed; the first time `at_once`, or after a pause, too."""
+    """Call `look` until it returns something or `timeout` has passed. Return what it returned, or None.
+
+    The pauses between looks grow, or are `pauses` (seconds, infinite). The first look is `at_once` or after a pause.
+
+    :raises ValueError: when `pauses` ends.
+    """
     deadline = clock() + timeout.total_seconds()
     for step in growing_pauses() if pauses is None else pauses:
         if at_once and (seen := look()) is not None:

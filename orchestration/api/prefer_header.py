@@ -6,7 +6,7 @@ from datetime import timedelta
 from rest_framework.request import Request
 
 LONGEST_WAIT = timedelta(seconds=10)
-"""A client may ask for more; this is what it gets. Well below the timeouts of proxies."""
+"""The limit if a client asks for more. It is well below the timeouts of proxies."""
 
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|\Z)'
 _PREFERENCE = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
@@ -14,9 +14,9 @@ _WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*(?:;.*)?', re.IGNORECASE | re.
 
 
 def preferred_wait(request: Request) -> timedelta:
-    """How long the client would wait for the outcome: the first `wait=N` (section 4.3), at most `LONGEST_WAIT`.
+    """Return how long the client will wait for the outcome: the first `wait=N` (section 4.3), at most `LONGEST_WAIT`.
 
-    Zero without one. A preference that cannot be read is ignored, as section 2 asks.
+    Return zero if there is none. A preference that cannot be read is ignored, as section 2 asks.
     """
     for preference in _PREFERENCE.findall(request.headers.get("Prefer", "")):
         if found := _WAIT.fullmatch(preference):

@@ -33,7 +33,7 @@ class FieldError:
 
 @dataclass(frozen=True)
 class Document:
-    """One problem as it is sent: `facts` become further members, `headers` go out beside it."""
+    """One problem as it is sent. `facts` become further members, `headers` become headers of the response."""
 
     status: int
     code: str
@@ -44,7 +44,7 @@ class Document:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The members of RFC 9457, then ours. What a client sent may be repeated in them, but no card number."""
+        """Return the members of RFC 9457, then ours. They may repeat what a client sent, but no card number."""
         return {
             "type": f"urn:problem:{self.code}",
             "title": self.title,
@@ -59,8 +59,8 @@ class Document:
 class Problem(Exception):
     """A request that cannot be granted.
 
-    Subclass it beside the code that raises it: the docstring is the title, `code` the name programs may compare.
-    `errors` name the members at fault, `headers` go out with the answer, `facts` are further members of the document.
+    Subclass it beside the code that raises it: the docstring is the title, `code` the name that programs may compare.
+    `errors` name the invalid members, `headers` are sent with the answer, `facts` are further members of the document.
     """
 
     status: ClassVar[int]
@@ -122,7 +122,7 @@ def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
 
 
 def document_of(error: Exception) -> Document:
-    """What the world may know of an exception."""
+    """Return the public description of an exception, without internal details."""
     match error:
         case Problem():
             return error.document
@@ -141,8 +141,10 @@ def document_of(error: Exception) -> Document:
 
 
 def _as_json(error: FieldError) -> dict[str, str]:
-    """The error as it is sent. One that would repeat a card number, as a name or as the framework's own fields repeat
-    what they refuse, says only that."""
+    """Return the error as it is sent. If it would repeat a card number, replace it by an error that says only that.
+
+    A member's name may hold a card number, and the framework's own fields repeat what they refuse.
+    """
     if holds_card_number(error.pointer) or holds_card_number(error.detail):
         error = FieldError(without_card_numbers(error.pointer), "card_number", REFUSED)
     return asdict(error)

@@ -1,4 +1,4 @@
-"""What every operation's OpenAPI description needs."""
+"""Parts of the OpenAPI document that several operations share."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -71,7 +71,7 @@ class ProblemDocument(serializers.Serializer[Any]):
 
 
 def problems(*statuses: HTTPStatus, **descriptions: str) -> Mapping[tuple[int, str], OpenApiResponse]:
-    """Describe the errors an operation may answer with; 401, 406, 500 and 503 are always among them.
+    """Describe the errors that an operation may answer. 401, 406, 500 and 503 are always among them.
 
     `descriptions` are by status name in lower case, e.g. `conflict="…"`.
     """

@@ -1,4 +1,4 @@
-"""Strict JSON fields: what the client sent is of the type that is asked for, or refused."""
+"""Strict JSON fields: a value of another type than the field's is refused, not converted."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -21,13 +21,13 @@ no_control_characters = RegexValidator(
     "Line breaks, other control characters and characters that turn text around are not allowed.",
     code="control_character",
 )
-"""Not among them: direction marks, joiners and non-joiners, which Arabic, Hebrew, Persian and emoji need."""
+"""Direction marks, joiners and non-joiners are allowed: Arabic, Hebrew, Persian and emoji need them."""
 
 
 class Text(serializers.CharField):
     """A JSON string of one line, stripped of surrounding space. REST framework's own field would also accept a number.
 
-    A text of invisible characters only counts as blank. A text with a card number is refused and never repeated.
+    A text of only invisible characters counts as blank. A text with a card number is refused and never repeated.
     """
 
     default_error_messages = {"card_number": REFUSED}
@@ -53,7 +53,7 @@ class Text(serializers.CharField):
 
 
 class WholeNumber(serializers.IntegerField):
-    """A JSON number without a fraction; REST framework's own would also take "2" and 2.0."""
+    """A JSON number without a fraction. REST framework's own field would also accept "2" and 2.0."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
@@ -62,7 +62,7 @@ class WholeNumber(serializers.IntegerField):
 
 
 class Number(serializers.FloatField):
-    """A JSON number; REST framework's own would also take "2.5" and true."""
+    """A JSON number. REST framework's own field would also accept "2.5" and true."""
 
     def to_internal_value(self, data: Any) -> float:
         if not isinstance(data, int | float) or isinstance(data, bool):
@@ -71,7 +71,7 @@ class Number(serializers.FloatField):
 
 
 class TrueOrFalse(serializers.BooleanField):
-    """A JSON true or false; REST framework's own would also take "yes", "on" and 1."""
+    """A JSON true or false. REST framework's own field would also accept "yes", "on" and 1."""
 
     default_error_messages = {"invalid": "Must be true or false."}
 
@@ -82,7 +82,7 @@ class TrueOrFalse(serializers.BooleanField):
 
 
 class Id(serializers.UUIDField):
-    """A UUID as a JSON string; REST framework's own would also take a number."""
+    """A UUID as a JSON string. REST framework's own field would also accept a number."""
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str):

@@ -99,7 +99,7 @@ def _accepted_before(attempt: Attempt) -> Accepted | None:
     if instance is None:
         return None
     if instance.request_hash != attempt.body.sha256:
-        raise idempotency.KeyReused(
+        raise idempotency.KeyReusedProblem(
             headers={"Location": reverse("checkout", args=[instance.id])}, checkout_id=str(instance.id)
         )
     return Accepted(instance.id, decode(CheckoutRequested, instance.request))
@@ -113,9 +113,9 @@ def _start(attempt: Attempt, now: datetime) -> Accepted:
     try:
         started = engine.start_saga(checkout, request, saga_id=attempt.checkout_id, origin=origin, now=now)
     except engine.KeyReused as error:
-        raise idempotency.KeyReused from error
+        raise idempotency.KeyReusedProblem from error
     except engine.KeyInProgress as error:
-        raise idempotency.KeyInProgress(headers={"Retry-After": "1"}) from error
+        raise idempotency.KeyInProgressProblem(headers={"Retry-After": "1"}) from error
     if not started.created:
         raise _StartedBefore
     return Accepted(started.saga_id, request)

@@ -104,7 +104,7 @@ class BatchList(StaffView):
         try:
             return Response(BatchShown.of(batches.ask_for_batch(wanted, ask, pace, key=_key(request))))
         except BatchKeyReused as error:
-            raise idempotency.KeyReused(str(error)) from error
+            raise idempotency.KeyReusedProblem(str(error)) from error
         except NotABatch as error:
             raise BatchRefused(str(error)) from error
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.api import completion_listener
-from orchestration.api.completion_listener import Ends, Expected
+from orchestration.api.completion_listener import CompletionListener, Expected
 from orchestration.api.polling import growing_pauses, wait_for
 from orchestration.engine import completion_events
 from orchestration.engine.completion_events import Announcer, announce_ends, packed, unpacked
@@ -30,7 +30,7 @@ SAGA = UUID(int=1)
 LONG_S = 30.0
 """What a test would take if it came to that."""
 
-Hear = Callable[..., Ends]
+Hear = Callable[..., CompletionListener]
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def channel() -> str:
 @pytest.fixture
 def hear(channel: str) -> Iterator[Hear]:
     """Listens as a web process would."""
-    listening: list[Ends] = []
+    listening: list[CompletionListener] = []
 
-    def hear(url: str = REDIS_URL, pings_after_s: float = 0.1) -> Ends:
-        listening.append(Ends(channel, redis=partial(connect, url), pings_after_s=pings_after_s))
+    def hear(url: str = REDIS_URL, pings_after_s: float = 0.1) -> CompletionListener:
+        listening.append(CompletionListener(channel, redis=partial(connect, url), pings_after_s=pings_after_s))
         return listening[-1]
 
     yield hear
@@ -89,7 +89,7 @@ def saga() -> Saga:
     return Saga()
 
 
-def listening_to(ends: Ends) -> Ends:
+def listening_to(ends: CompletionListener) -> CompletionListener:
     """Begins to listen, as somebody has waited before."""
     with ends.expected(uuid4()):
         wait_until(lambda: ends.hears)
