@@ -7,8 +7,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {"sagas": {"()": "orchestration.telemetry.logs.OfSagas"}},
     "formatters": {
-        "line": {"()": "orchestration.telemetry.logs.Line"},
-        "json": {"()": "orchestration.telemetry.logs.Json"},
+        "line": {"()": "orchestration.telemetry.logs.LineFormatter"},
+        "json": {"()": "orchestration.telemetry.logs.JsonFormatter"},
     },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": VALUES["LOG_FORMAT"], "filters": ["sagas"]},

@@ -1,4 +1,4 @@
-"""Who may see what the shop tells about itself: whoever has the token, and whoever asks directly from near by."""
+"""Access to metrics: requests with the token, or directly from a network of `settings.METRICS_NETWORKS`."""
 
 import hmac
 from collections.abc import Iterable
@@ -8,19 +8,19 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via")
-"""A request that carries one of these comes from beyond a proxy, which may be near by itself."""
+"""Headers that proxies set. Such a request comes from behind a proxy, whose own address may be in the networks."""
 
 
 def may_look(request: HttpRequest) -> bool:
-    """Whether the request carries the token, or comes directly from one of `settings.METRICS_NETWORKS`."""
+    """Return whether the request carries the token, or comes directly from one of `settings.METRICS_NETWORKS`."""
     return _has_token(request) or _is_near(request)
 
 
 def was_sent_from(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    """Say whether the connection that brought the request comes from one of the networks."""
+    """Return whether the request's connection comes from one of the networks."""
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:  # a socket in the file system has none
+    except ValueError:  # a Unix socket has no address
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
@@ -28,7 +28,7 @@ def was_sent_from(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Net
 
 
 def denial() -> HttpResponse:
-    """The answer to everybody else."""
+    """Return the answer to a request without access: 401 if a token is configured, otherwise 403."""
     if settings.METRICS_TOKEN:
         return HttpResponse("a token is needed\n", "text/plain", 401, headers={"WWW-Authenticate": "Bearer"})
     return HttpResponse("not from here\n", "text/plain", 403)

@@ -1,4 +1,4 @@
-"""Every gauge there is: what stands now, by name and labels."""
+"""Every gauge: its name, help text and labels."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Gauge:
     labels: tuple[str, ...]
 
     def family(self, values: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
-        """Its samples: values of the labels, and the number."""
+        """Return the metric with its samples. `values` are pairs of label values and number."""
         family = GaugeMetricFamily(self.name, self.help, labels=self.labels)
         for labels, number in values:
             family.add_metric(labels, number)
@@ -71,4 +71,4 @@ GAUGES: Mapping[str, Gauge] = {
         *(AUDIT_OK, AUDIT_UNCHECKED, AUDIT_LATE, FINDINGS, SOURCE_UP),
     )
 }
-"""All of them, by name."""
+"""All gauges, by name."""

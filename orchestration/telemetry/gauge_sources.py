@@ -1,4 +1,4 @@
-"""What stands now in tables, queues and breakers, as metrics: few questions, each bounded and by an index."""
+"""Reads the gauges from tables, queues and breakers: few queries, each bounded and with an index."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -21,16 +21,16 @@ from orchestration.telemetry import gauge_definitions, redis_counts
 from orchestration.telemetry.prometheus_families import families
 
 LOOKED_AT = 5_000
-"""So many of the oldest unfinished sagas are asked after for money: those behind them in a backlog have not begun."""
+"""The number of oldest unfinished sagas whose money is read. Later sagas of a backlog have not begun."""
 CONNECTED_WITHIN = 2  # seconds
 
-_ENDS = [phase for phase in Phase if phase in ENDED]  # as the index has them, or it could not be used
+_ENDS = [phase for phase in Phase if phase in ENDED]  # as in the index's condition, or it would not be used
 _PHASES = [phase for phase in Phase if phase not in ENDED]
 _BACKING_OFF = Q(parked=True) | Q(progress__has_key="held")
 
 
 def sagas() -> list[Metric]:
-    """Sagas that have not ended; a scan of the partial index of those, however many have."""
+    """Count the sagas that have not ended. This scans their partial index, however many sagas have ended."""
     now = clocks.now()
     rows = {(row["definition"], row["phase"]): row for row in _unfinished_by_phase()}
     every = {(name, phase.value): {} for name in definitions for phase in _PHASES} | rows
@@ -52,14 +52,14 @@ def sagas() -> list[Metric]:
 
 
 def money() -> list[Metric]:
-    """Money that hangs on sagas which have not ended, as payments has it."""
+    """Sum the money that payments holds for sagas that have not ended."""
     ids = _unfinished().order_by("created_at").values_list("pk", flat=True)[:LOOKED_AT]
     held = ask(money_held, list(ids))
     return [gauge_definitions.LIMBO.family((key, amount_minor) for key, amount_minor in held.items())]
 
 
 def queues() -> list[Metric]:
-    """What waits at the broker, and who consumes it. A queue that is missing has no sample."""
+    """Count the messages and consumers of each queue. A missing queue has no sample."""
     topology = settings.TOPOLOGY
     with current_app.connection_for_read(connect_timeout=CONNECTED_WITHIN) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECTED_WITHIN)
@@ -75,7 +75,7 @@ def queues() -> list[Metric]:
 
 
 def breakers() -> list[Metric]:
-    """Which state each breaker is in; Redis being away, closed."""
+    """Read the state of each breaker; closed when Redis is unavailable."""
     states = {name: breaker.state() for name, breaker in in_use().items()}
     return [
         gauge_definitions.BREAKER.family(
@@ -87,7 +87,7 @@ def breakers() -> list[Metric]:
 
 
 def audit() -> list[Metric]:
-    """What audits see, and whether they run. Before the first has come to its end nothing is said of its result."""
+    """Read the findings of audits, and whether audits are late. Before the first audit ends there is no result."""
     audit_state = queries.audit_state(now=clocks.now())
     return [
         gauge_definitions.AUDIT_OK.family([] if audit_state.ok is None else [((), float(audit_state.ok))]),
@@ -101,7 +101,7 @@ def audit() -> list[Metric]:
 
 
 def counted() -> list[Metric]:
-    """What processes have counted."""
+    """Read the counts of all processes."""
     return list(families(redis_counts.everybodys()))
 
 

@@ -1,4 +1,4 @@
-"""What this process has counted and nobody has taken yet: a dictionary and a lock, because hot paths count."""
+"""Counts of this process that are not in Redis yet: a dictionary and a lock, because hot paths count."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ _pending: dict[Key, float] = {}
 
 
 def add(keys: Iterable[tuple[Key, float]]) -> None:
-    """Count these, each so many times."""
+    """Add a number to each key's count."""
     with _lock:
         for key, by in keys:
             _pending[key] = _pending.get(key, 0) + by
 
 
 def take() -> Mapping[Key, float]:
-    """What was counted since the last time; whoever takes it sees to it."""
+    """Return the counts since the last call and clear them. The caller must store them."""
     global _pending
     with _lock:
         taken, _pending = _pending, {}
@@ -25,6 +25,6 @@ def take() -> Mapping[Key, float]:
 
 
 def forget() -> None:
-    """In a forked process: what was counted so far is the parent's, and its lock may have been held."""
+    """Clear the counts in a forked process: they are the parent's, and the parent may have held the lock."""
     global _lock, _pending
     _lock, _pending = threading.Lock(), {}

@@ -1,4 +1,4 @@
-"""Log lines that name the saga they are about: for people, or as JSON for programs.
+"""Log formats that name the saga a record is about: lines for people, or JSON for programs.
 
 Both formats escape text from outside once more. So a message stays one line, controls no terminal and holds no card
 number.
@@ -13,14 +13,14 @@ from orchestration.text.card_numbers import without_card_numbers
 from orchestration.text.cleaning import harmless_lines, harmless_text
 
 NAMED_IN_JSON, NAMED_IN_LINES = 20, 3
-"""So many sagas of a batch are named; of the others the line says how many they are."""
+"""The most sagas of a batch that are named. The others are counted."""
 
 LONGEST_MESSAGE = 10_000
 """The most characters kept of a message."""
 
 
 class OfSagas(logging.Filter):
-    """Lets every record pass, and gives it `sagas`: the one that `extra={"saga": id}` named, or those worked on."""
+    """Passes every record and sets its `sagas`: the one in `extra={"saga": id}`, or those worked on."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         named = getattr(record, "saga", None)
@@ -28,7 +28,7 @@ class OfSagas(logging.Filter):
         return True
 
 
-class Line(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """Time, level, logger, the sagas if any, and the message.
 
     The lines of a traceback are indented, so that none of them looks like a log line of its own.
@@ -50,9 +50,11 @@ class Line(logging.Formatter):
         return "\n".join([line, *(f"    {_harmless(each)}" for each in traceback)])
 
 
-class Json(logging.Formatter):
-    """One JSON object a line, tracebacks inside. `saga` when it is about one, `sagas` (and `more_sagas`) when about
-    several."""
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, with tracebacks inside.
+
+    A record about one saga has `saga`. A record about several has `sagas` (and `more_sagas`).
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {

@@ -1,11 +1,11 @@
-"""What processes count while they work: every counter and histogram, its labels and its bounds."""
+"""Every counter and histogram: its name, help text, labels and bounds."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 Key = tuple[str, ...]
-"""A number that is counted: the name it has at Prometheus, then the values of its labels in their order."""
+"""The key of one count: the metric's name, then the values of its labels in their order."""
 
 QUICK = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 WHOLE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -13,7 +13,7 @@ WHOLE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 @dataclass(frozen=True)
 class Counter:
-    """Only grows, until Redis forgets it."""
+    """A number that only grows, until Redis loses it."""
 
     name: str
     help: str
@@ -25,7 +25,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often something took so long; `bounds` are upper, in seconds."""
+    """Counts durations by bucket. `bounds` are the upper bounds of the buckets, in seconds."""
 
     name: str
     help: str
@@ -33,7 +33,7 @@ class Histogram:
     bounds: tuple[float, ...]
 
     def seen(self, seconds: float, *values: str) -> tuple[tuple[Key, float], tuple[Key, float]]:
-        """What one observation adds: to its bucket, and to the sum."""
+        """Return what one observation adds to its bucket and to the sum, as (key, number) pairs."""
         bucket = _BUCKETS[bisect_left(self.bounds, seconds)]
         return ((self.name, *values, bucket), 1), ((self.name, *values, SUM), seconds)
 
@@ -80,4 +80,4 @@ COUNTED: Mapping[str, Counter | Histogram] = {
         *(RETRIES, WAITS, PARKINGS, GIVEN_UP, DISPATCHES, RESUMPTIONS),
     )
 }
-"""All of them, by name."""
+"""All counters and histograms, by name."""

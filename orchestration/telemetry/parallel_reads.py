@@ -1,4 +1,4 @@
-"""Questions to several servers, asked at the same time; a server that does not answer delays no client for long."""
+"""Reads several servers at the same time. A server that does not answer delays no client for long."""
 
 import threading
 import time
@@ -12,21 +12,21 @@ from django.db import connections
 T = TypeVar("T")
 
 REMEMBERED_FOR = timedelta(minutes=1)
-"""After so long without a question, an answer says nothing about now."""
+"""The previous answer is not used after this time without a client: it is out of date."""
 
 
 class SourceSilent(Exception):
-    """Nothing was heard in time."""
+    """The server did not answer in time."""
 
 
 class SideBySide(Generic[T]):
-    """Asks every question in a thread of its own, waits for `patience` in all, and keeps the answers for `kept_for`.
+    """Runs every question in its own thread, waits for `patience` in total, and keeps the answers for `kept_for`.
 
-    A question that has not come back is not asked again: what hangs is one thread for each question, however many
-    want to know.
+    A question that has no answer yet is not asked again. So at most one thread for each question hangs, however many
+    clients there are.
 
-    A client that asks at least once in `REMEMBERED_FOR` waits at most `answered_within`, if given. It then gets the
-    previous answer to a question that has been under way for less than `patience`.
+    A client that asks at least once in `REMEMBERED_FOR` waits at most `answered_within`, if given. For a question that
+    has run for less than `patience` it then gets the previous answer.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class SideBySide(Generic[T]):
         self._lock = threading.Lock()
 
     def answers(self) -> Mapping[str, T | Exception]:
-        """What each question came to; an exception where it failed, or where nothing was heard in time."""
+        """Return the answer to each question, or the exception if it failed or did not answer in time."""
         with self._lock:
             if time.monotonic() - self._asked_at > self._kept_for.total_seconds():
                 self._answers = self._ask()
@@ -89,7 +89,7 @@ def _answer_to(question: Callable[[], T], name: str) -> Future[T]:
 def _answer(question: Callable[[], T], future: Future[T]) -> None:
     try:
         answer = question()
-    except Exception as error:  # whatever it is, it is what was heard
+    except Exception as error:  # any exception is the answer to this question
         future.set_exception(error)
     else:
         future.set_result(answer)

@@ -1,4 +1,4 @@
-"""What has been counted, as Prometheus reads it."""
+"""Converts counts to the metric families of Prometheus' client."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ Values = Mapping[Key, float]
 
 
 def families(counts: Values) -> Iterator[Metric]:
-    """Every counter and histogram there is, those of which nothing was counted without a sample.
+    """Yield every counter and histogram. Those without counts have no sample.
 
-    What another version of this code counted under a name or labels that are not ours is left out.
+    Counts with a name or labels of another version of this code are left out.
     """
     by_name: defaultdict[str, dict[Key, float]] = defaultdict(dict)
     for (name, *rest), by in counts.items():

@@ -1,4 +1,4 @@
-"""The text that Prometheus reads: what stands now and what was counted, each source with its own mishaps."""
+"""The metrics that Prometheus scrapes: gauges and counts. A source that fails does not affect the others."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,18 +14,18 @@ from orchestration.telemetry.parallel_reads import SideBySide
 logger = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(seconds=5)
-"""Scraping more often, or from several sides, asks no server more often."""
+"""Answers are kept for this time, so that more frequent scrapes, or several scrapers, cause no more queries."""
 PATIENCE = timedelta(seconds=5)
 
 
 class Exposition:
-    """A registry to Prometheus' client: something to collect from."""
+    """The sources as a registry (a collector) of Prometheus' client."""
 
     def __init__(self, sources: SideBySide[list[Metric]]) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        """Every family of the sources that have answered, and which have."""
+        """Yield the metrics of the sources that have answered, and a gauge that says which have."""
         found = self._sources.answers()
         yield gauge_definitions.SOURCE_UP.family(_ups(found))
         for source, answer in found.items():
@@ -37,7 +37,7 @@ class Exposition:
 
 @cache
 def exposition() -> Exposition:
-    """The one of this process."""
+    """Return the registry of this process."""
     return Exposition(SideBySide(SOURCES, patience=PATIENCE, kept_for=KEPT_FOR))
 
 

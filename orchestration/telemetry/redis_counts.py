@@ -1,7 +1,7 @@
-"""What all processes have counted, kept in Redis: each hands over what it has every other second, and reads the whole.
+"""The counts of all processes, in Redis. Each process adds its counts every two seconds and can read the totals.
 
-Redis, because workers may run on any machine, and because it may be lost: then every counter starts again from
-nothing, as Prometheus expects of counters. A process that is killed takes what it has not handed over with it.
+Redis is used because workers may run on any machine. Redis may lose the counts: then every counter starts again at
+zero, as Prometheus expects of counters. The counts of a killed process that it has not added yet are lost.
 """
 
 import atexit
@@ -25,10 +25,10 @@ from orchestration.telemetry.metric_definitions import Key
 logger = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds
-KEPT_FOR = 7 * 24 * 3600  # seconds without anything counted by anybody
+KEPT_FOR = 7 * 24 * 3600  # seconds without any count
 SEPARATOR = "\x1f"  # in no name and no label
 
-# A hand-over whose reply was lost comes again with its number.
+# A hand-over whose reply was lost is sent again with the same number, and must not be added twice.
 _ADD = """
 if redis.call('GET', KEYS[2]) == ARGV[1] then return end
 for i = 3, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end
@@ -39,7 +39,7 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', 3600)
 
 @dataclass
 class Handover:
-    """One process's way to hand over: what could not be handed over is kept, and goes first."""
+    """Adds one process's counts to Redis. Counts that could not be added are kept and sent first the next time."""
 
     redis: Redis
     process: str = field(default_factory=lambda: uuid4().hex)
@@ -47,9 +47,9 @@ class Handover:
     _held: Mapping[Key, float] = field(default_factory=dict)
 
     def hand_over(self) -> None:
-        """Add what was counted to what all have counted.
+        """Add this process's counts to the totals.
 
-        :raises RedisError: when it is not known whether that was done; it is tried again with the next.
+        :raises RedisError: when it is not known whether they were added. The next call tries again.
         """
         if not self._held:
             self._held = local_counts.take()
@@ -63,7 +63,7 @@ class Handover:
 
 
 def everybodys() -> Mapping[Key, float]:
-    """What all processes have counted and handed over.
+    """Return the totals of all processes.
 
     :raises RedisError: when Redis does not answer.
     """
@@ -72,7 +72,7 @@ def everybodys() -> Mapping[Key, float]:
 
 
 def start() -> None:
-    """Hand over from now on, until the process ends; also in what is forked from it."""
+    """Add this process's counts to Redis from now on until it ends. Do the same in processes forked from it."""
     global _started
     if not _started:
         _started = True

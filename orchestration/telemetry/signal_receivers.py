@@ -1,4 +1,4 @@
-"""Count the signals that orchestration sends after commits, in batches. This adds no statement, commit or message."""
+"""Counts what signals report after commits, in batches. This adds no statement, commit or message."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ def _count_steps(endings: Sequence[Ending], **_: Any) -> None:
     now = time.monotonic()
     local_counts.add(each for ending in endings for each in _of_step(ending, now))
     sagas = {ending.message.kwargs["saga_id"] for ending in endings}
-    if duplicates := len(endings) - len(sagas):  # in one batch, run once
+    if duplicates := len(endings) - len(sagas):  # several messages of one saga in a batch are run once
         local_counts.add([(metric_definitions.DUPLICATES.key(endings[0].message.kwargs["step"]), duplicates)])
 
 
@@ -51,7 +51,7 @@ def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:
 
 
 def _is_tried_again(failed: SagaLogEntry, entries: Sequence[SagaLogEntry]) -> bool:
-    """Whether the same decision neither parked the step nor gave the saga up."""
+    """Return whether the same decision neither parked the step nor gave the saga up."""
     return not any(
         entry.kind == Kind.GAVE_UP or (entry.kind == Kind.PARKED and entry.step == failed.step) for entry in entries
     )
@@ -72,13 +72,13 @@ def outcome_of(ending: Ending) -> str:
 
 
 def is_repeated(ending: Ending) -> bool:
-    """Say whether the ledger repeated an earlier outcome."""
+    """Return whether the ledger repeated an earlier outcome."""
     return isinstance(ending.outcome, Done | Refused) and ending.outcome.repeated
 
 
 @cache
 def operations() -> dict[str, str]:
-    """What each task of a participant does: an `Operation`."""
+    """Return the `Operation` of each task of the participants, by task name."""
     found = {bar_task(service): Operation.BAR.value for service in participants()}
     for participant in participants().values():
         for command in participant.commands:
@@ -88,7 +88,7 @@ def operations() -> dict[str, str]:
 
 
 def _error(entry: SagaLogEntry) -> str:
-    """Its class; a refusal's code where a refusal is the trouble. Never the message, of which there is no end."""
+    """Return the error's class, or a refusal's code. Never use the message: it has too many values for a label."""
     return str(entry.detail.get("class") or entry.detail.get("code") or "unknown")
 
 
@@ -111,5 +111,5 @@ _KEYS: Mapping[str, Callable[[str, SagaLogEntry], Key]] = {
     Kind.GAVE_UP: lambda definition, entry: metric_definitions.GIVEN_UP.key(definition, _code(entry)),
     Kind.RESUMED: lambda definition, _: metric_definitions.RESUMPTIONS.key(definition),
 }
-"""What one log entry adds one to; the others are counted elsewhere, or not at all."""
+"""The count that one log entry adds one to. Other kinds are counted elsewhere or not at all."""
 _OUTCOMES = {Done: "done", BarResult: "done", Refused: "refused", Barred: "barred", BreakerOpen: "breaker_open"}

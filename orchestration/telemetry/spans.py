@@ -1,4 +1,4 @@
-"""Spans as OpenTelemetry's SDK makes them, under ids that are given. Imported only when tracing is on."""
+"""Makes spans with OpenTelemetry's SDK, under given ids. Imported only when tracing is on."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Attributes = Mapping[str, str | int | bool]
 
 @dataclass(frozen=True)
 class Happened:
-    """Something at one moment of a span; `at` in ns since 1970."""
+    """An event of a span; `at` in ns since 1970."""
 
     name: str
     at: int
@@ -33,7 +33,7 @@ class Happened:
 
 @dataclass(frozen=True)
 class SpanMade:
-    """A span of a saga's trace; times in ns since 1970. Without `parent` it is the whole saga."""
+    """A span of a saga's trace; times in ns since 1970. Without `parent` it is the span of the whole saga."""
 
     saga_id: UUID
     name: str
@@ -49,7 +49,7 @@ class SpanMade:
 
 
 class Spans:
-    """Makes spans, and has them exported in the background."""
+    """Makes spans and exports them in the background."""
 
     def __init__(self, exporter: SpanExporter, service: str) -> None:
         process: dict[str, str | int] = {
@@ -57,13 +57,13 @@ class Spans:
             "host.name": gethostname(),
             "process.pid": os.getpid(),
         }
-        resource = Resource.create({**process})  # and what OTEL_RESOURCE_ATTRIBUTES says
+        resource = Resource.create({**process})  # adds the attributes of OTEL_RESOURCE_ATTRIBUTES
         self._provider = TracerProvider(resource=resource, sampler=ALWAYS_ON, id_generator=_Given())
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("orchestration")
 
     def make(self, made: SpanMade) -> None:
-        """Write it down."""
+        """Record the span, so that it is exported later."""
         given = _given.set((trace_id_of(made.saga_id), made.own_id))
         try:
             span = self._tracer.start_span(
@@ -83,17 +83,17 @@ class Spans:
         span.end(made.ended)
 
     def flush(self) -> None:
-        """Have what was made exported now."""
+        """Export the recorded spans now."""
         self._provider.force_flush()
 
 
 def context_of(saga_id: UUID, span_id: int) -> SpanContext:
-    """A span of the saga's trace, as others refer to it."""
+    """Return the context of a span of the saga's trace, for parents and links."""
     return SpanContext(trace_id_of(saga_id), span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 def exporter_for(traces: str) -> SpanExporter:
-    """The exporter that `SHOP_TRACES` names: "otlp" (as the OTEL_EXPORTER_OTLP_… variables say), or "file:PATH"."""
+    """Return the exporter of `SHOP_TRACES`: "otlp" (configured by OTEL_EXPORTER_OTLP_… variables) or "file:PATH"."""
     if traces.startswith("file:"):
         return _File(Path(traces.removeprefix("file:")))
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -102,7 +102,7 @@ def exporter_for(traces: str) -> SpanExporter:
 
 
 class _File(SpanExporter):
-    """One JSON object a line, appended in one piece, so that several processes can share the file."""
+    """Writes one JSON object a line. Lines are appended in one write, so that several processes can share the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -121,7 +121,7 @@ _given: ContextVar[tuple[int, int | None]] = ContextVar("given", default=(0, Non
 
 
 class _Given(RandomIdGenerator):
-    """The ids that are given; where none is, one at random."""
+    """Uses the given ids, or a random id where none is given."""
 
     def generate_trace_id(self) -> int:
         return _given.get()[0] or super().generate_trace_id()

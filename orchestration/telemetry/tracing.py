@@ -1,7 +1,7 @@
-"""What orchestration tells, as one trace a saga: the whole, each dispatch, each step tried, each request that moved it.
+"""Traces sagas: one trace a saga, with spans for the saga, each dispatch, each try of a step and each request.
 
-Imported only when tracing is on. Ids come from the saga's id and the dispatch's token (`trace_ids`), so a trace goes on
-in any process, after any wait, and after a resume. The span of the whole is there once the saga has ended.
+Imported only when tracing is on. Ids come from the saga's id and the dispatch's token (`trace_ids`), so a trace
+continues in any process, after any wait, and after a resume. The span of the whole saga is made when it ends.
 """
 
 import time
@@ -28,17 +28,17 @@ from orchestration.telemetry.trace_ids import dispatch_id, is_traced, whole_id
 Move = tuple[SagaInstance, Sequence[SagaLogEntry]]
 
 _moved: ContextVar[set[UUID] | None] = ContextVar("moved", default=None)
-"""The sagas that the request under way has moved."""
+"""The sagas that the current request has changed."""
 _spans: Spans | None = None
 
 
 def start() -> None:
-    """Trace from now on what signals report in this process."""
+    """Trace what signals report in this process from now on."""
     trace_with(Spans(exporter_for(settings.TRACES), settings.TOPOLOGY.name("shop")))
 
 
 def trace_with(spans: Spans | None) -> None:
-    """Make these spans from now on; with None, none."""
+    """Make spans with `spans` from now on; with None, make none."""
     global _spans
     _spans = spans
     connect = "connect" if spans else "disconnect"
@@ -47,7 +47,7 @@ def trace_with(spans: Spans | None) -> None:
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Django's: a span for each request that starts a saga or moves one, linked to the caller's own trace."""
+    """Make a span for each request that starts or changes a saga, linked to the caller's own trace (middleware)."""
 
     def handle(request: HttpRequest) -> HttpResponse:
         began, before = time.time_ns(), _moved.set(set())
@@ -80,7 +80,7 @@ def _trace_steps(endings: Sequence[Ending], **_: Any) -> None:
 
 
 def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> SpanMade:
-    """The whole if it has ended, else the dispatch that was decided, else the decision to wait."""
+    """Return the span of the whole saga if it has ended, else of the decided dispatch, else of the decision to wait."""
     dispatch, happened = context_of(saga.pk, dispatch_id(saga.pk, saga.token)), [_happened(entry) for entry in entries]
     attributes: Attributes = {
         "saga.definition": saga.definition,
@@ -109,7 +109,7 @@ def _of_step(ending: Ending, saga_id: UUID, began: int, ended: int) -> SpanMade:
         "saga.repeated": is_repeated(ending),
         "messaging.message.id": message.id,
     }
-    error = type(ending.error).__name__ if ending.error else ""  # what it says may be a secret
+    error = type(ending.error).__name__ if ending.error else ""  # its message may hold a secret
     parent = dispatch_id(saga_id, token)
     return SpanMade(saga_id, task, began, ended, parent, attributes=attributes, error=error, kind=SpanKind.CONSUMER)
 

@@ -1,4 +1,4 @@
-"""`/metrics`."""
+"""The view of `/metrics`."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -12,7 +12,7 @@ from orchestration.telemetry.prometheus_text import exposition
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Everything there is to measure, in the format that the scraper asks for."""
+    """Answer with all metrics, in the format that the scraper accepts."""
     if not may_look(request):
         return denial()
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))

@@ -11,7 +11,7 @@ import pytest
 from inventory.models import Stock
 from orchestration.models import MachineryLogEntry, OperatorLogEntry, SagaInstance
 from orchestration.participant import breaker_registry
-from orchestration.telemetry.logs import Json, Line
+from orchestration.telemetry.logs import JsonFormatter, LineFormatter
 from orders.models import Product
 from tests.integration.admin.situations import Situations
 from tests.integration.api.conftest import EVERY_DATABASE, Cart, Shopper, pointers
@@ -28,7 +28,7 @@ def logged() -> Iterator[io.StringIO]:
     """All that is logged meanwhile, in both formats."""
     written = io.StringIO()
     handlers = []
-    for formatter in (Line(), Json()):
+    for formatter in (LineFormatter(), JsonFormatter()):
         handler = logging.StreamHandler(written)
         handler.setFormatter(formatter)
         logging.getLogger().addHandler(handler)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.log_context import about, of_ending, of_message, within
-from orchestration.telemetry.logs import Json, Line, OfSagas
+from orchestration.telemetry.logs import JsonFormatter, LineFormatter, OfSagas
 
 logger = logging.getLogger("tests.telemetry")
 
@@ -21,7 +21,7 @@ def lines():
 
     class Written(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            written.append((json.loads(Json().format(record)), Line().format(record)))
+            written.append((json.loads(JsonFormatter().format(record)), LineFormatter().format(record)))
 
     handler = Written()
     handler.addFilter(OfSagas())
@@ -124,8 +124,8 @@ def test_a_traceback_forges_no_line_either(lines):
 
 def test_json_lines_are_ascii():
     record = logging.makeLogRecord({"msg": HOSTILE, "name": "shop", "levelname": "INFO"})
-    assert Json().format(record).isascii()
-    assert "\n" not in Json().format(record)
+    assert JsonFormatter().format(record).isascii()
+    assert "\n" not in JsonFormatter().format(record)
 
 
 def test_a_log_keeps_no_card_number(lines):

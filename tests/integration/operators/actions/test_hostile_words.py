@@ -19,7 +19,7 @@ from orchestration.operators.actions import batches, outcome_watcher
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.audit.apply import Word
 from orchestration.participant import breaker_registry
-from orchestration.telemetry.logs import Line
+from orchestration.telemetry.logs import LineFormatter
 from tests.integration.admin.situations import Situations
 from tests.integration.operators.actions.conftest import ADA, FAST, PARKED, asked
 
@@ -44,7 +44,7 @@ def test_a_breakers_reason_forges_no_line_in_a_log(gateway: str, caplog: pytest.
         record for record in caplog.records if record.name == "orchestration.operators.actions.recorded_action"
     ]
     assert "\n" not in reported.getMessage()
-    assert Line().format(reported).splitlines() == [Line().format(reported)]
+    assert LineFormatter().format(reported).splitlines() == [LineFormatter().format(reported)]
     assert MachineryLogEntry.objects.get().reason == KEPT
 
 
