@@ -1,10 +1,10 @@
-"""Time that passes when the simulation says so."""
+"""The clock of a simulation, which only the simulation advances."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Called, it tells the time (aware UTC)."""
+    """A clock that returns its time (aware UTC) when it is called."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
@@ -13,5 +13,5 @@ class Clock:
         return self.time
 
     def advance(self, span: timedelta) -> None:
-        """Let time pass; never backwards."""
+        """Let time pass. A negative span changes nothing."""
         self.time += max(span, timedelta(0))

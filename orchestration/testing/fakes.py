@@ -1,4 +1,4 @@
-"""Made-up participants: each step has one countable effect, in its database or outside, and answers as configured."""
+"""Fake participants: each step has one countable effect, in its database or externally, and a configured answer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ from orchestration.testing.memory_ledger import Effect, MemoryRows
 
 @dataclass(frozen=True)
 class Fake:
-    """How one step's participant works: what its action answers, and whether it is carried out outside.
+    """The configuration of one step's participant: its action's answer, and whether it is external (`outside`).
 
-    `answer` is the action's answer, or a function of its request that gives it; None when it has none.
+    `answer` is the action's answer, or a function that returns it for a request. None means that there is no answer.
     """
 
     answer: Any = None
@@ -29,25 +29,25 @@ class Fake:
 
 
 class FakeRefusal(Refusal):
-    """The simulation has this step refuse."""
+    """The simulation makes this step refuse."""
 
     code = "refused_in_simulation"
 
 
 @dataclass
 class Script:
-    """How one saga's steps are to behave."""
+    """How the steps of one saga behave. The tables are by step name."""
 
     refuses: str = ""
     """The step that refuses."""
     silent: dict[str, int] = field(default_factory=dict)
-    """How often a step outside does its work and says nothing."""
+    """How often an external step does its work and does not answer."""
     deaf: dict[str, int] = field(default_factory=dict)
-    """How often a step outside does nothing and says nothing."""
+    """How often an external step does nothing and does not answer."""
     forgotten: dict[str, int] = field(default_factory=dict)
-    """How often a step outside finds that its key is forgotten, so that a person must look."""
+    """How often an external step finds that its key is no longer known, so that an operator must act."""
     late: dict[str, timedelta] = field(default_factory=dict)
-    """How long the first call of a step outside is on its way, after its caller has given up."""
+    """How long the first call of an external step takes to arrive, after its caller has given up."""
 
 
 class Calm:
@@ -65,7 +65,7 @@ class Calm:
 
 @dataclass
 class Book:
-    """What the other side has on record: effects by idempotency key, and calls that are still on their way."""
+    """The records of an external system: effects by idempotency key, and calls that have not arrived yet."""
 
     clock: Callable[[], datetime]
     done: dict[str, tuple[UUID, str]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Book:
     on_their_way: list[tuple[datetime, str, UUID, str]] = field(default_factory=list)
 
     def let_arrive(self) -> None:
-        """Book what has arrived by now; what finds its key taken does nothing."""
+        """Record the calls that have arrived by now. A call whose key is already used does nothing."""
         for each in [each for each in self.on_their_way if each[0] <= self.clock()]:
             self.on_their_way.remove(each)
             self.do(*each[1:])
@@ -85,13 +85,13 @@ class Book:
             self.done.setdefault(key, (saga_id, step))
 
     def effect(self, saga_id: UUID, step: str) -> Effect:
-        """Count how often the step was done, and reversed."""
+        """Count how often the step was done and how often it was reversed."""
         keys = [key for key, whose in self.done.items() if whose == (saga_id, step)]
         return Effect(done=len(keys), reversed=len(self.reversed.intersection(keys)))
 
 
 class Service:
-    """One fake service: its rows, its book outside, and the commands of a definition's steps that it carries out."""
+    """One fake service: its rows, the book of its external system, and the commands that it executes."""
 
     def __init__(self, name: str, clock: Callable[[], datetime], scripts: dict[UUID, Script]) -> None:
         self.rows = MemoryRows(clock)
@@ -101,7 +101,7 @@ class Service:
         self.participant = Participant(name, LedgerRow, self._commands, kept_in=self.rows)  # type: ignore[type-abstract]
 
     def take(self, step: Step, fake: Fake) -> None:
-        """Carry out this step from now on."""
+        """Execute this step's commands from now on."""
         if fake.outside:
             self._take_outside(step, fake)
             return
@@ -110,7 +110,7 @@ class Service:
             self._commands[step.compensation] = lambda request: self.rows.reverse_effect(request.saga_id, step.name)
 
     def effect(self, saga_id: UUID, step: str) -> Effect:
-        """Count how often the step was done, and reversed, in the database and outside."""
+        """Count how often the step was done and how often it was reversed, in the database and externally."""
         here, there = self.rows.effects.get((saga_id, step), Effect()), self.book.effect(saga_id, step)
         return Effect(here.done + there.done, here.reversed + there.reversed)
 
@@ -129,7 +129,7 @@ class Service:
 
 @dataclass(frozen=True)
 class _There(ExternalCommand[Any, Any]):
-    """A command at a gateway or carrier that does one step."""
+    """An external command that does one step."""
 
     book: Book
     action: Action
@@ -179,7 +179,8 @@ class _CompensationThere(_There):
     """The step's compensation."""
 
     def call(self, request: Any, keys: Keys) -> Any:
-        """Undo what was done under the action's key; where nothing is known, occupy the key first."""
+        """Undo what was done under the action's key. If nothing was done, use the key first, so that a late call has no
+        effect."""
         self.book.let_arrive()
         self._see_that_the_key_is_known(request)
         if keys.action not in self.book.done:
@@ -196,13 +197,13 @@ class _CompensationThere(_There):
         return request if settled else None
 
     def record(self, request: Any, reply: Any) -> None:
-        """There is nothing to record."""
+        """Do nothing: a compensation has nothing to record."""
 
 
 def services_for(
     saga: Saga, fakes: dict[str, Fake], clock: Callable[[], datetime], scripts: dict[UUID, Script]
 ) -> dict[str, Service]:
-    """Fake services for every step of the definition; a step that `fakes` does not name works in its database."""
+    """Make fake services for every step of the definition. A step that is not in `fakes` works in its database."""
     services: dict[str, Service] = {}
     for step in saga.steps:
         name = step.action.service

@@ -1,4 +1,4 @@
-"""What can be done to a simulated saga at its failpoints, and to its messages."""
+"""Faults of a simulation: at failpoints, and of messages."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ FITTING: dict[FailpointKind, tuple[FaultType, ...]] = {
     FailpointKind.CALL: (FaultType.KILL_BEFORE, FaultType.KILL_AFTER, FaultType.LOST_REPLY, FaultType.DUPLICATE),
     FailpointKind.FIND: (FaultType.KILL_BEFORE, FaultType.KILL_AFTER, FaultType.LOST_REPLY),
 }
-"""What can happen at each failpoint."""
+"""The faults that are possible at each kind of failpoint."""
 
 
 class Fate(StrEnum):
@@ -44,7 +44,7 @@ class Fate(StrEnum):
     DELAYED = "delayed"
     """It arrives after the saga's deadline."""
     OVERTAKEN = "overtaken"
-    """It arrives after everything that is under way."""
+    """It arrives after all other messages that are in the broker."""
 
 
 _FATES = {FaultType.LOST: Fate.LOST, FaultType.DELAY: Fate.DELAYED, FaultType.REORDER: Fate.OVERTAKEN}
@@ -52,7 +52,7 @@ _FATES = {FaultType.LOST: Fate.LOST, FaultType.DELAY: Fate.DELAYED, FaultType.RE
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault at one failpoint: the `nth` time (from 1) that it is crossed."""
+    """One fault, at the `nth` time (from 1) that a failpoint is crossed."""
 
     failpoint: str
     kind: FaultType
@@ -63,7 +63,7 @@ class Fault:
 
 
 def lost_reply(kind: FailpointKind) -> Exception:
-    """What one sees who crossed the failpoint and never heard that he had."""
+    """Return the error that a caller sees when the work at the failpoint was done but its reply was lost."""
     if kind is FailpointKind.PUBLISH:
         return BrokerError("the confirm was lost")
     if kind in COMMITS:
@@ -72,15 +72,15 @@ def lost_reply(kind: FailpointKind) -> Exception:
 
 
 class Disturbance(Faults, Protocol):
-    """Faults at failpoints, and what becomes of messages."""
+    """Decides on faults at failpoints and on the fates of messages."""
 
     def fate(self, failpoint: Failpoint) -> Fate:
-        """What becomes of the message that is being published."""
+        """Return what the network does with the message that is being published."""
 
 
 @dataclass
 class Plan:
-    """Faults that are to happen, each once; beside them it remembers everything that was crossed."""
+    """A `Disturbance` with planned faults, each of which happens once. It also records every crossed failpoint."""
 
     faults: Sequence[Fault] = ()
     crossed: list[Failpoint] = field(default_factory=list)
@@ -103,11 +103,11 @@ class Plan:
         return 2 if self._takes(failpoint, FaultType.DUPLICATE) else 1
 
     def fate(self, failpoint: Failpoint) -> Fate:
-        """What becomes of the message that is being published."""
+        """Return what the network does with the message that is being published."""
         return next((fate for kind, fate in _FATES.items() if self._takes(failpoint, kind)), Fate.DELIVERED)
 
     def _takes(self, failpoint: Failpoint, kind: FaultType) -> bool:
-        if all(fault.kind is not kind for fault in self.faults):  # as most, which is why it comes first
+        if all(fault.kind is not kind for fault in self.faults):  # true for most plans, so this cheap check comes first
             return False
         fault = Fault(str(failpoint), kind, self.counted[str(failpoint)])
         if fault not in self.faults or fault in self.fired:

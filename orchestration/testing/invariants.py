@@ -1,4 +1,4 @@
-"""Whether a simulated run kept the promise: every saga ended, every effect happened exactly once or was reversed."""
+"""Checks the invariants of a simulated run: every saga ended, and every effect happened once or was reversed."""
 
 from collections.abc import Iterator
 from uuid import UUID
@@ -14,7 +14,7 @@ _ORDER = list(Phase)
 
 
 def violations(world: World) -> list[str]:
-    """Every broken promise, each as a sentence; call it when nothing is under way."""
+    """Return every violation as a sentence. Call it when no saga has anything left to do."""
     found = [f"contradiction: {each}" for each in world.contradictions]
     for saga in world.store.sagas.values():
         found += [f"saga {saga.pk} ({saga.phase}): {each}" for each in _of_saga(world, saga)]

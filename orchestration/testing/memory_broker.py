@@ -17,12 +17,12 @@ from orchestration.protocol.states import Command
 from orchestration.testing.faults import Fate
 
 LONG = timedelta(hours=2)
-"""How late a delayed message is: later than any deadline of a simulated saga."""
+"""The delay of a delayed message. It exceeds the deadline of every simulated saga."""
 
 
 @dataclass
 class Waiting:
-    """A message in the broker, which can be delivered from `at` on."""
+    """A message in the broker that can be delivered from `at` on."""
 
     message: Message
     at: datetime
@@ -33,7 +33,7 @@ class Waiting:
 
 
 class Network:
-    """A `Broker`. While `is_down` it takes no messages. Those it holds can be lost, doubled and reordered."""
+    """A `Broker`. While `is_down` it accepts no messages. Its messages can be lost, duplicated and reordered."""
 
     def __init__(
         self, clock: Callable[[], datetime], definition_of: Callable[[str], Saga], fate: Callable[[Failpoint], Fate]

@@ -1,4 +1,4 @@
-"""A service's ledger and its effects in memory, with transactions that are taken back."""
+"""A service's ledger and effects in memory, with transactions that can be rolled back."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -29,16 +29,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a step has done to the world: how often, and how often that was reversed."""
+    """How often a step was done, and how often it was reversed."""
 
     done: int = 0
     reversed: int = 0
 
 
 class MemoryRows:
-    """A `Rows` of one service, and beside it the effects of its steps, in one transaction with them.
+    """A `Rows` of one service, with the effects of its steps in the same transactions.
 
-    While `is_away` is set its database does not answer.
+    While `is_away` is set, its database does not answer.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -80,7 +80,7 @@ class MemoryRows:
             self._put(self.ledger, (change.saga_id, step), Kept(row, history, change.token, kept.request))
 
     def flush(self) -> None:
-        """All is done already."""
+        """Do nothing: every call is done at once."""
 
     def transaction(self, failpoint: Failpoint, work: Callable[[], T]) -> T:
         return self.repeated(lambda: self._once(failpoint, work))
@@ -97,15 +97,15 @@ class MemoryRows:
         return self._taken_back_on_error()
 
     def return_connection(self) -> None:
-        """There is none."""
+        """Do nothing: there is no connection."""
 
     def have_effect(self, saga_id: UUID, step: str) -> None:
-        """Count what a step does, taken back with its transaction."""
+        """Count the step as done once more. A rollback of the transaction takes it back."""
         effect = self.effects.get((saga_id, step), Effect())
         self._put(self.effects, (saga_id, step), replace(effect, done=effect.done + 1))
 
     def reverse_effect(self, saga_id: UUID, step: str) -> None:
-        """Count that it is reversed."""
+        """Count the step as reversed once more. A rollback of the transaction takes it back."""
         effect = self.effects.get((saga_id, step), Effect())
         self._put(self.effects, (saga_id, step), replace(effect, reversed=effect.reversed + 1))
 

@@ -20,14 +20,14 @@ from orchestration.protocol.states import ENDED, Phase
 
 
 class MemoryStore:
-    """A `Store` for one thread: each call is a transaction."""
+    """A `Store` for one thread. Each call is a transaction."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self.sagas: dict[UUID, SagaInstance] = {}
         self.log: dict[UUID, list[SagaLogEntry]] = defaultdict(list)
         self.markers: dict[str, datetime] = {}
-        """When the newest marker that came back had been sent, by route."""
+        """When the newest returned marker was sent, by route."""
 
     def find(self, saga_ids: Collection[UUID]) -> dict[UUID, SagaInstance]:
         return {saga_id: copy(self.sagas[saga_id]) for saga_id in saga_ids if saga_id in self.sagas}
@@ -89,11 +89,11 @@ class MemoryStore:
         return {(saga.definition, saga.phase) for saga in self._due(now) if saga.in_flight}
 
     def unfinished(self) -> list[SagaInstance]:
-        """Every saga that has not ended."""
+        """Return every saga that has not ended."""
         return [saga for saga in self.sagas.values() if saga.phase not in ENDED]
 
     def marker_returned(self, route: str, sent_at: datetime) -> None:
-        """Remember the newest marker that came back."""
+        """Record that a marker of the route came back. Keep the time of the newest."""
         self.markers[route] = max(sent_at, self.markers.get(route, sent_at))
 
     def _is_to_be_looked_at(self, saga: SagaInstance, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Operators in a simulated deployment: they pause and unpause sagas, hurry them, and settle what is parked outside."""
+"""Operators of a simulation: they pause, unpause, retry and undo sagas, and settle parked steps manually."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -18,7 +18,7 @@ from orchestration.testing.simulation import World
 WHO, WHY = "the simulation", "somebody said so"
 
 WORDS: tuple[Callable[[str, str], Event], ...] = (Paused, Unpaused, Retried, Resumed, CompensationRequested)
-"""What operators say to a saga as a whole."""
+"""The events by which operators act on a whole saga."""
 
 
 def say(world: World, saga_id: UUID, word: Callable[[str, str], Event]) -> None:

@@ -1,4 +1,4 @@
-"""The ways a saga can go in a sweep: what its steps do, and what people and servers do meanwhile."""
+"""The paths of a saga in a sweep: what its steps do, and what operators and servers do meanwhile."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from orchestration.testing.fakes import Fake, Script
 from orchestration.testing.simulation import World
 
 LATE = timedelta(seconds=60)
-"""How long a call outside is on its way on the late path; by then it may have been undone."""
+"""How late an external call arrives on the late path. Its step may have been undone by then."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """One way: the script of its steps, what happens after it is placed, and the end it must come to.
+    """One path of a saga: the script of its steps, what happens after it is placed, and its expected end.
 
-    `is_a_race`: the pivot may be faster, and the saga is completed then.
+    `is_a_race`: the pivot may be faster. The saga may then end completed.
     """
 
     name: str
@@ -29,14 +29,17 @@ class Path:
     is_a_race: bool = False
 
     def ends_well(self, phase: str, code: str | None) -> bool:
-        """Whether a saga may end so; `code` is why it gave up, if faults may have cost it its time or its tries."""
+        """Return whether the saga may end in this phase. `code` says why it gave up; None without faults.
+
+        Faults may use up a saga's time or tries, so that it does not complete.
+        """
         if self.is_a_race and phase == Phase.COMPLETED:
             return True
         return phase == self.end or (self.end is Phase.COMPLETED and code in ("deadline_passed", "step_failed"))
 
 
 def paths(saga: Saga, fakes: Mapping[str, Fake]) -> Iterator[Path]:
-    """Every path of the definition."""
+    """Yield every path of the definition."""
     yield Path("completed", Script, Phase.COMPLETED)
     for step in saga.steps[: saga.pivot_position + 1]:
         yield Path(f"{step.name} refused", partial(Script, refuses=step.name), Phase.COMPENSATED)
@@ -73,7 +76,7 @@ def _cancel_at_once(world: World, saga_id: UUID) -> None:
 
 
 def _outlast_the_deadline(world: World, saga_id: UUID) -> None:
-    """The pivot's database is away until the deadline has passed."""
+    """Let the deadline pass while the pivot's database is unavailable."""
     rows = world.services[world.saga.pivot.action.service].rows
     rows.is_away = True
     while ready := world.network.ready():

@@ -1,4 +1,4 @@
-"""A pytest plugin: the fixture `saga_sweep`, and what the sweeps found at the end of the run.
+"""A pytest plugin with the fixture `saga_sweep`. It prints the results of the sweeps at the end of the run.
 
 Load it with `pytest_plugins = ["orchestration.testing.plugin"]` in your root conftest.
 """
@@ -16,7 +16,7 @@ _SWEEPS: pytest.StashKey[list[Sweep]] = pytest.StashKey()
 
 @pytest.fixture
 def saga_sweep(pytestconfig: pytest.Config) -> Callable[..., Sweep]:
-    """`orchestration.testing.sweep`, whose table is printed when the run is over."""
+    """Provide `orchestration.testing.sweep`. Its table is printed at the end of the run."""
 
     def swept(*args: Any, **options: Any) -> Sweep:
         found = sweep(*args, **options)
@@ -27,7 +27,7 @@ def saga_sweep(pytestconfig: pytest.Config) -> Callable[..., Sweep]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print each sweep's failpoints and what sagas came to there."""
+    """Print a table of each sweep: how sagas ended, by failpoint."""
     for found in terminalreporter.config.stash.get(_SWEEPS, []):
         terminalreporter.section(f"sweep of {found.definition}")
         for line in lines_of(found):

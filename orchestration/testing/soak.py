@@ -1,4 +1,4 @@
-"""Random lives of many sagas at once, each world replayable from its seed."""
+"""Runs many sagas at once with random faults. Each world can be repeated from its seed."""
 
 import random
 from collections import Counter
@@ -20,11 +20,11 @@ SAGAS_A_WORLD = 12
 MISHAP = 0.01
 """The chance of a fault each time a failpoint is crossed."""
 INTERRUPTION = 0.04
-"""The chance that another process works on something else just there."""
+"""The chance that another process does some work at a failpoint."""
 
 
 class Dice:
-    """A `Disturbance` by chance; `calm` ends it."""
+    """A `Disturbance` with random faults. When `is_calm` is set, there are no more."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -56,7 +56,7 @@ class Dice:
         return fate
 
     def say(self, what: str) -> None:
-        """Count something else that happened."""
+        """Count another kind of mishap."""
         self.happened[what] += 1
 
     def _be_interrupted(self) -> None:
@@ -73,7 +73,7 @@ class Dice:
 
 @dataclass
 class Soaked:
-    """What worlds came to: sagas by end, mishaps by kind, and what was broken, each with its world's seed."""
+    """The results of worlds: sagas by end, mishaps by kind, and violations, each with its world's seed."""
 
     worlds: int = 0
     ends: Counter[str] = field(default_factory=Counter)
@@ -92,7 +92,10 @@ class Soaked:
 
 
 def soak_one(saga: Saga, request: Any, fakes: Mapping[str, Fake], seed: int) -> Soaked:
-    """Run one world of a dozen sagas through chance, then calm, then judge it. `settings.FAULT_POINTS` must be on."""
+    """Run one world of a dozen sagas with random faults, then without faults until all sagas end. Check it then.
+
+    `settings.FAULT_POINTS` must be on.
+    """
     dice = Dice(seed)
     world = World(saga, request, fakes, dice, seed)
     broken: list[str] = []

@@ -1,4 +1,4 @@
-"""Every fault at every failpoint of every path of a saga definition, one by one or two at a time."""
+"""Runs every path of a saga definition with every fault at every failpoint, one or two faults at a time."""
 
 import logging
 from collections import Counter
@@ -26,7 +26,7 @@ class Unsafe(AssertionError):
 
 @dataclass(frozen=True)
 class Case:
-    """One run: what was done to the saga, what it came to, and what was broken."""
+    """One run: the faults, the saga's end, and the violations."""
 
     path: str
     faults: tuple[Fault, ...]
@@ -41,15 +41,15 @@ class Case:
 
 @dataclass
 class Sweep:
-    """What a sweep found: how many runs, and by failpoint what the sagas came to."""
+    """The results of a sweep: the number of runs, and the ends of the sagas by failpoint."""
 
     definition: str
     paths: int = 0
     runs: int = 0
     unfired: int = 0
-    """Runs whose fault never came to pass, because an earlier one of the pair changed the way."""
+    """Runs in which a fault did not happen, because an earlier fault of the pair changed the path."""
     ends: dict[str, Counter[str]] = field(default_factory=dict)
-    """Point to end to how often."""
+    """Failpoint to end to number of runs."""
     broken: list[Case] = field(default_factory=list)
 
     def add(self, case: Case) -> None:
@@ -66,12 +66,12 @@ class Sweep:
 def sweep(
     saga: Saga, request: Any, fakes: Mapping[str, Fake] | None = None, *, every_nth_pair: int | None = None
 ) -> Sweep:
-    """Run the saga once per fault at each failpoint: killed before and after, reply lost, doubled, lost, late.
+    """Run the saga once per fault at each failpoint: killed before and after, reply lost, duplicated, lost, late.
 
-    `request` is one of the definition's requests; `fakes` says by step what an action answers, and which steps are
-    carried out outside. With `every_nth_pair` also two faults of a path together: 1 is all pairs.
+    `request` is a request of the definition. `fakes` configures by step the answers of actions, and which steps are
+    external. With `every_nth_pair`, every nth pair of faults of a path is run, too: 1 means all pairs.
 
-    :raises Unsafe: when a run does not end, or an effect happened not exactly once.
+    :raises Unsafe: when a run does not end as it should, or an effect did not happen exactly once.
     :raises ValueError: when `fakes` names a step that the definition lacks.
     """
     if unknown := sorted(set(fakes or {}) - set(saga.by_name)):
@@ -87,7 +87,7 @@ def sweep(
 
 @contextmanager
 def simulated() -> Iterator[None]:
-    """Allow faults in this process for a while, and keep what is logged of them to yourself."""
+    """Allow faults in this process within the block, and disable logging there."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -98,7 +98,7 @@ def simulated() -> Iterator[None]:
 
 
 def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults: Sequence[Fault]) -> Case:
-    """One run of one saga on this path with these faults."""
+    """Run one saga on this path with these faults."""
     plan = Plan(faults)
     world = World(saga, request, fakes, plan)
     broken: list[str] = []
@@ -118,7 +118,7 @@ def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults:
 
 
 def _cases(saga: Saga, request: Any, fakes: Mapping[str, Fake], every_nth_pair: int | None) -> Iterator[Case]:
-    """Each path as it is; then, if all of them ended as they should, each path with each fault."""
+    """Run each path without faults. If all of them end as they should, run each path with each fault."""
     undisturbed = [(path, run(saga, request, fakes, path, ())) for path in paths(saga, fakes)]
     yield from (case for _, case in undisturbed)
     if any(case.broken for _, case in undisturbed):

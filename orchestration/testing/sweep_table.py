@@ -1,4 +1,4 @@
-"""A sweep as a table: a row for each failpoint, a column for each end."""
+"""Formats a sweep as a table: a row for each failpoint, a column for each end."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from orchestration.testing.sweep import Sweep
 
 
 def lines_of(sweep: Sweep) -> Iterator[str]:
-    """The table, line by line."""
+    """Yield the lines of the table."""
     ends = sorted({end for counted in sweep.ends.values() for end in counted})
     width = max((len(failpoint) for failpoint in sweep.ends), default=5)
     yield "  ".join(["point".ljust(width), *(end.rjust(12) for end in ends)])
