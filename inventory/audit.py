@@ -1,4 +1,4 @@
-"""What an audit reads and checks of the inventory service: units in stock, promised and moved."""
+"""Reads and checks the inventory service for an audit: units in stock, promised and moved."""
 
 import sys
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ NO_UNITS: Mapping[str, int] = {}
 LIVE, RELEASED = "live reservation", "released reservation"
 
 Line = tuple[UUID, str, str, int, int]
-"""(saga, SKU, what, how many rows, units): `what` is a kind of movement, `LIVE` or `RELEASED`."""
+"""(saga, SKU, what, how many rows, units): `what` is a kind of movement, or `LIVE` or `RELEASED`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class StockFacts:
 
 
 def read_stock() -> list[StockFacts]:
-    """Return every SKU."""
+    """Return the facts of every SKU."""
     promised = Reservation.objects.filter(released_at=None).values_list("stock_id").annotate(Sum("quantity")).order_by()
     promised_by_sku: dict[str, int] = dict(promised)
     moved: dict[str, dict[str, int]] = defaultdict(dict)
@@ -49,13 +49,13 @@ def read_stock() -> list[StockFacts]:
 
 
 def read_holdings(chosen: Selection) -> dict[UUID, HoldingFacts]:
-    """Return what each saga holds: its reservations and its movements, side by side."""
+    """Return the holding of each saga, from its reservations and movements."""
     lines = merge(_reservations(chosen), _movements(chosen), key=itemgetter(0))
     return {saga_id: holding_of(group) for saga_id, group in groupby(lines, key=itemgetter(0))}
 
 
 def holding_of(lines: Iterable[Line]) -> HoldingFacts:
-    """Return the holding that the reservations and movements of one saga add up to."""
+    """Return the holding of one saga, given all of its reservations and movements."""
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for _, sku, what, count, quantity in lines:
         found[sys.intern(sku)][what] = (count, quantity)

@@ -1,4 +1,4 @@
-"""What an audit reads and checks of the orders service: confirmed orders."""
+"""Reads the orders service for an audit: confirmed orders."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What an audit reads and checks of the payments service: payments."""
+"""Reads the payments service for an audit: payments."""
 
 import sys
 from collections.abc import Mapping

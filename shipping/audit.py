@@ -1,4 +1,4 @@
-"""What an audit reads and checks of the shipping service: shipments."""
+"""Reads the shipping service for an audit: shipments."""
 
 import sys
 from collections.abc import Mapping

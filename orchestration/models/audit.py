@@ -1,4 +1,4 @@
-"""Tables of the audit that runs by itself: its runs, and what they found."""
+"""Tables of the periodic audit: its runs and its findings."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class AuditRun(models.Model):
-    """One run; at most one is under way. It holds a lease, `alive_until`, so that one whose process died is seen so."""
+    """One run; at most one is under way. Its lease until `alive_until` shows whether its process died."""
 
     id = models.BigAutoField(primary_key=True)
     started_at = models.DateTimeField(db_default=Now())
@@ -14,22 +14,22 @@ class AuditRun(models.Model):
     ended_at = models.DateTimeField(null=True)
     is_running = models.BooleanField(default=True)
     ok = models.BooleanField(null=True)
-    """Whether nothing was violated; null while it runs, and when it did not come to its end."""
+    """Whether no finding is open; null while it runs, and if it did not complete."""
     error = models.TextField(default="")
-    """Why it did not come to its end."""
+    """Why it did not complete."""
     checked = models.JSONField(default=dict)
-    """How many things each invariant was held against."""
+    """Number of checks made, by invariant."""
     not_made = models.JSONField(default=list)
-    """Checks that could not be made, and why: each with the `invariants` that it is of."""
+    """Checks that could not be made: each with its `invariants`, and why."""
     sagas = models.PositiveIntegerField(default=0)
-    """How many were looked at; one that is looked at twice counts twice."""
+    """Number of sagas checked. A saga that is checked twice counts twice."""
 
     recent_to = models.UUIDField(null=True)
-    """Sagas below this id have been looked at while they were new: the next run goes on from here."""
+    """New sagas below this id have been checked. The next run begins here."""
     rotated_to = models.UUIDField(null=True)
-    """How far it came through the old sagas; null: to their end, and the next begins anew."""
+    """Old sagas below this id have been checked; null if all have, so that the next run begins anew."""
     unfinished = models.JSONField(default=list)
-    """Ids of sagas that had not ended and will not be new any more in the next run, which looks at them again."""
+    """Ids of sagas that had not ended and will not be new in the next run, which checks them again."""
 
     class Meta:
         ordering = ("-id",)
@@ -48,28 +48,28 @@ class AuditRun(models.Model):
 
 
 class AuditFinding(models.Model):
-    """One violation, from the run that saw it first to the one that did not see it any more."""
+    """One violation, from the run that saw it first to the first run that did not see it any more."""
 
     class Outcome(models.TextChoices):
-        """What an audit saw after the repair had ended."""
+        """Whether an audit still saw the violation after the repair had ended."""
 
         GONE = "gone"
         STILL_THERE = "still_there"
 
     id = models.BigAutoField(primary_key=True)
     fingerprint = models.TextField()
-    """The same as long as it is the same violation: numbers in its message may change."""
+    """Identifies the violation, though numbers in its message may change."""
     invariant = models.TextField()
     message = models.TextField()
     ids = models.JSONField(default=dict)
-    """What it is about, by what these are ids of: saga, step, order, sku, key, currency…"""
+    """Ids of its subjects by their kind: saga, step, order, sku, key, currency…"""
     saga_id = models.UUIDField(null=True)
     advice = models.TextField(default="")
-    """What a person has to do."""
+    """What the operator has to do."""
 
     first_seen_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True)
-    """Null while one run alone has seen it, and what it is about may have changed while it was read."""
+    """Null while only one run has seen it, and its subject may have changed while it was read (a suspicion)."""
     last_seen_at = models.DateTimeField()
     last_run = models.ForeignKey(AuditRun, null=True, on_delete=models.SET_NULL, related_name="saw", db_index=False)
     gone_at = models.DateTimeField(null=True)
@@ -80,7 +80,7 @@ class AuditFinding(models.Model):
     accepted_reason = models.TextField(default="")
 
     repair = models.TextField(default="")
-    """The saga definition that would put it right; empty when only a person can."""
+    """The saga definition that would repair it; empty if no saga can."""
     repair_parameters = models.JSONField(default=dict)
     repair_saga_id = models.UUIDField(null=True)
     applied_by = models.TextField(default="")

@@ -1,4 +1,4 @@
-"""What a service hands over so that an audit can check it."""
+"""The classes by which a service declares what an audit reads and checks of it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class AuditedRows(Generic[F]):
     """One kind of row that a service writes for sagas. `kind` names it in findings: "payment".
 
     `read` gives the facts by saga, from the service's own database, of which the audit has opened a snapshot. `action`
-    is the step that writes the row; `effect` says what that step has brought about.
+    is the step that writes the row; `effect` returns the effect of that step.
     """
 
     facts: type[F]
@@ -33,17 +33,18 @@ class AuditedRows(Generic[F]):
     read: Callable[[Selection], Mapping[UUID, F]]
     effect: Callable[[F], StepEffect]
     later_effects: Mapping[Action, Callable[[F, bool], StepEffect | None]] = field(default_factory=dict)
-    """By a later action on the same row: (facts, whether a repair saga was about this saga) -> its effect. None: it
-    has none, and needs no ledger row."""
+    """By a later action on the same row: (facts, whether a repair saga was about this saga) -> its effect. None: the
+    action has no effect and needs no ledger row."""
     order_of: Callable[[F], UUID] | None = None
-    """The order of a row, which must be that of its saga (Q6)."""
+    """Returns the order of a row, which must be that of its saga (Q6)."""
     lacks: Callable[[F | None, Mapping[str, int]], str] | None = None
-    """(facts or None, ordered units by SKU in NFC) -> what a completed checkout with this action lacks (Q2), as in
-    "The saga is completed, and ...". Empty: nothing."""
+    """(facts or None, ordered units by SKU in NFC) -> what a completed checkout with this action lacks (Q2), worded to
+    follow "The saga is completed, and". Empty: nothing."""
     leftover: Callable[[F], str] | None = None
-    """What a compensated checkout has left behind (Q3), as in "The saga is compensated, and ...". Empty: nothing."""
+    """Returns what a compensated checkout has left behind (Q3), worded to follow "The saga is compensated, and".
+    Empty: nothing."""
     check: Callable[[Mapping[UUID, F]], Iterable[Checked]] | None = None
-    """Invariants of these rows alone."""
+    """Checks the invariants of these rows alone."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +61,29 @@ class AuditedBooks(Generic[M]):
     can_be_read: Callable[[], bool]
     read: Callable[[Selection], Iterable[M]]
     leftovers: Callable[[Sequence[M]], Iterable[str]]
-    """What one compensated checkout has left behind there (Q3), as in "The saga is compensated, and ..."."""
+    """Yields what one compensated checkout has left behind (Q3), worded to follow "The saga is compensated, and"."""
     check: Callable[[Sequence[M]], Iterable[Checked]]
-    """Invariants of these books alone."""
+    """Checks the invariants of these books alone."""
     kept: Sums | None = None
-    """Money captured less refunded, which must be what orders are worth (Q4)."""
+    """Returns the money captured less refunded, which must be the worth of all orders (Q4)."""
 
 
 @dataclass(frozen=True)
 class ServiceAudit:
-    """All that an audit checks of one service, apart from its ledger."""
+    """Everything that an audit checks of one service, apart from its ledger."""
 
     rows: tuple[AuditedRows[Any], ...] = ()
     books: tuple[AuditedBooks[Any], ...] = ()
     invariants: Mapping[str, str] = field(default_factory=dict)
-    """Rules of this service alone, by code: "A1"."""
+    """Rules of this service alone, by code, such as "A1"."""
     check_everything: Callable[[], Iterable[Checked]] | None = None
-    """Invariants that need every row of the service, such as sums. It is called in a snapshot of the database."""
+    """Checks invariants that need every row, such as sums. It is called in a snapshot of the database."""
     worth: Sums | None = None
-    """What the service's confirmed orders are worth (Q4)."""
+    """Returns the worth of the service's confirmed orders (Q4)."""
 
 
 def one_for_an_order(fault: str, order: str, made_under: Sequence[str]) -> Checked:
-    """Check A4 of what gateway or carrier made for one order: `fault` is that there are two keys of it or more."""
+    """Check A4 for one order at gateway or carrier: it is violated, as `fault` says, by two or more keys."""
     if len(made_under) < 2:
         return Checked("A4", (), {})
     return Checked("A4", (fault,), {"order": order, "key": made_under[0], "other_key": made_under[1]})

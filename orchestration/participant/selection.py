@@ -11,7 +11,7 @@ from orchestration.sagas import definitions
 
 @dataclass(frozen=True)
 class Between:
-    """Sagas whose ids are from `low` to below `high`. None is no bound. Keys begin with ids, so they sort alike."""
+    """Sagas whose ids are from `low` to below `high`; None is no bound. Keys begin with ids, so both sort alike."""
 
     low: UUID | None = None
     high: UUID | None = None

@@ -1,4 +1,4 @@
-"""`manage.py audit findings|apply|accept`: what audits have found, and a person's word about it."""
+"""`manage.py audit findings|apply|accept`: lists findings, applies repairs, accepts findings."""
 
 import time
 from argparse import ArgumentParser
@@ -21,11 +21,11 @@ from orchestration.protocol.states import ENDED, Phase
 LOOK_EVERY_S = 0.2
 
 Shown = tuple[Any, list[Table]]
-"""For programs, and for people."""
+"""(value for JSON, tables for people)."""
 
 
 def add_commands(parser: ArgumentParser) -> None:
-    """The subcommands."""
+    """Add the subcommands to the parser."""
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     listed = commands.add_parser("findings", help="what audits see now")
     listed.add_argument("--all", action="store_true", help="also those that are gone")
@@ -43,9 +43,9 @@ def add_commands(parser: ArgumentParser) -> None:
 
 
 def run(command: str, options: dict[str, Any]) -> Shown:
-    """Carry out a subcommand.
+    """Execute a subcommand and return its output.
 
-    :raises CommandError: with the exit code.
+    :raises CommandError: with the exit code, when nothing matches, nothing may be changed, or the repair fails.
     """
     by_name: dict[str, Callable[[dict[str, Any]], Shown]] = {"findings": _list, "apply": _apply, "accept": _accept}
     try:

@@ -1,4 +1,4 @@
-"""`manage.py audit` itself: all books compared here and now."""
+"""`manage.py audit` without a subcommand: checks all books now."""
 
 import json
 from argparse import ArgumentParser
@@ -23,7 +23,7 @@ from orchestration.participant.selection import EVERYTHING, Between, Selection
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What an audit can be given."""
+    """Add the options of an audit to the parser."""
     add_format(parser)
     parser.add_argument("--running", action="store_true", help="sagas are at work: that one has not ended is fine")
     parser.add_argument(
@@ -38,9 +38,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def audit(options: dict[str, Any]) -> Findings:
-    """Read the books and hold every invariant against them; write the findings if asked to.
+    """Read the books and check every invariant. With `write`, store the findings.
 
-    :raises CommandError: when a database cannot be read, or another audit is under way that writes.
+    :raises CommandError: when a database cannot be read, or another audit that stores findings is under way.
     """
     these = options["allow_parked"]
     running = options["running"] or options["write"]
@@ -55,7 +55,7 @@ def audit(options: dict[str, Any]) -> Findings:
 
 
 def reported(findings: Findings, how: str) -> Iterator[str]:
-    """What is printed, line by line."""
+    """Yield the lines of the report in the format `how`."""
     if how == "json":
         yield json.dumps(findings.as_json(), indent=2)
     elif how == "jsonl":

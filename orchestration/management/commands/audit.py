@@ -1,4 +1,4 @@
-"""`manage.py audit`: whether all books agree, and what is done about it where they do not."""
+"""`manage.py audit`: checks whether all books agree, and manages the findings."""
 
 import sys
 from argparse import ArgumentParser

@@ -1,1 +1,1 @@
-"""The audit that runs by itself: its runs, what they find, and repairs that a person applies."""
+"""The periodic audit: its runs, its findings, and the repairs that operators apply."""

@@ -1,4 +1,4 @@
-"""A person's word about a finding: apply the proposed repair, or accept what is found as it is."""
+"""Decisions of operators about findings: apply the proposed repair, or accept the finding."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,7 +34,7 @@ class NotApplicable(Exception):
 
 @dataclass(frozen=True)
 class Word:
-    """Who says it, and why; the finding keeps both, as one harmless line each."""
+    """Who decides, and why. The finding stores both, each as one line without control characters."""
 
     by: str
     reason: str
@@ -46,7 +46,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Applied:
-    """The repair's saga; `started` False: an earlier word had started it, and this one changed nothing."""
+    """The repair's saga. `started` is False if an earlier decision had started it, so that this one changed nothing."""
 
     finding: AuditFinding
     saga_id: UUID
@@ -54,10 +54,10 @@ class Applied:
 
 
 def proposal(finding_id: int) -> tuple[AuditFinding, Repair]:
-    """The finding, and the repair that would be applied now.
+    """Return the finding and the repair that `apply` would start now.
 
     :raises NoSuchFinding: when there is none.
-    :raises NotApplicable: when there is nothing to apply.
+    :raises NotApplicable: when no repair can be applied.
     """
     finding = find(finding_id)
     if finding.gone_at is not None:
@@ -70,11 +70,11 @@ def proposal(finding_id: int) -> tuple[AuditFinding, Repair]:
 
 
 def preview(finding_id: int) -> tuple[AuditFinding, Repair]:
-    """What `apply` would do now, having looked again; nothing is started.
+    """Check the finding again and return the repair that `apply` would start now. Nothing is started.
 
     :raises NoSuchFinding: when there is none.
-    :raises NotApplicable: when there is nothing to apply, or the drift is not there any more.
-    :raises CannotAudit: when it cannot be looked at again.
+    :raises NotApplicable: when no repair can be applied, or the violation no longer exists.
+    :raises CannotAudit: when the finding cannot be checked again.
     """
     finding, repair = proposal(finding_id)
     if not _is_applied(finding):
@@ -83,27 +83,27 @@ def preview(finding_id: int) -> tuple[AuditFinding, Repair]:
 
 
 def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
-    """Start the proposed repair, once: a second click or a second operator meets the saga of the first.
+    """Start the saga of the proposed repair, or return the saga that an earlier call started.
 
-    What an audit saw is looked at again before. Findings with the same repair share one saga. A repair that had ended
-    when an audit still saw the finding may be applied anew.
+    The finding is checked again first. Findings with the same repair share one saga. If an audit still saw the finding
+    after its repair had ended, the repair can be applied again.
 
     :raises NoSuchFinding: when there is none.
-    :raises NotApplicable: when there is nothing to apply, or the drift is not there any more.
-    :raises CannotAudit: when it cannot be looked at again.
+    :raises NotApplicable: when no repair can be applied, or the violation no longer exists.
+    :raises CannotAudit: when the finding cannot be checked again.
     """
     finding, repair = preview(finding_id)
     request = _request(repair)
     saga_id, started = _claim(finding.pk, word, now)
-    _start(repair, request, saga_id, now)  # also when somebody else has claimed it: that process may have died since
+    _start(repair, request, saga_id, now)  # also if another process has claimed it, because that one may have died
     return Applied(find(finding_id), saga_id, started)
 
 
 def accept(finding_id: int, word: Word, *, now: datetime) -> AuditFinding:
-    """Have the finding on record as one that may stay: it raises no alarm any more. The first word stands.
+    """Mark the finding as accepted, so that it raises no alarm any more. If it is accepted already, change nothing.
 
     :raises NoSuchFinding: when there is none.
-    :raises NotApplicable: when it is gone.
+    :raises NotApplicable: when the finding is gone.
     """
     if find(finding_id).gone_at is not None:
         raise NotApplicable("it is gone")
@@ -113,7 +113,10 @@ def accept(finding_id: int, word: Word, *, now: datetime) -> AuditFinding:
 
 
 def find(finding_id: int) -> AuditFinding:
-    """:raises NoSuchFinding: when there is none."""
+    """Return the finding with this id.
+
+    :raises NoSuchFinding: when there is none.
+    """
     finding = _findings().filter(pk=finding_id).first()
     if finding is None:
         raise NoSuchFinding(f"there is no finding {finding_id}")
@@ -125,14 +128,16 @@ def _findings() -> QuerySet[AuditFinding]:
 
 
 def _is_applied(finding: AuditFinding) -> bool:
-    """Whether a repair is under way, or has ended and no audit has looked since."""
+    """Return whether a repair is in progress, or has ended and no audit has checked the finding since."""
     return finding.repair_saga_id is not None and finding.outcome != STILL_THERE
 
 
 def _look_again(finding: AuditFinding) -> None:
-    """Say nothing of a saga on which a repair is at work: that one knows when nothing is left to do.
+    """Check again whether the violation still exists. Raise nothing for a saga that may still change.
 
-    :raises NotApplicable: when the drift is not there any more.
+    A repair in progress may be changing it, and ends by itself when nothing is left to repair.
+
+    :raises NotApplicable: when the violation no longer exists.
     """
     wanted = finding.saga_id
     part = portions.again(Again(frozenset({wanted}))) if wanted else portions.totals(at=clocks.now())
@@ -142,9 +147,10 @@ def _look_again(finding: AuditFinding) -> None:
 
 
 def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
-    """Write down who applies it and the id of the saga to be; or give the saga of whoever was first.
+    """Store who applies the repair and the id of its saga. Return (saga id, whether this call chose that id).
 
-    All findings with the same repair are locked, in one order: two operators on two of them start one saga.
+    All findings with the same repair are locked, in the order of their ids, so that two operators who apply two of
+    them start one saga.
     """
     with transaction.atomic(using=ALIAS):
         wanted = find(finding_id)
@@ -164,15 +170,15 @@ def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
 
 
 def _request(repair: Repair) -> Any:
-    """What the repair's saga is asked for.
+    """Return the request of the repair's saga.
 
-    :raises NotApplicable: when the saga that it is about is not there any more.
+    :raises NotApplicable: when the saga to be repaired no longer exists.
     """
     return decode(definition_of(repair.kind).request, _known(repair.parameters))
 
 
 def _start(repair: Repair, request: Any, saga_id: UUID, now: datetime) -> None:
-    """Start the repair's saga; one that stands already, or that somebody starts at this moment, is left as it is."""
+    """Start the repair's saga. Change nothing if it exists, or if another process is starting it."""
     saga = definition_of(repair.kind)
     key = str(saga_id)
     origin = engine.Origin(CUSTOMER, idempotency_key=key, request_hash=repair.kind)
@@ -181,7 +187,7 @@ def _start(repair: Repair, request: Any, saga_id: UUID, now: datetime) -> None:
 
 
 def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What a repair asks with: its parameters, and what the saga that it is about was asked for."""
+    """Return the repair's parameters, with those fields of the repaired saga's request that its request needs."""
     known = dict(parameters)
     if repaired := known.get("repaired_saga_id"):
         saga = selectors.saga(UUID(repaired))

@@ -1,4 +1,4 @@
-"""An audit: all books read, every invariant held against them."""
+"""Checks every invariant against the records of all services and external systems."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -24,9 +24,9 @@ EVERY_SAGA_HAS_ENDED = Unfinished()
 
 
 def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
-    """Read all books and hold every invariant against them; what must be quiet, against ended sagas only.
+    """Read all books and check every invariant. Those that hold only at rest are checked for ended sagas only.
 
-    :raises CannotAudit: when a database is away or lacks a table.
+    :raises CannotAudit: when a database cannot be reached or lacks a table.
     """
     findings = Findings()
     check_all(snapshot.read(), allowed, findings)
@@ -35,7 +35,7 @@ def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
 
 
 def check_all(books: Books, allowed: Unfinished, findings: Findings) -> None:
-    """Hold every invariant against these books."""
+    """Check every invariant against these books and add the results to `findings`."""
     findings.take(books.services.checked)
     ledgers.check(books.services.ledgers, findings)
     for rows in books.services.rows:

@@ -1,4 +1,4 @@
-"""Sightings written down as findings: new ones, those seen again, and those that are gone."""
+"""Rows of findings: created for new sightings, updated for repeated ones, closed for those that are gone."""
 
 import hashlib
 import json
@@ -20,20 +20,21 @@ from orchestration.operators.audit.values import Gap, Sighting, gap_of, reach_of
 
 _NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
 AT_A_TIME = 500
-"""Findings that one statement looks for."""
+"""Number of findings that one statement selects."""
 
 
 def fingerprint(sighting: Sighting) -> str:
-    """The same for what is the same violation: amounts in its message grow and shrink while it lasts."""
+    """Return a digest that identifies the violation. Numbers in its message do not count, because they may change."""
     message = _NUMBER.sub("#", sighting.message)
-    told = json.dumps([sighting.invariant, message, sorted(sighting.ids.items())])
-    return hashlib.sha256(told.encode()).hexdigest()
+    identity = json.dumps([sighting.invariant, message, sorted(sighting.ids.items())])
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def take_down(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) -> None:
-    """Write down what the run has seen.
+    """Store the run's sightings as findings.
 
-    What may have been changing while it was read is a suspicion, and opened when the next run sees it, too.
+    If the records may have been changing while they were read, the finding is a suspicion. It opens when the next run
+    sees it, too.
     """
     beside: defaultdict[str, list[Sighting]] = defaultdict(list)
     for each in sightings:
@@ -44,9 +45,9 @@ def take_down(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) ->
 
 
 def close(run: AuditRun, looked_for: Collection[int], not_judged: Collection[UUID], *, now: datetime) -> int:
-    """End those findings that the run looked for and did not see; return how many. A suspicion leaves no trace.
+    """Close the findings that the run looked for and did not see, and return how many. Delete those never opened.
 
-    A finding stays open when the check that found it may be one that this run could not make.
+    A finding stays open if the check that found it may be one that this run could not make.
     """
     missed = _there().filter(pk__in=looked_for).exclude(last_run=run).exclude(saga_id__in=not_judged)
     missed = missed.exclude(pk__in=_not_looked_for(run, missed))
@@ -56,9 +57,10 @@ def close(run: AuditRun, looked_for: Collection[int], not_judged: Collection[UUI
 
 
 def _not_looked_for(run: AuditRun, missed: QuerySet[AuditFinding]) -> set[int]:
-    """Those of an invariant that the run could not check, or with a gap that the last run that saw them did not have.
+    """Return the findings whose check this run may not have made.
 
-    What was seen despite a gap was not found by the check that the gap is about.
+    These are of an invariant that the run could not check, or of one with a gap that was not there in the last run that
+    saw them. A finding that was seen despite the same gap was found by another check.
     """
     concerned = {invariant for gap in map(gap_of, run.not_made) for invariant in gap.invariants}
     unchecked = reach_of(run.checked, map(gap_of, run.not_made)).not_checked
@@ -67,13 +69,13 @@ def _not_looked_for(run: AuditRun, missed: QuerySet[AuditFinding]) -> set[int]:
 
 
 def _lost(gaps: Collection[Any], before: Collection[Any]) -> set[str]:
-    """The invariants of those gaps that were not there before."""
+    """Return the invariants of those gaps that were not there before."""
     known = set(map(_alike, before))
     return {invariant for each in gaps if _alike(each) not in known for invariant in gap_of(each).invariants}
 
 
 def _alike(written: Any) -> Gap:
-    """A gap as it is while it lasts, though its numbers change."""
+    """Return the gap without numbers, which may change from run to run."""
     gap = gap_of(written)
     return replace(gap, why=_NUMBER.sub("#", gap.why))
 
@@ -86,7 +88,7 @@ def _there() -> QuerySet[AuditFinding]:
 
 
 def _take_some(run: AuditRun, some: dict[str, Sighting], beside: dict[str, list[Sighting]], now: datetime) -> None:
-    """The findings are locked, in the order in which a person's word locks them: it must not be written over."""
+    """Store some sightings. Lock the findings in the order that `apply` uses, so that no decision is overwritten."""
     with transaction.atomic(using=ALIAS):
         there = _there().filter(fingerprint__in=some).order_by("pk").select_for_update()
         known = {each.fingerprint: each for each in there}
@@ -97,7 +99,7 @@ def _take_some(run: AuditRun, some: dict[str, Sighting], beside: dict[str, list[
 
 
 def _subject(sighting: Sighting) -> str:
-    """Sightings with the same are told together."""
+    """Return the saga or SKU of the sighting. Sightings of the same subject are judged together."""
     return sighting.ids.get("saga") or sighting.ids.get("sku") or ""
 
 
@@ -106,7 +108,7 @@ def _write_new(run: AuditRun, sightings: dict[str, Sighting], beside: dict[str, 
     for mark, each in sightings.items():
         row = AuditFinding(fingerprint=mark, invariant=each.invariant, ids=dict(each.ids), saga_id=_saga_of(each))
         row.first_seen_at = now
-        _tell(run, row, each, beside[_subject(each)], now)
+        _fill(run, row, each, beside[_subject(each)], now)
         row.opened_at = now if each.is_settled else None
         rows.append(row)
     AuditFinding.objects.using(ALIAS).bulk_create(rows, ignore_conflicts=True)
@@ -119,10 +121,10 @@ def _see_again(
         finding.opened_at = now
     if finding.repair_saga_id and not finding.outcome and _had_ended(finding.repair_saga_id, run):
         finding.outcome = AuditFinding.Outcome.STILL_THERE
-    _tell(run, finding, sighting, beside, now)
+    _fill(run, finding, sighting, beside, now)
 
 
-def _tell(run: AuditRun, row: AuditFinding, sighting: Sighting, beside: Sequence[Sighting], now: datetime) -> None:
+def _fill(run: AuditRun, row: AuditFinding, sighting: Sighting, beside: Sequence[Sighting], now: datetime) -> None:
     repair = propose(sighting, beside)
     row.message, row.last_seen_at, row.last_run = sighting.message, now, run
     row.advice = advice(sighting, repair)
@@ -130,7 +132,7 @@ def _tell(run: AuditRun, row: AuditFinding, sighting: Sighting, beside: Sequence
 
 
 def _had_ended(saga_id: UUID, run: AuditRun) -> bool:
-    """Whether the run looked only after the repair was over."""
+    """Return whether the repair had ended before the run started."""
     ended = Q(pk=saga_id, ended_at__lt=run.started_at)
     return SagaInstance.objects.using(ALIAS).filter(ended).exists()
 

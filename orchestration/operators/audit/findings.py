@@ -1,4 +1,4 @@
-"""What an audit found: how much it looked at, what is violated, and what it could not check."""
+"""The result of an audit: counts of checks, violations, and checks that could not be made."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,37 +25,37 @@ ACROSS_SERVICES: Mapping[str, str] = {
     "Q6": "every row, and every key at gateway and carrier, has its saga",
 }
 NEED_THE_SAGA = frozenset({"A4", "A5", "A6", "Q2", "Q3", "Q6"})
-"""Held against what a purge removes."""
+"""Invariants over records that a purge removes."""
 
 
 def invariants() -> dict[str, str]:
-    """Return the rule of every invariant by its code, those of single services too, in the order of the codes."""
+    """Return the rule of every invariant by its code, including those of single services, sorted by code."""
     of_services = (participant.audit.invariants for participant in participants().values())
     return dict(sorted(chain(ACROSS_SERVICES.items(), *(each.items() for each in of_services))))
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken invariant: a sentence, and the ids concerned, by what they are ids of."""
+    """One broken invariant: a sentence, and the ids concerned by their kind, such as "saga" or "sku"."""
 
     invariant: str
     message: str
     ids: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """The violation as the command prints it."""
+        """Return the violation as the command prints it."""
         return {"invariant": self.invariant, "message": self.message, "ids": dict(self.ids)}
 
 
 @dataclass
 class Findings:
-    """What an audit has found so far."""
+    """The findings of an audit so far."""
 
     checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(invariants(), 0))
-    """How many things each invariant was held against."""
+    """Number of checks made, by invariant."""
     violations: list[Violation] = field(default_factory=list)
     accepted: list[tuple[Violation, str]] = field(default_factory=list)
-    """What is violated because a person settled a step outside, and their evidence."""
+    """Violations explained by a step that an operator settled outside, each with the operator's evidence."""
     not_made: list[Gap] = field(default_factory=list)
     """Checks that could not be made, and why."""
 
@@ -66,38 +66,38 @@ class Findings:
 
     @property
     def reach(self) -> Reach:
-        """How far the audit could read."""
+        """The invariants that the audit could not check, or only in part."""
         return reach_of(self.checked, self.not_made)
 
     def cannot_check(self, invariants: str, why: str) -> None:
-        """Note that these invariants ("A1 Q4") could not be checked, or not all of them, and why."""
+        """Record that these invariants ("A1 Q4") could not be checked, or only in part, and why."""
         self.not_made.append(Gap(tuple(invariants.split()), why))
 
     def look_at(self, invariant: str, count: int = 1) -> None:
-        """Count things that the invariant is held against."""
+        """Count checks of the invariant."""
         self.checked[invariant] += count
 
     def take(self, checks: Iterable[Checked]) -> None:
-        """Count what a service has checked, and note its violations."""
+        """Count the checks of a service and record their violations."""
         for checked in checks:
             self.look_at(checked.invariant)
             for fault in checked.faults:
                 self.violated(checked.invariant, fault, **checked.ids)
 
     def violated(self, invariant: str, message: str, **ids: object) -> None:
-        """Note a violation. What it quotes of outside books is made harmless: it is written down, logged and shown."""
+        """Record a violation. Control characters are removed, because it may quote texts of external systems."""
         cleaned = {name: text_of(value) for name, value in ids.items()}
         self.violations.append(Violation(invariant, harmless_text(message), cleaned))
 
     def leave_out(self, purged: Collection[UUID]) -> None:
-        """Forget what is said of purged sagas only because their rows, log or ledger rows are gone."""
+        """Drop violations of purged sagas whose cause is that the purge removed their rows, log or ledger rows."""
         ids = set(map(str, purged))
         self.violations = [
             each for each in self.violations if each.invariant not in NEED_THE_SAGA or each.ids.get("saga") not in ids
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The findings as the command prints them."""
+        """Return the findings as the command prints them."""
         return {
             "ok": self.ok,
             "is_whole": self.reach.is_whole,

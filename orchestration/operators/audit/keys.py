@@ -1,4 +1,4 @@
-"""The idempotency keys that gateway and carrier are called with: (saga, step, operation)."""
+"""The idempotency keys of calls to gateway and carrier: (saga, step, operation)."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from orchestration.protocol.states import Operation
 
 STARTED_WITH = {Operation.ACTION: "started", Operation.COMPENSATION: "undoing"}
-"""The ledger status that is committed before a call under such a key is made."""
+"""The ledger status that is committed before the call under a key, by operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Key:
 
 
 def parse(text: str) -> Key | None:
-    """The key, or None when it is not one of ours."""
+    """Return the key; None if it is not one of ours."""
     try:
         saga_id, step, operation = text.split(":")
         return Key(UUID(saga_id), step, Operation(operation))
@@ -26,6 +26,6 @@ def parse(text: str) -> Key | None:
 
 
 def saga_of(text: str) -> UUID | None:
-    """The saga that a key belongs to, or None when it is not one of ours."""
+    """Return the saga that the key belongs to; None if it is not one of ours."""
     key = parse(text)
     return key.saga_id if key else None

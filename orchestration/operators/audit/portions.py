@@ -1,4 +1,4 @@
-"""Audits a portion at a time, so that memory is bounded. Each function may raise `CannotAudit`."""
+"""Audits sagas in portions, so that memory is bounded. Each function may raise `CannotAudit`."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,20 +14,20 @@ from orchestration.operators.audit.values import Again, Part, Portion, Sighting
 from orchestration.participant.selection import Between, Those
 
 PORTION = 10_000
-"""Sagas that are held in memory at a time, with everything that names them."""
+"""Number of sagas held in memory at a time, with all records that name them."""
 
 AT_WORK = Unfinished(running=True)
 
 
 def totals(*, at: datetime) -> Part:
-    """Check what only sums over everything can show."""
+    """Check the sums over all sagas."""
     findings = Findings()
     sums.check(at, findings)
     return Part([_sighting(each) for each in findings.violations], findings.checked, findings.not_made)
 
 
 def portion(low: UUID | None, high: UUID | None) -> Portion:
-    """Check `PORTION` sagas with ids from `low` on and below `high` (None: no bound), and whatever names them."""
+    """Check `PORTION` sagas with ids from `low` to below `high` (None: no bound), and all records that name them."""
     findings = Findings()
     next_id = _id_after(low, high)
     books = snapshot.read(Between(low, next_id or high))
@@ -37,7 +37,7 @@ def portion(low: UUID | None, high: UUID | None) -> Portion:
 
 
 def again(wanted: Again) -> Part:
-    """Check these sagas and keys."""
+    """Check these sagas and keys, and all records that name them."""
     findings = Findings()
     books = snapshot.read(Those(wanted.saga_ids, wanted.keys))
     check_all(books, AT_WORK, findings)
@@ -45,7 +45,7 @@ def again(wanted: Again) -> Part:
 
 
 def part_of(findings: Findings, books: Books) -> Part:
-    """What was found in these books, each violation with how its saga has ended."""
+    """Return the findings in these books, each violation with the phase in which its saga has ended."""
     unfinished = frozenset(saga_id for saga_id in books.sagas if books.is_unfinished(saga_id))
     found = [_sighting(each, books) for each in findings.violations]
     return Part(found, findings.checked, findings.not_made, len(books.sagas), unfinished)
@@ -61,7 +61,7 @@ def _sighting(violation: Violation, books: Books | None = None) -> Sighting:
 
 
 def _id_after(low: UUID | None, high: UUID | None) -> UUID | None:
-    """The first id that a portion from `low` on has no room for; None when it reaches `high`."""
+    """Return the first id after the portion that begins at `low`; None if the portion reaches `high`."""
     within = SagaInstance.objects.using(ALIAS).filter(Between(low, high).sagas("pk")).order_by("pk")
     return within.values_list("pk", flat=True)[PORTION : PORTION + 1].first()
 

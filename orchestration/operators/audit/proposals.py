@@ -1,4 +1,4 @@
-"""What would put a finding right: a saga, or else what a person has to do. Pure."""
+"""Proposes for a finding the repair saga, or advice for an operator. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 
@@ -19,7 +19,7 @@ LEFTOVERS: Mapping[str, Saga] = {
     authorise_payment.step: reverse_leftover_payment,
     schedule_shipment.step: cancel_leftover_parcel,
 }
-"""By the step that made it, what clears away something that a compensated saga has left behind."""
+"""The repair saga that reverses an effect left behind by a compensated saga, by the step that made the effect."""
 
 ABOUT_LEFTOVERS = frozenset({"A4", "A6", "Q3", "Q4"})
 ABOUT_PROMISES = frozenset({"A1", "A2"})
@@ -39,7 +39,7 @@ ADVICE: Mapping[str, str] = {
     "Q5": "Compare the order's lines, its payment and the gateway's capture; refund the difference at the gateway.",
     "Q6": "Find out who made this: a lost saga (restore it from a backup) or a stranger with our credentials.",
 }
-"""By invariant, what a person has to do where no saga can."""
+"""Advice for operators, by invariant, if no saga can repair the violation."""
 
 SETTLED_OUTSIDE = (
     "A step of this saga was settled outside, as its log says: compare with the evidence there, and accept the finding."
@@ -47,10 +47,9 @@ SETTLED_OUTSIDE = (
 
 
 def propose(sighting: Sighting, beside: Iterable[Sighting] = ()) -> Repair | None:
-    """The saga that would put it right; `beside` is what else was seen. None: only a person can.
+    """Return the repair for the violation, given the other sightings of its subject; None if no saga can repair it.
 
-    Nothing is taken away from a saga that has an order, however it has ended, and nothing is given back again that a
-    person has settled outside.
+    If the saga has an order, or if an operator settled one of its steps outside, no repair is proposed.
     """
     ids = sighting.ids
     if sighting.invariant in ABOUT_PROMISES and "sku" in ids:
@@ -66,7 +65,7 @@ def propose(sighting: Sighting, beside: Iterable[Sighting] = ()) -> Repair | Non
 
 
 def advice(sighting: Sighting, repair: Repair | None) -> str:
-    """What a person has to do about it."""
+    """Return the advice for the operator."""
     if repair is not None:
         return f"Apply the proposed repair, the saga {repair.kind}."
     if sighting.was_settled_outside:
@@ -75,7 +74,7 @@ def advice(sighting: Sighting, repair: Repair | None) -> str:
 
 
 def _recount(sku: str, seen: list[Sighting]) -> Repair | None:
-    """Recounting helps where only what is reserved is wrong, which A1 tells."""
+    """Return the repair that recounts reserved units, if A1 is violated; a violation of A2 alone is not repaired."""
     wrong = {each.invariant for each in seen if each.ids.get("sku") == sku}
     return Repair(recount_reserved.name, {"sku": sku}) if "A1" in wrong else None
 

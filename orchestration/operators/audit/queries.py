@@ -1,4 +1,4 @@
-"""Reads of audits: what is open, and how the last run ended."""
+"""Queries of the audit's tables: findings, the last run, and the overall state."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.operators.audit.values import Gap, Reach, gap_of, reach_of
 
 NO_RUN = Reach()
-"""That of no run: it leaves nothing out."""
+"""The reach if there has been no run."""
 
 
 @dataclass(frozen=True)
 class AuditState:
-    """The state of audits, for tiles and metrics; `ok` None: no run has come to its end yet.
+    """The state of audits, for tiles and metrics. `ok` is None if no run has completed yet.
 
-    `is_late`: by more than two periods there is no run that came to its end although there should be.
+    `is_late`: the last completed run started more than two periods ago.
     """
 
     ok: bool | None
@@ -27,30 +27,30 @@ class AuditState:
     accepted: int
     is_late: bool
     error: str = ""
-    """Why the very last run did not come to its end, if it did not."""
+    """Why the newest run did not complete; empty if it did, or is still running."""
     reach: Reach = NO_RUN
-    """How far the last run that came to its end could read."""
+    """The invariants that the last completed run could not check, or only in part."""
     gaps: tuple[Gap, ...] = ()
-    """What that run could not check, and why."""
+    """The checks that the run could not make, and why."""
 
 
 def open_findings() -> QuerySet[AuditFinding]:
-    """What audits see now, the accepted ones too, the newest first."""
+    """Return open findings, including accepted ones, newest first."""
     return AuditFinding.objects.using(ALIAS).filter(gone_at=None, opened_at__isnull=False)
 
 
 def findings() -> QuerySet[AuditFinding]:
-    """Open findings and those that are gone, the newest first; suspicions are left out."""
+    """Return open findings and those that are gone, newest first, without suspicions."""
     return AuditFinding.objects.using(ALIAS).filter(opened_at__isnull=False)
 
 
 def last_run() -> AuditRun | None:
-    """The newest run that came to its end."""
+    """Return the newest completed run; None if there is none."""
     return AuditRun.objects.using(ALIAS).filter(ok__isnull=False).first()
 
 
 def reach_of_run(run: AuditRun) -> Reach:
-    """How far the run could read."""
+    """Return the invariants that the run could not check, or only in part."""
     return reach_of(run.checked, map(gap_of, run.not_made))
 
 

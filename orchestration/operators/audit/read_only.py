@@ -1,4 +1,4 @@
-"""Reading one database as it was at one moment."""
+"""Read-only snapshots of one database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ IDLE_TIMEOUT_MS = 60_000  # between two parts of a table; a read-only transactio
 
 @contextmanager
 def snapshot(alias: str) -> Iterator[None]:
-    """Show every statement of the block the same moment of one database, whatever is written meanwhile.
+    """Run the block in a read-only transaction, so that all of its statements see the same snapshot.
 
-    :raises CannotAudit: when the database is away or lacks a table.
+    :raises CannotAudit: when the database cannot be reached or lacks a table.
     """
     try:
         with transaction.atomic(using=alias, durable=True):

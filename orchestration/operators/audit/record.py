@@ -1,4 +1,4 @@
-"""A run of the audit from its first row to its last, whoever looks: the loop, or a person at a terminal."""
+"""Records a run of the audit and its findings, for the periodic loop and for the command."""
 
 import logging
 from collections import Counter
@@ -16,18 +16,18 @@ from orchestration.operators.audit.values import Part, Reach, gap_of
 
 logger = logging.getLogger(__name__)
 
-TOLD_AT_MOST = 100
-"""New findings that are logged one by one."""
+LOGGED_AT_MOST = 100
+"""Number of new findings that a run logs one by one."""
 
 Clock = Callable[[], datetime]
 
 
 @contextmanager
 def one_run(*, every: timedelta = timedelta(0), clock: Clock = clocks.now) -> Iterator[AuditRun]:
-    """A run that is over when the block is; what the block raises stands in its row, and goes on.
+    """Start a run and end it with the block. An exception of the block is stored in the run's row and raised again.
 
-    :raises run_rows.AnotherIsRunning: when one is under way.
-    :raises run_rows.TooSoon: when another was started within `every`.
+    :raises run_rows.AnotherIsRunning: when another run is under way.
+    :raises run_rows.TooSoon: when another run was started within `every`.
     """
     run = run_rows.start(now=clock(), every=every)
     try:
@@ -37,7 +37,7 @@ def one_run(*, every: timedelta = timedelta(0), clock: Clock = clocks.now) -> It
         raise
     there = open_findings().filter(accepted_at=None)
     run_rows.end(run, ok=not there.exists(), now=clock())
-    for finding in there.filter(opened_at__gte=run.started_at)[:TOLD_AT_MOST]:
+    for finding in there.filter(opened_at__gte=run.started_at)[:LOGGED_AT_MOST]:
         logger.error("audit: %s %s %s", finding.invariant, finding.message, finding.ids)
     verdict = "nothing is violated" if run.ok else "findings are open"
     logger.info("audit %s looked at %s sagas: %s", run.pk, run.sagas, _with_reach(verdict, reach_of_run(run)))
@@ -48,9 +48,9 @@ def _with_reach(verdict: str, reach: Reach) -> str:
 
 
 def take(run: AuditRun, part: Part, *, clock: Clock = clocks.now) -> None:
-    """Write down what a part of the run came to.
+    """Store the findings and counts of one part of the run.
 
-    :raises run_rows.Overtaken: when the run was taken for dead.
+    :raises run_rows.Overtaken: when another process has ended the run because its lease had expired.
     """
     finding_rows.take_down(run, part.sightings, now=clock())
     run.checked = dict(Counter(run.checked) + Counter(part.checked))
@@ -61,6 +61,6 @@ def take(run: AuditRun, part: Part, *, clock: Clock = clocks.now) -> None:
 
 
 def close_unseen(run: AuditRun, not_judged: Collection[UUID], *, clock: Clock = clocks.now) -> None:
-    """End every finding that the run, which has looked at everything, did not see."""
+    """Close every finding that the run did not see. The run must have checked everything."""
     there = AuditFinding.objects.using(ALIAS).filter(gone_at=None)
     finding_rows.close(run, set(there.values_list("pk", flat=True)), not_judged, now=clock())

@@ -1,4 +1,4 @@
-"""One run of the audit: sums, what is open, what is new, and some of what is old, a portion at a time."""
+"""One run of the audit: checks the sums, open findings, new sagas and some old sagas, in portions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from orchestration.operators.audit.values import Part, Portion, first_id_at
 from orchestration.protocol.states import ENDED
 
 OVERLAP = timedelta(hours=1)
-"""Sagas younger than this at one run are new to the next one, too: most of them have ended by then."""
+"""Sagas younger than this are checked by the next run again, because most of them have ended by then."""
 
 ROTATING_FOR = timedelta(seconds=60)
-"""How long a run goes on through the old sagas, after it has looked at all that is new."""
+"""How long a run checks old sagas after it has checked all new ones."""
 
 UNFINISHED_LIMIT = 2_000
-"""Sagas that one run remembers for the next; those beyond are looked at when their turn comes."""
+"""Number of unfinished sagas that a run stores for the next. The others are checked with the old sagas."""
 
 
 class Stopped(Exception):
@@ -31,7 +31,7 @@ class Stopped(Exception):
 
 @dataclass
 class Walk:
-    """A run at its work; `stopped` is asked between portions."""
+    """The work of one run. `stopped` is called after each portion."""
 
     run: AuditRun
     clock: Clock = clocks.now
@@ -39,11 +39,11 @@ class Walk:
     _not_judged: set[UUID] = field(default_factory=set)
 
     def go(self) -> None:
-        """Look at everything whose turn it is, and end what is not seen any more.
+        """Check all that is due, and close findings that are not seen any more.
 
-        :raises CannotAudit: when a database does not let itself be read.
-        :raises Stopped: when it is to stop.
-        :raises run_rows.Overtaken: when the run was taken for dead.
+        :raises CannotAudit: when a database cannot be read.
+        :raises Stopped: when `stopped` returns true.
+        :raises run_rows.Overtaken: when another process has ended the run because its lease had expired.
         """
         new_at = first_id_at(self.run.started_at - OVERLAP)
         unfinished, new_from, old_to, again = self._prepare(new_at)
@@ -57,7 +57,7 @@ class Walk:
         finding_rows.close(self.run, again.findings, self._not_judged, now=self.clock())
 
     def _prepare(self, new_at: UUID) -> tuple[list[str], UUID, UUID | None, Named]:
-        """Where to begin; written down, so that a run that dies leaves the next one what it had to do."""
+        """Return where to begin, and set it in the run's row, so that the next run can resume if this one dies."""
         previous = run_rows.before(self.run)
         remembered = [UUID(each) for each in previous.unfinished] if previous else []
         unfinished = [str(saga_id) for saga_id in _unfinished(new_at)]
@@ -85,7 +85,7 @@ class Walk:
     def _take(self, part: Part) -> None:
         self._not_judged |= part.not_judged
         record.take(self.run, part, clock=self.clock)
-        return_connections()  # others in this process wait for the pool's
+        return_connections()  # other threads of this process wait for a pooled connection
         if self.stopped():
             raise Stopped(Stopped.__doc__)
 

@@ -1,4 +1,4 @@
-"""Audit runs: at most one under way, on whichever host; one whose process died is ended by the next."""
+"""Rows of audit runs. At most one run is under way on all hosts. If its process died, the next run ends it."""
 
 from datetime import datetime, timedelta
 
@@ -9,10 +9,10 @@ from orchestration.models import ALIAS
 from orchestration.models.audit import AuditRun
 
 LEASE = timedelta(minutes=15)
-"""A run is taken for dead when no portion of it has ended for so long: one statement may take ten minutes."""
+"""A run counts as dead if it has saved no portion for this long. One statement may take ten minutes."""
 
 KEPT = timedelta(days=90)
-"""Runs that began longer ago are forgotten when another has come to its end; what they found is kept."""
+"""Runs that began longer ago are deleted when another run completes. Their findings are kept."""
 
 DIED = "its process died"
 
@@ -30,26 +30,26 @@ class Overtaken(Exception):
 
 
 def last() -> AuditRun | None:
-    """The run that was started last."""
+    """Return the newest run; None if there is none."""
     return AuditRun.objects.using(ALIAS).first()
 
 
 def before(run: AuditRun) -> AuditRun | None:
-    """The run before this one that had begun to look at sagas: its places to go on from are good."""
+    """Return the newest earlier run that has stored its positions; None if there is none."""
     return AuditRun.objects.using(ALIAS).filter(pk__lt=run.pk, recent_to__isnull=False).first()
 
 
 def is_due(period: timedelta, *, now: datetime) -> bool:
-    """Whether the last run was started so long ago, or died, or was started in the future, by a wrong clock."""
+    """Return whether a run is due: the last one began `period` ago, died, or began in the future, by a wrong clock."""
     run = last()
     return run is None or not now - period < run.started_at <= now + LEASE or (run.is_running and run.alive_until < now)
 
 
 def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun:
-    """Begin a run; one whose process died is ended. Of several processes, one begins.
+    """Start a run, and end one whose process died. Of several processes that call this, one starts a run.
 
-    :raises AnotherIsRunning: when one is under way.
-    :raises TooSoon: when another, that has not died, was started within `every`.
+    :raises AnotherIsRunning: when another run is under way.
+    :raises TooSoon: when another run, which has not died, was started within `every`.
     """
     runs = AuditRun.objects.using(ALIAS)
     is_dead = Q(alive_until__lt=now) | Q(alive_until__gt=now + 2 * LEASE)  # written by a wrong clock
@@ -66,18 +66,18 @@ def start(*, now: datetime, every: timedelta = timedelta(0)) -> AuditRun:
 
 
 def save_progress(run: AuditRun, *, now: datetime) -> None:
-    """Write down how far the run has come, and that it lives.
+    """Store the run's progress and renew its lease.
 
-    :raises Overtaken: when it was taken for dead.
+    :raises Overtaken: when another process has ended the run because its lease had expired.
     """
     run.alive_until = now + LEASE
     _save(run, "alive_until", "checked", "not_made", "sagas", "recent_to", "rotated_to", "unfinished")
 
 
 def end(run: AuditRun, *, ok: bool | None, error: str = "", now: datetime) -> None:
-    """Write down how the run has ended; `ok` None: it did not come to its end.
+    """Store how the run has ended; `ok` is None if it did not complete. Delete old runs if it did.
 
-    :raises Overtaken: when it was taken for dead.
+    :raises Overtaken: when another process has ended the run because its lease had expired.
     """
     run.ok, run.error, run.ended_at = ok, error, now
     _save(run, "ok", "error", "ended_at", is_running=False)

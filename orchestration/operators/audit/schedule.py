@@ -1,4 +1,4 @@
-"""The audit's loop: any orchestrator worker runs it, and one of them at a time audits."""
+"""The audit's loop. Every orchestrator worker runs it, and one of them at a time audits."""
 
 import logging
 import threading
@@ -18,14 +18,14 @@ from orchestration.operators.audit.values import CannotAudit
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = timedelta(seconds=15)
-"""How often it is looked whether a run is due."""
+"""How often the loop checks whether a run is due."""
 
 FIRST_AFTER = timedelta(minutes=5)
-"""A process that has just been started has better things to do; and it may end soon."""
+"""The delay after a process starts: it has more urgent work then, and may end soon."""
 
 
 def run_forever(stopped: threading.Event) -> None:
-    """Audit every `AUDIT_PERIOD` until `stopped`, unless another process does; outages are waited out."""
+    """Audit every `AUDIT_PERIOD` until `stopped`, unless another process does. An outage ends a run, not the loop."""
     period: timedelta = settings.AUDIT_PERIOD
     stopped.wait(min(period, FIRST_AFTER).total_seconds())
 
@@ -42,9 +42,9 @@ def run_once(
     every: timedelta = timedelta(0),
     clock: Callable[[], datetime] = clocks.now,
 ) -> AuditRun | None:
-    """One run, here and now; None when another has been started within `every`, or is under way.
+    """Run one audit and return its row; None if another was started within `every`, or is under way.
 
-    A database that cannot be read ends it; the run's row says so.
+    If a database cannot be read, the run ends, and its row holds the error.
     """
     try:
         with record.one_run(every=every, clock=clock) as run:

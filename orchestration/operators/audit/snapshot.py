@@ -1,4 +1,4 @@
-"""All books side by side, each database read from one snapshot of its own."""
+"""Reads the books of all services and external systems, each database in one snapshot."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,8 +34,9 @@ F = TypeVar("F")
 M = TypeVar("M", bound=ExternalRecord)
 
 Accounts = Mapping[UUID | None, Sequence[GatewayAccount]]
-"""By the saga that the authorisation's key names; None: by none."""
+"""By the saga that the authorisation's key names; None if it names none."""
 Parcels = Mapping[UUID | None, Sequence[CarrierParcel]]
+"""By the saga that the booking's key names; None if it names none."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class RowsRead:
 
 @dataclass(frozen=True)
 class BooksRead:
-    """What a gateway or carrier has made, by the saga that its key names (None: by none); None: it cannot be read."""
+    """The records of a gateway or carrier, by the saga that their key names (None if it names none).
+
+    `by_saga` is None if the books cannot be read."""
 
     of: AuditedBooks[Any]
     by_saga: Mapping[UUID | None, Sequence[Any]] | None
@@ -56,12 +59,12 @@ class BooksRead:
 
 @dataclass(frozen=True)
 class ServiceBooks:
-    """What the services say, by saga."""
+    """The records of the services, by saga."""
 
     ledgers: ledgers.Ledgers
     rows: Sequence[RowsRead]
     checked: Sequence[Checked]
-    """What services check over everything; none when the books are not whole."""
+    """Checks that services make over all of their rows; none if the books are not whole."""
 
     @cached_property
     def orders(self) -> Mapping[UUID, OrderFacts]:
@@ -76,22 +79,22 @@ class ServiceBooks:
         return self.of(ShipmentFacts)
 
     def of(self, facts: type[F]) -> Mapping[UUID, F]:
-        """Return these facts, by saga; none when no service hands them over."""
+        """Return these facts by saga; an empty mapping if no service provides them."""
         return next((read.by_saga for read in self.rows if read.of.facts is facts), {})
 
     def row(self, step: str, saga_id: UUID) -> Remembered | None:
-        """A ledger row."""
+        """Return the ledger row of this step and saga; None if there is none."""
         return self.ledgers.get(step, {}).get(saga_id)
 
     def mentions(self) -> Iterator[tuple[str, Iterable[UUID]]]:
-        """What kind of row mentions which sagas."""
+        """Yield each kind of row, and the sagas that rows of this kind name."""
         yield from ((f"{step} ledger row", rows) for step, rows in self.ledgers.items())
         yield from ((read.of.kind, read.by_saga) for read in self.rows)
 
 
 @dataclass(frozen=True)
 class Books:
-    """What everybody says. Sagas were read first: what one that had ended then left behind is all there."""
+    """The records of all databases. Sagas were read first, so all effects of those that had ended are here."""
 
     sagas: Mapping[UUID, SagaFacts]
     newer: Mapping[UUID, SagaFacts]
@@ -101,49 +104,50 @@ class Books:
     outside: Sequence[BooksRead]
     repairs: Repairs = field(default_factory=Repairs)
     purged: frozenset[UUID] = frozenset()
-    """Sagas that others mention and that were purged, and those purged while the books were read."""
+    """Purged sagas that other records name, and sagas purged while the books were read."""
     settled: Evidence = field(default_factory=dict)
     are_whole: bool = True
-    """Whether these are all sagas, so that sums over them mean something."""
+    """Whether these are all sagas, so that sums over them can be compared."""
 
     @cached_property
     def accounts(self) -> Accounts | None:
-        """None when the gateway is not the sandbox; the same for `parcels` and the carrier."""
+        """The gateway's authorisations, by saga; None if the gateway is not the sandbox."""
         return self.made(GatewayAccount)
 
     @cached_property
     def parcels(self) -> Parcels | None:
+        """The carrier's bookings, by saga; None if the carrier is not the sandbox."""
         return self.made(CarrierParcel)
 
     def made(self, facts: type[M]) -> Mapping[UUID | None, Sequence[M]] | None:
-        """Return what was made outside, by saga; None when no service hands it over, or it cannot be read."""
+        """Return these external records by saga; None if no service provides them, or they cannot be read."""
         return next((read.by_saga for read in self.outside if read.of.facts is facts), None)
 
     def saga(self, saga_id: UUID | None) -> SagaFacts | None:
-        """A saga, also one that began meanwhile."""
+        """Return this saga, also if it began while the books were read; None if there is none."""
         return (self.sagas.get(saga_id) or self.newer.get(saga_id)) if saga_id else None
 
     def has_ended(self, saga_id: UUID | None) -> bool:
-        """Whether the saga had ended before the other books were read, and no repair is at work on it."""
+        """Return whether the saga had ended before the other books were read, and no repair of it is under way."""
         saga = self.sagas.get(saga_id) if saga_id else None
         return saga is not None and saga.has_ended and saga_id not in self.repairs.under_way
 
     def is_unfinished(self, saga_id: UUID | None) -> bool:
-        """Whether there is such a saga and it may still change its books."""
+        """Return whether the saga exists and may still change its books."""
         return self.saga(saga_id) is not None and not self.has_ended(saga_id)
 
     def ended_checkouts(self) -> Iterator[SagaFacts]:
-        """Checkouts that had ended before the other books were read."""
+        """Yield the checkouts that had ended before the other books were read."""
         return (saga for saga in self.sagas.values() if saga.is_checkout and self.has_ended(saga.id))
 
 
 def read(chosen: Selection = EVERYTHING) -> Books:
     """Read every database, one after the other.
 
-    Orchestration comes first, and again at the end for sagas that were not there then; the outside comes after the
-    services, which write down what they will ask for before they ask.
+    Orchestration is read first, and once more at the end for sagas that began meanwhile. External systems are read
+    after the services, because services commit a ledger row before they call.
 
-    :raises CannotAudit: when a database is away or lacks a table.
+    :raises CannotAudit: when a database cannot be reached or lacks a table.
     """
     began_at = clocks.now()
     with snapshot(ALIAS):
@@ -167,7 +171,7 @@ def _read_services(chosen: Selection) -> ServiceBooks:
     checked: list[Checked] = []
     for service, participant in participants().items():
         if participant.kept_in is not None:
-            continue  # a simulation's ledger, in memory
+            continue  # the ledger of a simulation is in memory
         audit = participant.audit
         with snapshot(service):
             for step, by_saga in ledgers.read(participant.ledger, service, chosen).items():

@@ -1,4 +1,4 @@
-"""What a run looks at by name: what open findings are about, and sagas that had not ended at the run before."""
+"""Selects what a run checks again: subjects of open findings, and sagas unfinished at the previous run."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit.values import Again
 
 LIMIT = 2_000
-"""Findings that a run looks at again: first those that were not for longest."""
+"""Number of findings that a run checks again. Those checked longest ago come first."""
 
 KEYS = ("key", "other_key", "made_under")
-"""Under which names a finding has keys of gateway and carrier."""
+"""Names under which a finding's `ids` hold keys of gateway and carrier."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """What to look at, and the ids of the findings that are judged by it, or by the sums."""
+    """What to check again, and the ids of the findings that these checks and the sums decide."""
 
     wanted: Again
     findings: frozenset[int]
 
 
 def named(unfinished: Collection[UUID]) -> Named:
-    """What open findings and these sagas ask for."""
+    """Return what to check again, given the sagas unfinished at the previous run."""
     there = AuditFinding.objects.using(ALIAS).filter(gone_at=None).order_by("last_seen_at")
     found = list(there.values_list("pk", "saga_id", "ids")[:LIMIT])
     keys = {ids[name] for _, _, ids in found for name in KEYS if name in ids}

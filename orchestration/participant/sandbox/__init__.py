@@ -1,1 +1,1 @@
-"""What the sandbox gateway and the sandbox carrier have in common: books, test tokens, and a network with faults."""
+"""The common parts of the sandbox gateway and carrier: books, test tokens, and a client with network faults."""

@@ -1,4 +1,4 @@
-"""A sandbox's books: its operations, each under an idempotency key of its own, guarded as a real system guards them."""
+"""A sandbox's books: its operations, each under its own idempotency key, as a real system stores them."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ class CallCount(models.Model):
 
 
 class BookedOperation(Protocol):
-    """A row of the books: one thing that was done, or refused for good, under one key."""
+    """A row of the books: one operation that was executed, or refused permanently, under one key."""
 
     def __init__(self, **columns: Any) -> None: ...
 
@@ -45,8 +45,8 @@ Op = TypeVar("Op", bound=BookedOperation)
 class SandboxBooks(Generic[Op]):
     """The tables of one sandbox, in the database of this alias.
 
-    A `late_arrival` has the columns `key` and `arrives_at`, and others that the operation has, too. It becomes an
-    operation of the kind `arrives_as`.
+    A `late_arrival` has the columns `key` and `arrives_at`, and some columns of the operation. It becomes an operation
+    of the kind `arrives_as`.
     """
 
     database: str
@@ -57,11 +57,11 @@ class SandboxBooks(Generic[Op]):
     key_reused: type[Exception]
 
     def write(self, asked: Op) -> Op | None:
-        """Write the row and return it, or return the row that took its key before; one statement if the key is new.
+        """Insert the row and return it, or return the row that took its key before. A new key takes one statement.
 
-        Returns None if another rule than that of the key forbids the operation.
+        Return None if a rule other than the unique key forbids the operation.
 
-        :raises key_reused: when the key was used for something else.
+        :raises key_reused: when the key was used for another request.
         """
         try:
             asked.save(force_insert=True)
@@ -72,7 +72,7 @@ class SandboxBooks(Generic[Op]):
     def earlier(self, asked: Op) -> Op | None:
         """Return the row that took the key before; None if the key is new.
 
-        :raises key_reused: when the key was used for something else.
+        :raises key_reused: when the key was used for another request.
         """
         earlier: Op | None = _rows(self.operation).filter(key=asked.key).first()
         if earlier and earlier.fingerprint != asked.fingerprint:
@@ -80,7 +80,7 @@ class SandboxBooks(Generic[Op]):
         return earlier
 
     def count_call(self, key: str) -> int:
-        """Count a call under `key`; return how many there were with this one."""
+        """Count a call under `key`, and return the number of calls including this one."""
         calls = _rows(self.call)
         with transaction.atomic(using=self.database):
             calls.bulk_create([self.call(key=key)], ignore_conflicts=True)
@@ -88,12 +88,12 @@ class SandboxBooks(Generic[Op]):
             return int(calls.get(key=key).calls)
 
     def expect_arrival(self, asked: Op, *, arrives_at: datetime) -> None:
-        """Leave an operation on its way. The books do not show it until `arrives_at`."""
+        """Store an operation that arrives later. The books do not show it until `arrives_at`."""
         columns = {name: getattr(asked, name) for name in self._late_columns()}
         _rows(self.late_arrival).create(arrives_at=arrives_at, **columns)
 
     def let_arrive(self, *, now: datetime, key: str | None = None) -> None:
-        """Book what has arrived by `now`, of one key or of all. An operation whose key was used meanwhile is void."""
+        """Book the operations that have arrived by `now`, of one key or all. Drop those whose key is used by now."""
         due = _rows(self.late_arrival).filter(arrives_at__lte=now)
         for late in due if key is None else due.filter(key=key):
             columns = {name: getattr(late, name) for name in self._late_columns()}
@@ -109,7 +109,7 @@ class SandboxBooks(Generic[Op]):
 
 
 def fingerprint_of(*asked: object) -> str:
-    """Return a digest of what was asked, so that a key cannot be used for something else."""
+    """Return a digest of the request, so that its key cannot be used for another request."""
     return hashlib.sha256(json.dumps(asked, default=vars).encode()).hexdigest()
 
 

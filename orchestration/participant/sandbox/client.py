@@ -1,4 +1,4 @@
-"""A sandbox as its clients see it: its books behind a network that misbehaves when a test token says so."""
+"""The client of a sandbox: reads and writes its books, with network faults that test tokens select."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Reply = TypeVar("Reply")
 
 @contextmanager
 def reaching(database: str, down: type[Exception]) -> Iterator[None]:
-    """Raise `down` when the sandbox's database is lost: to a client, the other side is down."""
+    """Raise `down` when the connection to the sandbox's database is lost."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -29,9 +29,9 @@ def reaching(database: str, down: type[Exception]) -> Iterator[None]:
 
 
 class SandboxClient:
-    """An adapter that needs no network. `sleep` and `now` are its clock; it gives up waiting after `timeout`.
+    """An adapter that needs no network. `sleep` and `now` are its clock. A call times out after `timeout`.
 
-    A subclass gives its books, its test tokens, and the errors of its port.
+    A subclass sets its books, its test tokens, and the errors of its port.
     """
 
     own_books: ClassVar[SandboxBooks[Any]]
@@ -39,7 +39,7 @@ class SandboxClient:
     timed_out: ClassVar[type[Exception]]
     broken: ClassVar[type[Exception]]
 
-    key_lifetime = None  # its books are kept, and `find` reads them
+    key_lifetime = None  # no limit: the books are kept, and `find` reads them
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SandboxClient:
         self._now = now
 
     def _write(self, asked: Op, behaviour: Behaviour | None, book: Callable[[Op], Reply]) -> Reply:
-        """Book what is asked, with the network fault that the test token asks for, if it asks for one."""
+        """Book the operation, with the network fault that the test token selects, if any."""
         if behaviour is None or not isinstance(behaviour.trait, NetworkFault):
             return book(asked)
         nth_call = self.own_books.count_call(asked.key)
@@ -72,7 +72,7 @@ class SandboxClient:
         return reply
 
     def _fail_if_asked(self, test_token: str, trait: StrEnum, key: str) -> None:
-        """Fail this call, if the token asks for this trait and so many calls under the key have not failed yet."""
+        """Fail this call, if the token selects this trait and fewer than N calls under the key have failed."""
         behaviour = self.tokens.read(test_token)
         if behaviour and behaviour.fails(trait, self.own_books.count_call(key)):
             raise self.broken("503")

@@ -1,4 +1,4 @@
-"""Test tokens: texts in a request that make a sandbox misbehave. docs/sandbox.md lists them."""
+"""Test tokens: texts in a request that select faults of a sandbox. docs/sandbox.md lists them."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class NetworkFault(StrEnum):
-    """The faults that every sandbox knows. N is a number of seconds for late ones, of calls for failing ones."""
+    """The faults that every sandbox has. N is the number of seconds of a delay, or the number of calls that fail."""
 
     TIMEOUT_BEFORE = "timeout_before"
     TIMEOUT_AFTER = "timeout_after"
@@ -17,13 +17,13 @@ class NetworkFault(StrEnum):
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a test token asks for: a trait and its number N; 0 if the trait has none."""
+    """The behaviour that a test token selects: a trait and its number N; 0 if the trait has none."""
 
     trait: StrEnum
     number: int = 0
 
     def fails(self, trait: StrEnum, nth_call: int) -> bool:
-        """Return whether the `nth_call` (from 1) of the operation that `trait` is about must fail."""
+        """Return whether the `nth_call` (from 1) of the operation that `trait` concerns must fail."""
         return self.trait is trait and nth_call <= self.number
 
 
@@ -38,7 +38,7 @@ class Tokens:
         self._patterns = [(trait, re.compile(prefix + trait.replace("_N", r"_(\d{1,5})"))) for trait in traits]
 
     def read(self, text: str) -> Behaviour | None:
-        """Return the behaviour that the text asks for; None if it is no test token."""
+        """Return the behaviour that the text selects; None if it is no test token."""
         for trait, pattern in self._patterns:
             if match := pattern.fullmatch(text):
                 return Behaviour(trait, *map(int, match.groups()))

@@ -1,4 +1,4 @@
-"""What an audit reads and checks of the sandbox gateway's own records, separately from the payments service's."""
+"""Reads and checks the sandbox gateway's own records, separately from those of the payments service."""
 
 import sys
 from collections import Counter, defaultdict

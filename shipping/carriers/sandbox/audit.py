@@ -1,4 +1,4 @@
-"""What an audit reads and checks of the sandbox carrier's own records, separately from the shipping service's."""
+"""Reads and checks the sandbox carrier's own records, separately from those of the shipping service."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

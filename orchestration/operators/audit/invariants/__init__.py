@@ -1,1 +1,1 @@
-"""What must hold across services, one group a file."""
+"""The invariants that hold across services, one module for each group."""

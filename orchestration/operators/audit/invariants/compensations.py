@@ -1,4 +1,4 @@
-"""Whether sagas went back as they may: not after the pivot, wholly, the last step first (A6)."""
+"""Checks that sagas were compensated only before the pivot, completely, and in reverse order (A6)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -14,16 +14,16 @@ from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Phase
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
-"""Each service's database has a clock of its own."""
+"""Tolerance, because each service's database has its own clock."""
 
 SETTLED = COMPENSATED | {Status.REFUSED}
-"""What every step before the pivot is when its saga is compensated."""
+"""The status of every step before the pivot when its saga is compensated is one of these."""
 
 Rows = Mapping[str, Remembered]
 
 
 def check(books: Books, findings: Findings) -> None:
-    """A6, of every saga whose definition this code still has."""
+    """Check A6 for every saga whose definition this code still has."""
     for saga in books.sagas.values():
         if (definition := saga.definition) is None:
             continue
@@ -35,7 +35,7 @@ def check(books: Books, findings: Findings) -> None:
         if saga.phase is Phase.COMPENSATED:
             for step, fault in _unsettled(definition, rows):
                 findings.violated("A6", fault, saga=saga.id, step=step)
-        if saga.id not in books.repairs.repaired:  # a repair comes when it comes
+        if saga.id not in books.repairs.repaired:  # a repair may compensate a step at any time
             for fault in _faults_of_order(definition, rows, books.logs[saga.id]):
                 findings.violated("A6", fault, saga=saga.id)
 
@@ -56,7 +56,7 @@ def _faults_after_pivot(definition: Saga, rows: Rows) -> Iterator[str]:
 
 
 def _unsettled(definition: Saga, rows: Rows) -> Iterator[tuple[str, str]]:
-    """Steps that are not as compensation leaves them, and how they are."""
+    """Yield each step whose status is not one that compensation leaves, with a sentence about it."""
     for step in definition.compensable:
         status = rows[step.name].status if step.name in rows else "not even barred"
         if status not in SETTLED:
@@ -71,7 +71,9 @@ def _faults_of_compensated(definition: Saga, rows: Rows) -> Iterator[str]:
 
 
 def _faults_of_order(definition: Saga, rows: Rows, log: LogFacts) -> Iterator[str]:
-    """The log tells the order exactly, the ledgers by clocks that may differ; a step that once failed may come late."""
+    """Check the order of compensations: exactly by the log, and by the ledgers' clocks, which may differ.
+
+    A step whose compensation failed once may come late and is left out."""
     backwards = [step.name for step in reversed(definition.compensable) if step.name not in log.held]
     undone = [step for step in log.undone if step in backwards]
     if undone != [step for step in backwards if step in undone]:

@@ -1,4 +1,4 @@
-"""What a step has brought about, against what its ledger row says (A4)."""
+"""Compares the effect of each step with its ledger row (A4)."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import TypeVar
@@ -17,7 +17,7 @@ F = TypeVar("F")
 def by_action(
     rows: AuditedRows[F], by_saga: Mapping[UUID, F], repaired: Collection[UUID]
 ) -> Iterator[tuple[Action, dict[UUID, StepEffect]]]:
-    """Yield each action that wrote these rows, and its effects by saga."""
+    """Yield each action that writes these rows, and its effects by saga."""
     yield rows.action, {saga_id: rows.effect(facts) for saga_id, facts in by_saga.items()}
     for action, effect_of in rows.later_effects.items():
         found = ((saga_id, effect_of(facts, saga_id in repaired)) for saga_id, facts in by_saga.items())
@@ -31,9 +31,9 @@ def check(
     repaired: Collection[UUID],
     findings: Findings,
 ) -> None:
-    """A4 inside one service: the ledger row and the effect were written together, so they tell the same.
+    """Check A4 inside one service: the ledger row and the effect agree, because one transaction wrote both.
 
-    A repair may also have reversed an effect that the row of a `repaired` saga never knew of.
+    In a `repaired` saga, a repair may have reversed an effect that the ledger row does not record.
     """
     for saga_id in rows.keys() | effects.keys():
         findings.look_at("A4")

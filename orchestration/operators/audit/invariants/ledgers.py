@@ -1,4 +1,4 @@
-"""The services' ledgers (A3)."""
+"""Reads the services' ledgers and checks their histories (A3)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class Remembered:
 
     @property
     def was_compensated(self) -> bool:
-        """Whether its compensation has been at work."""
+        """Whether its compensation has started."""
         return not REVERSING.isdisjoint(self.history)
 
 
@@ -40,7 +40,7 @@ Ledgers = Mapping[str, Mapping[UUID, Remembered]]
 
 
 def read(model: type[LedgerRow], alias: str, chosen: Selection) -> dict[str, dict[UUID, Remembered]]:
-    """One service's ledger."""
+    """Return the ledger of one service: rows by step, then by saga."""
     columns = ("saga_id", "step", "status", "history", "changed_at")
     chosen_rows = model._default_manager.using(alias).filter(chosen.sagas())
     rows = chosen_rows.values_list(*columns)
@@ -54,12 +54,12 @@ def read(model: type[LedgerRow], alias: str, chosen: Selection) -> dict[str, dic
 
 @cache
 def _without_time(status: str, history: tuple[str, ...]) -> Remembered:
-    """The same value for all rows that look the same: most do, and there are many."""
+    """Return one shared value for all equal rows, to save memory: most rows are equal."""
     return Remembered(status, history)
 
 
 def check(ledgers: Ledgers, findings: Findings) -> None:
-    """A3, of every row."""
+    """Check A3 for every row."""
     for step, rows in ledgers.items():
         findings.look_at("A3", len(rows))
         for saga_id, row in rows.items():

@@ -1,4 +1,4 @@
-"""Whether orders, payments and the gateway name the same money (Q4, Q5)."""
+"""Compares the amounts of orders, payments and the gateway (Q4, Q5)."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from orchestration.text.formatting import money
 
 
 def check_totals(books: Books, findings: Findings) -> None:
-    """Q5, of every order."""
+    """Check Q5 for every order."""
     for saga_id, order in books.services.orders.items():
         findings.look_at("Q5")
         for fault in _total_faults(saga_id, books):
@@ -21,7 +21,7 @@ def check_totals(books: Books, findings: Findings) -> None:
 
 
 def check_gateway(books: Books, accounts: Accounts, findings: Findings) -> None:
-    """Q4, of the gateway's books against ours, leaving out sagas that may still change them."""
+    """Check Q4: compare the gateway's books with ours, without sagas that may still change them."""
     if books.are_whole:
         _check_sums(books, accounts, findings)
     for saga_id in accounts.keys() | books.services.payments.keys():
@@ -65,7 +65,7 @@ def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
 
 
 def compare_sums(kept: Counter[str], due_by_currency: Counter[str], findings: Findings) -> None:
-    """Q4, by currency: the gateway has kept what confirmed orders are worth."""
+    """Check Q4 by currency: the gateway has kept the sum of all confirmed orders. Amounts are minor units."""
     for currency in kept.keys() | due_by_currency.keys():
         findings.look_at("Q4")
         if kept[currency] != due_by_currency[currency]:
@@ -75,7 +75,7 @@ def compare_sums(kept: Counter[str], due_by_currency: Counter[str], findings: Fi
 
 
 def _counts(saga_id: UUID | None, books: Books) -> bool:
-    """Whether gateway and orders must say the same of the saga; a person who settled it has moved money elsewhere."""
+    """Return whether the saga counts in the sums. One that an operator settled does not: its money moved elsewhere."""
     return not books.is_unfinished(saga_id) and saga_id not in books.settled
 
 

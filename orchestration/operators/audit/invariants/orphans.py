@@ -1,4 +1,4 @@
-"""Whether every row, and every key at the gateway and the carrier, has its saga (Q6)."""
+"""Checks that every row, and every key at the gateway and the carrier, belongs to a saga (Q6)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
@@ -11,7 +11,7 @@ from orchestration.operators.audit.snapshot import Books
 
 
 def check_rows(books: Books, findings: Findings) -> None:
-    """Q6, of every service's rows."""
+    """Check Q6 for the rows of every service."""
     for kind, saga_ids in books.services.mentions():
         for saga_id in saga_ids:
             findings.look_at("Q6")
@@ -24,7 +24,7 @@ def check_rows(books: Books, findings: Findings) -> None:
 def check_keys(
     who: str, made: Iterable[tuple[UUID | None, Sequence[ExternalRecord]]], books: Books, findings: Findings
 ) -> None:
-    """Q6, of what the gateway or the carrier (`who`) has made, by saga."""
+    """Check Q6 for the records of the gateway or the carrier (`who`), by saga."""
     for saga_id, things in made:
         known = {"saga": saga_id} if saga_id else {}
         for thing in things:
@@ -62,7 +62,7 @@ def _key_faults(saga_id: UUID | None, thing: ExternalRecord, books: Books) -> It
         elif saga is None:
             yield text, "of a saga that there is not"
         elif books.repairs.saga_of.get(key.saga_id) == saga_id:
-            continue  # put right by another saga, under its own key
+            continue  # a repair saga made this, under its own key
         elif key.saga_id != saga_id:
             yield text, "of another saga than the one it was made for"
         elif books.has_ended(saga_id) and not _is_remembered(key, books):

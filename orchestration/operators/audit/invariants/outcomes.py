@@ -1,4 +1,4 @@
-"""What ended checkouts have left behind (Q1, Q2, Q3)."""
+"""Checks that sagas have ended, and the effects that ended checkouts leave (Q1, Q2, Q3)."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from orchestration.protocol.states import Phase
 
 @dataclass(frozen=True)
 class Unfinished:
-    """Which sagas need not have ended: all of them (`running`), every parked one (`parked`), or these."""
+    """The sagas that need not have ended: all (`running`), all parked ones (`parked`), or `these` parked ones."""
 
     running: bool = False
     parked: bool = False
     these: Collection[UUID] = ()
 
     def covers(self, saga: SagaFacts) -> bool:
-        """Whether it is no violation that this saga has not ended."""
+        """Return whether this saga need not have ended."""
         return self.running or (saga.parked and (self.parked or saga.id in self.these))
 
 
 def check_ends(books: Books, allowed: Unfinished, findings: Findings) -> None:
-    """Q1, of every saga."""
+    """Check Q1 for every saga."""
     for saga in books.sagas.values():
         findings.look_at("Q1")
         if not saga.has_ended and not allowed.covers(saga):
@@ -35,7 +35,7 @@ def check_ends(books: Books, allowed: Unfinished, findings: Findings) -> None:
 
 
 def check(books: Books, findings: Findings) -> None:
-    """Q2 and Q3, of checkouts that have ended."""
+    """Check Q2 and Q3 for checkouts that have ended."""
     for saga in books.ended_checkouts():
         if saga.phase is Phase.COMPLETED:
             findings.look_at("Q2")
@@ -75,7 +75,7 @@ def _lacks(saga: SagaFacts, books: Books) -> Iterator[str]:
 def _order_faults(saga: SagaFacts, books: Books) -> Iterator[str]:
     order = books.services.orders.get(saga.id)
     if order is None:
-        return  # which the service itself says
+        return  # the orders service reports that itself, by `lacks`
     payment, shipment = books.services.payments.get(saga.id), books.services.shipments.get(saga.id)
     if payment and order.authorisation_id != payment.authorisation_id:
         yield "the order names another authorisation than its payment"
@@ -99,7 +99,7 @@ def _outside_faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]
 
 
 def _leftovers(saga: SagaFacts, books: Books) -> Iterator[tuple[str, str]]:
-    """What a compensated saga has left behind, by the step that made it."""
+    """Yield what a compensated saga has left behind: (step that made it, sentence)."""
     for read in books.services.rows:
         facts = read.by_saga.get(saga.id)
         if facts is not None and read.of.leftover and (left := read.of.leftover(facts)):

@@ -1,4 +1,4 @@
-"""Whether each order belongs to one customer's key and saga (A7)."""
+"""Checks that each order belongs to one saga and to that saga's customer and key (A7)."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from orchestration.operators.audit.snapshot import Books
 
 
 def check(books: Books, findings: Findings) -> None:
-    """A7, of every saga and order. That no key has two of either is the databases' own constraint."""
+    """Check A7 for every saga and order. Database constraints already forbid two sagas or two orders for one key."""
     findings.look_at("A7", len(books.sagas))
     sagas_of_order = Counter(saga.order_id for saga in books.sagas.values() if saga.order_id)
     for order_id, count in sagas_of_order.items():
@@ -17,7 +17,7 @@ def check(books: Books, findings: Findings) -> None:
         findings.look_at("A7")
         saga = books.saga(saga_id)
         if saga is None:
-            continue  # an orphan: Q6
+            continue  # Q6 reports the orphan
         asked = (saga.order_id, saga.customer_id, saga.idempotency_key)
         if (order.id, order.customer_id, order.idempotency_key) != asked:
             findings.violated(

@@ -1,4 +1,4 @@
-"""Which sagas were put right by others: what a repair has reversed is no drift, nor is what it is at work on."""
+"""Reads which sagas were repaired by others. Effects that a repair reversed, or is reversing, are no violation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.sagas import CUSTOMER
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
-"""Whoever ended a repair has a clock of its own."""
+"""Tolerance, because the worker that ended a repair has its own clock."""
 
 
 @dataclass(frozen=True)
 class Repairs:
-    """`saga_of` says of each repair which saga it is about; `under_way`, which sagas one may be changing now."""
+    """The saga that each repair is about (`saga_of`), and the sagas that a repair may be changing now (`under_way`)."""
 
     saga_of: Mapping[UUID, UUID] = field(default_factory=dict)
     under_way: frozenset[UUID] = frozenset()
@@ -22,7 +22,7 @@ class Repairs:
 
 
 def read(*, since: datetime) -> Repairs:
-    """Every repair; those that had not ended by `since` are under way."""
+    """Return all repairs. Those that had not ended by `since` are under way."""
     asked = SagaInstance.objects.using(ALIAS).filter(customer_id=CUSTOMER, request__has_key="repaired_saga_id")
     found = [
         (repair_id, UUID(saga_id), ended_at)

@@ -1,4 +1,4 @@
-"""Saga logs (A5), as the orchestrator wrote them."""
+"""Reads and checks the saga logs (A5)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MAY_FOLLOW: Mapping[str, frozenset[Phase]] = {
 
 ENDS = frozenset({Kind.COMPLETED, Kind.COMPENSATED})
 HOLDS = frozenset({Kind.FAILED, Kind.WAITING, Kind.PARKED})
-"""Entries after which a compensation waits, so that others overtake it."""
+"""Kinds of entries after which a compensation waits, so that other steps may be compensated before it."""
 
 
 class LogEntry(NamedTuple):
@@ -39,14 +39,14 @@ class LogEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogFacts:
-    """What one saga's log says: what is wrong with it, and in which order steps were undone."""
+    """The facts of one saga's log: its faults, and the steps undone, in order."""
 
     faults: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
-    """Steps whose compensation once failed."""
+    """Steps whose compensation had to wait: it failed, waited or was parked."""
     settled: frozenset[str] = frozenset()
-    """Steps that a person has settled outside: what the books do not say of them is known."""
+    """Steps that an operator settled outside, so that the books may lack them."""
 
 
 IN_ORDER = LogFacts()
@@ -54,7 +54,7 @@ EMPTY = LogFacts(faults=("The saga has no log.",))
 
 
 def read(sagas: Mapping[UUID, SagaFacts], chosen: Selection = EVERYTHING) -> dict[UUID, LogFacts]:
-    """These sagas' logs, read through once."""
+    """Return the facts of these sagas' logs. The log table is read in one pass."""
     columns = ("saga_id", *LogEntry._fields)
     entries = SagaLogEntry.objects.using(ALIAS).filter(chosen.sagas()).order_by("saga_id", "sequence")
     rows = entries.values_list(*columns).iterator(BATCH)
@@ -66,7 +66,7 @@ def read(sagas: Mapping[UUID, SagaFacts], chosen: Selection = EVERYTHING) -> dic
 
 
 def facts_of(saga: SagaFacts, entries: list[LogEntry]) -> LogFacts:
-    """What the entries of one saga, in order of their numbers, say."""
+    """Return the facts of one saga's entries, which are in the order of their numbers."""
     facts = LogFacts(
         faults=tuple(_faults(saga, entries)),
         undone=tuple(entry.step for entry in entries if entry.kind == Kind.UNDONE),

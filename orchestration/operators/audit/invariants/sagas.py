@@ -1,4 +1,4 @@
-"""Sagas, as their rows say they are."""
+"""Reads the rows of sagas."""
 
 import sys
 from collections import Counter
@@ -19,6 +19,7 @@ from orchestration.protocol.states import ENDED, Phase
 from orchestration.sagas import definitions
 
 CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
+"""Tolerance, because the purge takes its time from another clock."""
 
 COLUMNS = (
     "id",
@@ -38,7 +39,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class SagaFacts:
-    """One saga; what it asks for (`units` by SKU in NFC, `total_minor`) is None or empty unless it is a checkout."""
+    """One saga. `units` (by SKU in NFC) is empty, and `total_minor` None, unless it is a checkout."""
 
     id: UUID
     definition_name: str
@@ -68,13 +69,13 @@ class SagaFacts:
 
 
 def read(chosen: Selection = EVERYTHING) -> dict[UUID, SagaFacts]:
-    """The sagas."""
+    """Return the chosen sagas by id."""
     found = SagaInstance.objects.using(ALIAS).filter(chosen.sagas("pk"))
     return _by_id(found.values_list(*COLUMNS).iterator(BATCH))
 
 
 def read_only(ids: Collection[UUID]) -> dict[UUID, SagaFacts]:
-    """Those of these sagas that there are."""
+    """Return those of these sagas that exist, by id."""
     found: dict[UUID, SagaFacts] = {}
     remaining = iter(ids)
     while batch := list(islice(remaining, BATCH)):
@@ -83,7 +84,7 @@ def read_only(ids: Collection[UUID]) -> dict[UUID, SagaFacts]:
 
 
 def read_purged(ids: Collection[UUID], *, since: datetime) -> frozenset[UUID]:
-    """Those of these sagas that were purged, and all that were `since`."""
+    """Return those of these sagas that were purged, and all sagas purged after `since`."""
     purged = PurgedSaga.objects.using(ALIAS)
     found = set(purged.filter(purged_at__gte=since - CLOCKS_AGREE_WITHIN).values_list("id", flat=True))
     remaining = iter(ids)

@@ -1,4 +1,4 @@
-"""Sagas of which a person has settled a step outside: what their books do not say is accepted, on that evidence."""
+"""Accepts violations of sagas of which an operator settled a step outside, with the operator's evidence."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -9,14 +9,14 @@ from orchestration.operators.audit.findings import Findings, Violation
 from orchestration.participant.selection import EVERYTHING, Selection
 
 MAY_DIFFER = frozenset({"A4", "Q2", "Q3", "Q4", "Q5"})
-"""What speaks of a step's effect, or of money; a ledger's history and a saga's log have nothing to do with it."""
+"""Invariants about a step's effect or about money. Ledger histories and saga logs must hold in any case."""
 
 Evidence = Mapping[UUID, str]
-"""Who says so, and what shows it, by saga."""
+"""By saga: which operator settled which step, and the evidence."""
 
 
 def read(chosen: Selection = EVERYTHING) -> dict[UUID, str]:
-    """Every saga that was settled so, with the evidence for it: from the operator log, which outlasts sagas."""
+    """Return the evidence of every settled saga. It is read from the operator log, which is kept longer than sagas."""
     entries = OperatorLogEntry.objects.using(ALIAS).filter(chosen.sagas(), action=Action.SETTLE, code=Code.TAKEN)
     found: dict[UUID, str] = {}
     for saga_id, step, by, evidence in entries.order_by("pk").values_list("saga_id", "step", "by", "evidence"):
@@ -26,7 +26,7 @@ def read(chosen: Selection = EVERYTHING) -> dict[UUID, str]:
 
 
 def accept(settled: Evidence, findings: Findings) -> None:
-    """Take what is violated of these sagas, because of it, from the violations; it is listed apart."""
+    """Move the violations that a settlement explains from `violations` to `accepted`."""
     violations, findings.violations = findings.violations, []
     for violation in violations:
         evidence = settled.get(_saga_of(violation)) if violation.invariant in MAY_DIFFER else None
@@ -37,7 +37,7 @@ def accept(settled: Evidence, findings: Findings) -> None:
 
 
 def _saga_of(violation: Violation) -> UUID:
-    """The saga it is about; keys at gateway and carrier begin with it, too."""
+    """Return the saga that the violation is about, also if only an idempotency key names it."""
     message = violation.ids.get("saga") or violation.ids.get("key", "").partition(":")[0]
     try:
         return UUID(message)

@@ -1,4 +1,4 @@
-"""What only sums over everything can show, made by the databases so that no row of a saga is read (A1, A2, A7, Q4)."""
+"""Checks sums over all sagas (A1, A2, A7, Q4). The databases add them up, so that no rows are fetched."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,16 +20,18 @@ from orchestration.participant.selection import Between, Those
 from orchestration.protocol.states import ENDED
 
 YOUNG = timedelta(hours=1)
-"""Sagas younger than this are left out of sums that span databases: a request whose id is older has been accepted."""
+"""Sagas younger than this are left out of sums over several databases. Requests with older ids have been accepted."""
 
 CLOCKS_AHEAD = timedelta(days=1)
+"""Sagas with ids up to this far in the future are left out, too: a clock may be ahead."""
 UNFINISHED_LIMIT = 2_000
+"""With more sagas to leave out than this, money sums are not checked."""
 
 
 def check(at: datetime, findings: Findings) -> None:
-    """Hold the sums against each other, as they are `at` this moment.
+    """Compare the sums of all databases, as they are `at` this moment.
 
-    :raises CannotAudit: when a database is away or lacks a table.
+    :raises CannotAudit: when a database cannot be reached or lacks a table.
     """
     with snapshot(ALIAS):
         _check_orders_of_sagas(findings)
@@ -64,7 +66,7 @@ def _unfinished() -> set[UUID]:
 
 
 def _check_money(audits: Mapping[str, ServiceAudit], at: datetime, unfinished: Those, findings: Findings) -> None:
-    """The gateway's money is the orders' money, leaving out whatever may still change one of them."""
+    """Check Q4 over everything, without sagas that may still change the sums."""
     left_out = (Between(first_id_at(at - YOUNG), first_id_at(at + CLOCKS_AHEAD)), unfinished)
     due_by_currency, kept = Counter[str](), Counter[str]()
     for service, audit in audits.items():
