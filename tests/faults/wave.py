@@ -19,7 +19,7 @@ from tests.faults.plan import Files
 from tests.support.broker import waiting_messages
 from tests.support.wait import wait_for
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 240.0
 
 
 @dataclass(frozen=True)

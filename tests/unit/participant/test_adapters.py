@@ -19,7 +19,7 @@ from shipping.carriers.choice import carrier
 from shipping.carriers.sandbox.carrier import SandboxCarrier
 from tests.support.forgetful_gateway import ForgetfulGateway
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HERE = __name__
 BIN = Path(sys.executable).parent
 

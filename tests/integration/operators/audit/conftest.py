@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """An audit reads what is committed, on every alias."""
     marker = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
     for item in items:
-        if "/integration/audit/" in str(item.path):
+        if "/operators/audit/" in str(item.path):
             item.add_marker(marker)
 
 
