@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from config.readiness import CHECKS, DISPENSABLE
 from orchestration.telemetry.access import may_look
-from orchestration.telemetry.parallel_reads import SideBySide
+from orchestration.telemetry.parallel_reads import ParallelReads
 
 KEPT_FOR = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=3)
@@ -53,5 +53,5 @@ def _as_json(troubles: Mapping[str, str]) -> dict[str, object]:
 
 
 @cache
-def _checks() -> SideBySide[str]:
-    return SideBySide(CHECKS, patience=PATIENCE, kept_for=KEPT_FOR, answered_within=ANSWERED_WITHIN)
+def _checks() -> ParallelReads[str]:
+    return ParallelReads(CHECKS, patience=PATIENCE, kept_for=KEPT_FOR, answered_within=ANSWERED_WITHIN)

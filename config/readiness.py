@@ -19,7 +19,7 @@ from config.env import ALIASES, PREFIX, database_setting
 from config.routers import alias_of
 from config.settings._values import VALUES
 from orchestration.participant.breaker_redis import connect
-from orchestration.telemetry.parallel_reads import SideBySide
+from orchestration.telemetry.parallel_reads import ParallelReads
 from orchestration.text.formatting import one_line
 
 DISPENSABLE = frozenset({"redis"})
@@ -45,7 +45,7 @@ def problems() -> Iterator[str]:
     """Return every reason not to start, with the server, the databases, the queue or the setting."""
     checks = {what: check for what, check in CHECKS.items() if what not in DISPENSABLE}
     found: dict[str, list[str]] = {}
-    for what, answer in SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers().items():
+    for what, answer in ParallelReads(checks, patience=PATIENCE, kept_for=timedelta(0)).answers().items():
         found.setdefault(answer if isinstance(answer, str) else f"{_server(what)}: {one_line(answer)}", []).append(what)
     return (_with_databases(line, names) for line, names in found.items() if line)
 

@@ -11,7 +11,7 @@ from django.db import Error, connections
 from config.doctor.lines import Line, fail, ok, warn
 from config.env import ALIASES
 from config.readiness import CHECKS
-from orchestration.telemetry.parallel_reads import SideBySide
+from orchestration.telemetry.parallel_reads import ParallelReads
 
 SKEW_BORNE = timedelta(seconds=1)
 """Leases and markers allow for seconds; the audit allows one second between two services."""
@@ -30,7 +30,7 @@ def look() -> Iterator[Line]:
     """Check each database, its clock, and the connections of each server."""
     answering = []
     checks = {alias: CHECKS[alias] for alias in ALIASES}
-    answers = SideBySide(checks, patience=PATIENCE, kept_for=timedelta(0)).answers()
+    answers = ParallelReads(checks, patience=PATIENCE, kept_for=timedelta(0)).answers()
     for alias in ALIASES:
         line = _of_database(alias, str(answers[alias]))
         yield line

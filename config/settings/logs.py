@@ -5,7 +5,7 @@ from config.settings._values import VALUES
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"sagas": {"()": "orchestration.telemetry.logs.OfSagas"}},
+    "filters": {"sagas": {"()": "orchestration.telemetry.logs.AddSagas"}},
     "formatters": {
         "line": {"()": "orchestration.telemetry.logs.LineFormatter"},
         "json": {"()": "orchestration.telemetry.logs.JsonFormatter"},

@@ -102,7 +102,7 @@ def audit() -> list[Metric]:
 
 def counted() -> list[Metric]:
     """Read the counts of all processes."""
-    return list(families(redis_counts.everybodys()))
+    return list(families(redis_counts.totals()))
 
 
 SOURCES: Mapping[str, Callable[[], list[Metric]]] = {

@@ -19,7 +19,7 @@ LONGEST_MESSAGE = 10_000
 """The most characters kept of a message."""
 
 
-class OfSagas(logging.Filter):
+class AddSagas(logging.Filter):
     """Passes every record and sets its `sagas`: the one in `extra={"saga": id}`, or those worked on."""
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -19,7 +19,7 @@ class SourceSilent(Exception):
     """The server did not answer in time."""
 
 
-class SideBySide(Generic[T]):
+class ParallelReads(Generic[T]):
     """Runs every question in its own thread, waits for `patience` in total, and keeps the answers for `kept_for`.
 
     A question that has no answer yet is not asked again. So at most one thread for each question hangs, however many

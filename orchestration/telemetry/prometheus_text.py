@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from orchestration.telemetry import gauge_definitions
 from orchestration.telemetry.gauge_sources import SOURCES
-from orchestration.telemetry.parallel_reads import SideBySide
+from orchestration.telemetry.parallel_reads import ParallelReads
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ PATIENCE = timedelta(seconds=5)
 class Exposition:
     """The sources as a registry (a collector) of Prometheus' client."""
 
-    def __init__(self, sources: SideBySide[list[Metric]]) -> None:
+    def __init__(self, sources: ParallelReads[list[Metric]]) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
@@ -38,7 +38,7 @@ class Exposition:
 @cache
 def exposition() -> Exposition:
     """Return the registry of this process."""
-    return Exposition(SideBySide(SOURCES, patience=PATIENCE, kept_for=KEPT_FOR))
+    return Exposition(ParallelReads(SOURCES, patience=PATIENCE, kept_for=KEPT_FOR))
 
 
 def _ups(found: Mapping[str, list[Metric] | Exception]) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -62,7 +62,7 @@ class Handover:
             self._held = {}
 
 
-def everybodys() -> Mapping[Key, float]:
+def totals() -> Mapping[Key, float]:
     """Return the totals of all processes.
 
     :raises RedisError: when Redis does not answer.

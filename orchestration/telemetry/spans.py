@@ -23,7 +23,7 @@ Attributes = Mapping[str, str | int | bool]
 
 
 @dataclass(frozen=True)
-class Happened:
+class SpanEvent:
     """An event of a span; `at` in ns since 1970."""
 
     name: str
@@ -32,7 +32,7 @@ class Happened:
 
 
 @dataclass(frozen=True)
-class SpanMade:
+class SpanData:
     """A span of a saga's trace; times in ns since 1970. Without `parent` it is the span of the whole saga."""
 
     saga_id: UUID
@@ -43,7 +43,7 @@ class SpanMade:
     own_id: int | None = None
     attributes: Attributes = field(default_factory=dict)
     links: Sequence[SpanContext] = ()
-    happened: Sequence[Happened] = ()
+    happened: Sequence[SpanEvent] = ()
     error: str = ""
     kind: SpanKind = SpanKind.INTERNAL
 
@@ -62,7 +62,7 @@ class Spans:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("orchestration")
 
-    def make(self, made: SpanMade) -> None:
+    def make(self, made: SpanData) -> None:
         """Record the span, so that it is exported later."""
         given = _given.set((trace_id_of(made.saga_id), made.own_id))
         try:
@@ -130,6 +130,6 @@ class _Given(RandomIdGenerator):
         return _given.get()[1] or super().generate_span_id()
 
 
-def _under(made: SpanMade) -> Context:
+def _under(made: SpanData) -> Context:
     parent = trace.INVALID_SPAN if made.parent is None else NonRecordingSpan(context_of(made.saga_id, made.parent))
     return trace.set_span_in_context(parent)

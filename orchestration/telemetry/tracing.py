@@ -22,7 +22,7 @@ from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.states import ENDED, Kind
 from orchestration.signals import sagas_moved, steps_ended
 from orchestration.telemetry.signal_receivers import is_repeated, operations, outcome_of
-from orchestration.telemetry.spans import Attributes, Happened, SpanMade, Spans, context_of, exporter_for
+from orchestration.telemetry.spans import Attributes, SpanData, SpanEvent, Spans, context_of, exporter_for
 from orchestration.telemetry.trace_ids import dispatch_id, is_traced, whole_id
 
 Move = tuple[SagaInstance, Sequence[SagaLogEntry]]
@@ -79,7 +79,7 @@ def _trace_steps(endings: Sequence[Ending], **_: Any) -> None:
     )
 
 
-def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> SpanMade:
+def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> SpanData:
     """Return the span of the whole saga if it has ended, else of the decided dispatch, else of the decision to wait."""
     dispatch, happened = context_of(saga.pk, dispatch_id(saga.pk, saga.token)), [_happened(entry) for entry in entries]
     attributes: Attributes = {
@@ -90,16 +90,16 @@ def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry], now: int) -> S
     if saga.phase in ENDED:
         began = _ns(saga.created_at)
         own_id = whole_id(saga.pk)
-        return SpanMade(saga.pk, saga.definition, began, now, own_id=own_id, attributes=attributes, happened=happened)
+        return SpanData(saga.pk, saga.definition, began, now, own_id=own_id, attributes=attributes, happened=happened)
     if sent := next((entry for entry in entries if entry.kind in (Kind.SENT, Kind.STARTED)), None):
         name = f"send {sent.detail.get('what', 'forward')}"
         links = [context_of(saga.pk, dispatch_id(saga.pk, saga.token - 1))] if saga.token > 1 else []
         parent, own_id = whole_id(saga.pk), dispatch.span_id
-        return SpanMade(saga.pk, name, now, now, parent, own_id, attributes, links, happened, kind=SpanKind.PRODUCER)
-    return SpanMade(saga.pk, "wait", now, now, dispatch.span_id, attributes=attributes, happened=happened)
+        return SpanData(saga.pk, name, now, now, parent, own_id, attributes, links, happened, kind=SpanKind.PRODUCER)
+    return SpanData(saga.pk, "wait", now, now, dispatch.span_id, attributes=attributes, happened=happened)
 
 
-def _of_step(ending: Ending, saga_id: UUID, began: int, ended: int) -> SpanMade:
+def _of_step(ending: Ending, saga_id: UUID, began: int, ended: int) -> SpanData:
     message = ending.message
     task, token = message.task, int(message.kwargs["token"])
     attributes: Attributes = {
@@ -111,10 +111,10 @@ def _of_step(ending: Ending, saga_id: UUID, began: int, ended: int) -> SpanMade:
     }
     error = type(ending.error).__name__ if ending.error else ""  # its message may hold a secret
     parent = dispatch_id(saga_id, token)
-    return SpanMade(saga_id, task, began, ended, parent, attributes=attributes, error=error, kind=SpanKind.CONSUMER)
+    return SpanData(saga_id, task, began, ended, parent, attributes=attributes, error=error, kind=SpanKind.CONSUMER)
 
 
-def _of_request(saga_id: UUID, request: HttpRequest, response: HttpResponse, began: int) -> SpanMade:
+def _of_request(saga_id: UUID, request: HttpRequest, response: HttpResponse, began: int) -> SpanData:
     attributes: Attributes = {
         "http.request.method": request.method or "",
         "url.path": request.path,
@@ -122,7 +122,7 @@ def _of_request(saga_id: UUID, request: HttpRequest, response: HttpResponse, beg
     }
     name = f"{request.method} {request.resolver_match.route if request.resolver_match else request.path}"
     ended, links = time.time_ns(), _callers(request)
-    return SpanMade(
+    return SpanData(
         saga_id, name, began, ended, whole_id(saga_id), attributes=attributes, links=links, kind=SpanKind.SERVER
     )
 
@@ -133,16 +133,16 @@ def _callers(request: HttpRequest) -> list[SpanContext]:
     return [context] if context.is_valid else []
 
 
-def _happened(entry: SagaLogEntry) -> Happened:
+def _happened(entry: SagaLogEntry) -> SpanEvent:
     attributes = {"saga.step": entry.step, "saga.code": entry.detail.get("code") or entry.detail.get("class")}
-    return Happened(entry.kind, _ns(entry.at), {name: str(value) for name, value in attributes.items() if value})
+    return SpanEvent(entry.kind, _ns(entry.at), {name: str(value) for name, value in attributes.items() if value})
 
 
 def _is_traced(saga_id: UUID) -> bool:
     return is_traced(saga_id, settings.TRACES_SHARE)
 
 
-def _make(made: Iterator[SpanMade]) -> None:
+def _make(made: Iterator[SpanData]) -> None:
     if _spans is not None:
         for each in made:
             _spans.make(each)

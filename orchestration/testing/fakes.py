@@ -50,7 +50,7 @@ class Script:
     """How long the first call of an external step takes to arrive, after its caller has given up."""
 
 
-class Calm:
+class AlwaysClosedBreaker:
     """A breaker that is always closed."""
 
     name = "none"
@@ -121,14 +121,14 @@ class Service:
         return _answer(fake, request)
 
     def _take_outside(self, step: Step, fake: Fake) -> None:
-        given = (cast(Breaker, Calm()), None, self.book, step.action, fake, self._scripts)
-        self._commands[step.action] = _ActionThere(*given)
+        given = (cast(Breaker, AlwaysClosedBreaker()), None, self.book, step.action, fake, self._scripts)
+        self._commands[step.action] = _ExternalAction(*given)
         if step.compensation is not None:
-            self._commands[step.compensation] = _CompensationThere(*given)
+            self._commands[step.compensation] = _ExternalCompensation(*given)
 
 
 @dataclass(frozen=True)
-class _There(ExternalCommand[Any, Any]):
+class _FakeExternalCommand(ExternalCommand[Any, Any]):
     """An external command that does one step."""
 
     book: Book
@@ -156,7 +156,7 @@ class _There(ExternalCommand[Any, Any]):
         _be_mute(script.silent, step)
 
 
-class _ActionThere(_There):
+class _ExternalAction(_FakeExternalCommand):
     """The step's action."""
 
     def call(self, request: Any, keys: Keys) -> Any:
@@ -175,7 +175,7 @@ class _ActionThere(_There):
         return _answer(self.fake, request)
 
 
-class _CompensationThere(_There):
+class _ExternalCompensation(_FakeExternalCommand):
     """The step's compensation."""
 
     def call(self, request: Any, keys: Keys) -> Any:

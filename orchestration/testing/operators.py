@@ -29,7 +29,7 @@ def say(world: World, saga_id: UUID, word: Callable[[str, str], Event]) -> None:
         return
 
 
-def settle_outside(world: World, saga_id: UUID, which: int) -> None:
+def settle_manually(world: World, saga_id: UUID, which: int) -> None:
     """Settle one of the steps that are parked, if one is: first its ledger row says so, then the saga hears of it."""
     instance = world.store.find([saga_id])[saga_id]
     parked = sorted(state_of(instance).parked)

@@ -72,7 +72,7 @@ class Dice:
 
 
 @dataclass
-class Soaked:
+class SoakResult:
     """The results of worlds: sagas by end, mishaps by kind, and violations, each with its world's seed."""
 
     worlds: int = 0
@@ -81,8 +81,8 @@ class Soaked:
     sent: int = 0
     broken: list[str] = field(default_factory=list)
 
-    def __add__(self, other: "Soaked") -> "Soaked":
-        return Soaked(
+    def __add__(self, other: "SoakResult") -> "SoakResult":
+        return SoakResult(
             self.worlds + other.worlds,
             self.ends + other.ends,
             self.happened + other.happened,
@@ -91,7 +91,7 @@ class Soaked:
         )
 
 
-def soak_one(saga: Saga, request: Any, fakes: Mapping[str, Fake], seed: int) -> Soaked:
+def soak_one(saga: Saga, request: Any, fakes: Mapping[str, Fake], seed: int) -> SoakResult:
     """Run one world of a dozen sagas with random faults, then without faults until all sagas end. Check it then.
 
     `settings.FAULT_POINTS` must be on.
@@ -112,7 +112,7 @@ def soak_one(saga: Saga, request: Any, fakes: Mapping[str, Fake], seed: int) -> 
     broken += violations(world)
     ends = Counter(instance.phase for instance in world.store.sagas.values())
     sent = sum(instance.token for instance in world.store.sagas.values())
-    return Soaked(1, ends, dice.happened, sent, [f"seed {seed}: {each}" for each in broken])
+    return SoakResult(1, ends, dice.happened, sent, [f"seed {seed}: {each}" for each in broken])
 
 
 def _live(world: World, dice: Dice) -> None:
@@ -198,7 +198,7 @@ def _say(world: World, dice: Dice) -> None:
 def _settle(world: World, dice: Dice) -> None:
     if parked := [saga for saga in world.store.unfinished() if saga.parked]:
         dice.say("settled outside")
-        operators.settle_outside(world, dice.chance.choice(parked).pk, dice.chance.randrange(len(world.saga.steps)))
+        operators.settle_manually(world, dice.chance.choice(parked).pk, dice.chance.randrange(len(world.saga.steps)))
 
 
 _DOINGS, _WEIGHTS = zip(

@@ -114,7 +114,7 @@ def test_counts_of_all_workers_add_up_also_those_of_one_that_was_killed(shop, te
 
 
 def counts() -> Counter[metric_definitions.Key]:
-    return Counter(redis_counts.everybodys())  # type: ignore[arg-type]
+    return Counter(redis_counts.totals())  # type: ignore[arg-type]
 
 
 def gained(before: Counter[metric_definitions.Key]) -> float:

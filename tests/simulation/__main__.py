@@ -15,7 +15,7 @@ import tests.environment  # noqa: F401  before Django reads it
 django.setup()
 
 from orchestration.sagas.checkout import checkout  # noqa: E402
-from orchestration.testing.soak import SAGAS_A_WORLD, Soaked, soak_one  # noqa: E402
+from orchestration.testing.soak import SAGAS_A_WORLD, SoakResult, soak_one  # noqa: E402
 from orchestration.testing.sweep import simulated  # noqa: E402
 from tests.simulation.checkout import FAKES, REQUEST  # noqa: E402
 
@@ -42,13 +42,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _soak(start: int, worlds: int) -> Soaked:
+def _soak(start: int, worlds: int) -> SoakResult:
     with simulated():
-        return sum((soak_one(checkout, REQUEST, FAKES, seed) for seed in range(start, start + worlds)), Soaked())
+        return sum((soak_one(checkout, REQUEST, FAKES, seed) for seed in range(start, start + worlds)), SoakResult())
 
 
-def _watched(chunks: Iterable[Soaked], worlds: int) -> Soaked:
-    total, reported = Soaked(), 0
+def _watched(chunks: Iterable[SoakResult], worlds: int) -> SoakResult:
+    total, reported = SoakResult(), 0
     for chunk in chunks:
         total += chunk
         if sys.stderr.isatty() or total.worlds - reported >= worlds / 10:
@@ -57,7 +57,7 @@ def _watched(chunks: Iterable[Soaked], worlds: int) -> Soaked:
     return total
 
 
-def _tell(found: Soaked, seconds: float) -> None:
+def _tell(found: SoakResult, seconds: float) -> None:
     sagas = sum(found.ends.values())
     print(f"{sagas} sagas in {seconds:.0f} s: {', '.join(f'{count} {end}' for end, count in found.ends.items())}")
     print(f"dispatched {found.sent / sagas:.2f} times each")

@@ -127,9 +127,9 @@ class Checkouts(RuleBasedStateMachine):
 
     @precondition(lambda self: any(saga.parked for saga in self.world.store.unfinished()))
     @rule(which=CHOICE)
-    def settle_outside(self, which: int) -> None:
+    def settle_manually(self, which: int) -> None:
         parked = [saga.pk for saga in self.world.store.unfinished() if saga.parked]
-        operators.settle_outside(self.world, parked[which % len(parked)], which)
+        operators.settle_manually(self.world, parked[which % len(parked)], which)
 
     @rule(service=st.sampled_from(["inventory", "payments", "shipping", "orders"]))
     def turn_database(self, service: str) -> None:

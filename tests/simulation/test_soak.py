@@ -3,16 +3,16 @@
 from orchestration.sagas.checkout import checkout
 from orchestration.testing.memory_ledger import Effect, MemoryRows
 from orchestration.testing.operators import WORDS
-from orchestration.testing.soak import Soaked, soak_one
+from orchestration.testing.soak import SoakResult, soak_one
 from orchestration.testing.sweep import simulated
 from tests.simulation.checkout import FAKES, REQUEST
 
 WORLDS = 250
 
 
-def soaked(seeds) -> Soaked:
+def soaked(seeds) -> SoakResult:
     with simulated():
-        return sum((soak_one(checkout, REQUEST, FAKES, seed) for seed in seeds), Soaked())
+        return sum((soak_one(checkout, REQUEST, FAKES, seed) for seed in seeds), SoakResult())
 
 
 def test_thousands_of_sagas_survive_chance():

@@ -44,7 +44,7 @@ def test_what_several_processes_have_counted_is_added_up(settings):
     for _ in range(3):
         local_counts.add([(KEY, 2)])
         Handover(connect(settings.REDIS_URL)).hand_over()
-    assert redis_counts.everybodys() == {KEY: 6}
+    assert redis_counts.totals() == {KEY: 6}
 
 
 def test_a_hand_over_whose_reply_was_lost_is_not_counted_twice(settings):
@@ -54,9 +54,9 @@ def test_a_hand_over_whose_reply_was_lost_is_not_counted_twice(settings):
         handover.hand_over()
     local_counts.add([(KEY, 1)])
     handover.hand_over()
-    assert redis_counts.everybodys() == {KEY: 1}
+    assert redis_counts.totals() == {KEY: 1}
     handover.hand_over()
-    assert redis_counts.everybodys() == {KEY: 2}
+    assert redis_counts.totals() == {KEY: 2}
 
 
 def test_what_cannot_be_handed_over_is_kept():
@@ -64,7 +64,7 @@ def test_what_cannot_be_handed_over_is_kept():
     local_counts.add([(KEY, 1)])
     with pytest.raises(RedisAway):
         handover.hand_over()
-    assert redis_counts.everybodys() == {}
+    assert redis_counts.totals() == {}
 
 
 def test_a_forked_process_counts_anew():

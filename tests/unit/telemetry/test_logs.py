@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestration.log_context import about, of_ending, of_message, within
-from orchestration.telemetry.logs import JsonFormatter, LineFormatter, OfSagas
+from orchestration.telemetry.logs import AddSagas, JsonFormatter, LineFormatter
 
 logger = logging.getLogger("tests.telemetry")
 
@@ -24,7 +24,7 @@ def lines():
             written.append((json.loads(JsonFormatter().format(record)), LineFormatter().format(record)))
 
     handler = Written()
-    handler.addFilter(OfSagas())
+    handler.addFilter(AddSagas())
     logger.addHandler(handler)
     yield written
     logger.removeHandler(handler)

@@ -5,14 +5,14 @@ import time
 from datetime import timedelta
 from itertools import count
 
-from orchestration.telemetry.parallel_reads import SideBySide, SourceSilent
+from orchestration.telemetry.parallel_reads import ParallelReads, SourceSilent
 from tests.support.wait import wait_for
 
 SOON, LONG, NOT = timedelta(milliseconds=50), timedelta(seconds=60), timedelta(0)
 
 
 def test_what_a_question_raises_is_its_answer_and_the_others_have_theirs() -> None:
-    asked = SideBySide({"good": lambda: 1, "bad": lambda: 1 // 0}, patience=LONG, kept_for=LONG)
+    asked = ParallelReads({"good": lambda: 1, "bad": lambda: 1 // 0}, patience=LONG, kept_for=LONG)
     answers = asked.answers()
     assert answers["good"] == 1
     assert isinstance(answers["bad"], ZeroDivisionError)
@@ -20,7 +20,7 @@ def test_what_a_question_raises_is_its_answer_and_the_others_have_theirs() -> No
 
 def test_answers_are_kept_for_a_while() -> None:
     numbers = count()
-    asked = SideBySide({"number": lambda: next(numbers)}, patience=LONG, kept_for=LONG)
+    asked = ParallelReads({"number": lambda: next(numbers)}, patience=LONG, kept_for=LONG)
     assert [asked.answers()["number"] for _ in range(3)] == [0, 0, 0]
 
 
@@ -32,20 +32,20 @@ def test_what_hangs_is_not_waited_for_and_not_asked_twice() -> None:
         let_go.wait()
         return number
 
-    asked = SideBySide({"hangs": hang, "quick": lambda: 7}, patience=SOON, kept_for=NOT)
+    asked = ParallelReads({"hangs": hang, "quick": lambda: 7}, patience=SOON, kept_for=NOT)
     for _ in range(2):
         answers = asked.answers()
         assert isinstance(answers["hangs"], SourceSilent)
         assert answers["quick"] == 7
     let_go.set()
-    first = SideBySide({"hangs": asked.answers}, patience=LONG, kept_for=NOT).answers()["hangs"]
+    first = ParallelReads({"hangs": asked.answers}, patience=LONG, kept_for=NOT).answers()["hangs"]
     assert isinstance(first, dict)
     assert next(begun) == 1
 
 
 def test_questions_are_asked_at_the_same_time() -> None:
     together = threading.Barrier(2)
-    asked = SideBySide({"one": together.wait, "other": together.wait}, patience=LONG, kept_for=LONG)
+    asked = ParallelReads({"one": together.wait, "other": together.wait}, patience=LONG, kept_for=LONG)
     assert sorted(asked.answers().values(), key=str) == [0, 1]
 
 
@@ -57,7 +57,7 @@ def test_who_asks_again_is_reported_at_once_what_was_known_until_patience_is_ove
             let_go.wait()
         return "fine"
 
-    asked = SideBySide({"it": question}, patience=timedelta(seconds=0.5), kept_for=NOT, answered_within=SOON)
+    asked = ParallelReads({"it": question}, patience=timedelta(seconds=0.5), kept_for=NOT, answered_within=SOON)
     assert asked.answers() == {"it": "fine"}
     hangs.set()
     began = time.monotonic()
@@ -76,5 +76,5 @@ def test_first_answer_is_waited_for() -> None:
         let_go.join()
         return "fine"
 
-    asked = SideBySide({"it": question}, patience=LONG, kept_for=NOT, answered_within=SOON)
+    asked = ParallelReads({"it": question}, patience=LONG, kept_for=NOT, answered_within=SOON)
     assert asked.answers() == {"it": "fine"}
