@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, QueryDict
 
 from orchestration.admin.form_fields import WithoutCardNumbers, Words
 from orchestration.admin.frame import actor_of
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask, NotAsked
 from orchestration.operators.actions.void_hold import VOIDS
@@ -32,13 +32,13 @@ class Said(forms.Form):
     reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
     evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
 
-    def __init__(self, action: Action, said: QueryDict | None, step: str) -> None:
+    def __init__(self, action: OperatorAction, said: QueryDict | None, step: str) -> None:
         super().__init__(said, auto_id="said_%s", label_suffix="", initial={"step": step})
-        if action is not Action.RESOLVE:
+        if action is not OperatorAction.RESOLVE:
             del self.fields["outcome"]
         if action not in NEEDS_EVIDENCE:
             del self.fields["evidence"], self.fields["facts"]
-        if action is not Action.SETTLE or (self["step"].value() or "") not in VOIDS:
+        if action is not OperatorAction.SETTLE or (self["step"].value() or "") not in VOIDS:
             del self.fields["void"]
 
     def clean_facts(self) -> dict[str, str]:
@@ -51,14 +51,14 @@ class Said(forms.Form):
         return facts
 
 
-def action_of(request: HttpRequest, name: str) -> Action:
+def action_of(request: HttpRequest, name: str) -> OperatorAction:
     """Return the action of that name, if the user may take it.
 
     :raises Http404: when there is none.
     :raises PermissionDenied: when they may not.
     """
     try:
-        action = Action(name)
+        action = OperatorAction(name)
     except ValueError as error:
         raise Http404(f"there is no action {name}") from error
     if not allowed(request.user, action):  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ def action_of(request: HttpRequest, name: str) -> Action:
     return action
 
 
-def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | None:
+def ask_of(request: HttpRequest, action: OperatorAction, said: dict[str, Any]) -> Ask | None:
     """Return what is requested; None while the form lacks what the action needs."""
     reason, evidence = said.get("reason") or NOT_SAID, said.get("evidence") or NOT_SAID
     try:
@@ -75,7 +75,7 @@ def ask_of(request: HttpRequest, action: Action, said: dict[str, Any]) -> Ask | 
             actor_of(request),
             reason,
             step=said.get("step") or "",
-            outcome=Outcome(said["outcome"]) if action is Action.RESOLVE else None,
+            outcome=Outcome(said["outcome"]) if action is OperatorAction.RESOLVE else None,
             facts=said.get("facts") or {},
             evidence=evidence if action in NEEDS_EVIDENCE else "",
             void=bool(said.get("void")),

@@ -13,7 +13,7 @@ from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.engine.engine import NoSuchSaga
 from orchestration.engine.selectors import saga
 from orchestration.models import SagaInstance
-from orchestration.models.actions import MOVES_MONEY, Action, Code
+from orchestration.models.actions import MOVES_MONEY, Code, OperatorAction
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.actions.preview import preview
@@ -39,7 +39,7 @@ def act(request: HttpRequest, saga_id: UUID, name: str) -> HttpResponse:
     step = request.GET.get("step", "")
     form = Said(action, request.POST or None, step)
     if request.method != "POST":
-        ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
+        ask = None if action is OperatorAction.RESOLVE else ask_of(request, action, {"step": step})
         return _shown(request, instance, action, form, ask)
     form.is_valid()
     said = form.cleaned_data
@@ -49,7 +49,7 @@ def act(request: HttpRequest, saga_id: UUID, name: str) -> HttpResponse:
     return _taken(request, instance, action, form)
 
 
-def _taken(request: HttpRequest, instance: SagaInstance, action: Action, form: Said) -> HttpResponse:
+def _taken(request: HttpRequest, instance: SagaInstance, action: OperatorAction, form: Said) -> HttpResponse:
     said = form.cleaned_data
     ask = ask_of(request, action, said)
     if ask is None or said["version"] is None or said["looked_at"] != signature_of(ask):
@@ -65,7 +65,7 @@ def _taken(request: HttpRequest, instance: SagaInstance, action: Action, form: S
 def _shown(
     request: HttpRequest,
     instance: SagaInstance,
-    action: Action,
+    action: OperatorAction,
     form: Said,
     ask: Ask | None,
     complaint: str = "",
@@ -94,12 +94,14 @@ def _shown(
 
 
 def _resume_button(
-    request: HttpRequest, instance: SagaInstance, action: Action, look: ActionPreview | None
+    request: HttpRequest, instance: SagaInstance, action: OperatorAction, look: ActionPreview | None
 ) -> Button | None:
     """Give the resume button where settling would leave money at the gateway."""
-    would_leave_it = action is Action.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
-    may = allowed(request.user, Action.RESUME)  # type: ignore[arg-type]
-    return button(instance, Action.RESUME) if would_leave_it and may else None
+    would_leave_it = (
+        action is OperatorAction.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
+    )
+    may = allowed(request.user, OperatorAction.RESUME)  # type: ignore[arg-type]
+    return button(instance, OperatorAction.RESUME) if would_leave_it and may else None
 
 
 def _look(saga_id: UUID, ask: Ask | None) -> tuple[ActionPreview | None, str]:

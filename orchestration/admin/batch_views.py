@@ -17,7 +17,7 @@ from orchestration.admin.form_fields import Words, complaints
 from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.db import clocks
 from orchestration.models import ALIAS, Batch
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.models.operators import BatchState
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batches import OPEN, BatchPreview, NotApproved
@@ -61,13 +61,13 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     return page(
         request,
         "operations/batch.html",
-        f"{LABELS[Action(found.action)]}: {formatting.count(found.members_chosen, 'saga')}",
+        f"{LABELS[OperatorAction(found.action)]}: {formatting.count(found.members_chosen, 'saga')}",
         may_stop=user.has_perm(STOP) and found.state in OPEN,
         waits=waits,
         preview=preview,
         skipped=sorted(preview.why_not.items()) if preview else [],
         away=away,
-        may_approve=may_approve(user, Action(found.action)) and user.pk != found.user_id,
+        may_approve=may_approve(user, OperatorAction(found.action)) and user.pk != found.user_id,
         **_progress(found),
     )
 
@@ -83,7 +83,7 @@ def progress(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Record the approval of a second person."""
     found = _found(batch_id)
-    if not may_approve(request.user, Action(found.action)):  # type: ignore[arg-type]
+    if not may_approve(request.user, OperatorAction(found.action)):  # type: ignore[arg-type]
         raise PermissionDenied("approve")
     return _done(request, found, lambda: bulk.approve(found, actor_of(request)), "Approved. It begins now.")
 

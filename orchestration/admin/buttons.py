@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.applicable import applicable
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.insight.saga_view import SagaView
@@ -17,23 +17,25 @@ from orchestration.participant.participant import participants
 from orchestration.participant.reconciliation import external_commands
 from orchestration.sagas import UnknownDefinition, definition_of
 
-LABELS: Mapping[Action, str] = {action: action.value.capitalize() for action in Action}
+LABELS: Mapping[OperatorAction, str] = {action: action.value.capitalize() for action in OperatorAction}
 """An action has the same name in the admin, on the command line, over HTTP and in the operator log."""
-MEANINGS: Mapping[Action, str] = {
-    Action.RESUME: "Try again every step that is due or parked.",
-    Action.RETRY: "Try again the waiting steps now. Parked steps stay parked.",
-    Action.CANCEL: "Cancel the order, as its customer would: every step that was done is compensated.",
-    Action.COMPENSATE: "Undo every step that was done: holds are released, money goes back.",
-    Action.PAUSE: "Send nothing until an operator unpauses it. A message in flight still reports.",
-    Action.UNPAUSE: "Let it continue.",
-    Action.RESOLVE: "Record the outcome of a call that gateway or carrier never answered.",
-    Action.SETTLE: "Record that the parked step was settled by hand, outside this system: it is not called any more.",
+MEANINGS: Mapping[OperatorAction, str] = {
+    OperatorAction.RESUME: "Try again every step that is due or parked.",
+    OperatorAction.RETRY: "Try again the waiting steps now. Parked steps stay parked.",
+    OperatorAction.CANCEL: "Cancel the order, as its customer would: every step that was done is compensated.",
+    OperatorAction.COMPENSATE: "Undo every step that was done: holds are released, money goes back.",
+    OperatorAction.PAUSE: "Send nothing until an operator unpauses it. A message in flight still reports.",
+    OperatorAction.UNPAUSE: "Let it continue.",
+    OperatorAction.RESOLVE: "Record the outcome of a call that gateway or carrier never answered.",
+    OperatorAction.SETTLE: (
+        "Record that the parked step was settled by hand, outside this system: it is not called any more."
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Button:
-    action: Action
+    action: OperatorAction
     step: str
     label: str
     meaning: str
@@ -53,13 +55,13 @@ def buttons_for(view: SagaView, user: Any) -> list[Button]:
     ]
 
 
-def action_url(instance: SagaInstance, action: Action, step: str = "") -> str:
+def action_url(instance: SagaInstance, action: OperatorAction, step: str = "") -> str:
     """Return the address where the action is previewed before it is taken."""
     url = reverse("operations:act", args=[instance.pk, action.value])
     return f"{url}?{urlencode({'step': step})}" if step else url
 
 
-def button(instance: SagaInstance, action: Action, step: str = "") -> Button:
+def button(instance: SagaInstance, action: OperatorAction, step: str = "") -> Button:
     """Give the button of an action."""
     label = f"{LABELS[action]}: {step}" if step else LABELS[action]
     return Button(action, step, label, MEANINGS[action], action_url(instance, action, step))

@@ -14,7 +14,7 @@ from orchestration.admin.machinery import ReasonForm as Said
 from orchestration.db import clocks
 from orchestration.operators.audit import apply as applying
 from orchestration.operators.audit import queries
-from orchestration.operators.audit.apply import NoSuchFinding, NotApplicable, Word
+from orchestration.operators.audit.apply import Justification, NoSuchFinding, NotApplicable
 from orchestration.operators.audit.values import CannotAudit, Repair
 
 VIEW, APPLY, ACCEPT = (f"orchestration.{name}" for name in ("view_auditfinding", "apply_repair", "accept_finding"))
@@ -51,8 +51,8 @@ def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
 def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Start the proposed repair, once."""
 
-    def act(word: Word) -> str:
-        applied = applying.apply(finding_id, word, now=clocks.now())
+    def act(justification: Justification) -> str:
+        applied = applying.apply(finding_id, justification, now=clocks.now())
         started = "is started" if applied.started else "had been started before"
         return f"Its repair {started}: saga {applied.saga_id}."
 
@@ -64,8 +64,8 @@ def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
 def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Have it on record as one that may stay."""
 
-    def act(word: Word) -> str:
-        found = applying.accept(finding_id, word, now=clocks.now())
+    def act(justification: Justification) -> str:
+        found = applying.accept(finding_id, justification, now=clocks.now())
         return f"It is accepted, by {found.accepted_by}: {found.accepted_reason}"
 
     return _done(request, finding_id, act)
@@ -80,13 +80,13 @@ def _proposal(finding_id: int) -> tuple[Repair | None, str]:
         return None, str(error)
 
 
-def _done(request: HttpRequest, finding_id: int, act: Callable[[Word], str]) -> HttpResponse:
+def _done(request: HttpRequest, finding_id: int, act: Callable[[Justification], str]) -> HttpResponse:
     said = Said(request.POST)
     if not said.is_valid():
         messages.error(request, f"Nothing was done: {complaints(said)}")
     else:
         try:
-            messages.success(request, act(Word(actor_of(request).name, said.cleaned_data["reason"])))
+            messages.success(request, act(Justification(actor_of(request).name, said.cleaned_data["reason"])))
         except NoSuchFinding as error:
             raise Http404(str(error)) from error
         except (NotApplicable, CannotAudit) as error:

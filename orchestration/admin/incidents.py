@@ -9,7 +9,7 @@ from orchestration.admin.filters import parameters_of
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.admin.list_view import actions_on_many
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.applicable import applicable_at
 from orchestration.operators.insight import incidents as insight
 from orchestration.operators.insight.incidents import Incident
@@ -24,12 +24,12 @@ def incidents(request: HttpRequest) -> HttpResponse:
     return page(request, "operations/incidents.html", "Incidents", lines=lines)
 
 
-def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incident, list[Action]]]:
+def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incident, list[OperatorAction]]]:
     """Yield each incident with the actions that this user may take and that would change one of its sagas."""
     examples = {saga_id for incident in found for saga_id in incident.examples}
     can = applicable_at(SagaInstance.objects.using(ALIAS).filter(pk__in=examples))
     for incident in found:
-        possible = frozenset[Action]().union(*(can.get(saga_id, ()) for saga_id in incident.examples))
+        possible = frozenset[OperatorAction]().union(*(can.get(saga_id, ()) for saga_id in incident.examples))
         yield incident, [action for action in actions_on_many(user) if action in possible]
 
 

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from orchestration.admin.filters import Filter, parameters_of
 from orchestration.models import SagaInstance
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.insight import counts as counting
 from orchestration.operators.insight import keyset
@@ -94,6 +94,6 @@ def _tabs(open_one: SagaFilter | None, now: datetime) -> list[Tab]:
     ]
 
 
-def actions_on_many(user: Any) -> list[Action]:
+def actions_on_many(user: Any) -> list[OperatorAction]:
     """Return the actions that this user may take on many sagas."""
-    return [action for action in Action if allowed(user, action)]
+    return [action for action in OperatorAction if allowed(user, action)]

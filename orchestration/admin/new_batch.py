@@ -16,7 +16,7 @@ from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.db import clocks
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
@@ -60,7 +60,7 @@ class BatchForm(Said):
         label="Stop when more than this % failed",
     )
 
-    def __init__(self, action: Action, said: QueryDict | None, step: str = "") -> None:
+    def __init__(self, action: OperatorAction, said: QueryDict | None, step: str = "") -> None:
         super().__init__(action, said, step)
         self.auto_id = "order_%s"
         if action in NEEDS_STEP:
@@ -85,7 +85,7 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
             messages.error(request, "Select sagas, or set a filter that leaves some out.")
             return HttpResponseRedirect(_list_as_it_was(request))
         step = _only(wanted.steps) if action in NEEDS_STEP else ""
-        ask = None if action is Action.RESOLVE else ask_of(request, action, {"step": step})
+        ask = None if action is OperatorAction.RESOLVE else ask_of(request, action, {"step": step})
         return _shown(request, action, wanted, BatchForm(action, None, step), ask)
     order = BatchForm(action, request.POST)
     order.is_valid()
@@ -102,7 +102,9 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
     return _asked(request, action, wanted, order, ask)
 
 
-def _asked(request: HttpRequest, action: Action, wanted: SagaFilter, order: BatchForm, ask: Ask) -> HttpResponse:
+def _asked(
+    request: HttpRequest, action: OperatorAction, wanted: SagaFilter, order: BatchForm, ask: Ask
+) -> HttpResponse:
     said = order.cleaned_data
     if said["looked_at"] != signature_of(ask):
         return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
@@ -115,7 +117,12 @@ def _asked(request: HttpRequest, action: Action, wanted: SagaFilter, order: Batc
 
 
 def _shown(
-    request: HttpRequest, action: Action, wanted: SagaFilter, order: BatchForm, ask: Ask | None, complaint: str = ""
+    request: HttpRequest,
+    action: OperatorAction,
+    wanted: SagaFilter,
+    order: BatchForm,
+    ask: Ask | None,
+    complaint: str = "",
 ) -> HttpResponse:
     preview, away = preview_of(wanted, ask) if ask else (None, "")
     return page(

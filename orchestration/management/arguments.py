@@ -22,7 +22,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "
 _SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
 
 
-def add_word(parser: ArgumentParser) -> None:
+def add_justification(parser: ArgumentParser) -> None:
     """Ask for a reason, and for a name if it is not the one at hand."""
     add_reason(parser)
     parser.add_argument("--by", type=words, default=operator(), metavar="NAME", help="who (default: %(default)s)")

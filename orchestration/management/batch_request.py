@@ -10,7 +10,7 @@ from orchestration.management.exit_codes import Exit
 from orchestration.management.output import Output
 from orchestration.management.selection import NONE
 from orchestration.management.subcommand import Options
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST, Pace
 from orchestration.operators.actions.batches import MEMBERS_LIMIT, USUAL_PACE, BatchPreview
@@ -25,7 +25,7 @@ SAID = ("of_step", "outcome", "facts", "evidence")
 
 def add_action(parser: ArgumentParser) -> None:
     """Let it be said what is to be done to each."""
-    actions = [action.value for action in Action]
+    actions = [action.value for action in OperatorAction]
     parser.add_argument("action", choices=actions, metavar="ACTION", help=", ".join(actions))
 
 
@@ -69,7 +69,7 @@ def ask_of(options: Options, actor: Actor) -> Ask:
 
     :raises CommandError: when something is missing, or is of no use to the action.
     """
-    action, outcome = Action(options["action"]), options["outcome"]
+    action, outcome = OperatorAction(options["action"]), options["outcome"]
     if action not in NEEDS_EVIDENCE and any(options[each] for each in SAID):
         raise CommandError(f"step, outcome, facts and evidence are not for {action}", returncode=Exit.USAGE)
     try:

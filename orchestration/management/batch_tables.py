@@ -7,7 +7,7 @@ from rich.table import Table
 
 from orchestration.management.tables import of_previews, table_of
 from orchestration.models import Batch
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.batches import BatchPreview
 from orchestration.text import formatting
 
@@ -42,7 +42,7 @@ def facts(shown: BatchJson) -> Iterator[tuple[str, object]]:
         if shown[name]:
             yield name.replace("_", " "), shown[name]
     if shown["statement"]:
-        if shown["action"] == Action.RESOLVE:
+        if shown["action"] == OperatorAction.RESOLVE:
             yield "outcome", shown["statement"]["outcome"]
         yield "facts", ", ".join(f"{name}={value}" for name, value in shown["statement"]["facts"].items()) or "none"
     yield "canary", shown["canary"]

@@ -12,7 +12,7 @@ from orchestration.management.filter_arguments import SagaSelection, selection_o
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.models.actions import MOVES_MONEY, Action
+from orchestration.models.actions import MOVES_MONEY, OperatorAction
 from orchestration.operators.actions.batches import MEMBERS_LIMIT
 from orchestration.operators.insight.saga_filter import SagaFilter
 
@@ -41,7 +41,7 @@ class Chosen:
         return found.values_list("version", flat=True).first()
 
 
-def choose(action: Action, options: Options, output: Output) -> Chosen:
+def choose(action: OperatorAction, options: Options, output: Output) -> Chosen:
     """Find the sagas that are meant.
 
     :raises CommandError: when no filter is given, when there is none, or when there are more than the action is for.

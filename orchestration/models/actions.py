@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Action(StrEnum):
+class OperatorAction(StrEnum):
     """What an operator can do to a saga."""
 
     RESUME = "resume"
@@ -23,7 +23,9 @@ class Action(StrEnum):
     """State that a parked step was settled externally. The step is not tried again."""
 
 
-MOVES_MONEY = frozenset({Action.CANCEL, Action.COMPENSATE, Action.RESOLVE, Action.SETTLE})
+MOVES_MONEY = frozenset(
+    {OperatorAction.CANCEL, OperatorAction.COMPENSATE, OperatorAction.RESOLVE, OperatorAction.SETTLE}
+)
 """Actions that give money back, or state that it was given back. A batch of them needs a second person.
 
 Resuming and retrying ask for nothing that the customer's order has not asked for already.

@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.models.actions import MOVES_MONEY, Action, Code, MachineryAction, MachineryOutcome, Via
+from orchestration.models.actions import MOVES_MONEY, Code, MachineryAction, MachineryOutcome, OperatorAction, Via
 
-_ACTIONS = [(action.value, action.value) for action in Action]
-_MOVES_MONEY = [action.value for action in Action if action in MOVES_MONEY]  # in one order
+_ACTIONS = [(action.value, action.value) for action in OperatorAction]
+_MOVES_MONEY = [action.value for action in OperatorAction if action in MOVES_MONEY]  # in one order
 _MACHINERY_ACTIONS = [action.value for action in MachineryAction]
 _MACHINERY_OUTCOMES = [outcome.value for outcome in MachineryOutcome]
 

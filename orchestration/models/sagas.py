@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.protocol.states import ENDED, Kind, Phase
 
 ALIAS = "orchestration"
@@ -62,7 +62,7 @@ class SagaInstance(models.Model):
     class Meta:
         verbose_name = "saga"
         permissions = (
-            *((f"{action}_saga", f"Can {action} a saga") for action in Action),
+            *((f"{action}_saga", f"Can {action} a saga") for action in OperatorAction),
             ("operate_breakers", "Can open and close breakers"),
             ("handle_dead_letters", "Can send dead letters again, and discard them"),
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from orchestration.models import ALIAS
 from orchestration.models.audit import AuditFinding, AuditRun
-from orchestration.operators.audit.apply import Word, apply
+from orchestration.operators.audit.apply import Justification, apply
 from orchestration.operators.audit.queries import open_findings
 from orchestration.operators.audit.violations import violations
 from tests.integration.operators.audit import drift
@@ -30,7 +30,7 @@ def test_drift_is_found_and_repaired_while_orders_are_placed(shop: Shop, start_w
     placed = [shop.place(payment_method=method) for method in ("tok_ok", "tok_declined", "tok_slow_0.2") * 15]
     drift.hold_money_again(compensated)
     findings = wait_for(lambda: _open(compensated), what="findings")
-    applied = apply(findings[0].pk, Word("ada", "on the dashboard"), now=datetime.now(UTC))
+    applied = apply(findings[0].pk, Justification("ada", "on the dashboard"), now=datetime.now(UTC))
     assert shop.ended(applied.saga_id, *placed)[0] == "completed"
     wait_for(lambda: not open_findings().exists(), what="an audit that sees nothing any more")
     assert {each.saga_id for each in AuditFinding.objects.using(ALIAS).filter(opened_at__isnull=False)} == {compensated}

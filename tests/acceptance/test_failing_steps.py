@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from inventory.models import Stock
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.audit.violations import Unfinished, violations
@@ -58,7 +58,7 @@ def test_capture_that_is_refused_waits_for_a_person_who_says_how_it_was_paid(sho
     assert violations(Unfinished(these=[saga_id])) == []
 
     said = {"reason": "the card expired", "step": "capture_payment", "evidence": "bank statement 7, line 12"}
-    perform(saga_id, Ask(Action.SETTLE, Actor("ada", 1, Via.ADMIN), **said), expected_version=None)
+    perform(saga_id, Ask(OperatorAction.SETTLE, Actor("ada", 1, Via.ADMIN), **said), expected_version=None)
 
     assert shop.ended(saga_id) == ["completed"]
     assert not gateway.Operation.objects.filter(kind=gateway.Kind.CAPTURE).exists()

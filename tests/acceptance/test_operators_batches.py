@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.core.management import call_command
 
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.batches import ask_for_batch, tally_of
 from orchestration.operators.actions.requests import Actor, Ask
@@ -21,7 +21,7 @@ def test_workers_carry_out_a_batch_and_see_what_became_of_it(shop, start_worker,
     settings.PRESUMED_LOST_AFTER = timedelta(minutes=5)  # or recovery is there before the second half of the batch
     sagas = {shop.place() for _ in range(4)}
     purge_queues()  # their messages are lost
-    ask = Ask(Action.RETRY, ADA, "the broker was wiped")
+    ask = Ask(OperatorAction.RETRY, ADA, "the broker was wiped")
     batch = ask_for_batch(SagaFilter(ids=frozenset(sagas)), ask, Pace(canary=2, per_second=100))
 
     start_worker()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from orchestration.engine import dispatch
 from orchestration.models import AuditFinding, Batch, BatchMember, OperatorLogEntry, SagaInstance
-from orchestration.models.actions import Action, Code, Via
+from orchestration.models.actions import Code, OperatorAction, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import SagaFilter
@@ -41,7 +41,7 @@ OFF_THE_PHONE = """() => [
 @pytest.fixture
 def batch(unrefunded: list[UUID]) -> Batch:
     """One that has ended: of two members not much came, and the third one broke."""
-    batch = ask_for_batch(SagaFilter(ids=frozenset(unrefunded)), Ask(Action.RETRY, ADA, WHY))
+    batch = ask_for_batch(SagaFilter(ids=frozenset(unrefunded)), Ask(OperatorAction.RETRY, ADA, WHY))
     for member in batch.members.all()[:2]:
         member.entry, member.state = entry(member.saga_id, batch=batch), BatchMember.State.DONE
         member.save()

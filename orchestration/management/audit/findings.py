@@ -10,11 +10,11 @@ from rich.table import Table
 
 from orchestration.db import clocks
 from orchestration.engine import selectors
-from orchestration.management.arguments import add_format, add_word, whole_number
+from orchestration.management.arguments import add_format, add_justification, whole_number
 from orchestration.management.exit_codes import Exit
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit import apply, queries
-from orchestration.operators.audit.apply import NoSuchFinding, NotApplicable, Word
+from orchestration.operators.audit.apply import Justification, NoSuchFinding, NotApplicable
 from orchestration.operators.audit.values import CannotAudit, Repair
 from orchestration.protocol.states import ENDED, Phase
 
@@ -38,7 +38,7 @@ def add_commands(parser: ArgumentParser) -> None:
     accepted = commands.add_parser("accept", help="have a finding on record as one that may stay")
     accepted.add_argument("id", type=whole_number, metavar="FINDING")
     for each in (applied, accepted):
-        add_word(each)
+        add_justification(each)
         add_format(each)
 
 
@@ -69,16 +69,16 @@ def _apply(options: dict[str, Any]) -> Shown:
     if options["dry_run"]:
         finding, repair = apply.preview(options["id"])
         return {**_as_json(finding), "would_start": _proposed(repair)}, [_would(repair)]
-    word = Word(by=options["by"], reason=options["reason"])
-    applied = apply.apply(options["id"], word, now=clocks.now())
+    justification = Justification(by=options["by"], reason=options["reason"])
+    applied = apply.apply(options["id"], justification, now=clocks.now())
     if options["wait"]:
         _wait(applied, options["wait"])
     return {**_as_json(applied.finding), "started": applied.started}, [_as_table([applied.finding])]
 
 
 def _accept(options: dict[str, Any]) -> Shown:
-    word = Word(by=options["by"], reason=options["reason"])
-    finding = apply.accept(options["id"], word, now=clocks.now())
+    justification = Justification(by=options["by"], reason=options["reason"])
+    finding = apply.accept(options["id"], justification, now=clocks.now())
     return _as_json(finding), [_as_table([finding])]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from rich.table import Table
 
-from orchestration.management.arguments import add_consent, add_format, add_word, span
+from orchestration.management.arguments import add_consent, add_format, add_justification, span
 from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import IN_WORDS, Exit
 from orchestration.management.no_match import PlainlyEnding
@@ -81,7 +81,7 @@ def _say(found: Sequence[BreakerNow], output: Output) -> None:
 
 def _add_change(parser: ArgumentParser) -> None:
     parser.add_argument("breaker", metavar="NAME", help="as in the list")
-    add_word(parser)
+    add_justification(parser)
     add_consent(parser)
     add_format(parser)
 

@@ -18,9 +18,9 @@ from orchestration.management.arguments import (
     add_evidence,
     add_facts,
     add_format,
+    add_justification,
     add_limit,
     add_wait,
-    add_word,
     number,
     whole_number,
 )
@@ -33,7 +33,7 @@ from orchestration.management.output import JSONL, Output
 from orchestration.management.recovery_rounds import due_sagas, recover
 from orchestration.management.selection import Chosen, choose
 from orchestration.management.subcommand import Options, Subcommand
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.representations.actions import PreviewShown
@@ -42,19 +42,19 @@ from orchestration.text import formatting
 logger = logging.getLogger(__name__)
 
 HELPS = {
-    Action.RESUME: "try again now every step that is due or parked; --stuck is for cron",
-    Action.RETRY: "try again now the steps that wait; parked steps stay parked",
-    Action.COMPENSATE: "undo every step that was done, where that is still possible",
-    Action.CANCEL: "cancel the order, as its customer would",
-    Action.PAUSE: "send nothing until the saga is unpaused; a message in flight still reports",
-    Action.UNPAUSE: "let paused sagas continue",
-    Action.SETTLE: "record that a parked step was settled by hand: it is not called or compensated any more",
+    OperatorAction.RESUME: "try again now every step that is due or parked; --stuck is for cron",
+    OperatorAction.RETRY: "try again now the steps that wait; parked steps stay parked",
+    OperatorAction.COMPENSATE: "undo every step that was done, where that is still possible",
+    OperatorAction.CANCEL: "cancel the order, as its customer would",
+    OperatorAction.PAUSE: "send nothing until the saga is unpaused; a message in flight still reports",
+    OperatorAction.UNPAUSE: "let paused sagas continue",
+    OperatorAction.SETTLE: "record that a parked step was settled by hand: it is not called or compensated any more",
 }
-SENDS = frozenset({Action.RESUME, Action.RETRY})
+SENDS = frozenset({OperatorAction.RESUME, OperatorAction.RETRY})
 """Actions that only send messages: without a broker they do nothing."""
 
 
-def act(action: Action, options: Options, output: Output) -> None:
+def act(action: OperatorAction, options: Options, output: Output) -> None:
     """Preview the action, or carry it out and print the outcome.
 
     :raises CommandError: with the exit code, unless everything was done.
@@ -78,13 +78,13 @@ def act(action: Action, options: Options, output: Output) -> None:
         judge_outcomes([each.entry for each in done if each.entry])
 
 
-def ask_for(action: Action, options: Options) -> Ask:
+def ask_for(action: OperatorAction, options: Options) -> Ask:
     """Read what is requested by an operator at a command line.
 
     :raises CommandError: when void and facts are both given.
     """
     actor, reason = Actor(options["by"], None, Via.COMMAND), options["reason"]
-    if action is not Action.SETTLE:
+    if action is not OperatorAction.SETTLE:
         return Ask(action, actor, reason)
     said = {"facts": dict(options["facts"]), "evidence": options["evidence"], "void": options["void"]}
     try:
@@ -96,7 +96,7 @@ def ask_for(action: Action, options: Options) -> Ask:
 def resume(options: Options, output: Output) -> None:
     """Run rounds of recovery with --stuck; else carry out the action."""
     if not options["stuck"]:
-        act(Action.RESUME, options, output)
+        act(OperatorAction.RESUME, options, output)
         return
     if options["ids"] or options["status"]:
         raise CommandError("--stuck is for all due sagas: name none with it", returncode=Exit.USAGE)
@@ -151,7 +151,7 @@ def _done_table(done: list[ActionDone]) -> Table:
 
 def _add_act(parser: ArgumentParser) -> None:
     add_filters(parser)
-    add_word(parser)
+    add_justification(parser)
     add_limit(parser, None)
     parser.add_argument("--rate", type=number, metavar="N", help="at most this many a second (default: no limit)")
     add_wait(parser)
@@ -188,13 +188,13 @@ def _add_settle(parser: ArgumentParser) -> None:
     _add_act(parser)
 
 
-_ARGUMENTS = {Action.RESUME: _add_resume, Action.SETTLE: _add_settle}
+_ARGUMENTS = {OperatorAction.RESUME: _add_resume, OperatorAction.SETTLE: _add_settle}
 SUBCOMMANDS = tuple(
     Subcommand(
         action.value,
         help_text,
         _ARGUMENTS.get(action, _add_act),
-        resume if action is Action.RESUME else partial(act, action),
+        resume if action is OperatorAction.RESUME else partial(act, action),
     )
     for action, help_text in HELPS.items()
 )

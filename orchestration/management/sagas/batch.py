@@ -27,7 +27,7 @@ from orchestration.management.output import Output
 from orchestration.management.selection import choose_for_batch
 from orchestration.management.subcommand import Options, Subcommand, add_all, run
 from orchestration.models import ALIAS, Batch
-from orchestration.models.actions import MOVES_MONEY, Action
+from orchestration.models.actions import MOVES_MONEY, OperatorAction
 from orchestration.models.operators import BatchState
 from orchestration.operators.actions import batches as bulk
 from orchestration.operators.actions.batch_keys import NotABatch
@@ -98,7 +98,7 @@ def approve(options: Options, output: Output) -> None:
     if options["dry_run"]:
         tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), output)
         return
-    actor = logged_in(options, may=lambda user: may_approve(user, Action(batch.action)))
+    actor = logged_in(options, may=lambda user: may_approve(user, OperatorAction(batch.action)))
     for name, fact in batch_tables.facts(BatchShown.of(batch)):
         output.note(f"{name}: {fact}")
     if not options["yes"]:

@@ -7,14 +7,21 @@ from enum import StrEnum
 from django.core.management.base import CommandError
 
 from orchestration.engine import selectors
-from orchestration.management.arguments import add_consent, add_evidence, add_facts, add_format, add_word, saga_id
+from orchestration.management.arguments import (
+    add_consent,
+    add_evidence,
+    add_facts,
+    add_format,
+    add_justification,
+    saga_id,
+)
 from orchestration.management.confirmation import refuse_without_consent
 from orchestration.management.exit_codes import Exit
 from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 from orchestration.management.tables import table_of
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.models.actions import Action, Code, Via
+from orchestration.models.actions import Code, OperatorAction, Via
 from orchestration.operators.actions import ledger_actions
 from orchestration.operators.actions.ledger_actions import NotConcluded
 from orchestration.operators.actions.perform import carry_out
@@ -141,7 +148,7 @@ def _refused(why: WhyNot) -> CommandError:
 
 def _ask(options: Options) -> Ask:
     return Ask(
-        Action.RESOLVE,
+        OperatorAction.RESOLVE,
         Actor(options["by"], None, Via.COMMAND),
         options["reason"],
         step=options["step"],
@@ -157,7 +164,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--outcome", choices=[each.value for each in Outcome], required=True)
     add_facts(parser)
     add_evidence(parser)
-    add_word(parser)
+    add_justification(parser)
     add_consent(parser)
     add_format(parser)
 

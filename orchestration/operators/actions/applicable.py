@@ -7,7 +7,7 @@ from uuid import UUID
 
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.actions.rules import foreseen
 from orchestration.operators.insight.sources import Unavailable, read
@@ -18,14 +18,21 @@ from orchestration.protocol.states import State
 from orchestration.sagas import UnknownDefinition, definition_of
 
 _PREVIEWER = Actor("preview", None, Via.ADMIN)
-_WITHOUT_A_STEP = (Action.RESUME, Action.RETRY, Action.UNPAUSE, Action.PAUSE, Action.COMPENSATE, Action.CANCEL)
+_WITHOUT_A_STEP = (
+    OperatorAction.RESUME,
+    OperatorAction.RETRY,
+    OperatorAction.UNPAUSE,
+    OperatorAction.PAUSE,
+    OperatorAction.COMPENSATE,
+    OperatorAction.CANCEL,
+)
 
 
 @dataclass(frozen=True)
 class Applicable:
     """An action, with its step if it is resolve or settle."""
 
-    action: Action
+    action: OperatorAction
     step: str = ""
 
 
@@ -37,19 +44,19 @@ def applicable(saga: Saga, state: State, open_steps: Iterable[str]) -> Iterator[
     for action in _WITHOUT_A_STEP:
         if not isinstance(foreseen(saga, state, Ask(action, _PREVIEWER, "preview")), WhyNot):
             yield Applicable(action)
-    yield from (Applicable(Action.RESOLVE, step) for step in open_steps)
+    yield from (Applicable(OperatorAction.RESOLVE, step) for step in open_steps)
     for step in sorted(state.parked):
-        settle = Ask(Action.SETTLE, _PREVIEWER, "preview", step=step, evidence="preview")
+        settle = Ask(OperatorAction.SETTLE, _PREVIEWER, "preview", step=step, evidence="preview")
         if not isinstance(foreseen(saga, state, settle), WhyNot):
-            yield Applicable(Action.SETTLE, step)
+            yield Applicable(OperatorAction.SETTLE, step)
 
 
-def applicable_at(instances: Collection[SagaInstance]) -> Mapping[UUID, frozenset[Action]]:
+def applicable_at(instances: Collection[SagaInstance]) -> Mapping[UUID, frozenset[OperatorAction]]:
     """Return by saga the actions that would change something. Resolve and settle are tried for the failing step only.
 
     Each service is queried once. If its database is unavailable, resolve is left out for its steps.
     """
-    found: dict[UUID, frozenset[Action]] = {}
+    found: dict[UUID, frozenset[OperatorAction]] = {}
     is_open = _with_an_open_call(instances)
     for instance in instances:
         saga_id = UUID(str(instance.pk))

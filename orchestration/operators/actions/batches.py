@@ -12,7 +12,7 @@ from django.db.models import Count, F, Q, QuerySet
 from orchestration.db import clocks
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import ALIAS, Batch, BatchMember, SagaInstance
-from orchestration.models.actions import MOVES_MONEY, Action, Code, Via
+from orchestration.models.actions import MOVES_MONEY, Code, OperatorAction, Via
 from orchestration.models.operators import BatchState
 from orchestration.operators.actions import batch_keys
 from orchestration.operators.actions.batch_keys import NotABatch
@@ -210,7 +210,7 @@ def ask_of(batch: Batch) -> Ask:
     """Return the action that the batch does to each of its members, as a request."""
     statement, actor = batch.statement, Actor(batch.by, batch.user_id, Via(batch.via))
     outcome, facts = (Outcome(statement["outcome"]), statement["facts"]) if statement else (None, {})
-    return Ask(Action(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)
+    return Ask(OperatorAction(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)
 
 
 def _chosen(wanted: SagaFilter) -> QuerySet[SagaInstance]:
@@ -256,7 +256,7 @@ def _why_not(instances: Iterable[SagaInstance], ask: Ask) -> dict[UUID, str]:
             continue
         if is_refused(judged, ask):
             why_not[saga_id] = judged.sentence
-        elif ask.action is Action.RESOLVE:
+        elif ask.action is OperatorAction.RESOLVE:
             to_resolve[instance.definition].append(saga_id)
     for name, saga_ids in to_resolve.items():
         why_not |= why_not_resolved(definition_of(name), ask, saga_ids)

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
-from orchestration.contracts.command import Action as StepAction
-from orchestration.contracts.command import Compensation, field_types
+from orchestration.contracts.command import Action, Compensation, field_types
 from orchestration.engine import selectors
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions import void_hold
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.operators.actions.rules import undoes
@@ -22,7 +21,7 @@ from orchestration.participant.participant import Participant, participant_of
 from orchestration.participant.reconciliation import external_commands
 from orchestration.protocol.saga import Saga
 
-ON_LEDGERS = frozenset({Action.RESOLVE, Action.SETTLE})
+ON_LEDGERS = frozenset({OperatorAction.RESOLVE, OperatorAction.SETTLE})
 
 
 class NotConcluded(Exception):
@@ -62,7 +61,7 @@ def conclude(
     :raises NotConcluded: when the row cannot be concluded like this.
     """
     try:
-        if ask.action is Action.SETTLE:
+        if ask.action is OperatorAction.SETTLE:
             return _settle(instance, saga, ask, rehearsed)
         return _resolve(instance, saga, ask, rehearsed=rehearsed, may_be_repeated=may_be_repeated)
     except NoSuchRow as error:
@@ -87,7 +86,7 @@ def why_not_resolved(saga: Saga, ask: Ask, saga_ids: Collection[UUID]) -> Mappin
 def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     """Return a sentence with the facts that the step's service needs; empty if it needs none."""
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
-    if ask.action is Action.SETTLE:
+    if ask.action is OperatorAction.SETTLE:
         return manual_outcome.facts_wanted(participant, _command(instance, saga, ask))
     if ask.outcome is None or ask.outcome is Outcome.NOT_DONE:
         return ""
@@ -137,7 +136,7 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
         still=_still_parked(instance, ask.step),
         rehearsed=rehearsed,
     )
-    learned = made.answer or {} if isinstance(command, StepAction) else {}
+    learned = made.answer or {} if isinstance(command, Action) else {}
     return Concluded(made, {name: fact for name, fact in learned.items() if name in command_provides(saga, ask.step)})
 
 
@@ -152,7 +151,7 @@ def _needed_later(saga: Saga, step: str) -> frozenset[str]:
     return command_provides(saga, step) & wanted
 
 
-def _fact_names(participant: Participant, command: StepAction | Compensation) -> frozenset[str]:
+def _fact_names(participant: Participant, command: Action | Compensation) -> frozenset[str]:
     work = participant.commands[command]
     if not isinstance(work, ExternalCommand) or work.facts is None:
         return frozenset()
@@ -169,7 +168,7 @@ def _still_parked(instance: SagaInstance, step: str) -> Callable[[], bool]:
     return still
 
 
-def _command(instance: SagaInstance, saga: Saga, ask: Ask) -> StepAction | Compensation:
+def _command(instance: SagaInstance, saga: Saga, ask: Ask) -> Action | Compensation:
     """Return the command of the step that is pending: before the pivot its compensation."""
     step = saga.by_name[ask.step]
     if undoes(saga, state_of(instance), ask.step) and step.compensation is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.protocol.states import ENDED, Kind, Phase
 from orchestration.text import formatting
 
@@ -40,7 +40,7 @@ FAILURES = frozenset(
 """The outcomes that a batch counts as failed."""
 
 _OPERATORS_EVENTS = frozenset({Kind.RESUMED, Kind.RETRIED, Kind.PAUSED, Kind.UNPAUSED, Kind.SETTLED})
-_TAKES_BACK = frozenset({Action.CANCEL, Action.COMPENSATE})
+_TAKES_BACK = frozenset({OperatorAction.CANCEL, OperatorAction.COMPENSATE})
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Now:
     since: Sequence[LogLine]
 
 
-def outcome_of(action: Action, now: Now) -> Observation | None:
+def outcome_of(action: OperatorAction, now: Now) -> Observation | None:
     """Return the outcome of the action; None while it is open."""
     if now.phase in ENDED:
         return Observation(Observed(now.phase.value), _done(now.since, f"The saga is {now.phase}."))
@@ -112,7 +112,7 @@ def _error(line: LogLine) -> str:
     return formatting.error(line.detail).removesuffix(".") + "."
 
 
-def _at_rest(action: Action, now: Now) -> Observation | None:
+def _at_rest(action: OperatorAction, now: Now) -> Observation | None:
     """Return the outcome of a saga that is paused or has no message in flight; None if it is still open."""
     if now.paused:
         under_way = "a message sent before may still report" if now.in_flight else "nothing is in flight"
@@ -124,7 +124,7 @@ def _at_rest(action: Action, now: Now) -> Observation | None:
     if now.is_due:
         return None
     parked = f"{', '.join(now.parked)} is still parked."
-    return Observation(Observed.SETTLED if action is Action.SETTLE else Observed.PARKED_AGAIN, parked)
+    return Observation(Observed.SETTLED if action is OperatorAction.SETTLE else Observed.PARKED_AGAIN, parked)
 
 
 def _done(since: Iterable[LogLine], then: str) -> str:

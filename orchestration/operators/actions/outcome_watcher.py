@@ -17,7 +17,7 @@ from orchestration.db import clocks
 from orchestration.db.bisection import HITS_ALL
 from orchestration.execution.periodic import round_after_round
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.outcome import LogLine, Now, Observation, Observed, outcome_of
 from orchestration.operators.insight.why import why
 from orchestration.protocol.states import Kind, Phase
@@ -86,7 +86,7 @@ def _look_at(entry: OperatorLogEntry, instance: SagaInstance | None, now: dateti
 def _observation_of(entry: OperatorLogEntry, instance: SagaInstance | None, now: datetime) -> Observation | None:
     if instance is None:
         return Observation(Observed.GONE, "The saga has been purged.")
-    if seen := outcome_of(Action(entry.action), _now_of(entry, instance)):
+    if seen := outcome_of(OperatorAction(entry.action), _now_of(entry, instance)):
         return seen
     return Observation(Observed.STILL_WAITING, _still_waiting(entry)) if now - entry.at >= OBSERVED_WITHIN else None
 

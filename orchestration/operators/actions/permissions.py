@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.requests import PERMISSIONS
 
 APPROVE_BATCH = "orchestration.approve_batch"
@@ -21,11 +21,11 @@ class User(Protocol):
     def has_perm(self, perm: str, /) -> bool: ...
 
 
-def allowed(user: User, action: Action) -> bool:
+def allowed(user: User, action: OperatorAction) -> bool:
     """Return whether the user may do the action to a saga."""
     return user.has_perm(PERMISSIONS[action])
 
 
-def may_approve(user: User, action: Action) -> bool:
+def may_approve(user: User, action: OperatorAction) -> bool:
     """Return whether the user may approve a batch of that action."""
     return user.has_perm(APPROVE_BATCH) and allowed(user, action)

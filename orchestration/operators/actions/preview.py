@@ -8,7 +8,7 @@ from orchestration.engine.engine import NoSuchSaga
 from orchestration.engine.row_mapping import state_of
 from orchestration.messaging import routing
 from orchestration.models import SagaInstance
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions import ledger_actions, preview_text
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
 from orchestration.operators.actions.preview_money import MoneyAtStake, effects, stays
@@ -71,7 +71,7 @@ def _will(
     if concluded is not None:
         becomes = f"becomes {concluded.row.status}" if concluded.is_change else "stays so"
         yield f"{ask.step} is {concluded.row.was} in its service's ledger, and {becomes}."
-    if ask.action is Action.SETTLE:
+    if ask.action is OperatorAction.SETTLE:
         yield f"{ask.step} is recorded as settled: it is not called or compensated any more."
     if decision is not None:
         yield from preview_text.will(saga, state_of(instance), decision, routing.queue_of)
@@ -84,7 +84,7 @@ def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | No
             continue
         money = reader.of_sagas([instance.pk]).get(instance.pk)
         purse = MoneyAtStake(reader, money, instance.request | instance.answers)
-        if ask.action is Action.SETTLE and saga.by_name[ask.step].action.service == service:
+        if ask.action is OperatorAction.SETTLE and saga.by_name[ask.step].action.service == service:
             is_undone = undoes(saga, state_of(instance), ask.step)
             has_facts = bool(ask.facts)
             yield stays(purse, is_undone=is_undone, has_facts=has_facts, is_voided=ask.void)

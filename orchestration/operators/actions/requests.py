@@ -6,15 +6,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from orchestration.models.actions import Action, Code, MachineryAction, Via
+from orchestration.models.actions import Code, MachineryAction, OperatorAction, Via
 from orchestration.participant.manual_outcome import Outcome
 from orchestration.text.cleaning import can_be_stored, harmless_text
 from orchestration.text.formatting import for_the_record, says_something
 
-PERMISSIONS: Mapping[Action, str] = {action: f"orchestration.{action}_saga" for action in Action}
+PERMISSIONS: Mapping[OperatorAction, str] = {action: f"orchestration.{action}_saga" for action in OperatorAction}
 LONGEST_TEXT = 1_000
 """The most characters of a reason or of evidence."""
-NEEDS_EVIDENCE = frozenset({Action.RESOLVE, Action.SETTLE})
+NEEDS_EVIDENCE = frozenset({OperatorAction.RESOLVE, OperatorAction.SETTLE})
 NEEDS_STEP = NEEDS_EVIDENCE
 
 
@@ -45,7 +45,7 @@ class Ask:
     :raises NotAsked: when the reason is missing, or something else that the action needs.
     """
 
-    action: Action
+    action: OperatorAction
     actor: Actor
     reason: str
     step: str = ""
@@ -56,7 +56,7 @@ class Ask:
 
     def __post_init__(self) -> None:
         _refuse_missing(self.action, self.actor, self.reason)
-        if self.void and (self.action is not Action.SETTLE or self.facts):
+        if self.void and (self.action is not OperatorAction.SETTLE or self.facts):
             raise NotAsked("void is for settle, without facts: who tells the service facts has moved the money")
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
@@ -65,9 +65,9 @@ class Ask:
         _refuse_unstorable(self.reason, self.step, self.evidence)
         object.__setattr__(self, "reason", for_the_record(self.reason))
         object.__setattr__(self, "evidence", for_the_record(self.evidence))
-        if self.action is Action.RESOLVE and self.outcome is None:
+        if self.action is OperatorAction.RESOLVE and self.outcome is None:
             raise NotAsked("resolve needs the outcome")
-        if self.action is Action.SETTLE and self.outcome is None:
+        if self.action is OperatorAction.SETTLE and self.outcome is None:
             object.__setattr__(self, "outcome", Outcome.DONE)
 
     @property

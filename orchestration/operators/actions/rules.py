@@ -2,7 +2,7 @@
 
 from typing import TypeGuard
 
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions.requests import Ask, WhyNot
 from orchestration.protocol.events import (
     CancelRequested,
@@ -28,21 +28,21 @@ def event_of(ask: Ask) -> Intervention:
     """Return the saga event that the action stands for."""
     by, reason = ask.actor.name, ask.reason
     match ask.action:
-        case Action.RESUME:
+        case OperatorAction.RESUME:
             return Resumed(by, reason)
-        case Action.RETRY:
+        case OperatorAction.RETRY:
             return Retried(by, reason)
-        case Action.CANCEL:
+        case OperatorAction.CANCEL:
             return CancelRequested(by, reason)
-        case Action.COMPENSATE:
+        case OperatorAction.COMPENSATE:
             return CompensationRequested(by, reason)
-        case Action.PAUSE:
+        case OperatorAction.PAUSE:
             return Paused(by, reason)
-        case Action.UNPAUSE:
+        case OperatorAction.UNPAUSE:
             return Unpaused(by, reason)
-        case Action.RESOLVE:
+        case OperatorAction.RESOLVE:
             return Resumed(by, f"{ask.step} resolved as {ask.outcome}: {reason}; evidence: {ask.evidence}")
-        case Action.SETTLE:
+        case OperatorAction.SETTLE:
             return StepSettled(ask.step, by, reason, ask.evidence)
 
 
@@ -62,20 +62,20 @@ def is_refused(judged: Decision | WhyNot, ask: Ask) -> TypeGuard[WhyNot]:
 
     Resolve is possible in any state of the saga, if the saga has the step: it changes the ledger row.
     """
-    return isinstance(judged, WhyNot) and (ask.action is not Action.RESOLVE or judged.code is Code.NO_SUCH_STEP)
+    return isinstance(judged, WhyNot) and (ask.action is not OperatorAction.RESOLVE or judged.code is Code.NO_SUCH_STEP)
 
 
 def why_nothing(state: State, ask: Ask) -> WhyNot:
     """Explain why an action on a saga in this state changes nothing."""
     if state.phase in ENDED:
         return WhyNot(Code.ENDED, f"The saga has already ended: it is {state.phase}.")
-    if ask.action is Action.PAUSE:
+    if ask.action is OperatorAction.PAUSE:
         return WhyNot(Code.PAUSED, "The saga is already paused.")
-    if ask.action is Action.UNPAUSE:
+    if ask.action is OperatorAction.UNPAUSE:
         return WhyNot(Code.NOT_PAUSED, "The saga is not paused.")
-    if ask.action is Action.CANCEL:
+    if ask.action is OperatorAction.CANCEL:
         return WhyNot(Code.GIVING_UP, f"The saga is already being given up: it is {state.phase}.")
-    if ask.action is Action.SETTLE:
+    if ask.action is OperatorAction.SETTLE:
         return WhyNot(Code.NOT_PARKED, f"{ask.step} no longer needs to be settled.")
     if state.paused:
         return WhyNot(Code.PAUSED, "The saga is paused: nothing is sent until it is unpaused.")
@@ -86,7 +86,7 @@ def _why_never(saga: Saga, state: State, ask: Ask) -> WhyNot | None:
     """Check what `decide` does not: that the saga has the step, and that only a parked step is settled."""
     if ask.step and ask.step not in saga.by_name:
         return WhyNot(Code.NO_SUCH_STEP, f"{saga.name} has no step {ask.step}.")
-    if ask.action is not Action.SETTLE or state.phase in ENDED:
+    if ask.action is not OperatorAction.SETTLE or state.phase in ENDED:
         return None
     if ask.step not in state.parked:
         return WhyNot(Code.NOT_PARKED, f"{ask.step} is not parked: the saga still retries it automatically.")

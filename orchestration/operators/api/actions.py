@@ -15,7 +15,7 @@ from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.api.schema import CHALLENGE, PREFER, problems, response_header
 from orchestration.engine import engine
 from orchestration.models import ALIAS, OperatorLogEntry
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions.outcome_watcher import observe
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
@@ -84,7 +84,7 @@ class Actions(StaffView):
     )
     def post(self, request: Request, saga_id: UUID) -> Response:
         body = requests.read(request, ActionAsked)
-        refuse_unless_allowed(request, Action(body["action"]))
+        refuse_unless_allowed(request, OperatorAction(body["action"]))
         ask, expected = requests.ask_of(body, actor_of(request)), _expected(request, body)
         try:
             if body["dry_run"]:

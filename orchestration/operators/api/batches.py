@@ -13,7 +13,7 @@ from orchestration.api.json_body import UNREADABLE
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
 from orchestration.api.schema import CHALLENGE, OPTIONAL_IDEMPOTENCY_KEY, problems
 from orchestration.models import ALIAS, Batch
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_pacing import Pace
@@ -94,7 +94,7 @@ class BatchList(StaffView):
     )
     def post(self, request: Request) -> Response:
         body = requests.read(request, BatchAsked)
-        refuse_unless_allowed(request, Action(body["action"]))
+        refuse_unless_allowed(request, OperatorAction(body["action"]))
         wanted, ask = saga_filter_from(body["sagas"]), requests.ask_of(body, actor_of(request))
         if wanted == SagaFilter():
             raise ValidationFailed(errors=[FieldError("/sagas", "empty", "Every saga is too many: say which.")])
@@ -142,7 +142,7 @@ class Approval(StaffView):
     )
     def post(self, request: Request, batch_id: UUID) -> Response:
         batch = _batch(batch_id)
-        if not may_approve(request.user, Action(batch.action)):
+        if not may_approve(request.user, OperatorAction(batch.action)):
             raise PermissionDenied
         try:
             return Response(BatchShown.of(batches.approve(batch, actor_of(request))))

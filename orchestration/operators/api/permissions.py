@@ -7,7 +7,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.actions.requests import PERMISSIONS, Actor
 
@@ -36,7 +36,7 @@ class StaffView(APIView):
 ANY_ACTION = tuple(PERMISSIONS.values())
 
 
-def refuse_unless_allowed(request: Request, action: Action) -> None:
+def refuse_unless_allowed(request: Request, action: OperatorAction) -> None:
     """Check that the user may do the action to a saga.
 
     :raises PermissionDenied: when the user may not.

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from orchestration.api.json_body import read_json
 from orchestration.api.problems import FieldError, ValidationFailed
 from orchestration.api.strict_fields import Id, Number, Strict, Text, TrueOrFalse, WholeNumber
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.batch_pacing import FASTEST, SLOWEST
 from orchestration.operators.actions.batches import USUAL_PACE
 from orchestration.operators.actions.requests import LONGEST_TEXT, NEEDS_EVIDENCE, Actor, Ask, NotAsked
@@ -56,7 +56,7 @@ class Word(Strict):
 class ActionBody(Word):
     """An action on a saga."""
 
-    action = serializers.ChoiceField([action.value for action in Action])
+    action = serializers.ChoiceField([action.value for action in OperatorAction])
     step = Text(max_length=200, required=False, help_text="For resolve and settle.")
     outcome = serializers.ChoiceField([each.value for each in Outcome], required=False, help_text="For resolve.")
     facts = FactsField(required=False, help_text="What the service asks, for resolve and settle.")
@@ -97,8 +97,8 @@ def ask_of(body: dict[str, Any], actor: Actor) -> Ask:
 
     :raises ValidationFailed: when something that the action needs is missing.
     """
-    action = Action(body["action"])
-    if action is Action.RESOLVE and "outcome" not in body:
+    action = OperatorAction(body["action"])
+    if action is OperatorAction.RESOLVE and "outcome" not in body:
         raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
     outcome = Outcome(body["outcome"]) if "outcome" in body and action in NEEDS_EVIDENCE else None
     facts = body.get("facts", {}) if action in NEEDS_EVIDENCE else {}

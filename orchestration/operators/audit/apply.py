@@ -33,7 +33,7 @@ class NotApplicable(Exception):
 
 
 @dataclass(frozen=True)
-class Word:
+class Justification:
     """Who decides, and why. The finding stores both, each as one line without control characters."""
 
     by: str
@@ -82,7 +82,7 @@ def preview(finding_id: int) -> tuple[AuditFinding, Repair]:
     return finding, repair
 
 
-def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
+def apply(finding_id: int, justification: Justification, *, now: datetime) -> Applied:
     """Start the saga of the proposed repair, or return the saga that an earlier call started.
 
     The finding is checked again first. Findings with the same repair share one saga. If an audit still saw the finding
@@ -94,12 +94,12 @@ def apply(finding_id: int, word: Word, *, now: datetime) -> Applied:
     """
     finding, repair = preview(finding_id)
     request = _request(repair)
-    saga_id, started = _claim(finding.pk, word, now)
+    saga_id, started = _claim(finding.pk, justification, now)
     _start(repair, request, saga_id, now)  # also if another process has claimed it, because that one may have died
     return Applied(find(finding_id), saga_id, started)
 
 
-def accept(finding_id: int, word: Word, *, now: datetime) -> AuditFinding:
+def accept(finding_id: int, justification: Justification, *, now: datetime) -> AuditFinding:
     """Mark the finding as accepted, so that it raises no alarm any more. If it is accepted already, change nothing.
 
     :raises NoSuchFinding: when there is none.
@@ -108,7 +108,7 @@ def accept(finding_id: int, word: Word, *, now: datetime) -> AuditFinding:
     if find(finding_id).gone_at is not None:
         raise NotApplicable("it is gone")
     unaccepted = _findings().filter(pk=finding_id, accepted_at=None)
-    unaccepted.update(accepted_by=word.by, accepted_reason=word.reason, accepted_at=now)
+    unaccepted.update(accepted_by=justification.by, accepted_reason=justification.reason, accepted_at=now)
     return find(finding_id)
 
 
@@ -146,7 +146,7 @@ def _look_again(finding: AuditFinding) -> None:
         raise NotApplicable("it is not there any more; the next audit will say so")
 
 
-def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
+def _claim(finding_id: int, justification: Justification, now: datetime) -> tuple[UUID, bool]:
     """Store who applies the repair and the id of its saga. Return (saga id, whether this call chose that id).
 
     All findings with the same repair are locked, in the order of their ids, so that two operators who apply two of
@@ -163,7 +163,7 @@ def _claim(finding_id: int, word: Word, now: datetime) -> tuple[UUID, bool]:
             earlier = mine.repair_saga_id
         else:
             mine.repair_saga_id, mine.outcome = earlier or clocks.new_id(now), ""
-            mine.applied_by, mine.applied_reason, mine.applied_at = word.by, word.reason, now
+            mine.applied_by, mine.applied_reason, mine.applied_at = justification.by, justification.reason, now
             mine.save(using=ALIAS)
         assert mine.repair_saga_id is not None
         return mine.repair_saga_id, earlier is None

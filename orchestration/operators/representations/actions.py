@@ -3,11 +3,11 @@
 from rest_framework import serializers
 
 from orchestration.models import OperatorLogEntry
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.representations.shape import ListPage, Shape, Time
 from orchestration.participant.manual_outcome import Outcome
 
-ACTIONS = [(action.value, action.value) for action in Action]
+ACTIONS = [(action.value, action.value) for action in OperatorAction]
 OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
 
 

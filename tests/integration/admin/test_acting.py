@@ -10,7 +10,7 @@ from django.test import Client
 
 from config import env
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.requests import PERMISSIONS
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import Post, Situations
@@ -24,11 +24,11 @@ WHY = {"reason": "the gateway is back", "confirm": "1"}
 NAMES = {action: permission.partition(".")[2] for action, permission in PERMISSIONS.items()}
 
 
-def address(saga_id: UUID, action: Action) -> str:
+def address(saga_id: UUID, action: OperatorAction) -> str:
     return f"/admin/operations/sagas/{saga_id}/{action}/"
 
 
-def looked_at(client: Client, saga_id: UUID, action: Action, **more: str) -> dict[str, Any]:
+def looked_at(client: Client, saga_id: UUID, action: OperatorAction, **more: str) -> dict[str, Any]:
     """What the form of a preview posts, with a reason."""
     look = client.get(address(saga_id, action), more).context["look"]
     return WHY | more | {"version": look.preview.version, "looked_at": look.signature}
@@ -40,9 +40,9 @@ def ada(hire: Callable[..., Operator]) -> Client:
     return hire("view_sagainstance", *NAMES.values()).client
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", OperatorAction)
 def test_who_lacks_an_actions_permission_is_refused_and_changes_nothing(
-    action: Action, hire: Callable[..., Operator], situations: Situations
+    action: OperatorAction, hire: Callable[..., Operator], situations: Situations
 ) -> None:
     saga_id = situations.parked_after_pivot()
     before = SagaInstance.objects.values().get(pk=saga_id)
@@ -57,9 +57,9 @@ def test_who_lacks_an_actions_permission_is_refused_and_changes_nothing(
 
 
 @committed
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", OperatorAction)
 def test_who_has_an_actions_permission_may_look(
-    action: Action, hire: Callable[..., Operator], situations: Situations
+    action: OperatorAction, hire: Callable[..., Operator], situations: Situations
 ) -> None:
     saga_id = situations.parked_after_pivot()
     client = hire("view_sagainstance", NAMES[action]).client
@@ -89,7 +89,7 @@ def test_a_page_offers_what_comes_to_anything(
 def test_an_action_is_taken_once_and_leads_to_its_entry(ada: Client, situations: Situations, post: Post) -> None:
     saga_id = situations.parked_after_pivot()
     post.sent.clear()
-    answer = ada.post(address(saga_id, Action.RESUME), looked_at(ada, saga_id, Action.RESUME))
+    answer = ada.post(address(saga_id, OperatorAction.RESUME), looked_at(ada, saga_id, OperatorAction.RESUME))
     entry = OperatorLogEntry.objects.get()
     assert answer["Location"] == f"/admin/operations/log/{entry.pk}/"
     assert (entry.by, entry.via, entry.reason, entry.code) == ("operator", "admin", WHY["reason"], "taken")
@@ -113,10 +113,10 @@ def test_of_two_operators_on_one_preview_one_acts_and_one_sees_the_new_state(
     bob = User.objects.create_superuser("bob")
     second = Client()
     second.force_login(bob)
-    first_form, second_form = (looked_at(client, saga_id, Action.RESUME) for client in (ada, second))
+    first_form, second_form = (looked_at(client, saga_id, OperatorAction.RESUME) for client in (ada, second))
     post.sent.clear()
     first, late = (
-        client.post(address(saga_id, Action.RESUME), form)
+        client.post(address(saga_id, OperatorAction.RESUME), form)
         for client, form in ((ada, first_form), (second, second_form))
     )
     assert (first.status_code, late.status_code) == (302, 409)
@@ -131,9 +131,9 @@ def test_of_two_operators_on_one_preview_one_acts_and_one_sees_the_new_state(
 @pytest.mark.parametrize("missing", ["reason", "version", "looked_at"])
 def test_nothing_is_done_without(missing: str, ada: Client, situations: Situations) -> None:
     saga_id = situations.parked_after_pivot()
-    form = looked_at(ada, saga_id, Action.RESUME)
+    form = looked_at(ada, saga_id, OperatorAction.RESUME)
     del form[missing]
-    assert ada.post(address(saga_id, Action.RESUME), form).status_code == 200
+    assert ada.post(address(saga_id, OperatorAction.RESUME), form).status_code == 200
     assert not OperatorLogEntry.objects.exists()
 
 
@@ -141,9 +141,9 @@ def test_nothing_is_done_without(missing: str, ada: Client, situations: Situatio
 def test_settling_needs_evidence_and_is_recorded_with_it(ada: Client, situations: Situations) -> None:
     saga_id = situations.parked_after_pivot()
     situations.act(saga_id, "reserve_stock", "authorise_payment", "schedule_shipment", "place_order")
-    form = looked_at(ada, saga_id, Action.SETTLE, step="capture_payment")
-    assert ada.post(address(saga_id, Action.SETTLE), form).context["form"].errors.keys() == {"evidence"}
-    ada.post(address(saga_id, Action.SETTLE), form | {"evidence": "statement 7, line 12"})
+    form = looked_at(ada, saga_id, OperatorAction.SETTLE, step="capture_payment")
+    assert ada.post(address(saga_id, OperatorAction.SETTLE), form).context["form"].errors.keys() == {"evidence"}
+    ada.post(address(saga_id, OperatorAction.SETTLE), form | {"evidence": "statement 7, line 12"})
     entry = OperatorLogEntry.objects.get()
     assert (entry.action, entry.step, entry.evidence, entry.code) == (
         *("settle", "capture_payment", "statement 7, line 12", "taken"),
@@ -154,22 +154,22 @@ def test_settling_needs_evidence_and_is_recorded_with_it(ada: Client, situations
 @committed
 def test_settling_a_refund_offers_to_void_what_would_stay_at_the_gateway(ada: Client, unknown: Unknown) -> None:
     saga_id = unknown.refund()
-    answer = ada.get(address(saga_id, Action.SETTLE), {"step": "authorise_payment"})
+    answer = ada.get(address(saga_id, OperatorAction.SETTLE), {"step": "authorise_payment"})
     assert "stays held at the gateway" in answer.context["look"].preview.money[0]
-    assert answer.context["instead"].url == address(saga_id, Action.RESUME)
+    assert answer.context["instead"].url == address(saga_id, OperatorAction.RESUME)
     assert "Resume instead" in answer.content.decode()
-    assert ada.get(address(saga_id, Action.RESUME)).context["instead"] is None
+    assert ada.get(address(saga_id, OperatorAction.RESUME)).context["instead"] is None
 
 
 @committed
 def test_settling_a_capture_offers_no_resumption(ada: Client, unknown: Unknown) -> None:
     captured = unknown.capture()
-    assert ada.get(address(captured, Action.SETTLE), {"step": "capture_payment"}).context["instead"] is None
+    assert ada.get(address(captured, OperatorAction.SETTLE), {"step": "capture_payment"}).context["instead"] is None
 
 
 @committed
 def test_what_a_settled_capture_leaves_on_hold_is_voided_once_that_was_looked_at(ada: Client, unknown: Unknown) -> None:
-    url, step = address(unknown.capture(), Action.SETTLE), {"step": "capture_payment"}
+    url, step = address(unknown.capture(), OperatorAction.SETTLE), {"step": "capture_payment"}
     assert 'name="void"' in ada.get(url, step).content.decode()
     reported = WHY | step | {"evidence": "statement 7", "void": "on"}
     seen = ada.get(url, step).context["look"]
@@ -184,14 +184,17 @@ def test_what_a_settled_capture_leaves_on_hold_is_voided_once_that_was_looked_at
 
 @committed
 def test_no_other_settlement_has_something_to_void(ada: Client, unknown: Unknown) -> None:
-    answer = ada.get(address(unknown.refund(), Action.SETTLE), {"step": "authorise_payment"})
+    answer = ada.get(address(unknown.refund(), OperatorAction.SETTLE), {"step": "authorise_payment"})
     assert 'name="void"' not in answer.content.decode()
 
 
 @committed
 def test_another_outcome_than_was_looked_at_is_looked_at_first(ada: Client, unknown: Unknown) -> None:
     saga_id = unknown.authorisation()
-    url, reported = address(saga_id, Action.RESOLVE), {"step": "authorise_payment", "evidence": "statement 7, line 12"}
+    url, reported = (
+        address(saga_id, OperatorAction.RESOLVE),
+        {"step": "authorise_payment", "evidence": "statement 7, line 12"},
+    )
     assert ada.get(url, {"step": "authorise_payment"}).context["look"] is None  # of no outcome there is nothing to see
     look = ada.post(url, reported | {"outcome": "not-done"}).context["look"]
     form = reported | WHY | {"version": look.preview.version, "looked_at": look.signature}
@@ -203,7 +206,7 @@ def test_another_outcome_than_was_looked_at_is_looked_at_first(ada: Client, unkn
 
 def test_an_action_on_no_saga_and_a_word_that_is_no_action_are_not_found(ada: Client, situations: Situations) -> None:
     saga_id = situations.running()
-    assert ada.get(address(UUID(int=1), Action.RESUME)).status_code == 404
+    assert ada.get(address(UUID(int=1), OperatorAction.RESUME)).status_code == 404
     assert ada.get(f"/admin/operations/sagas/{saga_id}/explode/").status_code == 404
 
 
@@ -212,6 +215,6 @@ def test_who_is_not_of_the_staff_is_sent_to_log_in(situations: Situations) -> No
     user.user_permissions.set(Permission.objects.all())
     client = Client()
     client.force_login(user)
-    answer = client.get(address(situations.running(), Action.RESUME))
+    answer = client.get(address(situations.running(), OperatorAction.RESUME))
     assert answer.status_code == 302
     assert answer["Location"].startswith("/admin/login/")

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from config import env
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions import applicable
 from orchestration.operators.actions.batches import preview_batch
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask
@@ -26,9 +26,9 @@ INCIDENTS = "/admin/operations/incidents/"
 SAID = "looking"
 
 
-def can_apply(wanted, action: Action, step: str) -> bool:
+def can_apply(wanted, action: OperatorAction, step: str) -> bool:
     """Whether a batch of it could do something to one of these sagas at least."""
-    outcomes = list(Outcome) if action is Action.RESOLVE else [Outcome.DONE]
+    outcomes = list(Outcome) if action is OperatorAction.RESOLVE else [Outcome.DONE]
     for outcome in outcomes:
         word: dict[str, Any] = {"step": step, "outcome": outcome, "evidence": SAID} if action in NEEDS_EVIDENCE else {}
         ask = Ask(action, ADA, SAID, **word)
@@ -45,9 +45,9 @@ def test_incidents_offer_just_what_a_batch_could_do(admin_client: Client, situat
     offered = [(line["incident"], set(line["actions"])) for line in lines]
     assert len(offered) == len(incidents())
     for incident, actions in offered:
-        assert actions == {each for each in Action if can_apply(incident.wanted, each, incident.step)}
-    assert any(Action.RESOLVE in actions for _, actions in offered)
-    assert any(Action.SETTLE not in actions for _, actions in offered)
+        assert actions == {each for each in OperatorAction if can_apply(incident.wanted, each, incident.step)}
+    assert any(OperatorAction.RESOLVE in actions for _, actions in offered)
+    assert any(OperatorAction.SETTLE not in actions for _, actions in offered)
 
 
 def test_nothing_is_offered_that_the_operator_may_not_do(operator: Operator, situations: Situations) -> None:
@@ -61,8 +61,8 @@ def test_incidents_are_shown_while_a_service_does_not_answer(
     Unknown(situations).refund()
     monkeypatch.setattr(applicable, "read", lambda source, question: Unavailable(f"{source} does not answer"))
     [line] = admin_client.get(INCIDENTS).context["lines"]
-    assert Action.RESOLVE not in line["actions"]
-    assert Action.RESUME in line["actions"]
+    assert OperatorAction.RESOLVE not in line["actions"]
+    assert OperatorAction.RESUME in line["actions"]
 
 
 def test_each_service_is_asked_once(situations: Situations) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.permissions import APPROVE_BATCH, OPERATE_BREAKERS, STOP_BATCH
 from orchestration.operators.actions.requests import PERMISSIONS, Actor, Ask
@@ -39,9 +39,13 @@ class Door:
         return f"{'GET' if self.body is None else 'POST'} {self.route} {(self.body or {}).get('action', '')}".strip()
 
 
-def _act(action: Action) -> Door:
+def _act(action: OperatorAction) -> Door:
     more = {"step": "capture_payment", "evidence": "x", "outcome": "done"}
-    said = {"action": action.value, "reason": "why", **(more if action in (Action.RESOLVE, Action.SETTLE) else {})}
+    said = {
+        "action": action.value,
+        "reason": "why",
+        **(more if action in (OperatorAction.RESOLVE, OperatorAction.SETTLE) else {}),
+    }
     return Door("saga-actions", "/sagas/{saga}/actions", PERMISSIONS[action], said)
 
 
@@ -51,7 +55,7 @@ DOORS = (
     Door("saga", "/sagas/{saga}", VIEW_SAGAS),
     Door("saga-why", "/sagas/{saga}/why", VIEW_SAGAS),
     Door("saga-operator-log", "/sagas/{saga}/operator-log", VIEW_SAGAS),
-    *(_act(action) for action in Action),
+    *(_act(action) for action in OperatorAction),
     Door("saga-timeline", "/sagas/{saga}/timeline", VIEW_SAGAS),
     *(
         Door(
@@ -60,7 +64,7 @@ DOORS = (
             PERMISSIONS[action],
             {**(_act(action).body or {}), "sagas": {"status": ["parked"]}},
         )
-        for action in Action
+        for action in OperatorAction
     ),
     Door("saga-batches", "/saga-batches", VIEW_SAGAS),
     Door("saga-batch", "/saga-batches/{batch}", VIEW_SAGAS),
@@ -81,7 +85,7 @@ def saga_id(db: None, monkeypatch: pytest.MonkeyPatch) -> UUID:
     monkeypatch.setattr("orchestration.engine.dispatch.send", Post().send)
     saga_id = Situations().parked_after_pivot()
     asker = Actor("asker", 0, Via.API)
-    ask_for_batch(SagaFilter(ids=frozenset({saga_id})), Ask(Action.CANCEL, asker, "why"))
+    ask_for_batch(SagaFilter(ids=frozenset({saga_id})), Ask(OperatorAction.CANCEL, asker, "why"))
     return saga_id
 
 
@@ -134,7 +138,7 @@ def test_a_customer_and_staff_without_the_permission_are_refused_and_nothing_cha
 @pytest.mark.django_db(transaction=True, databases=EVERY_DATABASE)  # services act
 @pytest.mark.parametrize("door", DOORS, ids=str)
 def test_staff_with_that_permission_alone_are_heard(door: Door, saga_id: UUID, hire: Callable[..., Shopper]) -> None:
-    together = (PERMISSIONS[Action.CANCEL],) if door.permission == APPROVE_BATCH else ()
+    together = (PERMISSIONS[OperatorAction.CANCEL],) if door.permission == APPROVE_BATCH else ()
     who = hire("operator", door.permission, *together)
     assert knock(who.client, door, saga_id, {"Authorization": f"Token {who.token}"}) in (200, 409)
 

@@ -11,7 +11,7 @@ from knox.auth import TokenAuthentication
 from knox.models import AuthToken
 
 from inventory.models import Movement, Stock
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import may_approve
 from orders.selectors import products_on_sale
 
@@ -36,7 +36,7 @@ def test_everything_it_tells_of_is_there() -> None:
     approver = authenticate(username=seeded["approver_user"], password=seeded["approver_password"])
     assert approver is not None
     assert approver.is_staff
-    assert may_approve(approver, Action.SETTLE)
+    assert may_approve(approver, OperatorAction.SETTLE)
     assert not approver.has_perm("orchestration.resume_saga")
     user, _ = TokenAuthentication().authenticate_credentials(seeded["token"].encode())
     assert not user.is_staff

@@ -15,7 +15,7 @@ from config import env
 from inventory.models import Ledger as InventoryLedger
 from orchestration.messaging.topology import Depth
 from orchestration.models import OperatorLogEntry, PurgedSaga, SagaInstance, SagaLogEntry
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.requests import Actor, Ask
@@ -173,7 +173,7 @@ def test_a_saga_with_an_open_finding_stays(ends: Ends, old: Callable[[], UUID]) 
 
 def test_the_operator_log_outlasts_its_saga(run: Run, old: Callable[[], UUID]) -> None:
     saga_id = old()
-    perform(saga_id, Ask(Action.RESUME, Actor("ada", None, Via.COMMAND), "why"), expected_version=None)
+    perform(saga_id, Ask(OperatorAction.RESUME, Actor("ada", None, Via.COMMAND), "why"), expected_version=None)
     run(*PURGE)
     assert OperatorLogEntry.objects.filter(saga_id=saga_id).exists()
 

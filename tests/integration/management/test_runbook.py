@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from config import env
 from orchestration.management.exit_codes import Exit
 from orchestration.models import Batch, MachineryLogEntry, OperatorLogEntry, SagaInstance
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import SagaFilter
@@ -61,7 +61,7 @@ def changes(arguments: list[str]) -> bool:
 
 def asked_for(saga_id: UUID) -> UUID:
     """A batch that waits for a second person."""
-    ask = Ask(Action.CANCEL, Actor("ada", 1, Via.API), "why")
+    ask = Ask(OperatorAction.CANCEL, Actor("ada", 1, Via.API), "why")
     return UUID(str(ask_for_batch(SagaFilter(ids=frozenset({saga_id})), ask).pk))
 
 

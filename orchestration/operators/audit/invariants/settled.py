@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from orchestration.models import ALIAS, OperatorLogEntry
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.audit.findings import Findings, Violation
 from orchestration.participant.selection import EVERYTHING, Selection
 
@@ -17,7 +17,9 @@ Evidence = Mapping[UUID, str]
 
 def read(chosen: Selection = EVERYTHING) -> dict[UUID, str]:
     """Return the evidence of every settled saga. It is read from the operator log, which is kept longer than sagas."""
-    entries = OperatorLogEntry.objects.using(ALIAS).filter(chosen.sagas(), action=Action.SETTLE, code=Code.TAKEN)
+    entries = OperatorLogEntry.objects.using(ALIAS).filter(
+        chosen.sagas(), action=OperatorAction.SETTLE, code=Code.TAKEN
+    )
     found: dict[UUID, str] = {}
     for saga_id, step, by, evidence in entries.order_by("pk").values_list("saga_id", "step", "by", "evidence"):
         said = f"{step} was settled outside, says {by}: {evidence}"

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from orchestration.models import Batch, OperatorLogEntry
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions.batch_pacing import Pace
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.preview import preview
@@ -21,7 +21,7 @@ FAST = Pace(canary=2, per_second=1000, stop_above_percent=50)
 WHY, EVIDENCE = "the gateway answers again", "statement 7, line 12"
 
 
-def asked(action: Action, *, by: Actor = ADA, **more: Any) -> Ask:
+def asked(action: OperatorAction, *, by: Actor = ADA, **more: Any) -> Ask:
     return Ask(action, by, **{"reason": WHY, **more})
 
 
@@ -42,7 +42,9 @@ def parked(situations) -> Callable[[int], list[UUID]]:
 def act() -> Callable[..., OperatorLogEntry]:
     """Do it now, whatever was seen before."""
 
-    def act(saga_id: UUID, action: Action, *, expected_version: int | None = None, **more: Any) -> OperatorLogEntry:
+    def act(
+        saga_id: UUID, action: OperatorAction, *, expected_version: int | None = None, **more: Any
+    ) -> OperatorLogEntry:
         return perform(saga_id, asked(action, **more), expected_version=expected_version)
 
     return act
@@ -50,7 +52,7 @@ def act() -> Callable[..., OperatorLogEntry]:
 
 @pytest.fixture
 def look() -> Callable[..., Preview]:
-    def look(saga_id: UUID, action: Action, **more: Any) -> Preview:
+    def look(saga_id: UUID, action: OperatorAction, **more: Any) -> Preview:
         return preview(saga_id, asked(action, **more))
 
     return look

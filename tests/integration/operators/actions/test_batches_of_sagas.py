@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from config import env
 from orchestration.models import Batch, BatchMember, OperatorLogEntry
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions import batch_loop, batches, outcome_watcher
 from orchestration.operators.actions.batch_keys import BatchKeyReused, NotABatch
 from orchestration.operators.actions.batch_loop import run_once
@@ -40,7 +40,7 @@ def complete(situations) -> Callable[..., None]:
 
 def test_the_canary_goes_first_and_the_others_follow_once_it_worked(parked, complete):
     sagas = parked(5)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     run_once()
     run_once()
     assert resumed() == sagas[:2]
@@ -62,7 +62,7 @@ def test_one_request_sent_by_two_at_once_makes_one_batch(parked):
     sagas = parked(3)
 
     def ask(_: int) -> UUID:
-        return ask_for_batch(PARKED, asked(Action.RESUME), FAST, key="form-1").pk
+        return ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST, key="form-1").pk
 
     made = at_once(4, ask)
     assert len(set(made)) == 1
@@ -73,18 +73,18 @@ def test_one_request_sent_by_two_at_once_makes_one_batch(parked):
 
 def test_a_key_that_comes_with_another_request_is_refused(parked):
     parked(1)
-    made = ask_for_batch(PARKED, asked(Action.RESUME), FAST, key="form-1")
-    for ask, pace in ((asked(Action.RETRY), FAST), (asked(Action.RESUME), Pace(canary=0))):
+    made = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST, key="form-1")
+    for ask, pace in ((asked(OperatorAction.RETRY), FAST), (asked(OperatorAction.RESUME), Pace(canary=0))):
         with pytest.raises(BatchKeyReused, match=str(made.pk)):
             ask_for_batch(PARKED, ask, pace, key="form-1")
-    assert ask_for_batch(PARKED, asked(Action.RESUME, by=BOB), FAST, key="form-1").pk != made.pk, (
+    assert ask_for_batch(PARKED, asked(OperatorAction.RESUME, by=BOB), FAST, key="form-1").pk != made.pk, (
         "keys are a user's own"
     )
 
 
 def test_it_stops_by_itself_when_the_canary_fails_and_says_why(parked, situations, admin_client):
     sagas = parked(4)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     run_once()
     for saga_id in sagas[:2]:
         situations.fail(saga_id, "capture_payment")
@@ -101,7 +101,7 @@ def test_it_stops_by_itself_when_the_canary_fails_and_says_why(parked, situation
 
 def test_the_stop_button_ends_it(parked):
     sagas = parked(4)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     run_once()
     stop(batch, BOB, "wrong ones")
     run_once()
@@ -113,7 +113,7 @@ def test_the_stop_button_ends_it(parked):
 
 def test_what_is_not_wanted_any_more_is_passed_over(parked, complete):
     sagas = parked(2)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     complete(sagas[0])
 
     run_once()
@@ -126,7 +126,7 @@ def test_what_is_not_wanted_any_more_is_passed_over(parked, complete):
 
 def test_members_go_at_the_rate(parked):
     parked(5)
-    ask_for_batch(PARKED, asked(Action.RESUME), Pace(canary=5, per_second=0.5))
+    ask_for_batch(PARKED, asked(OperatorAction.RESUME), Pace(canary=5, per_second=0.5))
     for _ in range(3):
         run_once()
 
@@ -135,7 +135,7 @@ def test_members_go_at_the_rate(parked):
 
 def test_member_whose_worker_died_is_done_by_another_once(parked, post):
     [saga_id] = parked(1)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     assert batch_loop.take_up(batch.pk) is not None
     run_once()
     assert resumed() == [], "somebody is at it"
@@ -148,7 +148,7 @@ def test_member_whose_worker_died_is_done_by_another_once(parked, post):
 
 def test_member_taken_up_twice_has_one_effect(parked, situations, post):
     [saga_id] = parked(1)
-    batch = ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(Action.RESUME), FAST)
+    batch = ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(OperatorAction.RESUME), FAST)
     member = batch_loop.take_up(batch.pk)
     assert member is not None
     sent = len(post.sent)
@@ -163,7 +163,7 @@ def test_member_taken_up_twice_has_one_effect(parked, situations, post):
 
 def test_several_workers_do_each_member_once(parked):
     sagas = parked(12)
-    ask_for_batch(PARKED, asked(Action.RESUME), Pace(canary=12, per_second=1000))
+    ask_for_batch(PARKED, asked(OperatorAction.RESUME), Pace(canary=12, per_second=1000))
 
     def work(_: int) -> None:
         for _ in range(8):
@@ -175,7 +175,7 @@ def test_several_workers_do_each_member_once(parked):
 
 def test_what_moves_money_waits_for_a_second_person(situations, post):
     sagas = [situations.running() for _ in range(2)]
-    batch = ask_for_batch(SagaFilter(statuses=frozenset({SagaStatus.RUNNING})), asked(Action.CANCEL), FAST)
+    batch = ask_for_batch(SagaFilter(statuses=frozenset({SagaStatus.RUNNING})), asked(OperatorAction.CANCEL), FAST)
     assert not run_once()
     assert resumed() == []
     with pytest.raises(NotApproved, match="another person"):
@@ -195,8 +195,11 @@ def test_what_moves_money_waits_for_a_second_person(situations, post):
 def test_somebody_without_an_account_asks_for_no_batch_that_moves_money(situations):
     saga_id = situations.running()
     with pytest.raises(NotABatch, match="two people"):
-        ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(Action.COMPENSATE, by=SOMEBODY))
-    assert ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(Action.PAUSE, by=SOMEBODY)).state == "approved"
+        ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(OperatorAction.COMPENSATE, by=SOMEBODY))
+    assert (
+        ask_for_batch(SagaFilter(ids=frozenset({saga_id})), asked(OperatorAction.PAUSE, by=SOMEBODY)).state
+        == "approved"
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_somebody_without_an_account_asks_for_no_batch_that_moves_money(situatio
 )
 def test_the_database_wants_the_second_person_too(situations, change):
     situations.running()
-    batch = ask_for_batch(SagaFilter(), asked(Action.CANCEL))
+    batch = ask_for_batch(SagaFilter(), asked(OperatorAction.CANCEL))
 
     with pytest.raises(IntegrityError, match="batch_"):
         Batch.objects.filter(pk=batch.pk).update(**change)
@@ -216,11 +219,11 @@ def test_the_database_wants_the_second_person_too(situations, change):
 
 def test_nothing_and_too_much_is_no_batch(situations, monkeypatch):
     with pytest.raises(NotABatch, match="no saga is parked"):
-        ask_for_batch(PARKED, asked(Action.RESUME))
+        ask_for_batch(PARKED, asked(OperatorAction.RESUME))
     monkeypatch.setattr(batches, "MEMBERS_LIMIT", 1)
     _ = [situations.running(), situations.running()]
     with pytest.raises(NotABatch, match="more than 1 sagas"):
-        ask_for_batch(SagaFilter(), asked(Action.PAUSE))
+        ask_for_batch(SagaFilter(), asked(OperatorAction.PAUSE))
 
 
 def test_it_is_seen_before_what_it_would_do(parked, complete, situations, unknown):
@@ -228,18 +231,18 @@ def test_it_is_seen_before_what_it_would_do(parked, complete, situations, unknow
     complete(sagas[0])
     unknown.refund()
 
-    seen = preview_batch(SagaFilter(), asked(Action.RESUME))
+    seen = preview_batch(SagaFilter(), asked(OperatorAction.RESUME))
 
     assert (seen.chosen, seen.possible, seen.needs_second_person) == (3, 2, False)
     assert seen.why_not == {"The saga has already ended: it is completed.": 1}
     assert seen.money == ("1.00 GBP on hold, 0.00 GBP captured and not refunded.",)
     assert seen.examples[0].saga_id == sagas[1]
-    assert preview_batch(PARKED, asked(Action.COMPENSATE)).needs_second_person
+    assert preview_batch(PARKED, asked(OperatorAction.COMPENSATE)).needs_second_person
 
 
 def test_one_that_cannot_be_done_stops_no_other(parked, situations):
     sagas = [situations.completed(), *parked(1)]
-    batch = ask_for_batch(SagaFilter(ids=frozenset(sagas)), asked(Action.RESUME), FAST)
+    batch = ask_for_batch(SagaFilter(ids=frozenset(sagas)), asked(OperatorAction.RESUME), FAST)
     run_once()
 
     assert sorted(resumed()) == sorted(sagas)
@@ -248,7 +251,7 @@ def test_one_that_cannot_be_done_stops_no_other(parked, situations):
 
 def test_the_loop_ends_when_reported(parked):
     parked(1)
-    ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     stopped = threading.Event()
 
     def end_after_the_first(*, stopped_is_set: Callable[[], bool] | None = None) -> None:

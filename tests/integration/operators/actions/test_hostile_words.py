@@ -14,10 +14,10 @@ from django.test import Client
 from config import env
 from orchestration.management.arguments import fact, words
 from orchestration.models import MachineryLogEntry, OperatorLogEntry
-from orchestration.models.actions import Action, Via
+from orchestration.models.actions import OperatorAction, Via
 from orchestration.operators.actions import batches, outcome_watcher
 from orchestration.operators.actions.requests import Actor, Ask
-from orchestration.operators.audit.apply import Word
+from orchestration.operators.audit.apply import Justification
 from orchestration.participant import breaker_registry
 from orchestration.telemetry.logs import LineFormatter
 from tests.integration.admin.situations import Situations
@@ -54,22 +54,22 @@ def test_a_reason_typed_in_the_admin_is_one_line(admin_client: Client, gateway: 
 
 
 def test_reason_and_evidence_of_an_action_are_one_line(act: Any, situations: Situations) -> None:
-    entry = act(situations.parked_after_pivot(), Action.RESUME, reason=FORGED)
+    entry = act(situations.parked_after_pivot(), OperatorAction.RESUME, reason=FORGED)
     assert entry.reason == KEPT
-    ask = Ask(Action.SETTLE, ADA, FORGED, "capture_payment", evidence=FORGED)
+    ask = Ask(OperatorAction.SETTLE, ADA, FORGED, "capture_payment", evidence=FORGED)
     assert (ask.reason, ask.evidence) == (KEPT, KEPT)
 
 
 def test_a_batchs_reasons_are_one_line(parked: Callable[[int], list[UUID]]) -> None:
     parked(1)
-    batch = batches.ask_for_batch(PARKED, asked(Action.RESUME, reason=FORGED), FAST)
+    batch = batches.ask_for_batch(PARKED, asked(OperatorAction.RESUME, reason=FORGED), FAST)
     assert batch.reason == KEPT
     assert batches.stop(batch, ADA, FORGED).stopped_why == KEPT
 
 
 def test_whoever_acts_and_what_they_say_of_a_finding_is_one_line() -> None:
     assert Actor("ada\n\u202e", None, Via.COMMAND).name == r"ada\n\u202e"
-    assert Word(FORGED, FORGED) == Word(KEPT, KEPT)
+    assert Justification(FORGED, FORGED) == Justification(KEPT, KEPT)
 
 
 @pytest.mark.parametrize("read", [words, lambda text: fact(f"capture_id={text}")])
@@ -102,7 +102,7 @@ def test_an_entry_whose_outcome_cannot_be_reported_does_not_keep_the_others_from
 ) -> None:
     odd, fine = situations.parked_after_pivot(), situations.parked_after_pivot()
     for saga_id in (odd, fine):
-        act(saga_id, Action.RESUME)
+        act(saga_id, OperatorAction.RESUME)
     outcome_of = outcome_watcher._observation_of
 
     def broken(entry: OperatorLogEntry, *more: Any) -> Any:

@@ -11,7 +11,7 @@ from inventory.models import Ledger as InventoryLedger
 from inventory.models import Reservation
 from orchestration.contracts.shipping import cancel_shipment
 from orchestration.engine import engine
-from orchestration.models.actions import Action, Code
+from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.audit.violations import Unfinished, audit
 from orchestration.participant.ledger_store import Call
@@ -33,7 +33,7 @@ GROUNDS = {"by": "ada", "reason": "the gateway answers again", "evidence": EVIDE
 
 
 def settle(act, saga_id: UUID, step: str = "authorise_payment", **more):
-    return act(saga_id, Action.SETTLE, step=step, evidence=EVIDENCE, **more)
+    return act(saga_id, OperatorAction.SETTLE, step=step, evidence=EVIDENCE, **more)
 
 
 def row(step: str) -> PaymentsLedger:
@@ -56,7 +56,7 @@ def test_refund_paid_by_hand_ends_the_saga_and_the_audit_accepts_it(unknown, sit
     saga_id = unknown.refund()
     undo_the_others(situations, saga_id)
     sent = len(post.sent)
-    seen = look(saga_id, Action.SETTLE, step="authorise_payment", evidence=EVIDENCE)
+    seen = look(saga_id, OperatorAction.SETTLE, step="authorise_payment", evidence=EVIDENCE)
     assert seen.possible
     assert re.fullmatch(
         r"1\.00 GBP stays held at the gateway \(.+\): resume the saga instead to void it\.", seen.money[0]
@@ -98,7 +98,7 @@ def test_a_settlement_that_the_service_refuses_to_record_changes_nothing(unknown
 
 def test_a_preview_says_what_stays_at_the_gateway(unknown, look):
     def money(saga_id: UUID, step: str, **facts: str) -> str:
-        return look(saga_id, Action.SETTLE, step=step, evidence=EVIDENCE, facts=facts).money[0]
+        return look(saga_id, OperatorAction.SETTLE, step=step, evidence=EVIDENCE, facts=facts).money[0]
 
     assert "take the facts that you give" in money(unknown.refund(), "authorise_payment", status="voided")
     never_heard_of = money(unknown.refund("tok_timeout_before"), "authorise_payment")
@@ -106,7 +106,7 @@ def test_a_preview_says_what_stays_at_the_gateway(unknown, look):
 
 
 def test_a_preview_of_a_settled_capture_says_that_the_hold_stays(unknown, look):
-    said = look(unknown.capture(), Action.SETTLE, step="capture_payment", evidence=EVIDENCE).money[0]
+    said = look(unknown.capture(), OperatorAction.SETTLE, step="capture_payment", evidence=EVIDENCE).money[0]
     assert said.startswith("1.00 GBP stays held at the gateway (")
     assert said.endswith("): if it is not owed any more, have it voided with the settlement: settle with `void`.")
 
@@ -117,7 +117,7 @@ def test_facts_that_do_not_fit_change_nothing(unknown, situations, act, look):
 
     assert entry.code == Code.NOT_RESOLVED
     assert "status is not one of" in entry.detail
-    seen = look(saga_id, Action.SETTLE, step="authorise_payment", evidence=EVIDENCE)
+    seen = look(saga_id, OperatorAction.SETTLE, step="authorise_payment", evidence=EVIDENCE)
     assert "`status` is voided, refunded" in seen.facts_wanted
     assert row("authorise_payment").status == "undoing"
     assert situations.shop.saga(saga_id).parked
@@ -190,7 +190,7 @@ def test_refusal_after_the_pivot_stays_in_the_ledger_and_the_saga_goes_past_it(s
         saga_id, StepRefused("capture_payment", refusal, tuple((s, datetime.now(UTC)) for s in STEPS[:-1]))
     )
 
-    seen = look(saga_id, Action.SETTLE, step="capture_payment", evidence=EVIDENCE)
+    seen = look(saga_id, OperatorAction.SETTLE, step="capture_payment", evidence=EVIDENCE)
     assert seen.will[0] == "capture_payment is refused in its service's ledger, and stays so."
     assert not seen.facts_wanted, "nothing would be done with them"
     with_facts = settle(act, saga_id, "capture_payment", facts={"capture_id": "ch_7"})
@@ -227,7 +227,7 @@ def test_what_somebody_resumed_meanwhile_is_not_settled(unknown, situations, act
 def test_settled_and_resumed_at_once_has_one_effect(unknown, situations):
     saga_id = unknown.refund()
     version = situations.shop.saga(saga_id).version
-    asks = [asked(Action.SETTLE, step="authorise_payment", evidence=EVIDENCE), asked(Action.RESUME)]
+    asks = [asked(OperatorAction.SETTLE, step="authorise_payment", evidence=EVIDENCE), asked(OperatorAction.RESUME)]
 
     entries = at_once(2, lambda number: perform(saga_id, asks[number], expected_version=version))
 

@@ -6,7 +6,7 @@ import pytest
 
 from config import env
 from orchestration.models import BatchMember
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions import batch_loop, batches
 from orchestration.operators.actions.batch_loop import run_once
 from orchestration.operators.actions.batch_pacing import Pace
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES)
 
 def test_one_that_breaks_is_a_failure_until_it_is_done(parked, monkeypatch, admin_client):
     [saga_id] = parked(1)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     page = f"/admin/operations/batches/{batch.pk}/"
     with monkeypatch.context() as patched:
         patched.setattr(batch_loop, "carry_out", lambda *_, **__: {}["poison"])
@@ -46,7 +46,7 @@ def test_one_that_breaks_each_time_is_given_up_in_the_end_and_holds_up_no_other(
         "carry_out",
         lambda saga_id, *a, **k: carry_out(saga_id, *a, **k) if saga_id != bad else {}["poison"],
     )
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), Pace(canary=1, per_second=1000, stop_above_percent=100))
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), Pace(canary=1, per_second=1000, stop_above_percent=100))
     for _ in range(3):
         run_once()
 
@@ -58,7 +58,7 @@ def test_one_that_breaks_each_time_is_given_up_in_the_end_and_holds_up_no_other(
 
 def test_one_that_kills_each_worker_is_given_up_in_the_end(parked, no_lease):
     parked(1)
-    batch = ask_for_batch(PARKED, asked(Action.RESUME), FAST)
+    batch = ask_for_batch(PARKED, asked(OperatorAction.RESUME), FAST)
     for _ in range(batch_loop.TAKEN_UP_AT_MOST):
         assert batch_loop.take_up(batch.pk), "and then the worker dies"
     run_once()

@@ -6,7 +6,7 @@ import pytest
 
 from config import env
 from orchestration.models import OperatorLogEntry
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions import outcome_watcher
 from orchestration.operators.actions.perform import observe
 from orchestration.protocol.events import ChainCompleted
@@ -26,7 +26,7 @@ def complete(situations, saga_id) -> None:
 
 def test_who_waits_sees_it_and_so_does_who_comes_later(situations, act):
     saga_id = situations.parked_after_pivot()
-    entry = act(saga_id, Action.RESUME)
+    entry = act(saga_id, OperatorAction.RESUME)
     complete(situations, saga_id)
 
     seen = observe(entry, AT_ONCE)
@@ -38,7 +38,7 @@ def test_who_waits_sees_it_and_so_does_who_comes_later(situations, act):
 
 def test_what_fails_again_is_reported_with_its_error(situations, act):
     saga_id = situations.parked_after_pivot()
-    entry = act(saga_id, Action.RESUME)
+    entry = act(saga_id, OperatorAction.RESUME)
     situations.fail(saga_id, "capture_payment")
 
     assert observe(entry, AT_ONCE).observed_detail == (
@@ -47,7 +47,7 @@ def test_what_fails_again_is_reported_with_its_error(situations, act):
 
 
 def test_whose_patience_ends_is_reported_why_and_nothing_is_written(situations, act):
-    entry = act(situations.parked_after_pivot(), Action.RESUME)
+    entry = act(situations.parked_after_pivot(), OperatorAction.RESUME)
 
     seen = observe(entry, AT_ONCE)
 
@@ -59,7 +59,7 @@ def test_whose_patience_ends_is_reported_why_and_nothing_is_written(situations, 
 def test_the_loop_writes_what_nobody_waited_for(situations, act):
     finished, open_still = situations.parked_after_pivot(), situations.parked_after_pivot()
     for saga_id in (finished, open_still):
-        act(saga_id, Action.RESUME)
+        act(saga_id, OperatorAction.RESUME)
     complete(situations, finished)
 
     assert outcome_watcher.run_once() == 1
@@ -71,7 +71,7 @@ def test_the_loop_writes_what_nobody_waited_for(situations, act):
 
 def test_two_loops_observe_an_entry_once(situations, act):
     saga_id = situations.parked_after_pivot()
-    act(saga_id, Action.RESUME)
+    act(saga_id, OperatorAction.RESUME)
     complete(situations, saga_id)
 
     assert sorted(at_once(2, lambda _: outcome_watcher.run_once())) == [0, 1]
@@ -79,7 +79,7 @@ def test_two_loops_observe_an_entry_once(situations, act):
 
 
 def test_what_was_refused_is_observed_already(situations, act):
-    entry = act(situations.completed(), Action.RESUME)
+    entry = act(situations.completed(), OperatorAction.RESUME)
 
     assert observe(entry, AT_ONCE) == entry
     assert entry.observed == "nothing_changed"

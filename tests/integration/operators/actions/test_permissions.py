@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import allowed, may_approve
 from orchestration.operators.actions.requests import PERMISSIONS
 
@@ -19,25 +19,25 @@ def hired(*permissions: str) -> User:
     return user
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", OperatorAction)
 def test_a_permission_allows_its_action_only(action):
     user = hired(PERMISSIONS[action])
 
-    assert [each for each in Action if allowed(user, each)] == [action]
+    assert [each for each in OperatorAction if allowed(user, each)] == [action]
     assert not may_approve(user, action)
 
 
 def test_nobody_may_anything_by_default():
-    assert not any(allowed(hired(), action) for action in [Action.RESUME])
+    assert not any(allowed(hired(), action) for action in [OperatorAction.RESUME])
 
 
 def test_second_person_needs_the_action_and_the_right_to_approve():
-    user = hired(PERMISSIONS[Action.CANCEL], "orchestration.approve_batch")
+    user = hired(PERMISSIONS[OperatorAction.CANCEL], "orchestration.approve_batch")
 
-    assert may_approve(user, Action.CANCEL)
-    assert not may_approve(user, Action.COMPENSATE)
+    assert may_approve(user, OperatorAction.CANCEL)
+    assert not may_approve(user, OperatorAction.COMPENSATE)
 
 
 def test_every_action_has_one():
-    assert set(PERMISSIONS) == set(Action)
-    assert len(set(PERMISSIONS.values())) == len(Action)
+    assert set(PERMISSIONS) == set(OperatorAction)
+    assert len(set(PERMISSIONS.values())) == len(OperatorAction)

@@ -8,7 +8,7 @@ from config import env
 from inventory.models import Ledger as InventoryLedger
 from orchestration.engine import recovery
 from orchestration.models import OperatorLogEntry
-from orchestration.models.actions import Action
+from orchestration.models.actions import OperatorAction
 from orchestration.participant.manual_outcome import Outcome
 from orchestration.protocol.events import CancelRequested, StepRefused
 from orchestration.protocol.itinerary import itinerary
@@ -21,18 +21,18 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES)
 
 SAID = {Operation.ACTION: "executed", Operation.COMPENSATION: "compensated", Operation.BAR: "barred"}
 SENDS = [
-    ("running", Action.RESUME),
-    ("failing", Action.RETRY),
-    ("failing", Action.RESUME),
-    ("barring", Action.RETRY),
-    ("compensating", Action.RETRY),
-    ("parked_compensation", Action.RESUME),
-    ("parked_compensation", Action.RETRY),
-    ("parked_compensation", Action.COMPENSATE),
-    ("parked_after_pivot", Action.RESUME),
-    ("running", Action.CANCEL),
-    ("failing", Action.COMPENSATE),
-    ("paused", Action.UNPAUSE),
+    ("running", OperatorAction.RESUME),
+    ("failing", OperatorAction.RETRY),
+    ("failing", OperatorAction.RESUME),
+    ("barring", OperatorAction.RETRY),
+    ("compensating", OperatorAction.RETRY),
+    ("parked_compensation", OperatorAction.RESUME),
+    ("parked_compensation", OperatorAction.RETRY),
+    ("parked_compensation", OperatorAction.COMPENSATE),
+    ("parked_after_pivot", OperatorAction.RESUME),
+    ("running", OperatorAction.CANCEL),
+    ("failing", OperatorAction.COMPENSATE),
+    ("paused", OperatorAction.UNPAUSE),
 ]
 
 
@@ -58,13 +58,13 @@ def test_what_is_shown_is_what_is_sent(situations, act, look, post, make, action
 
 
 def test_queues_are_named(situations, look):
-    seen = look(situations.compensating(), Action.RETRY)
+    seen = look(situations.compensating(), OperatorAction.RETRY)
 
     assert "payments.compensations" in seen.will[0]
 
 
 def test_what_is_left_alone_is_reported_with_its_reason(situations, look):
-    reported = {each.step: each.why for each in look(situations.parked_compensation(), Action.RETRY).skipped}
+    reported = {each.step: each.why for each in look(situations.parked_compensation(), OperatorAction.RETRY).skipped}
 
     assert reported == {
         "schedule_shipment": "Was refused, so it changed nothing.",
@@ -74,9 +74,9 @@ def test_what_is_left_alone_is_reported_with_its_reason(situations, look):
 
 def test_pausing_sends_nothing_and_says_so(situations, act, look, post):
     saga_id = situations.running()
-    seen = look(saga_id, Action.PAUSE)
+    seen = look(saga_id, OperatorAction.PAUSE)
     before = len(post.sent)
-    act(saga_id, Action.PAUSE)
+    act(saga_id, OperatorAction.PAUSE)
 
     assert seen.will == (
         "Nothing is sent until the saga is unpaused. "
@@ -87,14 +87,14 @@ def test_pausing_sends_nothing_and_says_so(situations, act, look, post):
 
 
 def test_cancelled_while_paused_says_when_it_is_sent(situations, look):
-    seen = look(situations.paused(), Action.CANCEL)
+    seen = look(situations.paused(), OperatorAction.CANCEL)
 
     assert seen.will[0] == "The saga is paused: the next message is sent when it is unpaused."
     assert shown(seen.will) == [("place_order", "barred")]
 
 
 def test_cancel_says_what_may_follow(situations, look):
-    seen = look(situations.running(), Action.CANCEL)
+    seen = look(situations.running(), OperatorAction.CANCEL)
 
     assert (
         "these steps are compensated, in this order: schedule_shipment, authorise_payment, reserve_stock."
@@ -108,12 +108,12 @@ def test_cancel_says_what_may_follow(situations, look):
 @pytest.mark.parametrize(
     ("done", "action", "money"),
     [
-        ((), Action.RESUME, ("1.00 GBP is put on hold.", "1.00 GBP is taken from what is on hold.")),
-        (STEPS[:2], Action.RESUME, ("1.00 GBP is taken from what is on hold.",)),
-        (STEPS[:2], Action.CANCEL, ("If place_order is barred: 1.00 GBP on hold is let go (REFERENCE).",)),
+        ((), OperatorAction.RESUME, ("1.00 GBP is put on hold.", "1.00 GBP is taken from what is on hold.")),
+        (STEPS[:2], OperatorAction.RESUME, ("1.00 GBP is taken from what is on hold.",)),
+        (STEPS[:2], OperatorAction.CANCEL, ("If place_order is barred: 1.00 GBP on hold is let go (REFERENCE).",)),
         (
             (),
-            Action.CANCEL,
+            OperatorAction.CANCEL,
             ("If place_order is barred: should 1.00 GBP be on hold without our having heard of it, it is let go.",),
         ),
     ],
@@ -132,14 +132,14 @@ def test_captured_money_is_asked_to_be_refunded(situations, look):
     situations.report(saga_id, StepRefused("schedule_shipment", {"code": "cannot_deliver", "detail": "Not there."}))
     Payment.objects.update(status="captured", capture_id="C1")
 
-    [reported] = look(saga_id, Action.RETRY).money
+    [reported] = look(saga_id, OperatorAction.RETRY).money
     assert reported.startswith("1.00 GBP that was taken is refunded")
 
 
 def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):
     saga_id = unknown.authorisation()
     said = {"outcome": Outcome.DONE, "facts": {"authorisation_id": "A7"}, "evidence": "statement 7"}
-    seen = look(saga_id, Action.RESOLVE, step="authorise_payment", **said)
+    seen = look(saga_id, OperatorAction.RESOLVE, step="authorise_payment", **said)
 
     assert seen.possible
     assert seen.will[0] == "authorise_payment is started in its service's ledger, and becomes done."
@@ -150,9 +150,9 @@ def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):
 
 def test_previews_of_every_situation_and_action_are_made(situations, look):
     for saga_id in situations.every():
-        for action in Action:
-            more = {"step": "reserve_stock", "evidence": "it"} if action is Action.SETTLE else {}
-            if action is not Action.RESOLVE:
+        for action in OperatorAction:
+            more = {"step": "reserve_stock", "evidence": "it"} if action is OperatorAction.SETTLE else {}
+            if action is not OperatorAction.RESOLVE:
                 seen = look(saga_id, action, **more)
                 assert seen.possible == bool(seen.will)
                 assert seen.possible != bool(seen.why_not)
@@ -162,7 +162,7 @@ def test_previews_of_every_situation_and_action_are_made(situations, look):
 
 def test_version_is_the_one_that_was_looked_at(situations, act, look):
     saga_id = situations.running()
-    seen = look(saga_id, Action.CANCEL)
+    seen = look(saga_id, OperatorAction.CANCEL)
     situations.report(saga_id, CancelRequested())
 
-    assert act(saga_id, Action.COMPENSATE, expected_version=seen.version).code == "changed_meanwhile"
+    assert act(saga_id, OperatorAction.COMPENSATE, expected_version=seen.version).code == "changed_meanwhile"

@@ -16,7 +16,7 @@ from orchestration.models.audit import AuditFinding, AuditRun
 from orchestration.operators.audit import portions as auditor
 from orchestration.operators.audit import run as running
 from orchestration.operators.audit import run_rows, schedule
-from orchestration.operators.audit.apply import Word, accept
+from orchestration.operators.audit.apply import Justification, accept
 from orchestration.operators.audit.invariants import totals
 from orchestration.operators.audit.proposals import SETTLED_OUTSIDE
 from orchestration.operators.audit.queries import audit_state, last_run, open_findings, reach_of_run
@@ -30,7 +30,7 @@ from tests.integration.operators.audit import drift
 from tests.integration.operators.audit.courier import Courier
 from tests.support.shop import Shop
 
-WORD = Word("ada", "seen at the warehouse")
+JUSTIFICATION = Justification("ada", "seen at the warehouse")
 
 
 def audit() -> AuditRun:
@@ -177,10 +177,12 @@ def test_an_accepted_finding_raises_no_alarm_and_stays_on_record(compensated: UU
     Operation.objects.filter(kind="void").delete()
     audit()
     for finding in open_findings():
-        accept(finding.pk, WORD, now=datetime.now(UTC))
-        accept(finding.pk, Word("bob", "me too"), now=datetime.now(UTC))
+        accept(finding.pk, JUSTIFICATION, now=datetime.now(UTC))
+        accept(finding.pk, Justification("bob", "me too"), now=datetime.now(UTC))
     assert audit().ok is True
-    assert {(each.accepted_by, each.accepted_reason) for each in open_findings()} == {(WORD.by, WORD.reason)}
+    assert {(each.accepted_by, each.accepted_reason) for each in open_findings()} == {
+        (JUSTIFICATION.by, JUSTIFICATION.reason)
+    }
     reported = audit_state(now=datetime.now(UTC))
     assert (reported.ok, reported.open, reported.accepted) == (True, 0, len(opened()))
 

@@ -21,7 +21,7 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit import apply as applying
 from orchestration.operators.audit import schedule
-from orchestration.operators.audit.apply import Applied, NoSuchFinding, NotApplicable, Word, apply, proposal
+from orchestration.operators.audit.apply import Applied, Justification, NoSuchFinding, NotApplicable, apply, proposal
 from orchestration.operators.audit.queries import open_findings
 from orchestration.operators.audit.violations import violations
 from orchestration.participant.ledger_store import Call
@@ -36,7 +36,7 @@ from tests.support.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("one_clock")
 
-WORD = Word("ada", "seen on the dashboard")
+JUSTIFICATION = Justification("ada", "seen on the dashboard")
 
 DRIFTS: list[tuple[Callable[[UUID], object], str]] = [
     (drift.hold_again, "release_leftover_hold.v1"),
@@ -55,7 +55,7 @@ def found(kind: str) -> list[int]:
 
 
 def applied(finding_id: int) -> Applied:
-    return apply(finding_id, WORD, now=datetime.now(UTC))
+    return apply(finding_id, JUSTIFICATION, now=datetime.now(UTC))
 
 
 def outcomes() -> set[str]:
@@ -78,7 +78,7 @@ def test_drift_of_a_compensated_saga_is_put_right(
     assert not open_findings().exists()
     assert outcomes() == {AuditFinding.Outcome.GONE}
     finding = AuditFinding.objects.using(ALIAS).get(pk=first)
-    assert (finding.applied_by, finding.applied_reason) == (WORD.by, WORD.reason)
+    assert (finding.applied_by, finding.applied_reason) == (JUSTIFICATION.by, JUSTIFICATION.reason)
     assert finding.repair_saga_id == repair.saga_id
 
 
@@ -124,10 +124,10 @@ def test_a_second_click_changes_nothing(
     make(compensated)
     first, *_ = found(kind)
     repair = applied(first)
-    again = apply(first, Word("bob", "me too"), now=datetime.now(UTC))
+    again = apply(first, Justification("bob", "me too"), now=datetime.now(UTC))
     assert (again.saga_id, again.started, again.finding.applied_by) == (repair.saga_id, False, "ada")
     courier.settle(repair.saga_id)
-    late = apply(first, Word("bob", "me too"), now=datetime.now(UTC))
+    late = apply(first, Justification("bob", "me too"), now=datetime.now(UTC))
     assert (late.saga_id, late.started) == (repair.saga_id, False)
     assert _repairs() == 1
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from orchestration.contracts.codec import encode
 from orchestration.contracts.payments import ConfirmCaptureSettled, confirm_capture_settled
 from orchestration.models import OperatorLogEntry, SagaInstance
-from orchestration.models.actions import Action, Code, Via
+from orchestration.models.actions import Code, OperatorAction, Via
 from orchestration.operators.actions.perform import carry_out, perform
 from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Actor, Ask, NotAsked
@@ -30,7 +30,7 @@ FACTS = {"capture_id": "cap_1"}
 
 def asked(*, void: bool = True, step: str = "capture_payment", facts: Mapping[str, str] | None = None) -> Ask:
     said: dict[str, Any] = {"reason": "paid by transfer", "evidence": "statement 7, line 12"}
-    return Ask(Action.SETTLE, Actor("ada", 1, Via.ADMIN), step=step, facts=facts or {}, void=void, **said)
+    return Ask(OperatorAction.SETTLE, Actor("ada", 1, Via.ADMIN), step=step, facts=facts or {}, void=void, **said)
 
 
 def kinds() -> list[str]:
@@ -167,7 +167,7 @@ def test_who_tells_facts_or_does_something_else_does_not_void() -> None:
     with pytest.raises(NotAsked, match="without facts"):
         asked(facts=FACTS)
     with pytest.raises(NotAsked, match="void is for settle"):
-        Ask(Action.RESUME, Actor("ada", 1, Via.ADMIN), "why", void=True)
+        Ask(OperatorAction.RESUME, Actor("ada", 1, Via.ADMIN), "why", void=True)
 
 
 def test_a_hold_whose_capture_is_not_settled_is_left_alone(parked: UUID) -> None:
