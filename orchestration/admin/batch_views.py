@@ -19,7 +19,7 @@ from orchestration.db import clocks
 from orchestration.models import ALIAS, Batch
 from orchestration.models.actions import OperatorAction
 from orchestration.models.operators import BatchState
-from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import batches as batch_actions
 from orchestration.operators.actions.batches import OPEN, BatchPreview, NotApproved
 from orchestration.operators.actions.permissions import may_approve
 from orchestration.operators.actions.requests import Ask
@@ -45,7 +45,9 @@ class StopForm(forms.Form):
 def batches(request: HttpRequest) -> HttpResponse:
     """List batches, the newest first, a page at a time."""
     try:
-        found = page_of(Batch.objects.using(ALIAS).all(), bulk.NEWEST_FIRST, after=request.GET.get("after", ""))
+        found = page_of(
+            Batch.objects.using(ALIAS).all(), batch_actions.NEWEST_FIRST, after=request.GET.get("after", "")
+        )
     except BadCursor as error:
         raise Http404(str(error)) from error
     return page(request, "operations/batches.html", "Batches", batches=found.rows, next=found.next)
@@ -57,7 +59,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     found = _found(batch_id)
     user: Any = request.user
     waits = found.state == BatchState.ASKED
-    preview, away = preview_of(bulk.still_wanted(found), bulk.ask_of(found)) if waits else (None, "")
+    preview, away = preview_of(batch_actions.still_wanted(found), batch_actions.ask_of(found)) if waits else (None, "")
     return page(
         request,
         "operations/batch.html",
@@ -85,7 +87,7 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     found = _found(batch_id)
     if not may_approve(request.user, OperatorAction(found.action)):  # type: ignore[arg-type]
         raise PermissionDenied("approve")
-    return _done(request, found, lambda: bulk.approve(found, actor_of(request)), "Approved. It begins now.")
+    return _done(request, found, lambda: batch_actions.approve(found, actor_of(request)), "Approved. It begins now.")
 
 
 @require_POST
@@ -98,7 +100,7 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     def act() -> None:
         if not said.is_valid():
             raise NotStopped(complaints(said))
-        stopped = bulk.stop(found, actor_of(request), said.cleaned_data["why"])
+        stopped = batch_actions.stop(found, actor_of(request), said.cleaned_data["why"])
         if stopped.state != BatchState.STOPPED:
             raise NotStopped(f"it is {stopped.state}")
 
@@ -108,13 +110,13 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 def preview_of(wanted: SagaFilter, ask: Ask) -> tuple[BatchPreview | None, str]:
     """Return a preview of the batch; or why there is none."""
     try:
-        return bulk.preview_batch(wanted, ask), ""
+        return batch_actions.preview_batch(wanted, ask), ""
     except Error as error:
         return None, f"A service whose database is needed does not answer: {error}"
 
 
 def _progress(found: Batch) -> dict[str, Any]:
-    tally = bulk.tally_of(found)
+    tally = batch_actions.tally_of(found)
     done = found.members_chosen - tally.to_do
     took = found.started_at and ((found.ended_at or clocks.now()) - found.started_at).total_seconds()
     return {
@@ -123,7 +125,7 @@ def _progress(found: Batch) -> dict[str, Any]:
         "done": done,
         "rate": done / took if took else None,
         "is_open": found.state in OPEN or tally.under_way,
-        "failures": bulk.failures_of(found)[:FAILURES_LISTED],
+        "failures": batch_actions.failures_of(found)[:FAILURES_LISTED],
     }
 
 

@@ -13,8 +13,7 @@ from orchestration.admin.frame import VIEW_SAGAS, for_operators, fragment
 from orchestration.admin.incidents import line_of
 from orchestration.db import clocks
 from orchestration.operators.audit import queries
-from orchestration.operators.insight import breakers, incidents, queues, stats, workers
-from orchestration.operators.insight import counts as counting
+from orchestration.operators.insight import breakers, counts, incidents, queues, stats, workers
 from orchestration.operators.insight.bottleneck import ReadSources, bottleneck
 from orchestration.operators.insight.saga_filter import STUCK_AFTER, SagaFilter, matching
 from orchestration.operators.insight.sources import Unavailable, read
@@ -62,9 +61,9 @@ def _steps(now: datetime) -> Found | Unavailable:
 
 def _lists(now: datetime) -> Found | Unavailable:
     def ask() -> Found:
-        counts = counting.preset_counts(now=now)
+        sizes = counts.preset_counts(now=now)
         return {
-            "lists": [(name, parameters_of(preset), counts[name]) for name, preset in counting.presets(now=now).items()]
+            "lists": [(name, parameters_of(preset), sizes[name]) for name, preset in counts.presets(now=now).items()]
         }
 
     return read(BOOKS, ask)

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST
 
 from orchestration.admin.form_fields import complaints
 from orchestration.admin.frame import actor_of, for_operators, page
-from orchestration.admin.machinery import ReasonForm as Said
+from orchestration.admin.machinery import ReasonForm
 from orchestration.db import clocks
-from orchestration.operators.audit import apply as applying
+from orchestration.operators.audit import apply as finding_actions
 from orchestration.operators.audit import queries
 from orchestration.operators.audit.apply import Justification, NoSuchFinding, NotApplicable
 from orchestration.operators.audit.values import CannotAudit, Repair
@@ -38,7 +38,7 @@ def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
         request,
         "operations/finding.html",
         f"Finding {finding_id}",
-        finding=applying.find(finding_id),
+        finding=finding_actions.find(finding_id),
         repair=repair,
         why_not=why_not,
         may_apply=user.has_perm(APPLY),
@@ -52,7 +52,7 @@ def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Start the proposed repair, once."""
 
     def act(justification: Justification) -> str:
-        applied = applying.apply(finding_id, justification, now=clocks.now())
+        applied = finding_actions.apply(finding_id, justification, now=clocks.now())
         started = "is started" if applied.started else "had been started before"
         return f"Its repair {started}: saga {applied.saga_id}."
 
@@ -65,7 +65,7 @@ def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
     """Have it on record as one that may stay."""
 
     def act(justification: Justification) -> str:
-        found = applying.accept(finding_id, justification, now=clocks.now())
+        found = finding_actions.accept(finding_id, justification, now=clocks.now())
         return f"It is accepted, by {found.accepted_by}: {found.accepted_reason}"
 
     return _done(request, finding_id, act)
@@ -73,7 +73,7 @@ def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
 
 def _proposal(finding_id: int) -> tuple[Repair | None, str]:
     try:
-        return applying.proposal(finding_id)[1], ""
+        return finding_actions.proposal(finding_id)[1], ""
     except NoSuchFinding as error:
         raise Http404(str(error)) from error
     except NotApplicable as error:
@@ -81,7 +81,7 @@ def _proposal(finding_id: int) -> tuple[Repair | None, str]:
 
 
 def _done(request: HttpRequest, finding_id: int, act: Callable[[Justification], str]) -> HttpResponse:
-    said = Said(request.POST)
+    said = ReasonForm(request.POST)
     if not said.is_valid():
         messages.error(request, f"Nothing was done: {complaints(said)}")
     else:

@@ -11,7 +11,7 @@ from orchestration.admin.list_view import actions_on_many
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.applicable import applicable_at
-from orchestration.operators.insight import incidents as insight
+from orchestration.operators.insight import incidents as incident_reads
 from orchestration.operators.insight.incidents import Incident
 from orchestration.text import formatting
 
@@ -19,7 +19,7 @@ from orchestration.text import formatting
 @for_operators(VIEW_SAGAS)
 def incidents(request: HttpRequest) -> HttpResponse:
     """List every incident, the largest first."""
-    found = insight.incidents()
+    found = incident_reads.incidents()
     lines = [line_of(incident) | {"actions": actions} for incident, actions in _with_actions(found, request.user)]
     return page(request, "operations/incidents.html", "Incidents", lines=lines)
 

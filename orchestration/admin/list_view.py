@@ -10,8 +10,7 @@ from orchestration.admin.filters import Filter, parameters_of
 from orchestration.models import SagaInstance
 from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import allowed
-from orchestration.operators.insight import counts as counting
-from orchestration.operators.insight import keyset
+from orchestration.operators.insight import counts, keyset
 from orchestration.operators.insight.saga_filter import SagaFilter, condition
 from orchestration.operators.insight.search import NEWEST_FIRST, newest_sagas, search_if_any
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
@@ -41,7 +40,7 @@ class Tab:
 
     name: str
     query: dict[str, Any]
-    count: counting.Count
+    count: counts.Count
     is_open: bool
 
 
@@ -63,7 +62,7 @@ def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
         "rows": [_row(instance, now) for instance in page.rows],
         "next": {**kept, "after": page.next} if page.next else None,
         "first": kept if given.get("after") else None,
-        "count": counting.estimate_of(sagas),
+        "count": counts.estimate_of(sagas),
         "unread": found.unread,
         "words": wanted.in_words(),
         "wanted": parameters_of(wanted),
@@ -87,9 +86,9 @@ def _row(instance: SagaInstance, now: datetime) -> SagaLine:
 
 
 def _tabs(open_one: SagaFilter | None, now: datetime) -> list[Tab]:
-    presets, counts = counting.presets(now=now), counting.preset_counts(now=now)
+    presets, sizes = counts.presets(now=now), counts.preset_counts(now=now)
     return [
-        Tab(name, parameters_of(preset), counts[name], parameters_of(preset) == (open_one and parameters_of(open_one)))
+        Tab(name, parameters_of(preset), sizes[name], parameters_of(preset) == (open_one and parameters_of(open_one)))
         for name, preset in presets.items()
     ]
 

@@ -11,12 +11,12 @@ from django.views.decorators.http import require_POST
 
 from orchestration.admin.form_fields import Words, complaints
 from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, page
-from orchestration.operators.actions import breakers as operations_breakers
+from orchestration.operators.actions import breakers as breaker_actions
 from orchestration.operators.actions import dead_letters as dead_letter_actions
 from orchestration.operators.actions.permissions import HANDLE_DEAD_LETTERS, OPERATE_BREAKERS
 from orchestration.operators.actions.recorded_action import NotDone, NotKnown
 from orchestration.operators.actions.requests import Actor
-from orchestration.operators.insight import breakers as insight_breakers
+from orchestration.operators.insight import breakers as breaker_reads
 from orchestration.operators.insight import dead_letters as dead_letter_reads
 from orchestration.operators.insight.dead_letters import DeadLetter
 from orchestration.operators.insight.sources import Unavailable
@@ -36,7 +36,7 @@ class ReasonForm(forms.Form):
 @for_operators(VIEW_SAGAS)
 def breakers(request: HttpRequest) -> HttpResponse:
     """Show every breaker as it is now."""
-    found = insight_breakers.breakers()
+    found = breaker_reads.breakers()
     may = request.user.has_perm(OPERATE_BREAKERS)  # type: ignore[union-attr]
     return page(request, "operations/breakers.html", "Breakers", breakers=found, may=may, **_down(found))
 
@@ -48,8 +48,8 @@ def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
 
     def act(word: ReasonForm, actor: Actor) -> str:
         minutes = word.cleaned_data["minutes"]
-        until = operations_breakers.time_after(timedelta(minutes=minutes)) if minutes else None
-        operations_breakers.open_breaker(name, until=until, actor=actor, reason=word.cleaned_data["reason"])
+        until = breaker_actions.time_after(timedelta(minutes=minutes)) if minutes else None
+        breaker_actions.open_breaker(name, until=until, actor=actor, reason=word.cleaned_data["reason"])
         return f"{name} is open."
 
     return _done(request, "operations:breakers", act)
@@ -61,7 +61,7 @@ def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
     """Close a breaker: calls to the other side are made again."""
 
     def act(word: ReasonForm, actor: Actor) -> str:
-        operations_breakers.close_breaker(name, actor=actor, reason=word.cleaned_data["reason"])
+        breaker_actions.close_breaker(name, actor=actor, reason=word.cleaned_data["reason"])
         return f"{name} is closed."
 
     return _done(request, "operations:breakers", act)

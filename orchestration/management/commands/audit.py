@@ -7,8 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import Error
 
-from orchestration.management.audit import findings
-from orchestration.management.audit import run as auditing
+from orchestration.management.audit import findings, run
 from orchestration.management.exit_codes import Exit
 from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Output
@@ -24,7 +23,7 @@ class Command(PlainlyEnding):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        auditing.add_arguments(parser)
+        run.add_arguments(parser)
         findings.add_commands(parser)
 
     def handle(self, *args: Any, command: str | None, **options: Any) -> None:
@@ -37,8 +36,8 @@ class Command(PlainlyEnding):
             raise CommandError(f"a database does not answer: {error}") from error
 
     def _audit(self, options: dict[str, Any]) -> None:
-        found = auditing.audit(options)
-        self.stdout.writelines(f"{line}\n" for line in auditing.reported(found, options["format"]))
+        found = run.audit(options)
+        self.stdout.writelines(f"{line}\n" for line in run.reported(found, options["format"]))
         if options["format"] == "jsonl":  # each of its lines is a violation
             self.stderr.writelines(f"not made: {gap}\n" for gap in found.not_made)
         if not found.ok:

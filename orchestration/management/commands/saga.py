@@ -9,16 +9,15 @@ from django.db import Error
 from orchestration.management.exit_codes import IN_WORDS, Exit
 from orchestration.management.no_match import PlainlyEnding
 from orchestration.management.output import Output
-from orchestration.management.sagas import act, batch, preflight, purge, resolve, show, stats, watch
-from orchestration.management.sagas import list as listing
-from orchestration.management.sagas import reconcile as reconciling
+from orchestration.management.sagas import act, batch, preflight, purge, reconcile, resolve, show, stats, watch
+from orchestration.management.sagas import list as list_command
 from orchestration.management.subcommand import add_all, run
 
 SUBCOMMANDS = tuple(
     each
     for module in (
-        *(listing, show, stats, watch),
-        *(act, batch, resolve, reconciling, preflight, purge),
+        *(list_command, show, stats, watch),
+        *(act, batch, resolve, reconcile, preflight, purge),
     )
     for each in module.SUBCOMMANDS
 )

@@ -29,7 +29,7 @@ from orchestration.management.subcommand import Options, Subcommand, add_all, ru
 from orchestration.models import ALIAS, Batch
 from orchestration.models.actions import MOVES_MONEY, OperatorAction
 from orchestration.models.operators import BatchState
-from orchestration.operators.actions import batches as bulk
+from orchestration.operators.actions import batches
 from orchestration.operators.actions.batch_keys import NotABatch
 from orchestration.operators.actions.batches import OPEN, NoneChosen, NotApproved
 from orchestration.operators.actions.permissions import STOP_BATCH, allowed, may_approve
@@ -64,11 +64,11 @@ def list_batches(options: Options, output: Output) -> None:
 
     :raises CommandError: when there is none, or `--after` is no cursor.
     """
-    batches = Batch.objects.using(ALIAS).all()
+    rows = Batch.objects.using(ALIAS).all()
     if options["state"]:
-        batches = batches.filter(state__in=options["state"])
+        rows = rows.filter(state__in=options["state"])
     try:
-        page = page_of(batches, bulk.NEWEST_FIRST, after=options["after"], size=options["limit"])
+        page = page_of(rows, batches.NEWEST_FIRST, after=options["after"], size=options["limit"])
     except BadCursor as error:
         raise CommandError(f"--after: {error}", returncode=Exit.USAGE) from error
     found = list(zip(page.rows, BatchListed.of_each(page.rows), strict=True))
@@ -96,7 +96,7 @@ def approve(options: Options, output: Output) -> None:
     if batch.state != BatchState.ASKED:
         raise CommandError(f"it is {batch.state}, and does not wait for approval", returncode=Exit.REFUSED)
     if options["dry_run"]:
-        tell_preview(bulk.still_wanted(batch), bulk.ask_of(batch), output)
+        tell_preview(batches.still_wanted(batch), batches.ask_of(batch), output)
         return
     actor = logged_in(options, may=lambda user: may_approve(user, OperatorAction(batch.action)))
     for name, fact in batch_tables.facts(BatchShown.of(batch)):
@@ -105,7 +105,7 @@ def approve(options: Options, output: Output) -> None:
         _note_what_it_would_do_now(batch, output)
     refuse_without_consent(f"{_in_words(batch)}. Approve it?", options, output)
     try:
-        _tell(bulk.approve(batch, actor), options, output)
+        _tell(batches.approve(batch, actor), options, output)
     except NotApproved as error:
         raise CommandError(f"nothing was changed: {error}", returncode=Exit.REFUSED) from error
 
@@ -123,7 +123,7 @@ def stop(options: Options, output: Output) -> None:
         return
     actor = logged_in(options, may=lambda user: user.has_perm(STOP_BATCH))
     refuse_without_consent(f"{_in_words(batch)}. Stop it?", options, output)
-    stopped = bulk.stop(batch, actor, options["reason"])
+    stopped = batches.stop(batch, actor, options["reason"])
     if stopped.state != BatchState.STOPPED:
         raise _ended(stopped)
     _tell(stopped, options, output)
@@ -131,7 +131,7 @@ def stop(options: Options, output: Output) -> None:
 
 def _consented_to(wanted: SagaFilter, ask: Ask, options: Options, output: Output) -> str:
     """The fingerprint of the sagas that somebody has agreed to."""
-    seen, pace = bulk.preview_batch(wanted, ask), pace_of(options)
+    seen, pace = batches.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
     note_preview(seen, output)
     which = f"{formatting.count(seen.chosen, 'saga')} ({wanted.in_words()})"
@@ -141,14 +141,14 @@ def _consented_to(wanted: SagaFilter, ask: Ask, options: Options, output: Output
 
 
 def _note_what_it_would_do_now(batch: Batch, output: Output) -> None:
-    seen = bulk.preview_batch(bulk.still_wanted(batch), bulk.ask_of(batch))
+    seen = batches.preview_batch(batches.still_wanted(batch), batches.ask_of(batch))
     output.note(f"possible now on {seen.possible} of {batch.members_chosen}")
     note_preview(seen, output)
 
 
 def _made(wanted: SagaFilter, ask: Ask, options: Options, looked_at: str | None) -> Batch:
     try:
-        return bulk.ask_for_batch(wanted, ask, pace_of(options), looked_at=looked_at)
+        return batches.ask_for_batch(wanted, ask, pace_of(options), looked_at=looked_at)
     except NoneChosen as error:
         raise CommandError(str(error), returncode=Exit.NOTHING_MATCHED) from error
     except NotABatch as error:

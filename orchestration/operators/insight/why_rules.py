@@ -8,7 +8,7 @@ from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.why_facts import UNTIL_OPERATOR, Cause, Facts, LogReport, Why
-from orchestration.participant.ledger import Status as Ledger
+from orchestration.participant.ledger import Status
 from orchestration.protocol.states import Operation
 from orchestration.text import formatting
 
@@ -149,7 +149,7 @@ def _no_consumer(facts: Facts) -> Why | None:
 
 def _external_call(facts: Facts) -> Why | None:
     row = facts.where.row if facts.where else None
-    if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
+    if facts.where is None or row is None or row.status not in (Status.STARTED, Status.UNDOING):
         return None
     since = formatting.span(facts.now - row.changed_at)
     sentence = f"Waiting for {facts.where.service} for {since}: the call of {facts.where.step} has no answer yet."
@@ -219,7 +219,7 @@ def _evidence_of(others: tuple[LogReport, ...]) -> tuple[str, ...]:
 
 def _open_call(facts: Facts) -> tuple[str, ...]:
     row = facts.where.row if facts.where else None
-    if facts.where is None or row is None or row.status not in (Ledger.STARTED, Ledger.UNDOING):
+    if facts.where is None or row is None or row.status not in (Status.STARTED, Status.UNDOING):
         return ()
     since = formatting.span(facts.now - row.changed_at)
     return (f"the outcome of a call of {facts.where.step} has been unknown for {since}: workers query it",)
