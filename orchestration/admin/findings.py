@@ -31,7 +31,7 @@ def findings(request: HttpRequest) -> HttpResponse:
 
 @for_operators(VIEW)
 def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
-    """One finding, and what its repair would be asked with."""
+    """Show one finding, with the form for its repair."""
     repair, why_not = _proposal(finding_id)
     user: Any = request.user
     return page(
@@ -62,7 +62,7 @@ def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
 @require_POST
 @for_operators(ACCEPT)
 def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
-    """Have it on record as one that may stay."""
+    """Record that the finding is accepted."""
 
     def act(justification: Justification) -> str:
         found = finding_actions.accept(finding_id, justification, now=clocks.now())
