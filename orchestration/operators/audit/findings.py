@@ -55,7 +55,7 @@ class Findings:
     """Number of checks made, by invariant."""
     violations: list[Violation] = field(default_factory=list)
     accepted: list[tuple[Violation, str]] = field(default_factory=list)
-    """Violations explained by a step that an operator settled outside, each with the operator's evidence."""
+    """Violations explained by a step that an operator settled externally, each with the operator's evidence."""
     not_made: list[Gap] = field(default_factory=list)
     """Checks that could not be made, and why."""
 

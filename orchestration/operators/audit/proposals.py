@@ -49,7 +49,7 @@ SETTLED_OUTSIDE = (
 def propose(sighting: Sighting, beside: Iterable[Sighting] = ()) -> Repair | None:
     """Return the repair for the violation, given the other sightings of its subject; None if no saga can repair it.
 
-    If the saga has an order, or if an operator settled one of its steps outside, no repair is proposed.
+    If the saga has an order, or if an operator settled one of its steps externally, no repair is proposed.
     """
     ids = sighting.ids
     if sighting.invariant in ABOUT_PROMISES and "sku" in ids:

@@ -19,7 +19,7 @@ class Sighting:
     ids: Mapping[str, str] = field(default_factory=dict)
     phase: str = ""
     was_settled_outside: bool = False
-    """Whether an operator has settled a step of its saga outside, so that books may differ."""
+    """Whether an operator has settled a step of its saga externally, so that books may differ."""
 
     @property
     def is_settled(self) -> bool:

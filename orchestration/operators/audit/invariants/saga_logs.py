@@ -46,7 +46,7 @@ class LogFacts:
     held: frozenset[str] = frozenset()
     """Steps whose compensation had to wait: it failed, waited or was parked."""
     settled: frozenset[str] = frozenset()
-    """Steps that an operator settled outside, so that the books may lack them."""
+    """Steps that an operator settled externally, so that the books may lack them."""
 
 
 IN_ORDER = LogFacts()

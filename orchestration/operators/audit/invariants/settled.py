@@ -1,4 +1,4 @@
-"""Accepts violations of sagas of which an operator settled a step outside, with the operator's evidence."""
+"""Accepts violations of sagas of which an operator settled a step externally, with the operator's evidence."""
 
 from collections.abc import Mapping
 from uuid import UUID
