@@ -17,7 +17,7 @@ from orchestration.models import ALIAS
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit import portions
 from orchestration.operators.audit.finding_rows import fingerprint
-from orchestration.operators.audit.values import Again, Repair
+from orchestration.operators.audit.values import Recheck, Repair
 from orchestration.sagas import CUSTOMER, definition_of
 from orchestration.text.formatting import for_the_record
 
@@ -140,7 +140,7 @@ def _look_again(finding: AuditFinding) -> None:
     :raises NotApplicable: when the violation no longer exists.
     """
     wanted = finding.saga_id
-    part = portions.again(Again(frozenset({wanted}))) if wanted else portions.totals(at=clocks.now())
+    part = portions.recheck(Recheck(frozenset({wanted}))) if wanted else portions.totals(at=clocks.now())
     seen = {fingerprint(each) for each in part.sightings}
     if finding.fingerprint not in seen and finding.saga_id not in part.not_judged:
         raise NotApplicable("it is not there any more; the next audit will say so")

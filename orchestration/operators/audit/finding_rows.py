@@ -30,7 +30,7 @@ def fingerprint(sighting: Sighting) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
-def take_down(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) -> None:
+def store_sightings(run: AuditRun, sightings: Sequence[Sighting], *, now: datetime) -> None:
     """Store the run's sightings as findings.
 
     If the records may have been changing while they were read, the finding is a suspicion. It opens when the next run

@@ -10,7 +10,7 @@ from orchestration.operators.audit.findings import Findings, Violation
 from orchestration.operators.audit.invariants import totals as sums
 from orchestration.operators.audit.invariants.outcomes import Unfinished
 from orchestration.operators.audit.snapshot import Books
-from orchestration.operators.audit.values import Again, Part, Portion, Sighting
+from orchestration.operators.audit.values import Part, Portion, Recheck, Sighting
 from orchestration.participant.selection import Between, Those
 
 PORTION = 10_000
@@ -36,7 +36,7 @@ def portion(low: UUID | None, high: UUID | None) -> Portion:
     return Portion(part.sightings, part.checked, part.not_made, part.sagas, part.not_judged, next_id)
 
 
-def again(wanted: Again) -> Part:
+def recheck(wanted: Recheck) -> Part:
     """Check these sagas and keys, and all records that name them."""
     findings = Findings()
     books = snapshot.read(Those(wanted.saga_ids, wanted.keys))

@@ -52,7 +52,7 @@ def take(run: AuditRun, part: Part, *, clock: Clock = clocks.now) -> None:
 
     :raises run_rows.Overtaken: when another process has ended the run because its lease had expired.
     """
-    finding_rows.take_down(run, part.sightings, now=clock())
+    finding_rows.store_sightings(run, part.sightings, now=clock())
     run.checked = dict(Counter(run.checked) + Counter(part.checked))
     gaps = dict.fromkeys([*map(gap_of, run.not_made), *part.not_made])
     run.not_made = [gap.as_json() for gap in gaps]

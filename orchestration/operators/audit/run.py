@@ -11,7 +11,7 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.models.audit import AuditRun
 from orchestration.operators.audit import finding_rows, portions, record, run_rows
 from orchestration.operators.audit.record import Clock
-from orchestration.operators.audit.targets import Named, named
+from orchestration.operators.audit.targets import Targets, targets_of
 from orchestration.operators.audit.values import Part, Portion, first_id_at
 from orchestration.protocol.states import ENDED
 
@@ -46,17 +46,17 @@ class Walk:
         :raises run_rows.Overtaken: when another process has ended the run because its lease had expired.
         """
         new_at = first_id_at(self.run.started_at - OVERLAP)
-        unfinished, new_from, old_to, again = self._prepare(new_at)
+        unfinished, new_from, old_to, targets = self._prepare(new_at)
         self._take(portions.totals(at=self.run.started_at))
-        self._take(portions.again(again.wanted))
+        self._take(portions.recheck(targets.wanted))
         self.run.unfinished = unfinished
         for portion in self._through(new_from, None):
             self.run.recent_to = min(portion.next_id or new_at, new_at)
             self._take(portion)
         self._rotate(old_to, new_from)
-        finding_rows.close(self.run, again.findings, self._not_judged, now=self.clock())
+        finding_rows.close(self.run, targets.findings, self._not_judged, now=self.clock())
 
-    def _prepare(self, new_at: UUID) -> tuple[list[str], UUID, UUID | None, Named]:
+    def _prepare(self, new_at: UUID) -> tuple[list[str], UUID, UUID | None, Targets]:
         """Return where to begin, and set it in the run's row, so that the next run can resume if this one dies."""
         previous = run_rows.before(self.run)
         remembered = [UUID(each) for each in previous.unfinished] if previous else []
@@ -65,7 +65,7 @@ class Walk:
         self.run.recent_to = new_from
         self.run.rotated_to = previous.rotated_to if previous else None
         self.run.unfinished = sorted({*unfinished, *map(str, remembered)})
-        return unfinished, new_from, self.run.rotated_to, named(remembered)
+        return unfinished, new_from, self.run.rotated_to, targets_of(remembered)
 
     def _rotate(self, old_to: UUID | None, new_from: UUID) -> None:
         until = self.clock() + ROTATING_FOR

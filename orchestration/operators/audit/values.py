@@ -92,7 +92,7 @@ class Portion(Part):
 
 
 @dataclass(frozen=True)
-class Again:
+class Recheck:
     """What is to be checked by name: sagas, and external records under keys that are none of ours."""
 
     saga_ids: frozenset[UUID] = frozenset()
