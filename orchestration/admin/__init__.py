@@ -1,4 +1,4 @@
-"""The admin pages on which operators see and change sagas."""
+"""The admin pages where operators see and change sagas."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""What somebody says with an action, on one saga or on many: read from a form, and made what is asked for."""
+"""The form of an action, on one saga or on many, and the request that is made from it."""
 
 from hashlib import sha256
 from typing import Any
@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, QueryDict
 
-from orchestration.admin.form_fields import WithoutCardNumbers, Words
+from orchestration.admin.form_fields import RecordedText, WithoutCardNumbers
 from orchestration.admin.frame import actor_of
 from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import allowed
@@ -16,12 +16,12 @@ from orchestration.operators.actions.void_hold import VOIDS
 from orchestration.participant.manual_outcome import Outcome
 from orchestration.text.cleaning import harmless_text, is_harmless
 
-NOT_SAID = "not said yet"
-"""Stands for reason and evidence while an action is only looked at."""
+NOT_GIVEN = "not given yet"
+"""The placeholder for reason and evidence while an action is only previewed."""
 
 
-class Said(forms.Form):
-    """What somebody says with an action; `version` and `looked_at` tell what they were shown before."""
+class ActionForm(forms.Form):
+    """What an operator enters for an action. `version` and `looked_at` identify the preview that was shown before."""
 
     step = forms.CharField(required=False, widget=forms.HiddenInput)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -29,11 +29,11 @@ class Said(forms.Form):
     outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="Outcome of the call")
     facts = WithoutCardNumbers(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
     void = forms.BooleanField(required=False, label="Void what stays on hold at the gateway")
-    reason = Words(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
-    evidence = Words(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
+    reason = RecordedText(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
+    evidence = RecordedText(widget=forms.TextInput(), label="Evidence, such as a statement and its line")
 
-    def __init__(self, action: OperatorAction, said: QueryDict | None, step: str) -> None:
-        super().__init__(said, auto_id="said_%s", label_suffix="", initial={"step": step})
+    def __init__(self, action: OperatorAction, posted: QueryDict | None, step: str) -> None:
+        super().__init__(posted, auto_id="said_%s", label_suffix="", initial={"step": step})
         if action is not OperatorAction.RESOLVE:
             del self.fields["outcome"]
         if action not in NEEDS_EVIDENCE:
@@ -54,8 +54,8 @@ class Said(forms.Form):
 def action_of(request: HttpRequest, name: str) -> OperatorAction:
     """Return the action of that name, if the user may take it.
 
-    :raises Http404: when there is none.
-    :raises PermissionDenied: when they may not.
+    :raises Http404: when there is no such action.
+    :raises PermissionDenied: when the user may not take it.
     """
     try:
         action = OperatorAction(name)
@@ -66,25 +66,25 @@ def action_of(request: HttpRequest, name: str) -> OperatorAction:
     return action
 
 
-def ask_of(request: HttpRequest, action: OperatorAction, said: dict[str, Any]) -> Ask | None:
-    """Return what is requested; None while the form lacks what the action needs."""
-    reason, evidence = said.get("reason") or NOT_SAID, said.get("evidence") or NOT_SAID
+def ask_of(request: HttpRequest, action: OperatorAction, entered: dict[str, Any]) -> Ask | None:
+    """Return the request that was entered; None while the form lacks something that the action needs."""
+    reason, evidence = entered.get("reason") or NOT_GIVEN, entered.get("evidence") or NOT_GIVEN
     try:
         return Ask(
             action,
             actor_of(request),
             reason,
-            step=said.get("step") or "",
-            outcome=Outcome(said["outcome"]) if action is OperatorAction.RESOLVE else None,
-            facts=said.get("facts") or {},
+            step=entered.get("step") or "",
+            outcome=Outcome(entered["outcome"]) if action is OperatorAction.RESOLVE else None,
+            facts=entered.get("facts") or {},
             evidence=evidence if action in NEEDS_EVIDENCE else "",
-            void=bool(said.get("void")),
+            void=bool(entered.get("void")),
         )
     except NotAsked:
         return None
 
 
 def signature_of(ask: Ask) -> str:
-    """Return a signature: the same for the same step, outcome, facts and choice about what stays on hold."""
+    """Return a signature of the step, the outcome, the facts and the choice to void. It shows whether they changed."""
     details = ask.outcome and (ask.outcome, sorted(ask.facts.items()))
     return sha256(repr((ask.step, details, ask.void)).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""An action on one saga: looked at first, then taken with a reason, if the saga is still as it was looked at."""
+"""The pages of an action on one saga: first the preview, then the action, if the saga has not changed in between."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,7 +7,7 @@ from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from orchestration.admin.action_form import Said, action_of, ask_of, signature_of
+from orchestration.admin.action_form import ActionForm, action_of, ask_of, signature_of
 from orchestration.admin.buttons import LABELS, MEANINGS, Button, button
 from orchestration.admin.frame import VIEW_SAGAS, for_operators, page
 from orchestration.engine.engine import NoSuchSaga
@@ -24,7 +24,7 @@ from orchestration.protocol.states import Phase
 
 @dataclass(frozen=True)
 class ActionPreview:
-    """What an action would do, and what was said when that was found out."""
+    """The preview of an action, and a signature of what was entered for it."""
 
     preview: Preview
     signature: str
@@ -32,29 +32,29 @@ class ActionPreview:
 
 @for_operators(VIEW_SAGAS)
 def act(request: HttpRequest, saga_id: UUID, name: str) -> HttpResponse:
-    """Look at an action (GET, or POST without `confirm`), or take it."""
+    """Show the preview of an action (GET, or POST without `confirm`), or take it."""
     action, instance = action_of(request, name), saga(saga_id)
     if instance is None:
         raise Http404(f"there is no saga {saga_id}")
     step = request.GET.get("step", "")
-    form = Said(action, request.POST or None, step)
+    form = ActionForm(action, request.POST or None, step)
     if request.method != "POST":
         ask = None if action is OperatorAction.RESOLVE else ask_of(request, action, {"step": step})
         return _shown(request, instance, action, form, ask)
     form.is_valid()
-    said = form.cleaned_data
+    entered = form.cleaned_data
     if "confirm" not in request.POST or form.errors:
         ready = not {"outcome", "facts"} & form.errors.keys()
-        return _shown(request, instance, action, form, ask_of(request, action, said) if ready else None)
+        return _shown(request, instance, action, form, ask_of(request, action, entered) if ready else None)
     return _taken(request, instance, action, form)
 
 
-def _taken(request: HttpRequest, instance: SagaInstance, action: OperatorAction, form: Said) -> HttpResponse:
-    said = form.cleaned_data
-    ask = ask_of(request, action, said)
-    if ask is None or said["version"] is None or said["looked_at"] != signature_of(ask):
+def _taken(request: HttpRequest, instance: SagaInstance, action: OperatorAction, form: ActionForm) -> HttpResponse:
+    entered = form.cleaned_data
+    ask = ask_of(request, action, entered)
+    if ask is None or entered["version"] is None or entered["looked_at"] != signature_of(ask):
         return _shown(request, instance, action, form, ask, "Check this preview, then confirm.")
-    entry = perform(instance.pk, ask, expected_version=said["version"])
+    entry = perform(instance.pk, ask, expected_version=entered["version"])
     if entry.code == Code.CHANGED_MEANWHILE:
         fresh = saga(instance.pk) or instance
         complaint = "The saga has changed since you looked, so nothing was done. This is its state now."
@@ -66,7 +66,7 @@ def _shown(
     request: HttpRequest,
     instance: SagaInstance,
     action: OperatorAction,
-    form: Said,
+    form: ActionForm,
     ask: Ask | None,
     complaint: str = "",
     status: int = 200,
@@ -96,7 +96,7 @@ def _shown(
 def _resume_button(
     request: HttpRequest, instance: SagaInstance, action: OperatorAction, look: ActionPreview | None
 ) -> Button | None:
-    """Give the resume button where settling would leave money at the gateway."""
+    """Return the resume button if settling would leave money at the gateway."""
     would_leave_it = (
         action is OperatorAction.SETTLE and instance.phase == Phase.COMPENSATING and look and look.preview.money
     )

@@ -1,4 +1,4 @@
-"""One action on many sagas: approved by a second person, watched, and stopped."""
+"""The pages of batches (one action on many sagas): list, progress, approval and stop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from orchestration.admin.buttons import LABELS
-from orchestration.admin.form_fields import Words, complaints
+from orchestration.admin.form_fields import RecordedText, complaints
 from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, fragment, page, see
 from orchestration.db import clocks
 from orchestration.models import ALIAS, Batch
@@ -32,13 +32,13 @@ STOP = "orchestration.stop_batch"
 
 
 class NotStopped(Exception):
-    """It goes on; the message says why."""
+    """The batch was not stopped; the message says why."""
 
 
 class StopForm(forms.Form):
-    """Why a batch is stopped, if somebody says."""
+    """The optional reason for stopping a batch."""
 
-    why = Words(required=False)
+    why = RecordedText(required=False)
 
 
 @for_operators(VIEW_SAGAS)
@@ -93,14 +93,14 @@ def approve(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 @require_POST
 @for_operators(VIEW_SAGAS)
 def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
-    """Begin no further member."""
+    """Stop the batch: no further member is begun."""
     see(request, STOP)
-    found, said = _found(batch_id), StopForm(request.POST)
+    found, form = _found(batch_id), StopForm(request.POST)
 
     def act() -> None:
-        if not said.is_valid():
-            raise NotStopped(complaints(said))
-        stopped = batch_actions.stop(found, actor_of(request), said.cleaned_data["why"])
+        if not form.is_valid():
+            raise NotStopped(complaints(form))
+        stopped = batch_actions.stop(found, actor_of(request), form.cleaned_data["why"])
         if stopped.state != BatchState.STOPPED:
             raise NotStopped(f"it is {stopped.state}")
 
@@ -108,7 +108,7 @@ def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 
 
 def preview_of(wanted: SagaFilter, ask: Ask) -> tuple[BatchPreview | None, str]:
-    """Return a preview of the batch; or why there is none."""
+    """Return the preview of the batch, and an empty text; or None, and why there is none."""
     try:
         return batch_actions.preview_batch(wanted, ask), ""
     except Error as error:
@@ -129,10 +129,10 @@ def _progress(found: Batch) -> dict[str, Any]:
     }
 
 
-def _done(request: HttpRequest, found: Batch, act: Callable[[], object], said: str) -> HttpResponse:
+def _done(request: HttpRequest, found: Batch, act: Callable[[], object], success: str) -> HttpResponse:
     try:
         act()
-        messages.success(request, said)
+        messages.success(request, success)
     except (NotApproved, NotStopped) as error:
         messages.error(request, f"Nothing was done: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[found.pk]))

@@ -18,7 +18,7 @@ from orchestration.participant.reconciliation import external_commands
 from orchestration.sagas import UnknownDefinition, definition_of
 
 LABELS: Mapping[OperatorAction, str] = {action: action.value.capitalize() for action in OperatorAction}
-"""An action has the same name in the admin, on the command line, over HTTP and in the operator log."""
+"""The labels of the buttons. An action has the same name in admin, commands, API and operator log."""
 MEANINGS: Mapping[OperatorAction, str] = {
     OperatorAction.RESUME: "Try again every step that is due or parked.",
     OperatorAction.RETRY: "Try again the waiting steps now. Parked steps stay parked.",
@@ -56,13 +56,13 @@ def buttons_for(view: SagaView, user: Any) -> list[Button]:
 
 
 def action_url(instance: SagaInstance, action: OperatorAction, step: str = "") -> str:
-    """Return the address where the action is previewed before it is taken."""
+    """Return the URL of the action's preview."""
     url = reverse("operations:act", args=[instance.pk, action.value])
     return f"{url}?{urlencode({'step': step})}" if step else url
 
 
 def button(instance: SagaInstance, action: OperatorAction, step: str = "") -> Button:
-    """Give the button of an action."""
+    """Return the button of an action."""
     label = f"{LABELS[action]}: {step}" if step else LABELS[action]
     return Button(action, step, label, MEANINGS[action], action_url(instance, action, step))
 

@@ -1,4 +1,4 @@
-"""The dashboard's tiles: each reads one source, asks for itself anew, and says so when its source is down."""
+"""The dashboard's tiles. Each tile reads one source, is refreshed on its own, and shows when its source is down."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from orchestration.operators.insight.sources import Unavailable, read
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
 
 STUCK_LISTED = INCIDENTS_LISTED = 8
-BOOKS = "the database of orchestration"
+DATABASE = "the database of orchestration"
 
 Found = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One part of the dashboard; `look` gives what its template shows, or why its source says nothing."""
+    """One part of the dashboard; `look` returns the context of its template, or why the source does not answer."""
 
     title: str
     every_seconds: int
@@ -37,7 +37,7 @@ class Tile:
 
 @for_operators(VIEW_SAGAS)
 def tile(request: HttpRequest, name: str) -> HttpResponse:
-    """Show what a tile shows now."""
+    """Show the present contents of a tile."""
     if name not in TILES:
         raise Http404(f"there is no tile {name}")
     shown = TILES[name].look(clocks.now())
@@ -66,7 +66,7 @@ def _lists(now: datetime) -> Found | Unavailable:
             "lists": [(name, parameters_of(preset), sizes[name]) for name, preset in counts.presets(now=now).items()]
         }
 
-    return read(BOOKS, ask)
+    return read(DATABASE, ask)
 
 
 def _stuck(now: datetime) -> Found | Unavailable:
@@ -75,7 +75,7 @@ def _stuck(now: datetime) -> Found | Unavailable:
         oldest = matching(wanted, now=now).reverse()[:STUCK_LISTED]
         return {"query": parameters_of(wanted), "sagas": [_stuck_one(saga, now) for saga in oldest]}
 
-    return read(BOOKS, ask)
+    return read(DATABASE, ask)
 
 
 def _stuck_one(saga: Any, now: datetime) -> Found:
@@ -113,11 +113,11 @@ def _incidents(_: datetime) -> Found | Unavailable:
         found = incidents.incidents()
         return {"lines": list(map(line_of, found[:INCIDENTS_LISTED])), "is_more": len(found) > INCIDENTS_LISTED}
 
-    return read(BOOKS, ask)
+    return read(DATABASE, ask)
 
 
 def _audits(now: datetime) -> Found | Unavailable:
-    return read(BOOKS, lambda: {"audit_state": queries.audit_state(now=now)})
+    return read(DATABASE, lambda: {"audit_state": queries.audit_state(now=now)})
 
 
 TILES: Mapping[str, Tile] = {
@@ -131,4 +131,4 @@ TILES: Mapping[str, Tile] = {
     "queues": Tile("Queues", 5, _queues),
     "audits": Tile("Audit", 30, _audits),
 }
-"""By name, in the order in which they are shown."""
+"""The tiles by name, in the order in which they are shown."""

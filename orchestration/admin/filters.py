@@ -1,4 +1,4 @@
-"""The form that filters the list of sagas, made of the table of filters, to and from what is `SagaFilter`."""
+"""The form that filters the list of sagas. It is made from the filter table, and converts to and from `SagaFilter`."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,11 +15,11 @@ from orchestration.operators.insight.status import SagaStatus
 _MINUTE = timedelta(minutes=1)
 LONGEST_STUCK_MINUTES = 1_000_000_000
 _NAMES = {"stuck_longer_than": "stuck"}
-"""The form's own names for filters."""
+"""The filters that have another name in the form."""
 
 
 class Moment(forms.DateTimeField):
-    """A time that there is in UTC; Django's own would also take one at the edge of the calendar elsewhere."""
+    """A time that exists in UTC. Django's field would also take a time at the edge of the calendar in another zone."""
 
     def to_python(self, value: Any) -> datetime | None:
         try:
@@ -38,7 +38,7 @@ class Minutes(forms.FloatField):
 
 
 class Filter(forms.Form):
-    """Everything that sagas are filtered by; a word that none is called by makes the form invalid."""
+    """All filters of sagas. An unknown status or step makes the form invalid."""
 
     q = forms.CharField(required=False, label="Search")
     field_order = ("q", "status", "step", "error", "attempts", "stuck", "failing", "undoing", "definition")
@@ -54,14 +54,14 @@ class Filter(forms.Form):
         )
 
     def wanted(self) -> SagaFilter:
-        """Return what a valid form asks for, without the search."""
+        """Return the filter of a valid form, without the search text."""
         return saga_filter_from({row.name: self.cleaned_data.get(_name(row)) for row in FILTERS})
 
 
 def parameters_of(wanted: SagaFilter) -> dict[str, Any]:
-    """Return the parameters of an address that ask for it; of several steps, errors or definitions the first."""
-    said = {_name(row): _typed(row, getattr(wanted, row.attribute)) for row in FILTERS}
-    return {name: value for name, value in said.items() if value}
+    """Return the URL parameters for the filter; of several steps, errors or definitions only the first."""
+    typed = {_name(row): _typed(row, getattr(wanted, row.attribute)) for row in FILTERS}
+    return {name: value for name, value in typed.items() if value}
 
 
 def _name(row: FilterRow) -> str:

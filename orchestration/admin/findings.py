@@ -1,4 +1,4 @@
-"""What audits found: each finding with the repair that is proposed, which a person applies or does without."""
+"""The pages of audit findings: the list, and each finding with its proposed repair, which an operator may apply."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def findings(request: HttpRequest) -> HttpResponse:
 
 @for_operators(VIEW)
 def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
-    """Show one finding, with the form for its repair."""
+    """Show one finding, and the request of its proposed repair."""
     repair, why_not = _proposal(finding_id)
     user: Any = request.user
     return page(
@@ -49,7 +49,7 @@ def finding(request: HttpRequest, finding_id: int) -> HttpResponse:
 @require_POST
 @for_operators(APPLY)
 def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
-    """Start the proposed repair, once."""
+    """Start the proposed repair. A second call starts no second repair."""
 
     def act(justification: Justification) -> str:
         applied = finding_actions.apply(finding_id, justification, now=clocks.now())
@@ -62,7 +62,7 @@ def apply(request: HttpRequest, finding_id: int) -> HttpResponse:
 @require_POST
 @for_operators(ACCEPT)
 def accept(request: HttpRequest, finding_id: int) -> HttpResponse:
-    """Record that the finding is accepted."""
+    """Record that the finding is accepted: it raises no alarm any more."""
 
     def act(justification: Justification) -> str:
         found = finding_actions.accept(finding_id, justification, now=clocks.now())
@@ -81,12 +81,12 @@ def _proposal(finding_id: int) -> tuple[Repair | None, str]:
 
 
 def _done(request: HttpRequest, finding_id: int, act: Callable[[Justification], str]) -> HttpResponse:
-    said = ReasonForm(request.POST)
-    if not said.is_valid():
-        messages.error(request, f"Nothing was done: {complaints(said)}")
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"Nothing was done: {complaints(form)}")
     else:
         try:
-            messages.success(request, act(Justification(actor_of(request).name, said.cleaned_data["reason"])))
+            messages.success(request, act(Justification(actor_of(request).name, form.cleaned_data["reason"])))
         except NoSuchFinding as error:
             raise Http404(str(error)) from error
         except (NotApplicable, CannotAudit) as error:

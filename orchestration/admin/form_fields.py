@@ -1,4 +1,4 @@
-"""What somebody types for the record: a reason, or evidence."""
+"""The form fields for texts that are recorded: a reason, or evidence."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from orchestration.text.formatting import says_something
 
 
 class WithoutCardNumbers(forms.CharField):
-    """Text without card numbers. A text with one is refused, and shown again without it."""
+    """A text without card numbers. A text with a card number is refused, and shown again without the number."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -21,17 +21,17 @@ class WithoutCardNumbers(forms.CharField):
         return without_card_numbers(data) if isinstance(data, str) else data
 
 
-class Words(WithoutCardNumbers):
-    """Text with at least one letter or digit, at most `LONGEST_TEXT` characters."""
+class RecordedText(WithoutCardNumbers):
+    """A text with at least one letter or digit, and at most `LONGEST_TEXT` characters."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=LONGEST_TEXT, **options)
         self.validators.append(_refuse_nothing)
 
 
-def complaints(said: forms.Form) -> str:
+def complaints(form: forms.Form) -> str:
     """Return the form's errors as one line."""
-    return " ".join(str(error) for errors in said.errors.values() for error in errors)
+    return " ".join(str(error) for errors in form.errors.values() for error in errors)
 
 
 def _refuse_nothing(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What all operators' pages have in common: the admin's frame around them, and who may open them."""
+"""The common parts of all operators' pages: the admin's frame, and the check of permissions."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,14 +23,14 @@ def page(request: HttpRequest, template: str, title: str, **context: Any) -> Tem
 
 
 def fragment(request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-    """Render a part of a page, which a page asks for anew now and then."""
+    """Render a part of a page that the page refreshes from time to time. The part is never cached."""
     response = TemplateResponse(request, template, context)
     response["Cache-Control"] = "no-store"
     return response
 
 
 def for_operators(permission: str) -> Callable[[View], View]:
-    """Open a view to staff with the permission: others are sent to log in, or refused."""
+    """Open a view only to staff with the permission. Others are redirected to the login, or refused."""
 
     def guard(view: View) -> View:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -56,5 +56,5 @@ def see(request: HttpRequest, permission: str) -> None:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return the user of the request, as the operator log names them."""
+    """Return the user of the request as the actor that the operator log names."""
     return Actor(request.user.get_username(), request.user.pk, Via.ADMIN)

@@ -1,4 +1,4 @@
-"""What fails alike, one line each, with a way to act on all of it."""
+"""The page of incidents: one line for the sagas that fail alike, with the actions on all of them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -34,6 +34,6 @@ def _with_actions(found: Sequence[Incident], user: Any) -> Iterator[tuple[Incide
 
 
 def line_of(incident: Incident) -> dict[str, Any]:
-    """Return what a line shows of the incident, and the parameters that ask for its sagas."""
+    """Return what a line shows of the incident, and the URL parameters that select its sagas."""
     stake = [formatting.money(amount, currency) for currency, amount in sorted(incident.at_stake_minor.items())]
     return {"incident": incident, "query": parameters_of(incident.wanted), "at_stake": stake}

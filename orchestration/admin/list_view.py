@@ -1,4 +1,4 @@
-"""The list of sagas: filtered, searched, and paged by where the last page ended."""
+"""The list of sagas, with filters, search and keyset pagination."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ class SagaLine:
 
 @dataclass(frozen=True)
 class Tab:
-    """A list that operators open every day; `query` asks for it."""
+    """A preset list that operators open every day; `query` is its URL query."""
 
     name: str
     query: dict[str, Any]
@@ -45,7 +45,7 @@ class Tab:
 
 
 def list_of(given: QueryDict, user: Any, *, now: datetime) -> dict[str, Any]:
-    """Return the template's context; a filter that cannot be read finds nothing."""
+    """Return the template's context. An invalid filter finds nothing."""
     form = Filter(given)
     wanted = form.wanted() if form.is_valid() else None
     context = {"form": form, "tabs": _tabs(wanted, now), "actions": actions_on_many(user), "rows": [], "unread": ()}

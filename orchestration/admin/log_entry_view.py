@@ -1,4 +1,4 @@
-"""One entry of the operator log: what was requested, and the outcome that was observed."""
+"""The page of one entry of the operator log: the request, and the outcome that was observed."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,20 +17,20 @@ def entry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """Show the outcome of an action, as far as it is known."""
     found = _found(entry_id)
     title = f"{found.action}: {found.code}".replace("_", " ")
-    changes = [(name, _said(before), _said(found.after.get(name))) for name, before in found.before.items()]
+    changes = [(name, _shown(before), _shown(found.after.get(name))) for name, before in found.before.items()]
     return page(request, "operations/entry.html", title, entry=found, changes=changes, **_status(found))
 
 
 @for_operators(VIEW_SAGAS)
 def observed(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """Show the outcome. The page requests it again until it was observed."""
-    return fragment(request, "operations/observed.html", entry=_looked_after(entry_id))
+    """Show the outcome. The page repeats the request until the outcome was observed."""
+    return fragment(request, "operations/observed.html", entry=_observed_now(entry_id))
 
 
 @for_operators(VIEW_SAGAS)
 def saga_status(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """Show the status of the saga now. The page requests it again until an outcome was observed."""
-    found = _looked_after(entry_id)
+    """Show the present status of the saga. The page repeats the request until an outcome was observed."""
+    found = _observed_now(entry_id)
     return fragment(request, "operations/saga_status.html", entry=found, **_status(found))
 
 
@@ -39,12 +39,12 @@ def _status(found: OperatorLogEntry) -> dict[str, object]:
     return {"instance": instance, "status": status_of(instance).value if instance else ""}
 
 
-def _looked_after(entry_id: int) -> OperatorLogEntry:
-    """Return the entry with its outcome by now, or with why that is open."""
+def _observed_now(entry_id: int) -> OperatorLogEntry:
+    """Return the entry with its outcome, or with why the outcome is open."""
     return observe(_found(entry_id), patience=timedelta(0))
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

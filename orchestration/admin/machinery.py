@@ -1,4 +1,4 @@
-"""Breakers and dead letters: looked at, and acted on with a reason."""
+"""The pages of breakers and dead letters, and the actions on them, which need a reason."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from orchestration.admin.form_fields import Words, complaints
+from orchestration.admin.form_fields import RecordedText, complaints
 from orchestration.admin.frame import VIEW_SAGAS, actor_of, for_operators, page
 from orchestration.operators.actions import breakers as breaker_actions
 from orchestration.operators.actions import dead_letters as dead_letter_actions
@@ -25,9 +25,9 @@ A_DAY_IN_MINUTES = 1_440
 
 
 class ReasonForm(forms.Form):
-    """What somebody says who acts on a part of the machinery."""
+    """What an operator enters for an action on a breaker or a dead letter."""
 
-    reason = Words(error_messages={"required": "a reason is needed."})
+    reason = RecordedText(error_messages={"required": "a reason is needed."})
     minutes = forms.FloatField(
         required=False, min_value=0, max_value=A_DAY_IN_MINUTES, error_messages={"max_value": "a day is the most."}
     )
@@ -44,7 +44,7 @@ def breakers(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_operators(OPERATE_BREAKERS)
 def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
-    """Open a breaker for some minutes: no call to the other side is made."""
+    """Open a breaker for some minutes: no external call is made."""
 
     def act(word: ReasonForm, actor: Actor) -> str:
         minutes = word.cleaned_data["minutes"]
@@ -58,7 +58,7 @@ def open_breaker(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 @for_operators(OPERATE_BREAKERS)
 def close_breaker(request: HttpRequest, name: str) -> HttpResponse:
-    """Close a breaker: calls to the other side are made again."""
+    """Close a breaker: external calls are made again."""
 
     def act(word: ReasonForm, actor: Actor) -> str:
         breaker_actions.close_breaker(name, actor=actor, reason=word.cleaned_data["reason"])
@@ -78,14 +78,14 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
 @require_POST
 @for_operators(HANDLE_DEAD_LETTERS)
 def send_again(request: HttpRequest, dead_letter_id: str) -> HttpResponse:
-    """Put one back into the queue where it died."""
+    """Send a dead letter to the queue that rejected it."""
     return _with_dead_letter(request, dead_letter_id, dead_letter_actions.send_again, "is sent again to")
 
 
 @require_POST
 @for_operators(HANDLE_DEAD_LETTERS)
 def discard(request: HttpRequest, dead_letter_id: str) -> HttpResponse:
-    """Throw one away."""
+    """Discard a dead letter."""
     return _with_dead_letter(request, dead_letter_id, dead_letter_actions.discard, "is discarded; it had died in")
 
 
@@ -100,7 +100,7 @@ def _with_dead_letter(
 
 
 def _done(request: HttpRequest, route: str, act: Callable[[ReasonForm, Actor], str]) -> HttpResponse:
-    """Do it if a reason is given, show the result, and show the page again."""
+    """Take the action if a reason is given. Redirect to the page, with a message about the result."""
     word = ReasonForm(request.POST)
     if not word.is_valid():
         messages.error(request, f"Nothing was done: {complaints(word)}")

@@ -1,4 +1,4 @@
-"""One action on many sagas: looked at first, then asked for, if it would still be the same sagas."""
+"""The page of a new batch (one action on many sagas): first the preview, then the batch, if its sagas are the same."""
 
 from dataclasses import replace
 from json import dumps
@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
-from orchestration.admin.action_form import Said, action_of, ask_of, signature_of
+from orchestration.admin.action_form import ActionForm, action_of, ask_of, signature_of
 from orchestration.admin.batch_views import preview_of
 from orchestration.admin.buttons import LABELS, MEANINGS
 from orchestration.admin.filters import Filter
@@ -27,11 +27,11 @@ from orchestration.operators.insight.saga_filter import SagaFilter, matching
 from orchestration.operators.insight.search import search
 
 OF_A_BATCH = ("action", "which", "saga")
-"""What a query says besides the filters of the list that it came from."""
+"""The parameters of a batch in the URL query. The others are the filters of the list that it came from."""
 
 
 class FilterField(forms.JSONField):
-    """A filter as JSON; Django's own field breaks at numbers and at nesting that Python will not read."""
+    """A filter as JSON. Django's field raises other errors for numbers and nesting that Python refuses to read."""
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -40,13 +40,13 @@ class FilterField(forms.JSONField):
             raise forms.ValidationError("This is not a filter.") from error
 
 
-class BatchForm(Said):
-    """What is to be done, how it is to go, and why; `wanted` and `sagas`, a fingerprint, are what was looked at."""
+class BatchForm(ActionForm):
+    """The action of a batch, its pace and reason. `wanted` and `sagas` (a fingerprint) identify the preview's sagas."""
 
     wanted = FilterField(widget=forms.HiddenInput)
     sagas = forms.CharField(required=False, widget=forms.HiddenInput)
     token = forms.UUIDField(widget=forms.HiddenInput)
-    """Identifies the page of the form, so that sending it twice creates one batch."""
+    """Identifies the page of the form, so that a form that is sent twice creates one batch."""
     canary = forms.IntegerField(
         min_value=0, max_value=MEMBERS_LIMIT, initial=USUAL_PACE.canary, label="Canary: how many go first"
     )
@@ -60,8 +60,8 @@ class BatchForm(Said):
         label="Stop when more than this % failed",
     )
 
-    def __init__(self, action: OperatorAction, said: QueryDict | None, step: str = "") -> None:
-        super().__init__(action, said, step)
+    def __init__(self, action: OperatorAction, posted: QueryDict | None, step: str = "") -> None:
+        super().__init__(action, posted, step)
         self.auto_id = "order_%s"
         if action in NEEDS_STEP:
             self.fields["step"] = forms.ChoiceField(
@@ -71,13 +71,13 @@ class BatchForm(Said):
             del self.fields["step"]
 
     def pace(self) -> Pace:
-        said = self.cleaned_data
-        return Pace(said["canary"], said["per_second"], said["stop_above_percent"])
+        entered = self.cleaned_data
+        return Pace(entered["canary"], entered["per_second"], entered["stop_above_percent"])
 
 
 @for_operators(VIEW_SAGAS)
 def new(request: HttpRequest, name: str = "") -> HttpResponse:
-    """Look at a batch (GET, or POST without `confirm`), or ask for it."""
+    """Show the preview of a batch (GET, or POST without `confirm`), or create the batch."""
     action = action_of(request, name or request.GET.get("action", ""))
     if request.method != "POST":
         wanted = _wanted(request)
@@ -89,14 +89,14 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
         return _shown(request, action, wanted, BatchForm(action, None, step), ask)
     order = BatchForm(action, request.POST)
     order.is_valid()
-    said = order.cleaned_data
+    entered = order.cleaned_data
     try:
-        wanted = SagaFilter.from_json(said.get("wanted") or {})
+        wanted = SagaFilter.from_json(entered.get("wanted") or {})
     except ValueError as error:
         raise Http404(str(error)) from error
     if wanted == SagaFilter():
         raise Http404("every saga is too many: say which")
-    ask = None if {"step", "outcome", "facts"} & order.errors.keys() else ask_of(request, action, said)
+    ask = None if {"step", "outcome", "facts"} & order.errors.keys() else ask_of(request, action, entered)
     if "confirm" not in request.POST or order.errors or ask is None:
         return _shown(request, action, wanted, order, ask)
     return _asked(request, action, wanted, order, ask)
@@ -105,12 +105,12 @@ def new(request: HttpRequest, name: str = "") -> HttpResponse:
 def _asked(
     request: HttpRequest, action: OperatorAction, wanted: SagaFilter, order: BatchForm, ask: Ask
 ) -> HttpResponse:
-    said = order.cleaned_data
-    if said["looked_at"] != signature_of(ask):
+    entered = order.cleaned_data
+    if entered["looked_at"] != signature_of(ask):
         return _shown(request, action, wanted, order, ask, "Check this preview, then confirm.")
     try:
-        key = f"form:{said['token']}"
-        made = batches.ask_for_batch(wanted, ask, order.pace(), looked_at=said["sagas"], key=key)
+        key = f"form:{entered['token']}"
+        made = batches.ask_for_batch(wanted, ask, order.pace(), looked_at=entered["sagas"], key=key)
     except NotABatch as error:
         return _shown(request, action, wanted, order, ask, f"This batch cannot be started: {error}.")
     return HttpResponseRedirect(reverse("operations:batch", args=[made.pk]))
@@ -149,13 +149,15 @@ def _shown(
 
 
 def _may_be_asked(preview: BatchPreview) -> bool:
-    """Whether it comes to anything for any of the examples, and is not of too many."""
+    """Return whether the action is possible for one of the examples, and the batch is not too large."""
     return not preview.is_too_many and any(each.possible for each in preview.examples)
 
 
 def _wanted(request: HttpRequest) -> SagaFilter | None:
-    """The selected sagas, or all that meet the filter; None when nothing is selected, or the filter cannot be read, or
-    asks for nothing."""
+    """Return the filter for the selected sagas, or for all sagas of the list.
+
+    Return None when nothing is selected, or when the filter is invalid or empty.
+    """
     given = request.GET
     if given.get("which") == "selected":
         selected = frozenset(each for each in map(_uuid, given.getlist("saga")) if each)
@@ -190,5 +192,5 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _only(words: frozenset[str]) -> str:
-    """The one word, if there is one."""
+    """Return the only word of the set; empty if it has none or several."""
     return next(iter(words)) if len(words) == 1 else ""

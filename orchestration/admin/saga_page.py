@@ -1,4 +1,4 @@
-"""What the page of one saga shows."""
+"""The contents of the page of one saga."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -27,9 +27,9 @@ from orchestration.telemetry import flower_links
 from orchestration.text import formatting
 
 Urls = Mapping[str, str]
-"""Where the results of failed tasks are shown, by task id."""
+"""The URLs of the results of failed tasks, by task id."""
 Pairs = list[tuple[str, str]]
-"""What something says, as names and values."""
+"""Names and values, as texts."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class StepShown:
     age: str
     attempts: int
     took: str
-    """From its ledger row's first write to its last."""
-    said: Pairs
-    """Its answer or refusal, the other side's references among it."""
+    """The time from the first write of its ledger row to the last."""
+    result: Pairs
+    """Its answer or refusal, with the references of gateway or carrier."""
     request: str
     last_error: ErrorShown
 
@@ -76,14 +76,14 @@ class LedgerRowShown:
     token: int
     created_at: str
     changed_at: str
-    said: Pairs
+    result: Pairs
     """Its answer or refusal."""
     request: str
-    """What a call outside was asked with, if one was."""
+    """The request of its external call, if it made one."""
 
 
 def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpRequest, *, now: datetime) -> dict[str, Any]:
-    """Return the template's context; `entries` are of the operator log."""
+    """Return the template's context; `entries` are those of the operator log."""
     instance, definition = view.instance, view.instance.definition
     urls = result_urls(view.log, request.user)
     return {
@@ -111,7 +111,7 @@ def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpReques
 
 
 def result_urls(log: Iterable[SagaLogEntry], user: AbstractBaseUser | AnonymousUser) -> Urls:
-    """Return where this user may look at the results of the failed tasks that the log names."""
+    """Return the URLs of the results of the failed tasks that the log names; empty if the user may not see results."""
     if not user.has_perm("django_celery_results.view_taskresult"):  # type: ignore[union-attr]
         return {}
     task_ids = {entry.detail["task_id"] for entry in log if entry.detail.get("task_id")}
@@ -140,14 +140,14 @@ def _step(step: StepProgress, view: SagaView, urls: Urls, now: datetime) -> Step
         age=formatting.span(now.astimezone(UTC) - step.since) if step.since else formatting.NOTHING,
         attempts=step.attempts,
         took=_took(row.changed_at - row.created_at) if row else formatting.NOTHING,
-        said=kept.said if kept else [],
+        result=kept.result if kept else [],
         request=kept.request if kept else "",
         last_error=_error(step.last_error, urls),
     )
 
 
 def _status(step: StepProgress, instance: SagaInstance) -> str:
-    """Its ledger row's; of a saga that has ended nothing waits any more."""
+    """Return the status of the step's ledger row. In a saga that has ended, no step is waiting."""
     if step.name in instance.progress.get("parked", ()):
         return "parked"
     return "never_sent" if instance.ended_at and step.status == WAITING else step.status
@@ -180,7 +180,7 @@ def _log_line(entry: SagaLogEntry, urls: Urls) -> LogLineShown:
 
 
 def _ledger_row(row: LedgerRow, definition: str) -> LedgerRowShown:
-    said = row.answer if row.refusal is None else row.refusal
+    result = row.answer if row.refusal is None else row.refusal
     return LedgerRowShown(
         step=row.step,
         status=row.status,
@@ -188,13 +188,13 @@ def _ledger_row(row: LedgerRow, definition: str) -> LedgerRowShown:
         token=row.token,
         created_at=formatting.moment(row.created_at),
         changed_at=formatting.moment(row.changed_at),
-        said=_pairs(redacted(said, definition=definition)),
+        result=_pairs(redacted(result, definition=definition)),
         request=_text(redacted(row.request, definition=definition)) if row.request else "",
     )
 
 
 def _pairs(known: Mapping[str, Any] | str | None) -> Pairs:
-    if isinstance(known, str):  # hidden as a whole
+    if isinstance(known, str):  # all of it is hidden
         return [("", known)]
     return [(name, _text(value)) for name, value in (known or {}).items()]
 

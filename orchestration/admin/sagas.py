@@ -1,4 +1,4 @@
-"""The list of sagas, and the page of one, in the place of the admin's own."""
+"""The list of sagas and the page of one saga. They replace those of Django's admin."""
 
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from orchestration.participant.admin import ModelAdmin, ReadOnly
 
 @admin.register(SagaInstance)
 class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
-    """Only the addresses and permissions are the admin's."""
+    """The admin of sagas. Only its URLs and permissions are those of Django's admin; its pages are our own."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         see(request, VIEW_SAGAS)
@@ -44,7 +44,7 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 @for_operators(VIEW_SAGAS)
 def timeline(request: HttpRequest, saga_id: UUID) -> HttpResponse:
-    """Draw the saga at an address of its own."""
+    """Return the timeline of the saga as an SVG at its own URL."""
     view = saga_view_of(saga_id)
     if view is None:
         raise Http404(f"there is no saga {saga_id}")

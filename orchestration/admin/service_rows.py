@@ -1,4 +1,4 @@
-"""The rows that services keep of a saga, as their own lists in the admin show them."""
+"""The rows that services store about a saga, as the services' own lists in the admin show them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from orchestration.participant.participant import Participant, participants
 from orchestration.text import formatting
 
 AT_MOST = 20
-"""Rows of one table."""
+"""The most rows of one table that are shown."""
 
 
 @dataclass(frozen=True)
 class RowsShown:
-    """One table's rows of a saga; `lines` None: its database does not answer."""
+    """The rows of one table about a saga; `lines` is None if the database does not answer."""
 
     service: str
     title: str
@@ -33,7 +33,7 @@ class RowsShown:
 
 
 def rows_of(saga_id: UUID, request: HttpRequest) -> list[RowsShown]:
-    """Return what every service keeps of the saga besides its ledger, as far as the user may see it."""
+    """Return the rows that services store about the saga besides their ledgers, as far as the user may see them."""
     return [
         _shown(participant.service, model, options, saga_id)
         for participant in participants().values()

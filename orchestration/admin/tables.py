@@ -1,4 +1,4 @@
-"""What operators did and what audits ran, as tables to look at only."""
+"""Read-only tables of the operator log, the machinery log and the audit runs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -50,7 +50,7 @@ class AuditRunAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(AuditFinding)
 class AuditFindingAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
-    """Findings have pages of their own."""
+    """The admin of findings. It redirects to the operators' pages of findings."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("operations:findings"))
@@ -60,7 +60,10 @@ class AuditFindingAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 
 def _page_of(route: str, object_id: str) -> HttpResponse:
-    """:raises Http404: when it is no id."""
+    """Redirect to the page of the object with this id.
+
+    :raises Http404: when the text is no id.
+    """
     try:
         return HttpResponseRedirect(reverse(route, args=[object_id]))
     except NoReverseMatch as error:

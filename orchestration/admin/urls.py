@@ -1,4 +1,4 @@
-"""Addresses of operators' pages, beside those of the admin's tables."""
+"""The URLs of operators' pages, besides those of the admin's tables."""
 
 from django.urls import path
 

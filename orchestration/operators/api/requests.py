@@ -110,7 +110,7 @@ def ask_of(body: dict[str, Any], actor: Actor) -> Ask:
 
 
 class Some(serializers.ListField):
-    """At least one: who sends none, having found none, does not mean all."""
+    """A list of at least one. An empty list is refused: a client that found nothing does not mean all."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_empty=False, **kwargs)
