@@ -1,1 +1,1 @@
-"""The commands of `manage.py` for sagas and breakers, and what they share."""
+"""The commands of `manage.py` for sagas, breakers and audits, and their common parts."""

@@ -17,24 +17,24 @@ from orchestration.text.cleaning import can_be_stored, is_harmless
 from orchestration.text.formatting import says_something
 
 MOST = 1_000_000_000
-"""Rows or seconds that are asked for at once: neither the database nor the calendar has room for any number."""
+"""The largest number of rows or seconds in an argument. Database and calendar do not take any larger number."""
 _UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _SPAN = re.compile(rf"([0-9]{{1,6}})\s*({'|'.join(_UNITS)})")
 
 
 def add_justification(parser: ArgumentParser) -> None:
-    """Ask for a reason, and for a name if it is not the one at hand."""
+    """Add the arguments for the reason and for the operator's name."""
     add_reason(parser)
     parser.add_argument("--by", type=words, default=operator(), metavar="NAME", help="who (default: %(default)s)")
 
 
 def add_reason(parser: ArgumentParser) -> None:
-    """Ask for a reason."""
+    """Add the argument for the reason."""
     parser.add_argument("--reason", type=words, required=True, help="why, for the record")
 
 
 def add_evidence(parser: _ActionsContainer, *, required: bool = True) -> None:
-    """Ask for what shows that a person's word is true."""
+    """Add the argument for the evidence of an operator's statement."""
     help_text = "what proves it, such as a statement's number"
     parser.add_argument("--evidence", type=words, required=required, help=help_text)
 
@@ -54,18 +54,20 @@ def add_wait(parser: ArgumentParser) -> None:
 
 
 def add_format(parser: ArgumentParser) -> None:
-    """Offer a table for people, JSON for programs."""
+    """Add the argument for the output format: a table for people, JSON for programs."""
     parser.add_argument("--format", choices=FORMATS, default=TABLE, help="jsonl: one line of JSON each")
 
 
 def add_limit(parser: ArgumentParser, default: int | None) -> None:
     """Add an argument for the most sagas that are listed or acted on."""
-    said = f" (default: {default})" if default else " (default: all)"
-    parser.add_argument("--limit", type=whole_number, default=default, metavar="N", help=f"at most this many{said}")
+    otherwise = f" (default: {default})" if default else " (default: all)"
+    parser.add_argument(
+        "--limit", type=whole_number, default=default, metavar="N", help=f"at most this many{otherwise}"
+    )
 
 
 def add_consent(parser: ArgumentParser) -> None:
-    """Let a change be looked at first, and ask before it is made."""
+    """Add the arguments for a preview (--dry-run) and for consent without a question (--yes)."""
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask at")
 
@@ -107,8 +109,7 @@ def number_from_zero(text: str) -> int:
 
 
 def number_between(least: float, most: float) -> Callable[[str], float]:
-    """Return a reader of a number within these bounds, which are included. It raises `ArgumentTypeError` for any other
-    text."""
+    """Return a reader of numbers from `least` to `most`. The reader raises `ArgumentTypeError` for any other text."""
 
     def read(text: str) -> float:
         try:
@@ -192,7 +193,7 @@ def operator() -> str:
     """Return the operating system's user and host, as far as they are known."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # the user of a container may have no name
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
 

@@ -1,4 +1,4 @@
-"""What is requested of many sagas at a command line: its arguments, and what it would change."""
+"""The request of a batch at a command line: its arguments, and its preview."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 
@@ -20,26 +20,26 @@ from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.operators.representations.batches import BatchPreviewShown
 from orchestration.participant.manual_outcome import Outcome
 
-SAID = ("of_step", "outcome", "facts", "evidence")
+STATEMENT = ("of_step", "outcome", "facts", "evidence")
 
 
 def add_action(parser: ArgumentParser) -> None:
-    """Let it be said what is to be done to each."""
+    """Add the argument for the action."""
     actions = [action.value for action in OperatorAction]
     parser.add_argument("action", choices=actions, metavar="ACTION", help=", ".join(actions))
 
 
 def add_statement(parser: ArgumentParser) -> None:
-    """Let a person's word be said for resolve and settle."""
-    said = parser.add_argument_group("for resolve and settle")
-    said.add_argument("--of-step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
-    said.add_argument("--outcome", choices=[each.value for each in Outcome], help="for resolve")
-    add_evidence(said, required=False)
-    add_facts(said)
+    """Add the arguments of resolve and settle: step, outcome, evidence and facts."""
+    group = parser.add_argument_group("for resolve and settle")
+    group.add_argument("--of-step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
+    group.add_argument("--outcome", choices=[each.value for each in Outcome], help="for resolve")
+    add_evidence(group, required=False)
+    add_facts(group)
 
 
 def add_pace(parser: ArgumentParser) -> None:
-    """Let it be said how it goes."""
+    """Add the arguments for the pace of the batch."""
     pace = parser.add_argument_group("how it goes")
     pace.add_argument(
         "--canary",
@@ -65,12 +65,12 @@ def add_pace(parser: ArgumentParser) -> None:
 
 
 def ask_of(options: Options, actor: Actor) -> Ask:
-    """Read what is requested of each saga.
+    """Return the action that the options request.
 
     :raises CommandError: when something is missing, or is of no use to the action.
     """
     action, outcome = OperatorAction(options["action"]), options["outcome"]
-    if action not in NEEDS_EVIDENCE and any(options[each] for each in SAID):
+    if action not in NEEDS_EVIDENCE and any(options[each] for each in STATEMENT):
         raise CommandError(f"step, outcome, facts and evidence are not for {action}", returncode=Exit.USAGE)
     try:
         return Ask(
@@ -87,7 +87,7 @@ def ask_of(options: Options, actor: Actor) -> Ask:
 
 
 def pace_of(options: Options) -> Pace:
-    """Read the pace."""
+    """Return the pace that the options give."""
     return Pace(options["canary"], options["per_second"], options["stop_above_percent"])
 
 

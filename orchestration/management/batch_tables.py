@@ -35,7 +35,7 @@ def of_batch(shown: BatchJson) -> Iterator[Table]:
 
 
 def facts(shown: BatchJson) -> Iterator[tuple[str, object]]:
-    """Yield what was requested, by whom and why, and the pace."""
+    """Yield the request of the batch with its operator and reason, and the pace."""
     yield "batch", shown["id"]
     yield "action", shown["action"]
     for name in FACTS:

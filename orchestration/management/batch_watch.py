@@ -1,4 +1,4 @@
-"""A batch followed until it is over, and judged."""
+"""The wait for the end of a batch, and the exit code that follows from it."""
 
 import time
 from datetime import timedelta
@@ -15,7 +15,7 @@ LOOK_EVERY_S = 0.5
 
 
 def follow(batch: Batch, patience: timedelta, output: Output) -> Batch:
-    """Look on until it is over, `patience` ends, or somebody has seen enough; give it as it is then."""
+    """Wait until the batch is over, `patience` ends or the operator interrupts. Return the batch as it is then."""
     until, seen = time.monotonic() + patience.total_seconds(), 0
     try:
         with output.counting(batch.action, batch.members_chosen) as bar:
@@ -52,7 +52,7 @@ def judge(batch: Batch) -> None:
 
 
 def _is_over(batch: Batch, tally: Tally) -> bool:
-    """Nothing more is begun, and what was begun has come to something."""
+    """Return whether no further member is begun and all outcomes are known."""
     return batch.state not in OPEN and not tally.under_way
 
 

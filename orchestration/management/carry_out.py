@@ -1,4 +1,4 @@
-"""An operator's action carried out on the chosen sagas, one after the other, and the outcome of each."""
+"""The execution of an operator's action on the chosen sagas, one after the other, with the outcome of each."""
 
 import time
 from collections import Counter
@@ -19,14 +19,14 @@ from orchestration.operators.actions.preview import preview
 from orchestration.operators.actions.requests import Ask, Preview
 
 UNKNOWN, PASSED_OVER = "unknown", "passed_over"
-"""There is no such saga; it was not what was asked for any more when its turn came."""
+"""There is no such saga; the saga did not match any more when it was its turn."""
 BROKEN = frozenset({Code.UNKNOWN_DEFINITION, UNKNOWN})
-"""What is no matter of the saga's state."""
+"""Codes whose cause is not the state of the saga."""
 
 
 @dataclass(frozen=True)
 class ActionDone:
-    """The outcome for one saga: `code` is that of its entry in the operator log, or one of those above."""
+    """The result for one saga: `code` is that of its entry in the operator log, or one of the codes above."""
 
     saga_id: UUID
     code: str
@@ -37,7 +37,7 @@ class ActionDone:
         return self.code == Code.TAKEN
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is printed of it."""
+        """Return the result as the command prints it, JSON-ready."""
         entry = self.entry
         return {
             "id": str(self.saga_id),
@@ -56,11 +56,11 @@ def previews(chosen: Chosen, ask: Ask) -> Iterator[Preview]:
         try:
             yield preview(saga_id, ask)
         except NoSuchSaga:
-            continue  # it was purged meanwhile
+            continue  # it has been purged since it was chosen
 
 
 def do(chosen: Chosen, ask: Ask, *, per_second: float | None) -> Iterator[ActionDone]:
-    """Act on each that is still what was asked for, and has not changed since that was seen."""
+    """Carry out the action on each saga that still matches and has not changed since that was checked."""
     for saga_id in chosen.unknown:
         yield ActionDone(saga_id, UNKNOWN)
     next_at = time.monotonic()

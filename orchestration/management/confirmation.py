@@ -1,4 +1,4 @@
-"""Whether a person wants it: asked for on a terminal, said beforehand elsewhere."""
+"""The confirmation of a change: asked for at a terminal, given with --yes elsewhere."""
 
 import sys
 

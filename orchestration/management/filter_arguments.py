@@ -1,4 +1,4 @@
-"""Arguments that say which sagas: the filters of the table, ids, and a text to search for."""
+"""The arguments that select sagas: the filters of the table, ids, and a text to search for."""
 
 from argparse import ArgumentParser
 from dataclasses import dataclass, field, replace
@@ -18,19 +18,19 @@ from orchestration.operators.insight.status import WORDS_FOR_STATUSES
 
 @dataclass(frozen=True)
 class SagaSelection:
-    """Which sagas are meant: all that `wanted` asks for, and that are known by the text if there is one."""
+    """The selected sagas: those that meet the filter `wanted`, and that the text identifies if there is one."""
 
     wanted: SagaFilter
     text: str = ""
     known: Q = field(default_factory=Q)
-    """What the text was found to mean."""
+    """The sagas that the text identifies."""
 
     @property
     def asks_for_something(self) -> bool:
         return self.wanted != SagaFilter() or bool(self.text)
 
     def looked_up(self, output: Output) -> "SagaSelection":
-        """Return the same with the sagas that the text identifies. Note each source that did not answer."""
+        """Return the selection with the sagas that the text identifies. Note each source that did not answer."""
         if not self.text:
             return self
         found = search(self.text)
@@ -39,7 +39,7 @@ class SagaSelection:
         return replace(self, known=found.condition)
 
     def condition(self, *, now: datetime) -> Q:
-        """Match the sagas that are meant."""
+        """Match the selected sagas."""
         return condition(self.wanted, now=now) & self.known
 
     def in_words(self) -> str:
@@ -48,7 +48,7 @@ class SagaSelection:
 
 
 def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
-    """Let it be said which sagas; each filter narrows, the same one given again widens."""
+    """Add the arguments that select sagas. Each filter narrows the selection; the same one given again widens it."""
     if with_ids:
         parser.add_argument("ids", type=saga_id, nargs="*", metavar="ID")
     which = parser.add_argument_group("which sagas (each narrows; the same one again widens)")
@@ -59,7 +59,7 @@ def add_filters(parser: ArgumentParser, *, with_ids: bool = True) -> None:
 
 
 def selection_of(options: Options) -> SagaSelection:
-    """Read the arguments."""
+    """Return the selection that the options give."""
     return SagaSelection(saga_filter_from(options), options["search"] or "")
 
 

@@ -1,4 +1,4 @@
-"""The operator at a command line: the account of the operating system, or staff whose password is asked for."""
+"""The operator of a command: the account of the operating system, or a staff account with its password."""
 
 import getpass
 import sys
@@ -20,7 +20,7 @@ HELP = "who, as the account of the admin, whose password is asked for"
 
 
 def add_login(parser: ArgumentParser, *, required: bool = False) -> None:
-    """Let an account be named, or unless that is required somebody without one."""
+    """Add the options for the operator: --as ACCOUNT, and unless an account is required also --by NAME."""
     if required:
         parser.add_argument("--as", type=words, required=True, metavar="ACCOUNT", dest="account", help=HELP)
         return
@@ -30,7 +30,7 @@ def add_login(parser: ArgumentParser, *, required: bool = False) -> None:
 
 
 def named(options: Options) -> Actor:
-    """Return the operator that the options name. No password was asked for, so it is one without an account."""
+    """Return the operator that the options name, without an account, because no password was asked for."""
     return Actor(options["account"] or options["by"], None, Via.COMMAND)
 
 

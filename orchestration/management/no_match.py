@@ -1,4 +1,4 @@
-"""How a command ends when nothing matched: its sentence is an answer, and no error."""
+"""The end of a command when nothing matched: its sentence is an answer, not an error."""
 
 import sys
 from typing import Any
@@ -9,9 +9,9 @@ from orchestration.management.exit_codes import Exit
 
 
 class PlainlyEnding(BaseCommand):
-    """Says "nothing matched" on stderr without Django's "CommandError:" in red; errors are called so as ever."""
+    """A command that prints "nothing matched" on stderr without Django's red "CommandError:". Errors keep it."""
 
-    _called_from_command_line: bool  # Django's own, of which its stubs do not know
+    _called_from_command_line: bool  # Django sets it; its stubs lack it
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command. "Nothing matched" from a terminal ends it with that exit code and a plain sentence.
@@ -24,6 +24,6 @@ class PlainlyEnding(BaseCommand):
             is_plain = error.returncode == Exit.NOTHING_MATCHED and self._called_from_command_line
             if options["traceback"] or not is_plain:
                 raise
-            if said := str(error):
-                self.stderr.write(said, str)
+            if sentence := str(error):
+                self.stderr.write(sentence, str)
             sys.exit(error.returncode)

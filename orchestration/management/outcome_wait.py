@@ -1,4 +1,4 @@
-"""Waiting for the outcome of operators' actions, and judging it."""
+"""The wait for the outcomes of operators' actions, and the exit code that follows from them."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from orchestration.operators.actions.outcome_watcher import observe
 
 
 def seen_through(done: Iterable[ActionDone], patience: timedelta) -> Iterator[ActionDone]:
-    """Yield each with its outcome, if that is known within `patience`, which is for all of them together."""
+    """Yield each action with its outcome, if that is known within `patience`, which covers all actions together."""
     until = time.monotonic() + patience.total_seconds()
     for each in done:
         if each.entry is None or not each.was_taken:

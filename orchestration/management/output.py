@@ -21,7 +21,7 @@ TABLE, JSON, JSONL = FORMATS = ("table", "json", "jsonl")
 
 
 class ProgressBar:
-    """How far something has come; shown on a terminal only."""
+    """A progress bar; shown on a terminal only."""
 
     def __init__(self, progress: Progress | None, what: str, total: int | None) -> None:
         self._progress = progress
@@ -35,7 +35,7 @@ class ProgressBar:
 
 @dataclass(frozen=True)
 class Output:
-    """The streams a command writes to, and its format, one of `FORMATS`."""
+    """The streams that a command writes to, and its format, one of `FORMATS`."""
 
     out: OutputWrapper
     err: OutputWrapper
@@ -57,12 +57,12 @@ class Output:
         self.out.flush()
 
     def note(self, text: str) -> None:
-        """Tell a person something that is no data."""
+        """Print a message that is no data, on stderr."""
         self.err.write(harmless_lines(text))
 
     @contextmanager
     def counting(self, what: str, total: int | None = None) -> Iterator[ProgressBar]:
-        """Show how far it comes, where stderr is a terminal."""
+        """Show a progress bar if stderr is a terminal."""
         if not self.err.isatty():
             yield ProgressBar(None, what, total)
             return

@@ -1,4 +1,4 @@
-"""Rounds of recovery that an operator runs, in place of the loops of the workers."""
+"""Rounds of recovery that an operator runs, instead of the workers' loops."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from orchestration.models import ALIAS, SagaInstance
 
 @dataclass(frozen=True)
 class Rounds:
-    """What rounds of recovery came to: how often a saga was looked at, and how many are due still."""
+    """The result of rounds of recovery: the number of checks of sagas, and the number of sagas that are still due."""
 
     rounds: int
     looked_at: int
@@ -26,7 +26,7 @@ def due_sagas() -> int:
 
 
 def recover(patience: timedelta) -> Rounds:
-    """Run rounds of recovery until nothing is due, for as long as `patience`; at least one.
+    """Run rounds of recovery until nothing is due or `patience` is over; at least one round.
 
     More than one is needed where a message may be lost: a marker must come back first (`markers`).
     """

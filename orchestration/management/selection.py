@@ -1,4 +1,4 @@
-"""Which sagas an operator's action is for, looked at again when the turn of each has come."""
+"""The sagas that an operator's action is for. Each is checked again when it is its turn."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -42,7 +42,7 @@ class Chosen:
 
 
 def choose(action: OperatorAction, options: Options, output: Output) -> Chosen:
-    """Find the sagas that are meant.
+    """Return the sagas that the options select.
 
     :raises CommandError: when no filter is given, when there is none, or when there are more than the action is for.
     """
@@ -56,7 +56,7 @@ def choose(action: OperatorAction, options: Options, output: Output) -> Chosen:
 
 
 def choose_for_batch(options: Options, output: Output) -> SagaFilter:
-    """Choose the filter that a batch keeps. Of a text it keeps the sagas that it identifies now.
+    """Return the filter for a batch. A search text is replaced by the sagas that it identifies now.
 
     :raises CommandError: when no filter is given, or the text identifies none.
     """
@@ -66,7 +66,7 @@ def choose_for_batch(options: Options, output: Output) -> SagaFilter:
     if not selection.text:
         return selection.wanted
     found = frozenset(_oldest_first(selection)[: MEMBERS_LIMIT + 1])
-    if not found:  # without ids the filter would mean more than was asked for
+    if not found:  # without ids the filter would match more sagas than the text
         raise CommandError(NONE, returncode=Exit.NOTHING_MATCHED)
     return replace(selection.wanted, ids=found)
 

@@ -1,4 +1,4 @@
-"""A subcommand: its name, its arguments and what it does."""
+"""Subcommands: name, arguments and function of each."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Mapping
@@ -12,18 +12,18 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Subcommand:
-    """`run` may raise `CommandError` with one of `Exit` as its return code; else the command ends with 0."""
+    """A subcommand. `run` may raise `CommandError` with one of `Exit` as return code; else the exit code is 0."""
 
     name: str
     help: str
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Options, Output], None]
     description: Callable[[], str] | None = None
-    """What `--help` says at length, if there is more to say than `help`."""
+    """A longer text than `help` for `--help`, if there is one."""
 
 
 def add_all(parser: ArgumentParser, subcommands: Iterable[Subcommand], *, dest: str = "command") -> None:
-    """Make each a subcommand of the parser; `dest` is the option that has its name."""
+    """Add the subcommands to the parser; `dest` is the option that holds the name of the chosen one."""
     made = parser.add_subparsers(dest=dest, required=True, metavar="COMMAND")
     for each in subcommands:
         own = made.add_parser(each.name, help=each.help, description=each.help)
@@ -33,5 +33,5 @@ def add_all(parser: ArgumentParser, subcommands: Iterable[Subcommand], *, dest: 
 
 
 def run(subcommands: Iterable[Subcommand], name: str, options: Options, output: Output) -> None:
-    """Run the one of that name."""
+    """Run the subcommand of that name."""
     next(each for each in subcommands if each.name == name).run(options, output)

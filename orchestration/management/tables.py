@@ -25,7 +25,7 @@ WIDTH_OF_A_FILE = 1_000  # columns; nothing is folded where no terminal limits i
 
 
 class Plain(Console):
-    """Takes strings for what they say: a gateway's error is no markup, and moves no cursor."""
+    """A console that prints texts literally: a gateway's error is no markup and cannot move the cursor."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(harmless_lines(text), **options)
@@ -40,8 +40,7 @@ def show(tables: Iterable[Table], out: OutputWrapper) -> None:
 
 
 def table_of(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """Return a table of these cells. They fold where the terminal is narrow, except in the first column, which has the
-    ids."""
+    """Return a table of these cells. On a narrow terminal they fold, except in the first column, which has the ids."""
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, show_header=any(columns))
     table.columns[0].no_wrap = True
     for row in rows:
@@ -105,8 +104,8 @@ def _saga(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
 
 def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     attempt = attempt_of(saga)
-    said = attempt.in_words(now) if attempt else ""
-    return saga.pk, status_of(saga).value, step_of(saga), said, formatting.span(now - saga.created_at)
+    attempt_text = attempt.in_words(now) if attempt else ""
+    return saga.pk, status_of(saga).value, step_of(saga), attempt_text, formatting.span(now - saga.created_at)
 
 
 def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
@@ -150,8 +149,8 @@ def _ledger_rows(view: SagaView) -> Iterator[tuple[object, ...]]:
 
 
 def _ledger_row(service: str, row: LedgerRow, definition: str) -> tuple[object, ...]:
-    said = _json(redacted(row.answer if row.refusal is None else row.refusal, definition=definition))
-    return service, row.step, row.status, " → ".join(row.history), row.token, formatting.moment(row.changed_at), said
+    result = _json(redacted(row.answer if row.refusal is None else row.refusal, definition=definition))
+    return service, row.step, row.status, " → ".join(row.history), row.token, formatting.moment(row.changed_at), result
 
 
 def _log_entry(entry: SagaLogEntry) -> tuple[object, ...]:

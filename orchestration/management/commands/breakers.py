@@ -41,7 +41,7 @@ class Command(PlainlyEnding):
 
 
 def _list(_: Options, output: Output) -> None:
-    _say(_looked_at(), output)
+    _print(_breakers(), output)
 
 
 def _open(options: Options, output: Output) -> None:
@@ -56,23 +56,23 @@ def _close(options: Options, output: Output) -> None:
 
 def _change(options: Options, output: Output, question: str, change: Callable[..., None]) -> None:
     name = options["breaker"]
-    if name not in (named := [each.name for each in _looked_at()]):
+    if name not in (named := [each.name for each in _breakers()]):
         sentence = f"there is no breaker {name}, only {', '.join(named)}"
         raise CommandError(sentence, returncode=Exit.NOTHING_MATCHED)
     if not options["dry_run"]:
         refuse_without_consent(question, options, output)
         change(name, actor=Actor(options["by"], None, Via.COMMAND), reason=options["reason"])
-    _say([each for each in _looked_at() if each.name == name], output)
+    _print([each for each in _breakers() if each.name == name], output)
 
 
-def _looked_at() -> tuple[BreakerNow, ...]:
+def _breakers() -> tuple[BreakerNow, ...]:
     found = breakers()
     if isinstance(found, Unavailable):
         raise CommandError(f"{found}: every breaker counts as closed", returncode=Exit.ERROR)
     return found
 
 
-def _say(found: Sequence[BreakerNow], output: Output) -> None:
+def _print(found: Sequence[BreakerNow], output: Output) -> None:
     table = Table("breaker", "state", "failures in a row", "next probe", box=None, pad_edge=False)
     for each in found:
         table.add_row(each.name, each.state, str(each.failures), formatting.moment(each.next_probe))

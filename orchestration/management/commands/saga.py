@@ -1,4 +1,4 @@
-"""`manage.py saga`: look at sagas, and help them on."""
+"""`manage.py saga`: shows sagas, and acts on them."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -79,16 +79,16 @@ def act(action: OperatorAction, options: Options, output: Output) -> None:
 
 
 def ask_for(action: OperatorAction, options: Options) -> Ask:
-    """Read what is requested by an operator at a command line.
+    """Return the action that the options request.
 
     :raises CommandError: when void and facts are both given.
     """
     actor, reason = Actor(options["by"], None, Via.COMMAND), options["reason"]
     if action is not OperatorAction.SETTLE:
         return Ask(action, actor, reason)
-    said = {"facts": dict(options["facts"]), "evidence": options["evidence"], "void": options["void"]}
+    statement = {"facts": dict(options["facts"]), "evidence": options["evidence"], "void": options["void"]}
     try:
-        return Ask(action, actor, reason, step=options["of_step"], **said)
+        return Ask(action, actor, reason, step=options["of_step"], **statement)
     except NotAsked as error:
         raise CommandError(str(error), returncode=Exit.USAGE) from error
 
@@ -103,8 +103,8 @@ def resume(options: Options, output: Output) -> None:
     if not dispatch.broker_is_ready():
         raise CommandError("the broker does not answer: nothing can be sent", returncode=Exit.ERROR)
     if not due_sagas():
-        said = "no saga is due" if sys.stderr.isatty() else ""  # which cron would send a mail of, each minute
-        raise CommandError(said, returncode=Exit.NOTHING_MATCHED)
+        sentence = "no saga is due" if sys.stderr.isatty() else ""  # cron would send it as a mail every minute
+        raise CommandError(sentence, returncode=Exit.NOTHING_MATCHED)
     logger.info("%s runs recovery: %s", options["by"], options["reason"])
     rounds = recover(timedelta(seconds=options["patience"]))
     table = Table("rounds", "sagas looked at", "still due", box=None, pad_edge=False)

@@ -44,7 +44,7 @@ SECOND = "it waits for a second person: manage.py saga batch approve {id} --as A
 
 
 def start(options: Options, output: Output) -> None:
-    """Ask for a batch, or say what it would do.
+    """Create a batch, or print what it would do.
 
     :raises CommandError: when there is none, or with --wait unless each of its members was done and did not fail.
     """
@@ -130,7 +130,7 @@ def stop(options: Options, output: Output) -> None:
 
 
 def _consented_to(wanted: SagaFilter, ask: Ask, options: Options, output: Output) -> str:
-    """The fingerprint of the sagas that somebody has agreed to."""
+    """Return the fingerprint of the sagas that the operator has agreed to."""
     seen, pace = batches.preview_batch(wanted, ask), pace_of(options)
     refuse_no_batch(seen)
     note_preview(seen, output)

@@ -1,4 +1,4 @@
-"""`manage.py saga list|count`: which sagas there are."""
+"""`manage.py saga list|count`: lists or counts sagas."""
 
 from argparse import ArgumentParser
 

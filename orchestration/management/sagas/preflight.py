@@ -1,4 +1,4 @@
-"""`manage.py saga preflight`: refuses a deploy whose code could not carry on the sagas that are under way."""
+"""`manage.py saga preflight`: refuses a deploy whose code could not continue the unfinished sagas."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from orchestration.management.output import Output
 from orchestration.management.subcommand import Options, Subcommand
 
 SHOWN = 5
-"""So many ids of a problem are in the table; all of them are in the JSON."""
+"""The most ids of a problem in the table. The JSON has all of them."""
 
 
 def inspect(_: Options, output: Output) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py saga purge`: sagas that ended long ago go, and what services remember of them."""
+"""`manage.py saga purge`: removes sagas that ended long ago, and their ledger rows in the services."""
 
 import time
 from argparse import ArgumentParser

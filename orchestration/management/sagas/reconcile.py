@@ -1,4 +1,4 @@
-"""`manage.py saga ask-outside`: reconcile open calls once now, beside the workers."""
+"""`manage.py saga ask-outside`: reconciles open external calls once, now, in addition to the workers."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict, astuple
@@ -15,8 +15,8 @@ HELP = "query gateway and carrier now for the outcome of every unanswered call; 
 
 
 def ask(options: Options, output: Output) -> None:
-    """Run a round for each service that calls outside."""
-    chosen = [options["service"]] if options["service"] else _services_that_call_outside()
+    """Run one round of reconciliation for each service that makes external calls."""
+    chosen = [options["service"]] if options["service"] else _services_with_external_calls()
     rounds = {service: reconciliation.reconcile_open_rows(participants()[service]) for service in chosen}
     table = Table("service", "settled", "not known there yet", "failed", box=None, pad_edge=False)
     for service, made in rounds.items():
@@ -25,11 +25,11 @@ def ask(options: Options, output: Output) -> None:
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--service", choices=_services_that_call_outside(), help="only this one's")
+    parser.add_argument("--service", choices=_services_with_external_calls(), help="only this one's")
     add_format(parser)
 
 
-def _services_that_call_outside() -> list[str]:
+def _services_with_external_calls() -> list[str]:
     return [service for service, participant in participants().items() if reconciliation.external_commands(participant)]
 
 

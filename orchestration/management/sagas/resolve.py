@@ -56,15 +56,15 @@ After the pivot, not-done is refused, because the step must still happen: do it 
 
 
 class Becomes(StrEnum):
-    """What has become of the saga that was to continue."""
+    """What happens to the saga after the outcome was recorded."""
 
     RESUMED = "resumed"
     NOT_SENT = "not_sent"
-    """It is recorded, but the broker is away. Recovery sends it when the broker is back."""
+    """It is recorded, but the broker is unavailable. Recovery sends the message when the broker is back."""
     ENDED = "ended"
-    """There is nothing left to do."""
+    """Nothing is left to do."""
     UNKNOWN = "unknown"
-    """There is no such saga any more."""
+    """The saga does not exist any more."""
 
 
 def resolve(options: Options, output: Output) -> None:
@@ -115,8 +115,8 @@ def _write(instance: SagaInstance, ask: Ask, resolved: Resolved, becomes: Become
 def _facts_wanted() -> Iterator[str]:
     for participant in participants().values():
         for (status, step), wanted in ledger_actions.facts_needed(participant).items():
-            said = Outcome.DONE if status == Status.STARTED else Outcome.UNDONE
-            yield f"  {step} {said} wants {wanted}"
+            outcome = Outcome.DONE if status == Status.STARTED else Outcome.UNDONE
+            yield f"  {step} {outcome} wants {wanted}"
 
 
 def _rehearsed(instance: SagaInstance, ask: Ask) -> Resolved:

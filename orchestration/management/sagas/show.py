@@ -1,4 +1,4 @@
-"""`manage.py saga show|why|timeline`: one saga whole, in one sentence, and drawn."""
+"""`manage.py saga show|why|timeline`: all of one saga, its why line, and its timeline."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -24,11 +24,11 @@ from orchestration.operators.representations.sagas import SagaWhole, WhyShown
 
 TEXT, SVG = "text", "svg"
 MOST_ENTRIES = 100
-"""Of the operator log, the newest first; GET /api/v1/sagas/{id}/operator-log gives all."""
+"""The most entries of the operator log, the newest first. GET /api/v1/sagas/{id}/operator-log returns all."""
 
 
 def show_saga(options: Options, output: Output) -> None:
-    """Print one saga whole.
+    """Print all of one saga.
 
     :raises CommandError: when there is none.
     """
@@ -55,7 +55,7 @@ def say_why(options: Options, output: Output) -> None:
 
 
 def draw(options: Options, output: Output) -> None:
-    """Draw it as text on a terminal, as SVG into a file or a pipe, unless --format says otherwise.
+    """Draw the timeline as text on a terminal, or as SVG into a file or a pipe, unless --format is given.
 
     :raises CommandError: when there is none, the file cannot be written, or SVG is asked for on a terminal.
     """

@@ -1,4 +1,4 @@
-"""`manage.py saga stats`: how fast sagas come, go and get on, and what holds them up."""
+"""`manage.py saga stats`: rates and durations of sagas, and the bottleneck."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`manage.py saga watch`: sagas as they move, until they have ended."""
+"""`manage.py saga watch`: shows sagas while they move, until they have ended."""
 
 import time
 from argparse import ArgumentParser
@@ -30,7 +30,7 @@ SHOWN = 20
 
 @dataclass
 class View:
-    """The sagas on view. Each is followed to its end; `shown_at` has the version that was shown last."""
+    """The watched sagas. Each is followed to its end; `shown_at` holds the version that was shown last."""
 
     selection: SagaSelection
     limit: int
@@ -38,7 +38,7 @@ class View:
     open: set[UUID] = field(default_factory=set)
 
     def look(self) -> tuple[list[SagaInstance], list[SagaInstance]]:
-        """Read the sagas on view, the newest first; and those of them that have moved since the last look."""
+        """Return the watched sagas, the newest first, and those of them that have moved since the last call."""
         wanted = newest_sagas().filter(self.selection.condition(now=clocks.now()))[: self.limit]
         found = {saga.pk: saga for saga in newest_sagas().filter(pk__in=self.open)}
         found |= {saga.pk: saga for saga in wanted}
@@ -49,7 +49,7 @@ class View:
 
 
 def watch(options: Options, output: Output) -> None:
-    """Show what moves until all that was wanted has ended, somebody stops it, or --wait is over.
+    """Show sagas that move until all matching sagas have ended, the operator stops it, or --wait is over.
 
     :raises CommandError: when none matches, or --wait is over first.
     """
@@ -73,7 +73,7 @@ def watch(options: Options, output: Output) -> None:
 
 @contextmanager
 def _shown_on(output: Output) -> Iterator[Callable[[list[SagaInstance], list[SagaInstance]], None]]:
-    """A live table on a terminal, else a line of JSON for each that has moved."""
+    """Show a live table on a terminal, else a line of JSON for each saga that has moved."""
     if not output.out.isatty():
 
         def tell(found: list[SagaInstance], moved: list[SagaInstance]) -> None:
