@@ -51,7 +51,7 @@ An outcome is final: nothing is queried or called for that row again. If you say
 after all, the money stays held, or the parcel booked, for an order that is given up: manage.py audit reports it, and
 you must release it at the gateway or carrier by hand. If you say done of an action that was not done, a later step or
 a compensation fails there, and is parked.
-After the pivot, not-done is refused, because the step must still happen: do it by hand, then say done.
+After the pivot, not-done is refused, because the step must still happen: do it manually, then say done.
 """
 
 

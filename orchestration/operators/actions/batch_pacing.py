@@ -21,7 +21,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         if self.canary < 0 or self.per_second <= 0 or not 0 <= self.stop_above_percent <= 100:
-            raise ValueError(f"no batch can go like this: {self}")
+            raise ValueError(f"not a pace for a batch: {self}")
 
 
 @dataclass(frozen=True)

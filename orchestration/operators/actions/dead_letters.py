@@ -30,7 +30,7 @@ _DEATH_HEADERS = ("x-death", "x-first-death-exchange", "x-first-death-queue", "x
 
 
 class NoSuchDeadLetter(NotDone):
-    """No dead letter of this id is among those that can be looked at; somebody else may have taken it."""
+    """No dead letter with this id was found; another operator may have handled it."""
 
 
 def send_again(dead_letter_id: str, *, actor: Actor, reason: str) -> DeadLetter:

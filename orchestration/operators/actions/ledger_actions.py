@@ -115,7 +115,7 @@ def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concl
 
 def _still_required(saga: Saga, step: str, outcome: Outcome) -> str:
     if outcome is Outcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
-        return f"{step} must still happen after the pivot: do it by hand, then say done"
+        return f"{step} must still happen after the pivot: do it manually, then resolve it as done"
     return ""
 
 

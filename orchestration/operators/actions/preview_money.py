@@ -68,9 +68,9 @@ def stays(at_stake: MoneyAtStake, *, is_undone: bool, has_facts: bool, is_voided
     if is_undone:
         instead = f"resume the saga instead to {ways}"
     elif money.held_minor > 0:
-        instead = "if it is not owed any more, have it voided with the settlement: settle with `void`"
+        instead = "if it is not due any more, have it voided with the settlement: settle with `void`"
     else:
-        instead = f"if it is not owed any more, {ways} at the gateway"
+        instead = f"if it is not due any more, {ways} at the gateway"
     return f"{amounts} ({money.reference}): {instead}."
 
 
@@ -84,7 +84,7 @@ def _forward(steps: set[str], state: State, at_stake: MoneyAtStake) -> Iterator[
 def _given_back(at_stake: MoneyAtStake) -> str:
     money = at_stake.money
     if money is None:
-        return f"should {at_stake.total()} be on hold without our having heard of it, it is let go."
+        return f"if {at_stake.total()} is on hold without our knowledge, it is voided."
     if money.kept_minor > 0:
         return f"{formatting.money(money.kept_minor, money.currency)} that was taken is refunded ({money.reference})."
     if money.held_minor > 0:

@@ -54,7 +54,7 @@ def on_record(ask: MachineryAsk, *, before: Logged, act: Callable[[], T], after:
         raise
     except AWAY as error:
         _end(entry, MachineryOutcome.UNKNOWN, reason := formatting.one_line(error))
-        raise NotKnown(f"Whether it was done is not known: {reason}") from error
+        raise NotKnown(f"It is not known whether it was done: {reason}") from error
     _end(entry, MachineryOutcome.DONE, after=after(done))
     logger.warning("%s of %s is done, by %s: %s", ask.action, ask.subject, ask.actor.name, ask.reason)
     return done
@@ -75,7 +75,7 @@ def _begin(ask: MachineryAsk, before: Logged) -> MachineryLogEntry:
         with transaction.atomic(using=ALIAS, durable=True):
             entry.save(using=ALIAS, force_insert=True)
     except _DATABASE_AWAY as error:
-        raise NotRecorded(f"It could not be written down first: {formatting.one_line(error)}") from error
+        raise NotRecorded(f"It could not be recorded first: {formatting.one_line(error)}") from error
     return entry
 
 

@@ -57,7 +57,7 @@ class Ask:
     def __post_init__(self) -> None:
         _refuse_missing(self.action, self.actor, self.reason)
         if self.void and (self.action is not OperatorAction.SETTLE or self.facts):
-            raise NotAsked("void is for settle, without facts: who tells the service facts has moved the money")
+            raise NotAsked("void is for settle without facts: with facts, you say that you have moved the money")
         if self.action in NEEDS_STEP and not self.step:
             raise NotAsked(f"{self.action} needs a step")
         if self.action in NEEDS_EVIDENCE and not says_something(self.evidence):
@@ -141,6 +141,6 @@ def _refuse_missing(action: StrEnum, actor: Actor, reason: str) -> None:
 
 def _refuse_unstorable(*texts: str) -> None:
     if not all(map(can_be_stored, texts)):
-        raise NotAsked("some of it cannot be written down")
+        raise NotAsked("reason, step or evidence contains characters that cannot be stored")
     if max(map(len, texts)) > LONGEST_TEXT:
         raise NotAsked(f"reason and evidence have {LONGEST_TEXT} characters at most")

@@ -101,4 +101,4 @@ def undoes(saga: Saga, state: State, step: str) -> bool:
 
 
 def _listed(steps: frozenset[str]) -> str:
-    return ", ".join(sorted(steps)) or "What is owed"
+    return ", ".join(sorted(steps)) or "The pending step"

@@ -51,7 +51,7 @@ class RedisUnavailable(Problem):
 
 
 class ChangeNotRecorded(Problem):
-    """It could not be written down who does it and why, so nothing was changed."""
+    """The operator and the reason could not be recorded, so nothing was changed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "not_recorded"

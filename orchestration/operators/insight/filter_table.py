@@ -71,7 +71,7 @@ _STATUS = FilterRow(
     metavar="STATUS",
 )
 _STEP = FilterRow(
-    *("steps", "step", ValueKind.TEXTS, "at {}", _any_step, "That fails, or is owed next."),
+    *("steps", "step", ValueKind.TEXTS, "at {}", _any_step, "The step that fails, or whose answer is pending next."),
     metavar="STEP",
     label="Current step",
     choices=known_steps,

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class BadCursor(ValueError):
-    """This is no place in the list."""
+    """This is not a cursor of the list."""
 
 
 @dataclass(frozen=True)

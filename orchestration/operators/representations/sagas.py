@@ -24,7 +24,7 @@ class SagaListed(Shape):
     status = serializers.ChoiceField(STATUSES)
     phase = serializers.CharField()
     parked = serializers.ListField(child=serializers.CharField(), help_text="Steps that wait for an operator.")
-    step = serializers.CharField(allow_null=True, help_text="Whose answer is owed next.")
+    step = serializers.CharField(allow_null=True, help_text="The step whose answer is pending next.")
     attempts = serializers.IntegerField()
     failure_code = serializers.CharField(allow_null=True)
     order_id = serializers.UUIDField(allow_null=True)

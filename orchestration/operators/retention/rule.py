@@ -24,14 +24,14 @@ FINAL = (Status.DONE, Status.REFUSED, Status.BARRED, Status.UNDONE)
 """
 
 RULE = """\
-Purged are sagas that ended longer ago than the span, with their log; and then what services remember of their steps.
-Kept are: the operator log and the machinery log; sagas that an audit has an open finding about, and those that put
-something right; orders, payments, parcels and reservations; of every purged saga its id, so that audits know that
-there was one. A message of a purged saga that came again would find nobody who remembers the step, and do it again.
-So the span is 30 days at the least, twice as long as gateway and carrier remember a key, if that is longer; and
-ledger rows stay while there are dead letters, which somebody could send again, or messages in a queue that nobody
-consumes. A call outside whose outcome is unknown keeps its row for ever. A customer's idempotency key is free again
-when its saga is purged; the order that was placed under it stays the only one."""
+The purge removes sagas that ended longer ago than the span, with their logs, and then their ledger rows in the
+services. It keeps the operator log and the machinery log; sagas with an open audit finding, and sagas that repair
+others; orders, payments, parcels and reservations; and the id of every purged saga, so that audits know it existed.
+If a message of a purged saga arrived again, no ledger row would show that the step is done, and it would be done
+again. Therefore the span is at least 30 days, or twice the time that gateway and carrier remember a key if that is
+longer. For the same reason, ledger rows stay while there are dead letters, which could be sent again, or messages in
+a queue without a consumer. An external call whose outcome is unknown keeps its row for ever. When a saga is purged,
+its customer can use its idempotency key again; the order that was placed with the key stays the only one."""
 
 
 class TooShort(ValueError):
@@ -55,7 +55,7 @@ def refuse_too_short(span: timedelta) -> None:
     :raises TooShort: when it is shorter; the message names the shortest span.
     """
     if span < (shortest := shortest_span()):
-        raise TooShort(f"sagas are kept for {shortest.days} days after their end: something may still ask for them")
+        raise TooShort(f"sagas are kept for {shortest.days} days after their end: they may still be needed")
 
 
 def purgeable(until: datetime) -> QuerySet[SagaInstance]:

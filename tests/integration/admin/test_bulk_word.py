@@ -195,7 +195,9 @@ def test_not_done_is_no_word_for_what_is_owed_after_the_pivot(ada: Client, unkno
     unknown.capture()
     said = WORD | {"step": "capture_payment", "outcome": "not-done", "facts": ""}
     preview = look(ada, "resolve", said, status="parked")["preview"]
-    assert preview.why_not == {"capture_payment must still happen after the pivot: do it by hand, then say done": 1}
+    assert preview.why_not == {
+        "capture_payment must still happen after the pivot: do it manually, then resolve it as done": 1
+    }
 
 
 def test_a_ledger_that_cannot_be_asked_is_said_to_be_away(

@@ -105,7 +105,7 @@ def test_nothing_is_done_to_a_breaker_when_it_cannot_be_written_down(
     client = hire("view_sagainstance", "operate_breakers").client
     monkeypatch.setattr(MachineryLogEntry, "save", away)
     answer = client.post(f"{AT}/breakers/{breaker.name}/open/", WHY, follow=True)
-    reported = "Nothing was done: It could not be written down first: connection refused"
+    reported = "Nothing was done: It could not be recorded first: connection refused"
     assert messages_of(answer) == [reported]
     assert breaker.look_closely().open_until is None
 

@@ -108,7 +108,7 @@ def test_a_preview_says_what_stays_at_the_gateway(unknown, look):
 def test_a_preview_of_a_settled_capture_says_that_the_hold_stays(unknown, look):
     said = look(unknown.capture(), OperatorAction.SETTLE, step="capture_payment", evidence=EVIDENCE).money[0]
     assert said.startswith("1.00 GBP stays held at the gateway (")
-    assert said.endswith("): if it is not owed any more, have it voided with the settlement: settle with `void`.")
+    assert said.endswith("): if it is not due any more, have it voided with the settlement: settle with `void`.")
 
 
 def test_facts_that_do_not_fit_change_nothing(unknown, situations, act, look):

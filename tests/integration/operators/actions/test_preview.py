@@ -114,7 +114,7 @@ def test_cancel_says_what_may_follow(situations, look):
         (
             (),
             OperatorAction.CANCEL,
-            ("If place_order is barred: should 1.00 GBP be on hold without our having heard of it, it is let go.",),
+            ("If place_order is barred: if 1.00 GBP is on hold without our knowledge, it is voided.",),
         ),
     ],
 )
