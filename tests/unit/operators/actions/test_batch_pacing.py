@@ -27,5 +27,5 @@ def test_verdict(tally: Tally, expected: Verdict) -> None:
 
 @pytest.mark.parametrize("wrong", [{"canary": -1}, {"per_second": 0}, {"stop_above_percent": 101}])
 def test_pace_that_cannot_be_kept_is_refused(wrong) -> None:
-    with pytest.raises(ValueError, match="no batch"):
+    with pytest.raises(ValueError, match="not a pace for a batch"):
         Pace(**wrong)
