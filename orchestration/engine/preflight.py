@@ -18,7 +18,7 @@ from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.next_command import next_position, pending_compensations
 from orchestration.protocol.saga import IMPLICIT, Saga, Step
-from orchestration.protocol.states import BEFORE_DECISION, ENDED, Phase, State
+from orchestration.protocol.states import ENDED, PIVOT_OPEN, Phase, State
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
 
 CHUNK = 1_000
@@ -67,7 +67,7 @@ def _commands_needed(saga: Saga, state: State) -> Iterator[Action | Compensation
         yield from _compensations(saga.by_name[name] for name in pending_compensations(saga, state))
         return
     yield from (step.action for step in saga.steps[next_position(saga, state) :])
-    if state.phase in BEFORE_DECISION:
+    if state.phase in PIVOT_OPEN:
         yield from _compensations(iter(saga.compensable))
 
 
@@ -77,7 +77,7 @@ def _compensations(steps: Iterator[Step]) -> Iterator[Compensation]:
 
 def _tasks_needed(saga: Saga, state: State) -> Iterator[str]:
     yield from (command.name for command in _commands_needed(saga, state))
-    if state.phase in BEFORE_DECISION:
+    if state.phase in PIVOT_OPEN:
         yield bar_task(saga.pivot.action.service)
     yield from READERS
 

@@ -9,9 +9,9 @@ from orchestration.protocol.states import Entry, Kind, State
 BROKER = "broker"
 """Stands for the name of a step when the broker did not take the message."""
 
-_TRIED = frozenset({Kind.FAILED, Kind.WAITING})
-_BEHIND = frozenset({Kind.DONE, Kind.UNDONE, Kind.SETTLED})
-_ANEW = frozenset(
+_FAILURES = frozenset({Kind.FAILED, Kind.WAITING})
+_SUCCESSES = frozenset({Kind.DONE, Kind.UNDONE, Kind.SETTLED})
+_RESETS = frozenset(
     {Kind.REFUSED, Kind.GAVE_UP, Kind.PIVOT_BARRED, Kind.PIVOT_DONE, Kind.RESUMED, Kind.COMPLETED, Kind.COMPENSATED}
 )
 """Entries after which no step counts as failing."""
@@ -57,12 +57,12 @@ class FailureSummary:
         return {name: value for name, value in kept.items() if value}
 
     def _after(self, entry: Entry, backing_off: frozenset[str]) -> "FailureSummary":
-        if entry.kind in _TRIED:
+        if entry.kind in _FAILURES:
             return self._failing(entry)
-        if entry.kind in _BEHIND:
+        if entry.kind in _SUCCESSES:
             errors = {step: error for step, error in self.errors.items() if step != entry.step}
             return replace(self, errors=errors, waiting=self.waiting - {entry.step})
-        if entry.kind in _ANEW:
+        if entry.kind in _RESETS:
             return FailureSummary(last=_code(entry) if entry.kind is Kind.REFUSED else self.last or _code(entry))
         if entry.kind is Kind.SENT:  # a step that backs off goes on waiting
             return replace(self, waiting=self.waiting & backing_off)

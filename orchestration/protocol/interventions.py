@@ -18,9 +18,9 @@ from orchestration.protocol.next_command import (
     completed,
     give_up,
     next_position,
-    next_try,
     pending_command,
     pending_compensations,
+    retry_wait,
     send,
 )
 from orchestration.protocol.saga import Saga
@@ -115,7 +115,7 @@ def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Dec
 def _undone_externally(saga: Saga, state: State, entries: tuple[Entry, ...], jitter: float) -> Decision:
     if not pending_compensations(saga, state):
         return compensated(state, entries)
-    return Decision(state, entries, due=next_try(saga, state, jitter))
+    return Decision(state, entries, due=retry_wait(saga, state, jitter))
 
 
 def _done_externally(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:

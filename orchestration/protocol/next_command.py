@@ -21,7 +21,7 @@ def pending_compensations(saga: Saga, state: State) -> tuple[str, ...]:
     return tuple(name for name in names if name not in state.undone and name != refused)
 
 
-def sendable(saga: Saga, state: State) -> tuple[str, ...]:
+def sendable_compensations(saga: Saga, state: State) -> tuple[str, ...]:
     """Return the pending compensations that neither back off nor are parked."""
     return tuple(step for step in pending_compensations(saga, state) if step not in state.backing_off | state.parked)
 
@@ -36,12 +36,12 @@ def pending_command(saga: Saga, state: State) -> Command | None:
         case Phase.BARRING:
             return Bar()
         case Phase.COMPENSATING:
-            return Undo(steps) if (steps := sendable(saga, state)) else None
+            return Undo(steps) if (steps := sendable_compensations(saga, state)) else None
         case _:
             return None
 
 
-def next_try(saga: Saga, state: State, jitter: float) -> timedelta | None:
+def retry_wait(saga: Saga, state: State, jitter: float) -> timedelta | None:
     """Return the wait until the next pending compensation is tried. None when all of them are parked."""
     waiting = [step for step in pending_compensations(saga, state) if step not in state.parked]
     return min((saga.by_name[step].retry.delay(state.failures.get(step, 1), jitter) for step in waiting), default=None)
@@ -79,13 +79,13 @@ def completed(state: State, entries: tuple[Entry, ...]) -> Decision:
     return Decision(ended, (*entries, Entry(Kind.COMPLETED)))
 
 
-def learn(state: State, done: CompletedSteps) -> tuple[State, tuple[Entry, ...]]:
+def add_done(state: State, done: CompletedSteps) -> tuple[State, tuple[Entry, ...]]:
     """Add the steps that a report says are done. Return the state and the log entries of those that are new."""
     news = [(step, at) for step, at in done if step not in state.done]
     learned = replace(state, done=state.done | {step for step, _ in news})
     return learned, tuple(Entry(Kind.DONE, step, at=at) for step, at in news)
 
 
-def after(entries: tuple[Entry, ...], decision: Decision) -> Decision:
+def with_entries(entries: tuple[Entry, ...], decision: Decision) -> Decision:
     """Return the decision with these entries before its own."""
     return replace(decision, entries=entries + decision.entries)

@@ -21,7 +21,7 @@ class Phase(StrEnum):
 
 
 ENDED = frozenset({Phase.COMPLETED, Phase.COMPENSATED})
-BEFORE_DECISION = frozenset({Phase.RUNNING, Phase.BARRING})
+PIVOT_OPEN = frozenset({Phase.RUNNING, Phase.BARRING})
 UNDOING = frozenset({Phase.COMPENSATING, Phase.COMPENSATED})
 LOST = "?"
 """Stands for the name of a step when it is unknown which step's message was lost."""

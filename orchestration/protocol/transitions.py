@@ -17,24 +17,24 @@ from orchestration.protocol.events import (
 )
 from orchestration.protocol.interventions import TooLate, intervene
 from orchestration.protocol.next_command import (
-    after,
+    add_done,
     compensate,
     compensated,
     completed,
     give_up,
-    learn,
     next_position,
-    next_try,
     pending_command,
     pending_compensations,
+    retry_wait,
     send,
-    sendable,
+    sendable_compensations,
+    with_entries,
 )
 from orchestration.protocol.saga import Retry, Saga, brisk
 from orchestration.protocol.states import (
-    BEFORE_DECISION,
     ENDED,
     LOST,
+    PIVOT_OPEN,
     UNDOING,
     Decision,
     Entry,
@@ -101,9 +101,9 @@ def _refused(saga: Saga, state: State, event: StepRefused, jitter: float) -> Dec
         return _refused_after_pivot(saga, state, event, jitter)
     if state.phase in UNDOING:
         return None
-    if state.phase not in BEFORE_DECISION:
+    if state.phase not in PIVOT_OPEN:
         raise Contradiction(f"{event.step} is refused although the saga is {state.phase}")
-    state, entries = learn(state, event.done)
+    state, entries = add_done(state, event.done)
     entries += (Entry(Kind.REFUSED, event.step, event.refusal),)
     failure = state.failure or _failure_of(event.refusal)
     return compensate(saga, replace(state, failure={**failure, "refused": event.step}), entries)
@@ -122,16 +122,16 @@ def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: f
         raise Contradiction(f"{event.step} is refused although the saga is {state.phase}")
     if event.step in state.parked:
         return None
-    state, entries = learn(state, event.done)
+    state, entries = add_done(state, event.done)
     failed = StepFailed(event.step, Operation.ACTION, state.token, event.refusal, permanent=True)
-    return after(entries, _failed_after_pivot(saga, state, failed, jitter))
+    return with_entries(entries, _failed_after_pivot(saga, state, failed, jitter))
 
 
 def _past_what_is_settled(saga: Saga, state: State, event: StepRefused) -> Decision | None:
     """Send the steps after a settled one. The chain ended at it, so they are still pending."""
     if not state.in_flight:
         return None
-    state, entries = learn(state, event.done)
+    state, entries = add_done(state, event.done)
     position = next_position(saga, state)
     return completed(state, entries) if position == len(saga.steps) else send(state, Forward(position), entries)
 
@@ -145,11 +145,11 @@ def _failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decis
         case Operation.BAR:
             return _wait_or_retry(state, event, brisk, jitter)
         case Operation.ACTION:
-            state, entries = learn(state, event.done)
+            state, entries = add_done(state, event.done)
             # A chain reaches a step behind the pivot only through the pivot.
             pivot_done = state.phase is Phase.FINISHING or saga.position_of(event.step) > saga.pivot_position
             follow = _failed_after_pivot if pivot_done else _failed_before_pivot
-            return after(entries, follow(saga, state, event, jitter))
+            return with_entries(entries, follow(saga, state, event, jitter))
 
 
 def _failed_before_pivot(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
@@ -159,7 +159,7 @@ def _failed_before_pivot(saga: Saga, state: State, event: StepFailed, jitter: fl
     if not (exhausted or event.permanent):
         return _wait_or_retry(state, event, retry, jitter)
     entry = Entry(Kind.FAILED, event.step, event.error)
-    return after((entry,), give_up(state, code="step_failed", detail=f"{event.step} failed."))
+    return with_entries((entry,), give_up(state, code="step_failed", detail=f"{event.step} failed."))
 
 
 def _failed_after_pivot(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
@@ -167,12 +167,12 @@ def _failed_after_pivot(saga: Saga, state: State, event: StepFailed, jitter: flo
     if state.phase is not Phase.FINISHING:
         state = replace(state, phase=Phase.FINISHING, failures={}, failure=None)
         entries = (Entry(Kind.PIVOT_DONE, saga.pivot.name),)
-    return after(entries, _retry_or_park(saga, state, event, jitter))
+    return with_entries(entries, _retry_or_park(saga, state, event, jitter))
 
 
 def _compensation_failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision:
     decision = _retry_or_park(saga, replace(state, backing_off=state.backing_off | {event.step}), event, jitter)
-    others = sendable(saga, decision.state)
+    others = sendable_compensations(saga, decision.state)
     return send(decision.state, Undo(others), decision.entries) if others else decision
 
 
@@ -182,7 +182,7 @@ def _retry_or_park(saga: Saga, state: State, event: StepFailed, jitter: float) -
     if not event.permanent and decision.state.failures.get(event.step, 0) < retry.park_after:
         return decision
     parked = replace(decision.state, parked=state.parked | {event.step})
-    due = next_try(saga, parked, jitter) if state.phase is Phase.COMPENSATING else None
+    due = retry_wait(saga, parked, jitter) if state.phase is Phase.COMPENSATING else None
     return Decision(parked, (*decision.entries, Entry(Kind.PARKED, event.step, event.error)), due=due)
 
 
@@ -201,7 +201,7 @@ def _completed(saga: Saga, state: State, event: ChainCompleted) -> Decision | No
         return None
     if state.phase in UNDOING:
         raise Contradiction(f"the chain is completed although the saga is {state.phase}")
-    state, entries = learn(state, event.done)
+    state, entries = add_done(state, event.done)
     if missing := [step.name for step in saga.steps if step.name not in state.done]:
         raise Contradiction(f"the chain is completed without {', '.join(missing)}")
     return completed(state, entries)
@@ -239,7 +239,7 @@ def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Deci
         return compensated(state, entries)
     if not news:
         return None
-    return Decision(replace(state, in_flight=False), entries, due=next_try(saga, state, jitter))
+    return Decision(replace(state, in_flight=False), entries, due=retry_wait(saga, state, jitter))
 
 
 def _deadline_passed(state: State) -> Decision | None:
