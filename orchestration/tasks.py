@@ -97,7 +97,7 @@ def pass_marker(*, route: str, sent_at: str) -> None:
 @shared_task(name=_ours(markers.RETURNED), base=SagaTask)
 def marker_returned(*, route: str, sent_at: str) -> None:
     """Record that a marker has returned."""
-    markers.came_back(route, datetime.fromisoformat(sent_at))
+    markers.record_return(route, datetime.fromisoformat(sent_at))
 
 
 @shared_task(name=_ours("orchestration.recover"), base=SagaTask)

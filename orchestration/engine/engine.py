@@ -47,7 +47,7 @@ class NotRegistered(LookupError):
     """The saga definition is not the one that this code has under its name: nothing would carry the saga on."""
 
 
-class RequestUnlike(TypeError):
+class WrongRequestType(TypeError):
     """The request is not of the type that the saga definition asks for."""
 
 
@@ -87,7 +87,7 @@ class Engine:
         """
         self._check_registered(saga)
         if not isinstance(request, saga.request):
-            raise RequestUnlike(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
+            raise WrongRequestType(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
         instance = new_instance(saga, request, saga_id, origin, now)
         entries = log_entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
         try:

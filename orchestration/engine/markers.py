@@ -86,7 +86,7 @@ def name_of(route: str, sent_at: str) -> str:
     return f"{route} {sent_at}"
 
 
-def came_back(route: str, sent_at: datetime) -> None:
+def record_return(route: str, sent_at: datetime) -> None:
     """Record that the marker returned. It proves nothing until `confirm` has asked which messages it overtook."""
     newer = Q(back_sent_at__isnull=True) | Q(back_sent_at__lt=sent_at)
     Marker.objects.using(ALIAS).filter(newer, route=route).update(back_sent_at=sent_at)
@@ -100,7 +100,7 @@ def confirm(*, ask: Callable[[str], Collection[Held]] = overtaken_by) -> None:
     for marker in Marker.objects.using(ALIAS).filter(back_sent_at__isnull=False):
         sent_at: Any = marker.back_sent_at
         _seen_alive(ask(name_of(marker.route, sent_at.isoformat())), sent_at)
-        returned(marker.route, sent_at)
+        record_confirmed_return(marker.route, sent_at)
         Marker.objects.using(ALIAS).filter(route=marker.route, back_sent_at=sent_at).update(back_sent_at=None)
 
 
@@ -126,7 +126,7 @@ def _alive() -> str:
     )
 
 
-def returned(route: str, sent_at: datetime) -> None:
+def record_confirmed_return(route: str, sent_at: datetime) -> None:
     """Record the newest returned marker. An older one that returns later changes nothing.
 
     A marker with a time in the future is not recorded; a recorded one is replaced by any other.

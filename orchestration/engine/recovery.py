@@ -20,7 +20,7 @@ from orchestration.db import clocks
 from orchestration.engine import engine, markers
 from orchestration.engine.engine import Engine
 from orchestration.engine.markers import queues_of, route_of
-from orchestration.execution.periodic import round_after_round
+from orchestration.execution.periodic import run_periodically
 from orchestration.log_context import about
 from orchestration.models import SagaInstance
 from orchestration.protocol.events import DeadlinePassed, Due
@@ -92,8 +92,8 @@ class Recovery:
 
     def _send_markers(self, now: datetime) -> None:
         """Send markers for sagas without a report for a while, to find out whether their messages are lost."""
-        unheard = self.engine.store.unheard_of(now)
-        for route, name in {(route_of(name, phase), name) for name, phase in unheard}:
+        silent = self.engine.store.without_report(now)
+        for route, name in {(route_of(name, phase), name) for name, phase in silent}:
             try:
                 queues = queues_of(route, self.engine.definition_of(name), settings.TOPOLOGY)
                 self.markers.send(route, queues, now=now)
@@ -107,4 +107,4 @@ run_once = _recovery.run_once
 
 def run_forever(stopped: threading.Event) -> None:
     """Run a round every `RECOVERY_PERIOD` until `stopped`. Outages of database or broker only delay it."""
-    round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="recovery")
+    run_periodically(stopped, run_once, every=settings.RECOVERY_PERIOD, of="recovery")

@@ -59,7 +59,7 @@ class Store(Protocol):
 
     def claim_due(self, now: datetime, limit: int, /) -> list[SagaInstance]: ...
 
-    def unheard_of(self, now: datetime, /) -> set[tuple[str, str]]: ...
+    def without_report(self, now: datetime, /) -> set[tuple[str, str]]: ...
 
 
 def find(saga_ids: Collection[UUID]) -> dict[UUID, SagaInstance]:
@@ -146,7 +146,7 @@ def claim_due(now: datetime, limit: int) -> list[SagaInstance]:
     return batch
 
 
-def unheard_of(now: datetime) -> set[tuple[str, str]]:
+def without_report(now: datetime) -> set[tuple[str, str]]:
     """Return the definition and phase of due sagas whose command is in flight."""
     return set(_due(now).filter(in_flight=True).values_list("definition", "phase").distinct())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery.exceptions import Reject
 
-from orchestration.execution.results import Ending, MakeWork, sendable
+from orchestration.execution.results import Ending, MakeWork, encodable
 from orchestration.execution.scheduler import INLINE
 from orchestration.messaging import canvas
 from orchestration.messaging.publisher import publish
@@ -24,7 +24,7 @@ def run_inline(task: Any, make_work: MakeWork, args: Any, kwargs: Any) -> None:
     message = canvas.received(headers, [args, kwargs, embed])
     if rest := make_work(endings.extend, INLINE)([message]):
         rest()
-    [ending] = map(sendable, endings)
+    [ending] = map(encodable, endings)
     publish(ending.messages)
     if ending.is_dead:
         raise Reject(ending.error, requeue=False)

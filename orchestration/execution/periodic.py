@@ -10,7 +10,7 @@ from orchestration.db.connections import return_connections_between_jobs
 logger = logging.getLogger(__name__)
 
 
-def round_after_round(
+def run_periodically(
     stopped: threading.Event, once: Callable[[], object], *, every: timedelta, of: str, busy: timedelta | None = None
 ) -> None:
     """Wait and run `once`, until `stopped`; outages are waited out. `of` says in the log what failed.

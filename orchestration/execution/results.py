@@ -36,7 +36,7 @@ MakeWork = Callable[[End, Executors], Work]
 """Makes a task's work for one worker, given the function that takes the ends, and the executors."""
 
 
-def sendable(ending: Ending) -> Ending:
+def encodable(ending: Ending) -> Ending:
     """Return the ending. If its messages cannot be encoded as JSON, report that failure to the saga instead.
 
     Giving the message back would redeliver the batch at once, without end.

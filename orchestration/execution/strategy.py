@@ -27,7 +27,7 @@ from kombu.exceptions import DecodeError
 from orchestration import failpoints
 from orchestration.db.connections import return_connections_between_jobs
 from orchestration.execution.batching import Batches
-from orchestration.execution.results import Ending, Work, sendable
+from orchestration.execution.results import Ending, Work, encodable
 from orchestration.execution.scheduler import Executors, Scheduler, Thunk, after_job
 from orchestration.log_context import of_ending, of_message, within
 from orchestration.messaging.amqp_io import corked
@@ -160,7 +160,7 @@ class TaskStrategy:
                 self._record_failure(ending)
 
     def _publish(self, endings: Sequence[Ending]) -> Sequence[Ending]:
-        endings = [sendable(ending) for ending in endings]
+        endings = [encodable(ending) for ending in endings]
         try:
             publish([message for ending in endings for message in ending.messages])
         except Unroutable as error:

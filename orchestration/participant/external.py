@@ -99,7 +99,7 @@ class ExternalCommand(ABC, Generic[Request, Reply]):
         return [self.record(request, reply) for request, reply in replied]
 
     @property
-    def repeated_for(self) -> timedelta | None:
+    def repeatable_for(self) -> timedelta | None:
         """Return how long after its first call it may be called again; None: for ever.
 
         It ends `KEY_MARGIN` before the key does, so that an operator still finds the call there under its key.

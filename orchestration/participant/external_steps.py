@@ -122,7 +122,7 @@ def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequ
     held_up = {each: why for each, request in requests.items() if (why := _why_not_now(work, request, until))}
     claimable = [call for call in calls if call.saga_id not in held_up]
     fresh = rows.repeated(lambda: _claimed(rows, action, claimable)) if claimable else set()
-    found = rows.look(requests.keys() - fresh, action.step, lock=False)
+    found = rows.read(requests.keys() - fresh, action.step, lock=False)
 
     def begun(call: Call) -> Begun:
         row, error = found.get(call.saga_id), held_up.get(call.saga_id)
@@ -165,7 +165,7 @@ def _begin_undoing(
     A request that cannot be read must leave no row that says that a reversing call may have been made.
     """
     barred = rows.claim(calls, Status.BARRED)
-    found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
+    found = rows.read({call.saga_id for call in calls} - barred, compensation.step)
     until = work.breaker.open_until()
     changes: list[LedgerChange] = []
 
@@ -232,7 +232,7 @@ def _keys(command: Action | Compensation, call: Call, *, forgotten: bool = False
 
 
 def _is_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> bool:
-    return work.repeated_for is not None and rows.now() - since > work.repeated_for
+    return work.repeatable_for is not None and rows.now() - since > work.repeatable_for
 
 
 def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
@@ -271,4 +271,4 @@ def _recorded(work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, A
 
 
 def _locked(rows: Rows, replied: Sequence[Replied]) -> dict[UUID, Row]:
-    return rows.look({each.external_call.call.saga_id for each in replied}, replied[0].external_call.call.step)
+    return rows.read({each.external_call.call.saga_id for each in replied}, replied[0].external_call.call.step)

@@ -63,7 +63,7 @@ class Rows(Protocol):
 
     def claim(self, calls: Sequence[Call], status: str, /, *, keep_request: bool = False) -> set[UUID]: ...
 
-    def look(self, saga_ids: Collection[UUID], step: str, /, *, lock: bool = True) -> dict[UUID, Row]: ...
+    def read(self, saga_ids: Collection[UUID], step: str, /, *, lock: bool = True) -> dict[UUID, Row]: ...
 
     def change(self, step: str, changes: Sequence[LedgerChange], /, *, was: Collection[str] = ()) -> None: ...
 
@@ -115,7 +115,7 @@ class LedgerTable:
         )
         return {saga_id for (saga_id,) in found}
 
-    def look(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
+    def read(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
         """Return the rows of these sagas, by saga.
 
         With `lock` no other transaction changes them until this one ends. They are locked in order of their ids, so

@@ -64,7 +64,7 @@ def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
 
 def _act_all(rows: Rows, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:
     fresh = rows.claim(calls, Status.DONE)
-    found = rows.look({call.saga_id for call in calls} - fresh, action.step)
+    found = rows.read({call.saga_id for call in calls} - fresh, action.step)
     by_saga = {call.saga_id: call for call in calls}  # two copies of a message are one call
     sagas = sorted(fresh)
     answers = results_of_each(work, [(decode(action.request, by_saga[each].known),) for each in sagas])
@@ -97,7 +97,7 @@ def _is_unique_violation(error: IntegrityError) -> bool:
 
 def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequence[Call]) -> None:
     barred = rows.claim(calls, Status.BARRED)
-    found = rows.look({call.saga_id for call in calls} - barred, compensation.step)
+    found = rows.read({call.saga_id for call in calls} - barred, compensation.step)
     by_saga = {call.saga_id: call for call in calls}
     done = [call for call in by_saga.values() if call.saga_id in found and found[call.saga_id].status == Status.DONE]
     results_of_each(work, [(decode(compensation.request, call.known),) for call in done])
@@ -108,7 +108,7 @@ def _undo_all(rows: Rows, compensation: Compensation, work: Work, calls: Sequenc
 
 def _bar_all(rows: Rows, calls: Sequence[Call]) -> list[bool]:
     barred = rows.claim(calls, Status.BARRED)
-    found = rows.look({call.saga_id for call in calls} - barred, calls[0].step)
+    found = rows.read({call.saga_id for call in calls} - barred, calls[0].step)
     if any(row.status == Status.STARTED for row in found.values()):
         raise StillOpen(StillOpen.__doc__)
     return [call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls]

@@ -180,7 +180,7 @@ def _claimed(participant: Participant, call: Call, command: Command) -> Row:
     """Return the locked row; where there was none, a new one that turns a late message away."""
     action = isinstance(command, Action)
     participant.rows.claim([call], Status.STARTED if action else Status.BARRED, keep_request=action)
-    return participant.rows.look({call.saga_id}, call.step)[call.saga_id]
+    return participant.rows.read({call.saga_id}, call.step)[call.saga_id]
 
 
 def _locked(participant: Participant, saga_id: UUID, step: str) -> LedgerRow:

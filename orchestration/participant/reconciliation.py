@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from orchestration.contracts.command import Action
-from orchestration.execution.periodic import round_after_round
+from orchestration.execution.periodic import run_periodically
 from orchestration.log_context import about
 from orchestration.participant import external_steps
 from orchestration.participant.breaker_redis import connect
@@ -100,7 +100,7 @@ def run_forever(participant: Participant, stopped: threading.Event) -> None:
         if lease.take():
             _tell(participant, reconcile_open_rows(participant, before_each_batch=lease.keep))
 
-    round_after_round(stopped, settle_with_lease, every=settings.SETTLE_PERIOD, of=f"settling {participant.service}")
+    run_periodically(stopped, settle_with_lease, every=settings.SETTLE_PERIOD, of=f"settling {participant.service}")
 
 
 def _open_rows(participant: Participant, until: datetime) -> Iterator[list[LedgerRow]]:

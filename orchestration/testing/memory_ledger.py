@@ -59,7 +59,7 @@ class MemoryRows:
                 self._put(self.ledger, (call.saga_id, call.step), Kept(row, (str(status),), call.token, request))
         return fresh
 
-    def look(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
+    def read(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
         self._answer()
         return {each: self.ledger[each, step].row for each in saga_ids if (each, step) in self.ledger}
 

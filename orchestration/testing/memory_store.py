@@ -85,7 +85,7 @@ class MemoryStore:
         failpoints.after(failpoint)
         return claimed
 
-    def unheard_of(self, now: datetime) -> set[tuple[str, str]]:
+    def without_report(self, now: datetime) -> set[tuple[str, str]]:
         return {(saga.definition, saga.phase) for saga in self._due(now) if saga.in_flight}
 
     def unfinished(self) -> list[SagaInstance]:

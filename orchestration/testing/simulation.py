@@ -17,7 +17,7 @@ from orchestration.engine import reports
 from orchestration.engine.engine import Engine, Origin
 from orchestration.engine.markers import PASS, RETURNED
 from orchestration.engine.recovery import Recovery
-from orchestration.execution.results import Ending, MakeWork, sendable
+from orchestration.execution.results import Ending, MakeWork, encodable
 from orchestration.execution.scheduler import INLINE
 from orchestration.failpoints import FailpointKind, cross
 from orchestration.messaging.canvas import Message
@@ -153,7 +153,7 @@ class World:
         endings: list[Ending] = []
         if rest := self._works[message.task](endings.extend, INLINE)([message]):
             rest()
-        [ending] = map(sendable, endings)
+        [ending] = map(encodable, endings)
         for each in ending.messages:
             self.network.publish(each)
 

@@ -63,7 +63,7 @@ def inserted(kept, **columns) -> SagaInstance:
 def marker_returned(kept, sent_at: datetime) -> None:
     if kept is store:
         Marker.objects.using(ALIAS).create(route="checkout.v1:forward", sent_at=sent_at)
-        markers.returned("checkout.v1:forward", sent_at)
+        markers.record_confirmed_return("checkout.v1:forward", sent_at)
     else:
         kept.marker_returned("checkout.v1:forward", sent_at)
 
@@ -214,5 +214,5 @@ def test_sagas_not_heard_of_are_reported_by_definition_and_phase(kept):
     inserted(kept, phase="finishing")
     inserted(kept, phase="barring", in_flight=False)
 
-    assert kept.unheard_of(NOW) == {("checkout.v1", "running"), ("checkout.v1", "finishing")}
-    assert kept.unheard_of(NOW - SECOND) == set()
+    assert kept.without_report(NOW) == {("checkout.v1", "running"), ("checkout.v1", "finishing")}
+    assert kept.without_report(NOW - SECOND) == set()

@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 
 from orchestration.db import clocks
 from orchestration.engine.engine import NoSuchSaga
-from orchestration.execution.periodic import round_after_round
+from orchestration.execution.periodic import run_periodically
 from orchestration.models import ALIAS, Batch, BatchMember, OperatorLogEntry, SagaInstance
 from orchestration.models.actions import Code
 from orchestration.models.operators import BatchState
@@ -59,7 +59,7 @@ def run_forever(stopped: threading.Event) -> None:
     """Run rounds until `stopped`. During an outage, wait and try again."""
     period: timedelta = settings.RECOVERY_PERIOD
     once = partial(run_once, stopped=stopped.is_set)
-    round_after_round(stopped, once, every=period, of="batches", busy=min(period, BETWEEN_ROUNDS))
+    run_periodically(stopped, once, every=period, of="batches", busy=min(period, BETWEEN_ROUNDS))
 
 
 def run_once(*, stopped: Callable[[], bool] = lambda: False) -> bool:

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from orchestration.db import clocks
 from orchestration.db.bisection import HITS_ALL
-from orchestration.execution.periodic import round_after_round
+from orchestration.execution.periodic import run_periodically
 from orchestration.models import ALIAS, OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.outcome import LogLine, Now, Observation, Observed, outcome_of
@@ -62,7 +62,7 @@ def run_once(*, now: datetime | None = None) -> int:
 
 def run_forever(stopped: threading.Event) -> None:
     """Run a round every `RECOVERY_PERIOD` until `stopped`. During an outage, wait and try again."""
-    round_after_round(stopped, run_once, every=settings.RECOVERY_PERIOD, of="observing")
+    run_periodically(stopped, run_once, every=settings.RECOVERY_PERIOD, of="observing")
 
 
 def _look(entries: Sequence[OperatorLogEntry], now: datetime) -> int:

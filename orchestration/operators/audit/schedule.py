@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import Error
 
 from orchestration.db import clocks
-from orchestration.execution.periodic import round_after_round
+from orchestration.execution.periodic import run_periodically
 from orchestration.models.audit import AuditRun
 from orchestration.operators.audit import record, run_rows
 from orchestration.operators.audit.run import Stopped, Walk
@@ -33,7 +33,7 @@ def run_forever(stopped: threading.Event) -> None:
         if run_rows.is_due(period, now=clocks.now()):
             run_once(stopped=stopped.is_set, every=period)
 
-    round_after_round(stopped, audit_if_due, every=min(period, LOOK_EVERY), of="audits")
+    run_periodically(stopped, audit_if_due, every=min(period, LOOK_EVERY), of="audits")
 
 
 def run_once(

@@ -23,7 +23,7 @@ def test_a_message_sent_at_the_end_of_a_long_round_is_not_lost_when_an_earlier_m
         sent.append(instance.pk)
         if len(sent) == 2:  # the marker of another process returns before the second message is published
             markers.send("checkout.v1:forward", ["x"], now=marker_left)
-            markers.returned("checkout.v1:forward", marker_left)
+            markers.record_confirmed_return("checkout.v1:forward", marker_left)
 
     dispatch.breaker.open(float("inf"))
     monkeypatch.setattr(markers, "relay", lambda *_: type("Chain", (), {"apply_async": staticmethod(lambda: None)}))

@@ -42,7 +42,7 @@ def test_a_marker_that_a_wrong_clock_sent_and_the_broker_lost_is_followed_by_ano
 
 def test_a_marker_that_a_wrong_clock_sent_does_not_prove_later_messages_lost(sent):
     markers.send(FORWARD, [], now=NOW + AHEAD)
-    markers.returned(FORWARD, NOW + AHEAD)
+    markers.record_confirmed_return(FORWARD, NOW + AHEAD)
     later = NOW + timedelta(minutes=1)
     start(later)  # its message waits in a backlog
 
@@ -54,7 +54,7 @@ def test_a_marker_that_a_wrong_clock_sent_does_not_prove_later_messages_lost(sen
 
 def test_a_marker_that_a_wrong_clock_sent_is_not_remembered_or_it_would_prove_things_later(sent):
     Marker.objects.create(route=FORWARD, sent_at=NOW)
-    markers.returned(FORWARD, clocks.now() + timedelta(hours=1))
+    markers.record_confirmed_return(FORWARD, clocks.now() + timedelta(hours=1))
 
     assert Marker.objects.get().returned_sent_at is None
 
@@ -64,7 +64,7 @@ def test_a_remembered_marker_from_the_future_is_forgotten_for_the_next_that_come
     Marker.objects.create(route=FORWARD, sent_at=NOW + AHEAD, returned_sent_at=NOW + AHEAD)
     overdue = NOW + settings.PRESUMED_LOST_AFTER
     recovery.run_once(clock=lambda: overdue)
-    markers.returned(FORWARD, overdue)
+    markers.record_confirmed_return(FORWARD, overdue)
 
     assert recovery.run_once(clock=lambda: overdue) == 1
 
@@ -77,7 +77,7 @@ def test_a_saga_that_a_wrong_clock_made_due_in_an_hour_is_looked_at_now(sent):
     [(_, marker_sent_at)] = sent.markers
     later = NOW + settings.PRESUMED_LOST_AFTER
     recovery.run_once(clock=lambda: later)
-    markers.returned(FORWARD, later)
+    markers.record_confirmed_return(FORWARD, later)
 
     assert marker_sent_at == NOW
     assert recovery.run_once(clock=lambda: later) == 1

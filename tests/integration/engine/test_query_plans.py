@@ -64,9 +64,9 @@ def test_a_step_reads_the_ledger_rows_it_is_about() -> None:
     call = Call(uuid4(), "authorise_payment", 1, {})
     with reading_little("payments", "payments_ledger"):
         assert rows.claim([call], Status.STARTED) == {call.saga_id}
-        assert rows.look([call.saga_id], call.step).keys() == {call.saga_id}
+        assert rows.read([call.saga_id], call.step).keys() == {call.saga_id}
         rows.change(call.step, [LedgerChange(call.saga_id, 1, Status.DONE, answer={})], was=[Status.STARTED])
-        assert rows.look([call.saga_id], call.step)[call.saga_id].status == Status.DONE
+        assert rows.read([call.saga_id], call.step)[call.saga_id].status == Status.DONE
 
 
 @pytest.mark.parametrize("alias", [ALIAS, "payments"])

@@ -51,7 +51,7 @@ def test_an_overdue_saga_is_not_sent_again_while_its_message_may_wait(sent):
 def test_an_overdue_saga_is_sent_again_once_a_later_marker_has_come_back(sent):
     start()
     recovery.run_once(clock=lambda: OVERDUE)
-    markers.returned(FORWARD, OVERDUE)
+    markers.record_confirmed_return(FORWARD, OVERDUE)
 
     assert recovery.run_once(clock=lambda: OVERDUE) == 1
     assert sent.commands == [(Forward(0), 1), (Forward(0), 2)]
@@ -59,7 +59,7 @@ def test_an_overdue_saga_is_sent_again_once_a_later_marker_has_come_back(sent):
 
 def test_a_marker_sent_before_the_saga_proves_nothing(sent):
     markers.send(FORWARD, [], now=NOW - settings.MARKER_PERIOD)
-    markers.returned(FORWARD, NOW - settings.MARKER_PERIOD)
+    markers.record_confirmed_return(FORWARD, NOW - settings.MARKER_PERIOD)
     start()
 
     assert recovery.run_once(clock=lambda: OVERDUE) == 0
@@ -76,8 +76,8 @@ def test_markers_are_sent_one_at_a_time_until_one_comes_back(sent):
 def test_an_old_marker_that_comes_back_late_does_not_count_back(sent):
     start()
     markers.send(FORWARD, [], now=OVERDUE)
-    markers.returned(FORWARD, OVERDUE)
-    markers.returned(FORWARD, NOW - timedelta(hours=1))
+    markers.record_confirmed_return(FORWARD, OVERDUE)
+    markers.record_confirmed_return(FORWARD, NOW - timedelta(hours=1))
 
     assert recovery.run_once(clock=lambda: OVERDUE) == 1
 
@@ -208,13 +208,13 @@ def test_a_message_that_a_worker_held_when_the_marker_passed_is_not_lost(sent):
     saga_id = start(datetime.now(UTC) - settings.PRESUMED_LOST_AFTER)
     now = datetime.now(UTC)
     markers.send(FORWARD, [], now=now)
-    markers.came_back(FORWARD, now)
+    markers.record_return(FORWARD, now)
 
     markers.confirm(ask=lambda marker: {(saga_id, 1)})
 
     assert recovery.run_once(clock=lambda: now) == 0
     later = datetime.now(UTC) + 2 * settings.PRESUMED_LOST_AFTER
-    markers.returned(FORWARD, now + settings.PRESUMED_LOST_AFTER / 4)
+    markers.record_confirmed_return(FORWARD, now + settings.PRESUMED_LOST_AFTER / 4)
     assert recovery.run_once(clock=lambda: later) == 0, "that marker was sent before the worker was seen to hold it"
     Marker.objects.update(returned_sent_at=later)
     assert recovery.run_once(clock=lambda: later) == 1
@@ -224,7 +224,7 @@ def test_an_older_message_that_a_worker_holds_says_nothing_of_the_one_that_count
     saga_id, now = start(datetime.now(UTC) - settings.PRESUMED_LOST_AFTER), datetime.now(UTC)
     SagaInstance.objects.update(token=2)
     markers.send(FORWARD, [], now=now)
-    markers.came_back(FORWARD, now)
+    markers.record_return(FORWARD, now)
 
     markers.confirm(ask=lambda marker: {(saga_id, 1)})
 
@@ -238,7 +238,7 @@ def test_a_marker_proves_nothing_while_workers_cannot_be_asked(sent, monkeypatch
     start(datetime.now(UTC) - settings.PRESUMED_LOST_AFTER)
     now = datetime.now(UTC)
     markers.send(FORWARD, [], now=now)
-    markers.came_back(FORWARD, now)
+    markers.record_return(FORWARD, now)
     with pytest.raises(OperationalError):
         markers.confirm(ask=away)
 

@@ -93,7 +93,7 @@ def test_a_dead_broker_loses_nothing(sent):
 def test_a_request_of_another_type_is_refused(sent):
     request = ReserveStock(uuid7(), uuid7(), ())
 
-    with pytest.raises(engine.RequestUnlike, match="CheckoutRequested, not ReserveStock"):
+    with pytest.raises(engine.WrongRequestType, match="CheckoutRequested, not ReserveStock"):
         engine.start_saga(checkout, request, saga_id=uuid7(), origin=engine.Origin("ann", "key", "hash"), now=NOW)
 
 

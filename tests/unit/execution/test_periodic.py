@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.execution.periodic import round_after_round
+from orchestration.execution.periodic import run_periodically
 
 EVERY, BUSY = timedelta(seconds=60), timedelta(seconds=1)
 
@@ -26,7 +26,7 @@ class Clockwork(threading.Event):
 
 def waits(rounds: list[Callable[[], object]], busy: timedelta | None = None) -> list[float]:
     clockwork, waiting = Clockwork(len(rounds)), iter(rounds)
-    round_after_round(clockwork, lambda: next(waiting)(), every=EVERY, of="looking", busy=busy)
+    run_periodically(clockwork, lambda: next(waiting)(), every=EVERY, of="looking", busy=busy)
     return clockwork.waited
 
 
