@@ -14,7 +14,7 @@ CompletedSteps = tuple[tuple[str, datetime], ...]
 
 @dataclass(frozen=True)
 class StepRefused:
-    """A step was refused. The refusal may quote the external system, so it is made harmless."""
+    """A step was refused. The refusal may quote the external system, so it is made harmless (`text.cleaning`)."""
 
     step: str
     refusal: Mapping[str, Any]
@@ -26,9 +26,9 @@ class StepRefused:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """A step failed. `until` is set when a breaker was open until then, so no call was made; `permanent` parks at once.
+    """A step failed. The error may quote the external system, so it is made harmless like a refusal.
 
-    The error may quote the external system, so it is made harmless like a refusal.
+    `until` is set when no call was made because a breaker is open until then. With `permanent` no retry can help.
     """
 
     step: str
@@ -52,12 +52,12 @@ class ChainCompleted:
 
 @dataclass(frozen=True)
 class PivotBarred:
-    """The bar holds: the pivot can no longer be done."""
+    """The pivot is barred, so it can no longer be done."""
 
 
 @dataclass(frozen=True)
 class PivotFoundDone:
-    """The bar does not hold: the pivot was done before it."""
+    """The pivot could not be barred, because it was done already."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class CancelRequested:
 
 @dataclass(frozen=True)
 class CompensationRequested:
-    """An operator has the saga compensated, parked steps included."""
+    """An operator asks to compensate the saga, parked steps included."""
 
     by: str
     reason: str
@@ -98,7 +98,7 @@ class CompensationRequested:
 
 @dataclass(frozen=True)
 class Resumed:
-    """An operator has pending steps tried now, parked ones included."""
+    """An operator asks to try the pending steps now, parked ones included."""
 
     by: str
     reason: str
@@ -106,7 +106,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Retried:
-    """An operator has pending steps tried now, parked ones excluded."""
+    """An operator asks to try the pending steps now, except parked ones."""
 
     by: str
     reason: str
@@ -114,7 +114,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Paused:
-    """An operator has no commands sent for the saga."""
+    """An operator asks to send no more commands of the saga."""
 
     by: str
     reason: str
@@ -122,7 +122,7 @@ class Paused:
 
 @dataclass(frozen=True)
 class Unpaused:
-    """An operator ends the pause."""
+    """An operator asks to send commands of the saga again."""
 
     by: str
     reason: str

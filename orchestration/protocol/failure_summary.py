@@ -1,4 +1,4 @@
-"""Summarises the current failures of a saga for its row, so that a list of sagas needs no logs. Pure."""
+"""Summarises the current failures of a saga for its row, so that lists of sagas need not read logs. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any
 from orchestration.protocol.states import Entry, Kind, State
 
 BROKER = "broker"
-"""Stands for the name of a step when the broker did not take the message."""
+"""Used in place of a step's name when the broker did not take the message."""
 
 _FAILURES = frozenset({Kind.FAILED, Kind.WAITING})
 _SUCCESSES = frozenset({Kind.DONE, Kind.UNDONE, Kind.SETTLED})
@@ -22,8 +22,9 @@ class FailureSummary:
     """The current failures of a saga.
 
     `errors` has the error of the last try of each failing step: its class or code. An open breaker does not replace the
-    error that opened it. `waiting` are the steps that wait without an attempt: for a breaker, or (`BROKER`) for the
-    broker. `last` is the newest error, or why the saga was refused or given up. It stays when nothing fails any more.
+    error that opened it. `waiting` has the steps that are not tried until a breaker closes, and `BROKER` when the
+    command waits for the broker. `last` is the newest error, or the code with which the saga was refused or given up.
+    It stays when no step fails any more.
     """
 
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class FailureSummary:
         return replace(self, waiting=self.waiting | {BROKER})
 
     def columns(self, state: State) -> dict[str, Any]:
-        """Return the columns of the row for lists and filters. Of several failing steps, a parked one is named."""
+        """Return the row's columns for lists and filters. If several steps fail, they name a parked one first."""
         step = min(self.errors, key=lambda name: (name not in state.parked, name), default="")
         return {
             "failing_step": step,
@@ -64,7 +65,7 @@ class FailureSummary:
             return replace(self, errors=errors, waiting=self.waiting - {entry.step})
         if entry.kind in _RESETS:
             return FailureSummary(last=_code(entry) if entry.kind is Kind.REFUSED else self.last or _code(entry))
-        if entry.kind is Kind.SENT:  # a step that backs off goes on waiting
+        if entry.kind is Kind.SENT:  # steps that back off are not sent, so they still wait
             return replace(self, waiting=self.waiting & backing_off)
         return self
 

@@ -34,7 +34,7 @@ class TooLate(Exception):
 def intervene(saga: Saga, state: State, event: Intervention, jitter: float) -> Decision | None:
     """Decide what the intervention changes. Return None when it changes nothing.
 
-    :raises TooLate: when it asks to undo the saga after its pivot.
+    :raises TooLate: when the intervention would undo the saga after its pivot.
     """
     match event:
         case CancelRequested():
@@ -69,13 +69,13 @@ def _to_be_compensated(saga: Saga, state: State, event: CompensationRequested) -
 
 
 def _resumed(saga: Saga, state: State, event: Resumed) -> Decision | None:
-    """Send what is pending, parked steps included."""
+    """Send the pending steps, parked ones included."""
     fresh = replace(state, parked=frozenset(), backing_off=frozenset(), failures={})
     return _send_pending(saga, fresh, Kind.RESUMED, event)
 
 
 def _retried(saga: Saga, state: State, event: Retried) -> Decision | None:
-    """Send what is pending and not parked, without waiting any longer."""
+    """Send the pending steps that are not parked. Their waits end."""
     return _send_pending(saga, replace(state, backing_off=frozenset()), Kind.RETRIED, event)
 
 
@@ -91,7 +91,7 @@ def _paused(state: State, event: Paused) -> Decision | None:
 
 
 def _unpaused(saga: Saga, state: State, event: Unpaused) -> Decision | None:
-    """Make the saga due now. Recovery sends pending work, gives up sagas that are too late, and finds lost messages."""
+    """End the pause and make the saga due now. Recovery then checks the deadline, pending steps and lost messages."""
     if not state.paused:
         return None
     state = replace(state, paused=False)

@@ -1,4 +1,4 @@
-"""The route of a command's message: its tasks in order, and the report after the last. Pure."""
+"""The itinerary of a command: the tasks that its message passes, and the report after the last. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ PIVOT_OUTCOME = "orchestration.pivot_settled"
 
 @dataclass(frozen=True)
 class Stop:
-    """One link of a chain: the task that runs one operation of one step."""
+    """One task of an itinerary: it runs one operation of one step."""
 
     task: str
     step: str

@@ -1,4 +1,4 @@
-"""The next command of a saga, and the decision that sends it. Pure."""
+"""The next command of a saga, and the decisions that send it or end the saga. Pure."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +10,7 @@ from orchestration.protocol.states import Bar, Command, Decision, Entry, Forward
 
 
 def next_position(saga: Saga, state: State) -> int:
-    """Return the position of the first step that is not done; the number of steps when all are."""
+    """Return the position of the first step that is not done, or the number of steps when all are done."""
     return next((i for i, step in enumerate(saga.steps) if step.name not in state.done), len(saga.steps))
 
 
@@ -27,7 +27,7 @@ def sendable_compensations(saga: Saga, state: State) -> tuple[str, ...]:
 
 
 def pending_command(saga: Saga, state: State) -> Command | None:
-    """Return the command to send. None when the saga has ended, is parked, or all its compensations back off."""
+    """Return the command to send now. None when the saga has ended or no pending step may be tried now."""
     match state.phase:
         case Phase.RUNNING:
             return Forward(next_position(saga, state))
@@ -48,19 +48,22 @@ def retry_wait(saga: Saga, state: State, jitter: float) -> timedelta | None:
 
 
 def send(state: State, command: Command, entries: tuple[Entry, ...] = (), **detail: Any) -> Decision:
-    """Send the command under a new fencing token."""
+    """Return the decision to send the command with a new fencing token."""
     entry = Entry(Kind.SENT, detail={"what": type(command).__name__.lower(), **detail})
     return Decision(replace(state, token=state.token + 1, in_flight=True), (*entries, entry), command)
 
 
 def give_up(state: State, *, code: str, detail: str, **said: Any) -> Decision:
-    """Give the saga up: bar its pivot first, because nothing may be compensated before that. Log `said` as well."""
+    """Return the decision to give the saga up. It bars the pivot first: no step may be compensated before that.
+
+    The log entry also has the details of `said`.
+    """
     barring = replace(state, phase=Phase.BARRING, failures={}, failure={"code": code, "detail": detail})
     return send(barring, Bar(), (Entry(Kind.GAVE_UP, detail={"code": code, **said}),))
 
 
 def compensate(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
-    """Compensate every step before the pivot, the last first."""
+    """Return the decision to compensate every step before the pivot, the last first."""
     undoing = replace(state, phase=Phase.COMPENSATING, failures={}, backing_off=frozenset(), parked=frozenset())
     if steps := pending_compensations(saga, undoing):
         return send(undoing, Undo(steps), entries)
@@ -68,24 +71,24 @@ def compensate(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision
 
 
 def compensated(state: State, entries: tuple[Entry, ...]) -> Decision:
-    """End the saga as compensated."""
+    """Return the decision that ends the saga as compensated."""
     ended = replace(state, phase=Phase.COMPENSATED, in_flight=False)
     return Decision(ended, (*entries, Entry(Kind.COMPENSATED)))
 
 
 def completed(state: State, entries: tuple[Entry, ...]) -> Decision:
-    """End the saga as completed."""
+    """Return the decision that ends the saga as completed."""
     ended = replace(state, phase=Phase.COMPLETED, in_flight=False, failure=None, parked=frozenset())
     return Decision(ended, (*entries, Entry(Kind.COMPLETED)))
 
 
 def add_done(state: State, done: CompletedSteps) -> tuple[State, tuple[Entry, ...]]:
-    """Add the steps that a report says are done. Return the state and the log entries of those that are new."""
+    """Add the done steps of a report to the state. Return the state, and a log entry for each newly done step."""
     news = [(step, at) for step, at in done if step not in state.done]
     learned = replace(state, done=state.done | {step for step, _ in news})
     return learned, tuple(Entry(Kind.DONE, step, at=at) for step, at in news)
 
 
 def with_entries(entries: tuple[Entry, ...], decision: Decision) -> Decision:
-    """Return the decision with these entries before its own."""
+    """Return the decision with these log entries before its own."""
     return replace(decision, entries=entries + decision.entries)

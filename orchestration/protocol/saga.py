@@ -1,4 +1,4 @@
-"""Saga definitions: frozen values, checked when they are made."""
+"""The parts of a saga definition: frozen values, checked when they are made."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from orchestration.contracts.codec import NotCarried, check_carried
 from orchestration.contracts.command import Action, Compensation, field_types
 
 IMPLICIT = {"saga_id"}
-"""Facts that every request may ask for and that no step provides."""
+"""Facts that every request may use and that no step provides."""
 
 
 class BadDefinition(ValueError):
@@ -17,15 +17,15 @@ class BadDefinition(ValueError):
 
 
 LONGEST_WAIT = timedelta(minutes=10)
-"""The longest time between two checks of a saga. A wrong clock wrote any later due time."""
+"""The longest wait that a saga may have. A due time further away comes from a wrong clock."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """When a failed step is tried again: exponential with a cap and full jitter (AWS Architecture Blog, 2015).
+    """When a failed step is tried again: exponential waits with a cap and full jitter (AWS Architecture Blog, 2015).
 
-    Before the pivot a step is tried `attempts` times, None for until the deadline. A compensation, or a step after the
-    pivot, is parked after `park_after` failed tries. With these values that takes an hour, which outlasts most outages.
+    A step before the pivot is tried `attempts` times, or until the deadline if that is None. A compensation, or a step
+    after the pivot, is parked after `park_after` failed tries: about one hour with `brisk`, two with `patient`.
     """
 
     first: timedelta = timedelta(seconds=1)
@@ -48,7 +48,9 @@ class Retry:
 
 
 brisk = Retry()
+"""For steps in our own databases."""
 patient = Retry(first=timedelta(seconds=3), cap=timedelta(minutes=5))
+"""For steps at a gateway or carrier."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class Pivot(Step):
 
 @dataclass(frozen=True)
 class Saga:
-    """A saga definition. Never edit one while instances run: give the new one a new name.
+    """A saga definition. Do not edit one while instances of it run: write a new one with a new name.
 
-    :raises BadDefinition: naming the step and field that cannot work.
+    :raises BadDefinition: when it cannot work. The message names the step and the field.
     """
 
     name: str
@@ -179,6 +181,6 @@ class Saga:
             if needed in own:
                 raise BadDefinition(f"{self.name}: {command.name} needs {needed}, its own action's answer")
             if needed not in known:
-                raise BadDefinition(f"{self.name}: {command.name} needs {needed}, which nobody has provided yet")
+                raise BadDefinition(f"{self.name}: {command.name} needs {needed}, which no earlier step provides")
             if known[needed] != kind:
                 raise BadDefinition(f"{self.name}: {command.name} needs {needed} as {kind}, it is {known[needed]}")

@@ -8,11 +8,14 @@ from typing import Any
 
 
 class Phase(StrEnum):
-    """The phase of a saga. It only moves forward: running, barring, one of the two branches, its end."""
+    """The phase of a saga. It never goes back.
+
+    Running, then barring if the saga is given up, then finishing and completed, or compensating and compensated.
+    """
 
     RUNNING = "running"
     BARRING = "barring"
-    """The saga is given up, but the pivot may still be done: it is being barred."""
+    """The saga is given up. Its pivot is being barred, because it may still be done."""
     COMPENSATING = "compensating"
     FINISHING = "finishing"
     """The pivot is done; the rest is pending."""
@@ -22,9 +25,10 @@ class Phase(StrEnum):
 
 ENDED = frozenset({Phase.COMPLETED, Phase.COMPENSATED})
 PIVOT_OPEN = frozenset({Phase.RUNNING, Phase.BARRING})
+"""The phases in which it is not decided whether the pivot is done."""
 UNDOING = frozenset({Phase.COMPENSATING, Phase.COMPENSATED})
 LOST = "?"
-"""Stands for the name of a step when it is unknown which step's message was lost."""
+"""The key in `State.failures` that counts lost messages. It is unknown which step's message was lost."""
 
 
 class Kind(StrEnum):
@@ -82,7 +86,7 @@ class State:
     done: frozenset[str] = frozenset()
     undone: frozenset[str] = frozenset()
     backing_off: frozenset[str] = frozenset()
-    """Compensations that failed and wait for a retry. The others go on."""
+    """Compensations that failed and wait for a retry. The other compensations continue."""
     parked: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     """Steps after the pivot that count as done because an operator stated it, whatever their service answers."""

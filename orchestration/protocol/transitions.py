@@ -50,15 +50,15 @@ __all__ = ("Contradiction", "TooLate", "decide")
 
 
 class Contradiction(Exception):
-    """The protocol rules this report out: an invariant is broken, or a participant reported a falsehood."""
+    """The report is impossible under the protocol: an invariant is broken, or a participant reported a false fact."""
 
 
 def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision | None:
     """Decide what the event changes. Return None when it changes nothing: a duplicate, a late report, an ended saga.
 
     :param jitter: uniform in [0, 1), for the wait before a retry.
-    :raises Contradiction: when the event cannot be true if the protocol holds.
-    :raises TooLate: when the event asks to undo the saga after its pivot.
+    :raises Contradiction: when the event is impossible under the protocol.
+    :raises TooLate: when the event would undo the saga after its pivot.
     """
     decision = _decided(saga, state, event, jitter)
     return _while_paused(state, decision) if decision and decision.state.paused else decision
@@ -115,9 +115,9 @@ def _failure_of(refusal: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: float) -> Decision | None:
-    """Park the step: the refusal is final and so is the pivot, so an operator must act, or has acted already."""
+    """Park the step, unless an operator has settled it. It can neither succeed nor be undone."""
     if event.step in state.settled:
-        return _past_what_is_settled(saga, state, event)
+        return _after_settled_step(saga, state, event)
     if state.phase in ENDED | UNDOING:
         raise Contradiction(f"{event.step} is refused although the saga is {state.phase}")
     if event.step in state.parked:
@@ -127,8 +127,8 @@ def _refused_after_pivot(saga: Saga, state: State, event: StepRefused, jitter: f
     return with_entries(entries, _failed_after_pivot(saga, state, failed, jitter))
 
 
-def _past_what_is_settled(saga: Saga, state: State, event: StepRefused) -> Decision | None:
-    """Send the steps after a settled one. The chain ended at it, so they are still pending."""
+def _after_settled_step(saga: Saga, state: State, event: StepRefused) -> Decision | None:
+    """Send the steps after a settled one. The chain ended at the refused step, so they are still pending."""
     if not state.in_flight:
         return None
     state, entries = add_done(state, event.done)
@@ -146,7 +146,7 @@ def _failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decis
             return _wait_or_retry(state, event, brisk, jitter)
         case Operation.ACTION:
             state, entries = add_done(state, event.done)
-            # A chain reaches a step behind the pivot only through the pivot.
+            # A chain reaches a step after the pivot only through the pivot.
             pivot_done = state.phase is Phase.FINISHING or saga.position_of(event.step) > saga.pivot_position
             follow = _failed_after_pivot if pivot_done else _failed_before_pivot
             return with_entries(entries, follow(saga, state, event, jitter))

@@ -108,15 +108,15 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "need that nobody provides": (
         lambda: trip_of(CAR, ROOM, Pivot(issue_ticket)),
-        "trip.v1: airlines.issue_ticket needs seat, which nobody has provided yet",
+        "trip.v1: airlines.issue_ticket needs seat, which no earlier step provides",
     ),
     "need that is provided later": (
         lambda: trip_of(CAR, ROOM, Pivot(issue_ticket), Step(hold_seat)),
-        "trip.v1: airlines.issue_ticket needs seat, which nobody has provided yet",
+        "trip.v1: airlines.issue_ticket needs seat, which no earlier step provides",
     ),
     "action that needs its own answer": (
         lambda: trip_of(undone(action(RoomOnly, answer=RoomOnly)), Pivot(rent_car)),
-        "trip.v1: hotels.book_room needs room, which nobody has provided yet",
+        "trip.v1: hotels.book_room needs room, which no earlier step provides",
     ),
     "compensation that needs its own action's answer": (
         lambda: trip_of(undone(book_room, request=RoomOnly), Pivot(rent_car)),
@@ -124,7 +124,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "compensation that needs a later answer": (
         lambda: trip_of(Step(rent_car, compensation=replace(return_car, request=RoomOnly)), ROOM, SEAT, PIVOT),
-        "trip.v1: cars.return_car needs room, which nobody has provided yet",
+        "trip.v1: cars.return_car needs room, which no earlier step provides",
     ),
     "need of another type": (
         lambda: trip_of(undone(action(NightsAsText)), Pivot(rent_car)),
