@@ -1,4 +1,4 @@
-"""The shell around decisions: read the row, decide, compare-and-set, log, dispatch after the commit."""
+"""Applies events to sagas: read the row, decide, compare-and-set, log, dispatch after the commit."""
 
 import logging
 import random
@@ -32,11 +32,11 @@ NOTHING: Mapping[str, Any] = {}
 
 
 class NoSuchSaga(LookupError):
-    """There is no saga of this id."""
+    """No saga has this id."""
 
 
 class ChangedMeanwhile(Exception):
-    """The saga is not as it was looked at: somebody, or something, was faster."""
+    """The saga has changed since it was read."""
 
 
 class KeyReused(Exception):
@@ -44,16 +44,16 @@ class KeyReused(Exception):
 
 
 class NotRegistered(LookupError):
-    """The saga definition is not the one that this code has under its name: nothing would carry the saga on."""
+    """No saga definition, or another one, is registered under this name. The engine could not continue the saga."""
 
 
 class WrongRequestType(TypeError):
-    """The request is not of the type that the saga definition asks for."""
+    """The request is not of the type that the saga definition requires."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A saga that exists: started now (`created`), or by an earlier request with the same key."""
+    """A saga that was started now (`created`), or by an earlier request with the same key."""
 
     saga_id: UUID
     created: bool
@@ -79,15 +79,17 @@ class Engine:
     def start_saga(self, saga: Saga, request: Any, *, saga_id: UUID, origin: Origin, now: datetime) -> Started:
         """Write the saga and dispatch it after the commit. Every saga starts here.
 
-        If the broker is down, the call succeeds: the row states what is pending, and recovery dispatches it.
+        If the broker is down, the call succeeds nevertheless: recovery dispatches the saga later. If the customer has
+        already sent the same key and request, return the saga of that request.
 
-        :raises NotRegistered: when `definitions` does not hold this very definition.
-        :raises KeyReused: when the key stands for a request with another hash.
+        :raises NotRegistered: when this definition is not registered under its name.
+        :raises WrongRequestType: when the request is not of the definition's type.
+        :raises KeyReused: when the customer used the key for a request with another hash.
         :raises KeyInProgress: when another process is accepting the same key at this moment.
         """
         self._check_registered(saga)
         if not isinstance(request, saga.request):
-            raise WrongRequestType(f"{saga.name} asks for {saga.request.__name__}, not {type(request).__name__}")
+            raise WrongRequestType(f"{saga.name} requires {saga.request.__name__}, not {type(request).__name__}")
         instance = new_instance(saga, request, saga_id, origin, now)
         entries = log_entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
         try:
@@ -108,15 +110,15 @@ class Engine:
     ) -> SagaInstance:
         """Apply an event to a saga: one compare-and-set and its log entries, in one transaction.
 
-        `known` holds the facts of the event's message: those of the request and the answers of steps. When another
-        process was faster, the row is read and decided on again, unless the event is only for this `version`. Events
-        that change nothing are not logged.
+        `known` holds the facts of the event's message: those of the request and the answers of steps. If another
+        process changed the row first, read it and decide again. With `version`, raise `ChangedMeanwhile` instead.
+        Events that change nothing are not logged.
 
-        :raises NoSuchSaga: when there is none.
-        :raises ChangedMeanwhile: when it has another version.
+        :raises NoSuchSaga: when no saga has this id.
+        :raises ChangedMeanwhile: when the saga has another version.
         :raises UnknownDefinition: when this code lacks the saga's definition.
-        :raises TooLate: when the event asks to undo the saga after its pivot.
-        :raises Contradiction: when the event cannot be true if the protocol holds.
+        :raises TooLate: when the event would undo the saga after its pivot.
+        :raises Contradiction: when the event is impossible under the protocol.
         """
         [outcome] = self.apply_all([SagaEvent(saga_id, event, known, version)], now=now)
         if isinstance(outcome, Exception):
@@ -134,7 +136,7 @@ class Engine:
             moves: dict[UUID, tuple[int, _Move]] = {}
             for index, each in waiting.items():
                 if each.saga_id in moves:
-                    continue  # one event of a saga at a time: the next one is decided on the result of this one
+                    continue  # one event of a saga at a time: the next decision needs the result of this one
                 match self._decide(found.get(each.saga_id), each, now):
                     case _Move() as move:
                         moves[each.saga_id] = (index, move)
@@ -151,7 +153,7 @@ class Engine:
         return self.apply(saga_id, CancelRequested(), now=now)
 
     def resume_saga(self, saga_id: UUID, *, by: str, reason: str, now: datetime) -> SagaInstance:
-        """Try the pending steps of the saga now, parked ones included. An ended saga does not change."""
+        """Try the pending steps of the saga now, parked ones included. Do nothing if the saga has ended."""
         return self.apply(saga_id, Resumed(by=by, reason=reason), now=now)
 
     def _check_registered(self, saga: Saga) -> None:
@@ -185,7 +187,7 @@ class Engine:
     def _write(
         self, events: Sequence[SagaEvent], moves: Mapping[UUID, tuple[int, _Move]]
     ) -> dict[int, SagaInstance | Exception]:
-        """Write the decisions. Those that are missing in the result lost a race and must be decided again."""
+        """Write the decisions. Events missing in the result lost a race and must be decided again."""
         outcomes: dict[int, SagaInstance | Exception] = {}
         for about in {type(events[index].event).__name__ for index, _ in moves.values()}:
             kind = [move for index, move in moves.values() if type(events[index].event).__name__ == about]
@@ -196,7 +198,7 @@ class Engine:
         return outcomes
 
     def _follow(self, moves: Sequence[_Move], taken: Collection[UUID]) -> None:
-        """Send the commands of the written decisions, and the signals for them."""
+        """Dispatch the commands of the written decisions, and send their signals."""
         moves = [move for move in moves if move.decided.pk in taken]
         for move in moves:
             if move.command is not None:
@@ -204,7 +206,7 @@ class Engine:
         signals.tell_moved([(move.decided, move.change.entries) for move in moves])
 
     def _send(self, instance: SagaInstance, command: Command) -> None:
-        """Dispatch after the commit. If the broker is away, make the saga due soon. The caller gets no error."""
+        """Dispatch the command. If the broker is unavailable, make the saga due soon and raise nothing."""
         try:
             self.broker.send(instance, command)
         except BrokerAway as error:

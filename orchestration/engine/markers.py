@@ -87,7 +87,7 @@ def name_of(route: str, sent_at: str) -> str:
 
 
 def record_return(route: str, sent_at: datetime) -> None:
-    """Record that the marker returned. It proves nothing until `confirm` has asked which messages it overtook."""
+    """Record that a marker returned. It proves nothing until `confirm` has asked workers which messages it overtook."""
     newer = Q(back_sent_at__isnull=True) | Q(back_sent_at__lt=sent_at)
     Marker.objects.using(ALIAS).filter(newer, route=route).update(back_sent_at=sent_at)
 
@@ -127,7 +127,7 @@ def _alive() -> str:
 
 
 def record_confirmed_return(route: str, sent_at: datetime) -> None:
-    """Record the newest returned marker. An older one that returns later changes nothing.
+    """Record a returned marker that workers have confirmed. An older one than the recorded one changes nothing.
 
     A marker with a time in the future is not recorded; a recorded one is replaced by any other.
     """

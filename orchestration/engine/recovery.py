@@ -1,9 +1,9 @@
-"""The recovery loop: it claims sagas that are due, decides their next messages and sends these.
+"""The recovery loop: it claims sagas that are due, applies the event that is due, and dispatches them.
 
-Every orchestrator worker runs it, as does `manage.py saga resume`. Any number may run at once, independently. It claims
-sagas whose `due_at` has passed: a retry is due, the deadline has passed, a message was never sent, or no report has
-come for a while. In the last case `markers` first find out whether the message is lost or still waits, so that
-recovery does not add to a backlog.
+Every orchestrator worker runs it, as does `manage.py saga resume --stuck`. Any number of loops may run at once. A saga
+is due when its `due_at` has passed: a retry is due, the deadline has passed, a message was never sent, or no report has
+arrived for a while. In the last case a marker first shows whether the message is lost or still waits in a queue, so
+that recovery does not add to a backlog.
 """
 
 import logging
@@ -34,7 +34,7 @@ BATCH = 50
 
 
 class Markers(Protocol):
-    """Sends markers, and confirms what returned markers prove. The module `markers` implements it."""
+    """Sends markers, and checks what returned markers prove. The module `markers` implements it."""
 
     def send(self, route: str, queues: list[str], /, *, now: datetime) -> bool: ...
 
@@ -43,7 +43,7 @@ class Markers(Protocol):
 
 @dataclass(frozen=True)
 class Recovery:
-    """Recovery rounds over an engine, its store and its broker. `markers` finds out which messages are lost."""
+    """Runs recovery rounds with an engine, its store and its broker. `markers` shows which messages are lost."""
 
     engine: Engine
     markers: Markers
@@ -52,7 +52,7 @@ class Recovery:
         """Process every saga that is due, and return their number. One saga's error does not stop the others.
 
         Each message gets the time at which it is sent, not that of the round's beginning. Otherwise a marker sent
-        during a long round would prove the round's last messages lost.
+        during a long round would wrongly prove the last messages of the round lost.
         """
         store, broker = self.engine.store, self.engine.broker
         self._bring_forward(clock())
@@ -68,7 +68,7 @@ class Recovery:
         return seen
 
     def _bring_forward(self, now: datetime) -> None:
-        """Make sagas due now whose `due_at` is further away than any wait can be: a wrong clock wrote it."""
+        """Make sagas due now whose `due_at` is later than any wait allows: a wrong clock wrote it."""
         longest = settings.PRESUMED_LOST_AFTER + LONGEST_WAIT
         if brought := self.engine.store.bring_forward(now, now + longest):
             message = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
@@ -81,7 +81,7 @@ class Recovery:
             try:
                 logger.warning("saga %s is due in phase %s: %s", instance.pk, instance.phase, event)
                 self.engine.apply(instance.pk, event, now=now)
-            except Exception:  # one saga's error must not stop the loop; the saga is due again later
+            except Exception:  # the error of one saga must not stop the loop; the saga is due again later
                 logger.exception("saga %s: recovery failed, it will be tried again", instance.pk)
 
     def _confirm_markers(self) -> None:
@@ -91,7 +91,7 @@ class Recovery:
             logger.warning("workers cannot be asked what markers overtook: %s", error)
 
     def _send_markers(self, now: datetime) -> None:
-        """Send markers for sagas without a report for a while, to find out whether their messages are lost."""
+        """Send markers for sagas without a report for a while, to learn whether their messages are lost."""
         silent = self.engine.store.without_report(now)
         for route, name in {(route_of(name, phase), name) for name, phase in silent}:
             try:
