@@ -19,7 +19,7 @@ from orchestration.participant.refusals import Refusal
 
 @dataclass(frozen=True)
 class Move:
-    """Units of one SKU that are moved, for a saga if one requested it."""
+    """A change of the units of one SKU, and the saga that requested it, if one did."""
 
     sku: str
     quantity: int
@@ -40,11 +40,10 @@ class UnknownSku(Refusal):
 
 @optimistic("inventory")
 def reserve_stock(requests: Sequence[ReserveStock], *, lock: bool) -> list[Refusal | None]:
-    """Hold every line's units of a request, or none of it. The first request is served first.
+    """Hold the units of all lines of a request, or of none. Earlier requests get units before later ones.
 
-    Returns for each request None, or its refusal: `OutOfStock` when one SKU has fewer units than requested,
-    `UnknownSku`
-    when one has no stock row.
+    Return for each request None, or its refusal: `OutOfStock` when a SKU has fewer units than requested, `UnknownSku`
+    when a SKU has no stock row. `lock`: lock the stock rows; the kit sets it for the last try.
     """
     needs = [_units_by_sku((nfc(line.sku), line.quantity) for line in request.lines) for request in requests]
     stock = stock_rows(set().union(*needs), lock=lock)
@@ -66,13 +65,13 @@ def reserve_stock(requests: Sequence[ReserveStock], *, lock: bool) -> list[Refus
 
 
 def release_stock(requests: Sequence[ReleaseStock]) -> list[None]:
-    """Release exactly what these sagas still hold."""
+    """Release the units that these sagas still hold."""
     release_holds({request.saga_id for request in requests})
     return [None for _ in requests]
 
 
 def release_holds(saga_ids: Collection[UUID]) -> bool:
-    """Release what these sagas still hold. Return whether they held anything."""
+    """Release the units that these sagas still hold. Return whether they held any."""
     held = Reservation.objects.filter(saga_id__in=saga_ids, released_at=None)
     moves = [Move(each.stock_id, each.quantity, each.saga_id) for each in held.order_by("stock_id", "saga_id")]
     Stock.objects.release(_units_by_sku((move.sku, move.quantity) for move in moves))
@@ -82,7 +81,7 @@ def release_holds(saga_ids: Collection[UUID]) -> bool:
 
 
 def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
-    """Add delivered units, positive, to what is on hand. A new SKU gets its stock row."""
+    """Add delivered units to the units on hand. Units are positive. A new SKU gets a stock row."""
     units = _units_by_sku((nfc(sku), units) for sku, units in units_by_sku.items())
     with transaction.atomic(using="inventory"):
         Stock.objects.receive(units)
@@ -90,7 +89,7 @@ def receive_stock(*, units_by_sku: Mapping[str, int]) -> None:
 
 
 def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
-    """Receive as many units as are missing until at least so many of each SKU can be bought."""
+    """Receive missing units, so that at least this many of each SKU are available."""
     wanted = _units_by_sku((nfc(sku), units) for sku, units in units_by_sku.items())
     available = available_units(wanted)
     missing = {sku: units - available.get(sku, 0) for sku, units in wanted.items()}
@@ -98,17 +97,17 @@ def top_up_stock(*, units_by_sku: Mapping[str, int]) -> None:
 
 
 def _decide(needs: Sequence[Mapping[str, int]], left: dict[str, int]) -> list[Refusal | None]:
-    """Decide each request in turn: subtract what it needs from what is `left`, or refuse it."""
+    """Decide each request in turn: subtract its units from those `left`, or refuse it."""
     answers = []
     for units in needs:
-        answers.append(refusal := _why_not(units, left))
+        answers.append(refusal := _refusal_of(units, left))
         if refusal is None:
             for sku, quantity in units.items():
                 left[sku] -= quantity
     return answers
 
 
-def _why_not(units: Mapping[str, int], left: Mapping[str, int]) -> Refusal | None:
+def _refusal_of(units: Mapping[str, int], left: Mapping[str, int]) -> Refusal | None:
     for sku, wanted in units.items():
         if sku not in left:
             return UnknownSku(sku=sku)

@@ -1,4 +1,4 @@
-"""The writes of stock rows: promise, release, receive and recount units. Each raises the row's version."""
+"""The writes of stock rows: reserve, release, receive and recount units. Each increments the row's version."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ class StockWrites(models.Manager["Stock"]):
     """`Stock.objects`. Units are given by SKU and are positive; rows are changed in SKU order."""
 
     def reserve(self, units_by_sku: Mapping[str, int], *, read: Mapping[str, "Stock"]) -> None:
-        """Promise these units, if every row still has the version that was read.
+        """Reserve these units, if every row still has the version that was read.
 
         :raises VersionConflict: when another transaction has changed one of the rows since.
         """
@@ -39,17 +39,17 @@ class StockWrites(models.Manager["Stock"]):
             raise VersionConflict(", ".join(own))
 
     def release(self, units_by_sku: Mapping[str, int]) -> None:
-        """Release these promised units."""
+        """Release these reserved units."""
         _release({sku: {"units": units} for sku, units in units_by_sku.items()})
 
     def receive(self, units_by_sku: Mapping[str, int]) -> None:
-        """Add delivered units to what is on hand. A new SKU gets its stock row."""
+        """Add delivered units to the units on hand. A new SKU gets a stock row."""
         self._create_missing(units_by_sku)
         for sku, units in units_by_sku.items():
             self.filter(sku=sku).update(on_hand=F("on_hand") + units, version=_next_version)
 
     def recount(self, sku: str, *, reserved: int) -> None:
-        """Set the promised units of one SKU."""
+        """Set the reserved units of one SKU."""
         self.filter(sku=sku).update(reserved=reserved, version=_next_version)
 
     def _create_missing(self, skus: Iterable[str]) -> None:
