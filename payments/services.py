@@ -25,7 +25,7 @@ NOTHING_HELD = "nothing_held"
 
 
 class AuthorisationLapsed(PermanentFailure):
-    """The gateway no longer holds the money: voided or expired there, not by us."""
+    """The gateway no longer holds the money. It was voided there, or it expired."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
     def call(self, request: RefundPayment, keys: Keys) -> Reversal:
         """Reverse the payment.
 
-        When the gateway does not know the authorisation, repeat that same call: a first call that is still on its
-        way then finds its key taken and cannot hold money that we do not know of.
+        If the gateway does not know the authorisation, authorise again with the same key first. Then the earlier call,
+        which may still arrive, finds its key taken and cannot hold money that we do not know of.
         """
         try:
-            payment = self._known(request, keys) or self._occupied(request, keys)
+            payment = self._known(request, keys) or self._authorised_again(request, keys)
         except PaymentRefused:
             return Reversal(payment=None)
         return Reversal(reverse(payment, request.total_minor, keys.own))
@@ -128,7 +128,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
     def reported(self, request: RefundPayment, facts: ReportedReversal) -> Reversal:
         """Return the reversal that the operator reports.
 
-        :raises Malformed: when the facts make no reversal, or not one of the payment that we have recorded.
+        :raises Malformed: when the facts are no reversal, or contradict the payment that we have recorded.
         """
         ours = authorisation_id_of(request.saga_id)
         if facts.status == NOTHING_HELD:
@@ -138,7 +138,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
         if facts.status not in REVERSED:
             raise Malformed(f"status is not one of {', '.join(sorted(REVERSED))}, {NOTHING_HELD}")
         refunded = facts.status == PaymentStatus.REFUNDED
-        authorisation_id = _agreed(facts.authorisation_id, ours)
+        authorisation_id = _same_authorisation_id(facts.authorisation_id, ours)
         for name in ("capture_id", "refund_id"):
             if refunded != bool(getattr(facts, name)):
                 raise Malformed(f"{name} goes with {PaymentStatus.REFUNDED}, and only with it")
@@ -146,7 +146,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
         return Reversal(GatewayPayment(authorisation_id, PaymentStatus(facts.status), **ids))
 
     def record(self, request: RefundPayment, reply: Reversal) -> None:
-        """Record the reversal, also of a hold that was never recorded. Do nothing when no money was ever held."""
+        """Record the reversal, also of a hold that was never recorded. Do nothing if no money was held."""
         if reply.payment is not None:
             asked = Payment(
                 saga_id=request.saga_id,
@@ -157,15 +157,15 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
             Payment.objects.store_state(asked, reply.payment)
 
     def _known(self, request: RefundPayment, keys: Keys) -> GatewayPayment | None:
-        """Return the payment by its id if we recorded it, else by the key of the authorisation."""
+        """Look up the payment by its id if we recorded it, otherwise by the key of the authorisation."""
         if authorisation_id := authorisation_id_of(request.saga_id):
             return gateway().look_up(authorisation_id)
         return gateway().find(key=keys.action, reference=str(request.order_id))
 
-    def _occupied(self, request: RefundPayment, keys: Keys) -> GatewayPayment:
-        """Occupy the authorisation's key by repeating its call, and return the payment.
+    def _authorised_again(self, request: RefundPayment, keys: Keys) -> GatewayPayment:
+        """Take the authorisation's key by repeating its call, and return the payment.
 
-        :raises OutcomeUnknown: when the gateway may have forgotten the key: then the call could not occupy it.
+        :raises OutcomeUnknown: when the gateway may have forgotten the key, so that the call would not take it.
         """
         if keys.forgotten:
             raise OutcomeUnknown(OutcomeUnknown.__doc__)
@@ -207,7 +207,7 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
 
 
 def authorisation_request(request: AuthorisePayment | RefundPayment) -> AuthorisationRequest:
-    """Return the request in the gateway's form, with the payment method in clear text."""
+    """Return the gateway's request to authorise this order, with the payment method in clear text."""
     return AuthorisationRequest(
         reference=str(request.order_id),
         amount_minor=request.total_minor,
@@ -222,21 +222,21 @@ def authorisation_id_of(saga_id: UUID) -> str | None:
 
 
 def reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
-    """Void or refund the payment, whichever its state needs. Do nothing when it was reversed already."""
+    """Void the payment if it is authorised, refund it if it is captured. Do nothing if it was reversed already."""
     try:
         if payment.status == PaymentStatus.AUTHORISED:
             return gateway().void(payment.authorisation_id, key=key)
         if payment.status == PaymentStatus.CAPTURED:
             return gateway().refund(payment.authorisation_id, amount_minor=amount_minor, key=key)
     except NotPossible:
-        by_now = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
-        if by_now.status == payment.status:
+        current = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
+        if current.status == payment.status:
             raise
-        return reverse(by_now, amount_minor, key)
+        return reverse(current, amount_minor, key)
     return payment
 
 
-def _agreed(reported: str, ours: str | None) -> str:
+def _same_authorisation_id(reported: str, ours: str | None) -> str:
     if not (reported or ours):
         raise Malformed("authorisation_id is missing: we have written none down")
     if reported and ours and reported != ours:

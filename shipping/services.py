@@ -83,11 +83,11 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
     def call(self, request: CancelShipment, keys: Keys) -> Cancellation:
         """Cancel the parcel.
 
-        When the carrier does not know the booking, repeat that same call: a first call that is still on its
-        way then finds its key taken and cannot send a parcel that we do not know of.
+        If the carrier does not know the booking, book again with the same key first. Then the earlier call, which may
+        still arrive, finds its key taken and cannot send a parcel that we do not know of.
         """
         try:
-            booking = self._known(request, keys) or self._occupied(request, keys)
+            booking = self._known(request, keys) or self._booked_again(request, keys)
         except CannotDeliver:
             return Cancellation(booking=None)
         return Cancellation(cancel(booking, keys.own))
@@ -128,10 +128,10 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
             return carrier().look_up(tracking_number)
         return carrier().find(key=keys.action, reference=str(request.order_id))
 
-    def _occupied(self, request: CancelShipment, keys: Keys) -> Booking:
-        """Occupy the booking's key by repeating its call, and return the booking.
+    def _booked_again(self, request: CancelShipment, keys: Keys) -> Booking:
+        """Take the booking's key by repeating its call, and return the booking.
 
-        :raises OutcomeUnknown: when the carrier may have forgotten the key: then the call could not occupy it.
+        :raises OutcomeUnknown: when the carrier may have forgotten the key, so that the call would not take it.
         """
         if keys.forgotten:
             raise OutcomeUnknown(OutcomeUnknown.__doc__)
