@@ -71,7 +71,7 @@ def test_two_events_of_one_saga_happen_one_after_the_other(sent):
     assert phases(saga) == ["compensating"]
 
 
-def test_who_was_overtaken_sends_nothing_and_decides_again(sent, monkeypatch):
+def test_a_lost_race_sends_nothing_and_is_decided_again(sent, monkeypatch):
     overtaken, other = start(), start()
     compare_and_set, faster = store.compare_and_set, []
 

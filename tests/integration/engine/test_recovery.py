@@ -120,7 +120,7 @@ def test_a_refusal_compensates_at_once_in_reverse_order(sent):
     assert sent.commands[-1] == (Undo(("authorise_payment", "reserve_stock")), 2)
 
 
-def test_a_saga_somebody_else_looks_at_is_passed_over(sent):
+def test_a_saga_that_another_process_has_locked_is_skipped(sent):
     start()
     SagaInstance.objects.update(in_flight=False, due_at=NOW)
 

@@ -244,7 +244,7 @@ def test_a_lost_race_for_the_last_units_is_refused(race: Race) -> None:
         reserve(("MUG", 4))
 
 
-def test_nobody_can_be_faster_than_the_last_try(race: Race) -> None:
+def test_no_other_transaction_can_change_the_rows_of_the_last_try(race: Race) -> None:
     receive_stock(units_by_sku={"MUG": 10})
     race(lambda _: touch())
     with pytest.raises(OperationalError, match="lock timeout"):
