@@ -153,9 +153,21 @@ def _explain(name: str, data: Any, said: str) -> str:
     if missing := re.fullmatch("Object missing required field `(.+)`", what):
         return f"{name}{path}.{missing[1]} is missing"
     if re.match("Invalid|Number|Expected `(uuid|date|decimal)", what):
-        for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
-            data = data[int(index) if index else key]
-        return f"{name}{path} cannot be read: {str(data)[:60]!r}"
+        return f"{name}{path} cannot be read: {_text_of(_at(path, data))[:60]!r}"
     if expected := re.match(r"Expected `(.+?)(?: \| null)?`", what):
         return f"{name}{path} is not {_JSON_TYPES.get(expected[1], expected[1])}"
     return f"{name}{path}: {what}"
+
+
+def _at(path: str, data: Any) -> Any:
+    """Return the value at the path. Of a dict, return the whole dict: msgspec writes each of its keys as "[...]"."""
+    for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path.partition("[...]")[0]):
+        data = data[int(index) if index else key]
+    return data
+
+
+def _text_of(data: Any) -> str:
+    try:
+        return str(data)
+    except RecursionError:
+        return f"a {type(data).__name__} nested too deep"

@@ -44,6 +44,11 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Guide:
+    id: UUID
+
+
+@dataclass(frozen=True)
 class Journey:
     """Every shape that a contract may have."""
 
@@ -66,6 +71,7 @@ class Journey:
     calls_at: list[datetime]
     back_at: datetime | None = None
     extras: list[str] = field(default_factory=list)
+    guides: dict[str, Guide] = field(default_factory=dict)
 
 
 def contracts_of(saga: Saga) -> Iterator[type]:
@@ -193,6 +199,10 @@ def test_field_of_another_type_is_named(contract: type, data: st.DataObject) -> 
         ({"meals": ["soup", 1]}, "Journey.meals[1] is not str"),
         ({"ratings": []}, "Journey.ratings is not an object"),
         ({"ratings": {"Genoa": {"nights": 1}}}, "Journey.ratings[...].city is missing"),
+        (
+            {"guides": {"Genoa": {"id": "7"}}},
+            "Journey.guides[...].id cannot be read: \"{'Genoa': {'id': '7'}}\"",
+        ),
         ({"seat": True}, "Journey.seat is not int | str"),
         ({"seat": 7.0}, "Journey.seat is not int | str"),
         ({"calls_at": ["2026-07-14T00:00:00"]}, "Journey.calls_at[0] cannot be read: '2026-07-14T00:00:00'"),
@@ -215,6 +225,14 @@ def test_large_fraction_that_jsonb_writes_as_a_whole_number_is_read() -> None:
     assert decode(Journey, wire(JOURNEY) | {"share": 10**16}) == dataclasses.replace(JOURNEY, share=1e16)
 
 
+def test_value_nested_too_deep_to_be_shown_is_malformed() -> None:
+    nested: list[Any] = []
+    for _ in range(5_000):
+        nested = [nested]
+    with pytest.raises(Malformed, match=r"^Journey\.saga_id cannot be read: 'a list nested too deep'$"):
+        decode(Journey, wire(JOURNEY) | {"saga_id": nested})
+
+
 def test_unreadable_value_is_shown_only_so_far() -> None:
     with pytest.raises(Malformed) as refused:
         decode(Journey, wire(JOURNEY) | {"saga_id": "x" * 10_000})
@@ -223,7 +241,7 @@ def test_unreadable_value_is_shown_only_so_far() -> None:
 
 def test_absent_optional_fields_take_their_defaults() -> None:
     message = wire(JOURNEY)
-    del message["back_at"], message["extras"], message["stops"][0]["nights"]
+    del message["back_at"], message["extras"], message["guides"], message["stops"][0]["nights"]
     assert decode(Journey, message) == JOURNEY
 
 
