@@ -36,7 +36,7 @@ def read(name: str, args: Sequence[Any], facts: Mapping[str, Any]) -> SagaEvent:
         saga_id = UUID(arguments.pop("saga_id"))
         event, context = READERS[name](*args, **arguments)
         return SagaEvent(saga_id, event, dict(context["known"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Malformed(f"not a report: {error!r}") from error
 
 

@@ -73,10 +73,10 @@ def read(message: Message) -> Call:
     try:
         (context,) = message.args
         ids = message.kwargs
-        call = Call(UUID(ids["saga_id"]), str(ids["step"]), int(ids["token"]), known=dict(context["known"]))
+        call = Call(UUID(ids["saga_id"]), str(ids["step"]), int(ids["token"]), known={**context["known"]})
         call.known["saga_id"] = ids["saga_id"]
         list(context["trail"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Malformed(f"not a saga's message: {error!r}") from None
     return call
 
