@@ -25,11 +25,26 @@ def leave_logging_alone(**_: Any) -> None:
     """Keep Celery from setting up its own logging: `settings.LOGGING` applies. A receiver of this signal is enough."""
 
 
+class Strategies(dict[str, Any]):
+    """The strategy of each task, by name."""
+
+    def __getitem__(self, task: Any) -> Any:
+        """Return the task's strategy. A name that is no text is unknown: its TypeError would end worker after worker.
+
+        :raises KeyError: when there is no such task.
+        """
+        if not isinstance(task, str):
+            raise KeyError(repr(task))
+        return super().__getitem__(task)
+
+
 class Consumer(consumer.Consumer):  # type: ignore[misc]
     """Celery's consumer, which declares the queues on each connection and dead-letters unreadable messages.
 
     It does not declare Celery's delay queues, whose names get no prefix, because no task here is delayed.
     """
+
+    Strategies = Strategies
 
     class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc, valid-type]
         default_steps = tuple(

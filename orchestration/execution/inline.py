@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from celery.exceptions import Reject
+from celery.exceptions import InvalidTaskError, Reject
 
 from orchestration.execution.results import Ending, MakeWork, encodable
 from orchestration.execution.scheduler import INLINE
@@ -21,7 +21,10 @@ def run_inline(task: Any, make_work: MakeWork, args: Any, kwargs: Any) -> None:
     headers = {"id": request.id, "task": task.name, "root_id": request.root_id}
     request.chain = request.errbacks = None  # Celery would send them as well
     endings: list[Ending] = []
-    message = canvas.received(headers, [args, kwargs, embed])
+    try:
+        message = canvas.received(headers, [args, kwargs, embed])
+    except InvalidTaskError as error:
+        raise Reject(error, requeue=False) from error
     if rest := make_work(endings.extend, INLINE)([message]):
         rest()
     [ending] = map(encodable, endings)

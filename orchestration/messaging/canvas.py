@@ -132,14 +132,16 @@ def received(headers: Mapping[str, Any], content: Any) -> Message:
     """
     try:
         args, kwargs, embed = content
+        if not isinstance(headers["id"], str):
+            raise TypeError("not a task's id")
         return Message(
             task=headers["task"],
             id=headers["id"],
             root_id=headers.get("root_id") or headers["id"],
             args=args,
             kwargs=dict(kwargs),
-            chain=embed.get("chain") or (),
-            errbacks=embed.get("errbacks") or (),
+            chain=_checked(embed.get("chain") or ()),
+            errbacks=_checked(embed.get("errbacks") or ()),
             parent_id=headers.get("parent_id"),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -155,6 +157,22 @@ def relay(task: str, queues: Iterable[str], last: str, kwargs: Mapping[str, Any]
 def _link(stop: Stop) -> Signature:
     errback = signature(STEP_FAILED, kwargs={"step": stop.step, "operation": stop.operation.value}, app=current_app)
     return signature(stop.task, kwargs={"step": stop.step}, app=current_app).on_error(errback)
+
+
+def _checked(links: Sequence[Link]) -> Sequence[Link]:
+    """Return the links. One that cannot be followed would raise only after the step, and requeue its batch for ever.
+
+    :raises TypeError: when one has a part of another type.
+    :raises KeyError: when one lacks a part.
+    """
+    for link in links:
+        options = link["options"]
+        if not (isinstance(link["task"], str) and isinstance(link["kwargs"], dict) and isinstance(options, dict)):
+            raise TypeError("not a link")
+        if not isinstance(options.get("task_id") or "", str):
+            raise TypeError("not a task's id")
+        _checked(options.get("link_error") or ())
+    return links
 
 
 def _filled(link: Link, facts: Mapping[str, Any]) -> Link:

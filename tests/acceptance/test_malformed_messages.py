@@ -90,6 +90,20 @@ def test_garbage_in_any_queue_is_dead_lettered_and_orders_go_on(shop, start_work
     assert worker.is_alive()
 
 
+def test_headers_that_are_no_texts_are_dead_lettered_and_end_no_worker(shop, start_worker):
+    worker = start_worker()
+    odd = [{"task": ["inventory.reserve_stock"], "id": "1"}, {"task": "inventory.reserve_stock", "id": ["1"]}]
+    for headers in odd:
+        broker.publish_raw("inventory", "[[], {}, {}]", headers=headers, **JSON)
+    broker.publish_raw("inventory", '{"task": ["inventory.reserve_stock"], "id": "1"}', **JSON)
+
+    saga_id = shop.place()
+
+    assert shop.ended(saga_id) == ["completed"]
+    assert broker.dead_letters() == len(odd) + 1
+    assert worker.is_alive()
+
+
 @pytest.mark.parametrize("report", ["chain_completed", "step_refused", "step_failed", "steps_undone", "pivot_settled"])
 def test_report_that_says_nothing_is_dead_lettered(shop, start_worker, workforce, report: str):
     start_worker([ORCHESTRATOR])

@@ -6,11 +6,12 @@ from typing import Any
 import orjson
 import pytest
 from celery.concurrency.thread import TaskPool
-from celery.exceptions import InvalidTaskError
+from celery.exceptions import InvalidTaskError, Reject
 from kombu.exceptions import DecodeError, OperationalError
 
 from config.celery import app
 from orchestration.execution import strategy
+from orchestration.execution.inline import run_inline
 from orchestration.execution.results import Ending
 from orchestration.execution.task import BatchedTask
 from orchestration.messaging.canvas import Message
@@ -177,3 +178,43 @@ def test_delivery_that_is_no_task_message_is_left_to_the_consumer(worker, body, 
     with pytest.raises(error):
         worker.deliver(Delivered(1, body))
     assert worker.batches == []
+
+
+@pytest.mark.parametrize("task_id", [["1"], {"a": 1}, 7, None], ids=str)
+def test_delivery_whose_id_is_no_text_is_left_to_the_consumer(worker, task_id):
+    message = Delivered(1)
+    message.headers["id"] = task_id
+    with pytest.raises(InvalidTaskError):
+        worker.deliver(message)
+
+
+LINK = {"task": "test.next", "kwargs": {}, "options": {}}
+
+
+@pytest.mark.parametrize("where", ["chain", "errbacks"])
+@pytest.mark.parametrize(
+    "links",
+    [
+        7,
+        "test.next",
+        [7],
+        [{**LINK, "task": ["test.next"]}],
+        [{**LINK, "kwargs": []}],
+        [{**LINK, "options": None}],
+        [{**LINK, "options": {"task_id": 7}}],
+        [{**LINK, "options": {"link_error": [7]}}],
+        [{"task": "test.next"}],
+    ],
+    ids=str,
+)
+def test_message_with_a_link_that_cannot_be_followed_is_refused_before_its_step_runs(worker, where, links):
+    with pytest.raises(InvalidTaskError):
+        worker.deliver(Delivered(1, orjson.dumps([[1], {}, {where: links}])))
+    assert worker.batches == []
+
+
+def test_pool_that_runs_messages_one_by_one_rejects_a_link_that_cannot_be_followed():
+    request = SimpleNamespace(id="1", root_id="1", chain=[7], errbacks=None)
+    with pytest.raises(Reject) as rejected:
+        run_inline(SimpleNamespace(name="test.task", request=request), pytest.fail, (), {})
+    assert not rejected.value.requeue
