@@ -34,12 +34,12 @@ from orchestration.text.cleaning import text_of
 logger = logging.getLogger(__name__)
 
 Context = dict[str, Any]
-"""What a chain passes from step to step: known facts by field name, and completed steps with their ISO times."""
+"""What a chain passes from step to step: `known` has facts by field name, `trail` the completed steps and ISO times."""
 
 NOTHING: Context = {"known": {}, "trail": []}
 
 LONGEST_MESSAGE = 500
-"""The most characters kept of an error's message."""
+"""The most characters of an error's message that a report keeps."""
 
 Results = Mapping[UUID, Any]
 """The result of each saga's call: an Outcome, a BarResult, or the exception."""
@@ -47,11 +47,11 @@ Run = Callable[[Sequence[Call]], Results]
 
 
 BySaga = Mapping[UUID, list[Message]]
-"""The messages of each saga: more than one if a message was delivered twice."""
+"""The messages of each saga. There are two if a message was delivered twice."""
 
 
 def works_of(participant: Participant) -> dict[str, MakeWork]:
-    """Return what makes the work of each task of the participant: of its commands, and of the bar."""
+    """Return, by task name, the `MakeWork` of each command of the participant and of its bar."""
     works: dict[str, MakeWork] = {
         bar_task(participant.service): partial(_LocalWork, participant, partial(_bar, participant))
     }
@@ -66,9 +66,9 @@ def works_of(participant: Participant) -> dict[str, MakeWork]:
 
 
 def read(message: Message) -> Call:
-    """Read the call that a step message asks for. Its context is the message's only argument.
+    """Read the call from a step message. The message's only argument is the context.
 
-    :raises Malformed: when it is not a message that `canvas` makes.
+    :raises Malformed: when `messaging.canvas` did not make the message.
     """
     try:
         (context,) = message.args
@@ -84,8 +84,7 @@ def read(message: Message) -> Call:
 def failure_report(error: Exception, context: Context) -> dict[str, Any]:
     """Return the report of a failure for the orchestrator.
 
-    The error may quote the external system. It is made harmless, because otherwise the report might be neither sent nor
-    stored.
+    The error may quote the external system. It is made harmless, so that the report can be sent and stored.
     """
     report: dict[str, Any] = {
         "error": {"class": type(error).__name__, "message": text_of(error, longest=LONGEST_MESSAGE)},
@@ -95,19 +94,19 @@ def failure_report(error: Exception, context: Context) -> dict[str, Any]:
         report["until"] = error.until.isoformat()
         if error.wait is not None:
             report["error"]["wait_s"] = error.wait.total_seconds()
-    if isinstance(error, PermanentFailure):  # a malformed message is no permanent failure: the next one is new
+    if isinstance(error, PermanentFailure):  # not a malformed message: a retry sends a new message
         report["hopeless"] = True
     return report
 
 
 class _StepWork:
-    """What local and external steps share: reading messages, and reporting how they ended."""
+    """The common part of local and external steps: reads messages, and ends them with their results."""
 
     def __init__(self, participant: Participant, end: End) -> None:
         self._participant, self._end = participant, end
 
     def _read(self, messages: Sequence[Message]) -> tuple[list[Call], BySaga]:
-        """Read the messages. Those that cannot be read end here."""
+        """Read the messages. End those that cannot be read."""
         calls: list[Call] = []
         by_saga: defaultdict[UUID, list[Message]] = defaultdict(list)
         unreadable: list[Ending] = []
@@ -150,7 +149,7 @@ class _LocalWork(_StepWork):
 class _ExternalWork(_StepWork):
     """Runs a command at an external system: one transaction before the calls, and one for the replies of a batch.
 
-    The calls run side by side. No message waits for the call of another one.
+    The calls run in parallel. No message waits for the call of another message.
     """
 
     def __init__(
@@ -168,7 +167,7 @@ class _ExternalWork(_StepWork):
 
     def __call__(self, messages: Sequence[Message]) -> Thunk | None:
         calls, by_saga = self._read(messages)
-        first = {call.saga_id: call for call in reversed(calls)}  # a message that is here twice is one call
+        first = {call.saga_id: call for call in reversed(calls)}  # two copies of a message are one call
         begun = each_apart(self._begin, [first[saga_id] for saga_id in by_saga]) if calls else {}
         self._report({saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}, by_saga)
         external_calls = [(each, by_saga) for each in begun.values() if isinstance(each, ExternalCall)]
@@ -197,7 +196,10 @@ class _ExternalWork(_StepWork):
 
 
 def each_apart(run: Run, calls: Sequence[Call]) -> dict[UUID, Any]:
-    """Return each saga's result. A call that raises gets the error, and the others run without it."""
+    """Run the calls together. Return each saga's result. If a call raises, its result is the error.
+
+    The other calls are then run again without it.
+    """
 
     def in_order(some: Sequence[Call]) -> list[Any]:
         results = run(some)
@@ -228,7 +230,7 @@ def _ending(participant: Participant, message: Message, result: Any) -> Ending:
     match result:
         case Malformed():
             return _dead(message, result, context)
-        case Exception():  # whatever it is, the saga learns of it and retries
+        case Exception():  # any failure is reported to the saga, which retries
             return Ending(message, message.failed(failure_report(result, context)), result)
         case Done(answer):
             completed = [*context["trail"], [step, participant.rows.now().isoformat()]]

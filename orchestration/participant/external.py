@@ -1,4 +1,4 @@
-"""Effects outside our databases: what a service must provide so that the kit can run them exactly once."""
+"""The interface of external commands, which a service implements so that the kit can run each of them exactly once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ Reply = TypeVar("Reply")
 
 
 class OutcomeUnknown(PermanentFailure):
-    """The other side forgot the key before it gave a definite answer: a person must look."""
+    """The external system may have forgotten the key before it gave a definite answer. Operator action required."""
 
 
 def key_of(saga_id: UUID, command: Action | Compensation) -> str:
-    """Return the idempotency key of a saga's command: (saga, step, operation), never the attempt."""
+    """Return the idempotency key of a saga's command. It names saga, step and operation, but not the attempt."""
     return f"{saga_id}:{command.step}:{'action' if isinstance(command, Action) else 'compensation'}"
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Idempotency keys to call with: `own` for this operation, `action` for the action of the same step.
+    """The idempotency keys of a call: `own` for this operation, `action` for the action of the same step.
 
-    Both come from (saga, step, operation), never from the attempt. For an action they are equal. `forgotten` says that
-    the other side may have forgotten `action`: it can be read, but calling under it again protects from nothing.
+    Both name saga, step and operation, but not the attempt. For an action they are equal. `forgotten`: the external
+    system may have forgotten `action`, so a second call with this key might have a second effect.
     """
 
     own: str
@@ -42,20 +42,20 @@ class Keys:
 
 @dataclass(frozen=True)
 class ExternalCommand(ABC, Generic[Request, Reply]):
-    """A command carried out at a gateway or carrier. The kit calls its methods, and owns every commit.
+    """A command at a gateway or carrier. The kit calls its methods, and commits before and after them.
 
-    Each method may raise a Refusal, a definite no. After any other error the outcome is unknown.
+    Each method may raise a Refusal, which is final. After any other error the outcome is unknown.
 
-    :raises NotCarried: on subclassing, when `facts` cannot be read from what an operator writes.
+    :raises NotCarried: on subclassing, when an operator cannot enter `facts` as text.
     """
 
     breaker: Breaker
     key_lifetime: timedelta | None
-    """How long `find` knows of an earlier call; None when it reads the other side's books, which are kept."""
+    """How long `find` can find an earlier call. None: for ever, because the external system keeps its records."""
 
     facts: ClassVar[type | None] = None
-    """A dataclass of the texts that `reported` needs; its docstring tells the operator which are needed when.
-    None if no operator can report the outcome."""
+    """A dataclass of the texts that `reported` needs. Its docstring is the help text for the operator.
+    None if an operator cannot report the outcome."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -67,31 +67,31 @@ class ExternalCommand(ABC, Generic[Request, Reply]):
         return None
 
     def check(self, request: Request) -> None:
-        """Check that this process can make the call. If not, no row says that the call may have been made.
+        """Check that this process can make the call, before a ledger row says that the call may have been made.
 
-        :raises CannotCall: when it cannot.
+        :raises CannotCall: when this process cannot make it.
         """
 
     @abstractmethod
     def call(self, request: Request, keys: Keys) -> Reply:
-        """Make the call. No transaction is open; the ledger row says *started*."""
+        """Make the call. No transaction is open, and the ledger row is *started* or *undoing*."""
 
     @abstractmethod
     def find(self, request: Request, keys: Keys) -> Reply | None:
-        """Return what an earlier call under `keys.own` has led to; None when the other side does not know of it.
+        """Return the reply to an earlier call with `keys.own`, or None if the external system does not know of one.
 
-        After None the kit calls again under the same key, so that a late first call finds the key taken.
+        After None the kit calls again with the same key, so that a late first call finds the key taken.
         """
 
     def reported(self, request: Request, facts: Any) -> Reply:
         """Return the reply that an operator reports, as `find` would return it.
 
-        :raises Malformed: naming the fact that cannot be.
+        :raises Malformed: when a fact is impossible. The message names the fact.
         """
         raise NotImplementedError(f"{type(self).__name__} takes no facts from an operator")
 
     def record(self, request: Request, reply: Reply) -> Any:
-        """Write the service's own rows and return the answer, in the transaction that concludes the ledger row."""
+        """Write the service's rows and return the answer, in the transaction that writes the outcome to the ledger."""
         raise NotImplementedError(f"{type(self).__name__} gives neither record nor record_all")
 
     def record_all(self, replied: Sequence[tuple[Request, Reply]]) -> Sequence[Any]:
@@ -100,8 +100,8 @@ class ExternalCommand(ABC, Generic[Request, Reply]):
 
     @property
     def repeatable_for(self) -> timedelta | None:
-        """Return how long after its first call it may be called again; None: for ever.
+        """Return how long after the first call another call may be made; None for ever.
 
-        It ends `KEY_MARGIN` before the key does, so that an operator still finds the call there under its key.
+        This ends `KEY_MARGIN` before the external system forgets the key, so that an operator can still look it up.
         """
         return None if self.key_lifetime is None else self.key_lifetime - settings.KEY_MARGIN

@@ -1,4 +1,4 @@
-"""Actions and compensations at a gateway or carrier.
+"""Runs actions and compensations at a gateway or carrier: `begin`, then `reply_to`, then `conclude`.
 
 No external call is made inside a transaction. Before a call is repeated, the outcome of the earlier one is queried.
 """
@@ -25,12 +25,12 @@ BEFORE: dict[str, list[Status]] = {
     Status.UNDOING: [Status.STARTED, Status.DONE],
     Status.UNDONE: [Status.UNDOING],
 }
-"""The statuses a row may have before its external compensation changes it."""
+"""The statuses that a row may have before a compensation gives it this status."""
 
 
 @dataclass(frozen=True)
 class ExternalCall:
-    """A call or query to make at the external system. `since` is when an earlier call may have been made."""
+    """A call to make at the external system. `since` is set if an earlier call may have been made then."""
 
     rows: Rows
     command: Action | Compensation
@@ -41,7 +41,7 @@ class ExternalCall:
     since: datetime | None
 
     def cross(self, kind: FailpointKind, ask: Callable[[Any, Keys], Any]) -> Any:
-        """Make the call or query, with a failpoint around it."""
+        """Make the call or query, across a failpoint."""
         return cross(kind, self.command.name, [self.call.saga_id], lambda: ask(self.request, self.keys))
 
 
@@ -59,10 +59,9 @@ Begun = Outcome | ExternalCall | Exception
 def begin(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Begun]:
-    """Record for all calls at once that they may be made. Return for each saga the call to make, or why none is made.
+    """Record that external calls may be made. Return for each saga the call to make, its known outcome, or an error.
 
-    Make the call with `reply_to`, then `conclude` it. No call is made if the outcome is known, if the breaker is open,
-    or if this process cannot make it.
+    The error says why the call cannot be made now: the breaker is open, or this process cannot make it.
 
     :raises Malformed: when a request cannot be read.
     """
@@ -74,7 +73,7 @@ def begin(
 
 
 def reply_to(external_call: ExternalCall) -> Replied:
-    """Make the call, or query the outcome of an earlier call.
+    """Query the outcome of an earlier call if there may be one. If it had no effect, make the call.
 
     :raises OutcomeUnknown: when the external system may soon forget the key, and with it the earlier call.
     """
@@ -89,7 +88,7 @@ def reply_to(external_call: ExternalCall) -> Replied:
 def conclude(
     participant: Participant, command: Action | Compensation, work: ExternalCommand, replied: Sequence[Replied]
 ) -> dict[UUID, Outcome]:
-    """Commit the replies in one transaction. Return the outcomes; that of a finished compensation is `Done`."""
+    """Commit the replies in one transaction. Return each saga's outcome; that of a compensation is `Done`."""
     rows = participant.rows
     failpoint = Failpoint(FailpointKind.CONCLUDE, command.name, [each.external_call.call.saga_id for each in replied])
     conclude_all = _conclude if isinstance(command, Action) else _conclude_undoing
@@ -97,14 +96,14 @@ def conclude(
 
 
 def reconcile(participant: Participant, command: Action | Compensation, work: ExternalCommand, call: Call) -> bool:
-    """Query the outcome of an open row's call, and conclude the row if it is known now. Make no new call.
+    """Query the outcome of a call whose ledger row is open, and conclude the row if it is known. Make no new call.
 
-    Return whether it was known. An action's Refusal is an outcome; other exceptions of the query are raised.
+    Return whether it is known. A Refusal of an action is an outcome. Other exceptions of the query are raised.
     """
     request: Any = decode(command.request, call.known)
     external_call = ExternalCall(participant.rows, command, work, call, request, _keys(command, call), since=None)
     try:
-        reply = _found(external_call)
+        reply = _known_reply(external_call)
     except Refusal as refusal:
         if isinstance(command, Compensation):
             raise
@@ -116,7 +115,7 @@ def reconcile(participant: Participant, command: Action | Compensation, work: Ex
 
 
 def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequence[Call]) -> dict[UUID, Begun]:
-    """Claim the rows as *started*, or read the existing ones. A call that cannot be made now gets no row."""
+    """Insert *started* rows, or read the existing ones. Insert no row for a call that cannot be made now."""
     requests: dict[UUID, Any] = {call.saga_id: decode(action.request, call.known) for call in calls}
     until = work.breaker.open_until()
     held_up = {each: why for each, request in requests.items() if (why := _why_not_now(work, request, until))}
@@ -160,9 +159,9 @@ def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
 def _begin_undoing(
     rows: Rows, compensation: Compensation, work: ExternalCommand, calls: Sequence[Call]
 ) -> dict[UUID, Begun]:
-    """Mark the rows *undoing*, or bar them where there is nothing to reverse.
+    """Mark the rows *undoing*, or insert barred rows for steps that were not started.
 
-    A request that cannot be read must leave no row that says that a reversing call may have been made.
+    A request that cannot be read must not mark its row, because no call is made for it.
     """
     barred = rows.claim(calls, Status.BARRED)
     found = rows.read({call.saga_id for call in calls} - barred, compensation.step)
@@ -179,7 +178,7 @@ def _begin_undoing(
             return work.breaker.refusal(until)
         if not is_undoing:
             changes.append(LedgerChange(call.saga_id, call.token, Status.UNDOING))
-        keys = _keys(compensation, call, forgotten=_is_forgotten(rows, work, row.created_at))
+        keys = _keys(compensation, call, forgotten=_may_be_forgotten(rows, work, row.created_at))
         return ExternalCall(rows, compensation, work, call, request, keys, row.changed_at if is_undoing else None)
 
     by_saga = {call.saga_id: call for call in calls}
@@ -205,12 +204,12 @@ def _reply(external_call: ExternalCall) -> Any:
             reply = external_call.cross(FailpointKind.FIND, work.find)
             if reply is not None:
                 return reply
-            if _is_forgotten(external_call.rows, work, external_call.since):
+            if _may_be_forgotten(external_call.rows, work, external_call.since):
                 raise OutcomeUnknown(OutcomeUnknown.__doc__)
         return external_call.cross(FailpointKind.CALL, work.call)
 
 
-def _found(external_call: ExternalCall) -> Any:
+def _known_reply(external_call: ExternalCall) -> Any:
     """Return what the external system knows of an earlier call, or None.
 
     The breaker counts a query that fails, but not one that works, because reads prove nothing about writes.
@@ -231,14 +230,14 @@ def _keys(command: Action | Compensation, call: Call, *, forgotten: bool = False
     return Keys(key_of(call.saga_id, command), key_of(call.saga_id, action), forgotten)
 
 
-def _is_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> bool:
+def _may_be_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> bool:
     return work.repeatable_for is not None and rows.now() - since > work.repeatable_for
 
 
 def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
     ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
-    waiting = [each for each in replied if each.external_call.call.saga_id not in ends]  # no other process was faster
+    waiting = [each for each in replied if each.external_call.call.saga_id not in ends]  # others are concluded already
     granted = [each for each in waiting if not isinstance(each.reply, Refusal)]
     answered = {each.external_call.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)
     changes = []

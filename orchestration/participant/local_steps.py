@@ -1,4 +1,4 @@
-"""Runs actions, compensations and bars of a participant, each exactly once, however often its message arrives."""
+"""Runs actions, compensations and bars in a service's own database. Each has its effect once, also if repeated."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,42 +21,44 @@ UNIQUE_VIOLATION = "23505"  # PostgreSQL manual, appendix A
 
 
 class StillOpen(Exception):
-    """The step has been started outside and may yet be done: it cannot be barred."""
+    """The step was started at an external system and its outcome is unknown, so it cannot be barred."""
 
 
 def act(participant: Participant, action: Action, work: Work, calls: Sequence[Call]) -> list[Outcome]:
-    """Run the action for each call, in one transaction for all.
+    """Run the action for each call, in one transaction for all calls. Return the outcome of each call.
+
+    A call whose ledger row exists repeats the outcome of that row.
 
     :raises Malformed: when a request cannot be read.
     """
     failpoint = Failpoint(FailpointKind.COMMIT, action.name, [call.saga_id for call in calls])
     try:
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, work, calls))
-    except Refusal as refusal:  # all was rolled back; now each call in a savepoint, so that only the refused ones are
+    except Refusal as refusal:  # all calls were rolled back. Run each in a savepoint, so that only refused ones are
         if isinstance(work, Together):
             raise TypeError(f"{action.name} works together: it must give its refusals, not raise them") from refusal
         isolated = partial(_in_savepoint, participant.rows, work)
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, isolated, calls))
     except IntegrityError as error:
         if len(calls) > 1 or action not in participant.refusal_of_duplicate or not _is_unique_violation(error):
-            raise  # with several calls the kit tries again with fewer, until it is one
+            raise  # `executor` runs several calls again in smaller batches, in the end one by one
         refuse = partial(_refusal_or_raise, participant.refusal_of_duplicate[action], error)
         return participant.rows.transaction(failpoint, lambda: _act_all(participant.rows, action, refuse, calls))
 
 
 def undo(participant: Participant, compensation: Compensation, work: Work, calls: Sequence[Call]) -> None:
-    """Reverse each saga's action, or bar it where it was not done yet. A second call changes nothing.
+    """Compensate the step of each call, or bar it if it was not done. A second call changes nothing.
 
-    A compensation cannot refuse. What it raises is a failure, and the saga retries.
+    A compensation cannot refuse. Any exception is a failure, and the saga retries.
     """
     failpoint = Failpoint(FailpointKind.COMMIT, compensation.name, [call.saga_id for call in calls])
     participant.rows.transaction(failpoint, lambda: _undo_all(participant.rows, compensation, work, calls))
 
 
 def bar(participant: Participant, calls: Sequence[Call]) -> list[bool]:
-    """Bar the step of each call. Return for each whether the bar holds; False if the step was done before.
+    """Bar the step of each call. Return for each call whether the step is barred; False if it was done before.
 
-    :raises StillOpen: when the outcome of a step is unknown. Such a step must not be a pivot.
+    :raises StillOpen: when the outcome of a step is unknown. So a step with external calls cannot be a pivot.
     """
     failpoint = Failpoint(FailpointKind.COMMIT, bar_task(participant.service), [call.saga_id for call in calls])
     return participant.rows.transaction(failpoint, lambda: _bar_all(participant.rows, calls))

@@ -8,8 +8,8 @@ from orchestration.text.cleaning import harmless
 class Refusal(Exception):
     """The participant refuses the request. This is expected, final, and changes nothing.
 
-    Subclass it beside the function that raises it. The docstring is a message for customers, and `code` a name for
-    programs. The keyword arguments are facts, which may quote the external system and hold no secret.
+    Subclass it beside the function that raises it. Its docstring is the message for customers, and `code` is the name
+    for programs. The keyword arguments are facts, which may quote the external system and hold no secret.
     """
 
     code: ClassVar[str]
@@ -25,7 +25,7 @@ class Refusal(Exception):
 
 
 class PermanentFailure(Exception):
-    """A failure that no retry can mend. After the pivot, or in a compensation, the step is parked at once.
+    """A failure that no retry can repair. After the pivot, or in a compensation, the step is parked at once.
 
     Before the pivot the saga is given up. This is no refusal: the ledger row stays open.
     """
