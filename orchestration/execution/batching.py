@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 class Batches(Generic[T]):
     """Runs items in batches of up to `at_most`, in order, one batch at a time.
 
-    `run` may return work that is left to do with its batch. The next batch does not wait for that. An exception of
-    `run` is logged, so `run` must not lose items by raising one. Jobs of batches with priority run before others.
+    `run` may return deferred work on its batch. The next batch does not wait for it. An exception of `run` is only
+    logged, so `run` must handle its items itself. Batches with priority run before others.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Batches(Generic[T]):
         try:
             rest = self._run(batch)
         except Exception:
-            logger.exception("a batch of %s broke off", len(batch))
+            logger.exception("a batch of %s failed", len(batch))
         with self._lock:
             self._runs = bool(self._waiting)
             goes_on = self._runs

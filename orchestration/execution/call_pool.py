@@ -1,4 +1,4 @@
-"""Runs calls one after the other while they are quick, and side by side once they take time."""
+"""Runs external calls: one after the other while they are quick, in parallel when they take time."""
 
 import threading
 import time
@@ -16,9 +16,9 @@ R = TypeVar("R")
 class CallPool(Generic[T, R]):
     """Runs calls one after the other in the caller's thread while they are quick, otherwise in up to `size` threads.
 
-    A thread makes calls in short jobs, so that a backlog here does not block other jobs. Jobs of a pool with priority
-    run before others. `report` receives results: each at once from a thread, all together from the caller's thread.
-    A call that returns None reports nothing.
+    A thread makes calls in short jobs, so that a backlog of calls does not block other jobs. Jobs of a pool with
+    priority run before others. `report` gets the results: one at a time from threads, all together from the caller's
+    thread. A call that returns None has no result.
     """
 
     QUICK = 0.002  # seconds
@@ -36,16 +36,16 @@ class CallPool(Generic[T, R]):
         self._call, self._report, self._submit, self._free = call, report, submit, size
         self._has_priority = has_priority
         self._waiting: deque[T] = deque()
-        self._quick = False  # until a call was seen to be quick
+        self._quick = False  # until a call was quick
         self._lock = threading.Lock()
 
     def put(self, items: Iterable[T]) -> None:
-        """Add items. Return when they are done or when threads have been asked to do them."""
+        """Add items. Return when their calls are made, or when jobs for them are submitted."""
         with self._lock:
             self._waiting.extend(items)
-        self._open()
+        self._start()
 
-    def _open(self) -> None:
+    def _start(self) -> None:
         with self._lock:
             here = self._quick
             threads = min(self._free, 1 if here else len(self._waiting))
@@ -67,22 +67,22 @@ class CallPool(Generic[T, R]):
         return None
 
     def _call_and_report(self, item: T) -> None:
-        if results := self._done(item):
+        if results := self._timed(item):
             self._report(results)
 
     def _drain_here(self) -> None:
         results: list[R] = []
         while (item := self._next()) is not None:
-            results += run_or_log(partial(self._done, item)) or []
-            if not self._quick:  # this thread has other things to do
+            results += run_or_log(partial(self._timed, item)) or []
+            if not self._quick:  # leave the rest to other threads, because the caller must not wait
                 with self._lock:
                     self._free += 1
-                self._open()
+                self._start()
                 break
         if results:
             self._report(results)
 
-    def _done(self, item: T) -> list[R]:
+    def _timed(self, item: T) -> list[R]:
         began = time.monotonic()
         try:
             result = self._call(item)
@@ -91,7 +91,7 @@ class CallPool(Generic[T, R]):
         return [] if result is None else [result]
 
     def _has_more(self) -> bool:
-        """Return whether items wait; if none do, free the thread."""
+        """Return whether items wait. If none do, count this thread as free."""
         with self._lock:
             more = bool(self._waiting)
             self._free += not more

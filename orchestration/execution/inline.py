@@ -1,4 +1,4 @@
-"""Runs the one message of a task that Celery is running, in worker pools that deliver messages one by one."""
+"""Runs messages one by one, in worker pools without threads. Celery calls it for each message."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How the work on a message ends, and the types of the functions that do the work and report its end."""
+"""The result of the work on a message, and the types of the functions that do the work and receive its result."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of the work on a message: the messages that follow, the outcome, and whether no worker can run it.
+    """The result of the work on a message: the next messages, the outcome, and whether to dead-letter the message.
 
-    `outcome` is a step's outcome, the exception that made the work fail, or None.
+    `outcome` is a step's outcome, the exception that made the work fail, or None. `is_dead`: no worker can run it.
     """
 
     message: Message
@@ -31,15 +31,15 @@ class Ending:
 
 End = Callable[[Sequence[Ending]], None]
 Work = Callable[[list[Message]], Thunk | None]
-"""Runs messages and reports the end of each. May return work that is left to do before it can report."""
+"""Runs messages and passes an `Ending` of each to `End`. May return deferred work that does this later."""
 MakeWork = Callable[[End, Executors], Work]
-"""Makes a task's work for one worker, given the function that takes the ends, and the executors."""
+"""Makes a task's `Work` for one worker, from the function that receives endings, and the executors."""
 
 
 def encodable(ending: Ending) -> Ending:
-    """Return the ending. If its messages cannot be encoded as JSON, report that failure to the saga instead.
+    """Return the ending. If JSON cannot carry its messages, return one that reports this failure to the saga instead.
 
-    Giving the message back would redeliver the batch at once, without end.
+    To requeue the message instead would redeliver it at once, again and again.
     """
     try:
         for message in ending.messages:

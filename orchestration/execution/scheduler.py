@@ -21,9 +21,9 @@ class Job:
     """A piece of work for a `Scheduler`."""
 
     run: Callable[[], Thunk | None]
-    """Do the work. Return what is left to do after the next job has started, or `run_again`, or None."""
+    """Do the work. Return deferred work to do after the next job has started, or `run_again`, or None."""
     size: Callable[[], int] = lambda: 1
-    """Count the items of work. Larger jobs run first."""
+    """Return the number of items of work. Larger jobs run first."""
     has_priority: bool = False
     """Run before jobs without priority, at least every other time."""
 
@@ -44,7 +44,7 @@ class Executors:
 
 
 def run_again() -> None:
-    """Ask, as the result of a job, to run the job again. Submitting it from within would grow the stack."""
+    """Do nothing. A job returns this function to be run again. To submit itself instead would grow the stack."""
 
 
 def run_now(job: Job) -> None:
@@ -62,14 +62,14 @@ INLINE = Executors(run_now, run_now)
 class Scheduler:
     """Runs at most `at_a_time` jobs at once, in threads that `spawn` starts. It is a `Submit`.
 
-    Use fewer jobs than threads: a batch that waits grows, and larger batches cost less for each item. So the largest
-    job runs next, unless the oldest one has waited longer than `PATIENCE`. Jobs with priority run before these. If
-    others have waited too long, a job with priority runs only every other time. A thread without a job waits in a slot
-    and keeps its database connections, because the next message often arrives soon.
+    Choose `at_a_time` below the number of threads: a batch that waits grows, and larger batches cost less for each
+    item. Jobs with priority run first, then the largest job. But if a job without priority has waited longer than
+    `PATIENCE`, the oldest of these runs next, or after one more job with priority. A thread without a job waits in a
+    slot and keeps its database connections, because the next message often arrives soon.
     """
 
     PATIENCE = 0.02  # seconds a job without priority may wait before size no longer counts
-    SLOT_TIMEOUT = 0.5  # seconds a thread waits for its next job
+    SLOT_TIMEOUT = 0.5  # seconds a thread waits in a slot for its next job
 
     def __init__(self, spawn: Callable[[Thunk], None], at_a_time: int, *, stay: bool = True) -> None:
         self._spawn, self._free = spawn, at_a_time
@@ -108,7 +108,7 @@ class Scheduler:
                 serving = self._run(serving) or self._wait_in_slot()
 
     def _run(self, job: Job) -> Job | None:
-        """Run the job. Start the next waiting job, then do the deferred work. Return this thread's next job, if any."""
+        """Run the job, start the next waiting job, do the deferred work. Return this thread's next job, or None."""
         rest, deferred = THREAD.run_and_collect(job)
         if rest is run_again:
             with self._lock:
@@ -137,14 +137,14 @@ class Scheduler:
             return job
 
     def _select(self) -> Job:
-        ahead = next((job for job in self._waiting if job.has_priority), None)
+        priority = next((job for job in self._waiting if job.has_priority), None)
         others = [job for job in self._waiting if not job.has_priority]
-        impatient = bool(others) and time.monotonic() - self._waiting[others[0]] > self.PATIENCE
-        if ahead and not (impatient and self._last_had_priority):
+        overdue = bool(others) and time.monotonic() - self._waiting[others[0]] > self.PATIENCE
+        if priority and not (overdue and self._last_had_priority):
             self._last_had_priority = True
-            return ahead
+            return priority
         self._last_had_priority = False
-        return others[0] if impatient else max(others, key=lambda job: job.size())
+        return others[0] if overdue else max(others, key=lambda job: job.size())
 
     def _wait_in_slot(self) -> Job | None:
         slot = _Slot()
@@ -158,13 +158,13 @@ class Scheduler:
             if slot in self._slots:
                 self._slots.remove(slot)
                 return None
-        return slot.wait()  # it has just been given one
+        return slot.wait()  # another thread has just given it a job
 
 
 class _Slot:
     """A place where a thread waits for its next job.
 
-    `queue.SimpleQueue` is no choice here. Its `get(timeout)` in CPython 3.11 can forget the timeout when another thread
+    Do not use `queue.SimpleQueue` here. Its `get(timeout)` in CPython 3.11 can forget the timeout when another thread
     takes the item first. A worker that stops would then wait for that thread without end.
     """
 
@@ -184,7 +184,7 @@ class _Slot:
 
 
 class _ThreadState(threading.local):
-    """What one thread does at the moment."""
+    """The state of one thread while it runs a job."""
 
     deferred: list[Thunk] | None = None
     """Work to do after the running job; None outside of jobs."""
@@ -194,7 +194,7 @@ class _ThreadState(threading.local):
 
     @contextmanager
     def nested(self) -> Iterator[None]:
-        """Save the state, and restore it afterwards: if no thread can be started, a job runs inside another one."""
+        """Save the state and restore it after the block. A job runs inside another one if no thread can be started."""
         before = self.deferred, self.scheduler, self.next_job
         self.deferred = self.scheduler = self.next_job = None
         try:

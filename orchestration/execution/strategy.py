@@ -1,10 +1,10 @@
-"""Runs the messages of our tasks in a worker. Celery imports it by name, so that only workers load its worker modules.
+"""Runs the messages of our tasks in a worker. Celery imports it by name, so only workers load it.
 
 A worker with threads runs messages in batches. A message goes to its task's strategy. If no batch of that task is
-running, one starts with the messages that are there. Messages that arrive meanwhile form the next batch. If this worker
-consumes the next step's queue, the next message is handed over locally to that step's strategy. The other next messages
-are published together, with one wait for all confirms. Then the messages of the batch are acknowledged. Workers with
-other pools run messages one by one, as Celery does.
+running, one starts with the waiting messages. Messages that arrive meanwhile form the next batch. If this worker
+consumes the queue of the next step, the next message is handed over locally to the strategy of that step. The other
+next messages are published together, with one wait for all confirms. Then the messages of the batch are acknowledged.
+Workers with other pools run messages one by one, as Celery does.
 """
 
 import logging
@@ -60,10 +60,10 @@ class TaskStrategy:
         self._strategies[task.name] = self
 
     def take(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> None:
-        """Take a message from the broker, to run it in one of the next batches."""
+        """Take a message from the broker. A later batch runs it."""
         content = _content(message)
-        mine = received(message.headers, content)
-        mine.origin = request = self._request(message, content)
+        received_message = received(message.headers, content)
+        received_message.origin = request = self._request(message, content)
         if request.id in state.revoked and request.revoked():
             return
         signals.task_received.send(sender=self._consumer, request=request)
@@ -74,10 +74,10 @@ class TaskStrategy:
         state.task_reserved(request)
         for callback in callbacks:
             callback(request)
-        self.put([mine])
+        self.put([received_message])
 
     def put(self, messages: list[Message]) -> None:
-        """Take messages whose `origin` is set."""
+        """Add messages to the next batch. Their `origin` must be set."""
         self._batches.put(messages)
 
     def _request(self, message: Any, content: Any) -> SagaRequest:
@@ -105,7 +105,7 @@ class TaskStrategy:
             self._consumer.call_soon_ack(partial(_send_started, messages))
         try:
             return work(messages)
-        except Exception:  # a bug: it is unknown what was done, and the ledgers repeat it
+        except Exception:  # a bug. Run the messages again: ledgers repeat steps that were done
             logger.exception("%s: %s messages are requeued", self._task.name, len(messages))
             self._consumer.call_soon_ack(partial(_requeue, [message.origin for message in messages]))
             return None
@@ -146,7 +146,7 @@ class TaskStrategy:
 
     def _publish_and_acknowledge(self, endings: Sequence[Ending]) -> None:
         """Publish the next messages and wait for the confirms. Acknowledge the batch only after that."""
-        return_connections_between_jobs()  # the broker may take its time
+        return_connections_between_jobs()  # the broker may be slow
         requests = [ending.message.origin for ending in endings]
         try:
             published = self._publish(endings)
@@ -203,9 +203,9 @@ class TaskStrategy:
 
 
 def _republished_if_dead(ending: Ending) -> Ending:
-    """Return an ending that publishes the message itself if it is dead and was handed over locally.
+    """Return the ending. If its message is dead and was handed over locally, return one that publishes the message.
 
-    Only a message of the broker can be dead-lettered. The published one is, when it is delivered.
+    Only a delivered message can be dead-lettered. The published message is, when a worker receives it.
     """
     return Ending(ending.message, [ending.message]) if ending.is_dead and ending.message.is_local else ending
 
@@ -218,7 +218,7 @@ def _strategies_of(consumer: Any) -> "dict[str, TaskStrategy]":
 
 @cache
 def _executors_of(consumer: Any) -> Executors:
-    """Return the executors of all tasks of a worker. Calls that hang leave threads to batches and deferred work."""
+    """Return the executors of all tasks of a worker. Calls that hang leave threads for batches and deferred work."""
     spawn, threads, batches = partial(_spawn, consumer.pool), consumer.pool.limit, settings.BATCHES_AT_A_TIME
     calls = max(1, threads - 2 * batches)
     stay = threads > batches + calls  # so that one thread is always free
@@ -228,7 +228,7 @@ def _executors_of(consumer: Any) -> Executors:
 def _spawn(pool: TaskPool, thunk: Thunk) -> None:
     try:
         pool.apply_async(_without_connections_after, (thunk,), callback=lambda _: None)
-    except RuntimeError:  # the pool is closing: work that has begun is finished in this thread
+    except RuntimeError:  # the pool is closing: finish the work in this thread
         thunk()
 
 
@@ -240,7 +240,7 @@ def _content(message: Any) -> Any:
 
 
 def _send_started(messages: Sequence[Message]) -> None:
-    """Send events. Only the consumer's thread may: it reads from that connection, and two readers block for ever."""
+    """Send the events of started tasks. Only the consumer's thread may: it reads from that connection."""
     for message in messages:
         _send_event(message, "task-started")
 
@@ -262,7 +262,7 @@ def _send_event(message: Message, event: str, **fields: Any) -> None:
 
 
 def sends_task_events(eventer: Any) -> bool:
-    """Return whether it sends events of tasks. Without `-E`, a worker has one that sends events of workers only."""
+    """Return whether the event dispatcher sends events of tasks. Without `-E` it sends only events of workers."""
     return bool(eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups))
 
 

@@ -1,4 +1,4 @@
-"""A saga's commands as Celery chains: the only file that knows Celery's canvas and its message format.
+"""Makes the messages of a saga's commands as Celery chains. Only this file knows Celery's canvas and message format.
 
 A command is a Celery chain. Its first message carries the later links, and each link carries the errback that reports
 its failure. `chain_of` builds the links with Celery's own canvas. The messages are written here and not by
@@ -28,7 +28,8 @@ Link = Mapping[str, Any]
 """A signature, as Celery writes it into messages."""
 
 CHAINS_KEPT = 256
-"""A saga definition has a chain for each position to go on from, for its bar, and for each list of pending steps."""
+"""Chains in the cache. A definition has one for each position to continue from, for its bar, and for each list of steps
+to undo."""
 
 
 @dataclass(eq=False)
@@ -67,12 +68,12 @@ class Message:
         return [_message(report, [context], sender=self)]
 
     def failed(self, facts: Mapping[str, Any]) -> "list[Message]":
-        """Return the errbacks' messages, with these facts about the failure."""
+        """Return the messages that report the failure of this message (Celery's errbacks), with these facts."""
         return [_message(_filled(errback, facts), [self.id], sender=self) for errback in self.errbacks]
 
     @property
     def is_local(self) -> bool:
-        """Whether this worker handed the message over to itself."""
+        """Whether the message was handed over within this worker and never published."""
         return self.origin is not None and self.origin.id != self.id
 
     @property
@@ -87,7 +88,7 @@ class Message:
 
     @property
     def headers(self) -> dict[str, Any]:
-        """The headers of Celery's task message protocol 2, without those that would only repeat Celery's defaults."""
+        """The headers of Celery's task message protocol 2. Headers with Celery's default values are left out."""
         return {
             "lang": "py",
             "task": self.task,
@@ -100,9 +101,9 @@ class Message:
 
     @cached_property
     def body(self) -> bytes:
-        """The body, encoded.
+        """The encoded body.
 
-        :raises TypeError: when JSON cannot carry it.
+        :raises TypeError: when JSON cannot encode it.
         """
         embed = {"callbacks": None, "errbacks": self.errbacks or None, "chain": self.chain or None, "chord": None}
         return orjson.dumps([self.args, self.kwargs, embed])
@@ -149,7 +150,7 @@ def received(headers: Mapping[str, Any], content: Any) -> Message:
 
 
 def relay(task: str, queues: Iterable[str], last: str, kwargs: Mapping[str, Any]) -> Signature:
-    """Return a chain of the same task through these queues, then of `last`."""
+    """Return a chain that runs `task` once from each of these queues, then the task `last`."""
     links = [current_app.signature(task, kwargs=dict(kwargs), immutable=True).set(queue=queue) for queue in queues]
     return chain(*links, current_app.signature(last, kwargs=dict(kwargs), immutable=True))
 

@@ -1,4 +1,4 @@
-"""Publishes messages: many at once, with one wait for all their confirms."""
+"""Publishes messages, several at once, with one wait for all confirms."""
 
 import os
 import time
@@ -27,12 +27,12 @@ _CAPABILITIES = {"consumer_cancel_notify": True, "authentication_failure_close":
 
 
 def without_confirms(name: str) -> dict[str, Any]:
-    """Return the options of a connection to RabbitMQ that publishes and never reads."""
+    """Return the options of a connection that publishes to RabbitMQ, on which kombu does not wait for confirms."""
     return {"confirm_publish": False, "client_properties": {"connection_name": name, "capabilities": _CAPABILITIES}}
 
 
 class Unroutable(OperationalError):
-    """Some messages have no queue, or the broker rejected them. The other messages have arrived."""
+    """Some messages have no queue, or the broker rejected them. The broker has the other messages."""
 
     def __init__(self, rejected: Collection[str]) -> None:
         super().__init__(f"{len(rejected)} messages rejected by the broker")

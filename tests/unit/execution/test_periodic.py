@@ -43,4 +43,4 @@ def test_a_round_that_fails_is_logged_and_the_next_one_comes(caplog: pytest.LogC
         raise OSError("the server is away")
 
     assert waits([lambda: True, fail, lambda: True], busy=BUSY) == [60, 1, 60, 1]
-    assert "a round of looking failed; the next one comes" in caplog.text
+    assert "a round of looking failed; the next one runs later" in caplog.text
