@@ -1,4 +1,7 @@
-"""The rules that decide, from the facts, why a saga does not move. The first cause that applies wins. Pure."""
+"""The rules that decide from facts why a saga does not move. Pure.
+
+Each rule returns the why line of one cause, or None if the cause does not apply. The first rule that applies counts.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +19,7 @@ OPERATOR = "Operator action required."
 
 
 def decide(facts: Facts) -> Why:
-    """Return the first cause that applies. The last cause always applies."""
+    """Return the why line of the first cause that applies. The last cause always applies."""
     return next(why for cause in CAUSES if (why := cause(facts)))
 
 
@@ -37,7 +40,7 @@ def _lacks_definition(facts: Facts) -> Why | None:
 def _paused(facts: Facts) -> Why | None:
     if facts.status is not SagaStatus.PAUSED:
         return None
-    return Why(f"Paused{_by(facts.paused)}.", Cause.PAUSED, UNTIL_OPERATOR)
+    return Why(f"Paused{_operator_and_reason(facts.paused)}.", Cause.PAUSED, UNTIL_OPERATOR)
 
 
 def _parked(facts: Facts) -> Why | None:
@@ -45,22 +48,22 @@ def _parked(facts: Facts) -> Why | None:
         return None
     report = facts.parked[0] if facts.parked else LogReport(facts.failing_step, facts.now, {})
     others = facts.due_at is not None
-    going_on = f"The other compensations continue. {_recovery(facts)}" if others else UNTIL_OPERATOR
-    return Why(_parked_sentence(facts, report), Cause.PARKED, going_on, report.step, _evidence_of(facts.parked[1:]))
+    going_on = f"The other compensations continue. {_next_check(facts)}" if others else UNTIL_OPERATOR
+    return Why(_parked_sentence(facts, report), Cause.PARKED, going_on, report.step, _also_parked(facts.parked[1:]))
 
 
 def _dead_letter(facts: Facts) -> Why | None:
     if not facts.in_flight or isinstance(facts.dead_letters, Unavailable) or not facts.dead_letters:
         return None
     dead_letter = facts.dead_letters[0]
-    where = f"in the dead-letter queue{_lasting(dead_letter.died_at, facts.now)}"
+    where = f"in the dead-letter queue{_for_span(dead_letter.died_at, facts.now)}"
     verb, reason = "has been" if dead_letter.died_at else "is", dead_letter.reason or "no reason given"
     sentence = f"Its message {dead_letter.task} {verb} {where} ({reason})."
-    return Why(sentence, Cause.DEAD_LETTER, _sent_again(facts), dead_letter.step)
+    return Why(sentence, Cause.DEAD_LETTER, _message_check(facts), dead_letter.step)
 
 
 def _recovery_overdue(facts: Facts) -> Why | None:
-    """Report that the saga is overdue by more than is possible while recovery runs."""
+    """Report that the saga is overdue by more than five recovery periods."""
     if facts.in_flight or facts.due_at is None or facts.due_at > facts.now - 5 * facts.recovery_period:
         return None
     alone = isinstance(facts.reports, QueueNow) and facts.reports.has_no_consumer
@@ -74,7 +77,7 @@ def _broker_away(facts: Facts) -> Why | None:
         return None
     away = isinstance(facts.reports, Unavailable)
     sentence = f"The broker {'is unavailable' if away else 'did not accept its message'}."
-    return Why(sentence, Cause.BROKER_AWAY, _recovery(facts))
+    return Why(sentence, Cause.BROKER_AWAY, _next_check(facts))
 
 
 def _breaker_open(facts: Facts) -> Why | None:
@@ -84,11 +87,11 @@ def _breaker_open(facts: Facts) -> Why | None:
         return None
     step = facts.failing_step or (facts.where.step if facts.where else "")
     if not isinstance(breaker, BreakerNow) or not is_open:
-        return Why(f"{step} is waiting: its breaker was open.", Cause.BREAKER_OPEN, _recovery(facts), step)
+        return Why(f"{step} is waiting: its breaker was open.", Cause.BREAKER_OPEN, _next_check(facts), step)
     probe = breaker.next_probe
     when = f"next probe in {formatting.span(probe - facts.now)}" if probe and probe > facts.now else "next call probes"
     failures = (formatting.count(breaker.failures, "consecutive failure"),) if breaker.failures else ()
-    next_ = _sent_again(facts) if facts.in_flight else _recovery(facts)
+    next_ = _message_check(facts) if facts.in_flight else _next_check(facts)
     return Why(
         f"{step} is waiting: breaker {breaker.name} is {breaker.state}, {when}.",
         Cause.BREAKER_OPEN,
@@ -103,21 +106,23 @@ def _retry(facts: Facts) -> Why | None:
         return None
     error = formatting.error(facts.failed.detail) if facts.failed else formatting.NOTHING
     sentence = (
-        f"{facts.failing_step} failed ({error}): retry {facts.failed_tries} at {_clock(facts.due_at, facts.now)}."
+        f"{facts.failing_step} failed ({error}): retry {facts.failed_tries} at {_time_of_day(facts.due_at, facts.now)}."
     )
-    return Why(sentence, Cause.RETRY, _recovery(facts), facts.failing_step, _open_call(facts))
+    return Why(sentence, Cause.RETRY, _next_check(facts), facts.failing_step, _unknown_outcome(facts))
 
 
 def _due(facts: Facts) -> Why | None:
     if facts.in_flight:
         return None
-    return Why("It is due, and no message of it is in flight.", Cause.DUE, _recovery(facts))
+    return Why("It is due, and no message of it is in flight.", Cause.DUE, _next_check(facts))
 
 
 def _database_down(facts: Facts) -> Why | None:
     if facts.database is None or facts.where is None:
         return None
-    return Why(f"{facts.where.step or 'It'} is waiting: {facts.database.why}.", Cause.DATABASE_DOWN, _sent_again(facts))
+    return Why(
+        f"{facts.where.step or 'It'} is waiting: {facts.database.why}.", Cause.DATABASE_DOWN, _message_check(facts)
+    )
 
 
 def _locked(facts: Facts) -> Why | None:
@@ -128,7 +133,7 @@ def _locked(facts: Facts) -> Why | None:
     what = f"on {lock.row} " if lock.row else ""
     state = f"session {lock.holder} of {lock.alias} is {lock.holder_state or 'gone'}"
     began = f", its transaction began {formatting.span(facts.now - lock.holder_since)} ago" if lock.holder_since else ""
-    sentence = f"Waiting{_lasting(lock.since, facts.now)} for a lock {what}held by {holder}."
+    sentence = f"Waiting{_for_span(lock.since, facts.now)} for a lock {what}held by {holder}."
     next_ = "It continues when that transaction ends. A wait that is too long fails and is retried."
     return Why(sentence, Cause.LOCKED, next_, _step(facts), (state + began,))
 
@@ -136,7 +141,7 @@ def _locked(facts: Facts) -> Why | None:
 def _queue_missing(facts: Facts) -> Why | None:
     if not isinstance(facts.queue, QueueNow) or not facts.queue.is_missing:
         return None
-    return Why(f"Queue {facts.queue.name} does not exist.", Cause.QUEUE_MISSING, _sent_again(facts), _step(facts))
+    return Why(f"Queue {facts.queue.name} does not exist.", Cause.QUEUE_MISSING, _message_check(facts), _step(facts))
 
 
 def _no_consumer(facts: Facts) -> Why | None:
@@ -153,7 +158,7 @@ def _external_call(facts: Facts) -> Why | None:
         return None
     since = formatting.span(facts.now - row.changed_at)
     sentence = f"Waiting for {facts.where.service} for {since}: the call of {facts.where.step} has no answer yet."
-    next_ = f"Workers query its outcome. {_sent_again(facts)}"
+    next_ = f"Workers query its outcome. {_message_check(facts)}"
     return Why(sentence, Cause.EXTERNAL_CALL, next_, facts.where.step)
 
 
@@ -170,10 +175,12 @@ def _in_queue(facts: Facts) -> Why | None:
 def _under_way(facts: Facts) -> Why:
     since = formatting.span(facts.now - _since(facts))
     if facts.where is None:
-        return Why(f"In flight for {since}.", Cause.UNDER_WAY, _sent_again(facts))
+        return Why(f"In flight for {since}.", Cause.UNDER_WAY, _message_check(facts))
     if not facts.where.step:
         return Why(
-            f"Every step has answered. The report has been in flight for {since}.", Cause.UNDER_WAY, _sent_again(facts)
+            f"Every step has answered. The report has been in flight for {since}.",
+            Cause.UNDER_WAY,
+            _message_check(facts),
         )
     doing = {
         Operation.ACTION: "Executing",
@@ -181,7 +188,7 @@ def _under_way(facts: Facts) -> Why:
         Operation.BAR: "Barring",
     }[facts.where.operation]
     sentence = f"{doing} {facts.where.step} in {facts.where.service} for {since}."
-    return Why(sentence, Cause.UNDER_WAY, _sent_again(facts), facts.where.step)
+    return Why(sentence, Cause.UNDER_WAY, _message_check(facts), facts.where.step)
 
 
 CAUSES: tuple[Callable[[Facts], Why | None], ...] = (
@@ -189,7 +196,7 @@ CAUSES: tuple[Callable[[Facts], Why | None], ...] = (
     *(_recovery_overdue, _broker_away, _breaker_open, _retry, _due),
     *(_database_down, _locked, _queue_missing, _no_consumer, _external_call, _in_queue, _under_way),
 )
-"""The causes in order: an operator must act, recovery is missing, the saga waits for something, the saga is working."""
+"""The rules in order. First causes that need an operator, then missing recovery, then waits, then work under way."""
 
 
 def _step(facts: Facts) -> str:
@@ -197,7 +204,7 @@ def _step(facts: Facts) -> str:
 
 
 def _since(facts: Facts) -> datetime:
-    """Return when the message arrived at its current stop."""
+    """Return when the message arrived at its current step, or was dispatched."""
     arrived = facts.where.arrived_at if facts.where else None
     return max(facts.dispatched_at, arrived) if arrived else facts.dispatched_at
 
@@ -213,11 +220,12 @@ def _parked_sentence(facts: Facts, report: LogReport) -> str:
     return f"Parked: {doing} {report.step}{tries} {error}. {OPERATOR}"
 
 
-def _evidence_of(others: tuple[LogReport, ...]) -> tuple[str, ...]:
+def _also_parked(others: tuple[LogReport, ...]) -> tuple[str, ...]:
     return tuple(f"{report.step} is also parked: {formatting.error(report.detail)}" for report in others)
 
 
-def _open_call(facts: Facts) -> tuple[str, ...]:
+def _unknown_outcome(facts: Facts) -> tuple[str, ...]:
+    """Say, as evidence, that a call of the step has no known outcome."""
     row = facts.where.row if facts.where else None
     if facts.where is None or row is None or row.status not in (Status.STARTED, Status.UNDOING):
         return ()
@@ -225,39 +233,42 @@ def _open_call(facts: Facts) -> tuple[str, ...]:
     return (f"the outcome of a call of {facts.where.step} has been unknown for {since}: workers query it",)
 
 
-def _by(report: LogReport | None) -> str:
+def _operator_and_reason(report: LogReport | None) -> str:
     if report is None:
         return ""
     by, reason = report.detail.get("by") or "an unknown operator", report.detail.get("reason")
     return f" by {by}" + (f": {reason}" if reason else "")
 
 
-def _recovery(facts: Facts) -> str:
+def _next_check(facts: Facts) -> str:
+    """Say when recovery checks the saga next."""
     if facts.due_at is None:
         return UNTIL_OPERATOR
     if facts.due_at <= facts.now:
         return "Recovery checks it now."
-    return f"Recovery checks it at {_clock(facts.due_at, facts.now)}{_given_up(facts)}."
+    return f"Recovery checks it at {_time_of_day(facts.due_at, facts.now)}{_if_deadline(facts)}."
 
 
-def _given_up(facts: Facts) -> str:
+def _if_deadline(facts: Facts) -> str:
+    """Return the words to add if the next check is at the saga's deadline."""
     return (
         ", its deadline, and then gives it up" if facts.phase == "running" and facts.due_at == facts.deadline_at else ""
     )
 
 
-def _sent_again(facts: Facts) -> str:
+def _message_check(facts: Facts) -> str:
+    """Say when recovery checks whether the saga's message is lost."""
     if facts.due_at is None:
         return UNTIL_OPERATOR
-    when = f"from {_clock(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
+    when = f"from {_time_of_day(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
     return f"Recovery checks {when} whether its message is lost, and if so sends it again."
 
 
-def _lasting(since: datetime | None, now: datetime) -> str:
+def _for_span(since: datetime | None, now: datetime) -> str:
     """Return a text such as " for 57 s"; empty if the start is not known."""
     return f" for {formatting.span(now - since)}" if since else ""
 
 
-def _clock(at: datetime, now: datetime) -> str:
+def _time_of_day(at: datetime, now: datetime) -> str:
     """Return the time of day in UTC, with the date unless it is today."""
     return formatting.moment(at)[:19] if at.date() != now.date() else formatting.moment(at)[11:19]
