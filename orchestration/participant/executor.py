@@ -34,7 +34,7 @@ from orchestration.text.cleaning import text_of
 logger = logging.getLogger(__name__)
 
 Context = dict[str, Any]
-"""What a chain passes from step to step: `known` has facts by field name, `trail` the completed steps and ISO times."""
+"""What a chain passes from step to step: known facts by field name, and completed steps with their ISO times."""
 
 NOTHING: Context = {"known": {}, "trail": []}
 
