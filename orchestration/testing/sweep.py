@@ -12,7 +12,9 @@ from django.test import override_settings
 
 from orchestration import failpoints
 from orchestration.failpoints import Failpoint
+from orchestration.models import SagaLogEntry
 from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Kind
 from orchestration.testing.fakes import Fake
 from orchestration.testing.faults import FITTING, Fault, Plan
 from orchestration.testing.invariants import violations
@@ -73,9 +75,9 @@ def sweep(
 
     :raises Unsafe: when a run does not end as it should, or an effect did not happen exactly once.
     :raises ValueError: when `fakes` names a step that the definition lacks.
+    :raises TypeError: when a fake's answer has another type than the action's answers.
     """
-    if unknown := sorted(set(fakes or {}) - set(saga.by_name)):
-        raise ValueError(f"{saga.name} has no step {', '.join(unknown)}")
+    _check_fakes(saga, fakes or {})
     found = Sweep(saga.name)
     with simulated():
         for case in _cases(saga, request, fakes or {}, every_nth_pair):
@@ -113,8 +115,25 @@ def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults:
     instance = world.store.sagas[saga_id]
     code = (instance.failure or {}).get("code")
     if not path.ends_well(instance.phase, code if faults else None):
-        broken.append(f"it is {instance.phase}, to be {path.end}")
+        broken.append(f"it is {instance.phase}, to be {path.end}{_last_failure(world.store.log[saga_id])}")
     return Case(path.name, tuple(faults), instance.phase, tuple(broken), len(plan.fired), tuple(plan.crossed))
+
+
+def _check_fakes(saga: Saga, fakes: Mapping[str, Fake]) -> None:
+    if unknown := sorted(fakes.keys() - saga.by_name.keys()):
+        raise ValueError(f"{saga.name} has no step {', '.join(unknown)}")
+    for name, fake in fakes.items():
+        expected = saga.by_name[name].action.answer or type(None)
+        if not (callable(fake.answer) or fake.answer is None or isinstance(fake.answer, expected)):
+            raise TypeError(f"{name} answers {expected.__name__}, its fake {type(fake.answer).__name__}")
+
+
+def _last_failure(log: Sequence[SagaLogEntry]) -> str:
+    """Return which step failed last and with what error, to follow a sentence; nothing when no step failed."""
+    for entry in reversed(log):
+        if entry.kind == Kind.FAILED and "message" in entry.detail:
+            return f"; {entry.step} failed: {entry.detail['class']}: {entry.detail['message']}"
+    return ""
 
 
 def _cases(saga: Saga, request: Any, fakes: Mapping[str, Fake], every_nth_pair: int | None) -> Iterator[Case]:

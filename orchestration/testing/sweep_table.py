@@ -12,4 +12,4 @@ def lines_of(sweep: Sweep) -> Iterator[str]:
     yield "  ".join(["point".ljust(width), *(end.rjust(12) for end in ends)])
     for failpoint, counted in sweep.ends.items():
         yield "  ".join([failpoint.ljust(width), *(str(counted[end]).rjust(12) for end in ends)])
-    yield f"{sweep.runs} runs on {sweep.paths} paths; in {sweep.unfired} of them not every fault came to pass"
+    yield f"{sweep.runs} runs on {sweep.paths} paths; in {sweep.unfired} of them a fault did not happen"

@@ -38,8 +38,14 @@ def test_a_step_that_is_not_there_is_named(saga_sweep):
         saga_sweep(trip, TripRequested(uuid4(), "ada", 2), {"book_a_room": Fake()})
 
 
-def test_a_missing_answer_is_reported_with_its_path(saga_sweep):
-    request = TripRequested(uuid4(), "ada", 2)
+def test_a_fake_answer_of_another_type_is_refused(saga_sweep):
+    with pytest.raises(TypeError, match="book_room answers RoomBooked, its fake str"):
+        saga_sweep(trip, TripRequested(uuid4(), "ada", 2), {"book_room": Fake("12")})
 
-    with pytest.raises(Unsafe, match="completed; no fault: it is compensated, to be completed"):
+
+def test_a_missing_answer_is_reported_with_its_path_and_the_step_that_failed(saga_sweep):
+    request = TripRequested(uuid4(), "ada", 2)
+    failed = "issue_ticket failed: Malformed: IssueTicket.seat is missing"
+
+    with pytest.raises(Unsafe, match=f"completed; no fault: it is compensated, to be completed; {failed}"):
         saga_sweep(trip, request, {"book_room": Fake(RoomBooked("12"))})
