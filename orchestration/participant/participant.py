@@ -84,4 +84,4 @@ def ask(query: Query, *args: Any) -> Any:
     try:
         return participant_of(query.service).queries[query](*args)
     except KeyError:
-        raise NotAParticipant(f"nobody answers {query.name!r}") from None
+        raise NotAParticipant(f"no participant answers {query.name!r}") from None
