@@ -83,6 +83,24 @@ def broken_links(text: str, document: Path) -> Complaints:
                 yield f"line {number}: {target} leads to no heading"
 
 
+def missing_files(text: str) -> Complaints:
+    """Name Python files in backticks that exist neither in the repository nor, as in the glossary, in orchestration."""
+    for number, line in prose_of(text):
+        for path in re.findall(r"`([\w.-]+/[\w./-]+\.py)\b[^`]*`", line):
+            if not any((folder / path).is_file() for folder in (ROOT, ROOT / "orchestration")):
+                yield f"line {number}: there is no {path}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_names_files_that_exist(document: Path) -> None:
+    assert list(missing_files(document.read_text())) == []
+
+
+def test_a_file_that_does_not_exist_is_noticed() -> None:
+    text = "`tests/missing.py` `tests/missing.py::test` `engine/store.py` `manage.py saga`\n```\n`tests/code.py`\n```"
+    assert list(missing_files(text)) == ["line 1: there is no tests/missing.py"] * 2
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_has_short_lines(document: Path) -> None:
     assert list(long_lines(document.read_text())) == []
