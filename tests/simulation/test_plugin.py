@@ -29,7 +29,7 @@ def test_the_documented_example_works(saga_sweep):
 
 
 def test_a_request_of_another_type_is_refused(saga_sweep):
-    with pytest.raises(TypeError, match=r"trip\.v1 asks for TripRequested"):
+    with pytest.raises(TypeError, match=r"trip\.v1 requires TripRequested"):
         saga_sweep(trip, object())
 
 
