@@ -1,10 +1,9 @@
-"""The ledger row of a step is concluded by an operator, who has a statement of the gateway or carrier in hand.
+"""Concludes the ledger row of a step with an outcome that an operator reports, with evidence.
 
 *Resolve* is for an open row: a call was made and its outcome is unknown. The service's own rows are written from the
-facts that the operator gives. *Settle* is for a parked step that was settled at the gateway or carrier: nothing is
-called for it any more. Without facts (a refund paid by bank transfer has no refund at the gateway) the service's own
-rows stay as they are, and the ledger row keeps the operator, the reason and the evidence. What the records then do not
-say is an accepted exception.
+facts that the operator gives. *Settle* is for a parked step that was settled elsewhere: no more calls are made for it.
+Settle may have no facts: a refund by bank transfer has no refund at the gateway. Then the service's own rows stay as
+they are, the ledger row keeps operator, reason and evidence, and audits accept the difference.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -40,12 +39,12 @@ class ResolvedNotDone(Refusal):
 
 
 _OPEN_AS = {Outcome.DONE: Status.STARTED, Outcome.NOT_DONE: Status.STARTED, Outcome.UNDONE: Status.UNDOING}
-"""The status that a row must have to be resolved so."""
+"""The status that a row must have to be resolved with this outcome."""
 _STAYS = {
-    Outcome.DONE: (Status.DONE, Status.REFUSED),  # a refusal stays what was answered; the saga goes past it
+    Outcome.DONE: (Status.DONE, Status.REFUSED),  # a refusal stays, and the saga continues after the step
     Outcome.UNDONE: (Status.REFUSED, Status.BARRED, Status.UNDONE),
 }
-"""The statuses in which a row that is settled so stays as it is."""
+"""The statuses that a row keeps when it is settled with this outcome."""
 _BECOMES = {Outcome.DONE: (Status.STARTED,), Outcome.UNDONE: (Status.DONE, Status.UNDOING)}
 """The statuses from which a row gets its outcome."""
 
@@ -61,10 +60,10 @@ def resolve(
 ) -> Resolved:
     """Conclude an open row as the statement says, with the service's own rows, in one transaction and under its lock.
 
-    With `rehearsed` all of it is done and taken back. With `may_be_repeated` a row that this very statement concluded
-    is accepted: the process that did so may have died before the saga was changed.
+    With `rehearsed`, roll back at the end. With `may_be_repeated`, accept a row that this statement has concluded
+    already: the process that did so may have died before it changed the saga.
 
-    :raises NoSuchRow: when the service remembers nothing of the step.
+    :raises NoSuchRow: when the service has no row of the step.
     :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
     """
 
@@ -93,12 +92,12 @@ def settle(
     rehearsed: bool = False,
 ) -> Resolved:
     """Conclude the row of a parked step, in one transaction and under its lock. An action becomes done. A compensation
-    becomes undone. Without a row, one is left that turns a late message away.
+    becomes undone. If there is no row, insert one, so that a late message does nothing.
 
-    `still` is asked under that lock: whether the saga still leaves the step to an operator. A later message for the
-    step finds the row concluded. With `rehearsed` all of it is done and taken back.
+    `still` returns, under that lock, whether the step is still parked. A later message for the step finds the row
+    concluded. With `rehearsed`, roll back at the end.
 
-    :raises NotResolved: when the saga does not, or the row cannot become so, or a fact is missing or wrong.
+    :raises NotResolved: when the step is not parked, the row cannot get this outcome, or a fact is missing or wrong.
     """
 
     def work() -> Resolved:
@@ -117,9 +116,9 @@ def settle(
 def why_not_open(
     participant: Participant, saga_ids: Collection[UUID], step: str, outcome: Outcome
 ) -> dict[UUID, NoSuchRow | NotResolved]:
-    """Return by saga why its row of the step cannot be resolved so. The rows are read at once, without locks.
+    """Return, by saga, why its row of the step cannot be resolved with this outcome. Read the rows without locks.
 
-    Only `resolve` finds out whether the facts fit.
+    Only `resolve` checks the facts.
     """
     statuses = dict(_rows(participant, step).filter(saga_id__in=saga_ids).values_list("saga_id", "status"))
     why: dict[UUID, NoSuchRow | NotResolved] = {}
@@ -134,7 +133,7 @@ def why_not_open(
 def _concluded(
     participant: Participant, call: Call, command: Command, row: LedgerRow | Row, statement: Statement, *, act: str
 ) -> Resolved:
-    """Give the row its outcome. What is resolved needs the facts; what is settled may do without."""
+    """Give the row its outcome. Resolve needs the facts; settle works without them."""
     reply, undoes = None, statement.outcome is Outcome.UNDONE
     if undoes and (row.status == Status.STARTED or (row.status == Status.DONE and statement.facts)):
         undoing = LedgerChange(call.saga_id, call.token, Status.UNDOING)
@@ -177,7 +176,7 @@ def _answer(statement: Statement, answered: Mapping[str, Any] | None) -> dict[st
 
 
 def _claimed(participant: Participant, call: Call, command: Command) -> Row:
-    """Return the locked row; where there was none, a new one that turns a late message away."""
+    """Return the locked row. If there was none, insert one, so that a late message does nothing."""
     action = isinstance(command, Action)
     participant.rows.claim([call], Status.STARTED if action else Status.BARRED, keep_request=action)
     return participant.rows.read({call.saga_id}, call.step)[call.saga_id]
@@ -203,7 +202,7 @@ def _not_open(step: str, status: str, outcome: Outcome) -> str:
 
 
 def _was_recorded(row: LedgerRow, statement: Statement) -> bool:
-    """Return whether this very statement concluded the row."""
+    """Return whether this statement concluded the row."""
     grounds = asdict(statement.grounds)
     match statement.outcome:
         case Outcome.NOT_DONE:
