@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaLogEntry
+from orchestration.operators.insight.message_position import PASSED
 from orchestration.operators.insight.saga_view import SagaView
-from orchestration.operators.insight.whereabouts import BEHIND
 from orchestration.participant.ledger import LedgerRow
 from orchestration.protocol.itinerary import Stop, itinerary
 from orchestration.protocol.next_command import pending_command
@@ -165,7 +165,7 @@ def _under_way(view: SagaView, now: datetime) -> Iterator[TimelineBar]:
     begun = max(view.instance.dispatched_at, *(entry.at for entry in view.log[-1:]))
     for stop in itinerary(saga, command)[0]:
         row = _row(view, saga, stop)
-        if row is None or row.status not in BEHIND[stop.operation]:
+        if row is None or row.status not in PASSED[stop.operation]:
             yield _bar(stop.step, Look.UNDER_WAY, begun, now, stop.operation.value)
             return
         if row.changed_at > begun:

@@ -17,11 +17,11 @@ from orchestration.operators.insight import breakers, db_locks, dead_letters, qu
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.message_position import MessagePosition, message_position
 from orchestration.operators.insight.queues import QueueNow, Queues
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import ENDS, SagaStatus, status_of
-from orchestration.operators.insight.whereabouts import Whereabouts, whereabouts
 from orchestration.operators.insight.why_facts import Facts, LogReport, Why
 from orchestration.operators.insight.why_rules import decide
 from orchestration.protocol.saga import Saga
@@ -51,7 +51,7 @@ def _recorded_facts(view: SagaView, now: datetime) -> Facts:
     """Return the facts that the saga's row, its log and the ledgers hold."""
     instance, log = view.instance, view.log
     saga = _definition(instance)
-    where = whereabouts(saga, state_of(instance), view.ledgers) if saga else None
+    where = message_position(saga, state_of(instance), view.ledgers) if saga else None
     return Facts(
         now=now,
         status=status_of(instance),
@@ -112,7 +112,7 @@ def _parked(instance: SagaInstance, log: list[SagaLogEntry]) -> Iterable[LogRepo
         yield _newest(log, {Kind.PARKED}, step) or LogReport(step, instance.changed_at, {})
 
 
-def _unavailable_database(where: Whereabouts | None, ledgers: Mapping[str, Any]) -> Unavailable | None:
+def _unavailable_database(where: MessagePosition | None, ledgers: Mapping[str, Any]) -> Unavailable | None:
     if where is None or ledgers.get(where.service, ()) is not None:
         return None
     return Unavailable(f"the database of {where.service} does not answer")
@@ -145,14 +145,14 @@ def _dead_letters(instance: SagaInstance, found: Queues | Unavailable) -> tuple[
     return tuple(each for each in of_saga if each.token in (None, instance.token))
 
 
-def _blocked(facts: Facts, instance: SagaInstance, where: Whereabouts) -> tuple[Blocked, ...] | Unavailable:
+def _blocked(facts: Facts, instance: SagaInstance, where: MessagePosition) -> tuple[Blocked, ...] | Unavailable:
     found = db_locks.blocked_sessions(where.service or ALIAS)
     if isinstance(found, Unavailable):
         return found
     return tuple(lock for lock in found if _may_be_ours(lock, instance, where))
 
 
-def _may_be_ours(lock: Blocked, instance: SagaInstance, where: Whereabouts) -> bool:
+def _may_be_ours(lock: Blocked, instance: SagaInstance, where: MessagePosition) -> bool:
     """Return whether the contended row may belong to this saga or be named in its request.
 
     If the row is not known, the wait counts when it began after the message arrived.

@@ -9,10 +9,10 @@ from typing import Any
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.message_position import MessagePosition
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
-from orchestration.operators.insight.whereabouts import Whereabouts
 
 UNTIL_OPERATOR = "Nothing happens until an operator acts."
 
@@ -84,7 +84,7 @@ class Facts:
     failed_tries: int
     failing_step: str
     recovery_period: timedelta
-    where: Whereabouts | None = None
+    where: MessagePosition | None = None
     """None when nothing is pending, or when this code lacks the definition."""
     knows_definition: bool = True
     failed: LogReport | None = None

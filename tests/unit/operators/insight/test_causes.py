@@ -10,10 +10,10 @@ import pytest
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.message_position import MessagePosition
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
-from orchestration.operators.insight.whereabouts import Whereabouts
 from orchestration.operators.insight.why_facts import UNTIL_OPERATOR, Cause, Facts, LogReport
 from orchestration.operators.insight.why_rules import decide
 from orchestration.protocol.states import Operation
@@ -21,7 +21,7 @@ from payments.models import Ledger
 
 NOW = datetime(2026, 1, 1, 14, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-PAY = Whereabouts("payments.authorise_payment", "authorise_payment", Operation.ACTION, "payments", None, None)
+PAY = MessagePosition("payments.authorise_payment", "authorise_payment", Operation.ACTION, "payments", None, None)
 TIMEOUT = {"class": "GatewayTimeout", "message": "no answer within 1 s"}
 OTHER_SAGA = UUID(int=7)
 AWAY = Unavailable("RabbitMQ does not answer: refused")

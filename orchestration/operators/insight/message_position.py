@@ -12,7 +12,7 @@ from orchestration.protocol.states import Operation, State
 
 Ledgers = Mapping[str, list[LedgerRow] | None]
 
-BEHIND = {
+PASSED = {
     Operation.ACTION: frozenset({Status.DONE}),
     Operation.COMPENSATION: frozenset({Status.UNDONE, Status.BARRED, Status.REFUSED}),
     Operation.BAR: frozenset({Status.BARRED, Status.DONE, Status.REFUSED}),
@@ -21,7 +21,7 @@ BEHIND = {
 
 
 @dataclass(frozen=True)
-class Whereabouts:
+class MessagePosition:
     """The stop that is next or under way; `step` is empty when all steps are passed and only the report is pending."""
 
     task: str
@@ -34,7 +34,7 @@ class Whereabouts:
     """The step's ledger row, if its service has one."""
 
 
-def whereabouts(saga: Saga, state: State, ledgers: Ledgers) -> Whereabouts | None:
+def message_position(saga: Saga, state: State, ledgers: Ledgers) -> MessagePosition | None:
     """Return the stop that the sent or the next message has reached; None if nothing is pending."""
     command = pending_command(saga, state)
     if command is None:
@@ -44,7 +44,7 @@ def whereabouts(saga: Saga, state: State, ledgers: Ledgers) -> Whereabouts | Non
     for stop in stops:
         service = saga.by_name[stop.step].action.service
         row = next((row for row in ledgers.get(service) or () if row.step == stop.step), None)
-        if row is None or row.status not in BEHIND[stop.operation]:
-            return Whereabouts(stop.task, stop.step, stop.operation, service, before, row)
+        if row is None or row.status not in PASSED[stop.operation]:
+            return MessagePosition(stop.task, stop.step, stop.operation, service, before, row)
         before = row.changed_at
-    return Whereabouts(report, "", stops[-1].operation if stops else Operation.ACTION, "", before, None)
+    return MessagePosition(report, "", stops[-1].operation if stops else Operation.ACTION, "", before, None)
