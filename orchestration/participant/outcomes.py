@@ -51,10 +51,16 @@ def outcome_of(row: Row) -> Outcome:
 
 
 def outcome_of_answer(answer: Any) -> Done | Refused:
-    """Return the outcome of a service function from its answer (None for no facts) or its Refusal."""
+    """Return the outcome of a service function from its answer (None for no facts) or its Refusal.
+
+    :raises TypeError: when the answer is no contract value. Later steps could not read it.
+    """
     if isinstance(answer, Refusal):
         return Refused(answer.as_json())
-    return Done(encode(answer) if answer is not None else {})
+    facts = encode(answer) if answer is not None else {}
+    if not isinstance(facts, dict):
+        raise TypeError(f"an action answers with a contract value or None, not with {answer!r}")
+    return Done(facts)
 
 
 def change_to(call: Call, outcome: Done | Refused) -> LedgerChange:

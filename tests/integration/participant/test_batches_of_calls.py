@@ -47,6 +47,15 @@ def poisoned(call: Call) -> Call:
     return replace(call, known={**call.known, "lines": "poison"})
 
 
+@pytest.mark.parametrize("answer", ["done", 1, [1]])
+def test_an_answer_that_is_no_contract_value_fails_its_step(answer):
+    careless = replace(inventory, commands={**inventory.commands, reserve_stock: lambda _: answer})
+    [ending] = run(careless, reserve_stock.name, [reserving()])
+
+    assert isinstance(ending.error, TypeError)
+    assert not Ledger.objects.exists()
+
+
 def test_a_poisoned_a_refused_a_barred_and_a_doubled_member_fall_out_alone():
     barred, doubled = reserving(), reserving(2)
     step_runner.undo(inventory, release_stock, [barred])
