@@ -26,7 +26,7 @@ from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import ExternalCall, Replied
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import BarResult, Done, Refused
-from orchestration.participant.participant import Command, Participant
+from orchestration.participant.participant import Participant, ParticipantCommand
 from orchestration.participant.refusals import PermanentFailure
 from orchestration.protocol.itinerary import bar_task
 from orchestration.text.cleaning import text_of
@@ -153,7 +153,12 @@ class _ExternalWork(_StepWork):
     """
 
     def __init__(
-        self, participant: Participant, command: Command, work: ExternalCommand, end: End, executors: Executors
+        self,
+        participant: Participant,
+        command: ParticipantCommand,
+        work: ExternalCommand,
+        end: End,
+        executors: Executors,
     ) -> None:
         super().__init__(participant, end)
         self._begin = partial(external_steps.begin, participant, command, work)

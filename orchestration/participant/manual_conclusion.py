@@ -27,7 +27,7 @@ from orchestration.participant.manual_outcome import (
     recorded,
 )
 from orchestration.participant.outcomes import change_to, outcome_of_answer
-from orchestration.participant.participant import Command, Participant
+from orchestration.participant.participant import Participant, ParticipantCommand
 from orchestration.participant.reconciliation import external_commands
 from orchestration.participant.refusals import Refusal
 
@@ -85,7 +85,7 @@ def resolve(
 def settle(
     participant: Participant,
     call: Call,
-    command: Command,
+    command: ParticipantCommand,
     statement: Statement,
     *,
     still: Callable[[], bool],
@@ -131,7 +131,13 @@ def why_not_open(
 
 
 def _concluded(
-    participant: Participant, call: Call, command: Command, row: LedgerRow | Row, statement: Statement, *, act: str
+    participant: Participant,
+    call: Call,
+    command: ParticipantCommand,
+    row: LedgerRow | Row,
+    statement: Statement,
+    *,
+    act: str,
 ) -> Resolved:
     """Give the row its outcome. Resolve needs the facts; settle works without them."""
     reply, undoes = None, statement.outcome is Outcome.UNDONE
@@ -175,7 +181,7 @@ def _answer(statement: Statement, answered: Mapping[str, Any] | None) -> dict[st
     return answer
 
 
-def _claimed(participant: Participant, call: Call, command: Command) -> Row:
+def _claimed(participant: Participant, call: Call, command: ParticipantCommand) -> Row:
     """Return the locked row. If there was none, insert one, so that a late message does nothing."""
     action = isinstance(command, Action)
     participant.rows.claim([call], Status.STARTED if action else Status.BARRED, keep_request=action)

@@ -15,7 +15,7 @@ from orchestration.failpoints import Failpoint, FailpointKind
 from orchestration.participant.batch import Together, results_of_each
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.participant import Command, Participant
+from orchestration.participant.participant import Participant, ParticipantCommand
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class _Rehearsed(Exception):
     """It would work: take it all back."""
 
 
-def facts_wanted(participant: Participant, command: Command) -> str:
+def facts_wanted(participant: Participant, command: ParticipantCommand) -> str:
     """Describe the facts that the command takes from an operator; return an empty text if it takes none."""
     work = participant.commands[command]
     return wanted(work.facts) if isinstance(work, ExternalCommand) and work.facts else ""
@@ -109,7 +109,7 @@ def attempted(participant: Participant, saga_id: UUID, work: Callable[[], T], *,
     return made[0]
 
 
-def recorded(participant: Participant, command: Command, call: Call, facts: Mapping[str, str]) -> Any:
+def recorded(participant: Participant, command: ParticipantCommand, call: Call, facts: Mapping[str, str]) -> Any:
     """Write the service's own rows from the facts and return the command's answer.
 
     A request that needs no external call has only one possible reply, independent of the facts.

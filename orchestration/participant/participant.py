@@ -15,7 +15,7 @@ from orchestration.participant.money import MoneyReader
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.search_key import Finder
 
-Command = Action | Compensation
+ParticipantCommand = Action | Compensation
 
 
 class NotAParticipant(LookupError):
@@ -32,7 +32,7 @@ class Participant:
 
     service: str
     ledger: type[LedgerRow]
-    commands: Mapping[Command, Work | ExternalCommand]
+    commands: Mapping[ParticipantCommand, Work | ExternalCommand]
     queries: Mapping[Query, Callable[..., Any]] = field(default_factory=dict)
     refusal_of_duplicate: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
     """Returns the refusal that names the existing row when an action's write violates a unique constraint. None: the

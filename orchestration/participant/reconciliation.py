@@ -24,7 +24,7 @@ from orchestration.participant.breaker_redis import connect
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.participant import Command, Participant
+from orchestration.participant.participant import Participant, ParticipantCommand
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class ReconciliationLease:
             logger.debug("%s is everybody's: %s", self.name, error)
 
 
-def external_commands(participant: Participant) -> Mapping[tuple[str, str], tuple[Command, ExternalCommand]]:
+def external_commands(participant: Participant) -> Mapping[tuple[str, str], tuple[ParticipantCommand, ExternalCommand]]:
     """Return the external commands, by the status and step of the open row that an unanswered call leaves."""
     return {
         (Status.STARTED if isinstance(command, Action) else Status.UNDOING, command.step): (command, work)

@@ -11,7 +11,7 @@ from orchestration.contracts.command import Action
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown
 from orchestration.participant.ledger import LedgerRow
-from orchestration.participant.participant import Command, Participant
+from orchestration.participant.participant import Participant, ParticipantCommand
 from orchestration.participant.refusals import Refusal
 from orchestration.protocol.saga import Saga, Step
 from orchestration.testing.memory_ledger import Effect, MemoryRows
@@ -97,7 +97,7 @@ class Service:
         self.rows = MemoryRows(clock)
         self.book = Book(clock)
         self._scripts = scripts
-        self._commands: dict[Command, Callable[[Any], Any] | ExternalCommand] = {}
+        self._commands: dict[ParticipantCommand, Callable[[Any], Any] | ExternalCommand] = {}
         self.participant = Participant(name, LedgerRow, self._commands, kept_in=self.rows)  # type: ignore[type-abstract]
 
     def take(self, step: Step, fake: Fake) -> None:

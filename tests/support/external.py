@@ -5,10 +5,10 @@ from copy import copy
 from typing import Any
 
 from orchestration.participant.external import ExternalCommand
-from orchestration.participant.participant import Command, Participant
+from orchestration.participant.participant import Participant, ParticipantCommand
 
 
-def external_commands(participant: Participant) -> dict[Command, ExternalCommand[Any, Any]]:
+def external_commands(participant: Participant) -> dict[ParticipantCommand, ExternalCommand[Any, Any]]:
     """Return the participant's external commands."""
     return {each: work for each, work in participant.commands.items() if isinstance(work, ExternalCommand)}
 

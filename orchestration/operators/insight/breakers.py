@@ -8,7 +8,7 @@ from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import BreakerReading, State
 from orchestration.participant.breaker_registry import in_use_by_service
 from orchestration.participant.external import ExternalCommand
-from orchestration.participant.participant import Command, participants
+from orchestration.participant.participant import ParticipantCommand, participants
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def breakers() -> tuple[BreakerNow, ...] | Unavailable:
     return read("Redis", lambda: tuple(_read(service, breaker) for service, breaker in in_use_by_service().values()))
 
 
-def breaker_of(service: str, command: Command) -> Breaker | None:
+def breaker_of(service: str, command: ParticipantCommand) -> Breaker | None:
     """Return the breaker around a command's external call, if it makes one."""
     work = participants()[service].commands.get(command) if service in participants() else None
     return work.breaker if isinstance(work, ExternalCommand) else None
