@@ -13,7 +13,7 @@ from orchestration.models.actions import OperatorAction
 from orchestration.operators.actions.permissions import allowed
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask, NotAsked
 from orchestration.operators.actions.void_hold import VOIDS
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 from orchestration.text.cleaning import harmless_text, is_harmless
 
 NOT_GIVEN = "not given yet"
@@ -26,7 +26,9 @@ class ActionForm(forms.Form):
     step = forms.CharField(required=False, widget=forms.HiddenInput)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
-    outcome = forms.ChoiceField(choices=[(each.value, each.value) for each in Outcome], label="Outcome of the call")
+    outcome = forms.ChoiceField(
+        choices=[(each.value, each.value) for each in ReportedOutcome], label="Outcome of the call"
+    )
     facts = WithoutCardNumbers(required=False, widget=forms.Textarea({"rows": 3}), label="Facts, one name=value a line")
     void = forms.BooleanField(required=False, label="Void what stays on hold at the gateway")
     reason = RecordedText(widget=forms.Textarea({"rows": 2}), label="Reason, for the operator log")
@@ -75,7 +77,7 @@ def ask_of(request: HttpRequest, action: OperatorAction, entered: dict[str, Any]
             actor_of(request),
             reason,
             step=entered.get("step") or "",
-            outcome=Outcome(entered["outcome"]) if action is OperatorAction.RESOLVE else None,
+            outcome=ReportedOutcome(entered["outcome"]) if action is OperatorAction.RESOLVE else None,
             facts=entered.get("facts") or {},
             evidence=evidence if action in NEEDS_EVIDENCE else "",
             void=bool(entered.get("void")),

@@ -18,7 +18,7 @@ from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Actor, Ask,
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.saga_filter import SagaFilter
 from orchestration.operators.representations.batches import BatchPreviewShown
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 
 STATEMENT = ("of_step", "outcome", "facts", "evidence")
 
@@ -33,7 +33,7 @@ def add_statement(parser: ArgumentParser) -> None:
     """Add the arguments of resolve and settle: step, outcome, evidence and facts."""
     group = parser.add_argument_group("for resolve and settle")
     group.add_argument("--of-step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
-    group.add_argument("--outcome", choices=[each.value for each in Outcome], help="for resolve")
+    group.add_argument("--outcome", choices=[each.value for each in ReportedOutcome], help="for resolve")
     add_evidence(group, required=False)
     add_facts(group)
 
@@ -78,7 +78,7 @@ def ask_of(options: Options, actor: Actor) -> Ask:
             actor,
             options["reason"],
             step=options["of_step"] or "",
-            outcome=Outcome(outcome) if outcome else None,
+            outcome=ReportedOutcome(outcome) if outcome else None,
             facts=dict(options["facts"]),
             evidence=options["evidence"] or "",
         )

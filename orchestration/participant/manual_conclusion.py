@@ -20,7 +20,7 @@ from orchestration.participant.ledger_store import Call, LedgerChange, Row
 from orchestration.participant.manual_outcome import (
     NoSuchRow,
     NotResolved,
-    Outcome,
+    ReportedOutcome,
     Resolved,
     Statement,
     attempted,
@@ -38,14 +38,18 @@ class ResolvedNotDone(Refusal):
     code = "resolved_not_done"
 
 
-_OPEN_AS = {Outcome.DONE: Status.STARTED, Outcome.NOT_DONE: Status.STARTED, Outcome.UNDONE: Status.UNDOING}
+_OPEN_AS = {
+    ReportedOutcome.DONE: Status.STARTED,
+    ReportedOutcome.NOT_DONE: Status.STARTED,
+    ReportedOutcome.UNDONE: Status.UNDOING,
+}
 """The status that a row must have to be resolved with this outcome."""
 _STAYS = {
-    Outcome.DONE: (Status.DONE, Status.REFUSED),  # a refusal stays, and the saga continues after the step
-    Outcome.UNDONE: (Status.REFUSED, Status.BARRED, Status.UNDONE),
+    ReportedOutcome.DONE: (Status.DONE, Status.REFUSED),  # a refusal stays, and the saga continues after the step
+    ReportedOutcome.UNDONE: (Status.REFUSED, Status.BARRED, Status.UNDONE),
 }
 """The statuses that a row keeps when it is settled with this outcome."""
-_BECOMES = {Outcome.DONE: (Status.STARTED,), Outcome.UNDONE: (Status.DONE, Status.UNDOING)}
+_BECOMES = {ReportedOutcome.DONE: (Status.STARTED,), ReportedOutcome.UNDONE: (Status.DONE, Status.UNDOING)}
 """The statuses from which a row gets its outcome."""
 
 
@@ -74,7 +78,7 @@ def resolve(
         if complaint := _not_open(step, row.status, statement.outcome):
             raise NotResolved(complaint)
         call = Call(saga_id, step, row.token, known=dict(row.request or {}))
-        if statement.outcome is Outcome.NOT_DONE:
+        if statement.outcome is ReportedOutcome.NOT_DONE:
             return _refused(participant, call, row, statement)
         command, _ = external_commands(participant)[row.status, step]
         return _concluded(participant, call, command, row, statement, act="resolved")
@@ -106,7 +110,7 @@ def settle(
             raise NotResolved(f"{call.step} is no longer parked: another operator resumed the saga")
         if row.status in _STAYS[statement.outcome]:
             return _unchanged(call, row, statement)
-        if statement.outcome is Outcome.DONE and row.status != Status.STARTED:
+        if statement.outcome is ReportedOutcome.DONE and row.status != Status.STARTED:
             raise NotResolved(f"{call.step} is {row.status}: it can no longer be done")
         return _concluded(participant, call, command, row, statement, act="settled")
 
@@ -114,7 +118,7 @@ def settle(
 
 
 def why_not_open(
-    participant: Participant, saga_ids: Collection[UUID], step: str, outcome: Outcome
+    participant: Participant, saga_ids: Collection[UUID], step: str, outcome: ReportedOutcome
 ) -> dict[UUID, NoSuchRow | NotResolved]:
     """Return, by saga, why its row of the step cannot be resolved with this outcome. Read the rows without locks.
 
@@ -140,7 +144,7 @@ def _concluded(
     act: str,
 ) -> Resolved:
     """Give the row its outcome. Resolve needs the facts; settle works without them."""
-    reply, undoes = None, statement.outcome is Outcome.UNDONE
+    reply, undoes = None, statement.outcome is ReportedOutcome.UNDONE
     if undoes and (row.status == Status.STARTED or (row.status == Status.DONE and statement.facts)):
         undoing = LedgerChange(call.saga_id, call.token, Status.UNDOING)
         participant.rows.change(call.step, [undoing], was=BEFORE[Status.UNDOING])
@@ -170,7 +174,7 @@ def _unchanged(call: Call, row: Row, statement: Statement) -> Resolved:
     if statement.facts:
         given = ", ".join(statement.facts)
         raise NotResolved(f"{call.step} stays {row.status}: leave out {given}, which would be written nowhere")
-    answer = _answer(statement, row.answer) if statement.outcome is Outcome.DONE else row.answer
+    answer = _answer(statement, row.answer) if statement.outcome is ReportedOutcome.DONE else row.answer
     return Resolved(row.status, row.status, answer, row.refusal)
 
 
@@ -199,7 +203,7 @@ def _rows(participant: Participant, step: str) -> QuerySet[LedgerRow]:
     return participant.ledger._default_manager.using(participant.service).filter(step=step)
 
 
-def _not_open(step: str, status: str, outcome: Outcome) -> str:
+def _not_open(step: str, status: str, outcome: ReportedOutcome) -> str:
     if status not in _OPEN_AS.values():
         return f"{step} is {status}, not open"
     if status != (open_as := _OPEN_AS[outcome]):
@@ -211,11 +215,11 @@ def _was_recorded(row: LedgerRow, statement: Statement) -> bool:
     """Return whether this statement concluded the row."""
     grounds = asdict(statement.grounds)
     match statement.outcome:
-        case Outcome.NOT_DONE:
+        case ReportedOutcome.NOT_DONE:
             return row.status == Status.REFUSED and (row.refusal or {}).get("facts") == grounds
-        case Outcome.DONE:
+        case ReportedOutcome.DONE:
             return row.status == Status.DONE and (row.answer or {}).get(_note(row.step, "resolved")) == grounds
-        case Outcome.UNDONE:
+        case ReportedOutcome.UNDONE:
             return row.status == Status.UNDONE and (row.answer or {}).get(_note(row.step, "resolved")) == grounds
 
 

@@ -20,7 +20,7 @@ from orchestration.participant.participant import Participant, ParticipantComman
 T = TypeVar("T")
 
 
-class Outcome(StrEnum):
+class ReportedOutcome(StrEnum):
     """What an operator can report of an external call."""
 
     DONE = "done"
@@ -52,7 +52,7 @@ class Statement:
     For settle: `answers` are facts of the action's answer for later steps, which cannot do without those in `needed`.
     """
 
-    outcome: Outcome
+    outcome: ReportedOutcome
     grounds: Grounds
     facts: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from django.db import OperationalError as DatabaseError
 from orchestration.engine.row_mapping import state_of
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import settle
-from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
+from orchestration.participant.manual_outcome import Grounds, NotResolved, ReportedOutcome, Statement
 from orchestration.protocol.events import CompensationRequested, Event, Paused, Resumed, Retried, StepSettled, Unpaused
 from orchestration.protocol.states import Phase
 from orchestration.protocol.transitions import TooLate
@@ -48,7 +48,7 @@ def settle_manually(world: World, saga_id: UUID, which: int) -> None:
             world.services[step.action.service].participant,
             call,
             command,
-            Statement(Outcome.UNDONE if undoes else Outcome.DONE, Grounds(WHO, WHY, "a statement")),
+            Statement(ReportedOutcome.UNDONE if undoes else ReportedOutcome.DONE, Grounds(WHO, WHY, "a statement")),
             still=lambda: step.name in state_of(world.store.find([saga_id])[saga_id]).parked,
         )
         world.engine.apply(saga_id, StepSettled(step.name, WHO, WHY, "a statement"), now=world.clock())

@@ -29,7 +29,7 @@ from orchestration.operators.actions.requests import Actor, Ask, WhyNot
 from orchestration.operators.insight.current_step import known_steps
 from orchestration.operators.insight.redaction import redacted
 from orchestration.participant.ledger import Status
-from orchestration.participant.manual_outcome import Outcome, Resolved
+from orchestration.participant.manual_outcome import ReportedOutcome, Resolved
 from orchestration.participant.participant import participants
 from orchestration.protocol.states import ENDED
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -115,7 +115,7 @@ def _write(instance: SagaInstance, ask: Ask, resolved: Resolved, becomes: Become
 def _facts_wanted() -> Iterator[str]:
     for participant in participants().values():
         for (status, step), wanted in ledger_actions.facts_needed(participant).items():
-            outcome = Outcome.DONE if status == Status.STARTED else Outcome.UNDONE
+            outcome = ReportedOutcome.DONE if status == Status.STARTED else ReportedOutcome.UNDONE
             yield f"  {step} {outcome} wants {wanted}"
 
 
@@ -152,7 +152,7 @@ def _ask(options: Options) -> Ask:
         Actor(options["by"], None, Via.COMMAND),
         options["reason"],
         step=options["step"],
-        outcome=Outcome(options["outcome"]),
+        outcome=ReportedOutcome(options["outcome"]),
         facts=dict(options["facts"]),
         evidence=options["evidence"],
     )
@@ -161,7 +161,7 @@ def _ask(options: Options) -> Ask:
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("id", type=saga_id, metavar="ID")
     parser.add_argument("step", choices=known_steps(), metavar="STEP", help=", ".join(known_steps()))
-    parser.add_argument("--outcome", choices=[each.value for each in Outcome], required=True)
+    parser.add_argument("--outcome", choices=[each.value for each in ReportedOutcome], required=True)
     add_facts(parser)
     add_evidence(parser)
     add_justification(parser)

@@ -24,7 +24,7 @@ from orchestration.operators.actions.requests import Actor, Ask, Preview
 from orchestration.operators.actions.rules import foreseen, is_refused
 from orchestration.operators.insight.keyset import ByMoment
 from orchestration.operators.insight.saga_filter import SagaFilter, matching
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 from orchestration.participant.participant import participants
 from orchestration.sagas import UnknownDefinition, definition_of
 from orchestration.text import formatting
@@ -209,7 +209,7 @@ def pace_of(batch: Batch) -> Pace:
 def ask_of(batch: Batch) -> Ask:
     """Return the action that the batch does to each of its members, as a request."""
     statement, actor = batch.statement, Actor(batch.by, batch.user_id, Via(batch.via))
-    outcome, facts = (Outcome(statement["outcome"]), statement["facts"]) if statement else (None, {})
+    outcome, facts = (ReportedOutcome(statement["outcome"]), statement["facts"]) if statement else (None, {})
     return Ask(OperatorAction(batch.action), actor, batch.reason, batch.step, outcome, facts, batch.evidence)
 
 

@@ -16,7 +16,14 @@ from orchestration.operators.actions.rules import undoes
 from orchestration.participant import manual_conclusion, manual_outcome
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.manual_outcome import Grounds, NoSuchRow, NotResolved, Outcome, Resolved, Statement
+from orchestration.participant.manual_outcome import (
+    Grounds,
+    NoSuchRow,
+    NotResolved,
+    ReportedOutcome,
+    Resolved,
+    Statement,
+)
 from orchestration.participant.participant import Participant, participant_of
 from orchestration.participant.reconciliation import external_commands
 from orchestration.protocol.saga import Saga
@@ -88,9 +95,9 @@ def facts_wanted(instance: SagaInstance, saga: Saga, ask: Ask) -> str:
     participant, step = _participant(saga, ask), saga.by_name[ask.step]
     if ask.action is OperatorAction.SETTLE:
         return manual_outcome.facts_wanted(participant, _command(instance, saga, ask))
-    if ask.outcome is None or ask.outcome is Outcome.NOT_DONE:
+    if ask.outcome is None or ask.outcome is ReportedOutcome.NOT_DONE:
         return ""
-    command = step.compensation if ask.outcome is Outcome.UNDONE else step.action
+    command = step.compensation if ask.outcome is ReportedOutcome.UNDONE else step.action
     return manual_outcome.facts_wanted(participant, command) if command else ""
 
 
@@ -113,8 +120,8 @@ def _resolve(instance: SagaInstance, saga: Saga, ask: Ask, **how: bool) -> Concl
     return Concluded(made)
 
 
-def _still_required(saga: Saga, step: str, outcome: Outcome) -> str:
-    if outcome is Outcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
+def _still_required(saga: Saga, step: str, outcome: ReportedOutcome) -> str:
+    if outcome is ReportedOutcome.NOT_DONE and saga.position_of(step) > saga.pivot_position:
         return f"{step} must still happen after the pivot: do it manually, then resolve it as done"
     return ""
 
@@ -126,7 +133,7 @@ def _settle(instance: SagaInstance, saga: Saga, ask: Ask, rehearsed: bool) -> Co
     needed = frozenset() if isinstance(command, Compensation) else _needed_later(saga, ask.step)
     answers = {name: fact for name, fact in ask.facts.items() if name in needed - _fact_names(participant, command)}
     reported = {name: fact for name, fact in ask.facts.items() if name not in answers}
-    outcome = Outcome.UNDONE if isinstance(command, Compensation) else Outcome.DONE
+    outcome = ReportedOutcome.UNDONE if isinstance(command, Compensation) else ReportedOutcome.DONE
     known = instance.request | instance.answers | {"saga_id": str(instance.pk)}
     made = manual_conclusion.settle(
         participant,

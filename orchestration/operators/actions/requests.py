@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from orchestration.models.actions import Code, MachineryAction, OperatorAction, Via
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 from orchestration.text.cleaning import can_be_stored, harmless_text
 from orchestration.text.formatting import for_the_record, says_something
 
@@ -49,7 +49,7 @@ class Ask:
     actor: Actor
     reason: str
     step: str = ""
-    outcome: Outcome | None = None
+    outcome: ReportedOutcome | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     evidence: str = ""
     void: bool = False
@@ -68,7 +68,7 @@ class Ask:
         if self.action is OperatorAction.RESOLVE and self.outcome is None:
             raise NotAsked("resolve needs the outcome")
         if self.action is OperatorAction.SETTLE and self.outcome is None:
-            object.__setattr__(self, "outcome", Outcome.DONE)
+            object.__setattr__(self, "outcome", ReportedOutcome.DONE)
 
     @property
     def statement(self) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from orchestration.operators.actions.batches import USUAL_PACE
 from orchestration.operators.actions.requests import LONGEST_TEXT, NEEDS_EVIDENCE, Actor, Ask, NotAsked
 from orchestration.operators.api.filters import LONGEST, filter_fields
 from orchestration.operators.insight.filter_table import ValueKind
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 from orchestration.text.formatting import says_something
 
 LONGEST_VERSION = 2**31 - 1
@@ -58,7 +58,9 @@ class ActionBody(Word):
 
     action = serializers.ChoiceField([action.value for action in OperatorAction])
     step = Text(max_length=200, required=False, help_text="For resolve and settle.")
-    outcome = serializers.ChoiceField([each.value for each in Outcome], required=False, help_text="For resolve.")
+    outcome = serializers.ChoiceField(
+        [each.value for each in ReportedOutcome], required=False, help_text="For resolve."
+    )
     facts = FactsField(required=False, help_text="What the service asks, for resolve and settle.")
     evidence = RecordText(required=False, help_text="For resolve and settle: what shows it.")
 
@@ -100,7 +102,7 @@ def ask_of(body: dict[str, Any], actor: Actor) -> Ask:
     action = OperatorAction(body["action"])
     if action is OperatorAction.RESOLVE and "outcome" not in body:
         raise ValidationFailed(errors=[FieldError("/outcome", "required", "resolve needs the outcome")])
-    outcome = Outcome(body["outcome"]) if "outcome" in body and action in NEEDS_EVIDENCE else None
+    outcome = ReportedOutcome(body["outcome"]) if "outcome" in body and action in NEEDS_EVIDENCE else None
     facts = body.get("facts", {}) if action in NEEDS_EVIDENCE else {}
     options = {name: body[name] for name in ("step", "evidence", "void") if name in body}
     try:

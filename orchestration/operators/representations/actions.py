@@ -5,10 +5,10 @@ from rest_framework import serializers
 from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.representations.shape import ListPage, Shape, Time
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 
 ACTIONS = [(action.value, action.value) for action in OperatorAction]
-OUTCOMES = [(outcome.value, outcome.value) for outcome in Outcome]
+OUTCOMES = [(outcome.value, outcome.value) for outcome in ReportedOutcome]
 
 
 class SkippedShown(Shape):

@@ -14,7 +14,7 @@ from orchestration.operators.actions.batches import preview_batch
 from orchestration.operators.actions.requests import NEEDS_EVIDENCE, Ask
 from orchestration.operators.insight.incidents import incidents
 from orchestration.operators.insight.sources import Unavailable
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
@@ -28,7 +28,7 @@ SAID = "looking"
 
 def can_apply(wanted, action: OperatorAction, step: str) -> bool:
     """Whether a batch of it could do something to one of these sagas at least."""
-    outcomes = list(Outcome) if action is OperatorAction.RESOLVE else [Outcome.DONE]
+    outcomes = list(ReportedOutcome) if action is OperatorAction.RESOLVE else [ReportedOutcome.DONE]
     for outcome in outcomes:
         word: dict[str, Any] = {"step": step, "outcome": outcome, "evidence": SAID} if action in NEEDS_EVIDENCE else {}
         ask = Ask(action, ADA, SAID, **word)

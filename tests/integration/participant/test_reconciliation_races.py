@@ -8,7 +8,7 @@ import pytest
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import resolve
-from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
+from orchestration.participant.manual_outcome import Grounds, NotResolved, ReportedOutcome, Statement
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import reconcile_open_rows
 from payments.gateways.sandbox.models import Kind, Operation
@@ -19,7 +19,7 @@ from tests.support.threads import at_once
 pytestmark = pytest.mark.django_db(transaction=True, databases=["payments", "gateway"])
 
 
-def say(participant: Participant, asked: Call, outcome: Outcome, **facts: str) -> Any:
+def say(participant: Participant, asked: Call, outcome: ReportedOutcome, **facts: str) -> Any:
     statement = Statement(outcome, Grounds("ada", "it is on the statement", "statement 7"), facts)
     return resolve(participant, asked.saga_id, asked.step, statement)
 
@@ -51,8 +51,8 @@ def test_an_operators_report_and_reconciliation_at_once_conclude_a_row_once(paym
     held = Operation.objects.get()
     works = [
         partial(reconcile_open_rows, payments),
-        partial(say, payments, asked, Outcome.DONE, authorisation_id=held.public_id),
-        partial(say, payments, asked, Outcome.NOT_DONE),
+        partial(say, payments, asked, ReportedOutcome.DONE, authorisation_id=held.public_id),
+        partial(say, payments, asked, ReportedOutcome.NOT_DONE),
         partial(act, payments, asked),
     ]
 

@@ -21,7 +21,7 @@ from orchestration.execution import strategy
 from orchestration.execution.results import Ending
 from orchestration.messaging.canvas import Message
 from orchestration.participant.manual_conclusion import resolve
-from orchestration.participant.manual_outcome import Grounds, NotResolved, Outcome, Statement
+from orchestration.participant.manual_outcome import Grounds, NotResolved, ReportedOutcome, Statement
 from orchestration.participant.participant import Participant
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
@@ -177,7 +177,7 @@ def test_a_rehearsal_finds_what_the_database_will_not_hold(payments: Participant
         created_at=now,
         changed_at=now,
     )
-    word = Statement(Outcome.DONE, Grounds("ada", "it says so", "statement 7"), {"authorisation_id": held})
+    word = Statement(ReportedOutcome.DONE, Grounds("ada", "it says so", "statement 7"), {"authorisation_id": held})
 
     with pytest.raises(NotResolved):
         resolve(payments, asked.saga_id, asked.step, word, rehearsed=True)

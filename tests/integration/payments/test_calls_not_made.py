@@ -19,7 +19,7 @@ from orchestration.participant.executor import works_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import resolve
-from orchestration.participant.manual_outcome import Grounds, Outcome, Statement
+from orchestration.participant.manual_outcome import Grounds, ReportedOutcome, Statement
 from orchestration.participant.outcomes import Done
 from orchestration.participant.participant import Participant
 from orchestration.participant.reconciliation import ReconciliationRound, reconcile_open_rows
@@ -125,7 +125,9 @@ def test_free_order_whose_worker_died_is_concluded(payments: Participant, settin
         _breaker_of(payments).close()  # a question is no probe
         assert reconcile_open_rows(payments) == ReconciliationRound(settled=1)
     elif ended_by == "a person":
-        word = Statement(Outcome.DONE, Grounds("ann", "why", "ticket"), {"authorisation_id": "of another order"})
+        word = Statement(
+            ReportedOutcome.DONE, Grounds("ann", "why", "ticket"), {"authorisation_id": "of another order"}
+        )
         resolve(payments, call.saga_id, call.step, word)
     else:
         step_runner.undo(payments, refund_payment, [call])

@@ -9,7 +9,7 @@ from inventory.models import Ledger as InventoryLedger
 from orchestration.engine import recovery
 from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import OperatorAction
-from orchestration.participant.manual_outcome import Outcome
+from orchestration.participant.manual_outcome import ReportedOutcome
 from orchestration.protocol.events import CancelRequested, StepRefused
 from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.states import Operation
@@ -138,7 +138,7 @@ def test_captured_money_is_asked_to_be_refunded(situations, look):
 
 def test_resolving_is_rehearsed_and_taken_back(unknown, situations, look):
     saga_id = unknown.authorisation()
-    said = {"outcome": Outcome.DONE, "facts": {"authorisation_id": "A7"}, "evidence": "statement 7"}
+    said = {"outcome": ReportedOutcome.DONE, "facts": {"authorisation_id": "A7"}, "evidence": "statement 7"}
     seen = look(saga_id, OperatorAction.RESOLVE, step="authorise_payment", **said)
 
     assert seen.possible
