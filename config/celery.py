@@ -25,26 +25,11 @@ def leave_logging_alone(**_: Any) -> None:
     """Keep Celery from setting up its own logging: `settings.LOGGING` applies. A receiver of this signal is enough."""
 
 
-class Strategies(dict[str, Any]):
-    """The strategy of each task, by name."""
-
-    def __getitem__(self, task: Any) -> Any:
-        """Return the task's strategy. A name that is no text is unknown: its TypeError would end worker after worker.
-
-        :raises KeyError: when there is no such task.
-        """
-        if not isinstance(task, str):
-            raise KeyError(repr(task))
-        return super().__getitem__(task)
-
-
 class Consumer(consumer.Consumer):  # type: ignore[misc]
     """Celery's consumer, which declares the queues on each connection and dead-letters unreadable messages.
 
     It does not declare Celery's delay queues, whose names get no prefix, because no task here is delayed.
     """
-
-    Strategies = Strategies
 
     class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc, valid-type]
         default_steps = tuple(
@@ -103,6 +88,22 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         return self.ensure_connected(
             self.app.connection_for_write(url=url, heartbeat=heartbeat, transport_options=options)
         )
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Any:
+        """Return the function that takes each message. It dead-letters a message whose task or id is no text.
+
+        Celery looks both up in dicts. The TypeError would end this worker, and then the next one that gets the message.
+        """
+        take = super().create_task_handler(*args, **options)
+
+        def take_or_dead_letter(message: Any) -> None:
+            headers = message.headers or {}
+            if isinstance(headers.get("task"), str) and isinstance(headers.get("id"), str):
+                take(message)
+            else:
+                self._dead_letter(message, "no task's message")
+
+        return take_or_dead_letter
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         self._dead_letter(message, "cannot be decoded")

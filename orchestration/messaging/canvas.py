@@ -133,8 +133,6 @@ def received(headers: Mapping[str, Any], content: Any) -> Message:
     """
     try:
         args, kwargs, embed = content
-        if not isinstance(headers["id"], str):
-            raise TypeError("not a task's id")
         return Message(
             task=headers["task"],
             id=headers["id"],

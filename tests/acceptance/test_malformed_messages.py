@@ -92,7 +92,11 @@ def test_garbage_in_any_queue_is_dead_lettered_and_orders_go_on(shop, start_work
 
 def test_headers_that_are_no_texts_are_dead_lettered_and_end_no_worker(shop, start_worker):
     worker = start_worker()
-    odd = [{"task": ["inventory.reserve_stock"], "id": "1"}, {"task": "inventory.reserve_stock", "id": ["1"]}]
+    odd = [
+        {"task": ["inventory.reserve_stock"], "id": "1"},
+        {"task": "inventory.reserve_stock", "id": ["1"]},
+        {"task": "orchestration.pass_marker", "id": ["1"]},
+    ]
     for headers in odd:
         broker.publish_raw("inventory", "[[], {}, {}]", headers=headers, **JSON)
     broker.publish_raw("inventory", '{"task": ["inventory.reserve_stock"], "id": "1"}', **JSON)

@@ -180,14 +180,6 @@ def test_delivery_that_is_no_task_message_is_left_to_the_consumer(worker, body, 
     assert worker.batches == []
 
 
-@pytest.mark.parametrize("task_id", [["1"], {"a": 1}, 7, None], ids=str)
-def test_delivery_whose_id_is_no_text_is_left_to_the_consumer(worker, task_id):
-    message = Delivered(1)
-    message.headers["id"] = task_id
-    with pytest.raises(InvalidTaskError):
-        worker.deliver(message)
-
-
 LINK = {"task": "test.next", "kwargs": {}, "options": {}}
 
 
