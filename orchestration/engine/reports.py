@@ -7,6 +7,7 @@ from uuid import UUID
 
 from orchestration.contracts.codec import Malformed
 from orchestration.engine.saga_event import SagaEvent
+from orchestration.messaging.canvas import NOTHING, Context
 from orchestration.protocol.events import (
     ChainCompleted,
     CompletedSteps,
@@ -20,8 +21,6 @@ from orchestration.protocol.events import (
 from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_OUTCOME, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
 from orchestration.protocol.states import Operation
 
-Context = dict[str, Any]
-NOTHING: Context = {"known": {}, "trail": []}
 WIRE_NAMES = {"carried": "context", "hopeless": "permanent"}
 """Our names for fields of messages. The fields keep their names, because messages outlive a deployment."""
 

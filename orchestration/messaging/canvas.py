@@ -27,6 +27,11 @@ from orchestration.protocol.states import Command
 Link = Mapping[str, Any]
 """A signature, as Celery writes it into messages."""
 
+Context = dict[str, Any]
+"""What a chain passes from link to link: known facts by field name, and completed steps with their ISO times."""
+
+NOTHING: Context = {"known": {}, "trail": []}
+
 CHAINS_KEPT = 256
 """Chains in the cache. A definition has one for each position to continue from, for its bar, and for each list of steps
 to undo."""
@@ -112,7 +117,7 @@ class Message:
 def command_message(saga: Saga, command: Command, saga_id: UUID, token: int, context: Mapping[str, Any]) -> Message:
     """Return the message that starts a command's chain. The chain's last link and every failure report to the engine.
 
-    `context` is what the chain passes on (`participant.executor.Context`). Each link adds to it.
+    Each link adds to the context.
     """
     ids = {"saga_id": str(saga_id), "token": token}
     first, *later = [_filled(link, ids) for link in chain_of(saga, command).tasks]

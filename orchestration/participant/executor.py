@@ -18,7 +18,7 @@ from orchestration.execution.call_pool import CallPool
 from orchestration.execution.results import End, Ending, MakeWork
 from orchestration.execution.scheduler import Executors, Thunk
 from orchestration.log_context import about, within
-from orchestration.messaging.canvas import Message
+from orchestration.messaging.canvas import NOTHING, Context, Message
 from orchestration.participant import external_steps, local_steps
 from orchestration.participant.batch import Work
 from orchestration.participant.breaker import BreakerOpen
@@ -32,11 +32,6 @@ from orchestration.protocol.itinerary import bar_task
 from orchestration.text.cleaning import text_of
 
 logger = logging.getLogger(__name__)
-
-Context = dict[str, Any]
-"""What a chain passes from step to step: known facts by field name, and completed steps with their ISO times."""
-
-NOTHING: Context = {"known": {}, "trail": []}
 
 LONGEST_MESSAGE = 500
 """The most characters of an error's message that a report keeps."""
