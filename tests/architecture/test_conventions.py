@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.style import ROOT, modules
+
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
 
 FORBIDDEN = {
@@ -21,13 +22,8 @@ Rule = Callable[[ast.Module], Complaints]
 
 
 def modules_of(*folders: str) -> dict[str, Path]:
-    """Every module that says something, by its path from the root; migrations are written by machine."""
-    return {
-        str(path.relative_to(ROOT)): path
-        for folder in folders
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        if "migrations" not in path.parts and path.stat().st_size
-    }
+    """Return every module with text in it, by its path from the root."""
+    return {str(path.relative_to(ROOT)): path for path in modules(*folders) if path.stat().st_size}
 
 
 SHIPPED = modules_of(*PACKAGES, "deploy/bench", "deploy/replay", "deploy/management")
