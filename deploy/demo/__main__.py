@@ -1,4 +1,4 @@
-"""`python -m deploy.demo`: shows the shop at work, then runs until Ctrl-C (DEMO_EXIT=1: ends by itself)."""
+"""`python -m deploy.demo`: shows the shop at work, then runs until Ctrl-C. With DEMO_EXIT=1 it ends then."""
 
 import fcntl
 import json

@@ -1,6 +1,6 @@
 """Fewer system calls for each message on a connection of py-amqp. Each call releases the interpreter's lock.
 
-py-amqp reads three times from the socket for each frame. A message is three frames, and py-amqp writes each by itself.
+py-amqp reads three times from the socket for each frame. A message is three frames, and py-amqp writes them one by one.
 A `link` is an open `amqp.Connection`. Connections of other brokers are not changed.
 """
 

@@ -130,7 +130,7 @@ class Servers:
             return connection.execute(question, parameters).fetchall()  # type: ignore[arg-type]
 
     def connection(self, alias: str, **options: Any) -> "psycopg.Connection[Any]":
-        """Open a connection that bypasses the proxy and commits each statement by itself."""
+        """Open a connection that bypasses the proxy and commits each statement alone."""
         url = f"postgres://postgres@{LOOPBACK}:{self.postgres[CLUSTERS[alias]].port}/shop_{alias}"
         return psycopg.connect(url, autocommit=True, connect_timeout=3, **options)
 

@@ -21,7 +21,7 @@ _execute = strategy.TaskStrategy._execute
 
 @signals.task_prerun.connect
 def count_alone(task: Any, kwargs: Any, **_: Any) -> None:
-    """Count a task that Celery runs by itself."""
+    """Count a task that Celery runs without our strategy."""
     _count(task.name, kwargs)
 
 

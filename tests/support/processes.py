@@ -85,7 +85,7 @@ class Worker:
         return f"{self.name} {'does not answer' if silent else 'holds'} {messages}" if silent or messages else ""
 
     def wait_until_dead(self, seconds: float = 120) -> int:
-        """Wait for a process that ends by itself and return its exit code (negative: the signal)."""
+        """Wait until the process ends without a signal of ours, and return its exit code (negative: the signal)."""
         return self.process.wait(timeout=seconds)
 
     def log(self) -> str:

@@ -23,7 +23,7 @@ MOST_IN_A_CANARY = 1_000
 
 
 class RecordText(Text):
-    """What somebody says for the record: a letter or a digit at the least."""
+    """A text that is recorded. It has at least one letter or digit."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=LONGEST_TEXT, **kwargs)
@@ -66,7 +66,7 @@ class ActionBody(Word):
 
 
 class ActionAsked(ActionBody):
-    """An action on one saga, as somebody saw it."""
+    """An action on one saga, with the version that the operator saw."""
 
     void = TrueOrFalse(default=False, help_text="For settle: have what the step leaves on hold voided.")
     expected_version = WholeNumber(

@@ -135,7 +135,7 @@ def _is_applied(finding: AuditFinding) -> bool:
 def _look_again(finding: AuditFinding) -> None:
     """Check again whether the violation still exists. Raise nothing for a saga that may still change.
 
-    A repair in progress may be changing it, and ends by itself when nothing is left to repair.
+    A repair in progress may be changing it. That repair ends when nothing is left to repair.
 
     :raises NotApplicable: when the violation no longer exists.
     """

@@ -31,7 +31,7 @@ class PreviewShown(Shape):
 
 
 class StatementShown(Shape):
-    """What somebody says became of a call outside."""
+    """The outcome of an external call, as an operator stated it."""
 
     outcome = serializers.ChoiceField(OUTCOMES)
     facts = serializers.DictField(child=serializers.CharField())
