@@ -1,7 +1,11 @@
 """Commands and queries to participants: actions, their compensations, and reads."""
 
 from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
 from typing import get_type_hints
+
+FENCE = "fence"
+"""The field of an action's request in which the kit passes the fencing token of the lock that the action holds."""
 
 
 class _Named:
@@ -14,16 +18,40 @@ class _Named:
 
 
 @dataclass(frozen=True)
+class Lock:
+    """A resource that one saga at a time may hold: `name` for one value of `by`, a field of the request.
+
+    The field is a str, UUID or int. A saga waits for its turn for `patience`; then the action refuses with
+    `resource_busy`. With a patience of zero it refuses at once. Operations that commute need no lock: use an escrow.
+    """
+
+    name: str
+    by: str
+    patience: timedelta = timedelta(seconds=30)
+
+    @property
+    def fence_field(self) -> str:
+        """The field in which later steps of the saga get the fencing token, such as "order_fence"."""
+        return f"{self.name}_{FENCE}"
+
+
+@dataclass(frozen=True)
 class Action(_Named):
     """One thing a participant does in a saga.
 
     `name` is "service.verb_noun"; `request` and `answer` are frozen dataclasses. `answer` is None when the action
-    returns nothing.
+    returns nothing. The action takes the lock `holds` before it runs, and releases the lock `releases` when it is done.
+    Its compensation releases `holds`, too. An action `under` the lock of an earlier step, which may be another
+    service's, is refused by the database when the saga no longer holds that lock: its request has the fields
+    `under.by` and `under.fence_field`.
     """
 
     name: str
     request: type
     answer: type | None = None
+    holds: Lock | None = None
+    releases: Lock | None = None
+    under: Lock | None = None
 
     @property
     def step(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from orchestration.contracts.command import Action, Compensation, Query
+from orchestration.contracts.order_changes import ORDER, RefundTo
 from orchestration.contracts.values import Encrypted
 
 
@@ -99,3 +100,27 @@ void_settled_hold = Action("payments.void_settled_hold", request=VoidSettledHold
 
 money_held = Query("payments.money_held")
 """(saga ids: collection of UUID) -> dict of (currency, "authorised" or "captured") to their minor units."""
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """Give back `refund_minor` of what the saga `checkout_id` has captured for its order, and never more than that."""
+
+    saga_id: UUID
+    order_id: UUID
+    order_fence: int
+    checkout_id: UUID
+    customer_id: str
+    refund_minor: int
+    currency: str
+    refund_to: RefundTo
+    reason: str
+
+
+@dataclass(frozen=True)
+class MoneyGivenBack:
+    to_card_minor: int
+    to_credit_minor: int
+
+
+give_back = Action("payments.give_back", request=GiveBack, answer=MoneyGivenBack, under=ORDER)

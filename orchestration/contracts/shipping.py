@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from orchestration.contracts.command import Action, Compensation
-from orchestration.contracts.values import Address, Line
+from orchestration.contracts.order_changes import ORDER
+from orchestration.contracts.values import Address, Line, SkuQuantity
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,43 @@ cancel_shipment = Compensation("shipping.cancel_shipment", request=CancelShipmen
 cancel_leftover_parcel = Action(
     "shipping.cancel_leftover_parcel", request=CancelLeftoverParcel, answer=LeftoverParcelCancelled
 )
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """The carrier has taken a parcel with these units.
+
+    It is the parcel that the saga `checkout_id` has booked, or another one of the order when `parcel_number` is given.
+    """
+
+    saga_id: UUID
+    order_id: UUID
+    order_fence: int
+    checkout_id: UUID
+    change_lines: tuple[SkuQuantity, ...]
+    parcel_number: str
+
+
+@dataclass(frozen=True)
+class StopParcel:
+    """Stop the order's parcel in our own books: from now on it cannot be handed over."""
+
+    saga_id: UUID
+    order_id: UUID
+    order_fence: int
+    checkout_id: UUID
+
+
+@dataclass(frozen=True)
+class CancelParcel:
+    """Cancel the stopped parcel at the carrier, if one was booked."""
+
+    saga_id: UUID
+    order_id: UUID
+    order_fence: int
+    checkout_id: UUID
+
+
+hand_over = Action("shipping.hand_over", request=HandOver, under=ORDER)
+stop_parcel = Action("shipping.stop_parcel", request=StopParcel, under=ORDER)
+cancel_parcel = Action("shipping.cancel_parcel", request=CancelParcel, under=ORDER)

@@ -30,6 +30,14 @@ class Line:
 
 
 @dataclass(frozen=True)
+class SkuQuantity:
+    """Whole units of one SKU, at least one."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
 class Address:
     """The address that a parcel is sent to; `country` is ISO 3166-1 alpha-2."""
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from functools import cached_property
 
 from orchestration.contracts.codec import NotCarried, check_carried
-from orchestration.contracts.command import Action, Compensation, field_types
+from orchestration.contracts.command import FENCE, Action, Compensation, field_types
 
-IMPLICIT = {"saga_id"}
-"""Facts that every request may use and that no step provides."""
+IMPLICIT = {"saga_id", FENCE}
+"""Facts that requests may use and that no step provides: the saga's id, and the fencing token of the lock taken."""
 
 
 class BadDefinition(ValueError):
