@@ -1,6 +1,6 @@
 """Fake participants: each step has one countable effect, in its database or externally, and a configured answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -201,11 +201,11 @@ class _ExternalCompensation(_FakeExternalCommand):
 
 
 def services_for(
-    saga: Saga, fakes: dict[str, Fake], clock: Callable[[], datetime], scripts: dict[UUID, Script]
+    sagas: Iterable[Saga], fakes: dict[str, Fake], clock: Callable[[], datetime], scripts: dict[UUID, Script]
 ) -> dict[str, Service]:
-    """Make fake services for every step of the definition. A step that is not in `fakes` works in its database."""
+    """Make fake services for every step of the definitions. A step that is not in `fakes` works in its database."""
     services: dict[str, Service] = {}
-    for step in saga.steps:
+    for step in (step for saga in sagas for step in saga.steps):
         name = step.action.service
         services.setdefault(name, Service(name, clock, scripts)).take(step, fakes.get(step.name, Fake()))
     return services

@@ -24,11 +24,12 @@ def violations(world: World) -> list[str]:
 def _of_saga(world: World, saga: SagaInstance) -> Iterator[str]:
     if saga.phase not in ENDED:
         yield "has not ended"
+    definition = world.saga_of(saga.pk)
     if saga.phase == Phase.COMPENSATED and world.scripts[saga.pk].refuses in {
-        step.name for step in world.saga.steps[world.saga.pivot_position + 1 :]
+        step.name for step in definition.steps[definition.pivot_position + 1 :]
     }:
         yield "is compensated although only a step after the pivot refused"
-    for position, step in enumerate(world.saga.steps):
+    for position, step in enumerate(definition.steps):
         yield from _of_step(world, saga, position, step)
     yield from _of_log(world, saga.pk)
 
@@ -45,7 +46,7 @@ def _of_step(world: World, saga: SagaInstance, position: int, step: Step) -> Ite
     if saga.phase == Phase.COMPENSATED:
         if effect.done > 1 or effect.done != effect.reversed:
             yield f"{step.name} was done {effect.done} times and reversed {effect.reversed} times"
-        if position >= world.saga.pivot_position and effect.done:
+        if position >= world.saga_of(saga.pk).pivot_position and effect.done:
             yield f"{step.name} was done, and there is no way back from it"
     kept = service.rows.ledger.get((saga.pk, step.name))
     for before, after in zip((None, *kept.history), kept.history, strict=False) if kept else ():

@@ -35,10 +35,11 @@ def settle_manually(world: World, saga_id: UUID, which: int) -> None:
     parked = sorted(state_of(instance).parked)
     if not parked:
         return
-    step = world.saga.by_name[parked[which % len(parked)]]
+    saga = world.saga_of(saga_id)
+    step = saga.by_name[parked[which % len(parked)]]
     undoes = instance.phase == Phase.COMPENSATING
     command = step.compensation if undoes else step.action
-    if command is None or (not undoes and world.saga.position_of(step.name) <= world.saga.pivot_position):
+    if command is None or (not undoes and saga.position_of(step.name) <= saga.pivot_position):
         return
     world.settled.add((saga_id, step.name))
     known = instance.request | instance.answers | {"saga_id": str(saga_id)}

@@ -77,9 +77,10 @@ def _cancel_at_once(world: World, saga_id: UUID) -> None:
 
 def _outlast_the_deadline(world: World, saga_id: UUID) -> None:
     """Let the deadline pass while the pivot's database is unavailable."""
-    rows = world.services[world.saga.pivot.action.service].rows
+    saga = world.saga_of(saga_id)
+    rows = world.services[saga.pivot.action.service].rows
     rows.is_away = True
     while ready := world.network.ready():
         world.deliver(ready[0])
-    world.clock.advance(world.saga.deadline)
+    world.clock.advance(saga.deadline)
     rows.is_away = False

@@ -2,7 +2,8 @@
 
 import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -39,17 +40,34 @@ class Stuck(AssertionError):
     """Sagas have not ended although no fault is left."""
 
 
+@dataclass(frozen=True)
+class Scenario:
+    """A saga definition to simulate, and the request of each saga: a value, or a function that makes one at random.
+
+    `weight` says how often it is placed, compared to the other scenarios of a world.
+    """
+
+    saga: Saga
+    request: Any
+    weight: float = 1
+
+    def make_request(self, chance: random.Random) -> Any:
+        """Return the request of one saga."""
+        return self.request(chance) if callable(self.request) else self.request
+
+
 class World:
-    """Runs sagas of one definition. Only `deliver`, `recover`, `place` and `cancel` do anything, one at a time."""
+    """Runs sagas of some definitions. Only `deliver`, `recover`, `place` and `cancel` do anything, one at a time."""
 
     def __init__(
-        self, saga: Saga, request: Any, fakes: Mapping[str, Fake], disturbance: Disturbance, seed: int = 0
+        self, scenarios: Sequence[Scenario], fakes: Mapping[str, Fake], disturbance: Disturbance, seed: int = 0
     ) -> None:
         random.seed(seed)  # the engine's jitter
-        self.saga, self.request, self.fakes = saga, request, fakes
+        self.scenarios, self.fakes = scenarios, fakes
+        self._definitions = {scenario.saga.name: scenario.saga for scenario in scenarios}
         self.clock = Clock()
         self.scripts: dict[UUID, Script] = {}
-        self.services = services_for(saga, dict(fakes), self.clock, self.scripts)
+        self.services = services_for(self._definitions.values(), dict(fakes), self.clock, self.scripts)
         self.store = MemoryStore(self.clock)
         self.network = Network(self.clock, self._definition_of, disturbance.fate)
         self.engine = Engine(self.store, self.network, self._definition_of)
@@ -63,19 +81,28 @@ class World:
         self._ids = itertools.count(1)
         self._markers_sent: dict[str, datetime] = {}
 
-    def place(self, script: Script) -> UUID:
-        """Start a saga as a client does: retry under the same key until there is an answer."""
+    def place(self, script: Script, scenario: Scenario | None = None) -> UUID:
+        """Start a saga as a client does: retry under the same key until there is an answer.
+
+        Without `scenario`, the saga is one of the first scenario.
+        """
         saga_id = UUID(int=next(self._ids))
+        scenario = scenario or self.scenarios[0]
+        request = scenario.make_request(random.Random(saga_id.int))
         self.scripts[saga_id] = script
         origin = Origin("customer", str(saga_id), "hash")
         while True:
             try:
                 started = self.engine.start_saga(
-                    self.saga, self.request, saga_id=saga_id, origin=origin, now=self.clock()
+                    scenario.saga, request, saga_id=saga_id, origin=origin, now=self.clock()
                 )
             except (Crash, DatabaseError):
                 continue
             return started.saga_id
+
+    def saga_of(self, saga_id: UUID) -> Saga:
+        """Return the definition of a saga that was placed."""
+        return self._definitions[self.store.sagas[saga_id].definition]
 
     def cancel(self, saga_id: UUID) -> None:
         """Cancel a saga. It may be too late for that."""
@@ -209,7 +236,7 @@ class World:
         return max(min(times, default=now) - now, timedelta(seconds=1))
 
     def _definition_of(self, name: str) -> Saga:
-        return self.saga
+        return self._definitions[name]
 
 
 def _marker(task: str, route: str, sent_at: str, left: int) -> Message:

@@ -2,10 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from orchestration import failpoints
 from orchestration.failpoints import COMMITS, Failpoint
@@ -14,7 +13,7 @@ from orchestration.testing import operators
 from orchestration.testing.fakes import Fake, Script
 from orchestration.testing.faults import FITTING, Crash, Fate, FaultType, lost_reply
 from orchestration.testing.invariants import violations
-from orchestration.testing.simulation import Stuck, World
+from orchestration.testing.simulation import Scenario, Stuck, World
 
 SAGAS_A_WORLD = 12
 MISHAP = 0.01
@@ -91,13 +90,13 @@ class SoakResult:
         )
 
 
-def soak_one(saga: Saga, request: Any, fakes: Mapping[str, Fake], seed: int) -> SoakResult:
+def soak_one(scenarios: Sequence[Scenario], fakes: Mapping[str, Fake], seed: int) -> SoakResult:
     """Run one world of a dozen sagas with random faults, then without faults until all sagas end. Check it then.
 
     `settings.FAULT_POINTS` must be on.
     """
     dice = Dice(seed)
-    world = World(saga, request, fakes, dice, seed)
+    world = World(scenarios, fakes, dice, seed)
     broken: list[str] = []
     with failpoints.armed(dice):
         _live(world, dice)
@@ -130,7 +129,8 @@ def _live(world: World, dice: Dice) -> None:
     dice.work_on_something_else = work_on_something_else
     while to_place or chance.random() < 0.99:
         if to_place and chance.random() < 0.2:
-            world.place(_script(world, dice))
+            [scenario] = chance.choices(world.scenarios, [each.weight for each in world.scenarios])
+            world.place(_script(scenario.saga, world.fakes, dice), scenario)
             to_place -= 1
         _do_something(world, dice)
 
@@ -198,7 +198,7 @@ def _say(world: World, dice: Dice) -> None:
 def _settle(world: World, dice: Dice) -> None:
     if parked := [saga for saga in world.store.unfinished() if saga.parked]:
         dice.say("settled outside")
-        operators.settle_manually(world, dice.chance.choice(parked).pk, dice.chance.randrange(len(world.saga.steps)))
+        operators.settle_manually(world, dice.chance.choice(parked).pk, dice.chance.getrandbits(16))
 
 
 _DOINGS, _WEIGHTS = zip(
@@ -217,13 +217,13 @@ _DOINGS, _WEIGHTS = zip(
 )
 
 
-def _script(world: World, dice: Dice) -> Script:
-    chance, steps = dice.chance, world.saga.steps
+def _script(saga: Saga, fakes: Mapping[str, Fake], dice: Dice) -> Script:
+    chance, steps = dice.chance, saga.steps
     names = [step.name for step in steps]
-    outside = [step.name for step in steps if world.fakes.get(step.name, Fake()).outside]
+    outside = [step.name for step in steps if fakes.get(step.name, Fake()).outside]
     script = Script()
     if chance.random() < 0.25:
-        script.refuses = chance.choice(names[: world.saga.pivot_position + 1])
+        script.refuses = chance.choice(names[: saga.pivot_position + 1])
     for table in (script.silent, script.deaf, script.forgotten):
         if outside and chance.random() < 0.2:
             table[chance.choice(outside)] = chance.randint(1, 3)

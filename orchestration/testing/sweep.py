@@ -19,7 +19,7 @@ from orchestration.testing.fakes import Fake
 from orchestration.testing.faults import FITTING, Fault, Plan
 from orchestration.testing.invariants import violations
 from orchestration.testing.paths import Path, paths
-from orchestration.testing.simulation import Stuck, World
+from orchestration.testing.simulation import Scenario, Stuck, World
 
 
 class Unsafe(AssertionError):
@@ -102,7 +102,7 @@ def simulated() -> Iterator[None]:
 def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults: Sequence[Fault]) -> Case:
     """Run one saga on this path with these faults."""
     plan = Plan(faults)
-    world = World(saga, request, fakes, plan)
+    world = World([Scenario(saga, request)], fakes, plan)
     broken: list[str] = []
     with failpoints.armed(plan):
         saga_id = world.place(path.script())

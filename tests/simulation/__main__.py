@@ -14,10 +14,9 @@ import tests.environment  # noqa: F401  before Django reads it
 
 django.setup()
 
-from orchestration.sagas.checkout import checkout  # noqa: E402
 from orchestration.testing.soak import SAGAS_A_WORLD, SoakResult, soak_one  # noqa: E402
 from orchestration.testing.sweep import simulated  # noqa: E402
-from tests.simulation.checkout import FAKES, REQUEST  # noqa: E402
+from tests.simulation.checkout import FAKES, SCENARIOS  # noqa: E402
 
 CHUNK = 50
 """Worlds that a process simulates at a time."""
@@ -44,7 +43,10 @@ def _arguments() -> argparse.Namespace:
 
 def _soak(start: int, worlds: int) -> SoakResult:
     with simulated():
-        return sum((soak_one(checkout, REQUEST, FAKES, seed) for seed in range(start, start + worlds)), SoakResult())
+        return sum(
+            (soak_one(SCENARIOS, FAKES, seed) for seed in range(start, start + worlds)),
+            SoakResult(),
+        )
 
 
 def _watched(chunks: Iterable[SoakResult], worlds: int) -> SoakResult:

@@ -7,7 +7,9 @@ from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.payments import PaymentAuthorised, PaymentCaptured
 from orchestration.contracts.shipping import ShipmentScheduled
 from orchestration.contracts.values import Address, Encrypted, Line
+from orchestration.sagas.checkout import checkout
 from orchestration.testing import Fake
+from orchestration.testing.simulation import Scenario
 
 REQUEST = CheckoutRequested(
     order_id=UUID(int=1),
@@ -26,3 +28,5 @@ FAKES = {
     "schedule_shipment": Fake(ShipmentScheduled("tracking"), outside=True),
     "capture_payment": Fake(PaymentCaptured("capture"), outside=True),
 }
+
+SCENARIOS = [Scenario(checkout, REQUEST)]

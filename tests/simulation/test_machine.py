@@ -16,7 +16,7 @@ from orchestration.testing.invariants import violations
 from orchestration.testing.memory_broker import Waiting
 from orchestration.testing.simulation import World
 from orchestration.testing.sweep import simulated
-from tests.simulation.checkout import FAKES, REQUEST
+from tests.simulation.checkout import FAKES, SCENARIOS
 
 STEPS = [step.name for step in checkout.steps]
 REFUSABLE = ["", *STEPS[: checkout.pivot_position + 1]]
@@ -62,7 +62,7 @@ class Checkouts(RuleBasedStateMachine):
         self.simulated = simulated()
         self.simulated.__enter__()
         self.disturbance = NextCrossing()
-        self.world = World(checkout, REQUEST, FAKES, self.disturbance)
+        self.world = World(SCENARIOS, FAKES, self.disturbance)
         failpoints.arm(self.disturbance)
 
     @rule(

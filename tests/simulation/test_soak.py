@@ -1,18 +1,17 @@
 """Thousands of sagas with random faults; `make soak` runs a million."""
 
-from orchestration.sagas.checkout import checkout
 from orchestration.testing.memory_ledger import Effect, MemoryRows
 from orchestration.testing.operators import WORDS
 from orchestration.testing.soak import SoakResult, soak_one
 from orchestration.testing.sweep import simulated
-from tests.simulation.checkout import FAKES, REQUEST
+from tests.simulation.checkout import FAKES, SCENARIOS
 
 WORLDS = 250
 
 
 def soaked(seeds) -> SoakResult:
     with simulated():
-        return sum((soak_one(checkout, REQUEST, FAKES, seed) for seed in seeds), SoakResult())
+        return sum((soak_one(SCENARIOS, FAKES, seed) for seed in seeds), SoakResult())
 
 
 def test_thousands_of_sagas_survive_chance():
