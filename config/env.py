@@ -76,6 +76,7 @@ SETTINGS: Mapping[str, Setting] = {
     "SETTLE_AFTER_SECONDS": Setting(env_values.seconds, 60.0),
     "AUDIT_PERIOD_SECONDS": Setting(env_values.limit, 3600),
     "KEY_MARGIN_SECONDS": Setting(env_values.seconds, 3600.0),
+    "RETURN_DAYS": Setting(env_values.count, 30),
     "FAULT_POINTS": Setting(env_values.flag, False),
     "ADMIN_THEME": Setting(env_values.one_of("unfold", "stock"), "unfold"),
 }

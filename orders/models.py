@@ -1,10 +1,13 @@
-"""Tables of the orders service: products and orders."""
+"""Tables of the orders service: products, orders, and the changes of placed orders."""
+
+from datetime import datetime
 
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from orchestration.contracts.order_changes import ChangeKind
 from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, nfc
 from orchestration.participant.ledger import LedgerRow
 
@@ -42,10 +45,13 @@ class Product(models.Model):
 
 
 class Order(models.Model):
-    """One order. Its row is written once, confirmed, at the pivot."""
+    """One order. It is written at the pivot, confirmed. Later only changes of the order alter it."""
 
     class Status(models.TextChoices):
         CONFIRMED = "confirmed"
+        PARTLY_DISPATCHED = "partly_dispatched"
+        DISPATCHED = "dispatched"
+        CANCELLED = "cancelled"
 
     id = models.UUIDField(primary_key=True)
     saga_id = models.UUIDField(unique=True)
@@ -59,6 +65,9 @@ class Order(models.Model):
     tracking_number = models.TextField()
     placed_at = models.DateTimeField(help_text="When the customer asked for it.")
     confirmed_at = models.DateTimeField(db_default=Now())
+    refunded_minor = models.BigIntegerField(
+        db_default=0, help_text="Given back or being given back, in minor units of the currency."
+    )
 
     class Meta:
         ordering = ("-placed_at", "-id")
@@ -66,14 +75,25 @@ class Order(models.Model):
             models.UniqueConstraint(
                 fields=("customer_id", "idempotency_key"), name="order_placed_once_per_customer_and_key"
             ),
-            models.CheckConstraint(condition=Q(status__in=("confirmed",)), name="order_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=("confirmed", "partly_dispatched", "dispatched", "cancelled")),
+                name="order_status_is_known",
+            ),
             models.CheckConstraint(condition=Q(total_minor__gte=0), name="order_total_not_negative"),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="order_currency_is_iso_4217"),
+            models.CheckConstraint(
+                condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("total_minor")), name="order_not_over_refunded"
+            ),
         )
         indexes = (models.Index("customer_id", F("placed_at").desc(), F("id").desc(), name="order_newest_of_customer"),)
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What may still be given back, in minor units of the currency."""
+        return self.total_minor - self.refunded_minor
 
 
 class OrderLine(models.Model):
@@ -85,6 +105,8 @@ class OrderLine(models.Model):
     sku = models.TextField(verbose_name="SKU")
     quantity = models.SmallIntegerField(help_text="Whole units.")
     unit_price_minor = models.BigIntegerField(help_text="In minor units of the order's currency.")
+    dispatched = models.SmallIntegerField(db_default=0, help_text="Units handed over, or being handed over.")
+    returned = models.SmallIntegerField(db_default=0, help_text="Units taken back, or being taken back.")
 
     class Meta:
         ordering = ("order", "position")
@@ -94,6 +116,12 @@ class OrderLine(models.Model):
                 condition=Q(quantity__gte=1, quantity__lte=LARGEST_QUANTITY), name="order_line_quantity_1_to_9999"
             ),
             models.CheckConstraint(condition=Q(unit_price_minor__gte=0), name="order_line_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(dispatched__gte=0, dispatched__lte=F("quantity")), name="order_line_not_over_dispatched"
+            ),
+            models.CheckConstraint(
+                condition=Q(returned__gte=0, returned__lte=F("dispatched")), name="order_line_not_over_returned"
+            ),
         )
 
     def __str__(self) -> str:
@@ -102,6 +130,89 @@ class OrderLine(models.Model):
     @property
     def total_minor(self) -> int:
         return self.quantity * self.unit_price_minor
+
+
+class ReturnRequest(models.Model):
+    """Units that are to be sent back by a date. It takes no lock: `return_order` begins when the parcel is received."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested"
+        RECEIVED = "received"
+        REFUSED = "refused"
+
+    EXPIRED = "expired"
+    """How a request is shown whose parcel was not received in time. It is never stored: no job has to run in time."""
+
+    id = models.UUIDField(primary_key=True)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="return_requests")
+    lines = models.JSONField(help_text="List of sku and quantity.")
+    reason = models.TextField()
+    requested_by = models.TextField(help_text="“customer”, or the user name of the member of staff.")
+    idempotency_key = models.TextField()
+    state = models.TextField(choices=State.choices, default=State.REQUESTED)
+    requested_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(help_text="Last moment at which the parcel may be received.")
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("order", "requested_by", "idempotency_key"), name="return_requested_once_per_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("requested", "received", "refused")), name="return_request_state_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    def state_at(self, now: datetime) -> str:
+        """Return the state as people see it at that time."""
+        return self.EXPIRED if self.state == self.State.REQUESTED and now > self.expires_at else self.state
+
+
+class OrderChange(models.Model):
+    """A change of a placed order. Its id is its saga's.
+
+    Money and units count in the order and its lines from the moment when the change is opened. A dropped change has
+    given them back. A superseded change has lost the lock: its saga still has to close or drop it.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CLOSED = "closed"
+        DROPPED = "dropped"
+        SUPERSEDED = "superseded"
+
+    id = models.UUIDField(primary_key=True)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="changes")
+    kind = models.TextField(choices=[(kind.value, kind.value) for kind in ChangeKind])
+    lines = models.JSONField(help_text="List of sku and quantity: the units that it moves or gives money back for.")
+    amount_minor = models.BigIntegerField(help_text="Money that it gives back, in minor units of the currency.")
+    state = models.TextField(choices=State.choices, default=State.OPEN)
+    fence = models.BigIntegerField(help_text="Fencing token of the lock on the order.")
+    requested_by = models.TextField(help_text="“customer”, or the user name of the member of staff.")
+    reason = models.TextField()
+    return_request = models.ForeignKey(ReturnRequest, on_delete=models.PROTECT, null=True, blank=True)
+    opened_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("order",), condition=Q(state="open"), name="order_one_open_change"),
+            models.CheckConstraint(
+                condition=Q(kind__in=("dispatch", "cancel", "refund", "return")), name="order_change_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("open", "closed", "dropped", "superseded")), name="order_change_state_is_known"
+            ),
+            models.CheckConstraint(condition=Q(amount_minor__gte=0), name="order_change_amount_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
 
 
 class Ledger(LedgerRow):

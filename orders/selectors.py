@@ -11,7 +11,7 @@ from orchestration.db.coalescing import CoalescedReads
 from orchestration.db.connections import borrowed
 from orchestration.db.sql import execute
 from orchestration.participant.search_key import Found
-from orders.models import Order, Product
+from orders.models import Order, OrderChange, Product, ReturnRequest
 
 
 class Price(NamedTuple):
@@ -44,6 +44,26 @@ def orders_of(customer_id: str) -> QuerySet[Order]:
 def order_of(customer_id: str, order_id: UUID) -> Order | None:
     """Return the order with its lines, or None when this customer has no such order."""
     return orders_of(customer_id).filter(id=order_id).first()
+
+
+def order_with_lines(order_id: UUID) -> Order | None:
+    """Return the order of any customer with its lines, or None when there is no such order."""
+    return Order.objects.filter(id=order_id).prefetch_related("lines").first()
+
+
+def changes_of(order_id: UUID) -> QuerySet[OrderChange]:
+    """Return the changes of an order that got the lock on it, newest first."""
+    return OrderChange.objects.filter(order_id=order_id).order_by("-id")
+
+
+def return_requests_of(order_id: UUID) -> QuerySet[ReturnRequest]:
+    """Return the return requests of an order, newest first."""
+    return ReturnRequest.objects.filter(order_id=order_id).order_by("-id")
+
+
+def return_request(return_id: UUID) -> ReturnRequest | None:
+    """Return the return request with its order, or None when there is no such request."""
+    return ReturnRequest.objects.select_related("order").filter(id=return_id).first()
 
 
 def found_by_email(email: str) -> Found:

@@ -6,5 +6,6 @@ from config.settings.broker import *
 from config.settings.databases import *
 from config.settings.http import *
 from config.settings.logs import *
+from config.settings.orders import *
 from config.settings.sagas import *
 from config.settings.telemetry import *
