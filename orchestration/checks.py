@@ -74,6 +74,7 @@ def _saga_errors(saga: Saga) -> Iterator[CheckMessage]:
             yield from _command_errors(saga, step.compensation)
     yield from _task_errors(saga, itinerary.bar_task(saga.pivot.action.service))
     yield from _pivot_errors(saga)
+    yield from _external_errors(saga)
 
 
 def _pivot_errors(saga: Saga) -> Iterator[CheckMessage]:
@@ -84,6 +85,18 @@ def _pivot_errors(saga: Saga) -> Iterator[CheckMessage]:
         return
     if isinstance(work, ExternalCommand):
         yield Error(f"{saga.name}: the pivot {saga.pivot.name} is carried out outside.", id="sagas.E006")
+
+
+def _external_errors(saga: Saga) -> Iterator[CheckMessage]:
+    """Complain about contracts that do not say where a step is carried out: victims of deadlocks are chosen by it."""
+    for step in saga.compensable:
+        work = _work_of(step.action)
+        if work is not None and step.action.external != isinstance(work, ExternalCommand):
+            where = "outside" if isinstance(work, ExternalCommand) else "in its service's database"
+            message = (
+                f"{saga.name}: {step.name} is carried out {where}, its contract says external={step.action.external}."
+            )
+            yield Error(message, id="sagas.E012")
 
 
 def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[CheckMessage]:

@@ -43,7 +43,8 @@ class Action(_Named):
     returns nothing. The action takes the lock `holds` before it runs, and releases the lock `releases` when it is done.
     Its compensation releases `holds`, too. An action `under` the lock of an earlier step, which may be another
     service's, is refused by the database when the saga no longer holds that lock: its request has the fields
-    `under.by` and `under.fence_field`.
+    `under.by` and `under.fence_field`. An `external` action calls a system outside, such as a gateway, and so does its
+    compensation: of two sagas in a deadlock, the one with fewer external steps done is given up.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Action(_Named):
     holds: Lock | None = None
     releases: Lock | None = None
     under: Lock | None = None
+    external: bool = False
 
     @property
     def step(self) -> str:

@@ -89,7 +89,9 @@ class SettledHoldVoided:
     payment_status: str
 
 
-authorise_payment = Action("payments.authorise_payment", request=AuthorisePayment, answer=PaymentAuthorised)
+authorise_payment = Action(
+    "payments.authorise_payment", request=AuthorisePayment, answer=PaymentAuthorised, external=True
+)
 refund_payment = Compensation("payments.refund_payment", request=RefundPayment, undoes=authorise_payment)
 capture_payment = Action("payments.capture_payment", request=CapturePayment, answer=PaymentCaptured)
 reverse_leftover_payment = Action(

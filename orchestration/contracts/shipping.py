@@ -45,7 +45,9 @@ class LeftoverParcelCancelled:
     booking_status: str | None
 
 
-schedule_shipment = Action("shipping.schedule_shipment", request=ScheduleShipment, answer=ShipmentScheduled)
+schedule_shipment = Action(
+    "shipping.schedule_shipment", request=ScheduleShipment, answer=ShipmentScheduled, external=True
+)
 cancel_shipment = Compensation("shipping.cancel_shipment", request=CancelShipment, undoes=schedule_shipment)
 cancel_leftover_parcel = Action(
     "shipping.cancel_leftover_parcel", request=CancelLeftoverParcel, answer=LeftoverParcelCancelled

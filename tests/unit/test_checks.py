@@ -11,8 +11,9 @@ from celery import current_app
 from django.core.checks import run_checks
 
 from orchestration import sagas
-from orchestration.contracts import orders
+from orchestration.contracts import orders, payments
 from orchestration.contracts.command import Action
+from orchestration.participant.participant import participants
 from orchestration.protocol.saga import Pivot, Saga
 from orchestration.sagas.checkout import checkout
 
@@ -85,3 +86,16 @@ def test_step_that_no_service_carries_out_is_named(monkeypatch, action: Action, 
 def test_command_without_a_task_is_named(monkeypatch) -> None:
     monkeypatch.delitem(current_app.tasks, "payments.capture_payment")
     assert found() == [("sagas.E002", "checkout.v1: no task is called payments.capture_payment.")]
+
+
+def test_contract_that_hides_an_external_call_is_named(monkeypatch) -> None:
+    service = participants()["payments"]
+    hidden = replace(payments.authorise_payment, external=False)
+    undo = replace(payments.refund_payment, undoes=hidden)
+    commands = dict(service.commands)
+    commands[hidden], commands[undo] = commands[payments.authorise_payment], commands[payments.refund_payment]
+    monkeypatch.setitem(participants(), "payments", replace(service, commands=commands))
+    steps = (checkout.steps[0], replace(checkout.steps[1], action=hidden, compensation=undo), *checkout.steps[2:])
+    monkeypatch.setitem(sagas.definitions, "hidden.v1", replace(checkout, name="hidden.v1", steps=steps))
+    message = "hidden.v1: authorise_payment is carried out outside, its contract says external=False."
+    assert ("sagas.E012", message) in found()
