@@ -147,5 +147,5 @@ def test_an_order_of_the_saga_itself_is_no_refusal_of_it() -> None:
 def test_another_rule_of_the_database_is_no_refusal() -> None:
     first = place(a_request())
     impossible = a_request(idempotency_key=first.idempotency_key, total_minor=-1)
-    with pytest.raises(IntegrityError, match="order_total_not_negative|order_not_over_refunded"):
+    with pytest.raises(IntegrityError, match=r"order_total_not_negative|order_not_over_refunded"):
         step_runner.act(participant, place_order, [call(impossible)])
