@@ -1,6 +1,5 @@
 """`/checkouts`, `/checkouts/{checkout_id}` and its cancellation."""
 
-from datetime import timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -9,23 +8,19 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestration.api.admission import admission
-from orchestration.api.completion_listener import Expected, ends
 from orchestration.api.idempotency import idempotency_key
 from orchestration.api.json_body import UNREADABLE, read_json
-from orchestration.api.polling import wait_for
+from orchestration.api.outcomes import Answers
 from orchestration.api.prefer_header import preferred_wait
 from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problems, response_header
-from orchestration.db import clocks, deadline
+from orchestration.db import clocks
 from orders.api.carts import CheckoutRequest
 from orders.api.checkout_values import as_accepted, as_state
 from orders.api.customers import customer_id
 from orders.api.placement import Accepted, Attempt, accept
 from orders.api.progress import Checkout, cancel, checkout_of, decided
 from orders.api.representations import AcceptedCheckout, CheckoutState
-from orders.api.views import ANSWERED_WITHIN_S, CustomerView
-
-RETRY_AFTER_S = 1
+from orders.api.views import CustomerView
 
 
 class Checkouts(CustomerView):
@@ -67,14 +62,7 @@ class Checkouts(CustomerView):
         asked = {"customer_id": customer_id(request), "idempotency_key": idempotency_key(request)}
         body, wait, now = read_json(request), preferred_wait(request), clocks.now()
         attempt = Attempt(**asked, body=body, checkout_id=clocks.new_id(now))
-        if not wait:
-            return _accepted(accept(attempt, now=now))
-        with ends().expected(attempt.checkout_id) as end:  # before the saga starts, or its end could be missed
-            accepted = accept(attempt, now=now)
-            if accepted.id == attempt.checkout_id:
-                return _outcome(attempt, accepted, wait, end)
-        with ends().expected(accepted.id) as end:
-            return _outcome(attempt, accepted, wait, end)
+        return _ANSWERS.answer(attempt.checkout_id, lambda: accept(attempt, now=now), wait)
 
 
 class OneCheckout(CustomerView):
@@ -121,36 +109,13 @@ class Cancellation(CustomerView):
         return Response(as_state(checkout_of(customer_id(request), checkout_id)), HTTPStatus.ACCEPTED)
 
 
-def _outcome(attempt: Attempt, accepted: Accepted, wait: timedelta, end: Expected) -> Response:
-    """Return the checkout if it is decided in time, else as it was accepted.
-
-    If too many clients wait already, return it at once.
-    """
-
-    def look() -> Checkout | None:
-        with deadline.separate_bound(ANSWERED_WITHIN_S):
-            return decided(attempt.customer_id, accepted.id)
-
-    with admission().waiting_for_outcome() as has_place:
-        if not has_place:
-            return _accepted(accepted)
-        outcome = wait_for(
-            look,
-            wait,
-            pauses=end.pauses(),
-            pause=end.pause,
-            at_once=accepted.id != attempt.checkout_id,  # a new one is not decided yet
-        )
-    applied = {"Preference-Applied": f"wait={wait.seconds}"}
-    if outcome is None:
-        return _accepted(accepted, **applied)
-    return Response(as_state(outcome), headers={"Location": _location(accepted), **applied})
-
-
-def _accepted(accepted: Accepted, **headers: str) -> Response:
-    headers |= {"Location": _location(accepted), "Retry-After": str(RETRY_AFTER_S)}
-    return Response(as_accepted(accepted), HTTPStatus.ACCEPTED, headers=headers)
-
-
 def _location(accepted: Accepted) -> str:
     return reverse("checkout", args=[accepted.id])
+
+
+_ANSWERS = Answers[Accepted, Checkout](
+    location=_location,
+    decided=lambda accepted: decided(accepted.request.customer_id, accepted.id),
+    accepted_body=as_accepted,
+    decided_body=as_state,
+)

@@ -7,15 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
-from rest_framework.exceptions import ValidationError
 
-from orchestration.api import idempotency
+from orchestration.api import acceptance
+from orchestration.api.acceptance import AcceptedSaga
+from orchestration.api.idempotency import KeyReusedProblem
 from orchestration.api.json_body import JsonBody
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
-from orchestration.contracts.codec import decode
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.db import clocks
-from orchestration.engine import admission, engine, selectors
+from orchestration.engine.engine import Origin
 from orchestration.participant.encryption import encrypt
 from orchestration.sagas.checkout import checkout
 from orchestration.text.card_numbers import REFUSED, holds_card_number
@@ -23,22 +23,12 @@ from orders import pricing
 from orders.api.carts import Cart, read_cart
 from orders.api.representations import amount
 
-BUSY_FOR_S = 10
-"""The value of `Retry-After` in seconds: a backlog shrinks by a few hundred orders in that time."""
-
 
 class PriceChanged(Problem):
     """The total is not the one that was expected; `total` is what it is now."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "price_changed"
-
-
-class TooBusy(Problem):
-    """More orders are under way than this shop accepts at once. Send the same request, with the same key, later."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "too_busy"
 
 
 @dataclass(frozen=True)
@@ -52,11 +42,8 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """An accepted checkout, as the customer requested it. It never changes."""
-
-    id: UUID
-    request: CheckoutRequested
+class Accepted(AcceptedSaga[CheckoutRequested]):
+    """An accepted checkout, as the customer requested it."""
 
     @property
     def order_id(self) -> UUID:
@@ -78,47 +65,24 @@ class Accepted:
 def accept(attempt: Attempt, *, now: datetime) -> Accepted:
     """Start the saga of this purchase, or find the one that an earlier attempt started.
 
-    Most attempts are the first one, so an earlier one is looked for only after the start fails.
-
     :raises Problem: when the cart cannot be bought, or the key was used for another purchase.
     """
-    try:
-        return _start(attempt, now)
-    except (Problem, ValidationError, _StartedBefore):
-        if accepted := _accepted_before(attempt):
-            return accepted
-        raise
+    accepted = acceptance.accept(
+        acceptance.StartAttempt(
+            checkout,
+            attempt.checkout_id,
+            Origin(attempt.customer_id, attempt.idempotency_key, attempt.body.sha256),
+            reused=_key_reused,
+        ),
+        lambda: _priced_request(attempt, now),
+        now=now,
+    )
+    return Accepted(accepted.id, accepted.request)
 
 
-class _StartedBefore(Exception):
-    """The saga of this purchase exists already."""
-
-
-def _accepted_before(attempt: Attempt) -> Accepted | None:
-    instance = selectors.saga_by_key(attempt.customer_id, attempt.idempotency_key)
-    if instance is None:
-        return None
-    if instance.request_hash != attempt.body.sha256:
-        raise idempotency.KeyReusedProblem(
-            headers={"Location": reverse("checkout", args=[instance.id])}, checkout_id=str(instance.id)
-        )
-    return Accepted(instance.id, decode(CheckoutRequested, instance.request))
-
-
-def _start(attempt: Attempt, now: datetime) -> Accepted:
-    if admission.is_full():
-        raise TooBusy(headers={"Retry-After": str(BUSY_FOR_S)})
-    request = _priced_request(attempt, now)
-    origin = engine.Origin(attempt.customer_id, attempt.idempotency_key, attempt.body.sha256)
-    try:
-        started = engine.start_saga(checkout, request, saga_id=attempt.checkout_id, origin=origin, now=now)
-    except engine.KeyReused as error:
-        raise idempotency.KeyReusedProblem from error
-    except engine.KeyInProgress as error:
-        raise idempotency.KeyInProgressProblem(headers={"Retry-After": "1"}) from error
-    if not started.created:
-        raise _StartedBefore
-    return Accepted(started.saga_id, request)
+def _key_reused(checkout_id: UUID) -> KeyReusedProblem:
+    location = {"Location": reverse("checkout", args=[checkout_id])}
+    return KeyReusedProblem(headers=location, checkout_id=str(checkout_id))
 
 
 def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
