@@ -12,13 +12,23 @@ from orchestration.protocol.events import (
     ChainCompleted,
     CompletedSteps,
     Event,
+    LockGranted,
     PivotBarred,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
+    StepWaits,
 )
-from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_OUTCOME, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
+from orchestration.protocol.itinerary import (
+    CHAIN_COMPLETED,
+    LOCK_GRANTED,
+    PIVOT_OUTCOME,
+    STEP_FAILED,
+    STEP_REFUSED,
+    STEP_WAITS,
+    STEPS_UNDONE,
+)
 from orchestration.protocol.states import Operation
 
 WIRE_NAMES = {"carried": "context", "hopeless": "permanent"}
@@ -85,15 +95,43 @@ def pivot_outcome(context: Context, *, token: int) -> tuple[Event, Context]:
     return (PivotBarred() if context["barred"] else PivotFoundDone()), NOTHING
 
 
+def step_waits(
+    context: Context, *, token: int, step: str, resource: str, holder: str, before: int, since: str
+) -> tuple[Event, Context]:
+    event = StepWaits(
+        step=step,
+        token=token,
+        resource=resource,
+        holder=UUID(holder),
+        before=before,
+        since=_aware(since),
+        done=_completed(context),
+    )
+    return event, context
+
+
+def lock_granted(*, step: str) -> tuple[Event, Context]:
+    return LockGranted(step), NOTHING
+
+
 READERS: Mapping[str, Callable[..., tuple[Event, Context]]] = {
     CHAIN_COMPLETED: chain_completed,
     STEP_REFUSED: step_refused,
     STEP_FAILED: step_failed,
     STEPS_UNDONE: steps_undone,
     PIVOT_OUTCOME: pivot_outcome,
+    STEP_WAITS: step_waits,
+    LOCK_GRANTED: lock_granted,
 }
 """The reader of each report, by the name of its task."""
 
 
 def _completed(context: Context) -> CompletedSteps:
     return tuple((str(step), datetime.fromisoformat(at)) for step, at in context["trail"])
+
+
+def _aware(moment: str) -> datetime:
+    at = datetime.fromisoformat(moment)
+    if at.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return at

@@ -13,7 +13,7 @@ from orchestration.contracts.codec import encode
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.failure_summary import FailureSummary
 from orchestration.protocol.saga import LONGEST_WAIT, Saga
-from orchestration.protocol.states import ENDED, LEADS_TO, Decision, Entry, Kind, Phase, State
+from orchestration.protocol.states import ENDED, LEADS_TO, Decision, Entry, Kind, LockWait, Phase, State
 
 _SETS = {"done": "done", "undone": "undone", "held": "backing_off", "parked": "parked", "settled": "settled"}
 """The keys of `progress` that hold sets of steps, each with its field of the state. Stored keys keep their names."""
@@ -100,7 +100,7 @@ def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> dateti
         due = settings.PRESUMED_LOST_AFTER + extra
     at = due if isinstance(due, datetime) else now + (due or timedelta(0))
     if not decision.command:  # a breaker may be open for hours
-        at = min(at, now + LONGEST_WAIT)
+        at = min(at, now + LONGEST_WAIT, decision.latest or at)
     return min(at, instance.deadline_at) if state.phase is Phase.RUNNING else at
 
 
@@ -119,7 +119,14 @@ def state_of(instance: SagaInstance) -> State:
         paused=instance.paused,
         failures=progress.get("failures", {}),
         failure=instance.failure,
+        wait=_wait_of(instance),
     )
+
+
+def _wait_of(instance: SagaInstance) -> LockWait | None:
+    if instance.waits_for is None or instance.waits_since is None:
+        return None
+    return LockWait(instance.progress["waits"], instance.waits_on, instance.waits_for, instance.waits_since)
 
 
 def failure_summary_of(instance: SagaInstance) -> FailureSummary:
@@ -134,6 +141,9 @@ def columns_of(state: State, summary: FailureSummary) -> dict[str, Any]:
     progress = {name: steps for name, steps in sets.items() if steps}
     if state.failures:
         progress["failures"] = dict(state.failures)  # type: ignore[assignment]
+    wait = state.wait
+    if wait is not None:
+        progress["waits"] = wait.step  # type: ignore[assignment]
     return {
         "phase": state.phase.value,
         "token": state.token,
@@ -142,6 +152,9 @@ def columns_of(state: State, summary: FailureSummary) -> dict[str, Any]:
         "parked": bool(state.parked),
         "paused": state.paused,
         "failure": state.failure,
+        "waits_for": wait.holder if wait else None,
+        "waits_on": wait.resource if wait else "",
+        "waits_since": wait.since if wait else None,
     } | summary.columns(state)
 
 

@@ -20,7 +20,7 @@ from uuid_utils import uuid4
 
 from orchestration.messaging.routing import queue_of
 from orchestration.messaging.task import public, sagas_of
-from orchestration.protocol.itinerary import STEP_FAILED, STEP_REFUSED, Stop, itinerary
+from orchestration.protocol.itinerary import LOCK_GRANTED, STEP_FAILED, STEP_REFUSED, STEP_WAITS, Stop, itinerary
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Command
 
@@ -68,13 +68,24 @@ class Message:
 
     def refused(self, refusal: Mapping[str, Any], context: Mapping[str, Any]) -> "list[Message]":
         """Return the report that the step of this message is refused."""
-        kwargs = {name: self.kwargs[name] for name in ("saga_id", "step", "token")}
-        report = signature(STEP_REFUSED, kwargs={**kwargs, "refusal": refusal}, app=current_app)
-        return [_message(report, [context], sender=self)]
+        return [self._report(STEP_REFUSED, {"refusal": refusal}, context)]
+
+    def waits(self, facts: Mapping[str, Any], context: Mapping[str, Any]) -> "list[Message]":
+        """Return the report that the step of this message waits for a lock: resource, holder, before and since."""
+        return [self._report(STEP_WAITS, facts, context)]
+
+    def lock_granted(self, saga_id: UUID, step: str) -> "Message":
+        """Return the message that tells another saga that it now holds the lock that this step of it waits for."""
+        wake = signature(LOCK_GRANTED, kwargs={"saga_id": str(saga_id), "step": step}, app=current_app)
+        return _message(wake, [], sender=self)
 
     def failed(self, facts: Mapping[str, Any]) -> "list[Message]":
         """Return the messages that report the failure of this message (Celery's errbacks), with these facts."""
         return [_message(_filled(errback, facts), [self.id], sender=self) for errback in self.errbacks]
+
+    def _report(self, task: str, facts: Mapping[str, Any], context: Mapping[str, Any]) -> "Message":
+        kwargs = {name: self.kwargs[name] for name in ("saga_id", "step", "token")}
+        return _message(signature(task, kwargs={**kwargs, **facts}, app=current_app), [context], sender=self)
 
     @property
     def is_local(self) -> bool:

@@ -32,7 +32,7 @@ class SagaInstance(models.Model):
     in_flight = models.BooleanField(default=True)
     progress = models.JSONField(default=dict)
     """The parts of `State` and `FailureSummary` that have no column: done, undone, held, parked, settled, failures,
-    errors, waiting."""
+    errors, waiting, waits (the step that waits for a lock)."""
     answers = models.JSONField(default=dict)
     """Facts that steps have answered, by field name."""
     failure = models.JSONField(null=True)
@@ -48,7 +48,12 @@ class SagaInstance(models.Model):
     last_error = models.TextField(default="", db_default="")
     """How its last try ended, else why the saga was refused or given up; it stays when all is well again."""
     waits = models.BooleanField(default=False, db_default=False)
-    """Whether it waits for a breaker to close, or for the broker to be back."""
+    """Whether it waits for a lock, for a breaker to close, or for the broker to be back."""
+    waits_for = models.UUIDField(null=True)
+    """The saga that holds the lock that this one waits for."""
+    waits_on = models.TextField(default="", db_default="")  # code that knows no locks starts sagas, too
+    """The resource of that lock, such as "order:0198…"."""
+    waits_since = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField()
     held_at = models.DateTimeField(null=True)
     """When a worker last held its message while a marker overtook it. Markers sent before that prove nothing."""
@@ -84,6 +89,11 @@ class SagaInstance(models.Model):
                 condition=Q(paused=False) | Q(due_at__isnull=True) & ~Q(phase__in=_ENDS),
                 name="saga_paused_is_unfinished_and_never_due",
             ),
+            models.CheckConstraint(
+                condition=Q(waits_for__isnull=True, waits_on="", waits_since__isnull=True)
+                | Q(phase=Phase.RUNNING, waits_for__isnull=False, waits_since__isnull=False) & ~Q(waits_on=""),
+                name="saga_waits_only_while_running",
+            ),
         )
         indexes = (
             models.Index(F("due_at"), name="saga_due", condition=Q(due_at__isnull=False)),
@@ -96,6 +106,7 @@ class SagaInstance(models.Model):
             models.Index(fields=("-created_at",), name="saga_parked", condition=Q(parked=True)),
             models.Index(fields=("-created_at",), name="saga_paused", condition=Q(paused=True)),
             models.Index(fields=("-created_at",), name="saga_waiting", condition=Q(waits=True)),
+            models.Index(fields=("waits_for",), name="saga_waits_for", condition=Q(waits_for__isnull=False)),
             models.Index(fields=("failing_step", "-created_at"), name="saga_failing", condition=~Q(failing_step="")),
             models.Index(fields=("last_error", "-created_at"), name="saga_by_last_error", condition=~Q(last_error="")),
             models.Index(fields=("-ended_at",), name="saga_ended", condition=Q(ended_at__isnull=False)),

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from orchestration.protocol.states import Operation
 from orchestration.text.cleaning import harmless
 
 CompletedSteps = tuple[tuple[str, datetime], ...]
 """Names of steps with the time at which each was done or undone, as a message gathered them along its chain."""
+
+
+class Contradiction(Exception):
+    """The report is impossible under the protocol: an invariant is broken, or a participant reported a false fact."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,29 @@ class StepFailed:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", harmless(self.error))
+
+
+@dataclass(frozen=True)
+class StepWaits:
+    """A step waits for the lock on `resource`, which the saga `holder` holds. `before` sagas get the lock earlier.
+
+    `since` is when the saga began to wait, by the clock of the step's service.
+    """
+
+    step: str
+    token: int
+    resource: str
+    holder: UUID
+    before: int
+    since: datetime
+    done: CompletedSteps = ()
+
+
+@dataclass(frozen=True)
+class LockGranted:
+    """The lock that the step waits for was handed over to the saga."""
+
+    step: str
 
 
 @dataclass(frozen=True)
@@ -144,6 +172,8 @@ Intervention = CancelRequested | CompensationRequested | Resumed | Retried | Pau
 Event = (
     StepRefused
     | StepFailed
+    | StepWaits
+    | LockGranted
     | ChainCompleted
     | PivotBarred
     | PivotFoundDone

@@ -10,7 +10,8 @@ BROKER = "broker"
 """Used in place of a step's name when the broker did not take the message."""
 
 _FAILURES = frozenset({Kind.FAILED, Kind.WAITING})
-_SUCCESSES = frozenset({Kind.DONE, Kind.UNDONE, Kind.SETTLED})
+_SUCCESSES = frozenset({Kind.DONE, Kind.UNDONE, Kind.SETTLED, Kind.QUEUED})
+"""Entries after which their step does not count as failing. A step that waits for a lock has not failed."""
 _RESETS = frozenset(
     {Kind.REFUSED, Kind.GAVE_UP, Kind.PIVOT_BARRED, Kind.PIVOT_DONE, Kind.RESUMED, Kind.COMPLETED, Kind.COMPENSATED}
 )
@@ -49,7 +50,7 @@ class FailureSummary:
             "failing_step": step,
             "failed_tries": state.failures.get(step, 0),
             "last_error": self.errors.get(step, self.last),
-            "waits": bool(self.waiting),
+            "waits": bool(self.waiting) or state.wait is not None,
         }
 
     def progress(self) -> dict[str, Any]:

@@ -10,6 +10,10 @@ STEP_REFUSED = "orchestration.step_refused"
 STEP_FAILED = "orchestration.step_failed"
 STEPS_UNDONE = "orchestration.steps_undone"
 PIVOT_OUTCOME = "orchestration.pivot_settled"
+STEP_WAITS = "orchestration.step_waits"
+"""The report that a step waits for a lock."""
+LOCK_GRANTED = "orchestration.lock_granted"
+"""Tells a saga that it now holds the lock that it waits for. It is a hint: a saga that misses it asks again."""
 
 
 @dataclass(frozen=True)

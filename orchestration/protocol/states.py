@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 
 class Phase(StrEnum):
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     WAITING = "waiting"
+    QUEUED = "queued"
+    """A step waits for a lock. It is written again only when another saga holds the lock."""
     GAVE_UP = "gave_up"
     PIVOT_BARRED = "pivot_barred"
     PIVOT_DONE = "pivot_done"
@@ -77,6 +80,16 @@ class Operation(StrEnum):
 
 
 @dataclass(frozen=True)
+class LockWait:
+    """A step that waits for the lock on `resource` since then. `holder` is the saga that holds the lock."""
+
+    step: str
+    resource: str
+    holder: UUID
+    since: datetime
+
+
+@dataclass(frozen=True)
 class State:
     """The state of a saga as in its row. `failures` counts consecutive failed tries of each step in this phase."""
 
@@ -95,6 +108,8 @@ class State:
     failures: Mapping[str, int] = field(default_factory=dict)
     failure: Mapping[str, Any] | None = None
     """Why the saga gave up: code, detail, and under "refused" the step that refused, if one did."""
+    wait: LockWait | None = None
+    """The lock that the saga waits for, as last reported. While the saga asks again, it still waits."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +149,11 @@ class Decision:
     """The result of an event: the new state, log entries, and the command to send.
 
     `due` is when recovery checks the saga next: a span, a time, or None to wait for a report. With a command, `due` is
-    added to the usual wait for its report.
+    added to the usual wait for its report. `latest` is the latest time of a `due` without a command.
     """
 
     state: State
     entries: tuple[Entry, ...] = ()
     command: Command | None = None
     due: timedelta | datetime | None = None
+    latest: datetime | None = None

@@ -6,16 +6,20 @@ from typing import Any
 
 from orchestration.protocol.events import (
     ChainCompleted,
+    Contradiction,
     DeadlinePassed,
     Due,
     Event,
+    LockGranted,
     PivotBarred,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
+    StepWaits,
 )
 from orchestration.protocol.interventions import TooLate, intervene
+from orchestration.protocol.lock_waits import granted, queued, without_old_wait
 from orchestration.protocol.next_command import (
     add_done,
     compensate,
@@ -49,10 +53,6 @@ from orchestration.protocol.states import (
 __all__ = ("Contradiction", "TooLate", "decide")
 
 
-class Contradiction(Exception):
-    """The report is impossible under the protocol: an invariant is broken, or a participant reported a false fact."""
-
-
 def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision | None:
     """Decide what the event changes. Return None when it changes nothing: a duplicate, a late report, an ended saga.
 
@@ -61,7 +61,10 @@ def decide(saga: Saga, state: State, event: Event, *, jitter: float) -> Decision
     :raises TooLate: when the event would undo the saga after its pivot.
     """
     decision = _decided(saga, state, event, jitter)
-    return _while_paused(state, decision) if decision and decision.state.paused else decision
+    if decision is None:
+        return None
+    decision = without_old_wait(decision, event)
+    return _while_paused(state, decision) if decision.state.paused else decision
 
 
 def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision | None:
@@ -70,6 +73,10 @@ def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision 
             return _refused(saga, state, event, jitter)
         case StepFailed():
             return _failed(saga, state, event, jitter)
+        case StepWaits():
+            return queued(saga, state, event, jitter)
+        case LockGranted():
+            return granted(saga, state, event)
         case ChainCompleted():
             return _completed(saga, state, event)
         case PivotBarred():
@@ -91,7 +98,7 @@ def _while_paused(old: State, decision: Decision) -> Decision:
     if decision.state.phase in ENDED:
         return replace(decision, state=replace(decision.state, paused=False))
     if decision.command is None:
-        return replace(decision, due=None)
+        return replace(decision, due=None, latest=None)
     entries = tuple(entry for entry in decision.entries if entry.kind is not Kind.SENT)
     return Decision(replace(decision.state, token=old.token, in_flight=False), entries)
 

@@ -12,7 +12,15 @@ from celery.app.amqp import AMQP
 
 from orchestration.messaging import canvas
 from orchestration.messaging.canvas import Message
-from orchestration.protocol.itinerary import CHAIN_COMPLETED, PIVOT_OUTCOME, STEP_FAILED, STEP_REFUSED, STEPS_UNDONE
+from orchestration.protocol.itinerary import (
+    CHAIN_COMPLETED,
+    LOCK_GRANTED,
+    PIVOT_OUTCOME,
+    STEP_FAILED,
+    STEP_REFUSED,
+    STEP_WAITS,
+    STEPS_UNDONE,
+)
 from orchestration.protocol.states import Bar, Command, Forward, Undo
 from orchestration.sagas.checkout import checkout
 
@@ -165,6 +173,25 @@ def test_refusal_is_the_message_that_celery_publishes(published: Published) -> N
 
     [sent] = message.refused(refusal, CONTEXT)
     assert_same(sent, published)
+
+
+def test_wait_for_a_lock_is_the_message_that_celery_publishes(published: Published) -> None:
+    message, facts = (
+        ours(Forward(0)),
+        {"resource": "order:1", "holder": str(SAGA_ID), "before": 2, "since": "2026-05-01"},
+    )
+    kwargs = {"saga_id": str(SAGA_ID), "step": "reserve_stock", "token": TOKEN, **facts}
+    signature(STEP_WAITS, kwargs=kwargs, app=current_app).apply_async((CONTEXT,))
+
+    [sent] = message.waits(facts, CONTEXT)
+    assert_same(sent, published)
+
+
+def test_grant_of_a_lock_names_only_the_saga_that_waited_and_its_step(published: Published) -> None:
+    kwargs = {"saga_id": str(UUID(int=1)), "step": "open_change"}
+    signature(LOCK_GRANTED, kwargs=kwargs, app=current_app).apply_async()
+
+    assert_same(ours(Forward(0)).lock_granted(UUID(int=1), "open_change"), published)
 
 
 def test_ids_of_one_saga_are_not_kept_for_the_next() -> None:

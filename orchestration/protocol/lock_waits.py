@@ -1,0 +1,60 @@
+"""Decides what a saga does that waits for a lock. Pure."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from orchestration.protocol.events import Contradiction, Event, LockGranted, StepFailed, StepWaits
+from orchestration.protocol.next_command import add_done, next_position, send
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import Decision, Entry, Forward, Kind, LockWait, Phase, State
+
+ASK_AGAIN_WITHIN = timedelta(seconds=15)
+"""A waiting saga asks for its lock again within this time, with full jitter: the message that it has it may be lost."""
+
+
+def queued(saga: Saga, state: State, event: StepWaits, jitter: float) -> Decision | None:
+    """Record that the step waits for a lock, and ask again later, at the latest when its patience is over.
+
+    A wait is neither a failure nor an attempt. An old report is ignored: it could replace the wait of a newer one.
+
+    :raises Contradiction: when the step takes no lock.
+    """
+    if state.phase is not Phase.RUNNING or event.token != state.token or not state.in_flight:
+        return None
+    lock = saga.by_name[event.step].action.holds
+    if lock is None:
+        raise Contradiction(f"{event.step} waits for {event.resource} although it takes no lock")
+    known, entries = add_done(state, event.done)
+    if known.wait is None or (known.wait.step, known.wait.holder) != (event.step, event.holder):
+        detail = {"resource": event.resource, "holder": str(event.holder), "before": event.before}
+        entries += (Entry(Kind.QUEUED, event.step, detail),)
+    waiting = replace(
+        known,
+        in_flight=False,
+        failures={step: tries for step, tries in known.failures.items() if step != event.step},
+        wait=LockWait(event.step, event.resource, event.holder, event.since),
+    )
+    return Decision(waiting, entries, due=ASK_AGAIN_WITHIN * jitter, latest=event.since + lock.patience)
+
+
+def granted(saga: Saga, state: State, event: LockGranted) -> Decision | None:
+    """Send the step that has waited, because its lock was handed over.
+
+    If the saga is asking for the lock at this moment, the answer to that is enough.
+    """
+    if state.wait is None or state.wait.step != event.step or state.in_flight or state.paused:
+        return None
+    return send(state, Forward(next_position(saga, state)))
+
+
+def without_old_wait(decision: Decision, event: Event) -> Decision:
+    """Return the decision without a wait that the event has ended.
+
+    A wait ends when its step is done or fails, or when the saga leaves the phase in which it may wait. The row of a
+    saga names no holder then, so that no deadlock is found that is none.
+    """
+    state = decision.state
+    if state.wait is None or isinstance(event, StepWaits):
+        return decision
+    waits = state.phase is Phase.RUNNING and state.wait.step not in state.done and not isinstance(event, StepFailed)
+    return decision if waits else replace(decision, state=replace(state, wait=None))
