@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from inventory.stock import StockWrites
 from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.lock_tables import GuardRow
 
 
 class Stock(models.Model):
@@ -97,3 +98,10 @@ class Ledger(LedgerRow):
 
     class Meta(LedgerRow.Meta):
         verbose_name_plural = "ledger"
+
+
+class Guard(GuardRow):
+    """The highest fencing token that was used on a resource in this service."""
+
+    class Meta(GuardRow.Meta):
+        verbose_name = "guard"

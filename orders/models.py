@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from orchestration.contracts.order_changes import ChangeKind
 from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, nfc
 from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.lock_tables import GuardRow, HoldRow, TurnRow
 
 LARGEST_QUANTITY = 9_999
 
@@ -220,3 +221,24 @@ class Ledger(LedgerRow):
 
     class Meta(LedgerRow.Meta):
         verbose_name_plural = "ledger"
+
+
+class Hold(HoldRow):
+    """A lock that a saga holds in this service."""
+
+    class Meta(HoldRow.Meta):
+        verbose_name = "lock"
+
+
+class Turn(TurnRow):
+    """A saga that waits for a lock of this service."""
+
+    class Meta(TurnRow.Meta):
+        verbose_name = "waiting saga"
+
+
+class Guard(GuardRow):
+    """The highest fencing token that was used on a resource in this service."""
+
+    class Meta(GuardRow.Meta):
+        verbose_name = "guard"

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.lock_tables import GuardRow, HoldRow, TurnRow
 from payments.gateways.port import PaymentStatus
 from payments.rows import PaymentWrites
 
@@ -56,3 +57,24 @@ class Payment(models.Model):
 class Ledger(LedgerRow):
     class Meta(LedgerRow.Meta):
         pass
+
+
+class Hold(HoldRow):
+    """A lock that a saga holds in this service."""
+
+    class Meta(HoldRow.Meta):
+        verbose_name = "lock"
+
+
+class Turn(TurnRow):
+    """A saga that waits for a lock of this service."""
+
+    class Meta(TurnRow.Meta):
+        verbose_name = "waiting saga"
+
+
+class Guard(GuardRow):
+    """The highest fencing token that was used on a resource in this service."""
+
+    class Meta(GuardRow.Meta):
+        verbose_name = "guard"

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.participant.ledger import LedgerRow
+from orchestration.participant.lock_tables import GuardRow
 from shipping.carriers.port import BookingStatus
 from shipping.rows import ShipmentWrites
 
@@ -37,3 +38,10 @@ class Shipment(models.Model):
 class Ledger(LedgerRow):
     class Meta(LedgerRow.Meta):
         pass
+
+
+class Guard(GuardRow):
+    """The highest fencing token that was used on a resource in this service."""
+
+    class Meta(GuardRow.Meta):
+        verbose_name = "guard"

@@ -7,6 +7,8 @@ from django.db.models.functions import Now
 
 
 class Status(models.TextChoices):
+    WAITING = "waiting"
+    """The action has not run: its saga waits for a lock."""
     STARTED = "started"
     """An external call may have been made. Its outcome is not known yet."""
     DONE = "done"
@@ -19,7 +21,8 @@ class Status(models.TextChoices):
 
 
 LEGAL_NEXT: dict[str | None, frozenset[str]] = {
-    None: frozenset({Status.STARTED, Status.DONE, Status.REFUSED, Status.BARRED}),
+    None: frozenset({Status.WAITING, Status.STARTED, Status.DONE, Status.REFUSED, Status.BARRED}),
+    Status.WAITING: frozenset({Status.DONE, Status.REFUSED, Status.BARRED}),
     Status.STARTED: frozenset({Status.DONE, Status.REFUSED, Status.UNDOING}),
     Status.DONE: frozenset({Status.UNDOING, Status.UNDONE}),
     Status.UNDOING: frozenset({Status.UNDONE}),
