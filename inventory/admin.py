@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from inventory.models import Ledger, Movement, Reservation, Stock
-from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly
+from inventory.models import Guard, Ledger, Movement, Reservation, Stock
+from orchestration.participant.admin import GuardAdmin, LedgerAdmin, LongTable, ModelAdmin, ReadOnly
 
 
 @admin.register(Stock)
@@ -26,3 +26,4 @@ class MovementAdmin(LongTable):
 
 
 admin.site.register(Ledger, LedgerAdmin)
+admin.site.register(Guard, GuardAdmin)

@@ -2,8 +2,17 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly, TabularInline
-from orders.models import Ledger, Order, OrderLine, Product
+from orchestration.participant.admin import (
+    GuardAdmin,
+    HoldAdmin,
+    LedgerAdmin,
+    LongTable,
+    ModelAdmin,
+    ReadOnly,
+    TabularInline,
+    TurnAdmin,
+)
+from orders.models import Guard, Hold, Ledger, Order, OrderLine, Product, Turn
 
 
 @admin.register(Product)
@@ -27,3 +36,6 @@ class OrderAdmin(LongTable):
 
 
 admin.site.register(Ledger, LedgerAdmin)
+admin.site.register(Hold, HoldAdmin)
+admin.site.register(Turn, TurnAdmin)
+admin.site.register(Guard, GuardAdmin)

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, LongTable
-from payments.models import Ledger, Payment
+from orchestration.participant.admin import GuardAdmin, HoldAdmin, LedgerAdmin, LongTable, TurnAdmin
+from payments.models import Guard, Hold, Ledger, Payment, Turn
 
 
 @admin.register(Payment)
@@ -14,3 +14,6 @@ class PaymentAdmin(LongTable):
 
 
 admin.site.register(Ledger, LedgerAdmin)
+admin.site.register(Hold, HoldAdmin)
+admin.site.register(Turn, TurnAdmin)
+admin.site.register(Guard, GuardAdmin)

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from orchestration.participant.admin import LedgerAdmin, LongTable
-from shipping.models import Ledger, Shipment
+from orchestration.participant.admin import GuardAdmin, LedgerAdmin, LongTable
+from shipping.models import Guard, Ledger, Shipment
 
 
 @admin.register(Shipment)
@@ -14,3 +14,4 @@ class ShipmentAdmin(LongTable):
 
 
 admin.site.register(Ledger, LedgerAdmin)
+admin.site.register(Guard, GuardAdmin)

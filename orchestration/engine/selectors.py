@@ -153,5 +153,5 @@ def _attempts(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -
     failures: int = instance.progress.get("failures", {}).get(step, 0)
     if row is None or step in instance.progress.get("parked", ()):
         return failures
-    is_over = row.status not in (Status.STARTED, Status.UNDOING)
+    is_over = row.status not in (Status.WAITING, Status.STARTED, Status.UNDOING)
     return failures + (is_over or instance.in_flight or not failures)

@@ -26,7 +26,18 @@ if IS_UNFOLD and not TYPE_CHECKING:
 else:
     from django.contrib.admin import ModelAdmin, TabularInline
 
-__all__ = ("IS_UNFOLD", "LedgerAdmin", "LongTable", "ModelAdmin", "ReadOnly", "TabularInline", "WordFilter")
+__all__ = (
+    "IS_UNFOLD",
+    "GuardAdmin",
+    "HoldAdmin",
+    "LedgerAdmin",
+    "LongTable",
+    "ModelAdmin",
+    "ReadOnly",
+    "TabularInline",
+    "TurnAdmin",
+    "WordFilter",
+)
 
 LISTED = 10_000
 """The most rows of a list. Filters and search find older rows."""
@@ -138,3 +149,24 @@ class LedgerAdmin(LongTable):
     search_fields = ("saga_id",)
     exclude = ("request",)
     """The request holds encrypted secrets. A saga's page shows its other fields."""
+
+
+class HoldAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    """The locks that sagas hold in a service."""
+
+    list_display = ("resource", "saga_id", "step", "fence", "since")
+    search_fields = ("=resource", "=saga_id")
+
+
+class TurnAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
+    """The sagas that wait for locks of a service, first come, first served."""
+
+    list_display = ("resource", "id", "saga_id", "step", "since")
+    search_fields = ("=resource", "=saga_id")
+
+
+class GuardAdmin(LongTable):
+    """The highest fencing tokens that were used in a service."""
+
+    list_display = ("resource", "fence")
+    search_fields = ("resource",)

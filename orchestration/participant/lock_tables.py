@@ -55,12 +55,12 @@ class TurnRow(models.Model):
 class GuardRow(models.Model):
     """The highest fencing token that was used on a resource in this service. A lower one is refused."""
 
-    resource = models.TextField(primary_key=True)
+    id = models.BigAutoField(primary_key=True)
+    resource = models.TextField(unique=True)
     fence = models.BigIntegerField(help_text="It only grows.")
 
     class Meta:
         abstract = True
-        ordering = ("resource",)
 
     def __str__(self) -> str:
         return f"{self.resource} at fence {self.fence}"

@@ -16,12 +16,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Guard',
             fields=[
-                ('resource', models.TextField(primary_key=True, serialize=False)),
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('resource', models.TextField(unique=True)),
                 ('fence', models.BigIntegerField(help_text='It only grows.')),
             ],
             options={
                 'verbose_name': 'guard',
-                'ordering': ('resource',),
             },
         ),
         migrations.CreateModel(

@@ -20,8 +20,8 @@ SHORTEST = timedelta(days=30)
 """It is longer than a message can wait in a queue that has a consumer, and longer than a client retries."""
 
 FINAL = (Status.DONE, Status.REFUSED, Status.BARRED, Status.UNDONE)
-"""The final statuses of a ledger row. A row in another status is an external call whose outcome is still to be queried.
-"""
+"""The final statuses of a ledger row. A row in another status waits for a lock, or is an external call whose outcome is
+still to be queried."""
 
 RULE = """\
 The purge removes sagas that ended longer ago than the span, with their logs, and then their ledger rows in the

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0003_skus_in_nfc'),
+        ('orders', '0005_order_changes_are_checked'),
     ]
 
     operations = [
@@ -16,12 +16,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Guard',
             fields=[
-                ('resource', models.TextField(primary_key=True, serialize=False)),
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('resource', models.TextField(unique=True)),
                 ('fence', models.BigIntegerField(help_text='It only grows.')),
             ],
             options={
                 'verbose_name': 'guard',
-                'ordering': ('resource',),
             },
         ),
         migrations.CreateModel(

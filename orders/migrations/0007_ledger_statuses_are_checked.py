@@ -5,6 +5,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0004_semantic_locks")]
+    dependencies = [("orders", "0006_semantic_locks")]
 
     operations = [ValidateConstraint("ledger", "orders_ledger_status_is_known")]
