@@ -72,6 +72,12 @@ class Order(models.Model):
 
     class Meta:
         ordering = ("-placed_at", "-id")
+        permissions = (
+            ("cancel_order", "Can cancel an order"),
+            ("refund_order", "Can give back money of an order"),
+            ("dispatch_order", "Can dispatch an order"),
+            ("receive_return", "Can receive a returned parcel"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("customer_id", "idempotency_key"), name="order_placed_once_per_customer_and_key"
@@ -150,6 +156,7 @@ class ReturnRequest(models.Model):
     reason = models.TextField()
     requested_by = models.TextField(help_text="“customer”, or the user name of the member of staff.")
     idempotency_key = models.TextField()
+    request_hash = models.TextField(help_text="Of the body that the key came with.")
     state = models.TextField(choices=State.choices, default=State.REQUESTED)
     requested_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(help_text="Last moment at which the parcel may be received.")

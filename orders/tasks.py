@@ -1,11 +1,11 @@
 """The orders service's commands as tasks."""
 
-from orchestration.contracts import orders
+from orchestration.contracts import order_changes, orders
 from orchestration.participant.batch import Together
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
-from orders import selectors, services
+from orders import changes, selectors, services
 from orders.audit import audit
 from orders.models import Ledger
 
@@ -16,6 +16,10 @@ participant = register(
         commands={
             orders.place_order: Together(services.place_order),
             orders.confirm_no_order: services.confirm_no_order,
+            order_changes.open_change: changes.open_change,
+            order_changes.drop_change: changes.drop_change,
+            order_changes.approve_refund: changes.approve_refund,
+            order_changes.close_change: changes.close_change,
         },
         refusal_of_duplicate={orders.place_order: services.order_placed_before},
         audit=audit,

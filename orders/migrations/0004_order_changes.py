@@ -13,6 +13,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='order',
+            options={'ordering': ('-placed_at', '-id'), 'permissions': (('cancel_order', 'Can cancel an order'), ('refund_order', 'Can give back money of an order'), ('dispatch_order', 'Can dispatch an order'), ('receive_return', 'Can receive a returned parcel'))},
+        ),
         migrations.CreateModel(
             name='OrderChange',
             fields=[
@@ -39,6 +43,7 @@ class Migration(migrations.Migration):
                 ('reason', models.TextField()),
                 ('requested_by', models.TextField(help_text='“customer”, or the user name of the member of staff.')),
                 ('idempotency_key', models.TextField()),
+                ('request_hash', models.TextField(help_text='Of the body that the key came with.')),
                 ('state', models.TextField(choices=[('requested', 'Requested'), ('received', 'Received'), ('refused', 'Refused')], default='requested')),
                 ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('expires_at', models.DateTimeField(help_text='Last moment at which the parcel may be received.')),

@@ -1,0 +1,50 @@
+"""Return requests: what is sent back, and by when. They take no lock."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from orchestration.contracts.order_changes import ChangeKind
+from orchestration.contracts.values import SkuQuantity
+from orders.change_rules import plan_change
+from orders.models import Order, ReturnRequest
+
+
+def request_return(
+    order: Order,
+    lines: Sequence[SkuQuantity],
+    *,
+    return_id: UUID,
+    reason: str,
+    requested_by: str,
+    idempotency_key: str,
+    request_hash: str,
+    now: datetime,
+) -> ReturnRequest:
+    """Record a return request for these units, or for all that can be returned. Later it may not fit any more.
+
+    The same key of the same person returns the request that it has made, whose hash may be another one.
+
+    :raises Refusal: when the order does not allow such a return now.
+    """
+    key = {"order": order, "requested_by": requested_by, "idempotency_key": idempotency_key}
+    if made := ReturnRequest.objects.filter(**key).first():
+        return made
+    planned = plan_change(order, ChangeKind.RETURN, lines, None)
+    asked = {
+        "id": return_id,
+        "lines": [asdict(line) for line in planned.lines],
+        "reason": reason,
+        "request_hash": request_hash,
+        "expires_at": now + settings.RETURN_PERIOD,
+    }
+    return ReturnRequest.objects.get_or_create(**key, defaults=asked)[0]
+
+
+def refuse_return(return_id: UUID) -> bool:
+    """Refuse a return request that is still open. Return whether it was."""
+    is_open = ReturnRequest.objects.filter(id=return_id, state=ReturnRequest.State.REQUESTED)
+    return bool(is_open.update(state=ReturnRequest.State.REFUSED))
