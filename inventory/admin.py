@@ -14,15 +14,18 @@ class StockAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Reservation)
 class ReservationAdmin(LongTable):
-    list_display = ("stock_id", "quantity", "saga_id", "order_id", "reserved_at", "released_at")
+    list_display = (
+        *("stock_id", "quantity", "consumed", "returned", "saga_id", "order_id"),
+        *("reserved_at", "released_at"),
+    )
     search_fields = ("saga_id",)
 
 
 @admin.register(Movement)
 class MovementAdmin(LongTable):
-    list_display = ("stock_id", "kind", "quantity", "saga_id", "moved_at")
+    list_display = ("stock_id", "kind", "quantity", "saga_id", "change_id", "moved_at")
     list_filter = ("kind",)
-    search_fields = ("stock", "saga_id")
+    search_fields = ("stock", "saga_id", "change_id")
 
 
 admin.site.register(Ledger, LedgerAdmin)

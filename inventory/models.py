@@ -38,13 +38,15 @@ class Stock(models.Model):
 
 
 class Reservation(models.Model):
-    """Units of one SKU promised to one saga's order; live until `released_at`."""
+    """Units of one SKU promised to one checkout's order. Those not `consumed` are live until `released_at`."""
 
     id = models.BigAutoField(primary_key=True)
     saga_id = models.UUIDField()
     order_id = models.UUIDField()
     stock = models.ForeignKey(Stock, on_delete=models.PROTECT, db_column="sku", db_index=False)
     quantity = models.BigIntegerField(help_text="Units.")
+    consumed = models.BigIntegerField(db_default=0, help_text="Units of them that have left the warehouse.")
+    returned = models.BigIntegerField(db_default=0, help_text="Consumed units that came back.")
     reserved_at = models.DateTimeField(db_default=Now())
     released_at = models.DateTimeField(null=True, blank=True)
 
@@ -53,10 +55,21 @@ class Reservation(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("saga_id", "stock"), name="reservation_once_per_saga_and_sku"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="reservation_holds_a_unit"),
+            models.CheckConstraint(
+                condition=Q(consumed__gte=0, consumed__lte=F("quantity")), name="reservation_not_over_consumed"
+            ),
+            models.CheckConstraint(
+                condition=Q(returned__gte=0, returned__lte=F("consumed")), name="reservation_not_over_returned"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.quantity} of {self.stock_id}"
+
+    @property
+    def unconsumed(self) -> int:
+        """Units that have not left the warehouse."""
+        return self.quantity - self.consumed
 
 
 class Movement(models.Model):
@@ -71,12 +84,17 @@ class Movement(models.Model):
         """`reserved` shrank."""
         CONSUMED = "consumed"
         """Both shrank: the units left the warehouse."""
+        RETURNED = "returned"
+        """`on_hand` grew: consumed units came back."""
 
     id = models.BigAutoField(primary_key=True)
     stock = models.ForeignKey(Stock, on_delete=models.PROTECT, db_column="sku")
     kind = models.TextField(choices=Kind.choices)
     quantity = models.BigIntegerField(help_text="Units, always positive.")
-    saga_id = models.UUIDField(null=True, blank=True, help_text="The saga that asked for it, if one did.")
+    saga_id = models.UUIDField(null=True, blank=True, help_text="The checkout whose units these are, if one has them.")
+    change_id = models.UUIDField(
+        null=True, blank=True, help_text="The change of the order that moved them, if one did."
+    )
     moved_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -84,10 +102,14 @@ class Movement(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(quantity__gte=1), name="movement_moves_a_unit"),
             models.CheckConstraint(
-                condition=Q(kind__in=("received", "reserved", "released", "consumed")), name="movement_kind_is_known"
+                condition=Q(kind__in=("received", "reserved", "released", "consumed", "returned")),
+                name="movement_kind_is_known",
             ),
         )
-        indexes = (models.Index(fields=("saga_id",), name="movement_by_saga", condition=Q(saga_id__isnull=False)),)
+        indexes = (
+            models.Index(fields=("saga_id",), name="movement_by_saga", condition=Q(saga_id__isnull=False)),
+            models.Index(fields=("change_id",), name="movement_by_change", condition=Q(change_id__isnull=False)),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quantity} of {self.stock_id}"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from inventory.models import Ledger, Movement, Reservation, Stock
 from inventory.services import UnknownSku, release_holds
@@ -35,7 +35,7 @@ def release_leftover_hold(request: ReleaseLeftoverHold) -> None:
     :raises NothingLeft: when it holds nothing and its ledger row says so already.
     """
     said_otherwise = mark_reversed(Ledger, request.repaired_saga_id, reserve_stock)
-    if not release_holds([request.repaired_saga_id]) and not said_otherwise:
+    if not release_holds({request.repaired_saga_id: None}) and not said_otherwise:
         raise NothingLeft(saga=str(request.repaired_saga_id))
 
 
@@ -49,7 +49,8 @@ def recount_reserved(request: RecountReserved) -> None:
     stock = Stock.objects.select_for_update().filter(sku=request.sku).first()
     if stock is None:
         raise UnknownSku(sku=request.sku)
-    live = Reservation.objects.filter(stock=stock, released_at=None).aggregate(units=Sum("quantity"))["units"] or 0
+    unreleased = Reservation.objects.filter(stock=stock, released_at=None)
+    live = unreleased.aggregate(units=Sum(F("quantity") - F("consumed")))["units"] or 0
     if stock.reserved == live:
         raise NothingToRecount(sku=stock.sku, reserved=live)
     if (left := _left_by_movements(stock)) != live:

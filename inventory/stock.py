@@ -1,4 +1,4 @@
-"""The writes of stock rows: reserve, release, receive and recount units. Each increments the row's version."""
+"""The writes of stock rows. Each increments the row's version."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -24,6 +24,10 @@ _reserve = UpdateEach(
     version=_next_version,
 )
 _release = UpdateEach("inventory.Stock", by="sku", reserved=F("reserved") - _units, version=_next_version)
+_consume = UpdateEach(
+    "inventory.Stock", by="sku", reserved=F("reserved") - _units, on_hand=F("on_hand") - _units, version=_next_version
+)
+_take_back = UpdateEach("inventory.Stock", by="sku", on_hand=F("on_hand") + _units, version=_next_version)
 
 
 class StockWrites(models.Manager["Stock"]):
@@ -41,6 +45,14 @@ class StockWrites(models.Manager["Stock"]):
     def release(self, units_by_sku: Mapping[str, int]) -> None:
         """Release these reserved units."""
         _release({sku: {"units": units} for sku, units in units_by_sku.items()})
+
+    def consume(self, units_by_sku: Mapping[str, int]) -> None:
+        """Take these reserved units out of the warehouse."""
+        _consume({sku: {"units": units} for sku, units in units_by_sku.items()})
+
+    def take_back(self, units_by_sku: Mapping[str, int]) -> None:
+        """Add returned units to the units on hand."""
+        _take_back({sku: {"units": units} for sku, units in units_by_sku.items()})
 
     def receive(self, units_by_sku: Mapping[str, int]) -> None:
         """Add delivered units to the units on hand. A new SKU gets a stock row."""

@@ -1,6 +1,6 @@
 """The inventory service's commands as tasks."""
 
-from inventory import repairs, selectors, services
+from inventory import order_changes, repairs, selectors, services
 from inventory.audit import audit
 from inventory.models import Ledger
 from orchestration.contracts import inventory
@@ -15,6 +15,9 @@ participant = register(
         commands={
             inventory.reserve_stock: Together(services.reserve_stock),
             inventory.release_stock: Together(services.release_stock),
+            inventory.consume_units: Together(order_changes.consume_units),
+            inventory.release_units: Together(order_changes.release_units),
+            inventory.take_back: Together(order_changes.take_back),
             inventory.release_leftover_hold: repairs.release_leftover_hold,
             inventory.recount_reserved: repairs.recount_reserved,
         },

@@ -54,7 +54,7 @@ class ShipmentBooking(ExternalCommand[ScheduleShipment, Booking]):
 
     def find(self, request: ScheduleShipment, keys: Keys) -> Booking | None:
         booking = carrier().find(key=keys.own, reference=str(request.order_id))
-        if booking and booking.status != BookingStatus.BOOKED:
+        if booking and booking.status == BookingStatus.CANCELLED:
             raise BookingLapsed(f"{booking.tracking_number} is {booking.status}")
         return booking
 
@@ -66,7 +66,7 @@ class ShipmentBooking(ExternalCommand[ScheduleShipment, Booking]):
             Shipment(
                 saga_id=request.saga_id,
                 order_id=request.order_id,
-                status=booking.status,
+                status=Shipment.Status.BOOKED,
                 tracking_number=booking.tracking_number,
             )
             for request, booking in replied
@@ -139,14 +139,17 @@ class ShipmentCancellation(ExternalCommand[CancelShipment, Cancellation]):
 
 
 def cancel(booking: Booking, key: str) -> Booking:
-    """Cancel the booking. Do nothing when it was cancelled already."""
-    if booking.status != BookingStatus.BOOKED:
+    """Cancel the booking. Do nothing when it was cancelled already.
+
+    :raises NotPossible: when the carrier cannot cancel it.
+    """
+    if booking.status == BookingStatus.CANCELLED:
         return booking
     try:
         return carrier().cancel(booking.tracking_number, key=key)
     except NotPossible:
         by_now = carrier().look_up(booking.tracking_number)  # it may have changed since it was read
-        if by_now.status == booking.status:
+        if by_now.status != BookingStatus.CANCELLED:
             raise
         return by_now
 

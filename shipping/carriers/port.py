@@ -45,6 +45,8 @@ class CannotDeliver(Refusal):
 
 class BookingStatus(StrEnum):
     BOOKED = "booked"
+    COLLECTED = "collected"
+    """The carrier has the parcel and carries it, so that it cannot be cancelled."""
     CANCELLED = "cancelled"
 
 
@@ -83,7 +85,7 @@ class Carrier(Protocol):
     def cancel(self, tracking_number: str, *, key: str) -> Booking:
         """Cancel a booking.
 
-        :raises NotPossible: when it was cancelled under another key.
+        :raises NotPossible: when it was cancelled under another key, or was collected.
         """
 
     def find(self, *, key: str, reference: str) -> Booking | None:

@@ -7,6 +7,7 @@ from orchestration.participant.sandbox.tokens import Tokens
 
 class Trait(StrEnum):
     REFUSE = "refuse"
+    COLLECTED = "collected"
     CANCEL_FAIL = "cancel_fail_N"
 
 

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from orchestration.participant.sandbox.books import SandboxBooks, fingerprint_of
 from shipping.carriers.port import Booking, BookingStatus, CannotDeliver, KeyReused, NotPossible, Parcel
+from shipping.carriers.sandbox.behaviour import TOKENS, Trait
 from shipping.carriers.sandbox.models import Call, Kind, LateArrival, Operation
 
 DATABASE = "carrier"
@@ -24,7 +25,9 @@ def book(asked: Operation) -> Booking:
 
 
 def cancel(booking: Operation, *, key: str) -> Booking:
-    """Cancel a booking that is not cancelled yet."""
+    """Cancel a booking that is not cancelled yet, and whose parcel was not collected."""
+    if _is_collected(booking):
+        raise NotPossible(f"{booking.tracking_number} was collected")
     asked = Operation(
         kind=Kind.CANCEL,
         key=key,
@@ -87,4 +90,11 @@ def _first_answer(row: Operation) -> Booking:
 def _state(rows: Iterable[Operation]) -> Booking | None:
     of_kind = {row.kind: row for row in rows}
     last = of_kind.get(Kind.CANCEL) or of_kind.get(Kind.BOOK)
-    return _first_answer(last) if last else None
+    if last is None:
+        return None
+    return Booking(last.tracking_number, BookingStatus.COLLECTED) if _is_collected(last) else _first_answer(last)
+
+
+def _is_collected(booking: Operation) -> bool:
+    behaviour = TOKENS.read(booking.test_token)
+    return behaviour is not None and behaviour.trait is Trait.COLLECTED

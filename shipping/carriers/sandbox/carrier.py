@@ -24,7 +24,7 @@ class SandboxCarrier(SandboxClient):
         behaviour = TOKENS.read(parcel.address.line2)
         if behaviour and behaviour.trait is Trait.REFUSE:
             asked.refused = True
-        if behaviour and behaviour.trait is Trait.CANCEL_FAIL:
+        if behaviour and behaviour.trait in (Trait.CANCEL_FAIL, Trait.COLLECTED):
             asked.test_token = parcel.address.line2
         return self._write(asked, behaviour, books.book)
 

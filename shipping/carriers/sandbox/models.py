@@ -28,7 +28,7 @@ class Operation(models.Model):
     reference = models.TextField()
     refused = models.BooleanField(default=False)
     test_token = models.TextField(default="")
-    """The token that a later cancellation must obey. Empty if it has no effect on it."""
+    """The token that later calls for the booking must obey. Empty if it has no effect on them."""
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -145,6 +145,16 @@ def test_cancel_fail_n_fails_cancellations_only(carrier: SandboxCarrier) -> None
     assert carrier.cancel(booking.tracking_number, key="c").status == BookingStatus.CANCELLED
 
 
+def test_a_collected_parcel_cannot_be_cancelled(carrier: SandboxCarrier) -> None:
+    booking = carrier.book(parcel("carrier_collected"), key="b")
+    collected = Booking(booking.tracking_number, BookingStatus.COLLECTED)
+    assert carrier.look_up(booking.tracking_number) == carrier.find(key="b", reference="order-1") == collected
+    with pytest.raises(NotPossible, match="was collected"):
+        carrier.cancel(booking.tracking_number, key="c")
+    assert bookings_by_key(now=carrier._now())["b"].is_live
+    assert operations() == [Kind.BOOK]
+
+
 def test_what_arrives_late_is_not_found_before_its_time(carrier: SandboxCarrier, clock: Clock) -> None:
     with pytest.raises(CarrierTimeout):
         carrier.book(parcel("carrier_arrives_late_60"), key="b")

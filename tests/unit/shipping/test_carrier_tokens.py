@@ -10,6 +10,7 @@ from shipping.carriers.sandbox.behaviour import TOKENS, Trait
     ("line2", "behaviour"),
     [
         ("carrier_refuse", Behaviour(Trait.REFUSE)),
+        ("carrier_collected", Behaviour(Trait.COLLECTED)),
         ("carrier_timeout_before", Behaviour(NetworkFault.TIMEOUT_BEFORE)),
         ("carrier_arrives_late_60", Behaviour(NetworkFault.ARRIVES_LATE, 60)),
         ("carrier_cancel_fail_3", Behaviour(Trait.CANCEL_FAIL, 3)),
