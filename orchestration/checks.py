@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import WARNING, CheckMessage, Error, register
 
 from orchestration import sagas
 from orchestration.contracts.command import Action, Compensation
@@ -17,6 +17,7 @@ from orchestration.messaging.task import SagaTask
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.participant import NotAParticipant, participant_of, participants
 from orchestration.protocol import itinerary
+from orchestration.protocol.lock_checks import opposite_orders
 from orchestration.protocol.saga import Saga
 from orchestration.sagas import definitions
 
@@ -46,6 +47,21 @@ def check_timeouts(app_configs: Any, **_: Any) -> list[CheckMessage]:
 def check_key_lifetimes(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check that idempotency keys of external calls outlive the saga's deadline, plus a margin for an operator."""
     return [error for saga in definitions.values() for error in _lifetime_errors(saga)]
+
+
+@register
+def check_lock_orders(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """Warn of two definitions that take two locks in opposite orders: their sagas may wait for each other."""
+    orders = {
+        name: [step.action.holds.name for step in saga.steps if step.action.holds] for name, saga in definitions.items()
+    }
+    hint = "Take locks in the order that docs/protocol.md gives. One of two sagas in a deadlock is undone."
+    return [
+        CheckMessage(
+            WARNING, f"{one} takes the lock {first} before {second}, {other} after it.", hint=hint, id="sagas.W011"
+        )
+        for one, other, first, second in opposite_orders(orders)
+    ]
 
 
 def _definitions_in(package: ModuleType) -> Iterator[tuple[str, Saga]]:

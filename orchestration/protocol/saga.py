@@ -7,6 +7,7 @@ from functools import cached_property
 
 from orchestration.contracts.codec import NotCarried, check_carried
 from orchestration.contracts.command import FENCE, Action, Compensation, field_types
+from orchestration.protocol.lock_checks import LockChecks
 
 IMPLICIT = {"saga_id", FENCE}
 """Facts that requests may use and that no step provides: the saga's id, and the fencing token of the lock taken."""
@@ -95,6 +96,7 @@ class Saga:
         self._check_compensations()
         self._check_contracts()
         self._check_facts()
+        self._check_locks()
 
     @cached_property
     def pivot_position(self) -> int:
@@ -172,10 +174,18 @@ class Saga:
                 raise BadDefinition(f"{self.name}: {step.name} provides {', '.join(again)}, which is known already")
             known = known | step.action.provides
 
+    def _check_locks(self) -> None:
+        actions = [step.action for step in self.steps]
+        checks = LockChecks(actions, self.pivot_position, field_types(self.request), self.deadline)
+        for fault in checks.faults():
+            raise BadDefinition(f"{self.name}: {fault}")
+
     def _check_needs(
         self, command: Action | Compensation, known: Mapping[str, object], own: Mapping[str, object]
     ) -> None:
         for needed, kind in field_types(command.request).items():
+            if needed == FENCE and not (isinstance(command, Action) and command.holds):
+                raise BadDefinition(f"{self.name}: {command.name} needs {FENCE} but takes no lock")
             if needed in IMPLICIT:
                 continue
             if needed in own:

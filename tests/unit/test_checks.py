@@ -12,9 +12,9 @@ from django.core.checks import run_checks
 
 from orchestration import sagas
 from orchestration.contracts import orders, payments
-from orchestration.contracts.command import Action
+from orchestration.contracts.command import Action, Compensation, Lock
 from orchestration.participant.participant import participants
-from orchestration.protocol.saga import Pivot, Saga
+from orchestration.protocol.saga import Pivot, Saga, Step
 from orchestration.sagas.checkout import checkout
 
 
@@ -99,3 +99,46 @@ def test_contract_that_hides_an_external_call_is_named(monkeypatch) -> None:
     monkeypatch.setitem(sagas.definitions, "hidden.v1", replace(checkout, name="hidden.v1", steps=steps))
     message = "hidden.v1: authorise_payment is carried out outside, its contract says external=False."
     assert ("sagas.E012", message) in found()
+
+
+def taking(name: str, *locks: str) -> Saga:
+    """A definition that takes these locks in this order."""
+
+    def action(verb: str, *, holds: Lock | None = None, releases: Lock | None = None) -> Action:
+        return Action(f"payments.{verb}", request=RepairAsked, holds=holds, releases=releases)
+
+    taken = [action(f"take_{lock}", holds=Lock(lock, by="repaired_saga_id")) for lock in locks]
+    return Saga(
+        name,
+        request=RepairAsked,
+        deadline=timedelta(minutes=1),
+        steps=(
+            *(Step(each, Compensation(f"payments.drop_{each.step}", RepairAsked, undoes=each)) for each in taken),
+            Pivot(action("decide")),
+            *(Step(action(f"release_{lock}", releases=Lock(lock, by="repaired_saga_id"))) for lock in locks),
+        ),
+    )
+
+
+def lock_warnings(monkeypatch, *sagas_made: Saga) -> list[str]:
+    for saga in sagas_made:
+        monkeypatch.setitem(sagas.definitions, saga.name, saga)
+    return [message for kind, message in found() if kind == "sagas.W011"]
+
+
+def test_two_definitions_that_take_two_locks_in_opposite_orders_are_named(monkeypatch) -> None:
+    warnings = lock_warnings(monkeypatch, taking("pay.v1", "wallet", "coupon"), taking("gift.v1", "coupon", "wallet"))
+
+    assert warnings == ["pay.v1 takes the lock wallet before coupon, gift.v1 after it."]
+
+
+def test_locks_between_two_others_do_not_hide_their_order(monkeypatch) -> None:
+    one, other = taking("pay.v1", "order", "wallet", "coupon"), taking("gift.v1", "coupon", "customer", "order")
+
+    assert lock_warnings(monkeypatch, one, other) == ["pay.v1 takes the lock order before coupon, gift.v1 after it."]
+
+
+def test_definitions_that_take_their_locks_in_one_order_are_not_warned_of(monkeypatch) -> None:
+    one, other = taking("pay.v1", "order", "wallet"), taking("gift.v1", "order", "coupon", "wallet")
+
+    assert lock_warnings(monkeypatch, one, other) == []
