@@ -2,7 +2,7 @@
 
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 FENCE = "fence"
 """The field of an action's request in which the kit passes the fencing token of the lock that the action holds."""
@@ -94,8 +94,13 @@ def field_types(contract: type) -> dict[str, object]:
 
 def required_fields(contract: type) -> list[str]:
     """Return the names of the fields that have no default."""
-    return [
-        field.name
-        for field in fields(contract)  # type: ignore[arg-type]
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
+    return [name for name in field_types(contract) if name not in defaults_of(contract)]
+
+
+def defaults_of(contract: type) -> dict[str, Any]:
+    """Return the defaults of the fields that have one: name to value."""
+    made = {field.name: field.default_factory for field in fields(contract)}  # type: ignore[arg-type]
+    given = {field.name: field.default for field in fields(contract)}  # type: ignore[arg-type]
+    return {name: make() for name, make in made.items() if make is not MISSING} | {
+        name: value for name, value in given.items() if value is not MISSING
+    }

@@ -63,7 +63,7 @@ class OpenChange:
     amount_minor: int | None
     reason: str
     requested_by: str
-    return_id: UUID | None
+    return_id: UUID | None = None
 
 
 @dataclass(frozen=True)

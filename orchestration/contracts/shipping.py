@@ -66,7 +66,7 @@ class HandOver:
     order_fence: int
     checkout_id: UUID
     change_lines: tuple[SkuQuantity, ...]
-    parcel_number: str
+    parcel_number: str = ""
 
 
 @dataclass(frozen=True)

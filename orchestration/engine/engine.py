@@ -19,8 +19,9 @@ from orchestration.engine.saga_event import SagaEvent
 from orchestration.engine.store import KeyInProgress, RowChange, Store
 from orchestration.models import SagaInstance
 from orchestration.protocol.events import CancelRequested, Event, Resumed
+from orchestration.protocol.next_command import forward
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import Command, Entry, Forward, Kind
+from orchestration.protocol.states import Command, Entry, Kind
 from orchestration.protocol.transitions import Contradiction, TooLate, decide
 from orchestration.sagas import UnknownDefinition, definition_of
 
@@ -93,7 +94,7 @@ class Engine:
         instance = new_instance(saga, request, saga_id, origin, now)
         entries = log_entries(instance, (Entry(Kind.STARTED),), first=1, now=now)
         try:
-            self.store.insert(instance, entries, then=lambda: self._send(instance, Forward(0)))
+            self.store.insert(instance, entries, then=lambda: self._send(instance, forward(saga, state_of(instance))))
         except IntegrityError as error:
             return self._earlier(origin, error)
         signals.tell_moved([(instance, entries)])

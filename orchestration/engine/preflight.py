@@ -66,9 +66,10 @@ def _commands_needed(saga: Saga, state: State) -> Iterator[Action | Compensation
     if state.phase is Phase.COMPENSATING:
         yield from _compensations(saga.by_name[name] for name in pending_compensations(saga, state))
         return
-    yield from (step.action for step in saga.steps[next_position(saga, state) :])
+    needed = [step for step in saga.steps if step.name not in state.skipped]
+    yield from (step.action for step in needed if saga.position_of(step.name) >= next_position(saga, state))
     if state.phase in PIVOT_OPEN:
-        yield from _compensations(iter(saga.compensable))
+        yield from _compensations(step for step in needed if step in saga.compensable)
 
 
 def _compensations(steps: Iterator[Step]) -> Iterator[Compensation]:
@@ -92,7 +93,8 @@ def _task_problem(saga: Saga, task: str) -> str | None:
 
 def _still_to_come(saga: Saga, state: State) -> set[str]:
     """Return the names of the facts that steps have not answered yet."""
-    return {name for step in saga.steps if step.name not in state.done for name in step.action.provides}
+    over = state.done | state.skipped
+    return {name for step in saga.steps if step.name not in over for name in step.action.provides}
 
 
 def _contract_problems(

@@ -10,12 +10,20 @@ from uuid import UUID
 from django.conf import settings
 
 from orchestration.contracts.codec import encode
+from orchestration.contracts.command import defaults_of
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol.failure_summary import FailureSummary
 from orchestration.protocol.saga import LONGEST_WAIT, Saga
 from orchestration.protocol.states import ENDED, LEADS_TO, Decision, Entry, Kind, LockWait, Phase, State
 
-_SETS = {"done": "done", "undone": "undone", "held": "backing_off", "parked": "parked", "settled": "settled"}
+_SETS = {
+    "done": "done",
+    "undone": "undone",
+    "held": "backing_off",
+    "parked": "parked",
+    "settled": "settled",
+    "skipped": "skipped",
+}
 """The keys of `progress` that hold sets of steps, each with its field of the state. Stored keys keep their names."""
 
 
@@ -38,14 +46,24 @@ def new_instance(saga: Saga, request: Any, saga_id: UUID, origin: Origin, now: d
         idempotency_key=origin.idempotency_key,
         request_hash=origin.request_hash,
         order_id=getattr(request, "order_id", None),
-        request=encode(request),
+        request=without_defaults(request),
         dispatched_at=now,
         due_at=min(now + settings.PRESUMED_LOST_AFTER, deadline_at),
         deadline_at=deadline_at,
         created_at=now,
         changed_at=now,
-        **columns_of(State(), FailureSummary()),
+        **columns_of(State(skipped=saga.skipped_for(request)), FailureSummary()),
     )
+
+
+def without_defaults(request: Any) -> dict[str, Any]:
+    """Encode a request without the fields that have their default value, so that rows and messages stay short."""
+    defaults = defaults_of(type(request))
+    return {
+        name: value
+        for name, value in encode(request).items()
+        if name not in defaults or getattr(request, name) != defaults[name]
+    }
 
 
 def columns_after(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -107,15 +125,12 @@ def _due_at(instance: SagaInstance, decision: Decision, now: datetime) -> dateti
 def state_of(instance: SagaInstance) -> State:
     """Return the state in the row."""
     progress = instance.progress
+    sets = {field: frozenset(progress.get(key, ())) for key, field in _SETS.items()}
     return State(
         phase=Phase(instance.phase),
         token=instance.token,
         in_flight=instance.in_flight,
-        done=frozenset(progress.get("done", ())),
-        undone=frozenset(progress.get("undone", ())),
-        backing_off=frozenset(progress.get("held", ())),
-        parked=frozenset(progress.get("parked", ())),
-        settled=frozenset(progress.get("settled", ())),
+        **sets,
         paused=instance.paused,
         failures=progress.get("failures", {}),
         failure=instance.failure,

@@ -20,13 +20,14 @@ from orchestration.sagas import definition_of
 SERVICES_READ_WITHIN = 3.0
 """Seconds to read the databases of all services. A silent database may use half of the time left, not all of it."""
 
-WAITING, UNREADABLE = "waiting", "unreadable"
-"""The status of a step without a ledger row, and of one whose service's database does not answer."""
+WAITING, UNREADABLE, SKIPPED = "waiting", "unreadable", "skipped"
+"""The status of a step without a ledger row, of one whose service's database does not answer, and of one that the saga
+does not need."""
 
 
 @dataclass(frozen=True)
 class StepProgress:
-    """The progress of a step. `status` is that of its ledger row, or waiting, or unreadable."""
+    """The progress of a step. `status` is that of its ledger row, or waiting, unreadable or skipped."""
 
     name: str
     service: str
@@ -141,11 +142,17 @@ def _progress(
     return StepProgress(
         name=step,
         service=service,
-        status=UNREADABLE if rows is None else row.status if row else WAITING,
+        status=_status(instance, step, rows, row),
         since=row.changed_at if row else None,
         attempts=_attempts(instance, step, row),
         last_error=error,
     )
+
+
+def _status(instance: SagaInstance, step: str, rows: Remembered | None, row: LedgerRow | Seen | None) -> str:
+    if step in instance.progress.get("skipped", ()):
+        return SKIPPED
+    return UNREADABLE if rows is None else row.status if row else WAITING
 
 
 def _attempts(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:

@@ -31,8 +31,8 @@ class SagaInstance(models.Model):
     """The fencing token: how often something was dispatched."""
     in_flight = models.BooleanField(default=True)
     progress = models.JSONField(default=dict)
-    """The parts of `State` and `FailureSummary` that have no column: done, undone, held, parked, settled, failures,
-    errors, waiting, waits (the step that waits for a lock)."""
+    """The parts of `State` and `FailureSummary` that have no column: done, undone, held, parked, settled, skipped,
+    failures, errors, waiting, waits (the step that waits for a lock)."""
     answers = models.JSONField(default=dict)
     """Facts that steps have answered, by field name."""
     failure = models.JSONField(null=True)

@@ -16,15 +16,15 @@ from orchestration.protocol.events import (
 from orchestration.protocol.next_command import (
     compensated,
     completed,
+    forward,
     give_up,
-    next_position,
     pending_command,
     pending_compensations,
     retry_wait,
     send,
 )
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import ENDED, Decision, Entry, Forward, Kind, Phase, State
+from orchestration.protocol.states import ENDED, Decision, Entry, Kind, Phase, State
 
 
 class TooLate(Exception):
@@ -106,7 +106,7 @@ def _settled(saga: Saga, state: State, event: StepSettled, jitter: float) -> Dec
     if state.phase is Phase.COMPENSATING and event.step in pending_compensations(saga, state):
         return _undone_externally(saga, replace(others, undone=state.undone | {event.step}), entries, jitter)
     retriable = saga.position_of(event.step) > saga.pivot_position
-    if state.phase is Phase.FINISHING and retriable and event.step not in state.done:
+    if state.phase is Phase.FINISHING and retriable and event.step not in state.done | state.skipped:
         settled = replace(others, done=state.done | {event.step}, settled=state.settled | {event.step})
         return _done_externally(saga, settled, entries)
     return None
@@ -119,10 +119,10 @@ def _undone_externally(saga: Saga, state: State, entries: tuple[Entry, ...], jit
 
 
 def _done_externally(saga: Saga, state: State, entries: tuple[Entry, ...]) -> Decision:
-    position = next_position(saga, state)
-    if position == len(saga.steps):
+    rest = forward(saga, state)
+    if rest.position == len(saga.steps):
         return completed(state, entries)
-    return Decision(state, entries) if state.parked else send(state, Forward(position), entries)
+    return Decision(state, entries) if state.parked else send(state, rest, entries)
 
 
 def _refuse_if_too_late(state: State) -> None:

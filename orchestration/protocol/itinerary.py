@@ -28,8 +28,8 @@ class Stop:
 def itinerary(saga: Saga, command: Command) -> tuple[tuple[Stop, ...], str]:
     """Return the stops of a command, in order, and the task of the report that follows the last."""
     match command:
-        case Forward(position):
-            actions = (step.action for step in saga.steps[position:])
+        case Forward(position, skipped):
+            actions = (step.action for step in saga.steps[position:] if step.name not in skipped)
             return tuple(Stop(action.name, action.step, Operation.ACTION) for action in actions), CHAIN_COMPLETED
         case Undo(names):
             pending = [saga.by_name[name].compensation for name in names]

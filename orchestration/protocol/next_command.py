@@ -10,15 +10,20 @@ from orchestration.protocol.states import Bar, Command, Decision, Entry, Forward
 
 
 def next_position(saga: Saga, state: State) -> int:
-    """Return the position of the first step that is not done, or the number of steps when all are done."""
-    return next((i for i, step in enumerate(saga.steps) if step.name not in state.done), len(saga.steps))
+    """Return the position of the first step that is left, or the number of steps if each is done or skipped."""
+    over = state.done | state.skipped
+    return next((i for i, step in enumerate(saga.steps) if step.name not in over), len(saga.steps))
+
+
+def forward(saga: Saga, state: State) -> Forward:
+    """Return the command that sends the actions of the steps that are left."""
+    return Forward(next_position(saga, state), state.skipped)
 
 
 def pending_compensations(saga: Saga, state: State) -> tuple[str, ...]:
     """Return the steps that are still to be compensated, the last first."""
-    refused = (state.failure or {}).get("refused")
-    names = [step.name for step in reversed(saga.compensable)]
-    return tuple(name for name in names if name not in state.undone and name != refused)
+    settled = state.undone | state.skipped | {(state.failure or {}).get("refused")}
+    return tuple(step.name for step in reversed(saga.compensable) if step.name not in settled)
 
 
 def sendable_compensations(saga: Saga, state: State) -> tuple[str, ...]:
@@ -30,9 +35,9 @@ def pending_command(saga: Saga, state: State) -> Command | None:
     """Return the command to send now. None when the saga has ended or no pending step may be tried now."""
     match state.phase:
         case Phase.RUNNING:
-            return Forward(next_position(saga, state))
+            return forward(saga, state)
         case Phase.FINISHING:
-            return None if state.parked else Forward(next_position(saga, state))
+            return None if state.parked else forward(saga, state)
         case Phase.BARRING:
             return Bar()
         case Phase.COMPENSATING:

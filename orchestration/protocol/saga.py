@@ -1,16 +1,22 @@
 """The parts of a saga definition: frozen values, checked when they are made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from orchestration.contracts.codec import NotCarried, check_carried
-from orchestration.contracts.command import FENCE, Action, Compensation, field_types
+from orchestration.contracts.command import FENCE, Action, Compensation, Lock, defaults_of, field_types
 from orchestration.protocol.lock_checks import LockChecks
 
 IMPLICIT = {"saga_id", FENCE}
 """Facts that requests may use and that no step provides: the saga's id, and the fencing token of the lock taken."""
+
+
+Condition = Callable[[Any], bool]
+"""A function of the saga's request that says whether a step is needed."""
 
 
 class BadDefinition(ValueError):
@@ -56,11 +62,16 @@ patient = Retry(first=timedelta(seconds=3), cap=timedelta(minutes=5))
 
 @dataclass(frozen=True)
 class Step:
-    """One participant's action and its compensation."""
+    """One participant's action and its compensation.
+
+    With `when`, the step is conditional: a saga whose request does not meet the condition skips it. The condition is a
+    function of a module. It is evaluated once, at the start.
+    """
 
     action: Action
     compensation: Compensation | None = None
     retry: Retry = brisk
+    when: Condition | None = None
 
     @property
     def name(self) -> str:
@@ -74,6 +85,8 @@ class Pivot(Step):
     def __post_init__(self) -> None:
         if self.compensation is not None:
             raise BadDefinition(f"{self.name}: the pivot has no compensation, it is barred")
+        if self.when is not None:
+            raise BadDefinition(f"{self.name}: the pivot cannot be conditional")
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,7 @@ class Saga:
         self._check_pivot()
         self._check_names()
         self._check_compensations()
+        self._check_conditions()
         self._check_contracts()
         self._check_facts()
         self._check_locks()
@@ -123,6 +137,10 @@ class Saga:
         """
         return self.steps.index(self.by_name[step])
 
+    def skipped_for(self, request: Any) -> frozenset[str]:
+        """Return the names of the conditional steps that this request does not need."""
+        return frozenset(step.name for step in self.steps if step.when is not None and not step.when(request))
+
     def _check_pivot(self) -> None:
         pivots = [step.name for step in self.steps if isinstance(step, Pivot)]
         if len(pivots) != 1:
@@ -147,6 +165,23 @@ class Saga:
             if step.compensation is not None:
                 raise BadDefinition(f"{self.name}: {step.name} is after the pivot and has a compensation")
 
+    def _check_conditions(self) -> None:
+        for step in self.steps:
+            if step.when is not None and "<" in step.when.__qualname__:
+                raise BadDefinition(f"{self.name}: the condition of {step.name} is not a function of a module")
+            if lock := step.action.holds:
+                self._check_conditions_of(lock, step)
+
+    def _check_conditions_of(self, lock: Lock, holder: Step) -> None:
+        for step in self.steps:
+            differs = step.when != holder.when
+            if step.action.releases == lock and differs:
+                raise BadDefinition(
+                    f"{self.name}: {step.name} releases {lock.name} when {holder.name} does not hold it"
+                )
+            if step.action.under == lock and holder.when is not None and differs:
+                raise BadDefinition(f"{self.name}: {step.name} is under {lock.name}, which {holder.name} may not hold")
+
     def _check_contracts(self) -> None:
         for contract in self._contracts():
             try:
@@ -166,13 +201,17 @@ class Saga:
         known = field_types(self.request)
         if reserved := IMPLICIT & known.keys():
             raise BadDefinition(f"{self.name}: the request must not provide {', '.join(sorted(reserved))}")
+        provided_when: dict[str, Condition | None] = {}
         for step in self.steps:
-            if step.compensation is not None:
-                self._check_needs(step.compensation, known, step.action.provides)
-            self._check_needs(step.action, known, {})
+            for command in filter(None, (step.compensation, step.action)):
+                own = step.action.provides if command is step.compensation else {}
+                self._check_needs(command, known, own, step.when)
+                self._check_may_be_missing(command, step.when, provided_when)
             if again := sorted(step.action.provides.keys() & (known.keys() | IMPLICIT)):
                 raise BadDefinition(f"{self.name}: {step.name} provides {', '.join(again)}, which is known already")
             known = known | step.action.provides
+            if step.when is not None:
+                provided_when |= dict.fromkeys(step.action.provides, step.when)
 
     def _check_locks(self) -> None:
         actions = [step.action for step in self.steps]
@@ -181,7 +220,11 @@ class Saga:
             raise BadDefinition(f"{self.name}: {fault}")
 
     def _check_needs(
-        self, command: Action | Compensation, known: Mapping[str, object], own: Mapping[str, object]
+        self,
+        command: Action | Compensation,
+        known: Mapping[str, object],
+        own: Mapping[str, object],
+        when: Condition | None,
     ) -> None:
         for needed, kind in field_types(command.request).items():
             if needed == FENCE and not (isinstance(command, Action) and command.holds):
@@ -191,6 +234,33 @@ class Saga:
             if needed in own:
                 raise BadDefinition(f"{self.name}: {command.name} needs {needed}, its own action's answer")
             if needed not in known:
+                if needed in defaults_of(command.request):
+                    continue
                 raise BadDefinition(f"{self.name}: {command.name} needs {needed}, which no earlier step provides")
-            if known[needed] != kind:
+            if not _fits(known[needed], kind, is_given=when is not None):
                 raise BadDefinition(f"{self.name}: {command.name} needs {needed} as {kind}, it is {known[needed]}")
+
+    def _check_may_be_missing(
+        self, command: Action | Compensation, when: Condition | None, provided_when: Mapping[str, Condition | None]
+    ) -> None:
+        """Check the command's fields whose facts may be missing: those of conditional steps, and those that the request
+        leaves out because they have their default value. A condition may say that the request has them.
+        """
+        of_request, own = defaults_of(self.request), defaults_of(command.request)
+        for needed in field_types(command.request):
+            if needed in own:
+                if needed in of_request and own[needed] != of_request[needed]:
+                    raise BadDefinition(f"{self.name}: {command.name} has another default of {needed} than the request")
+            elif needed in provided_when and provided_when[needed] != when:
+                raise BadDefinition(f"{self.name}: {command.name} needs {needed}, whose step may be skipped")
+            elif needed in of_request and when is None:
+                raise BadDefinition(f"{self.name}: {command.name} needs {needed}, which the request may leave out")
+
+
+def _fits(known: object, needed: object, *, is_given: bool) -> bool:
+    """Return whether each value of the known type is one of the needed type. With `is_given` it is not None."""
+    return _types(known) - ({NoneType} if is_given else set()) <= _types(needed)
+
+
+def _types(kind: object) -> set[object]:
+    return set(get_args(kind)) if get_origin(kind) in (Union, UnionType) else {kind}

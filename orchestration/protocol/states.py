@@ -103,6 +103,8 @@ class State:
     parked: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
     """Steps after the pivot that count as done because an operator stated it, whatever their service answers."""
+    skipped: frozenset[str] = frozenset()
+    """Conditional steps that the request does not need. This is decided at the start."""
     paused: bool = False
     """No command is sent until an operator unpauses the saga. Steps that are running still report."""
     failures: Mapping[str, int] = field(default_factory=dict)
@@ -124,9 +126,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Forward:
-    """Send the actions from this position on."""
+    """Send the actions from this position on, without the skipped steps."""
 
     position: int
+    skipped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from orchestration.protocol.next_command import (
     compensate,
     compensated,
     completed,
+    forward,
     give_up,
-    next_position,
     pending_command,
     pending_compensations,
     retry_wait,
@@ -42,7 +42,6 @@ from orchestration.protocol.states import (
     UNDOING,
     Decision,
     Entry,
-    Forward,
     Kind,
     Operation,
     Phase,
@@ -139,8 +138,8 @@ def _after_settled_step(saga: Saga, state: State, event: StepRefused) -> Decisio
     if not state.in_flight:
         return None
     state, entries = add_done(state, event.done)
-    position = next_position(saga, state)
-    return completed(state, entries) if position == len(saga.steps) else send(state, Forward(position), entries)
+    rest = forward(saga, state)
+    return completed(state, entries) if rest.position == len(saga.steps) else send(state, rest, entries)
 
 
 def _failed(saga: Saga, state: State, event: StepFailed, jitter: float) -> Decision | None:
@@ -209,7 +208,7 @@ def _completed(saga: Saga, state: State, event: ChainCompleted) -> Decision | No
     if state.phase in UNDOING:
         raise Contradiction(f"the chain is completed although the saga is {state.phase}")
     state, entries = add_done(state, event.done)
-    if missing := [step.name for step in saga.steps if step.name not in state.done]:
+    if missing := [step.name for step in saga.steps if step.name not in state.done | state.skipped]:
         raise Contradiction(f"the chain is completed without {', '.join(missing)}")
     return completed(state, entries)
 
@@ -228,7 +227,7 @@ def _pivot_found_done(saga: Saga, state: State) -> Decision | None:
     if state.phase is not Phase.BARRING:
         raise Contradiction(f"the pivot is done although the saga is {state.phase}")
     committed = replace(state, phase=Phase.FINISHING, failures={}, failure=None)
-    return send(committed, Forward(next_position(saga, committed)), (Entry(Kind.PIVOT_DONE, saga.pivot.name),))
+    return send(committed, forward(saga, committed), (Entry(Kind.PIVOT_DONE, saga.pivot.name),))
 
 
 def _undone(saga: Saga, state: State, event: StepsUndone, jitter: float) -> Decision | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaInstance
 from orchestration.participant.ledger import LEGAL_NEXT
 from orchestration.protocol.saga import Step
@@ -37,6 +38,10 @@ def _of_saga(world: World, saga: SagaInstance) -> Iterator[str]:
 def _of_step(world: World, saga: SagaInstance, position: int, step: Step) -> Iterator[str]:
     service = world.services[step.action.service]
     effect = service.effect(saga.pk, step.name)
+    if step.name in state_of(saga).skipped:
+        if (saga.pk, step.name) in service.rows.ledger or effect != Effect():
+            yield f"{step.name}, which it skips, was sent"
+        return
     if (saga.pk, step.name) in world.settled:
         if effect.done > 1 or effect.reversed > effect.done:
             yield f"{step.name}, settled outside, was done {effect.done} times and reversed {effect.reversed} times"

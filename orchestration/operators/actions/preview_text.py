@@ -11,6 +11,7 @@ from orchestration.protocol.states import ENDED, Bar, Command, Decision, Forward
 
 QueueOf = Callable[[str], str | None]
 """The queue of a task."""
+NOT_NEEDED = "This saga does not need it."
 
 
 def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | None:
@@ -45,7 +46,7 @@ def skipped(saga: Saga, old: State, decision: Decision) -> Iterator[Skipped]:
         return
     if isinstance(command, Forward):
         for step in saga.steps[: command.position]:
-            yield Skipped(step.name, "Already done.")
+            yield Skipped(step.name, NOT_NEEDED if step.name in state.skipped else "Already done.")
     if state.phase is Phase.COMPENSATING:
         yield from _left_out_of_compensating(saga, state, command)
     elif state.parked:
@@ -63,6 +64,8 @@ def _left_out_of_compensating(saga: Saga, state: State, command: Command | None)
             yield Skipped(step.name, "Was refused, so it changed nothing.")
         elif step.name in state.undone:
             yield Skipped(step.name, "Already compensated.")
+        elif step.name in state.skipped:
+            yield Skipped(step.name, NOT_NEEDED)
         elif step.name in state.parked:
             yield Skipped(step.name, "Stays parked.")
         else:
@@ -74,7 +77,8 @@ def _after_the_bar(saga: Saga, state: State) -> Iterator[str]:
     compensations = ", ".join(name for name in pending_compensations(saga, state))
     if compensations:
         yield f"If {pivot} is barred, these steps are compensated, in this order: {compensations}."
-    rest = ", ".join(step.name for step in saga.steps[max(next_position(saga, state), saga.pivot_position + 1) :])
+    behind = saga.steps[max(next_position(saga, state), saga.pivot_position + 1) :]
+    rest = ", ".join(step.name for step in behind if step.name not in state.skipped)
     yield f"If {pivot} is already done, there is no way back: the saga continues" + (f" with {rest}." if rest else ".")
 
 

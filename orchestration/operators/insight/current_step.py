@@ -53,9 +53,9 @@ def _current_step(definition: str, state: State) -> str:
         return ""
     match state.phase:
         case Phase.RUNNING:
-            steps = [step.name for step in saga.steps if step.name not in state.done]
+            steps = [step.name for step in saga.steps if step.name not in state.done | state.skipped]
         case Phase.FINISHING:
-            steps = [step.name for step in _retriable(saga) if step.name not in state.done]
+            steps = [step.name for step in _retriable(saga) if step.name not in state.done | state.skipped]
         case Phase.BARRING:
             steps = [saga.pivot.name]
         case Phase.COMPENSATING:
@@ -78,23 +78,34 @@ def _has_current_step(saga: Saga, step: str) -> Q:
 
 
 def _first_not_done(steps: Sequence[Step], step: str) -> Q:
-    names = [each.name for each in steps]
-    condition = ~Q(progress__contains={"done": [step]})
-    if before := names[: names.index(step)]:
+    position = [each.name for each in steps].index(step)
+    condition = ~_is_over(steps[position])
+    if before := [each.name for each in steps[:position] if each.when is None]:
         condition &= Q(progress__contains={"done": before})
+    for each in steps[:position]:
+        if each.when is not None:
+            condition &= _is_over(each)
     return condition
 
 
+def _is_over(step: Step) -> Q:
+    return Q(progress__contains={"done": [step.name]}) | _is_skipped(step)
+
+
+def _is_skipped(step: Step) -> Q:
+    return Q() if step.when is None else Q(progress__contains={"skipped": [step.name]})
+
+
 def _last_pending(saga: Saga, step: str) -> Q:
-    names = [each.name for each in saga.compensable]
-    condition = ~_needs_no_undo(step)
-    for later in names[names.index(step) + 1 :]:
+    condition = ~_needs_no_undo(saga.by_name[step])
+    for later in saga.compensable[saga.position_of(step) + 1 :]:
         condition &= _needs_no_undo(later)
     return condition
 
 
-def _needs_no_undo(step: str) -> Q:
-    return Q(progress__contains={"undone": [step]}) | Q(failure__contains={"refused": step})
+def _needs_no_undo(step: Step) -> Q:
+    undone = Q(progress__contains={"undone": [step.name]}) | Q(failure__contains={"refused": step.name})
+    return undone | _is_skipped(step)
 
 
 def _retriable(saga: Saga) -> tuple[Step, ...]:

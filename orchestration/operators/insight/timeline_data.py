@@ -57,6 +57,11 @@ def steps_of(view: SagaView) -> list[str]:
     return list(dict.fromkeys([*named, *(entry.step for entry in view.log if entry.step)]))
 
 
+def skipped_of(view: SagaView) -> frozenset[str]:
+    """Return the names of the steps that the saga does not need."""
+    return state_of(view.instance).skipped
+
+
 def pivot_of(view: SagaView) -> str:
     """Return the pivot's name; empty if this code lacks the definition."""
     saga = _definition(view)

@@ -9,7 +9,15 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
-from orchestration.operators.insight.timeline_data import Look, TimelineBar, bars_of, pivot_done_at, pivot_of, steps_of
+from orchestration.operators.insight.timeline_data import (
+    Look,
+    TimelineBar,
+    bars_of,
+    pivot_done_at,
+    pivot_of,
+    skipped_of,
+    steps_of,
+)
 from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
 
@@ -80,6 +88,8 @@ def timeline_svg(view: SagaView, now: datetime) -> str:
     svg = _root(view, bars, width=scale.end + RIGHT, height=bottom + 3 * LINE)
     _patterns(svg, view)
     _rows(svg, steps, pivot_of(view), scale.end)
+    for step in skipped_of(view).intersection(steps):
+        _text(svg, LABELS + 4, TOP + ROW * (steps.index(step) + 0.5) + 4, "skipped", size=10, opacity=0.55)
     _ticks(svg, scale, bottom)
     for bar in bars:
         _bar(svg, bar, scale, TOP + ROW * steps.index(bar.step), view)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from orchestration.operators.insight.saga_view import SagaView
-from orchestration.operators.insight.timeline_data import Look, TimelineBar, bars_of, pivot_of, steps_of
+from orchestration.operators.insight.timeline_data import Look, TimelineBar, bars_of, pivot_of, skipped_of, steps_of
 from orchestration.operators.insight.timeline_svg import LABELS, Scale, moments_of
 from orchestration.text import formatting
 from orchestration.text.cleaning import harmless_lines
@@ -43,7 +43,7 @@ def timeline_lines(view: SagaView, now: datetime, *, columns: int) -> Iterator[s
             yield harmless_lines(f"{label:{labels}}{drawn} {_description(bar, scale.moments[0])}")[:columns].rstrip()
             label = ""
         if label:
-            yield label
+            yield f"{label:{labels}}skipped" if step in skipped_of(view) else label
     first, last = scale.moments[0], scale.moments[-1]
     yield f"{'':{labels}}{formatting.moment(first)} + {formatting.span(last - first)}"
 

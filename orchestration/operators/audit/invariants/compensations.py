@@ -33,7 +33,7 @@ def check(books: Books, findings: Findings) -> None:
         for fault in _faults(saga, definition, rows):
             findings.violated("A6", fault, saga=saga.id)
         if saga.phase is Phase.COMPENSATED:
-            for step, fault in _unsettled(definition, rows):
+            for step, fault in _unsettled(definition, rows, saga.skipped):
                 findings.violated("A6", fault, saga=saga.id, step=step)
         if saga.id not in books.repairs.repaired:  # a repair may compensate a step at any time
             for fault in _faults_of_order(definition, rows, books.logs[saga.id]):
@@ -55,11 +55,11 @@ def _faults_after_pivot(definition: Saga, rows: Rows) -> Iterator[str]:
             yield f"{step.name} is {row.status} although {definition.pivot.name} is done."
 
 
-def _unsettled(definition: Saga, rows: Rows) -> Iterator[tuple[str, str]]:
+def _unsettled(definition: Saga, rows: Rows, skipped: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield each step whose status is not one that compensation leaves, with a sentence about it."""
     for step in definition.compensable:
         status = rows[step.name].status if step.name in rows else "not even barred"
-        if status not in SETTLED:
+        if status not in SETTLED and (step.name in rows or step.name not in skipped):
             yield step.name, f"{step.name} is {status} although the saga is compensated."
 
 

@@ -59,12 +59,15 @@ def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
 def _steps_not_done(saga: SagaFacts, definition: Saga, books: Books) -> Iterator[str]:
     for step in definition.steps:
         row = books.services.row(step.name, saga.id)
-        if row is None or row.status != Status.DONE:
+        if step.name in saga.skipped:
+            if row is not None:
+                yield f"{step.name}, which it skips, is {row.status} in its ledger"
+        elif row is None or row.status != Status.DONE:
             yield f"{step.name} is {row.status if row else 'missing from its ledger'}"
 
 
 def _lacks(saga: SagaFacts, books: Books) -> Iterator[str]:
-    steps = saga.definition.by_name if saga.definition else ()
+    steps = saga.definition.by_name.keys() - saga.skipped if saga.definition else ()
     for read in books.services.rows:
         if read.of.lacks is None or read.of.action.step not in steps:
             continue

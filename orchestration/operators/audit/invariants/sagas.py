@@ -26,6 +26,7 @@ COLUMNS = (
     "definition",
     "phase",
     "request__lines",
+    "progress__skipped",
     "parked",
     "token",
     "log_length",
@@ -45,6 +46,7 @@ class SagaFacts:
     definition_name: str
     phase: Phase
     units: Mapping[str, int]
+    skipped: frozenset[str]
     parked: bool
     token: int
     log_length: int
@@ -97,8 +99,11 @@ def _by_id(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, SagaFacts]:
     return {row[0]: _facts(*row) for row in rows}
 
 
-def _facts(saga_id: UUID, name: str, phase: str, lines: list[dict[str, Any]] | None, *plain: Any) -> SagaFacts:
-    return SagaFacts(saga_id, sys.intern(name), Phase(phase), _units(lines), *plain)
+def _facts(
+    saga_id: UUID, name: str, phase: str, lines: list[dict[str, Any]] | None, skipped: list[str] | None, *plain: Any
+) -> SagaFacts:
+    left_out = frozenset(map(sys.intern, skipped or ()))
+    return SagaFacts(saga_id, sys.intern(name), Phase(phase), _units(lines), left_out, *plain)
 
 
 def _units(lines: list[dict[str, Any]] | None) -> Mapping[str, int]:
