@@ -177,7 +177,7 @@ class Saga:
             differs = step.when != holder.when
             if step.action.releases == lock and differs:
                 raise BadDefinition(
-                    f"{self.name}: {step.name} releases {lock.name} when {holder.name} does not hold it"
+                    f"{self.name}: {step.name} releases {lock.name}, {holder.name} has another condition"
                 )
             if step.action.under == lock and holder.when is not None and differs:
                 raise BadDefinition(f"{self.name}: {step.name} is under {lock.name}, which {holder.name} may not hold")
@@ -203,10 +203,11 @@ class Saga:
             raise BadDefinition(f"{self.name}: the request must not provide {', '.join(sorted(reserved))}")
         provided_when: dict[str, Condition | None] = {}
         for step in self.steps:
-            for command in filter(None, (step.compensation, step.action)):
-                own = step.action.provides if command is step.compensation else {}
-                self._check_needs(command, known, own, step.when)
-                self._check_may_be_missing(command, step.when, provided_when)
+            if step.compensation is not None:
+                self._check_needs(step.compensation, known, step.action.provides, step.when)
+                self._check_may_be_missing(step.compensation, step.when, provided_when)
+            self._check_needs(step.action, known, {}, step.when)
+            self._check_may_be_missing(step.action, step.when, provided_when)
             if again := sorted(step.action.provides.keys() & (known.keys() | IMPLICIT)):
                 raise BadDefinition(f"{self.name}: {step.name} provides {', '.join(again)}, which is known already")
             known = known | step.action.provides

@@ -1,6 +1,6 @@
 """The paths of a saga in a sweep: what its steps do, and what operators and servers do meanwhile."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -38,21 +38,23 @@ class Path:
         return phase == self.end or (self.end is Phase.COMPLETED and code in ("deadline_passed", "step_failed"))
 
 
-def paths(saga: Saga, fakes: Mapping[str, Fake]) -> Iterator[Path]:
-    """Yield every path of the definition."""
+def paths(saga: Saga, fakes: Mapping[str, Fake], skipped: Collection[str] = ()) -> Iterator[Path]:
+    """Yield every path of the definition when these steps are skipped."""
+    before = [step for step in saga.steps[: saga.pivot_position + 1] if step.name not in skipped]
+    outside = [name for name, fake in fakes.items() if fake.outside and name not in skipped]
     yield Path("completed", Script, Phase.COMPLETED)
-    for step in saga.steps[: saga.pivot_position + 1]:
+    for step in before:
         yield Path(f"{step.name} refused", partial(Script, refuses=step.name), Phase.COMPENSATED)
-    for delivered in range(saga.pivot_position + 1):
+    for delivered in range(len(before)):
         meanwhile = partial(_cancel, delivered)
         yield Path(f"cancelled after {delivered} steps", Script, Phase.COMPENSATED, meanwhile, is_a_race=True)
     yield Path("deadline passed", Script, Phase.COMPENSATED, _outlast_the_deadline, is_a_race=True)
-    for name in (step.name for step in saga.steps if fakes.get(step.name, Fake()).outside):
+    for name in outside:
         yield Path(f"{name} done, no answer", lambda name=name: Script(silent={name: 2}), Phase.COMPLETED)  # type: ignore[misc]
         yield Path(f"{name} not done, no answer", lambda name=name: Script(deaf={name: 2}), Phase.COMPLETED)  # type: ignore[misc]
         yield Path(f"{name} arrives late", lambda name=name: Script(late={name: LATE}), Phase.COMPLETED)  # type: ignore[misc]
-    for step in saga.compensable:
-        if fakes.get(step.name, Fake()).outside:
+    for step in before[:-1]:
+        if step.name in outside:
             script = partial(_late_and_cancelled, step.name)
             name = f"{step.name} arrives after it was undone"
             yield Path(name, script, Phase.COMPENSATED, _cancel_at_once, is_a_race=True)

@@ -49,6 +49,7 @@ def _check_progress(old: State, decision: Decision) -> None:
     assert sends or new.in_flight <= old.in_flight, "what was not sent is not in flight"
     assert old.done <= new.done, "what is done stays known"
     assert old.undone <= new.undone, "what is undone stays known"
+    assert old.skipped == new.skipped, "what is skipped is decided at the start"
     waits_for_a_person = new.parked or new.paused
     assert sends or decision.due is not None or waits_for_a_person or new.phase in ENDED, "nobody would look again"
     assert not (new.paused and (sends or decision.due is not None)), "a paused saga is sent nothing"
@@ -57,6 +58,7 @@ def _check_progress(old: State, decision: Decision) -> None:
 
 def _check_knowledge(ledgers: Mapping[str, Ledger], state: State, settled: frozenset[str]) -> None:
     done = state.done - settled
+    assert all(ledgers[step] is Ledger.NONE for step in state.skipped), "what is skipped is never sent"
     assert all(ledgers[step] in (Ledger.DONE, Ledger.UNDONE) for step in done), "done is what was done"
     assert all(ledgers[step] in NOTHING_STANDS for step in state.undone), "undone is what no longer stands"
     assert not state.parked & state.undone, "what is undone needs nobody"
@@ -67,10 +69,12 @@ def _check_outcome(saga: Saga, ledgers: Mapping[str, Ledger], state: State, sett
     if state.phase in (Phase.FINISHING, Phase.COMPLETED):
         assert ledgers[saga.pivot.name] is Ledger.DONE, "the pivot is done"
     if state.phase is Phase.COMPLETED:
-        holes = [step for step, ledger in ledgers.items() if ledger is not Ledger.DONE and step not in settled]
+        left_out = settled | state.skipped
+        holes = [step for step, ledger in ledgers.items() if ledger is not Ledger.DONE and step not in left_out]
         assert not holes, f"completed, and {holes} are not done"
     if state.phase is Phase.COMPENSATED:
-        standing = [step.name for step in saga.compensable if ledgers[step.name] not in NOTHING_STANDS]
+        needed = [step.name for step in saga.compensable if step.name not in state.skipped]
+        standing = [step for step in needed if ledgers[step] not in NOTHING_STANDS]
         assert not standing, f"compensated, and {standing} still stands"
 
 

@@ -17,6 +17,8 @@ from orchestration.protocol.events import (
     StepSettled,
     StepsUndone,
 )
+from orchestration.protocol.itinerary import itinerary
+from orchestration.protocol.next_command import forward
 from orchestration.protocol.saga import Pivot, Retry, Saga, Step
 from orchestration.protocol.states import ENDED, Bar, Command, Decision, Entry, Forward, Operation, Phase, State, Undo
 from orchestration.protocol.transitions import TooLate, decide
@@ -101,7 +103,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.ledgers = {step.name: Ledger.NONE for step in self.saga.steps}
-        self._dispatch(Forward(0))
+        self._dispatch(forward(self.saga, self.state))
 
     def read(self, event: Event) -> Reading:
         """One half of a driver's work: look at the row, decide."""
@@ -179,10 +181,9 @@ class World:
 
     def _dispatch(self, command: Command) -> None:
         match command:
-            case Forward(position):
-                message = Message(
-                    Operation.ACTION, tuple(step.name for step in self.saga.steps[position:]), self.state.token
-                )
+            case Forward():
+                stops, _ = itinerary(self.saga, command)
+                message = Message(Operation.ACTION, tuple(stop.step for stop in stops), self.state.token)
             case Undo(steps):
                 message = Message(Operation.COMPENSATION, steps, self.state.token)
             case Bar():

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from orchestration.contracts.codec import CARRIED
-from orchestration.contracts.command import Action, Compensation
+from orchestration.contracts.command import Action, Compensation, Lock
 from orchestration.protocol.saga import BadDefinition, Pivot, Retry, Saga, Step
 from orchestration.sagas import UnknownDefinition, definition_of, definitions
 from tests.unit.protocol import stories
@@ -41,7 +42,36 @@ class PaidInNotes:
     notes: set[int]
 
 
+@dataclass(frozen=True)
+class MealWanted:
+    meal: str
+
+
+@dataclass(frozen=True)
+class TripWithMeal(stories.TripRequested):
+    meal: str | None = None
+
+
+@dataclass(frozen=True)
+class MealOrNone:
+    meal: str | None = None
+
+
+@dataclass(frozen=True)
+class MealOrVegan:
+    meal: str | None = "vegan"
+
+
 CAR, ROOM, SEAT, PIVOT, *AFTER = trip.steps
+TRIP = Lock("trip", by="trip_id")
+
+
+def is_long(request: stories.TripRequested) -> bool:
+    return request.nights > 1
+
+
+def is_short(request: stories.TripRequested) -> bool:
+    return request.nights <= 1
 
 
 def trip_of(*steps: Step) -> Saga:
@@ -50,6 +80,20 @@ def trip_of(*steps: Step) -> Saga:
 
 def action(request: type, answer: type | None = None) -> Action:
     return Action("hotels.book_room", request=request, answer=answer)
+
+
+def if_long(step: Step) -> Step:
+    return replace(step, when=is_long)
+
+
+def with_meal(needed: type, **how: Any) -> Saga:
+    meal = Step(Action("airlines.order_meal", request=needed), **how)
+    return replace(trip, request=TripWithMeal, steps=(CAR, ROOM, SEAT, PIVOT, meal))
+
+
+def locking(**how: Any) -> Step:
+    rent = replace(rent_car, holds=TRIP)
+    return Step(rent, compensation=replace(return_car, undoes=rent), **how)
 
 
 def undone(undoes: Action, request: type = stories.TripOnly) -> Step:
@@ -151,6 +195,44 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
         lambda: trip_of(undone(action(stories.BookRoom, answer=TravellerAnswered)), Pivot(rent_car)),
         "trip.v1: book_room provides traveller, which is known already",
     ),
+    "pivot with a condition": (
+        lambda: Pivot(issue_ticket, when=is_long),
+        "issue_ticket: the pivot cannot be conditional",
+    ),
+    "condition without a name": (
+        lambda: trip_of(replace(CAR, when=lambda request: True), ROOM, SEAT, PIVOT),
+        "trip.v1: the condition of rent_car is not a function of a module",
+    ),
+    "need of a skipped step's answer": (
+        lambda: trip_of(CAR, ROOM, if_long(SEAT), PIVOT),
+        "trip.v1: airlines.issue_ticket needs seat, whose step may be skipped",
+    ),
+    "need of another condition's answer": (
+        lambda: trip_of(CAR, if_long(ROOM), SEAT, PIVOT, replace(AFTER[1], when=is_short)),
+        "trip.v1: post.send_itinerary needs room, whose step may be skipped",
+    ),
+    "need of what the request may leave out": (
+        lambda: with_meal(MealWanted),
+        "trip.v1: airlines.order_meal needs meal as <class 'str'>, it is str | None",
+    ),
+    "another default than the request's": (
+        lambda: with_meal(MealOrVegan),
+        "trip.v1: airlines.order_meal has another default of meal than the request",
+    ),
+    "lock that is released under another condition": (
+        lambda: trip_of(locking(when=is_long), ROOM, SEAT, PIVOT, Step(replace(stories.award_miles, releases=TRIP))),
+        "trip.v1: award_miles releases trip, rent_car has another condition",
+    ),
+    "work under a lock that may not be held": (
+        lambda: trip_of(
+            locking(when=is_long),
+            ROOM,
+            SEAT,
+            Pivot(replace(issue_ticket, under=TRIP)),
+            Step(replace(stories.award_miles, releases=TRIP), when=is_long),
+        ),
+        "trip.v1: issue_ticket is under trip, which rent_car may not hold",
+    ),
     "answer that is implicit": (
         lambda: trip_of(undone(action(stories.BookRoom, answer=SagaIdGiven)), Pivot(rent_car)),
         "trip.v1: book_room provides saga_id, which is known already",
@@ -162,6 +244,19 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
 def test_definition_that_cannot_work_is_refused_by_name(make: Callable[[], object], said: str) -> None:
     with pytest.raises(BadDefinition, match=f"^{re.escape(said)}$"):
         make()
+
+
+def test_steps_with_the_same_condition_may_use_each_others_answers() -> None:
+    saga = trip_of(CAR, if_long(ROOM), SEAT, PIVOT, if_long(AFTER[1]))
+    assert [step.name for step in saga.steps if step.when] == ["book_room", "send_itinerary"]
+
+
+def test_conditional_step_may_need_what_the_request_may_leave_out() -> None:
+    assert with_meal(MealWanted, when=is_long).by_name["order_meal"].when is is_long
+
+
+def test_step_may_need_what_the_request_may_leave_out_with_the_same_default() -> None:
+    assert with_meal(MealOrNone).by_name["order_meal"].when is None
 
 
 def test_steps_are_compensable_by_position() -> None:

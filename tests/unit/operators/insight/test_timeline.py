@@ -205,3 +205,14 @@ def test_a_terminal_shows_when_what_happened() -> None:
         "capture_payment                             ███ done, 170 ms from 14:32:11.530",
         "                    2026-03-01 14:02:11.000 + 30 min",
     ]
+
+
+def test_skipped_step_is_shown_as_skipped() -> None:
+    view = saga_view_of(
+        [line(0, Kind.STARTED), line(0.03, Kind.DONE, "reserve_stock")], progress={"skipped": ["authorise_payment"]}
+    )
+    texts = [text.text for text in picture(view, at(1)).iter(f"{SVG}text")]
+    assert texts.count("skipped") == 1
+    assert [each.split() for each in timeline_lines(view, at(1), columns=100) if "skipped" in each] == [
+        ["authorise_payment", "skipped"]
+    ]
