@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from orchestration.protocol.events import Contradiction, Event, LockGranted, StepFailed, StepWaits
-from orchestration.protocol.next_command import add_done, next_position, send
+from orchestration.protocol.next_command import add_done, forward, send
 from orchestration.protocol.saga import Saga
-from orchestration.protocol.states import Decision, Entry, Forward, Kind, LockWait, Phase, State
+from orchestration.protocol.states import Decision, Entry, Kind, LockWait, Phase, State
 
 ASK_AGAIN_WITHIN = timedelta(seconds=15)
 """A waiting saga asks for its lock again within this time, with full jitter: the message that it has it may be lost."""
@@ -44,7 +44,7 @@ def granted(saga: Saga, state: State, event: LockGranted) -> Decision | None:
     """
     if state.wait is None or state.wait.step != event.step or state.in_flight or state.paused:
         return None
-    return send(state, Forward(next_position(saga, state)))
+    return send(state, forward(saga, state))
 
 
 def without_old_wait(decision: Decision, event: Event) -> Decision:
