@@ -92,6 +92,7 @@ def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpReques
         "attempt": _attempt(instance, now),
         "why": why_of(view, now=now),
         "money": money_of(view),
+        "waiters": view.waiters,
         "timeline": mark_safe(timeline_svg(view, now)),
         "buttons": buttons_for(view, request.user),
         "steps": None if view.steps is None else [_step(step, view, urls, now) for step in view.steps],

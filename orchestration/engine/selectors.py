@@ -21,8 +21,8 @@ SERVICES_READ_WITHIN = 3.0
 """Seconds to read the databases of all services. A silent database may use half of the time left, not all of it."""
 
 WAITING, UNREADABLE, SKIPPED = "waiting", "unreadable", "skipped"
-"""The status of a step without a ledger row, of one whose service's database does not answer, and of one that the saga
-does not need."""
+"""The status of a step without a ledger row or that waits for a lock, of one whose service's database does not answer,
+and of one that the saga does not need."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _status(instance: SagaInstance, step: str, rows: Remembered | None, row: Led
 def _attempts(instance: SagaInstance, step: str, row: LedgerRow | Seen | None) -> int:
     """Count the failed tries, plus the one that succeeded or is running."""
     failures: int = instance.progress.get("failures", {}).get(step, 0)
-    if row is None or step in instance.progress.get("parked", ()):
+    if row is None or row.status == WAITING or step in instance.progress.get("parked", ()):
         return failures
     is_over = row.status not in (Status.WAITING, Status.STARTED, Status.UNDOING)
     return failures + (is_over or instance.in_flight or not failures)

@@ -14,6 +14,7 @@ from orchestration.engine.selectors import UNREADABLE, StepProgress
 from orchestration.models import OperatorLogEntry, SagaInstance, SagaLogEntry
 from orchestration.operators.actions.requests import Preview
 from orchestration.operators.insight.current_step import current_step_of
+from orchestration.operators.insight.lock_waits import Waiter, lock_text
 from orchestration.operators.insight.redaction import redacted
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import attempt_of, status_of, step_of
@@ -64,6 +65,8 @@ def of_saga_view(view: SagaView, *, now: datetime) -> Iterator[Table]:
     """Yield tables with all of one saga."""
     yield table_of(f"saga {view.instance.pk}", ("", ""), _facts(view.instance, now))
     yield _steps(view, now)
+    if view.waiters:
+        yield table_of("sagas that wait for it", ("id", "definition", "lock", "since"), map(_waiter, view.waiters))
     ledger = ("service", "step", "status", "history", "token", "changed", "answer or refusal")
     yield table_of("ledgers", ledger, _ledger_rows(view))
     log = ("#", "at", "kind", "step", "phase after", "token", "detail")
@@ -117,6 +120,7 @@ def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
     yield "attempts", current.attempts
     yield "parked", ", ".join(current.parked) or formatting.NOTHING
     yield "failure", formatting.error(saga.failure)
+    yield "waits for", f"{lock_text(saga.waits_on)}, held by {saga.waits_for}" if saga.waits_for else formatting.NOTHING
     yield "customer", saga.customer_id
     yield "idempotency key", saga.idempotency_key
     yield "order", saga.order_id or formatting.NOTHING
@@ -125,6 +129,10 @@ def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:
         yield column.removesuffix("_at"), formatting.moment(getattr(saga, column))
     yield "request", _json(redacted(saga.request, definition=saga.definition))
     yield "answers", _json(redacted(saga.answers, definition=saga.definition))
+
+
+def _waiter(waiter: Waiter) -> tuple[object, ...]:
+    return waiter.saga_id, waiter.definition, lock_text(waiter.resource), formatting.moment(waiter.since)
 
 
 def _steps(view: SagaView, now: datetime) -> Table:

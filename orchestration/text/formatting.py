@@ -38,6 +38,11 @@ def moment(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] if at else NOTHING
 
 
+def time_of_day(at: datetime, now: datetime) -> str:
+    """Format a time of day in UTC, with the date unless it is today."""
+    return moment(at)[:19] if at.date() != now.date() else moment(at)[11:19]
+
+
 def span(length: timedelta) -> str:
     """Format a length of time in its two largest units, such as "2 h 5 min"."""
     left = max(0, int(length.total_seconds()))

@@ -20,7 +20,7 @@ class Observed(StrEnum):
     PAUSED = "paused"
     SETTLED = "settled"
     WAITS = "waits"
-    """Nothing was tried: a breaker is open."""
+    """Nothing was tried: a breaker is open, or another saga holds a lock."""
     FAILED_AGAIN = "failed_again"
     PARKED_AGAIN = "parked_again"
     STILL_WAITING = "still_waiting"
@@ -102,6 +102,8 @@ def _failed(since: Sequence[LogLine]) -> Observation | None:
                 return Observation(Observed.FAILED_AGAIN, f"{line.step} failed again: {_error(line)}")
             case Kind.WAITING:
                 return Observation(Observed.WAITS, f"{line.step} was not tried: {_error(line)}")
+            case Kind.QUEUED:
+                return Observation(Observed.WAITS, f"{line.step} waits for a lock.")
             case Kind.DONE | Kind.UNDONE | Kind.REFUSED:
                 return None
     return None

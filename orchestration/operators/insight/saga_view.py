@@ -7,6 +7,7 @@ from uuid import UUID
 from orchestration.engine import selectors
 from orchestration.engine.selectors import StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.operators.insight.lock_waits import Waiter, waiters_of
 from orchestration.participant.ledger import LedgerRow
 from orchestration.sagas import UnknownDefinition, definition_of
 
@@ -21,6 +22,10 @@ class SagaView:
     """None when this code lacks the saga's definition."""
     ledgers: Mapping[str, list[LedgerRow] | None]
     """The ledger rows by service; None where the service's database does not answer."""
+    holder: SagaInstance | None = None
+    """The saga that holds the lock that this one waits for."""
+    waiters: tuple[Waiter, ...] = ()
+    """The sagas that wait for a lock of this one, at most `MOST_WAITERS`."""
 
 
 def saga_view_of(saga_id: UUID) -> SagaView | None:
@@ -33,7 +38,8 @@ def saga_view_from(instance: SagaInstance) -> SagaView:
     """Read the log, the ledgers and the steps of this saga."""
     log = selectors.log_of(instance.pk)
     ledgers = selectors.ledger_rows(instance)
-    return SagaView(instance, log, _steps(instance, log, ledgers), ledgers)
+    holder = selectors.saga(instance.waits_for) if instance.waits_for else None
+    return SagaView(instance, log, _steps(instance, log, ledgers), ledgers, holder, waiters_of(instance.pk))
 
 
 def _steps(

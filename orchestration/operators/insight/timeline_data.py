@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from orchestration.engine.row_mapping import state_of
 from orchestration.models import SagaLogEntry
+from orchestration.operators.insight.lock_waits import lock_text
 from orchestration.operators.insight.message_position import PASSED
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.participant.ledger import LedgerRow
@@ -47,7 +48,7 @@ class TimelineBar:
 
 
 _ENDS_PARKING = frozenset({Kind.RESUMED, Kind.SETTLED})
-_TRIED = frozenset({Kind.FAILED, Kind.WAITING})
+_TRIED = frozenset({Kind.FAILED, Kind.WAITING, Kind.QUEUED})
 
 
 def steps_of(view: SagaView) -> list[str]:
@@ -131,9 +132,23 @@ def _is_parked_now(log: Sequence[SagaLogEntry], position: int) -> bool:
 
 def _waiting(view: SagaView, position: int, now: datetime) -> TimelineBar:
     entry = view.log[position]
-    until = _sent_again(view, position) or _planned_end(view, now)
+    until = None if _waits_still(view, position) else _sent_again(view, position)
+    until = until or _planned_end(view, now)
     until_text = f" until {formatting.moment(until)}"
-    return _bar(entry.step, Look.WAITING, entry.at, until, formatting.error(entry.detail), until_text)
+    return _bar(entry.step, Look.WAITING, entry.at, until, _reason(entry), until_text)
+
+
+def _reason(entry: SagaLogEntry) -> str:
+    if entry.kind == Kind.QUEUED:
+        return f"{lock_text(entry.detail['resource'])} is held by saga {entry.detail['holder']}"
+    return formatting.error(entry.detail)
+
+
+def _waits_still(view: SagaView, position: int) -> bool:
+    """Return whether the entry tells of the lock that the saga waits for now. It waits also while it asks again."""
+    step = view.log[position].step
+    is_newest = all(entry.step != step for entry in view.log[position + 1 :])
+    return is_newest and view.instance.waits_for is not None and view.log[position].kind == Kind.QUEUED
 
 
 def _sent_again(view: SagaView, position: int) -> datetime | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from orchestration.db import clocks
-from orchestration.engine.row_mapping import state_of
+from orchestration.engine.row_mapping import failure_summary_of, state_of
 from orchestration.messaging import routing
 from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
@@ -17,6 +17,7 @@ from orchestration.operators.insight import breakers, db_locks, dead_letters, qu
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.lock_waits import LockWaitNow
 from orchestration.operators.insight.message_position import MessagePosition, message_position
 from orchestration.operators.insight.queues import QueueNow, Queues
 from orchestration.operators.insight.saga_view import SagaView, saga_view_of
@@ -24,6 +25,7 @@ from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import ENDS, SagaStatus, status_of
 from orchestration.operators.insight.why_facts import Facts, LogReport, Why
 from orchestration.operators.insight.why_rules import decide
+from orchestration.protocol.failure_summary import BROKER
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Kind, Operation
 from orchestration.sagas import UnknownDefinition, definition_of
@@ -71,6 +73,7 @@ def _recorded_facts(view: SagaView, now: datetime) -> Facts:
         parked=tuple(_parked(instance, log)),
         paused=_newest(log, {Kind.PAUSED}),
         database=_unavailable_database(where, view.ledgers),
+        lock=_lock(view, saga) if saga else None,
     )
 
 
@@ -110,6 +113,16 @@ def _parked(instance: SagaInstance, log: list[SagaLogEntry]) -> Iterable[LogRepo
     parked = instance.progress.get("parked", ())
     for step in sorted(parked, key=lambda name: (name != instance.failing_step, name)):
         yield _newest(log, {Kind.PARKED}, step) or LogReport(step, instance.changed_at, {})
+
+
+def _lock(view: SagaView, saga: Saga) -> LockWaitNow | None:
+    instance, wait = view.instance, state_of(view.instance).wait
+    if wait is None or BROKER in failure_summary_of(instance).waiting:
+        return None
+    lock = saga.by_name[wait.step].action.holds
+    until = min(wait.since + lock.patience, instance.deadline_at) if lock else instance.deadline_at
+    queued = _newest(view.log, {Kind.QUEUED}, wait.step)
+    return LockWaitNow(wait, until, before=queued.detail["before"] if queued else 0, holder=view.holder)
 
 
 def _unavailable_database(where: MessagePosition | None, ledgers: Mapping[str, Any]) -> Unavailable | None:

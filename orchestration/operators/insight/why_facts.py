@@ -9,6 +9,7 @@ from typing import Any
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.lock_waits import LockWaitNow
 from orchestration.operators.insight.message_position import MessagePosition
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
@@ -32,6 +33,7 @@ class Cause(StrEnum):
     DUE = "due"
     DATABASE_DOWN = "database_down"
     LOCKED = "locked"
+    LOCK_HELD = "lock_held"
     QUEUE_MISSING = "queue_missing"
     NO_CONSUMER = "no_consumer"
     IN_QUEUE = "in_queue"
@@ -99,5 +101,7 @@ class Facts:
     breaker: BreakerNow | Unavailable | None = None
     dead_letters: tuple[DeadLetter, ...] | Unavailable = ()
     """Dead letters of the message that was sent last."""
+    lock: LockWaitNow | None = None
+    """The lock that the saga waits for. None while its message waits for the broker."""
     blocked: tuple[Blocked, ...] | Unavailable = ()
     """Database sessions that wait for a lock and may work for this saga."""

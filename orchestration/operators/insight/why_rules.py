@@ -72,8 +72,14 @@ def _recovery_overdue(facts: Facts) -> Why | None:
     return Why(f"Overdue for {late}: {why}.", Cause.RECOVERY_OVERDUE, "It continues when recovery runs.")
 
 
+def _lock_held(facts: Facts) -> Why | None:
+    if facts.lock is None or facts.in_flight:
+        return None
+    return Why(facts.lock.sentence(facts.now), Cause.LOCK_HELD, facts.lock.next(facts.now), facts.lock.wait.step)
+
+
 def _broker_away(facts: Facts) -> Why | None:
-    if facts.status is not SagaStatus.WAITING or facts.failing_step:
+    if facts.status is not SagaStatus.WAITING or facts.failing_step or facts.in_flight:
         return None
     away = isinstance(facts.reports, Unavailable)
     sentence = f"The broker {'is unavailable' if away else 'did not accept its message'}."
@@ -83,7 +89,8 @@ def _broker_away(facts: Facts) -> Why | None:
 def _breaker_open(facts: Facts) -> Why | None:
     breaker = facts.breaker
     is_open = isinstance(breaker, BreakerNow) and breaker.state != "closed"
-    if facts.status is not SagaStatus.WAITING and not (facts.in_flight and is_open):
+    waits = facts.status is SagaStatus.WAITING and facts.failing_step  # without a failing step it waits for a lock
+    if not waits and not (facts.in_flight and is_open):
         return None
     step = facts.failing_step or (facts.where.step if facts.where else "")
     if not isinstance(breaker, BreakerNow) or not is_open:
@@ -105,9 +112,8 @@ def _retry(facts: Facts) -> Why | None:
     if facts.in_flight or not facts.failing_step or facts.due_at is None:
         return None
     error = formatting.error(facts.failed.detail) if facts.failed else formatting.NOTHING
-    sentence = (
-        f"{facts.failing_step} failed ({error}): retry {facts.failed_tries} at {_time_of_day(facts.due_at, facts.now)}."
-    )
+    at = formatting.time_of_day(facts.due_at, facts.now)
+    sentence = f"{facts.failing_step} failed ({error}): retry {facts.failed_tries} at {at}."
     return Why(sentence, Cause.RETRY, _next_check(facts), facts.failing_step, _unknown_outcome(facts))
 
 
@@ -193,7 +199,7 @@ def _under_way(facts: Facts) -> Why:
 
 CAUSES: tuple[Callable[[Facts], Why | None], ...] = (
     *(_ended, _lacks_definition, _paused, _parked, _dead_letter),
-    *(_recovery_overdue, _broker_away, _breaker_open, _retry, _due),
+    *(_recovery_overdue, _lock_held, _broker_away, _breaker_open, _retry, _due),
     *(_database_down, _locked, _queue_missing, _no_consumer, _external_call, _in_queue, _under_way),
 )
 """The rules in order. First causes that need an operator, then missing recovery, then waits, then work under way."""
@@ -246,7 +252,7 @@ def _next_check(facts: Facts) -> str:
         return UNTIL_OPERATOR
     if facts.due_at <= facts.now:
         return "Recovery checks it now."
-    return f"Recovery checks it at {_time_of_day(facts.due_at, facts.now)}{_if_deadline(facts)}."
+    return f"Recovery checks it at {formatting.time_of_day(facts.due_at, facts.now)}{_if_deadline(facts)}."
 
 
 def _if_deadline(facts: Facts) -> str:
@@ -260,15 +266,10 @@ def _message_check(facts: Facts) -> str:
     """Say when recovery checks whether the saga's message is lost."""
     if facts.due_at is None:
         return UNTIL_OPERATOR
-    when = f"from {_time_of_day(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
+    when = f"from {formatting.time_of_day(facts.due_at, facts.now)} on" if facts.due_at > facts.now else "now"
     return f"Recovery checks {when} whether its message is lost, and if so sends it again."
 
 
 def _for_span(since: datetime | None, now: datetime) -> str:
     """Return a text such as " for 57 s"; empty if the start is not known."""
     return f" for {formatting.span(now - since)}" if since else ""
-
-
-def _time_of_day(at: datetime, now: datetime) -> str:
-    """Return the time of day in UTC, with the date unless it is today."""
-    return formatting.moment(at)[:19] if at.date() != now.date() else formatting.moment(at)[11:19]

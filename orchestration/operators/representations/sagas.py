@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from orchestration.engine.row_mapping import state_of
 from orchestration.engine.selectors import StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.operators.insight.current_step import current_step_of
@@ -80,6 +81,13 @@ class SagaWhole(SagaListed):
     dispatched_at = Time(allow_null=True)
     request = serializers.JSONField()
     answers = serializers.JSONField()
+    waits_for = serializers.JSONField(
+        allow_null=True,
+        help_text="The saga that holds the lock that this one waits for, with resource, step and since.",
+    )
+    waiters = serializers.ListField(
+        child=serializers.JSONField(), help_text="Sagas that wait for a lock of this one, with resource and since."
+    )
     steps = serializers.ListField(child=serializers.JSONField(), allow_null=True)
     ledgers = serializers.DictField(child=serializers.JSONField(allow_null=True))
     log = serializers.ListField(child=serializers.JSONField())
@@ -94,6 +102,19 @@ class SagaWhole(SagaListed):
 
     def get_answers(self, saga: SagaInstance) -> Any:
         return redacted(saga.answers, definition=saga.definition)
+
+    def get_waits_for(self, saga: SagaInstance) -> dict[str, Any] | None:
+        wait = state_of(saga).wait
+        if wait is None:
+            return None
+        since = time_of(wait.since)
+        return {"saga_id": str(wait.holder), "resource": wait.resource, "step": wait.step, "since": since}
+
+    def get_waiters(self, _: SagaInstance) -> list[dict[str, Any]]:
+        return [
+            {**each._asdict(), "saga_id": str(each.saga_id), "since": time_of(each.since)}
+            for each in self.context["view"].waiters
+        ]
 
     def get_steps(self, _: SagaInstance) -> list[dict[str, Any]] | None:
         steps = self.context["view"].steps

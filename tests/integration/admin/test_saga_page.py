@@ -15,12 +15,15 @@ from django.urls import reverse
 from django_celery_results.models import TaskResult
 
 from config import env
+from orchestration import sagas
 from orchestration.models import SagaInstance
 from orchestration.participant.ledger import Status
 from orchestration.protocol.events import StepRefused
+from orchestration.sagas.refund_order import refund_order
 from payments.models import Ledger
 from tests.integration.admin.conftest import SAGAS, Operator
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Situations
+from tests.support.lock_waits import ORDER_ID, RESOURCE, let_wait, start_refund
 from tests.support.markup import said
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
@@ -246,5 +249,26 @@ def test_the_page_asks_each_database_no_more_for_a_longer_story(
             opened.enter_context(each)
         admin_client.get(f"{SAGAS}{saga_id}/change/")
     assert {alias: len(each) for alias, each in asked.items()} == {
-        **{"orchestration": 6, "inventory": 3, "payments": 3, "shipping": 2, "orders": 2, "gateway": 0, "carrier": 0}
+        **{"orchestration": 7, "inventory": 3, "payments": 5, "shipping": 3, "orders": 4, "gateway": 0, "carrier": 0}
     }
+
+
+@pytest.fixture
+def _changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sagas.definitions, refund_order.name, refund_order)
+
+
+@pytest.mark.usefixtures("_changes")
+def test_a_saga_that_waits_for_a_lock_and_its_holder_link_to_each_other(operator: Operator) -> None:
+    holder, waiting = start_refund(), start_refund()
+    let_wait(waiting, holder, before=1)
+
+    page = operator.page(waiting).content.decode()
+    assert f"for order {ORDER_ID}, held by saga {holder} (refund_order.v1, executing open_change); 1 saga is" in said(
+        page
+    )
+    assert f'href="{SAGAS}{holder}/change/"' in page
+
+    page = operator.page(holder).content.decode()
+    assert f'href="{SAGAS}{waiting}/change/"' in page
+    assert f"{waiting} refund_order.v1, {RESOURCE}" in said(page)

@@ -17,11 +17,14 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from config import env
+from orchestration import sagas
 from orchestration.engine import selectors
 from orchestration.management import recovery_rounds
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.protocol.states import Forward, Undo
+from orchestration.sagas.refund_order import refund_order
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Post, Situations
+from tests.support.lock_waits import ORDER_ID, RESOURCE, let_wait, start_refund
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 committed = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -163,6 +166,26 @@ def test_show_tells_what_operators_did(saga: Saga, situations: Situations, capsy
     assert reported == [("bob", "unpause", "it is well"), ("ada", "pause", "the gateway is ill")]
     call_command("saga", "show", str(saga_id))
     assert "the gateway is ill" in capsys.readouterr().out
+
+
+def test_show_tells_of_locks_who_waits_for_whom(
+    saga: Saga, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sagas.definitions, refund_order.name, refund_order)
+    holder, waiting = start_refund(), start_refund()
+    since = let_wait(waiting, holder).waits_since
+    assert since is not None
+
+    at = since.isoformat()
+    held = {"saga_id": str(holder), "resource": RESOURCE, "step": "open_change", "since": at}
+    waiter = {"saga_id": str(waiting), "definition": refund_order.name, "resource": RESOURCE, "since": at}
+    assert (saga("show", waiting)["waits_for"], saga("show", waiting)["waiters"]) == (held, [])
+    assert (saga("show", holder)["waits_for"], saga("show", holder)["waiters"]) == (None, [waiter])
+
+    call_command("saga", "show", str(waiting))
+    assert f"order {ORDER_ID}, held by {holder}" in capsys.readouterr().out
+    call_command("saga", "show", str(holder))
+    assert f"{waiting}  {refund_order.name}  order {ORDER_ID}" in capsys.readouterr().out
 
 
 def test_show_of_a_saga_of_an_unknown_definition_tells_no_steps(saga: Saga, situations: Situations) -> None:

@@ -31,6 +31,7 @@ def test_the_end_names_what_went_through() -> None:
         (Kind.FAILED, Observed.FAILED_AGAIN, "capture_payment failed again: GatewayTimeout: no answer."),
         (Kind.PARKED, Observed.PARKED_AGAIN, "capture_payment is parked: GatewayTimeout: no answer."),
         (Kind.WAITING, Observed.WAITS, "capture_payment was not tried: GatewayTimeout: no answer."),
+        (Kind.QUEUED, Observed.WAITS, "capture_payment waits for a lock."),
     ],
 )
 def test_bad_news_is_reported_at_once(kind, observed, said) -> None:

@@ -7,16 +7,18 @@ from uuid import UUID
 
 import pytest
 
+from orchestration.models import SagaInstance
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
 from orchestration.operators.insight.dead_letters import DeadLetter
+from orchestration.operators.insight.lock_waits import LockWaitNow
 from orchestration.operators.insight.message_position import MessagePosition
 from orchestration.operators.insight.queues import QueueNow
 from orchestration.operators.insight.sources import Unavailable
 from orchestration.operators.insight.status import SagaStatus
 from orchestration.operators.insight.why_facts import UNTIL_OPERATOR, Cause, Facts, LogReport
 from orchestration.operators.insight.why_rules import decide
-from orchestration.protocol.states import Operation
+from orchestration.protocol.states import LockWait, Operation
 from payments.models import Ledger
 
 NOW = datetime(2026, 1, 1, 14, 2, tzinfo=UTC)
@@ -60,6 +62,24 @@ LETTER = DeadLetter(
 )
 LOCK = Blocked("inventory", 7, NOW - 3 * SECOND, "stock MUG-01", "MUG-01", 8, "active", NOW - 9 * SECOND, OTHER_SAGA)
 STARTED = Ledger(step="authorise_payment", status="started", changed_at=NOW - 14 * SECOND)
+
+
+def holder(**columns: Any) -> SagaInstance:
+    """The saga that holds the lock on an order."""
+    usual = {
+        "id": OTHER_SAGA,
+        "definition": "checkout.v1",
+        "phase": "finishing",
+        "due_at": NOW + 11 * SECOND,
+        "in_flight": False,
+    }
+    return SagaInstance(**usual | {"progress": {"done": ["place_order"]}} | columns)
+
+
+def lock_held(by: SagaInstance | None, *, before: int = 0, until: datetime = NOW + 18 * SECOND) -> Facts:
+    wait = LockWait("open_change", "order:0198", OTHER_SAGA, since=NOW - 12 * SECOND)
+    waiting = replace(FAILED, status=SagaStatus.WAITING, failing_step="", failed_tries=0, failed=None)
+    return replace(waiting, lock=LockWaitNow(wait, until, before, by))
 
 
 def parked(step: str = "authorise_payment", **detail: str) -> Facts:
@@ -286,3 +306,62 @@ def test_a_time_on_another_day_is_said_with_its_date() -> None:
         "retry 6 at 2026-01-02 00:00:01."
         in decide(replace(FAILED, due_at=datetime(2026, 1, 2, 0, 0, 1, tzinfo=UTC))).sentence
     )
+
+
+WAITED = f"open_change has waited 12 s for order 0198, held by saga {OTHER_SAGA}"
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        (lock_held(None), f"{WAITED}."),
+        (
+            lock_held(holder(failing_step="capture_payment", failed_tries=3), before=1),
+            f"{WAITED} (checkout.v1, capture_payment failed 3 times, next try 14:02:11); 1 saga is before it.",
+        ),
+        (
+            lock_held(holder(in_flight=True), before=2),
+            f"{WAITED} (checkout.v1, executing capture_payment); 2 sagas are before it.",
+        ),
+        (
+            lock_held(holder(failing_step="capture_payment", parked=True, due_at=None)),
+            f"{WAITED} (checkout.v1, capture_payment is parked).",
+        ),
+        (lock_held(holder(paused=True, due_at=None)), f"{WAITED} (checkout.v1, paused)."),
+        (
+            lock_held(holder(phase="running", progress={}, waits=True, waits_for=UUID(int=9), waits_on="wallet:7")),
+            f"{WAITED} (checkout.v1, reserve_stock waits for wallet 7).",
+        ),
+        (
+            lock_held(holder(waits=True, failing_step="capture_payment")),
+            f"{WAITED} (checkout.v1, capture_payment waits).",
+        ),
+        (lock_held(holder(phase="barring", progress={})), f"{WAITED} (checkout.v1, barring place_order)."),
+        (
+            lock_held(holder(phase="compensating", progress={})),
+            f"{WAITED} (checkout.v1, compensating schedule_shipment).",
+        ),
+        (lock_held(holder(phase="completed", due_at=None)), f"{WAITED} (checkout.v1, completed)."),
+    ],
+)
+def test_wait_for_a_lock_names_its_holder_and_what_that_does(facts: Facts, sentence: str) -> None:
+    why = decide(facts)
+
+    assert (why.cause, why.sentence, why.step) == (Cause.LOCK_HELD, sentence, "open_change")
+    assert why.next == "It goes on when that saga ends; at the latest it is refused at 14:02:18."
+
+
+def test_wait_that_has_lasted_long_enough_is_said_to_end() -> None:
+    then = "It has waited long enough: it asks once more, and is refused if the lock is still held."
+    assert decide(lock_held(holder(), until=NOW)).next == then
+
+
+def test_wait_for_a_lock_comes_before_a_broker_that_is_away() -> None:
+    assert decide(replace(lock_held(holder()), reports=AWAY)).cause is Cause.LOCK_HELD
+
+
+def test_saga_that_asks_for_its_lock_again_is_where_its_message_is() -> None:
+    asking = replace(lock_held(holder()), in_flight=True)
+
+    assert decide(asking).cause is Cause.UNDER_WAY
+    assert decide(replace(asking, queue=QueueNow("payments", 3, 1))).cause is Cause.IN_QUEUE

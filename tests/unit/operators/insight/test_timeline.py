@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import datetime, timedelta
 from itertools import pairwise
+from uuid import UUID
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
@@ -19,6 +20,7 @@ from tests.unit.operators.insight.saga_views import (
     EVERY,
     RETRYING,
     RUNNING,
+    Line,
     at,
     line,
     parked,
@@ -216,3 +218,29 @@ def test_skipped_step_is_shown_as_skipped() -> None:
     assert [each.split() for each in timeline_lines(view, at(1), columns=100) if "skipped" in each] == [
         ["authorise_payment", "skipped"]
     ]
+
+
+def queued(seconds: float, step: str = "reserve_stock") -> Line:
+    return line(seconds, Kind.QUEUED, step, resource="order:0198", holder="7f", before=0)
+
+
+def test_a_wait_for_a_lock_lasts_until_the_step_was_sent_for_the_last_time() -> None:
+    log = [
+        line(0, Kind.STARTED),
+        queued(1),
+        line(4, Kind.SENT),
+        line(9, Kind.SENT),
+        line(9.5, Kind.DONE, "reserve_stock"),
+    ]
+    view = saga_view_of(log, in_flight=False, due_at=at(60))
+
+    assert shown(view, at(10), "reserve_stock") == [("waiting", 1, 9), ("done", 9, 9.5)]
+    [waiting, _] = bars_of(view, at(10))[:2]
+    assert waiting.title.endswith("order 0198 is held by saga 7f")
+
+
+def test_a_wait_for_a_lock_that_lasts_goes_on_although_the_saga_has_asked_again() -> None:
+    log = [line(0, Kind.STARTED), queued(1), line(4, Kind.SENT)]
+    view = saga_view_of(log, in_flight=False, due_at=at(12), waits=True, waits_for=UUID(int=7))
+
+    assert shown(view, at(10), "reserve_stock") == [("waiting", 1, 12)]
