@@ -39,22 +39,9 @@ def placed(*lines: Line) -> UUID:
 
 def change_of(order_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> OpenChange:
     """Return the request to open a change of these units."""
-    asked: dict[str, Any] = {
-        "saga_id": uuid4(),
-        "fence": 1,
-        "amount_minor": None,
-        "reason": "why",
-        "requested_by": "kim",
-    }
-    asked |= {"return_id": None, **fields}
-    return OpenChange(
-        order_id=order_id,
-        kind=kind,
-        lines=tuple(SkuQuantity(*line) for line in lines),
-        reason="why",
-        requested_by="kim",
-        **asked,
-    )
+    asked: dict[str, Any] = {"saga_id": uuid4(), "fence": 1, "amount_minor": None, "return_id": None, **fields}
+    units = tuple(SkuQuantity(*line) for line in lines)
+    return OpenChange(order_id=order_id, kind=kind, lines=units, reason="why", requested_by="kim", **asked)
 
 
 def opened(order_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> OpenChange:
