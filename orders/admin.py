@@ -1,18 +1,9 @@
-"""The orders service in the admin: orders to read, the catalogue to edit."""
+"""The orders service in the admin: orders and their changes to read, the catalogue to edit."""
 
 from django.contrib import admin
 
-from orchestration.participant.admin import (
-    GuardAdmin,
-    HoldAdmin,
-    LedgerAdmin,
-    LongTable,
-    ModelAdmin,
-    ReadOnly,
-    TabularInline,
-    TurnAdmin,
-)
-from orders.models import Guard, Hold, Ledger, Order, OrderLine, Product, Turn
+from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly, TabularInline
+from orders.models import Ledger, Order, OrderChange, OrderLine, Product, ReturnRequest
 
 
 @admin.register(Product)
@@ -24,18 +15,41 @@ class ProductAdmin(ModelAdmin):  # type: ignore[type-arg]
 
 class OrderLineInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
     model = OrderLine
-    fields = ("position", "sku", "quantity", "unit_price_minor")
+    fields = ("position", "sku", "quantity", "unit_price_minor", "dispatched", "returned")
+
+
+class OrderChangeInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
+    model = OrderChange
+    fields = ("id", "kind", "state", "lines", "amount_minor", "requested_by", "opened_at", "ended_at")
+    show_change_link = True
+
+
+class ReturnRequestInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
+    model = ReturnRequest
+    fields = ("id", "state", "lines", "requested_by", "requested_at", "expires_at")
+    show_change_link = True
 
 
 @admin.register(Order)
 class OrderAdmin(LongTable):
-    list_display = ("id", "customer_id", "status", "total_minor", "currency", "placed_at")
+    list_display = ("id", "customer_id", "status", "total_minor", "refunded_minor", "currency", "placed_at")
     list_filter = ("status",)
     search_fields = ("id", "saga_id", "customer_id")
-    inlines = (OrderLineInline,)
+    inlines = (OrderLineInline, OrderChangeInline, ReturnRequestInline)
+
+
+@admin.register(OrderChange)
+class OrderChangeAdmin(LongTable):
+    list_display = ("id", "order_id", "kind", "state", "amount_minor", "requested_by", "opened_at")
+    list_filter = ("kind", "state")
+    search_fields = ("id", "order")
+
+
+@admin.register(ReturnRequest)
+class ReturnRequestAdmin(LongTable):
+    list_display = ("id", "order_id", "state", "requested_by", "requested_at", "expires_at")
+    list_filter = ("state",)
+    search_fields = ("id", "order")
 
 
 admin.site.register(Ledger, LedgerAdmin)
-admin.site.register(Hold, HoldAdmin)
-admin.site.register(Turn, TurnAdmin)
-admin.site.register(Guard, GuardAdmin)

@@ -52,6 +52,8 @@ UNFOLD = {
                 "title": "Orders",
                 "items": [
                     _model("Orders", "receipt_long", "orders", "order"),
+                    _model("Changes", "published_with_changes", "orders", "orderchange"),
+                    _model("Return requests", "assignment_return", "orders", "returnrequest"),
                     _model("Products", "sell", "orders", "product"),
                     _model("Ledger", "menu_book", "orders", "ledger"),
                 ],

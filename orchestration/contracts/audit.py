@@ -1,7 +1,7 @@
 """Facts about each saga that services, gateways and carriers give to an audit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -40,7 +40,11 @@ class HoldingFacts:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """One confirmed order; `lines_minor` is the sum of its lines, None when it has none."""
+    """One placed order; `lines_minor` is the sum of its lines, None when it has none.
+
+    `refunded_minor` is the money that closed changes gave back. `change_faults` say how the order disagrees with its
+    changes, by invariant.
+    """
 
     id: UUID
     customer_id: str
@@ -50,6 +54,23 @@ class OrderFacts:
     authorisation_id: str
     tracking_number: str
     lines_minor: int | None
+    status: str = "confirmed"
+    refunded_minor: int = 0
+    change_faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFacts:
+    """One change of an order, in the database of orders."""
+
+    order_id: UUID
+    kind: str
+    state: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has the order's lock."""
+        return self.state == "open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 from orchestration.operators.audit import snapshot
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.invariants import (
+    changes,
     compensations,
     effects,
     ledgers,
@@ -43,6 +44,7 @@ def check_all(books: Books, allowed: Unfinished, findings: Findings) -> None:
     _check_sagas(books, findings)
     outcomes.check_ends(books, allowed, findings)
     outcomes.check(books, findings)
+    changes.check(books, findings)
     money.check_totals(books, findings)
     orphans.check_rows(books, findings)
     if books.accounts is not None:

@@ -23,6 +23,8 @@ ACROSS_SERVICES: Mapping[str, str] = {
     "Q4": "the gateway's money is the orders' money, and the payments are its books",
     "Q5": "an order's total is the sum of its lines and what was captured",
     "Q6": "every row, and every key at gateway and carrier, has its saga",
+    "R1": "no more is given back than was captured, at orders, payments and the gateway",
+    "R2": "an order has one open change at most, whose saga has not ended",
 }
 NEED_THE_SAGA = frozenset({"A4", "A5", "A6", "Q2", "Q3", "Q6"})
 """Invariants over records that a purge removes."""

@@ -38,6 +38,9 @@ ADVICE: Mapping[str, str] = {
     "Q4": "Compare with the gateway's dashboard. Money that no saga asked for is refunded there, by its reference.",
     "Q5": "Compare the order's lines, its payment and the gateway's capture; refund the difference at the gateway.",
     "Q6": "Find out who made this: a lost saga (restore it from a backup) or a stranger with our credentials.",
+    "R1": "Compare the order's changes with its payment and the gateway: money went back without a change, or twice.",
+    "R2": "Compare the change's saga with orders' ledger, and settle the step that is missing.",
+    "R7": "Compare the order's changes with its parcels, and correct its status or its lines.",
 }
 """Advice for operators, by invariant, if no saga can repair the violation."""
 

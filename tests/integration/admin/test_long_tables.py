@@ -20,7 +20,7 @@ from tests.support.plans import by_indexes
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 
 LONG = [each for each in admin.site._registry.values() if isinstance(each, LongTable)]
-GROW = {"order", "reservation", "movement", "payment", "shipment", "ledger"}
+GROW = {"order", "orderchange", "returnrequest", "reservation", "movement", "payment", "shipment", "ledger"}
 
 
 def address(table: LongTable) -> str:
