@@ -14,6 +14,8 @@ from orchestration.db import clocks, transactions
 from orchestration.db.sql import as_array, as_rows, execute, flush, rows_of, run_later
 from orchestration.failpoints import Failpoint
 from orchestration.participant.ledger import LedgerRow, Status
+from orchestration.participant.lock_store import Locks, LockTable, NoLockTables
+from orchestration.participant.lock_tables import LockTables
 
 T = TypeVar("T")
 
@@ -37,11 +39,12 @@ class Row:
     refusal: dict[str, Any] | None
     created_at: datetime
     changed_at: datetime
+    token: int
 
     @property
     def is_final(self) -> bool:
         """Whether an action that finds this row has nothing left to do."""
-        return self.status != Status.STARTED
+        return self.status not in (Status.STARTED, Status.WAITING)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ _CHANGED = tuple(each.name for each in fields(LedgerChange))
 
 
 class Rows(Protocol):
-    """The ledger of one service as the kit uses it. `LedgerTable` implements it."""
+    """The ledger of one service as the kit uses it, and its locks. `LedgerTable` implements it."""
+
+    @property
+    def locks(self) -> Locks: ...
 
     def claim(self, calls: Sequence[Call], status: str, /, *, keep_request: bool = False) -> set[UUID]: ...
 
@@ -86,6 +92,17 @@ class LedgerTable:
 
     ledger: type[LedgerRow]
     alias: str
+    lock_tables: LockTables | None = None
+
+    @property
+    def locks(self) -> Locks:
+        """The service's locks, beside its ledger.
+
+        :raises NoLockTables: when it has none.
+        """
+        if self.lock_tables is None:
+            raise NoLockTables(f"{self.alias}: {NoLockTables.__doc__}")
+        return LockTable(self.lock_tables, self.alias)
 
     def claim(self, calls: Sequence[Call], status: str, *, keep_request: bool = False) -> set[UUID]:
         """Insert a row for each call that has none yet; return the sagas whose row is new.
@@ -125,15 +142,15 @@ class LedgerTable:
             return {}
         found = execute(
             self.alias,
-            "SELECT saga_id, status, answer, refusal, created_at, changed_at "
+            "SELECT saga_id, status, answer, refusal, created_at, changed_at, token "
             f"FROM {self._table} WHERE saga_id = ANY(%s::uuid[]) AND step = %s ORDER BY saga_id"
             + (" FOR UPDATE" if lock else ""),
             as_array(saga_ids),
             step,
         )
         return {
-            saga_id: Row(status, _loaded(answer), _loaded(refusal), created_at, changed_at)
-            for saga_id, status, answer, refusal, created_at, changed_at in found
+            saga_id: Row(status, _loaded(answer), _loaded(refusal), *written)
+            for saga_id, status, answer, refusal, *written in found
         }
 
     def change(self, step: str, changes: Sequence[LedgerChange], *, was: Collection[str] = ()) -> None:

@@ -1,11 +1,14 @@
 """How an action can end at a participant. Any other exception is a failure, whose outcome is unknown."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from orchestration.contracts.codec import encode
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, LedgerChange, Row
+from orchestration.participant.lock_store import Wake
 from orchestration.participant.refusals import Refusal
 
 
@@ -16,6 +19,8 @@ class Done:
     answer: dict[str, Any]
     repeated: bool = field(default=False, compare=False)
     """Whether an earlier message returned it already."""
+    wakes: tuple[Wake, ...] = field(default=(), compare=False)
+    """The sagas to which a lock was handed over."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Refused:
 
     refusal: dict[str, Any]
     repeated: bool = field(default=False, compare=False)
+    wakes: tuple[Wake, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,22 @@ class Barred:
     """The step was compensated before it was done: this copy of the chain ends here."""
 
 
-Outcome = Done | Refused | Barred
+@dataclass(frozen=True)
+class Superseded:
+    """A message of a later dispatch has written the row: this copy of the chain ends here."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The saga waits for the lock on `resource`, which the saga `holder` holds. `before` sagas come first."""
+
+    resource: str
+    holder: UUID
+    before: int
+    since: datetime
+
+
+Outcome = Done | Refused | Barred | Superseded | Queued
 
 
 @dataclass(frozen=True)
@@ -41,8 +62,19 @@ class BarResult:
     holds: bool
 
 
-def outcome_of(row: Row) -> Outcome:
+def is_superseded(row: Row | None, call: Call) -> bool:
+    """Return whether a message of a later dispatch has written the row. Then this call must have no effect.
+
+    Tokens only grow, and a row has the token of a message. So the newest message of a saga is never superseded, and
+    what an older one would still do is up to that one.
+    """
+    return row is not None and call.token < row.token
+
+
+def outcome_of(row: Row, call: Call) -> Outcome:
     """Return the outcome that an action repeats when it finds this row, unchanged."""
+    if is_superseded(row, call):
+        return Superseded()
     if row.status == Status.DONE:
         return Done(row.answer or {}, repeated=True)
     if row.status == Status.REFUSED:
