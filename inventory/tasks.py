@@ -2,9 +2,10 @@
 
 from inventory import order_changes, repairs, selectors, services
 from inventory.audit import audit
-from inventory.models import Ledger
+from inventory.models import Guard, Ledger
 from orchestration.contracts import inventory
 from orchestration.participant.batch import Together
+from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 
@@ -12,6 +13,7 @@ participant = register(
     Participant(
         service="inventory",
         ledger=Ledger,
+        locks=LockTables(guard=Guard),
         commands={
             inventory.reserve_stock: Together(services.reserve_stock),
             inventory.release_stock: Together(services.release_stock),

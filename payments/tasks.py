@@ -2,6 +2,7 @@
 
 from orchestration.contracts import payments
 from orchestration.participant.breaker_registry import breaker_for
+from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
@@ -10,7 +11,7 @@ from payments import repairs, selectors, services
 from payments.audit import audit
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
-from payments.models import Ledger
+from payments.models import Guard, Hold, Ledger, Turn
 
 _breaker = breaker_for("payments.gateway", counts=OUTAGES)
 _key_lifetime = gateway().key_lifetime
@@ -19,6 +20,7 @@ participant = register(
     Participant(
         service="payments",
         ledger=Ledger,
+        locks=LockTables(guard=Guard, hold=Hold, turn=Turn),
         commands={
             payments.authorise_payment: services.PaymentAuthorisation(_breaker, _key_lifetime),
             payments.refund_payment: services.PaymentRefund(_breaker, _key_lifetime),

@@ -2,6 +2,7 @@
 
 from orchestration.contracts import shipping
 from orchestration.participant.breaker_registry import breaker_for
+from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
@@ -9,7 +10,7 @@ from shipping import order_changes, repairs, selectors, services
 from shipping.audit import audit
 from shipping.carriers.choice import carrier
 from shipping.carriers.port import OUTAGES
-from shipping.models import Ledger
+from shipping.models import Guard, Ledger
 
 _breaker = breaker_for("shipping.carrier", counts=OUTAGES)
 _key_lifetime = carrier().key_lifetime
@@ -18,6 +19,7 @@ participant = register(
     Participant(
         service="shipping",
         ledger=Ledger,
+        locks=LockTables(guard=Guard),
         commands={
             shipping.schedule_shipment: services.ShipmentBooking(_breaker, _key_lifetime),
             shipping.cancel_shipment: services.ShipmentCancellation(_breaker, _key_lifetime),

@@ -25,7 +25,7 @@ from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.external_steps import ExternalCall, Replied
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.outcomes import BarResult, Done, Refused
+from orchestration.participant.outcomes import BarResult, Done, Queued, Refused
 from orchestration.participant.participant import Participant, ParticipantCommand
 from orchestration.participant.refusals import PermanentFailure
 from orchestration.protocol.itinerary import bar_task
@@ -48,16 +48,20 @@ BySaga = Mapping[UUID, list[Message]]
 def works_of(participant: Participant) -> dict[str, MakeWork]:
     """Return, by task name, the `MakeWork` of each command of the participant and of its bar."""
     works: dict[str, MakeWork] = {
-        bar_task(participant.service): partial(_LocalWork, participant, partial(_bar, participant))
+        bar_task(participant.service): partial(_LocalWork, participant, partial(local_steps.bar, participant))
     }
     for command, work in participant.commands.items():
         if isinstance(work, ExternalCommand):
             works[command.name] = partial(_ExternalWork, participant, command, work)
-        elif isinstance(command, Action):
-            works[command.name] = partial(_LocalWork, participant, partial(_act, participant, command, work))
         else:
-            works[command.name] = partial(_LocalWork, participant, partial(_undo, participant, command, work))
+            works[command.name] = partial(_LocalWork, participant, _local_run(participant, command, work))
     return works
+
+
+def _local_run(participant: Participant, command: ParticipantCommand, work: Work) -> Run:
+    if isinstance(command, Action):
+        return partial(local_steps.act, participant, command, work)
+    return partial(local_steps.undo, participant, command, work)
 
 
 def read(message: Message) -> Call:
@@ -101,8 +105,8 @@ class _StepWork:
         self._participant, self._end = participant, end
 
     def _read(self, messages: Sequence[Message]) -> tuple[list[Call], BySaga]:
-        """Read the messages. End those that cannot be read."""
-        calls: list[Call] = []
+        """Read the messages. End those that cannot be read. Copies of a message are one call, with the newest token."""
+        calls: dict[UUID, Call] = {}
         by_saga: defaultdict[UUID, list[Message]] = defaultdict(list)
         unreadable: list[Ending] = []
         for message in messages:
@@ -111,11 +115,13 @@ class _StepWork:
             except Malformed as error:
                 unreadable.append(_dead(message, error, NOTHING))
                 continue
-            calls.append(call)
+            earlier = calls.setdefault(call.saga_id, call)
+            if call.token > earlier.token:
+                calls[call.saga_id] = call
             by_saga[call.saga_id].append(message)
         if unreadable:
             self._end(unreadable)
-        return calls, by_saga
+        return list(calls.values()), by_saga
 
     def _report(self, results: Results, by_saga: BySaga) -> None:
         endings = [
@@ -167,8 +173,7 @@ class _ExternalWork(_StepWork):
 
     def __call__(self, messages: Sequence[Message]) -> Thunk | None:
         calls, by_saga = self._read(messages)
-        first = {call.saga_id: call for call in reversed(calls)}  # two copies of a message are one call
-        begun = each_apart(self._begin, [first[saga_id] for saga_id in by_saga]) if calls else {}
+        begun = each_apart(self._begin, calls) if calls else {}
         self._report({saga_id: each for saga_id, each in begun.items() if not isinstance(each, ExternalCall)}, by_saga)
         external_calls = [(each, by_saga) for each in begun.values() if isinstance(each, ExternalCall)]
         return partial(self._calls.put, external_calls) if external_calls else None
@@ -209,21 +214,6 @@ def each_apart(run: Run, calls: Sequence[Call]) -> dict[UUID, Any]:
     return {call.saga_id: result for call, result in zip(calls, results, strict=True)}
 
 
-def _act(participant: Participant, action: Action, work: Work, calls: Sequence[Call]) -> Results:
-    outcomes = local_steps.act(participant, action, work, calls)
-    return {call.saga_id: outcome for call, outcome in zip(calls, outcomes, strict=True)}
-
-
-def _undo(participant: Participant, compensation: Compensation, work: Work, calls: Sequence[Call]) -> Results:
-    local_steps.undo(participant, compensation, work, calls)
-    return dict.fromkeys((call.saga_id for call in calls), Done({}))
-
-
-def _bar(participant: Participant, calls: Sequence[Call]) -> Results:
-    holds = local_steps.bar(participant, calls)
-    return {call.saga_id: BarResult(hold) for call, hold in zip(calls, holds, strict=True)}
-
-
 def _ending(participant: Participant, message: Message, result: Any) -> Ending:
     [context], saga_id, step = message.args, message.kwargs["saga_id"], message.kwargs["step"]
     logger.info("saga %s step %s: %s", saga_id, step, type(result).__name__.lower(), extra={"saga": saga_id})
@@ -234,13 +224,21 @@ def _ending(participant: Participant, message: Message, result: Any) -> Ending:
             return Ending(message, message.failed(failure_report(result, context)), result)
         case Done(answer):
             completed = [*context["trail"], [step, participant.rows.now().isoformat()]]
-            return Ending(message, message.next({"known": context["known"] | answer, "trail": completed}), result)
+            following = message.next({"known": context["known"] | answer, "trail": completed})
+            return Ending(message, [*following, *_wakes(message, result)], result)
         case Refused(refusal):
-            return Ending(message, message.refused(refusal, context), result)
+            return Ending(message, [*message.refused(refusal, context), *_wakes(message, result)], result)
         case BarResult(holds):
             return Ending(message, message.next({**context, "barred": holds}), result)
-        case _:  # barred: this copy of the chain ends here
+        case Queued():
+            facts = {"resource": result.resource, "holder": str(result.holder), "before": result.before}
+            return Ending(message, message.waits({**facts, "since": result.since.isoformat()}, context), result)
+        case _:  # barred, or superseded: this copy of the chain ends here
             return Ending(message, (), result)
+
+
+def _wakes(message: Message, outcome: Done | Refused) -> list[Message]:
+    return [message.lock_granted(wake.saga_id, wake.step) for wake in outcome.wakes]
 
 
 def _dead(message: Message, error: Malformed, context: Context) -> Ending:

@@ -6,18 +6,28 @@ No external call is made inside a transaction. Before a call is repeated, the ou
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from orchestration.contracts.codec import decode
-from orchestration.contracts.command import Action, Compensation
+from orchestration.contracts.command import Action, Compensation, Lock
 from orchestration.failpoints import Failpoint, FailpointKind, cross
 from orchestration.participant.batch import Together, results_of_each
 from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown, key_of
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call, LedgerChange, Row, Rows
-from orchestration.participant.outcomes import Done, Outcome, change_to, outcome_of, outcome_of_answer
+from orchestration.participant.locks import check_fences
+from orchestration.participant.outcomes import (
+    Done,
+    Outcome,
+    Superseded,
+    change_to,
+    is_superseded,
+    outcome_of,
+    outcome_of_answer,
+)
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import CannotCall, Refusal
 
@@ -120,13 +130,13 @@ def _begin_acting(rows: Rows, action: Action, work: ExternalCommand, calls: Sequ
     until = work.breaker.open_until()
     held_up = {each: why for each, request in requests.items() if (why := _why_not_now(work, request, until))}
     claimable = [call for call in calls if call.saga_id not in held_up]
-    fresh = rows.repeated(lambda: _claimed(rows, action, claimable)) if claimable else set()
+    fresh = _claimed(rows, action, claimable) if claimable else set()
     found = rows.read(requests.keys() - fresh, action.step, lock=False)
 
     def begun(call: Call) -> Begun:
         row, error = found.get(call.saga_id), held_up.get(call.saga_id)
-        if row is not None and row.is_final:
-            return outcome_of(row)
+        if row is not None and (row.is_final or is_superseded(row, call)):
+            return outcome_of(row, call)
         if error is not None and (row is None or isinstance(error, BreakerOpen)):
             return error
         since = row.created_at if row else None
@@ -149,11 +159,22 @@ def _why_not_now(work: ExternalCommand, request: Any, until: datetime | None) ->
 
 
 def _claimed(rows: Rows, action: Action, calls: Sequence[Call]) -> set[UUID]:
-    sagas = [call.saga_id for call in calls]
-    claimed = cross(
-        FailpointKind.CLAIM, action.name, sagas, lambda: rows.claim(calls, Status.STARTED, keep_request=True)
+    """Insert *started* rows. Return the sagas whose row is new.
+
+    :raises StaleFence: when a saga no longer holds the lock under which it acts. Then no row is inserted.
+    """
+    sagas, claim = [call.saga_id for call in calls], partial(rows.claim, calls, Status.STARTED, keep_request=True)
+    if action.under is None:
+        return rows.repeated(lambda: cross(FailpointKind.CLAIM, action.name, sagas, claim) or set())
+    return rows.transaction(
+        Failpoint(FailpointKind.CLAIM, action.name, sagas), partial(_under_lock, rows, action.under, calls, claim)
     )
-    return claimed or set()
+
+
+def _under_lock(rows: Rows, lock: Lock, calls: Sequence[Call], claim: Callable[[], set[UUID]]) -> set[UUID]:
+    fresh = claim()
+    check_fences(rows.locks, lock, [call for call in calls if call.saga_id in fresh])
+    return fresh
 
 
 def _begin_undoing(
@@ -170,6 +191,8 @@ def _begin_undoing(
 
     def begun(call: Call) -> Begun:
         row = found.get(call.saga_id)
+        if is_superseded(row, call):
+            return Superseded()
         if row is None or row.status not in (Status.STARTED, Status.DONE, Status.UNDOING):
             return Done({})
         request: Any = decode(compensation.request, call.known)
@@ -236,7 +259,8 @@ def _may_be_forgotten(rows: Rows, work: ExternalCommand, since: datetime) -> boo
 
 def _conclude(rows: Rows, work: ExternalCommand, replied: Sequence[Replied]) -> dict[UUID, Outcome]:
     found = _locked(rows, replied)
-    ends: dict[UUID, Outcome] = {each: outcome_of(row) for each, row in found.items() if row.is_final}
+    calls = {each.external_call.call.saga_id: each.external_call.call for each in replied}
+    ends: dict[UUID, Outcome] = {each: outcome_of(row, calls[each]) for each, row in found.items() if row.is_final}
     waiting = [each for each in replied if each.external_call.call.saga_id not in ends]  # others are concluded already
     granted = [each for each in waiting if not isinstance(each.reply, Refusal)]
     answered = {each.external_call.call.saga_id: each.reply for each in waiting} | _recorded(work, granted)

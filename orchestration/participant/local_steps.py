@@ -112,8 +112,8 @@ def _act_under_locks(rows: Rows, action: Action, work: Work, calls: Sequence[Cal
     if action.under:
         locks.check_fences(rows.locks, action.under, list(acting.values()))
     sagas = sorted(acting)
-    requests = [(decode(action.request, acting[each].known | fences.get(each, {})),) for each in sagas]
-    answers = results_of_each(work, requests)
+    known = {each: acting[each].known | fences.get(each, {}) for each in sagas}
+    answers = results_of_each(work, [(decode(action.request, known[each]),) for each in sagas])
     acted = {each: outcome_of_answer(answer) for each, answer in zip(sagas, answers, strict=True)}
     for lock, end in ((action.holds, Refused), (action.releases, Done)):
         if lock:

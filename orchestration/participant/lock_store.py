@@ -5,7 +5,7 @@ is written and deleted only under the row lock of its resource's hold. So a turn
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -27,13 +27,14 @@ class LockClaim:
 
 @dataclass(frozen=True)
 class HeldLock:
-    """A resource, and the saga and step that hold it."""
+    """A resource, and the saga and step that hold it. `turn` is the turn that it was handed to; None: it was free."""
 
     resource: str
     saga_id: UUID
     step: str
     fence: int
     since: datetime
+    turn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Locks(Protocol):
     def queued(self, resource: str | None = None, /) -> list[QueuedTurn]: ...
 
 
+_HELD = ", ".join(each.name for each in fields(HeldLock))
 _CLAIMED = "jsonb_to_recordset(%s::jsonb) AS given(resource text, saga_id uuid, step text)"
 
 
@@ -97,7 +99,7 @@ class LockTable:
             self.alias,
             f"INSERT INTO {self._hold} AS hold (resource, saga_id, step, fence) "
             f"SELECT resource, saga_id, step, 0 FROM {_CLAIMED} ORDER BY resource "
-            "ON CONFLICT (resource) DO UPDATE SET since = hold.since RETURNING resource, saga_id, step, fence, since",
+            f"ON CONFLICT (resource) DO UPDATE SET since = hold.since RETURNING {_HELD}",
             as_rows(map(vars, claims)),
         )
         holds = {each[0]: HeldLock(*each) for each in found}
@@ -152,9 +154,9 @@ class LockTable:
             f"first AS (DELETE FROM {self._turn} WHERE id IN ("
             f"SELECT min(id) FROM {self._turn} WHERE resource IN (SELECT resource FROM mine) "
             "AND (saga_id, step) NOT IN (SELECT saga_id, step FROM given) GROUP BY resource"
-            ") RETURNING resource, saga_id, step), "
-            f"handed AS (UPDATE {self._hold} AS hold SET saga_id = first.saga_id, step = first.step, since = now(), "
-            f"fence = nextval('{self.tables.fences}') FROM first WHERE hold.resource = first.resource), "
+            ") RETURNING id, resource, saga_id, step), "
+            f"handed AS (UPDATE {self._hold} AS hold SET saga_id = first.saga_id, step = first.step, turn = first.id, "
+            f"since = now(), fence = nextval('{self.tables.fences}') FROM first WHERE hold.resource = first.resource), "
             f"freed AS (DELETE FROM {self._hold} WHERE resource IN (SELECT resource FROM mine) "
             "AND resource NOT IN (SELECT resource FROM first)) "
             "SELECT resource, saga_id, step FROM first",
@@ -185,7 +187,7 @@ class LockTable:
         condition, parameters = _of(resource)
         found = execute(
             self.alias,
-            f"SELECT resource, saga_id, step, fence, since FROM {self._hold} {condition} ORDER BY since, resource",
+            f"SELECT {_HELD} FROM {self._hold} {condition} ORDER BY since, resource",
             *parameters,
         )
         return [HeldLock(*each) for each in found]
@@ -195,8 +197,9 @@ class LockTable:
         condition, parameters = _of(resource)
         found = execute(
             self.alias,
-            "SELECT resource, saga_id, step, since, now() - since, row_number() OVER (PARTITION BY resource ORDER BY id) "
-            f"- 1 FROM {self._turn} {condition} ORDER BY resource, id",
+            "SELECT resource, saga_id, step, since, now() - since, "
+            "row_number() OVER (PARTITION BY resource ORDER BY id) - 1 "
+            f"FROM {self._turn} {condition} ORDER BY resource, id",
             *parameters,
         )
         return [QueuedTurn(*each) for each in found]
@@ -211,7 +214,7 @@ class LockTable:
         found = execute(
             self.alias,
             f"UPDATE {self._hold} SET fence = nextval('{self.tables.fences}') WHERE resource = ANY(%s::text[]) "
-            "RETURNING resource, saga_id, step, fence, since",
+            f"RETURNING {_HELD}",
             as_array(resources),
         )
         return {each[0]: HeldLock(*each) for each in found}

@@ -18,6 +18,7 @@ class HoldRow(models.Model):
     step = models.TextField()
     fence = models.BigIntegerField(help_text="Fencing token of the lock. It grows over all resources of the service.")
     since = models.DateTimeField(db_default=Now())
+    turn = models.BigIntegerField(null=True, help_text="The turn that it was handed to. Empty: it was free.")
 
     class Meta:
         abstract = True

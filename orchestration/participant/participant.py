@@ -11,11 +11,16 @@ from orchestration.participant.batch import Work
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.ledger_store import LedgerTable, Rows
+from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.refusals import Refusal
 from orchestration.participant.search_key import Finder
 
 ParticipantCommand = Action | Compensation
+
+
+class BadParticipant(Exception):
+    """A service declares what the kit cannot carry out. The message names service and command."""
 
 
 class NotAParticipant(LookupError):
@@ -43,13 +48,26 @@ class Participant:
     """What an audit checks of this service, apart from the ledger."""
     finders: tuple[Finder, ...] = ()
     """How to find sagas by other values than ids."""
+    locks: LockTables | None = None
+    """Its tables of locks, if its actions hold, release or act under one."""
     kept_in: Rows | None = None
-    """Where the ledger is kept, if not in the database of that alias: in memory, for simulations."""
+    """Where ledger and locks are kept, if not in the database of that alias: in memory, for simulations."""
+
+    def __post_init__(self) -> None:
+        """Check the commands.
+
+        :raises BadParticipant: when an external command takes or releases a lock. A step that is done in the service's
+            own database takes it first, so that a saga that waits has not made a call.
+        """
+        for command, work in self.commands.items():
+            action = command if isinstance(command, Action) else command.undoes
+            if isinstance(work, ExternalCommand) and (action.holds or action.releases):
+                raise BadParticipant(f"{command.name} is external: a local action of {self.service} takes its lock")
 
     @cached_property
     def rows(self) -> Rows:
         """Where the ledger is kept."""
-        return self.kept_in or LedgerTable(self.ledger, self.service)
+        return self.kept_in or LedgerTable(self.ledger, self.service, self.locks)
 
 
 _participants: dict[str, Participant] = {}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from orchestration import failpoints
 from orchestration.db.transactions import TRIES, VersionConflict
 from orchestration.failpoints import Failpoint
 from orchestration.participant.ledger_store import Call, LedgerChange, Row
+from orchestration.testing.memory_locks import MemoryLocks
 
 T = TypeVar("T")
 
@@ -23,7 +25,6 @@ class Kept:
 
     row: Row
     history: tuple[str, ...]
-    token: int
     request: dict[str, Any] | None
 
 
@@ -46,25 +47,26 @@ class MemoryRows:
         self.is_away = False
         self.ledger: dict[tuple[UUID, str], Kept] = {}
         self.effects: dict[tuple[UUID, str], Effect] = {}
+        self.locks = MemoryLocks(self)
         self._undo: list[Callable[[], Any]] | None = None
 
     def claim(self, calls: Sequence[Call], status: str, *, keep_request: bool = False) -> set[UUID]:
-        self._answer()
+        self.answer()
         fresh = set()
         for call in calls:
             if (call.saga_id, call.step) not in self.ledger:
                 fresh.add(call.saga_id)
-                row = Row(str(status), None, None, self.now(), self.now())
+                row = Row(str(status), None, None, self.now(), self.now(), call.token)
                 request = call.known if keep_request else None
-                self._put(self.ledger, (call.saga_id, call.step), Kept(row, (str(status),), call.token, request))
+                self.put(self.ledger, (call.saga_id, call.step), Kept(row, (str(status),), request))
         return fresh
 
     def read(self, saga_ids: Collection[UUID], step: str, *, lock: bool = True) -> dict[UUID, Row]:
-        self._answer()
+        self.answer()
         return {each: self.ledger[each, step].row for each in saga_ids if (each, step) in self.ledger}
 
     def change(self, step: str, changes: Sequence[LedgerChange], *, was: Collection[str] = ()) -> None:
-        self._answer()
+        self.answer()
         found = [change for change in changes if self._is(change.saga_id, step, was)]
         for change in found:
             kept = self.ledger[change.saga_id, step]
@@ -75,9 +77,10 @@ class MemoryRows:
                 answer=kept.row.answer if change.answer is None else change.answer,
                 refusal=kept.row.refusal if change.refusal is None else change.refusal,
                 changed_at=self.now(),
+                token=change.token,
             )
             history = (*kept.history, status) if was else (status,)
-            self._put(self.ledger, (change.saga_id, step), Kept(row, history, change.token, kept.request))
+            self.put(self.ledger, (change.saga_id, step), Kept(row, history, kept.request))
 
     def flush(self) -> None:
         """Do nothing: every call is done at once."""
@@ -102,12 +105,26 @@ class MemoryRows:
     def have_effect(self, saga_id: UUID, step: str) -> None:
         """Count the step as done once more. A rollback of the transaction takes it back."""
         effect = self.effects.get((saga_id, step), Effect())
-        self._put(self.effects, (saga_id, step), replace(effect, done=effect.done + 1))
+        self.put(self.effects, (saga_id, step), replace(effect, done=effect.done + 1))
 
     def reverse_effect(self, saga_id: UUID, step: str) -> None:
         """Count the step as reversed once more. A rollback of the transaction takes it back."""
         effect = self.effects.get((saga_id, step), Effect())
-        self._put(self.effects, (saga_id, step), replace(effect, reversed=effect.reversed + 1))
+        self.put(self.effects, (saga_id, step), replace(effect, reversed=effect.reversed + 1))
+
+    def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        """Set a row of a table; None removes it. A rollback of the transaction takes it back."""
+        if self._undo is not None:
+            self._undo.append(partial(_set, table, key, table.get(key)))
+        _set(table, key, value)
+
+    def answer(self) -> None:
+        """Answer as a database does that is not away.
+
+        :raises OperationalError: when it is away.
+        """
+        if self.is_away:
+            raise OperationalError("this service's database is away")
 
     def _once(self, failpoint: Failpoint, work: Callable[[], T]) -> T:
         with self._taken_back_on_error():
@@ -131,16 +148,13 @@ class MemoryRows:
         finally:
             self._undo = outer
 
-    def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
-        if self._undo is not None:
-            missing, old = key not in table, table.get(key)
-            self._undo.append(lambda: table.pop(key) if missing else table.__setitem__(key, old))
-        table[key] = value
-
     def _is(self, saga_id: UUID, step: str, was: Collection[str]) -> bool:
         kept = self.ledger.get((saga_id, step))
         return kept is not None and (not was or kept.row.status in {str(status) for status in was})
 
-    def _answer(self) -> None:
-        if self.is_away:
-            raise OperationalError("this service's database is away")
+
+def _set(table: dict[Any, Any], key: Any, value: Any) -> None:
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value

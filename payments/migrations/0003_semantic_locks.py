@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('step', models.TextField()),
                 ('fence', models.BigIntegerField(help_text='Fencing token of the lock. It grows over all resources of the service.')),
                 ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('turn', models.BigIntegerField(help_text='The turn that it was handed to. Empty: it was free.', null=True)),
             ],
             options={
                 'verbose_name': 'lock',

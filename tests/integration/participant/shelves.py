@@ -1,0 +1,134 @@
+"""A service in which one saga at a time may work at a shelf: in the database of orders, or in memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from uuid_utils.compat import uuid7
+
+from orchestration.contracts.command import Action, Compensation, Lock
+from orchestration.execution.results import Ending
+from orchestration.participant.ledger_store import Call
+from orchestration.participant.lock_store import HeldLock
+from orchestration.participant.lock_tables import LockTables
+from orchestration.participant.participant import Participant
+from orchestration.participant.refusals import Refusal
+from orchestration.testing import step_runner
+from orchestration.testing.clock import Clock
+from orchestration.testing.memory_ledger import MemoryRows
+from orders.models import Guard, Hold, Ledger, Turn
+
+
+@dataclass(frozen=True)
+class EnterAisle:
+    saga_id: UUID
+    shelf: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class Entered:
+    shelf_fence: int
+
+
+@dataclass(frozen=True)
+class InAisle:
+    saga_id: UUID
+    shelf: str
+
+
+@dataclass(frozen=True)
+class UnderLock:
+    saga_id: UUID
+    shelf: str
+    shelf_fence: int
+
+
+SHELF = Lock("shelf", by="shelf", patience=timedelta(seconds=30))
+AT_ONCE = Lock("shelf", by="shelf", patience=timedelta(0))
+
+enter = Action("orders.enter", request=EnterAisle, answer=Entered, holds=SHELF)
+back_out = Compensation("orders.back_out", request=InAisle, undoes=enter)
+hurry = Action("orders.hurry", request=EnterAisle, answer=Entered, holds=AT_ONCE)
+count = Action("orders.count", request=UnderLock, under=SHELF)
+leave = Action("orders.leave", request=InAisle, releases=SHELF)
+
+
+class Closed(Refusal):
+    """The aisle is closed."""
+
+    code = "closed"
+
+
+@dataclass
+class Aisle:
+    """The service, and what it did in order: (step, saga)."""
+
+    rows: MemoryRows | None = None
+    clock: Clock | None = None
+    done: list[tuple[str, UUID]] = field(default_factory=list)
+    refuses: set[UUID] = field(default_factory=set)
+    fails: set[UUID] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        works: dict[Any, Callable[[Any], Any]] = {
+            enter: lambda request: self._do("enter", request, Entered(getattr(request, "fence", 0))),
+            hurry: lambda request: self._do("hurry", request, Entered(getattr(request, "fence", 0))),
+            back_out: lambda request: self._do("back_out", request),
+            count: lambda request: self._do("count", request),
+            leave: lambda request: self._do("leave", request),
+        }
+        tables = LockTables(guard=Guard, hold=Hold, turn=Turn)
+        self.participant = Participant("orders", Ledger, works, locks=tables, kept_in=self.rows)
+
+    def _do(self, step: str, request: Any, answer: Any = None) -> Any:
+        if request.saga_id in self.fails:
+            raise OSError("the light is out")
+        if request.saga_id in self.refuses:
+            raise Closed
+        self.done.append((step, request.saga_id))
+        return answer
+
+    def run(self, command: Action | Compensation, *calls: Call) -> list[Ending]:
+        return step_runner.run(self.participant, command.name, calls)
+
+    def outcome(self, command: Action | Compensation, call: Call) -> Any:
+        """Run the command for one call, and return its outcome or the error that it raised."""
+        [ending] = self.run(command, call)
+        return ending.error or ending.outcome
+
+    def outcomes(self, command: Action | Compensation, *calls: Call) -> list[Any]:
+        return [ending.error or ending.outcome for ending in self.run(command, *calls)]
+
+    def holder(self, shelf: str = "a") -> UUID | None:
+        found = self.held(shelf)
+        return found.saga_id if found else None
+
+    def held(self, shelf: str = "a") -> HeldLock | None:
+        return next(iter(self.participant.rows.locks.held(f"shelf:{shelf}")), None)
+
+    def queue(self, shelf: str = "a") -> list[UUID]:
+        return [turn.saga_id for turn in self.participant.rows.locks.queued(f"shelf:{shelf}")]
+
+    def status(self, call: Call) -> str:
+        return self.participant.rows.read({call.saga_id}, call.step, lock=False)[call.saga_id].status
+
+    def let_pass(self, span: timedelta) -> None:
+        """Let time pass for those who wait."""
+        if self.clock:
+            self.clock.advance(span)
+        else:
+            Turn.objects.using("orders").update(since=F("since") - span)
+
+
+def call(shelf: str = "a", *, token: int = 1, saga_id: UUID | None = None, step: str = "enter", **known: Any) -> Call:
+    saga = saga_id or uuid7()
+    return Call(saga, step, token, known={"saga_id": str(saga), "shelf": shelf, **known})
+
+
+def again(first: Call, *, token: int = 1, step: str = "enter", **known: Any) -> Call:
+    """Return a later call of the same saga."""
+    return Call(first.saga_id, step, token, known={**first.known, **known})
