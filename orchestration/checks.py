@@ -15,7 +15,7 @@ from orchestration.contracts.command import Action, Compensation
 from orchestration.messaging import routing
 from orchestration.messaging.task import SagaTask
 from orchestration.participant.external import ExternalCommand
-from orchestration.participant.participant import NotAParticipant, participant_of, participants
+from orchestration.participant.participant import NotAParticipant, Participant, participant_of, participants
 from orchestration.protocol import itinerary
 from orchestration.protocol.lock_checks import opposite_orders
 from orchestration.protocol.saga import Saga
@@ -62,6 +62,12 @@ def check_lock_orders(app_configs: Any, **_: Any) -> list[CheckMessage]:
         )
         for one, other, first, second in opposite_orders(orders)
     ]
+
+
+@register
+def check_lock_tables(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """Check that every service has the tables of the locks that its actions take, release or act under."""
+    return [error for participant in participants().values() for error in _lock_table_errors(participant)]
 
 
 def _definitions_in(package: ModuleType) -> Iterator[tuple[str, Saga]]:
@@ -113,6 +119,17 @@ def _external_errors(saga: Saga) -> Iterator[CheckMessage]:
                 f"{saga.name}: {step.name} is carried out {where}, its contract says external={step.action.external}."
             )
             yield Error(message, id="sagas.E012")
+
+
+def _lock_table_errors(participant: Participant) -> Iterator[CheckMessage]:
+    tables = participant.locks
+    for action in participant.commands:
+        if isinstance(action, Compensation) or participant.kept_in is not None:
+            continue
+        if (action.holds or action.releases) and (tables is None or tables.hold is None or tables.turn is None):
+            yield Error(f"{participant.service}: {action.name} needs tables of holds and turns.", id="sagas.E010")
+        if action.under and tables is None:
+            yield Error(f"{participant.service}: {action.name} needs a table of guards.", id="sagas.E010")
 
 
 def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[CheckMessage]:

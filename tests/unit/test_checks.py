@@ -13,9 +13,11 @@ from django.core.checks import run_checks
 from orchestration import sagas
 from orchestration.contracts import orders, payments
 from orchestration.contracts.command import Action, Compensation, Lock
+from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.participant import participants
 from orchestration.protocol.saga import Pivot, Saga, Step
 from orchestration.sagas.checkout import checkout
+from orders.models import Guard, Hold, Turn
 
 
 @dataclass(frozen=True)
@@ -142,3 +144,26 @@ def test_definitions_that_take_their_locks_in_one_order_are_not_warned_of(monkey
     one, other = taking("pay.v1", "order", "wallet"), taking("gift.v1", "order", "coupon", "wallet")
 
     assert lock_warnings(monkeypatch, one, other) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "complaints"),
+    [
+        (None, {"take_order needs tables of holds and turns.", "count_order needs a table of guards."}),
+        (LockTables(guard=Guard), {"take_order needs tables of holds and turns."}),
+        (LockTables(guard=Guard, hold=Hold, turn=Turn), set()),
+    ],
+)
+def test_service_without_the_tables_of_its_locks_is_named(
+    monkeypatch, tables: LockTables | None, complaints: set[str]
+) -> None:
+    lock = Lock("order", by="repaired_saga_id")
+    actions = (
+        Action("orders.take_order", request=RepairAsked, holds=lock),
+        Action("orders.count_order", request=RepairAsked, under=lock),
+    )
+    service = replace(participants()["orders"], commands=dict.fromkeys(actions, str), locks=tables)
+    monkeypatch.setitem(participants(), "orders", service)
+    assert {message for kind, message in found() if kind == "sagas.E010"} == {
+        f"orders: orders.{each}" for each in complaints
+    }
