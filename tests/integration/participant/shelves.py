@@ -12,7 +12,6 @@ from uuid_utils.compat import uuid7
 from orchestration.contracts.command import Action, Compensation, Lock
 from orchestration.execution.results import Ending
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.lock_store import HeldLock
 from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
@@ -107,7 +106,7 @@ class Aisle:
         found = self.held(shelf)
         return found.saga_id if found else None
 
-    def held(self, shelf: str = "a") -> HeldLock | None:
+    def held(self, shelf: str = "a") -> Any:
         return next(iter(self.participant.rows.locks.held(f"shelf:{shelf}")), None)
 
     def queue(self, shelf: str = "a") -> list[UUID]:

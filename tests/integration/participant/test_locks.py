@@ -1,6 +1,7 @@
 """What the kit promises about locks, in PostgreSQL and in memory. Otherwise the simulator would prove nothing."""
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -132,6 +133,7 @@ def test_wait_is_reported_to_the_saga(aisle: Aisle) -> None:
     [ending] = aisle.run(enter, bob)
 
     [report] = ending.messages
+    queued = cast(Queued, ending.outcome)
     assert report.task == STEP_WAITS
     assert report.kwargs == {
         "saga_id": str(bob.saga_id),
@@ -140,7 +142,7 @@ def test_wait_is_reported_to_the_saga(aisle: Aisle) -> None:
         "resource": "shelf:a",
         "holder": str(ann.saga_id),
         "before": 0,
-        "since": ending.outcome.since.isoformat(),
+        "since": queued.since.isoformat(),
     }
 
 
@@ -151,8 +153,8 @@ def test_saga_without_patience_left_is_refused_and_loses_its_turn(aisle: Aisle) 
 
     [ending] = aisle.run(enter, again(bob, token=2))
 
-    assert ending.outcome.refusal["code"] == "resource_busy"
-    assert ending.outcome.refusal["facts"] == {"resource": "shelf", "waited_s": 30.0}
+    refusal = cast(Refused, ending.outcome).refusal
+    assert (refusal["code"], refusal["facts"]) == ("resource_busy", {"resource": "shelf", "waited_s": 30.0})
     assert ending.messages[0].task == STEP_REFUSED
     assert aisle.queue() == []
     assert aisle.status(bob) == Status.REFUSED
