@@ -11,7 +11,7 @@ from django.conf import settings
 from orchestration.contracts.codec import Malformed
 from orchestration.db import clocks, transactions
 from orchestration.db.bisection import each_or_error
-from orchestration.engine import engine, markers, recovery, reports
+from orchestration.engine import deadlocks, engine, markers, recovery, reports
 from orchestration.engine.saga_event import SagaEvent
 from orchestration.execution.results import End, Ending, Work
 from orchestration.execution.scheduler import Executors
@@ -22,6 +22,7 @@ from orchestration.messaging.routing import send_to
 from orchestration.messaging.task import SagaTask
 from orchestration.messaging.topology import ORCHESTRATOR
 from orchestration.models import ALIAS, SagaInstance
+from orchestration.protocol.events import StepWaits
 from orchestration.sagas import UnknownDefinition
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def _make_work(end: End, executors: Executors) -> Work:
         readable = [(message, report) for message, report in reported if not isinstance(report, Malformed)]
         outcomes = _apply([report for _, report in readable])
         end([_ending(message, outcome) for (message, _), outcome in zip(readable, outcomes, strict=True)])
+        _end_deadlocks([report for _, report in readable])
 
     return work
 
@@ -68,6 +70,12 @@ def _apply(events: list[SagaEvent]) -> list[SagaInstance | Exception]:
         return transactions.repeated(ALIAS, lambda: engine.apply_all(some, now=clocks.now()))
 
     return each_or_error(apply, events)
+
+
+def _end_deadlocks(events: list[SagaEvent]) -> None:
+    """End the deadlocks of sagas that have begun to wait. If this process dies before, recovery ends them."""
+    if waiting := {each.saga_id for each in events if isinstance(each.event, StepWaits)}:
+        deadlocks.end_deadlocks(waiting, now=clocks.now())
 
 
 def _ending(message: Message, outcome: SagaInstance | Exception) -> Ending:

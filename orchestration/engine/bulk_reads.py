@@ -16,13 +16,19 @@ from orchestration.engine import store
 from orchestration.engine.selectors import SERVICES_READ_WITHIN, Logged, Seen
 from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
 from orchestration.participant.participant import participants
+from orchestration.protocol.deadlocks import is_retried
 from orchestration.protocol.states import ENDED
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A saga's row. For an ended saga also its log and its rows of each ledger (None: that database is down)."""
+    """A saga's row. For an ended saga also its log and its rows of each ledger (None: that database is down).
 
+    `saga_id` is the saga that was asked for. If it was given up to end a deadlock, `instance` is the saga that does its
+    work now. Clients know the first id only.
+    """
+
+    saga_id: UUID
     instance: SagaInstance
     log: Sequence[Logged] | None = None
     ledgers: Mapping[str, Sequence[Seen] | None] | None = None
@@ -35,18 +41,34 @@ def read(saga_id: UUID) -> Reading | None:
 
 def _read_all(saga_ids: Collection[UUID]) -> dict[UUID, Reading]:
     with borrowed(ALIAS):
-        instances = store.find(saga_ids)
-    ended = [saga_id for saga_id, instance in instances.items() if instance.phase in ENDED]
-    readings = {saga_id: Reading(instance) for saga_id, instance in instances.items()}
+        instances = _newest(store.find(saga_ids))
+    readings = {saga_id: Reading(saga_id, instance) for saga_id, instance in instances.items()}
+    ended = [instance.pk for instance in instances.values() if instance.phase in ENDED]
     if not ended:
         return readings
     logs = _logs(ended)
     with deadline.within(SERVICES_READ_WITHIN):
         ledgers = {service: _ledger(service, ended) for service in participants()}
-    for saga_id in ended:
-        rows = {service: None if ledger is None else ledger[saga_id] for service, ledger in ledgers.items()}
-        readings[saga_id] = Reading(instances[saga_id], logs[saga_id], rows)
+    for saga_id, instance in instances.items():
+        if instance.phase in ENDED:
+            rows = {service: None if ledger is None else ledger[instance.pk] for service, ledger in ledgers.items()}
+            readings[saga_id] = Reading(saga_id, instance, logs[instance.pk], rows)
     return readings
+
+
+def _newest(instances: dict[UUID, SagaInstance]) -> dict[UUID, SagaInstance]:
+    """Replace each victim of a deadlock by the saga that does its work now."""
+    newest = dict(instances)
+    victims = newest
+    while victims := {saga_id: saga for saga_id, saga in victims.items() if _may_have_successor(saga)}:
+        successors = store.find_successors([saga.pk for saga in victims.values()])
+        victims = {saga_id: successors[saga.pk] for saga_id, saga in victims.items() if saga.pk in successors}
+        newest |= victims
+    return newest
+
+
+def _may_have_successor(saga: SagaInstance) -> bool:
+    return saga.phase in ENDED and is_retried(saga.failure, saga.victim_count)
 
 
 def _logs(saga_ids: list[UUID]) -> dict[UUID, list[Logged]]:

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error
 from redis import Redis
 from redis.exceptions import RedisError
 
+from orchestration.engine import selectors
 from orchestration.execution.scheduler import after_job
 from orchestration.participant.breaker_redis import connect
 from orchestration.signals import sagas_ended
@@ -57,9 +59,19 @@ def announce_ends() -> None:
 
     def announce(*, sagas: Sequence[Any], **_: Any) -> None:
         ids = [saga.pk for saga in sagas]
-        after_job(lambda: announcer.announce(ids))
+        retries = [saga.pk for saga in sagas if saga.retry_of]
+        after_job(lambda: announcer.announce([*ids, *_first_sagas(retries)]))
 
     sagas_ended.connect(announce, weak=False, dispatch_uid=ENDED)
+
+
+def _first_sagas(retries: Sequence[UUID]) -> list[UUID]:
+    """Return the sagas whose work these do again: clients wait for the end of the first one."""
+    try:
+        return selectors.retried_by(retries) if retries else []
+    except Error as error:
+        logger.warning("ends are announced late to clients that wait for the first saga of a deadlock: %s", error)
+        return []
 
 
 def channel() -> str:

@@ -12,13 +12,24 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from orchestration import signals
+from orchestration.db import clocks
 from orchestration.engine import dispatch, store
 from orchestration.engine.dispatch import Broker, BrokerAway
-from orchestration.engine.row_mapping import Origin, columns_after, log_entries, new_instance, state_of, with_columns
+from orchestration.engine.row_mapping import (
+    Origin,
+    columns_after,
+    deadlock_of,
+    log_entries,
+    new_instance,
+    state_of,
+    successor_of,
+    with_columns,
+)
 from orchestration.engine.saga_event import SagaEvent
-from orchestration.engine.store import KeyInProgress, RowChange, Store
+from orchestration.engine.store import KeyInProgress, NewSaga, RowChange, Store
 from orchestration.models import SagaInstance
-from orchestration.protocol.events import CancelRequested, Event, Resumed
+from orchestration.protocol.deadlocks import is_retried
+from orchestration.protocol.events import CancelRequested, DeadlockFound, Event, Resumed
 from orchestration.protocol.next_command import forward
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Command, Entry, Kind
@@ -183,7 +194,10 @@ class Engine:
         answers = {name: fact for name, fact in saga_event.known.items() if name not in instance.request}
         columns = columns_after(instance, decision, answers, now)
         entries = log_entries(instance, decision.entries, first=instance.log_length + 1, now=now)
-        return _Move(RowChange(instance, columns, entries), with_columns(instance, columns), decision.command)
+        decided = with_columns(instance, columns)
+        event, successor = saga_event.event, _successor(decided, now)
+        deadlock = deadlock_of(instance, event, now) if isinstance(event, DeadlockFound) else None
+        return _Move(RowChange(instance, columns, entries, deadlock, successor), decided, decision.command)
 
     def _write(
         self, events: Sequence[SagaEvent], moves: Mapping[UUID, tuple[int, _Move]]
@@ -204,7 +218,10 @@ class Engine:
         for move in moves:
             if move.command is not None:
                 self._send(move.decided, move.command)
-        signals.tell_moved([(move.decided, move.change.entries) for move in moves])
+        begun = [move.change.successor for move in moves if move.change.successor]
+        signals.tell_moved(
+            [(move.decided, move.change.entries) for move in moves] + [(each.instance, each.entries) for each in begun]
+        )
 
     def _send(self, instance: SagaInstance, command: Command) -> None:
         """Dispatch the command. If the broker is unavailable, make the saga due soon and raise nothing."""
@@ -221,6 +238,14 @@ class Engine:
         if instance.request_hash != origin.request_hash:
             raise KeyReused(KeyReused.__doc__)
         return Started(instance.id, created=False)
+
+
+def _successor(decided: SagaInstance, now: datetime) -> NewSaga | None:
+    """Return the saga that does the work of this one again, if it ended as the victim of a deadlock with time left."""
+    if decided.ended_at is None or not is_retried(decided.failure, decided.victim_count) or decided.deadline_at <= now:
+        return None
+    successor = successor_of(decided, clocks.new_id(now), jitter=random.random(), now=now)
+    return NewSaga(successor, log_entries(successor, (Entry(Kind.STARTED),), first=1, now=now))
 
 
 default = Engine(store, dispatch, definition_of)

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 
 from orchestration.db import clocks
 from orchestration.engine import engine, markers
+from orchestration.engine.deadlocks import DeadlockSearch
 from orchestration.engine.engine import Engine
 from orchestration.engine.markers import queues_of, route_of
 from orchestration.execution.periodic import run_periodically
@@ -56,6 +57,7 @@ class Recovery:
         """
         store, broker = self.engine.store, self.engine.broker
         self._bring_forward(clock())
+        self._end_deadlocks(clock())
         if not store.is_any_due(clock()) or not broker.broker_is_ready():
             return 0
         self._confirm_markers()
@@ -73,6 +75,13 @@ class Recovery:
         if brought := self.engine.store.bring_forward(now, now + longest):
             message = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
             logger.warning(message, brought, longest)
+
+    def _end_deadlocks(self, now: datetime) -> None:
+        """End the deadlocks that there are, however long they have been there: no event may come that finds them."""
+        try:
+            DeadlockSearch(self.engine).end_deadlocks(now=now)
+        except Exception:  # sagas that are due must be processed nevertheless
+            logger.exception("deadlocks were not looked for, the next round will")
 
     def _process(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now

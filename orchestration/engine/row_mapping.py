@@ -11,7 +11,9 @@ from django.conf import settings
 
 from orchestration.contracts.codec import encode
 from orchestration.contracts.command import defaults_of
-from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.models import Deadlock, SagaInstance, SagaLogEntry
+from orchestration.protocol.deadlocks import successor_key
+from orchestration.protocol.events import DeadlockFound
 from orchestration.protocol.failure_summary import FailureSummary
 from orchestration.protocol.saga import LONGEST_WAIT, Saga
 from orchestration.protocol.states import ENDED, LEADS_TO, Decision, Entry, Kind, LockWait, Phase, State
@@ -25,6 +27,9 @@ _SETS = {
     "skipped": "skipped",
 }
 """The keys of `progress` that hold sets of steps, each with its field of the state. Stored keys keep their names."""
+
+RETRIED_WITHIN = timedelta(seconds=1)
+"""The longest wait before the work of a deadlock's victim is tried again, with full jitter."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,43 @@ def without_defaults(request: Any) -> dict[str, Any]:
         for name, value in encode(request).items()
         if name not in defaults or getattr(request, name) != defaults[name]
     }
+
+
+def successor_of(victim: SagaInstance, saga_id: UUID, *, jitter: float, now: datetime) -> SagaInstance:
+    """Return the row of the saga that does the work of this victim again, in the rest of its time.
+
+    Recovery dispatches it after a random wait, so that the sagas of a deadlock do not meet again at once.
+    """
+    count = victim.victim_count + 1
+    return SagaInstance(
+        id=saga_id,
+        definition=victim.definition,
+        customer_id=victim.customer_id,
+        idempotency_key=successor_key(victim.idempotency_key, count),
+        request_hash=victim.request_hash,
+        order_id=victim.order_id,
+        request=victim.request,
+        retry_of=victim.pk,
+        victim_count=count,
+        dispatched_at=now,
+        due_at=min(now + RETRIED_WITHIN * jitter, victim.deadline_at),
+        deadline_at=victim.deadline_at,
+        created_at=now,
+        changed_at=now,
+        **columns_of(State(in_flight=False, skipped=state_of(victim).skipped), FailureSummary()),
+    )
+
+
+def deadlock_of(victim: SagaInstance, event: DeadlockFound, now: datetime) -> Deadlock:
+    """Return the record of the deadlock that ends when this saga is given up."""
+    return Deadlock(
+        victim_id=victim.pk,
+        cycle=[str(saga_id) for saga_id in event.cycle],
+        resources=list(event.resources),
+        definitions=list(event.definitions),
+        reason=event.reason,
+        found_at=now,
+    )
 
 
 def columns_after(instance: SagaInstance, decision: Decision, answers: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -70,6 +70,18 @@ def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
     return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
 
 
+def retried_by(saga_ids: Sequence[UUID]) -> list[UUID]:
+    """Return the victims of deadlocks whose work these sagas do again: those before them, and those before these."""
+    found: list[UUID] = []
+    before: Sequence[UUID] = saga_ids
+    with borrowed(ALIAS):
+        while before:
+            rows = SagaInstance.objects.using(ALIAS).filter(pk__in=before, retry_of__isnull=False)
+            before = list(rows.values_list("retry_of", flat=True))
+            found += before
+    return found
+
+
 def log_of(saga_id: UUID) -> list[SagaLogEntry]:
     """Return the saga's log, oldest entry first."""
     return list(SagaLogEntry.objects.using(ALIAS).filter(saga_id=saga_id).order_by("sequence"))

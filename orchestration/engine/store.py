@@ -1,6 +1,6 @@
 """Saga rows and their log in PostgreSQL: insert, find, compare-and-set, claim what is due."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -17,7 +17,7 @@ from orchestration.db.sql import as_array, as_rows, find_all, quoted, rows_of
 from orchestration.engine import markers
 from orchestration.engine.row_mapping import undelivered
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.models import ALIAS, SagaInstance, SagaLogEntry
+from orchestration.models import ALIAS, Deadlock, SagaInstance, SagaLogEntry
 from orchestration.protocol.states import Phase
 
 Then = Callable[[], None]
@@ -28,12 +28,26 @@ class KeyInProgress(Exception):
 
 
 @dataclass(frozen=True)
+class NewSaga:
+    """A saga to insert, and its first log entries."""
+
+    instance: SagaInstance
+    entries: Sequence[SagaLogEntry]
+
+
+@dataclass(frozen=True)
 class RowChange:
-    """A saga's row as it was read, the columns to change, and the log entries to add."""
+    """A saga's row as it was read, the columns to change, and the log entries to add.
+
+    If the change is made, the deadlock that it ends is recorded, and the successor that tries the saga's work again is
+    inserted, in the same statement.
+    """
 
     instance: SagaInstance
     columns: Mapping[str, Any]
     entries: Sequence[SagaLogEntry]
+    deadlock: Deadlock | None = None
+    successor: NewSaga | None = None
 
 
 Taken = Callable[[set[UUID]], None]
@@ -46,6 +60,8 @@ class Store(Protocol):
     def find(self, saga_ids: Collection[UUID], /) -> dict[UUID, SagaInstance]: ...
 
     def find_by_key(self, customer_id: str, idempotency_key: str, /) -> SagaInstance | None: ...
+
+    def waits_around(self, saga_ids: Collection[UUID] | None, /, *, limit: int) -> list[SagaInstance]: ...
 
     def insert(self, instance: SagaInstance, entries: Sequence[SagaLogEntry], /, *, then: Then | None) -> None: ...
 
@@ -73,6 +89,32 @@ def find_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
     return SagaInstance.objects.using(ALIAS).filter(customer_id=customer_id, idempotency_key=idempotency_key).first()
 
 
+def find_successors(victims: Collection[UUID]) -> dict[UUID, SagaInstance]:
+    """Return the sagas that do the work of these again, by the victim's id."""
+    found = find_all(SagaInstance, ALIAS, "retry_of = ANY(%s::uuid[])", as_array(victims))
+    return {instance.retry_of: instance for instance in found if instance.retry_of}
+
+
+def waits_around(saga_ids: Collection[UUID] | None, *, limit: int) -> list[SagaInstance]:
+    """Return sagas that wait and that may be in a deadlock: these of `saga_ids`, and all that they wait for.
+
+    With None, start from any sagas. All are read in one snapshot: waits of different moments could form a cycle that
+    never was. A saga that no other one waits for is in no deadlock, so none is followed from it. At most `limit` sagas
+    are returned. Which ones is left to chance, so that none is left out for ever.
+    """
+    starts = "" if saga_ids is None else "AND saga.id = ANY(%s::uuid[]) "
+    given = [] if saga_ids is None else [as_array(saga_ids)]
+    table = _table(SagaInstance)
+    path = (
+        "WITH RECURSIVE path(id, waits_for) AS ("
+        f"(SELECT saga.id, saga.waits_for FROM {table} AS saga WHERE saga.waits_for IS NOT NULL {starts}"
+        f"AND EXISTS (SELECT FROM {table} AS other WHERE other.waits_for = saga.id) ORDER BY random() LIMIT %s) "
+        f"UNION SELECT saga.id, saga.waits_for FROM path JOIN {table} AS saga ON saga.id = path.waits_for "
+        "WHERE saga.waits_for IS NOT NULL) SELECT id FROM path LIMIT %s"
+    )
+    return find_all(SagaInstance, ALIAS, f"id = ANY(ARRAY({path}))", *given, limit, limit)
+
+
 def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: Then | None) -> None:
     """Write a new saga and its first log entries in one transaction. Run `then` after the commit.
 
@@ -81,8 +123,8 @@ def insert(instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: The
     """
     failpoint = Failpoint(FailpointKind.START, instance.definition, [instance.pk])
     key = f"{instance.customer_id}\n{instance.idempotency_key}"
-    row = {name: getattr(instance, name) for name in _SAGA}
-    [(taken,)] = commit_at_once(ALIAS, failpoint, _insertion(), key, as_rows([row]), as_rows(map(_logged, entries)))
+    row = as_rows([_values(instance, _SAGA)])
+    [(taken,)] = commit_at_once(ALIAS, failpoint, _insertion(), key, row, as_rows(map(_logged, entries)))
     if not taken:
         raise KeyInProgress(KeyInProgress.__doc__)
     _afterwards(then)
@@ -98,11 +140,17 @@ def compare_and_set(changes: Sequence[RowChange], *, about: str, then: Taken | N
         {**each.columns, "id": each.instance.pk, "was_phase": each.instance.phase, "was_version": each.instance.version}
         for each in changes
     ]
-    entries = [_logged(entry) for each in changes for entry in each.entries]
+    successors = [each.successor for each in changes if each.successor]
+    deadlocks = [each.deadlock for each in changes if each.deadlock]
+    entries = [_logged(entry) for each in [*changes, *successors] for entry in each.entries]
     failpoint = Failpoint(FailpointKind.DECIDE, about, [each.instance.pk for each in changes])
-    change = _change(tuple(changes[0].columns))
-    ids = as_array(each.instance.pk for each in changes)
-    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, failpoint, change, as_rows(rows), ids, as_rows(entries))}
+    change = _change(tuple(changes[0].columns), succeeds=bool(successors), ends_deadlocks=bool(deadlocks))
+    given = [as_rows(rows), as_array(each.instance.pk for each in changes)]
+    if successors:
+        given.append(as_rows(_values(each.instance, _SAGA) for each in successors))
+    if deadlocks:
+        given.append(as_rows(_values(each, _DEADLOCK) for each in deadlocks))
+    taken = {saga_id for (saga_id,) in commit_at_once(ALIAS, failpoint, change, *given, as_rows(entries))}
     if then is not None and taken:
         _afterwards(partial(then, taken))
     return taken
@@ -171,11 +219,16 @@ def _afterwards(then: Then | None) -> None:
 
 
 _SAGA = tuple(str(field.column) for field in SagaInstance._meta.concrete_fields)
+_DEADLOCK = tuple(str(field.column) for field in Deadlock._meta.concrete_fields)
 _LOG = ("saga_id", "sequence", "kind", "step", "phase", "token", "detail", "at")
 
 
 def _logged(entry: SagaLogEntry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _LOG}
+    return _values(entry, _LOG)
+
+
+def _values(row: Model, columns: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in columns}
 
 
 @cache
@@ -190,26 +243,48 @@ def _insertion() -> str:
 
 
 @cache
-def _change(columns: tuple[str, ...]) -> str:
+def _change(columns: tuple[str, ...], *, succeeds: bool, ends_deadlocks: bool) -> str:
     """Return the statement that compares and sets saga rows and writes their log entries.
 
     The ids are a parameter of their own, because a plan without statistics would read the whole table otherwise.
     """
+    more = (_succession() if succeeds else "") + (_record() if ends_deadlocks else "")
+    logging = _logging("(SELECT id FROM written UNION ALL SELECT id FROM begun) AS written" if succeeds else "written")
     given = rows_of(SagaInstance, ("id", *columns), "was_phase text", "was_version int")
     settings = ", ".join(f'"{name}" = given."{name}"' for name in columns)
     return (
         f"WITH written AS (UPDATE {_table(SagaInstance)} AS saga SET {settings} FROM {given} "
         "WHERE saga.id = given.id AND saga.id = ANY(%s::uuid[]) "
         "AND saga.phase = given.was_phase AND saga.version = given.was_version "
-        f"RETURNING saga.id), {_logging()} SELECT id FROM written"
+        f"RETURNING saga.id), {more}{logging} SELECT id FROM written"
     )
 
 
-def _logging() -> str:
+def _succession() -> str:
+    """Return the part that inserts the successors of the written sagas and names them in their deadlocks."""
+    return (
+        f"begun AS (INSERT INTO {_table(SagaInstance)} ({quoted(_SAGA)}) "
+        f"SELECT {quoted(_SAGA, of='successor')} FROM {rows_of(SagaInstance, _SAGA, named='successor')} "
+        "JOIN written ON written.id = successor.retry_of RETURNING id, retry_of), "
+        f"succeeded AS (UPDATE {_table(Deadlock)} AS deadlock SET successor_id = begun.id FROM begun "
+        "WHERE deadlock.victim_id = begun.retry_of), "
+    )
+
+
+def _record() -> str:
+    """Return the part that records the deadlocks that the written sagas end."""
+    return (
+        f"recorded AS (INSERT INTO {_table(Deadlock)} ({quoted(_DEADLOCK)}) "
+        f"SELECT {quoted(_DEADLOCK, of='found')} FROM {rows_of(Deadlock, _DEADLOCK, named='found')} "
+        "JOIN written ON written.id = found.victim_id), "
+    )
+
+
+def _logging(written: str = "written") -> str:
     return (
         f"logged AS (INSERT INTO {_table(SagaLogEntry)} ({quoted(_LOG)}) "
         f"SELECT {quoted(_LOG, of='entry')} FROM {rows_of(SagaLogEntry, _LOG, named='entry')} "
-        "JOIN written ON written.id = entry.saga_id)"
+        f"JOIN {written} ON written.id = entry.saga_id)"
     )
 
 

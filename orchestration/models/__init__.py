@@ -1,6 +1,7 @@
 """Every table of the orchestrator, and the enums of its columns."""
 
 from orchestration.models.audit import AuditFinding, AuditRun
+from orchestration.models.deadlocks import Deadlock
 from orchestration.models.operators import Batch, BatchMember, MachineryLogEntry, OperatorLogEntry
 from orchestration.models.retention import PurgedSaga
 from orchestration.models.sagas import ALIAS, OFF_THE_STRAIGHT_WAY, UNFINISHED, Marker, SagaInstance, SagaLogEntry
@@ -13,6 +14,7 @@ __all__ = (
     "AuditRun",
     "Batch",
     "BatchMember",
+    "Deadlock",
     "MachineryLogEntry",
     "Marker",
     "OperatorLogEntry",

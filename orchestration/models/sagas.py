@@ -54,6 +54,10 @@ class SagaInstance(models.Model):
     waits_on = models.TextField(default="", db_default="")  # code that knows no locks starts sagas, too
     """The resource of that lock, such as "order:0198…"."""
     waits_since = models.DateTimeField(null=True)
+    retry_of = models.UUIDField(null=True)
+    """The saga whose work this one does again, because that one was given up to end a deadlock."""
+    victim_count = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """How often this work was given up to end a deadlock before this saga."""
     dispatched_at = models.DateTimeField()
     held_at = models.DateTimeField(null=True)
     """When a worker last held its message while a marker overtook it. Markers sent before that prove nothing."""
@@ -74,6 +78,9 @@ class SagaInstance(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("customer_id", "idempotency_key"), name="saga_one_per_customer_and_idempotency_key"
+            ),
+            models.UniqueConstraint(
+                fields=("retry_of",), name="saga_is_retried_once", condition=Q(retry_of__isnull=False)
             ),
             models.CheckConstraint(condition=Q(phase__in=list(Phase)), name="saga_phase_is_known"),
             models.CheckConstraint(

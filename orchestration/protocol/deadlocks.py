@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from orchestration.protocol.saga import Saga
 
+DEADLOCK = "deadlock"
+"""The failure code of a victim."""
 MOST_RETRIES = 3
 """How often the work of a victim is tried again automatically."""
+_KEY_SUFFIX = "\x1f"
+"""Begins the suffix of a successor's idempotency key. Keys of clients are printable, so none contains it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,21 @@ def cycles(edges: Mapping[UUID, UUID]) -> list[tuple[UUID, ...]]:
         if at in path:  # else it ends, or joins a path that was followed before
             found.append(_from_smallest(tuple(path)[path[at] :]))
     return sorted(found)
+
+
+def is_retried(failure: Mapping[str, Any] | None, victim_count: int) -> bool:
+    """Return whether the work of a saga that is given up for this failure is tried again, if time is left."""
+    return (failure or {}).get("code") == DEADLOCK and victim_count < MOST_RETRIES
+
+
+def successor_key(key: str, count: int) -> str:
+    """Return the idempotency key of the saga that tries this work again for the `count`th time."""
+    return f"{key_of_client(key)}{_KEY_SUFFIX}{count}"
+
+
+def key_of_client(key: str) -> str:
+    """Return the idempotency key that the client sent. A successor's key extends it."""
+    return key.partition(_KEY_SUFFIX)[0]
 
 
 def external_steps(saga: Saga) -> frozenset[str]:

@@ -72,6 +72,20 @@ class LockGranted:
 
 
 @dataclass(frozen=True)
+class DeadlockFound:
+    """The saga is in a deadlock, and it is the one to give up, for this reason.
+
+    Each saga of `cycle` waits for the next one, and the last for the first. `resources` and `definitions` have, in the
+    same order, what each of them waits for and how it is defined.
+    """
+
+    cycle: tuple[UUID, ...]
+    resources: tuple[str, ...]
+    definitions: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class ChainCompleted:
     """Every step is done."""
 
@@ -174,6 +188,7 @@ Event = (
     | StepFailed
     | StepWaits
     | LockGranted
+    | DeadlockFound
     | ChainCompleted
     | PivotBarred
     | PivotFoundDone

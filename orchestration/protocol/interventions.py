@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from orchestration.protocol.deadlocks import DEADLOCK
 from orchestration.protocol.events import (
     CancelRequested,
     CompensationRequested,
@@ -25,6 +26,9 @@ from orchestration.protocol.next_command import (
 )
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import ENDED, Decision, Entry, Kind, Phase, State
+
+CANCELLED = {"code": "cancelled", "detail": "It was cancelled."}
+"""The failure of a cancelled saga."""
 
 
 class TooLate(Exception):
@@ -53,16 +57,28 @@ def intervene(saga: Saga, state: State, event: Intervention, jitter: float) -> D
             return _settled(saga, state, event, jitter)
 
 
+def refuse_if_too_late(state: State) -> None:
+    """Refuse to undo a saga after its pivot.
+
+    :raises TooLate: when the pivot is done.
+    """
+    if state.phase in (Phase.FINISHING, Phase.COMPLETED):
+        raise TooLate(TooLate.__doc__)
+
+
 def _cancelled(state: State, event: CancelRequested) -> Decision | None:
-    _refuse_if_too_late(state)
-    if state.phase is not Phase.RUNNING:
-        return None
+    refuse_if_too_late(state)
     said = {"by": event.by, "reason": event.reason} if event.by else {}
-    return give_up(state, code="cancelled", detail="It was cancelled.", **said)
+    if state.phase is Phase.RUNNING:
+        return give_up(state, **CANCELLED, **said)
+    if state.phase in ENDED or (state.failure or {}).get("code") != DEADLOCK:
+        return None
+    failure = {**(state.failure or {}), **CANCELLED}  # so that the work is not tried again
+    return Decision(replace(state, failure=failure), (Entry(Kind.CANCELLED, detail=said),))
 
 
 def _to_be_compensated(saga: Saga, state: State, event: CompensationRequested) -> Decision | None:
-    _refuse_if_too_late(state)
+    refuse_if_too_late(state)
     if state.phase is Phase.RUNNING:
         return give_up(state, code="given_up", detail="It was given up.", by=event.by, reason=event.reason)
     return _resumed(saga, state, Resumed(event.by, event.reason))
@@ -123,11 +139,6 @@ def _done_externally(saga: Saga, state: State, entries: tuple[Entry, ...]) -> De
     if rest.position == len(saga.steps):
         return completed(state, entries)
     return Decision(state, entries) if state.parked else send(state, rest, entries)
-
-
-def _refuse_if_too_late(state: State) -> None:
-    if state.phase in (Phase.FINISHING, Phase.COMPLETED):
-        raise TooLate(TooLate.__doc__)
 
 
 def _entry(kind: Kind, event: Resumed | Retried | Paused | Unpaused) -> Entry:

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from orchestration.protocol.events import Contradiction, Event, LockGranted, StepFailed, StepWaits
-from orchestration.protocol.next_command import add_done, forward, send
+from orchestration.protocol.deadlocks import DEADLOCK
+from orchestration.protocol.events import Contradiction, DeadlockFound, Event, LockGranted, StepFailed, StepWaits
+from orchestration.protocol.interventions import refuse_if_too_late
+from orchestration.protocol.next_command import add_done, forward, give_up, send
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Decision, Entry, Kind, LockWait, Phase, State
 
@@ -45,6 +47,21 @@ def granted(saga: Saga, state: State, event: LockGranted) -> Decision | None:
     if state.wait is None or state.wait.step != event.step or state.in_flight or state.paused:
         return None
     return send(state, forward(saga, state))
+
+
+def deadlocked(state: State, event: DeadlockFound) -> Decision | None:
+    """Give the saga up, so that the others of the deadlock get its locks.
+
+    A paused saga is sent nothing, so it would keep its locks.
+
+    :raises TooLate: when the pivot is done.
+    """
+    refuse_if_too_late(state)
+    if state.phase is not Phase.RUNNING or state.wait is None or state.paused:
+        return None
+    cycle = [str(saga_id) for saga_id in event.cycle]
+    said = {"cycle": cycle, "resources": list(event.resources), "reason": event.reason}
+    return give_up(state, code=DEADLOCK, detail="Please try again.", **said)
 
 
 def without_old_wait(decision: Decision, event: Event) -> Decision:

@@ -44,6 +44,8 @@ class Kind(StrEnum):
     QUEUED = "queued"
     """A step waits for a lock. It is written again only when another saga holds the lock."""
     GAVE_UP = "gave_up"
+    CANCELLED = "cancelled"
+    """A saga that is compensated to end a deadlock was cancelled. Its work is not tried again."""
     PIVOT_BARRED = "pivot_barred"
     PIVOT_DONE = "pivot_done"
     UNDONE = "undone"

@@ -8,6 +8,7 @@ from orchestration.protocol.events import (
     ChainCompleted,
     Contradiction,
     DeadlinePassed,
+    DeadlockFound,
     Due,
     Event,
     LockGranted,
@@ -19,7 +20,7 @@ from orchestration.protocol.events import (
     StepWaits,
 )
 from orchestration.protocol.interventions import TooLate, intervene
-from orchestration.protocol.lock_waits import granted, queued, without_old_wait
+from orchestration.protocol.lock_waits import deadlocked, granted, queued, without_old_wait
 from orchestration.protocol.next_command import (
     add_done,
     compensate,
@@ -76,6 +77,8 @@ def _decided(saga: Saga, state: State, event: Event, jitter: float) -> Decision 
             return queued(saga, state, event, jitter)
         case LockGranted():
             return granted(saga, state, event)
+        case DeadlockFound():
+            return deadlocked(state, event)
         case ChainCompleted():
             return _completed(saga, state, event)
         case PivotBarred():

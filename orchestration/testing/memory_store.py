@@ -13,9 +13,9 @@ from django.db import IntegrityError
 from orchestration import failpoints
 from orchestration.engine import markers
 from orchestration.engine.row_mapping import undelivered
-from orchestration.engine.store import RowChange, Taken, Then
+from orchestration.engine.store import NewSaga, RowChange, Taken, Then
 from orchestration.failpoints import Failpoint, FailpointKind
-from orchestration.models import SagaInstance, SagaLogEntry
+from orchestration.models import Deadlock, SagaInstance, SagaLogEntry
 from orchestration.protocol.states import ENDED, Phase
 
 
@@ -26,6 +26,8 @@ class MemoryStore:
         self._clock = clock
         self.sagas: dict[UUID, SagaInstance] = {}
         self.log: dict[UUID, list[SagaLogEntry]] = defaultdict(list)
+        self.deadlocks: dict[UUID, Deadlock] = {}
+        """The deadlocks that were ended, by victim."""
         self.markers: dict[str, datetime] = {}
         """When the newest returned marker was sent, by route."""
 
@@ -34,6 +36,17 @@ class MemoryStore:
 
     def find_by_key(self, customer_id: str, idempotency_key: str) -> SagaInstance | None:
         return next((copy(saga) for saga in self._of_key(customer_id, idempotency_key)), None)
+
+    def waits_around(self, saga_ids: Collection[UUID] | None, *, limit: int) -> list[SagaInstance]:
+        waiting = {saga.pk: saga for saga in self.sagas.values() if saga.waits_for}
+        ahead = [*(waiting if saga_ids is None else saga_ids)]
+        found: dict[UUID, SagaInstance] = {}
+        while ahead:
+            saga_id = ahead.pop()
+            if (saga := waiting.get(saga_id)) and saga_id not in found and saga.waits_for:
+                found[saga_id] = copy(saga)
+                ahead.append(saga.waits_for)
+        return [*found.values()][:limit]
 
     def insert(self, instance: SagaInstance, entries: Sequence[SagaLogEntry], *, then: Then | None) -> None:
         if any(self._of_key(instance.customer_id, instance.idempotency_key)):
@@ -55,6 +68,7 @@ class MemoryStore:
                 for name, value in change.columns.items():
                     setattr(kept, name, value)
                 self.log[kept.pk].extend(change.entries)
+                self._end_deadlock(change.deadlock, change.successor)
                 taken.add(kept.pk)
         self._committed(failpoint, partial(then, taken) if then and taken else None)
         return taken
@@ -95,6 +109,15 @@ class MemoryStore:
     def marker_returned(self, route: str, sent_at: datetime) -> None:
         """Record that a marker of the route came back. Keep the time of the newest."""
         self.markers[route] = max(sent_at, self.markers.get(route, sent_at))
+
+    def _end_deadlock(self, deadlock: Deadlock | None, successor: NewSaga | None) -> None:
+        if deadlock:
+            self.deadlocks[deadlock.pk] = deadlock
+        if successor:
+            self.sagas[successor.instance.pk] = copy(successor.instance)
+            self.log[successor.instance.pk].extend(successor.entries)
+            if successor.instance.retry_of in self.deadlocks:
+                self.deadlocks[successor.instance.retry_of].successor_id = successor.instance.pk
 
     def _is_to_be_looked_at(self, saga: SagaInstance, now: datetime) -> bool:
         if not saga.in_flight or (saga.phase == Phase.RUNNING and saga.deadline_at <= now):

@@ -18,7 +18,8 @@ from orchestration.engine.bulk_reads import Reading
 from orchestration.engine.selectors import Logged, StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.protocol import transitions
-from orchestration.protocol.states import Phase
+from orchestration.protocol.deadlocks import is_retried
+from orchestration.protocol.states import ENDED, Phase
 from orders.api.representations import Amount, amount
 
 CANCELLED = "cancelled"
@@ -96,9 +97,11 @@ def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
         if selectors.pivot_is_done(instance):
             raise TooLate
     try:
-        engine.cancel_saga(instance.id, now=now)
+        cancelled = engine.cancel_saga(instance.id, now=now)
     except transitions.TooLate as error:
         raise TooLate from error
+    if instance.phase not in ENDED and cancelled.phase in ENDED and _is_retried(cancelled):
+        cancel(customer_id, checkout_id, now=now)  # it has ended meanwhile, and another saga does its work
 
 
 def status_of(instance: SagaInstance) -> str:
@@ -109,6 +112,8 @@ def status_of(instance: SagaInstance) -> str:
     match Phase(instance.phase):
         case Phase.COMPENSATED:
             return CANCELLED if wanted_off else "failed"
+        case Phase.COMPENSATING if _is_retried(instance):
+            return "processing"
         case Phase.COMPENSATING:
             return "cancelling" if wanted_off else "failed"
         case _ if selectors.pivot_is_done(instance):
@@ -132,14 +137,14 @@ def _shown(reading: Reading, status: str) -> Checkout:
     log = selectors.log_of(instance.id) if reading.log is None else reading.log
     steps = selectors.progress(instance, log, reading.ledgers)
     return Checkout(
-        id=instance.id,
+        id=reading.saga_id,
         order_id=request.order_id,
         status=status,
         steps=steps,
         failure=_failure(instance.failure) if instance.failure and status in ("failed", CANCELLED) else None,
         total=amount(request.total_minor, request.currency),
         created_at=request.placed_at,
-        decided_at=_decided_at(status, steps, log),
+        decided_at=_decided_at(instance, status, steps, log),
     )
 
 
@@ -147,10 +152,18 @@ def _failure(recorded: Mapping[str, Any]) -> Failure:
     return Failure(recorded["code"], recorded.get("detail", ""), recorded.get("facts", {}).get("order"))
 
 
-def _decided_at(status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]) -> datetime | None:
+def _is_retried(instance: SagaInstance) -> bool:
+    return is_retried(instance.failure, instance.victim_count)
+
+
+def _decided_at(
+    instance: SagaInstance, status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]
+) -> datetime | None:
     """Return when the order was placed, or when it was certain that it would not be."""
     if status == "confirmed":
         return next(step.since for step in steps if step.name == place_order.step)
+    if status in FINAL and _is_retried(instance):
+        return instance.ended_at  # no time was left to try it again
     if status in FINAL:
         return next(entry.at for entry in log if entry.phase == Phase.COMPENSATING)
     return None

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import IntegrityError, connections
 
 from orchestration.engine import markers, store
-from orchestration.engine.store import RowChange
-from orchestration.models import ALIAS, Marker, SagaInstance, SagaLogEntry
+from orchestration.engine.store import NewSaga, RowChange
+from orchestration.models import ALIAS, Deadlock, Marker, SagaInstance, SagaLogEntry
 from orchestration.testing.clock import Clock
 from orchestration.testing.memory_store import MemoryStore
 
@@ -216,3 +216,59 @@ def test_sagas_not_heard_of_are_reported_by_definition_and_phase(kept):
 
     assert kept.without_report(NOW) == {("checkout.v1", "running"), ("checkout.v1", "finishing")}
     assert kept.without_report(NOW - SECOND) == set()
+
+
+def waiting(kept, holder: UUID | None = None, **columns) -> SagaInstance:
+    return inserted(kept, waits_for=holder or uuid4(), waits_on="wallet:a", waits_since=NOW, **columns)
+
+
+def test_a_saga_of_a_loop_leads_to_the_others_of_it(kept):
+    first_id = uuid4()
+    second = waiting(kept, first_id)
+    waiting(kept, second.pk, id=first_id)
+    inserted(kept)
+
+    for starts in (None, [first_id], [second.pk]):
+        assert {each.pk for each in kept.waits_around(starts, limit=9)} == {first_id, second.pk}
+    assert len(kept.waits_around(None, limit=1)) == 1
+    assert kept.waits_around([uuid4()], limit=9) == []
+
+
+def test_sagas_that_wait_for_none_are_not_followed(kept):
+    waiting(kept, inserted(kept).pk)
+
+    assert all(each.waits_for for each in kept.waits_around(None, limit=9))
+
+
+def deadlock_of(kept, victim: SagaInstance) -> Deadlock:
+    return Deadlock.objects.using(ALIAS).get(pk=victim.pk) if kept is store else kept.deadlocks[victim.pk]
+
+
+def test_a_deadlock_and_its_successor_are_written_with_the_change_of_the_victim(kept):
+    victim, other = inserted(kept), inserted(kept)
+    found_now = Deadlock(
+        victim_id=victim.pk, cycle=[], resources=[], definitions=[], reason="the youngest", found_at=NOW
+    )
+    changes = [RowChange(victim, {"version": 1}, [], deadlock=found_now), RowChange(other, {"version": 1}, [])]
+    assert kept.compare_and_set(changes, about="", then=None) == {victim.pk, other.pk}
+    assert deadlock_of(kept, victim).reason == "the youngest"
+
+    read, another = found(kept, victim), saga(retry_of=victim.pk, victim_count=1)
+    succession = RowChange(read, {"version": 2}, [], successor=NewSaga(another, [entry(another)]))
+    assert kept.compare_and_set([succession], about="", then=None) == {victim.pk}
+    assert kept.compare_and_set([succession], about="", then=None) == set(), "the victim has changed"
+    assert found(kept, another) == another
+    assert deadlock_of(kept, victim).successor_id == another.pk
+
+
+def test_a_change_that_is_not_made_leaves_neither_deadlock_nor_successor(kept):
+    victim = inserted(kept)
+    read, another = found(kept, victim), saga(retry_of=victim.pk)
+    kept.compare_and_set([RowChange(read, {"version": 1}, [])], about="", then=None)
+    late = Deadlock(victim_id=victim.pk, cycle=[], resources=[], definitions=[], reason="late", found_at=NOW)
+    change = RowChange(read, {"version": 1}, [], deadlock=late, successor=NewSaga(another, [entry(another)]))
+
+    assert kept.compare_and_set([change], about="", then=None) == set()
+    assert kept.find([another.pk]) == {}
+    with pytest.raises((KeyError, Deadlock.DoesNotExist)):
+        deadlock_of(kept, victim)
