@@ -76,8 +76,8 @@ def retried_by(saga_ids: Sequence[UUID]) -> list[UUID]:
     before: Sequence[UUID] = saga_ids
     with borrowed(ALIAS):
         while before:
-            rows = SagaInstance.objects.using(ALIAS).filter(pk__in=before, retry_of__isnull=False)
-            before = list(rows.values_list("retry_of", flat=True))
+            rows = SagaInstance.objects.using(ALIAS).filter(pk__in=before).values_list("retry_of", flat=True)
+            before = [victim for victim in rows if victim]
             found += before
     return found
 

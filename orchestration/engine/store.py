@@ -142,7 +142,8 @@ def compare_and_set(changes: Sequence[RowChange], *, about: str, then: Taken | N
     ]
     successors = [each.successor for each in changes if each.successor]
     deadlocks = [each.deadlock for each in changes if each.deadlock]
-    entries = [_logged(entry) for each in [*changes, *successors] for entry in each.entries]
+    entries = [_logged(entry) for each in changes for entry in each.entries]
+    entries += [_logged(entry) for each in successors for entry in each.entries]
     failpoint = Failpoint(FailpointKind.DECIDE, about, [each.instance.pk for each in changes])
     change = _change(tuple(changes[0].columns), succeeds=bool(successors), ends_deadlocks=bool(deadlocks))
     given = [as_rows(rows), as_array(each.instance.pk for each in changes)]

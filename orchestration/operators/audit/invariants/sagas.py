@@ -35,6 +35,7 @@ COLUMNS = (
     "order_id",
     "request__total_minor",
     "request__currency",
+    "retry_of",
 )
 
 
@@ -55,6 +56,8 @@ class SagaFacts:
     order_id: UUID | None
     total_minor: int | None
     currency: str | None
+    retry_of: UUID | None
+    """The saga whose work this one does again."""
 
     @property
     def has_ended(self) -> bool:

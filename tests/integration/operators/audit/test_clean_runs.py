@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestration.engine import engine
+from orchestration.engine import engine, recovery, store
 from orchestration.operators.audit.violations import Unfinished, audit, violations
 from orchestration.protocol.events import DeadlinePassed, StepFailed
 from orchestration.protocol.states import Operation
 from tests.integration.operators.audit.courier import Courier
+from tests.support import deadlock
 from tests.support.shop import Shop
 
 
@@ -47,6 +48,17 @@ def test_books_agree_when_every_message_comes_again(shop: Shop, courier: Courier
     courier.send_everything_again()
     courier.deliver()
     assert [shop.saga(saga_id).phase for saga_id in sagas] == ["completed", "compensated", "compensated"]
+    assert violations() == []
+
+
+def test_books_agree_when_a_checkout_was_tried_again_after_a_deadlock(shop: Shop, courier: Courier) -> None:
+    victim = shop.place()
+    courier.lose_everything()
+    deadlock.give_up(victim)
+    assert courier.settle(victim) == "compensated"
+    successor = store.find_successors([victim])[victim]
+    recovery.run_once(clock=lambda: successor.due_at or successor.created_at)
+    assert courier.settle(successor.pk) == "completed"
     assert violations() == []
 
 

@@ -246,7 +246,8 @@ def test_a_victim_that_is_cancelled_is_not_tried_again(undoing: bool) -> None:
     engine.cancel_saga(sagas[1], now=NOW)
 
     victim = undo(sagas[1])
-    assert (victim.phase, victim.failure["code"]) == ("compensated", "cancelled")
+    assert (victim.phase, victim.last_error) == ("compensated", "deadlock")
+    assert victim.failure == {"code": "cancelled", "detail": "It was cancelled."}
     assert successor_of(sagas[1]) is None
     assert SagaLogEntry.objects.using(ALIAS).filter(saga=victim, kind="cancelled").count() == 1
 
