@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, Sum
@@ -105,10 +106,11 @@ def _changed(chosen: Selection) -> Iterable[Order]:
     return Order.objects.filter(chosen.sagas(), altered).prefetch_related("lines", "changes").iterator(BATCH)
 
 
-def _of_changes(order: Order) -> tuple[int, Faults]:
-    """Return the money that closed changes gave back, and how the order disagrees with its changes."""
+def _of_changes(order: Order) -> tuple[int, Faults, frozenset[UUID]]:
+    """Return the money that closed changes gave back, how the order disagrees with its changes, and all their ids."""
     closed = sum(change.amount_minor for change in order.changes.all() if change.state == State.CLOSED)
-    return closed, {"R1": tuple(_money_faults(order)), "R7": tuple(_unit_faults(order))}
+    faults = {"R1": tuple(_money_faults(order)), "R7": tuple(_unit_faults(order))}
+    return closed, faults, frozenset(change.id for change in order.changes.all())
 
 
 def _money_faults(order: Order) -> Iterator[str]:
@@ -148,6 +150,7 @@ audit = ServiceAudit(
         AuditedRows(
             facts=OrderFacts,
             kind="order",
+            changes=attrgetter("changes"),
             action=place_order,
             read=read_orders,
             effect=effect_of,

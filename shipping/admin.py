@@ -16,7 +16,6 @@ class ShipmentAdmin(LongTable):
 @admin.register(Dispatch)
 class DispatchAdmin(LongTable):
     list_display = ("order_id", "tracking_number", "is_booked", "saga_id", "handed_over_at")
-    list_filter = ("is_booked",)
     search_fields = ("saga_id", "checkout_id", "tracking_number")
 
 

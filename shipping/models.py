@@ -71,6 +71,7 @@ class Dispatch(models.Model):
                 fields=("tracking_number",), condition=Q(is_booked=False), name="dispatch_number_belongs_to_one_parcel"
             ),
         )
+        indexes = (models.Index(fields=("tracking_number",), name="dispatch_by_tracking_number"),)
 
     def __str__(self) -> str:
         return f"dispatch {self.tracking_number} of order {self.order_id}"

@@ -31,11 +31,25 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class HoldingFacts:
-    """Units by SKU that one saga holds (`live`) and has held (`released`), and what is wrong with their movements."""
+    """Units by SKU that one checkout has reserved, and what is wrong with their movements.
+
+    They are held (`live`), `consumed`, `released` by its compensation, or `cancelled`: released by a change of the
+    order. `changes` are the sagas that moved any of them.
+    """
 
     live: Mapping[str, int]
     released: Mapping[str, int]
     faults: tuple[str, ...]
+    consumed: Mapping[str, int]
+    cancelled: Mapping[str, int]
+    changes: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class MovedUnits:
+    """Units that one change of an order has moved, by kind of movement."""
+
+    by_kind: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class OrderFacts:
     """One placed order; `lines_minor` is the sum of its lines, None when it has none.
 
     `refunded_minor` is the money that closed changes gave back. `change_faults` say how the order disagrees with its
-    changes, by invariant.
+    changes, by invariant. `changes` are the sagas of all of its changes, also of those dropped.
     """
 
     id: UUID
@@ -57,6 +71,11 @@ class OrderFacts:
     status: str = "confirmed"
     refunded_minor: int = 0
     change_faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    changes: frozenset[UUID] = frozenset()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.status == "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +113,23 @@ class PaymentFacts:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentFacts:
-    """One saga's parcel in the database of shipping; `is_live`: it is booked and not cancelled."""
+    """One checkout's parcel in the database of shipping; `is_live`: it was neither stopped nor cancelled.
+
+    `stopped_by` is the change that stopped it.
+    """
 
     order_id: UUID
     status: str
     tracking_number: str
     is_live: bool
+    stopped_by: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchFacts:
+    """One dispatch in the database of shipping."""
+
+    order_id: UUID
 
 
 class ExternalRecord(Protocol):

@@ -1,6 +1,6 @@
 """The classes by which a service declares what an audit reads and checks of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -43,6 +43,12 @@ class AuditedRows(Generic[F]):
     leftover: Callable[[F], str] | None = None
     """Returns what a compensated checkout has left behind (Q3), worded to follow "The saga is compensated, and".
     Empty: nothing."""
+    changes: Callable[[F], Collection[UUID]] | None = None
+    """Returns the changes of placed orders that the row of a checkout names. While one is under way, its checkout is
+    not judged."""
+    disagrees: Callable[[F, bool], str] | None = None
+    """(facts, whether the order is cancelled) -> how the row of a completed checkout disagrees with that (Q2), worded
+    to follow "the order is cancelled, and" or "the order is not cancelled, and". Empty: it does not."""
     check: Callable[[Mapping[UUID, F]], Iterable[Checked]] | None = None
     """Checks the invariants of these rows alone."""
 

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('handed_over_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'verbose_name_plural': 'dispatches',
+                "verbose_name_plural": "dispatches", "indexes": [models.Index(fields=["tracking_number"], name="dispatch_by_tracking_number")],
             },
         ),
         migrations.RemoveConstraint(

@@ -18,7 +18,7 @@ ACROSS_SERVICES: Mapping[str, str] = {
     "A6": "nothing is compensated after the pivot; else everything is, the last step first",
     "A7": "one saga, and one order at most, for each customer and key",
     "Q1": "every saga has ended",
-    "Q2": "completed: one order, its units held, one capture, one live parcel",
+    "Q2": "completed: one order, its units held or gone, one capture, one live parcel; no units or parcel if cancelled",
     "Q3": "compensated: no order, no units held, no money taken or held, no live parcel",
     "Q4": "the gateway's money is the orders' money, and the payments are its books",
     "Q5": "an order's total is the sum of its lines and what was captured",

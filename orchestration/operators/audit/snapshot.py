@@ -20,8 +20,9 @@ from orchestration.contracts.audit import (
 from orchestration.db import clocks
 from orchestration.models import ALIAS
 from orchestration.operators.audit import keys
-from orchestration.operators.audit.invariants import ledgers, repairs, saga_logs, sagas, settled
+from orchestration.operators.audit.invariants import ledgers, order_changes, repairs, saga_logs, sagas, settled
 from orchestration.operators.audit.invariants.ledgers import Remembered
+from orchestration.operators.audit.invariants.order_changes import OrderChanges
 from orchestration.operators.audit.invariants.repairs import Repairs
 from orchestration.operators.audit.invariants.sagas import SagaFacts
 from orchestration.operators.audit.invariants.settled import Evidence
@@ -91,6 +92,17 @@ class ServiceBooks:
         yield from ((f"{step} ledger row", rows) for step, rows in self.ledgers.items())
         yield from ((read.of.kind, read.by_saga) for read in self.rows)
 
+    @cached_property
+    def checkout_of_changes(self) -> Mapping[UUID, UUID]:
+        """Each change that a row of a checkout names, and that checkout."""
+        return {
+            change_id: checkout_id
+            for read in self.rows
+            if read.of.changes is not None
+            for checkout_id, facts in read.by_saga.items()
+            for change_id in read.of.changes(facts)
+        }
+
 
 @dataclass(frozen=True)
 class Books:
@@ -103,6 +115,7 @@ class Books:
     services: ServiceBooks
     outside: Sequence[BooksRead]
     repairs: Repairs = field(default_factory=Repairs)
+    changes: OrderChanges = field(default_factory=OrderChanges)
     purged: frozenset[UUID] = frozenset()
     """Purged sagas that other records name, and sagas purged while the books were read."""
     settled: Evidence = field(default_factory=dict)
@@ -128,9 +141,10 @@ class Books:
         return (self.sagas.get(saga_id) or self.newer.get(saga_id)) if saga_id else None
 
     def has_ended(self, saga_id: UUID | None) -> bool:
-        """Return whether the saga had ended before the other books were read, and no repair of it is under way."""
+        """Return whether the saga had ended before the other books were read, and no repair or change is under way."""
         saga = self.sagas.get(saga_id) if saga_id else None
-        return saga is not None and saga.has_ended and saga_id not in self.repairs.under_way
+        altered = saga_id in self.repairs.under_way or saga_id in self.changes.under_way
+        return saga is not None and saga.has_ended and not altered
 
     def is_unfinished(self, saga_id: UUID | None) -> bool:
         """Return whether the saga exists and may still change its books."""
@@ -161,8 +175,10 @@ def read(chosen: Selection = EVERYTHING) -> Books:
     with snapshot(ALIAS):
         newer = sagas.read_only(unknown)
         made = repairs.read(since=began_at)
+        of_orders = order_changes.read(services.checkout_of_changes, since=began_at)
+        evidence |= settled.read_of_changes(of_orders.checkout_of)
         gone = sagas.read_purged(unknown, since=began_at)
-    return Books(known, newer, logs, services, outside, made, gone, evidence, chosen.is_everything)
+    return Books(known, newer, logs, services, outside, made, of_orders, gone, evidence, chosen.is_everything)
 
 
 def _read_services(chosen: Selection) -> ServiceBooks:

@@ -63,6 +63,8 @@ def _key_faults(saga_id: UUID | None, thing: ExternalRecord, books: Books) -> It
             yield text, "of a saga that there is not"
         elif books.repairs.saga_of.get(key.saga_id) == saga_id:
             continue  # a repair saga made this, under its own key
+        elif books.changes.checkout_of.get(key.saga_id) == saga_id:
+            continue  # so did a change of the order
         elif key.saga_id != saga_id:
             yield text, "of another saga than the one it was made for"
         elif books.has_ended(saga_id) and not _is_remembered(key, books):

@@ -53,6 +53,7 @@ def _faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]:
         yield from _steps_not_done(saga, saga.definition, books)
     yield from _order_faults(saga, books)
     yield from _lacks(saga, books)
+    yield from _disagreements(saga, books)
     yield from _outside_faults_of_completed(saga, books)
 
 
@@ -75,6 +76,17 @@ def _lacks(saga: SagaFacts, books: Books) -> Iterator[str]:
             yield lack
 
 
+def _disagreements(saga: SagaFacts, books: Books) -> Iterator[str]:
+    """Yield what contradicts the order's status: a cancelled order has no units and no parcel, any other keeps them."""
+    if (order := books.services.orders.get(saga.id)) is None:
+        return
+    status = "the order is cancelled" if order.is_cancelled else "the order is not cancelled"
+    for read in books.services.rows:
+        facts = read.by_saga.get(saga.id)
+        if facts is not None and read.of.disagrees and (fault := read.of.disagrees(facts, order.is_cancelled)):
+            yield f"{status}, and {fault}"
+
+
 def _order_faults(saga: SagaFacts, books: Books) -> Iterator[str]:
     order = books.services.orders.get(saga.id)
     if order is None:
@@ -94,9 +106,9 @@ def _outside_faults_of_completed(saga: SagaFacts, books: Books) -> Iterator[str]
             yield f"the gateway made {captures} captures"
     if books.parcels is not None:
         numbers = [parcel.tracking_number for parcel in books.parcels.get(saga.id, ()) if parcel.is_live]
-        if len(numbers) != 1:
+        shipment, order = books.services.shipments.get(saga.id), books.services.orders.get(saga.id)
+        if len(numbers) != (0 if order and order.is_cancelled else 1):
             yield f"the carrier has {len(numbers)} live parcels"
-        shipment = books.services.shipments.get(saga.id)
         if shipment and numbers and shipment.tracking_number not in numbers:
             yield "the carrier's parcel is another than its shipment"
 

@@ -12,7 +12,9 @@ def check(books: Books, findings: Findings) -> None:
     findings.look_at("A7", len(books.sagas))
     replaced = {saga.retry_of for saga in books.sagas.values()}
     sagas_of_order = Counter(
-        saga.order_id for saga in books.sagas.values() if saga.order_id and saga.id not in replaced
+        saga.order_id
+        for saga in books.sagas.values()
+        if saga.order_id and not saga.is_change and saga.id not in replaced
     )
     for order_id, count in sagas_of_order.items():
         if count > 1:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from orchestration.contracts.order_changes import ChangeRequested
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.values import nfc
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance
@@ -71,6 +72,11 @@ class SagaFacts:
     @property
     def is_checkout(self) -> bool:
         return self.definition is not None and self.definition.request is CheckoutRequested
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes a placed order."""
+        return self.definition is not None and self.definition.request is ChangeRequested
 
 
 def read(chosen: Selection = EVERYTHING) -> dict[UUID, SagaFacts]:

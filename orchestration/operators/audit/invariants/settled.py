@@ -6,7 +6,7 @@ from uuid import UUID
 from orchestration.models import ALIAS, OperatorLogEntry
 from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.audit.findings import Findings, Violation
-from orchestration.participant.selection import EVERYTHING, Selection
+from orchestration.participant.selection import EVERYTHING, Selection, Those
 
 MAY_DIFFER = frozenset({"A4", "Q2", "Q3", "Q4", "Q5"})
 """Invariants about a step's effect or about money. Ledger histories and saga logs must hold in any case."""
@@ -25,6 +25,12 @@ def read(chosen: Selection = EVERYTHING) -> dict[UUID, str]:
         said = f"{step} was settled outside, says {by}: {evidence}"
         found[saga_id] = f"{found[saga_id]}; {said}" if saga_id in found else said
     return found
+
+
+def read_of_changes(checkout_of: Mapping[UUID, UUID]) -> dict[UUID, str]:
+    """Return the evidence of settled changes, each for the checkout whose order it changes."""
+    found = read(Those(frozenset(checkout_of))) if checkout_of else {}
+    return {checkout_of[change_id]: said for change_id, said in found.items()}
 
 
 def accept(settled: Evidence, findings: Findings) -> None:

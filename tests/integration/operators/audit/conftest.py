@@ -65,5 +65,5 @@ def found() -> Found:
 
 @pytest.fixture
 def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repairs end in this process: an audit need not wait until other clocks have passed their end."""
+    """Repairs and changes end in this process: an audit need not wait until other clocks have passed their end."""
     monkeypatch.setattr(repairs, "CLOCKS_AGREE_WITHIN", timedelta(0))

@@ -27,6 +27,7 @@ def test_a_change_that_the_order_does_not_count_is_found(completed: UUID, found:
     ]
 
 
+@pytest.mark.usefixtures("one_clock")
 def test_an_open_change_whose_saga_has_ended_is_found(completed: UUID, found: Found) -> None:
     a_change(completed)
     assert found("R2") == ["The change is open, and its saga has ended."]

@@ -23,7 +23,7 @@ def test_units_reserved_for_nobody_are_found(completed: UUID, found: Found) -> N
 
 def test_units_from_nowhere_are_found(completed: UUID, found: Found) -> None:
     Stock.objects.update(on_hand=F("on_hand") + 5)
-    assert found("A2") == ["1005 units of MUG-01 on hand, received less consumed is 1000."]
+    assert found("A2") == ["1005 units of MUG-01 on hand, received and returned less consumed is 1000."]
 
 
 def test_units_reserved_without_a_movement_are_found(completed: UUID, found: Found) -> None:
