@@ -1,9 +1,10 @@
 """The orders service in the admin: orders and their changes to read, the catalogue to edit."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly, TabularInline
-from orders.models import Ledger, Order, OrderChange, OrderLine, Product, ReturnRequest
+from orders.models import Coupon, CouponUse, Ledger, Order, OrderChange, OrderLine, Product, ReturnRequest
 
 
 @admin.register(Product)
@@ -11,6 +12,26 @@ class ProductAdmin(ModelAdmin):  # type: ignore[type-arg]
     list_display = ("sku", "name", "price_minor", "currency", "active")
     list_filter = ("active", "currency")
     search_fields = ("sku", "name")
+
+
+@admin.register(Coupon)
+class CouponAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """Coupons. What one takes off stays as it is, because carts were priced with it."""
+
+    list_display = ("code", "kind", "value", "currency", "uses", "used", "once_per_customer", "expires_at")
+    list_filter = ("kind",)
+    search_fields = ("code",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
+        return ("code", "kind", "value", "currency", "used", "once_per_customer", "created_at") if obj else ()
+
+
+@admin.register(CouponUse)
+class CouponUseAdmin(LongTable):
+    list_display = ("saga_id", "coupon", "customer_id", "order_id", "state", "used_at", "changed_at")
+    list_filter = ("state",)
+    search_fields = ("saga_id", "coupon")
+    ordering = ("-saga_id",)
 
 
 class OrderLineInline(ReadOnly, TabularInline):  # type: ignore[type-arg]

@@ -15,6 +15,7 @@ from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
 from orchestration.participant.selection import Selection
 from orchestration.text.formatting import money
 from orders.change_rules import status_of
+from orders.coupon_audit import check_coupons, coupon_rows
 from orders.models import Order, OrderChange, OrderLine
 
 COLUMNS = (
@@ -167,7 +168,12 @@ audit = ServiceAudit(
             later_effects={close_change: effect_of_closing},
             order_of=lambda change: change.order_id,
         ),
+        coupon_rows,
     ),
-    invariants={"R7": "an order's status and line counts are those of its changes"},
+    invariants={
+        "R7": "an order's status and line counts are those of its changes",
+        "C1": "a coupon was used as often as it has live uses",
+    },
+    check_everything=check_coupons,
     worth=worth,
 )

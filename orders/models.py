@@ -11,6 +11,9 @@ from orchestration.contracts.order_changes import ChangeKind
 from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, nfc
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.lock_tables import GuardRow, HoldRow, TurnRow
+from orders.coupon_models import Coupon, CouponUse
+
+__all__ = ("Coupon", "CouponUse")  # Django finds models here
 
 LARGEST_QUANTITY = 9_999
 

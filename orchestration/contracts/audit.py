@@ -93,6 +93,15 @@ class ChangeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CouponFacts:
+    """One saga's use of a coupon. `was_returned`: its checkout was undone."""
+
+    order_id: UUID
+    coupon: str
+    was_returned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentFacts:
     """One saga's payment. `is_reversed`: it was voided or refunded, also after it `was_captured`.
 

@@ -9,7 +9,11 @@ from orchestration.operators.audit.violations import Unfinished, audit, violatio
 from orchestration.protocol.events import DeadlinePassed, StepFailed
 from orchestration.protocol.states import Operation
 from tests.integration.operators.audit.courier import Courier
+<<<<<<< HEAD
 from tests.support import deadlock
+=======
+from tests.support.coupons import coupon
+>>>>>>> ec7e802 (Keep coupons and their uses at orders)
 from tests.support.shop import Shop
 
 
@@ -99,6 +103,7 @@ def test_a_parked_saga_is_expected_only_when_reported_so(shop: Shop, courier: Co
 
 
 def test_everything_is_looked_at(shop: Shop, courier: Courier) -> None:
+    coupon()
     for saga_id in (shop.place(), shop.place(line2="carrier_refuse")):
         courier.settle(saga_id)
     findings = audit()
