@@ -3,8 +3,29 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from orchestration.participant.admin import LedgerAdmin, LongTable, ModelAdmin, ReadOnly, TabularInline
-from orders.models import Coupon, CouponUse, Ledger, Order, OrderChange, OrderLine, Product, ReturnRequest
+from orchestration.participant.admin import (
+    GuardAdmin,
+    HoldAdmin,
+    LedgerAdmin,
+    LongTable,
+    ModelAdmin,
+    ReadOnly,
+    TabularInline,
+    TurnAdmin,
+)
+from orders.models import (
+    Coupon,
+    CouponUse,
+    Guard,
+    Hold,
+    Ledger,
+    Order,
+    OrderChange,
+    OrderLine,
+    Product,
+    ReturnRequest,
+    Turn,
+)
 
 
 @admin.register(Product)
@@ -74,3 +95,6 @@ class ReturnRequestAdmin(LongTable):
 
 
 admin.site.register(Ledger, LedgerAdmin)
+admin.site.register(Hold, HoldAdmin)
+admin.site.register(Turn, TurnAdmin)
+admin.site.register(Guard, GuardAdmin)
