@@ -9,11 +9,8 @@ from orchestration.operators.audit.violations import Unfinished, audit, violatio
 from orchestration.protocol.events import DeadlinePassed, StepFailed
 from orchestration.protocol.states import Operation
 from tests.integration.operators.audit.courier import Courier
-<<<<<<< HEAD
 from tests.support import deadlock
-=======
 from tests.support.coupons import coupon
->>>>>>> ec7e802 (Keep coupons and their uses at orders)
 from tests.support.shop import Shop
 
 
