@@ -49,5 +49,4 @@ def _reversed(saga_id: UUID) -> Reversal | None:
         return None
     if payment.capture_id is None:
         return Reversal(GatewayPayment(payment.authorisation_id, PaymentStatus.VOIDED))
-    ids = {"capture_id": payment.capture_id, "refund_id": payment.authorisation_id}
-    return Reversal(GatewayPayment(payment.authorisation_id, PaymentStatus.REFUNDED, **ids))
+    return Reversal(GatewayPayment(payment.authorisation_id, PaymentStatus.REFUNDED, payment.capture_id))

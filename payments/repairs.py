@@ -1,5 +1,8 @@
 """The commands of payments that repair what an audit has found, or void what a manual settlement leaves on hold."""
 
+from uuid import UUID
+
+from orchestration.contracts.command import Action, Compensation
 from orchestration.contracts.payments import (
     ConfirmCaptureSettled,
     LeftoverPaymentReversed,
@@ -8,6 +11,8 @@ from orchestration.contracts.payments import (
     VoidSettledHold,
     authorise_payment,
     capture_payment,
+    refund_payment,
+    reverse_leftover_payment,
 )
 from orchestration.participant.external import ExternalCommand, Keys, key_of
 from orchestration.participant.ledger import Status
@@ -17,7 +22,7 @@ from payments import free_orders
 from payments.gateways.choice import gateway
 from payments.gateways.port import GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
 from payments.models import Ledger, Payment
-from payments.reversal import REVERSED, Reversal
+from payments.reversal import REVERSED, Reversal, store_reversal
 from payments.services import authorisation_id_of, reverse
 
 CONCLUDED = (Status.DONE, Status.REFUSED)
@@ -50,7 +55,7 @@ class LeftoverPaymentReversal(ExternalCommand[ReverseLeftoverPayment, Reversal])
 
     def call(self, request: ReverseLeftoverPayment, keys: Keys) -> Reversal:
         payment = _leftover(request)
-        return Reversal(payment and reverse(payment, request.total_minor, keys.own))
+        return Reversal(payment and reverse(payment, keys.own))
 
     def find(self, request: ReverseLeftoverPayment, keys: Keys) -> Reversal | None:
         payment = _leftover(request)
@@ -120,7 +125,11 @@ def _record(request: ReverseLeftoverPayment | VoidSettledHold, payment: GatewayP
         amount_minor=request.total_minor,
         currency=request.currency,
     )
-    Payment.objects.store_state(asked, payment)
+    made_by: list[tuple[UUID, Action | Compensation]] = [
+        (request.repaired_saga_id, refund_payment),
+        (request.saga_id, reverse_leftover_payment),
+    ]
+    store_reversal(asked, payment, made_by=made_by)
 
 
 def _leftover(request: ReverseLeftoverPayment | VoidSettledHold) -> GatewayPayment | None:

@@ -1,16 +1,15 @@
 """Reads of payments."""
 
 from collections.abc import Collection
+from itertools import chain
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Case, F, Q, Sum, When
 
 from orchestration.participant.money import Money
 from orchestration.participant.search_key import Found
 from payments.gateways.port import PaymentStatus
-from payments.models import Payment
-
-_TAKEN = frozenset({PaymentStatus.CAPTURED, PaymentStatus.REFUNDED})
+from payments.models import Payment, Refund
 
 
 def payments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Payment]:
@@ -20,31 +19,44 @@ def payments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Pay
 
 
 def found_by_reference(reference: str) -> Found:
-    """Return the saga whose authorisation, capture or refund has this id at the gateway."""
-    called_so = Q(authorisation_id=reference) | Q(capture_id=reference) | Q(refund_id=reference)
-    return Found(frozenset(Payment.objects.filter(called_so).values_list("saga_id", flat=True)))
+    """Return the saga whose authorisation, capture or refund has this id at the gateway.
+
+    A refund is found with the saga that made it and the saga whose payment it gives back.
+    """
+    called_so = Q(authorisation_id=reference) | Q(capture_id=reference)
+    of_payments = Payment.objects.filter(called_so).values_list("saga_id", flat=True)
+    of_refunds = Refund.objects.filter(gateway_id=reference).values_list("saga_id", "payment__saga_id")
+    return Found(frozenset({*of_payments, *chain.from_iterable(of_refunds)}))
 
 
 def money_held(saga_ids: Collection[UUID]) -> dict[tuple[str, str], int]:
-    """Return what is authorised and what is captured for these sagas, in minor units, by (currency, status)."""
+    """Return what is authorised, and what is captured and not refunded, for these sagas: in minor units, by
+    (currency, status).
+    """
     held = Payment.objects.filter(
         saga_id__in=saga_ids, status__in=(PaymentStatus.AUTHORISED.value, PaymentStatus.CAPTURED.value)
     )
-    sums = held.values_list("currency", "status").annotate(Sum("amount_minor")).order_by()
+    kept = Case(When(captured_minor=0, then=F("amount_minor")), default=F("captured_minor") - F("refunded_minor"))
+    sums = held.values_list("currency", "status").annotate(kept=Sum(kept)).order_by()
     return {(currency, status): amount_minor for currency, status, amount_minor in sums}
 
 
 def money_of_sagas(saga_ids: Collection[UUID]) -> dict[UUID, Money]:
-    """Return the state of the money of these sagas. Sagas without money are absent."""
-    return {saga_id: _money(payment) for saga_id, payment in payments_by_saga(saga_ids).items()}
+    """Return the state of the money of these sagas. Sagas without money are absent.
+
+    The money of a change of an order is the payment of which it gives a part back.
+    """
+    refunds = Refund.objects.filter(saga_id__in=saga_ids).select_related("payment")
+    of_changes = {refund.saga_id: refund.payment for refund in refunds}
+    return {saga_id: _money(payment) for saga_id, payment in (of_changes | payments_by_saga(saga_ids)).items()}
 
 
 def _money(payment: Payment) -> Money:
     return Money(
         authorised_minor=payment.amount_minor,
-        captured_minor=payment.amount_minor if payment.status in _TAKEN else 0,
+        captured_minor=payment.captured_minor,
         voided_minor=payment.amount_minor if payment.status == PaymentStatus.VOIDED else 0,
-        refunded_minor=payment.amount_minor if payment.status == PaymentStatus.REFUNDED else 0,
+        refunded_minor=payment.refunded_minor,
         currency=payment.currency,
         reference=payment.authorisation_id,
     )

@@ -1,7 +1,7 @@
 """The external commands of payments. Each calls the gateway, finds earlier calls there, and records the result here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from orchestration.contracts.codec import Malformed
@@ -11,21 +11,34 @@ from orchestration.contracts.payments import (
     PaymentAuthorised,
     PaymentCaptured,
     RefundPayment,
+    refund_payment,
 )
 from orchestration.participant.encryption import decrypt
 from orchestration.participant.external import ExternalCommand, Keys, OutcomeUnknown
 from orchestration.participant.refusals import PermanentFailure
 from payments import free_orders
 from payments.gateways.choice import gateway
-from payments.gateways.port import AuthorisationRequest, GatewayPayment, NotPossible, PaymentRefused, PaymentStatus
+from payments.gateways.port import (
+    AuthorisationRequest,
+    GatewayPayment,
+    GatewayRefund,
+    NotPossible,
+    PaymentRefused,
+    PaymentStatus,
+    RefundStatus,
+)
 from payments.models import Payment
-from payments.reversal import REVERSED, Reversal
+from payments.reversal import REVERSED, Reversal, store_reversal
 
 NOTHING_HELD = "nothing_held"
 
 
 class AuthorisationLapsed(PermanentFailure):
     """The gateway no longer holds the money. It was voided there, or it expired."""
+
+
+class RefundFailed(PermanentFailure):
+    """The gateway has failed the refund. Give the money back another way, then resolve the step with its id."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
             payment = self._known(request, keys) or self._authorised_again(request, keys)
         except PaymentRefused:
             return Reversal(payment=None)
-        return Reversal(reverse(payment, request.total_minor, keys.own))
+        return Reversal(reverse(payment, keys.own))
 
     def find(self, request: RefundPayment, keys: Keys) -> Reversal | None:
         try:
@@ -142,8 +155,11 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
         for name in ("capture_id", "refund_id"):
             if refunded != bool(getattr(facts, name)):
                 raise Malformed(f"{name} goes with {PaymentStatus.REFUNDED}, and only with it")
-        ids = {"capture_id": facts.capture_id, "refund_id": facts.refund_id} if refunded else {}
-        return Reversal(GatewayPayment(authorisation_id, PaymentStatus(facts.status), **ids))
+        payment = GatewayPayment(authorisation_id, PaymentStatus(facts.status))
+        if refunded:
+            made = GatewayRefund(facts.refund_id, request.total_minor, RefundStatus.SUCCEEDED)
+            payment = replace(payment, capture_id=facts.capture_id, captured_minor=request.total_minor, refunds=(made,))
+        return Reversal(payment)
 
     def record(self, request: RefundPayment, reply: Reversal) -> None:
         """Record the reversal, also of a hold that was never recorded. Do nothing if no money was held."""
@@ -154,7 +170,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
                 amount_minor=request.total_minor,
                 currency=request.currency,
             )
-            Payment.objects.store_state(asked, reply.payment)
+            store_reversal(asked, reply.payment, made_by=[(request.saga_id, refund_payment)])
 
     def _known(self, request: RefundPayment, keys: Keys) -> GatewayPayment | None:
         """Look up the payment by its id if we recorded it, otherwise by the key of the authorisation."""
@@ -198,12 +214,12 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
         return payment
 
     def reported(self, request: CapturePayment, facts: ReportedCapture) -> GatewayPayment:
-        return GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, capture_id=facts.capture_id)
+        captured_minor = request.total_minor
+        return GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, facts.capture_id, captured_minor)
 
     def record_all(self, replied: Sequence[tuple[CapturePayment, GatewayPayment]]) -> list[PaymentCaptured]:
-        capture_ids = {request.saga_id: payment.capture_id or "" for request, payment in replied}
-        Payment.objects.capture(capture_ids)
-        return [PaymentCaptured(capture_id) for capture_id in capture_ids.values()]
+        Payment.objects.capture({request.saga_id: payment for request, payment in replied})
+        return [PaymentCaptured(payment.capture_id or "") for _, payment in replied]
 
 
 def authorisation_request(request: AuthorisePayment | RefundPayment) -> AuthorisationRequest:
@@ -221,19 +237,30 @@ def authorisation_id_of(saga_id: UUID) -> str | None:
     return Payment.objects.filter(saga_id=saga_id).values_list("authorisation_id", flat=True).first()
 
 
-def reverse(payment: GatewayPayment, amount_minor: int, key: str) -> GatewayPayment:
-    """Void the payment if it is authorised, refund it if it is captured. Do nothing if it was reversed already."""
+def reverse(payment: GatewayPayment, key: str) -> GatewayPayment:
+    """Void the payment if it is authorised, refund what is left of it if it is captured. Do nothing if it was
+    reversed already.
+
+    :raises RefundFailed: when the gateway has failed the refund.
+    """
     try:
         if payment.status == PaymentStatus.AUTHORISED:
             return gateway().void(payment.authorisation_id, key=key)
         if payment.status == PaymentStatus.CAPTURED:
-            return gateway().refund(payment.authorisation_id, amount_minor=amount_minor, key=key)
+            return _refunded(payment, key)
     except NotPossible:
         current = gateway().look_up(payment.authorisation_id)  # it may have changed since it was read
         if current.status == payment.status:
             raise
-        return reverse(current, amount_minor, key)
+        return reverse(current, key)
     return payment
+
+
+def _refunded(payment: GatewayPayment, key: str) -> GatewayPayment:
+    made = gateway().refund(payment.authorisation_id, amount_minor=payment.kept_minor, key=key)
+    if made.status == RefundStatus.FAILED:
+        raise RefundFailed(f"{made.refund_id}: {RefundFailed.__doc__}")
+    return replace(payment, status=PaymentStatus.REFUNDED, refunds=(*payment.refunds, made))
 
 
 def _same_authorisation_id(reported: str, ours: str | None) -> str:

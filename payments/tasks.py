@@ -7,7 +7,7 @@ from orchestration.participant.money import MoneyReader
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
-from payments import repairs, selectors, services
+from payments import refunds, repairs, selectors, services
 from payments.audit import audit
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
@@ -25,6 +25,7 @@ participant = register(
             payments.authorise_payment: services.PaymentAuthorisation(_breaker, _key_lifetime),
             payments.refund_payment: services.PaymentRefund(_breaker, _key_lifetime),
             payments.capture_payment: services.PaymentCapture(_breaker, _key_lifetime),
+            payments.give_back: refunds.ChangeRefund(_breaker, _key_lifetime),
             payments.reverse_leftover_payment: repairs.LeftoverPaymentReversal(_breaker, _key_lifetime),
             payments.confirm_capture_settled: repairs.confirm_capture_settled,
             payments.void_settled_hold: repairs.SettledHoldVoiding(_breaker, _key_lifetime),

@@ -3,7 +3,14 @@
 Every answer is derived from the key, so a repeated call gets the first answer from any process.
 """
 
-from payments.gateways.port import AuthorisationRequest, CardDeclined, GatewayPayment, PaymentStatus
+from payments.gateways.port import (
+    AuthorisationRequest,
+    CardDeclined,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentStatus,
+    RefundStatus,
+)
 from shipping.carriers.port import Booking, BookingStatus, Parcel
 
 DECLINED = "tok_declined"
@@ -20,13 +27,13 @@ class InstantGateway:
         return GatewayPayment(f"auth-{key}", PaymentStatus.AUTHORISED)
 
     def capture(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
-        return GatewayPayment(authorisation_id, PaymentStatus.CAPTURED, capture_id=f"capture-{key}")
+        return GatewayPayment(authorisation_id, PaymentStatus.CAPTURED, f"capture-{key}", amount_minor)
 
     def void(self, authorisation_id: str, *, key: str) -> GatewayPayment:
         return GatewayPayment(authorisation_id, PaymentStatus.VOIDED)
 
-    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
-        return GatewayPayment(authorisation_id, PaymentStatus.REFUNDED, refund_id=f"refund-{key}")
+    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayRefund:
+        return GatewayRefund(f"refund-{key}", amount_minor, RefundStatus.SUCCEEDED, key)
 
     def find(self, *, key: str, reference: str) -> GatewayPayment | None:
         return None

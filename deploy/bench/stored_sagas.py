@@ -47,7 +47,7 @@ TABLES: tuple[tuple[str, type[Model], str], ...] = (
 """Alias, model, and the column that names the saga or order of a row; referenced tables first."""
 UNIFORM = {"definition", "customer_id", "phase", "kind", "step", "status", "sku", "detail"}
 """Text columns that never contain an id. They are copied as they are."""
-GIVEN = {"authorisation_id", "capture_id", "refund_id", "tracking_number"}
+GIVEN = {"authorisation_id", "capture_id", "tracking_number"}
 """Ids assigned by gateway and carrier. They are unique, and may not be derived from any id of ours."""
 
 COPIES = """

@@ -102,22 +102,45 @@ class CouponFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentFacts:
-    """One saga's payment. `is_reversed`: it was voided or refunded, also after it `was_captured`.
+class RefundFacts:
+    """A part of a payment that a step of the saga `saga_id` gives back; `status` is that of the refund."""
 
-    `is_at_the_gateway` is False for a free order, which the gateway does not know.
+    saga_id: UUID
+    step: str
+    amount_minor: int
+    status: str
+    gateway_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """One saga's payment. `is_reversed`: the saga or a repair has voided or refunded it, also after it `was_captured`.
+
+    Refunds by changes of the order are in `refunded_minor` and `refunds`, and reverse nothing. `failed_minor` is the
+    sum of refunds that failed. `is_at_the_gateway` is False for a free order, which the gateway does not know.
     """
 
     order_id: UUID
     status: str
     currency: str
     amount_minor: int
+    captured_minor: int
+    refunded_minor: int
     authorisation_id: str
     capture_id: str | None
-    refund_id: str | None
-    was_captured: bool
     is_reversed: bool
     is_at_the_gateway: bool
+    failed_minor: int = 0
+    refunds: tuple[RefundFacts, ...] = ()
+
+    @property
+    def was_captured(self) -> bool:
+        return self.capture_id is not None
+
+    @property
+    def refund_sagas(self) -> frozenset[UUID]:
+        """The sagas that gave back a part of it."""
+        return frozenset(refund.saga_id for refund in self.refunds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +193,6 @@ class GatewayAccount:
     refunded_minor: int = 0
     voided: bool = False
     capture_id: str | None = None
-    refund_id: str | None = None
     arrived: bool = True
 
     @property

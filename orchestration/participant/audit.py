@@ -16,7 +16,7 @@ F = TypeVar("F")
 M = TypeVar("M", bound=ExternalRecord)
 
 Sums = Callable[[Sequence[Selection]], Mapping[str, int]]
-"""Minor units by currency, of all sagas but those selected."""
+"""Minor units by currency, of all sagas but those selected. A change of an order is a saga of its own."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class AuditedBooks(Generic[M]):
     check: Callable[[Sequence[M]], Iterable[Checked]]
     """Checks the invariants of these books alone."""
     kept: Sums | None = None
-    """Returns the money captured less refunded, which must be the worth of all orders (Q4)."""
+    """Returns the money captured less refunded, which must be the `worth` of orders and what is `kept_besides` (Q4)."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ class ServiceAudit:
     check_everything: Callable[[], Iterable[Checked]] | None = None
     """Checks invariants that need every row, such as sums. It is called in a snapshot of the database."""
     worth: Sums | None = None
-    """Returns the worth of the service's confirmed orders (Q4)."""
+    """Returns the worth of the service's confirmed orders, less what closed changes have given back (Q4)."""
+    kept_besides: Sums | None = None
+    """Returns the money that is kept beside the worth of orders: refunds that failed (Q4)."""
 
 
 def one_for_an_order(fault: str, order: str, made_under: Sequence[str]) -> Checked:

@@ -82,14 +82,43 @@ class AuthorisationRequest:
     payment_method: str = field(repr=False)
 
 
+class RefundStatus(StrEnum):
+    """The states of a refund. A gateway may report a refund as failed long after it reported it as succeeded."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class GatewayRefund:
+    """A refund as the gateway sees it. `key` is the key of the call that made it; empty if no call of ours did."""
+
+    refund_id: str
+    amount_minor: int
+    status: RefundStatus
+    key: str = ""
+
+
 @dataclass(frozen=True)
 class GatewayPayment:
-    """A payment as the gateway sees it."""
+    """A payment as the gateway sees it, with all its refunds. A part refunded leaves its status *captured*."""
 
     authorisation_id: str
     status: PaymentStatus
     capture_id: str | None = None
-    refund_id: str | None = None
+    captured_minor: int = 0
+    refunds: tuple[GatewayRefund, ...] = ()
+
+    @property
+    def refunded_minor(self) -> int:
+        """The amount given back or being given back: the sum of all refunds that have not failed."""
+        return sum(refund.amount_minor for refund in self.refunds if refund.status != RefundStatus.FAILED)
+
+    @property
+    def kept_minor(self) -> int:
+        """The amount captured and not refunded."""
+        return self.captured_minor - self.refunded_minor
 
 
 class Gateway(Protocol):
@@ -120,10 +149,10 @@ class Gateway(Protocol):
         :raises NotPossible: when it is captured, or already voided under another key.
         """
 
-    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
-        """Refund captured money.
+    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayRefund:
+        """Refund captured money, all of it or a part. A pending refund counts as refunded, a failed one does not.
 
-        :raises NotPossible: when this would refund more than was captured.
+        :raises NotPossible: when this would refund more than was captured, or the gateway refuses to refund.
         """
 
     def find(self, *, key: str, reference: str) -> GatewayPayment | None:
@@ -133,7 +162,7 @@ class Gateway(Protocol):
         """
 
     def look_up(self, authorisation_id: str) -> GatewayPayment:
-        """Read a payment by its id.
+        """Read a payment by its id, and the current state of its refunds.
 
         :raises NotPossible: when there is no such payment.
         """

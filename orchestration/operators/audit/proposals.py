@@ -40,6 +40,7 @@ ADVICE: Mapping[str, str] = {
     "Q6": "Find out who made this: a lost saga (restore it from a backup) or a stranger with our credentials.",
     "R1": "Compare the order's changes with its payment and the gateway: money went back without a change, or twice.",
     "R2": "Compare the change's saga with orders' ledger, and settle the step that is missing.",
+    "R6": "Give the customer the amount in another way, such as a bank transfer, and accept the finding with its id.",
     "R7": "Compare the order's changes with its parcels, and correct its status or its lines.",
 }
 """Advice for operators, by invariant, if no saga can repair the violation."""

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, Sum, Value, When
+from django.utils import timezone
 
 from orchestration.contracts.audit import Checked, GatewayAccount
 from orchestration.contracts.payments import authorise_payment
@@ -15,7 +16,7 @@ from orchestration.participant.audit import BATCH, AuditedBooks, one_for_an_orde
 from orchestration.participant.selection import Selection
 from orchestration.text.formatting import money
 from payments.gateways.choice import gateway
-from payments.gateways.port import PaymentStatus
+from payments.gateways.port import PaymentStatus, RefundStatus
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, LateArrival, Operation
 
@@ -33,16 +34,18 @@ def read_accounts(chosen: Selection) -> Iterator[GatewayAccount]:
 
 def account_of(operations: Iterable[Operation]) -> GatewayAccount:
     """Return one authorisation, built from its operations in the order in which they were made."""
+    now = timezone.now()
     of_kind: dict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
         of_kind[operation.kind].append(operation)
     [authorised], captures, refunds = of_kind[Kind.AUTHORISE], of_kind[Kind.CAPTURE], of_kind[Kind.REFUND]
-    captured_minor, refunded_minor = (sum(row.amount_minor for row in rows) for rows in (captures, refunds))
+    lasting = [row for row in refunds if row.refund_status(now) != RefundStatus.FAILED]
+    captured_minor, refunded_minor = (sum(row.amount_minor for row in rows) for rows in (captures, lasting))
     return GatewayAccount(
         authorisation_id=authorised.public_id,
         keys=(authorised.key, *(row.key for kind, rows in of_kind.items() if kind != Kind.AUTHORISE for row in rows)),
         reference=authorised.reference,
-        status=str(_status(of_kind, is_repaid=captured_minor == refunded_minor)),
+        status=str(_status(of_kind, is_repaid=bool(lasting) and captured_minor == refunded_minor)),
         currency=sys.intern(authorised.currency),
         amount_minor=authorised.amount_minor,
         declined=bool(authorised.decline_code),
@@ -50,12 +53,11 @@ def account_of(operations: Iterable[Operation]) -> GatewayAccount:
         refunded_minor=refunded_minor,
         voided=bool(of_kind[Kind.VOID]),
         capture_id=captures[0].public_id if captures else None,
-        refund_id=refunds[-1].public_id if refunds else None,
     )
 
 
 def check(accounts: Sequence[GatewayAccount]) -> Iterator[Checked]:
-    """Check A4 and Q5: one hold an order; no more captured than held, or refunded than captured."""
+    """Check A4, Q5 and R1: one hold an order; no more captured than held; no more refunded than captured."""
     held: dict[str, list[str]] = defaultdict(list)
     for account in accounts:
         if not account.declined:
@@ -65,7 +67,8 @@ def check(accounts: Sequence[GatewayAccount]) -> Iterator[Checked]:
         yield one_for_an_order(message, reference, made_under)
     for account in accounts:
         ids = {"order": account.reference, "authorisation": account.authorisation_id}
-        yield Checked("Q5", tuple(_amount_faults(account)), ids)
+        yield Checked("Q5", tuple(_capture_faults(account)), ids)
+        yield Checked("R1", tuple(_refund_faults(account)), ids)
 
 
 def leftovers(accounts: Sequence[GatewayAccount]) -> Iterator[str]:
@@ -79,10 +82,13 @@ def leftovers(accounts: Sequence[GatewayAccount]) -> Iterator[str]:
 
 
 def kept(left_out: Sequence[Selection]) -> Counter[str]:
-    """Return the money captured less refunded, in minor units by currency, without that of sagas `left_out`."""
-    counted = Q()
+    """Return the money captured less refunded, in minor units by currency.
+
+    Sagas `left_out` do not count: neither their payments, nor refunds that they made of the payments of other sagas.
+    """
+    counted = ~Q(kind=Kind.REFUND, fails_at__lte=timezone.now())
     for selection in left_out:
-        counted &= ~selection.keys("authorisation__key")
+        counted &= ~selection.keys("authorisation__key") & ~(Q(kind=Kind.REFUND) & selection.keys())
     sign = Case(When(kind=Kind.REFUND, then=Value(-1)), default=Value(1), output_field=BigIntegerField())
     moved = Operation.objects.filter(counted, kind__in=(Kind.CAPTURE, Kind.REFUND)).order_by().values_list("currency")
     return Counter(dict(moved.annotate(kept=Sum(F("amount_minor") * sign))))
@@ -93,14 +99,21 @@ def _status(of_kind: Mapping[str, Sequence[Operation]], *, is_repaid: bool) -> P
         return PaymentStatus.VOIDED
     if not of_kind.get(Kind.CAPTURE):
         return PaymentStatus.AUTHORISED
-    return PaymentStatus.REFUNDED if of_kind.get(Kind.REFUND) and is_repaid else PaymentStatus.CAPTURED
+    return PaymentStatus.REFUNDED if is_repaid else PaymentStatus.CAPTURED
 
 
-def _amount_faults(account: GatewayAccount) -> Iterator[str]:
-    if not 0 <= account.refunded_minor <= account.captured_minor <= account.amount_minor:
+def _capture_faults(account: GatewayAccount) -> Iterator[str]:
+    if account.captured_minor > account.amount_minor:
         yield (
-            f"The gateway held {money(account.amount_minor, account.currency)}, "
-            f"captured {money(account.captured_minor, account.currency)} "
+            f"The gateway held {money(account.amount_minor, account.currency)} "
+            f"and captured {money(account.captured_minor, account.currency)}."
+        )
+
+
+def _refund_faults(account: GatewayAccount) -> Iterator[str]:
+    if account.refunded_minor > account.captured_minor:
+        yield (
+            f"The gateway captured {money(account.captured_minor, account.currency)} "
             f"and refunded {money(account.refunded_minor, account.currency)}."
         )
 
@@ -133,7 +146,7 @@ books = AuditedBooks(
     facts=GatewayAccount,
     name="gateway",
     action=authorise_payment,
-    needed_for="A4 Q2 Q3 Q4 Q5 Q6",
+    needed_for="A4 Q2 Q3 Q4 Q5 Q6 R1",
     can_be_read=can_be_read,
     read=read_accounts,
     leftovers=leftovers,

@@ -3,21 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 
 from orchestration.participant.sandbox.books import SandboxBooks, fingerprint_of
 from payments.gateways.port import (
     AuthorisationRequest,
     CardDeclined,
     GatewayPayment,
+    GatewayRefund,
     InsufficientFunds,
     KeyReused,
     NotPossible,
     PaymentRefused,
     PaymentStatus,
+    RefundStatus,
     UnknownPaymentMethod,
 )
 from payments.gateways.sandbox.models import Call, Kind, LateArrival, Operation
@@ -59,33 +62,40 @@ def void(authorisation: Operation, *, key: str) -> GatewayPayment:
     return _first_answer(_written(_follower(authorisation, Kind.VOID, authorisation.amount_minor, key)))
 
 
-def refund(authorisation: Operation, *, amount_minor: int, key: str) -> GatewayPayment:
-    """Refund captured money, in one part or several, never more than was captured."""
-    asked = _follower(authorisation, Kind.REFUND, amount_minor, key)
+def refund_asked(authorisation: Operation, *, amount_minor: int, key: str) -> Operation:
+    """Return the requested refund, unsaved."""
+    return _follower(authorisation, Kind.REFUND, amount_minor, key)
+
+
+def refund(asked: Operation, *, now: datetime) -> GatewayRefund:
+    """Refund captured money, in one part or several, never more than was captured. Return the refund's first state."""
     with transaction.atomic(using=DATABASE):
-        Operation.objects.select_for_update().get(id=authorisation.id)
-        if earlier := BOOKS.earlier(asked):
-            return _first_answer(earlier)
-        if amount_minor > _refundable_minor(authorisation):
-            raise NotPossible(f"{amount_minor} is more than {authorisation.public_id} has left to refund")
-        asked.save(force_insert=True)
-    return payment_of(authorisation.public_id)
+        Operation.objects.select_for_update().get(id=_row_id(asked.payment_id))
+        row = BOOKS.earlier(asked)
+        if row is None:
+            left = payment_of(asked.payment_id, now=now).kept_minor
+            if asked.amount_minor > left:
+                raise NotPossible(f"{asked.payment_id} has {left} left to refund, not {asked.amount_minor}")
+            asked.save(force_insert=True)
+            row = asked
+    first = RefundStatus.PENDING if row.pending_until else RefundStatus.SUCCEEDED
+    return GatewayRefund(row.public_id, row.amount_minor, first, row.key)
 
 
-def find(*, key: str, reference: str) -> GatewayPayment | None:
+def find(*, key: str, reference: str, now: datetime) -> GatewayPayment | None:
     """Read the payment authorised under `key`, or return None.
 
     :raises PaymentRefused: when it was declined.
     """
     rows = Operation.objects.filter(Q(key=key, kind=Kind.AUTHORISE) | Q(authorisation__key=key), reference=reference)
-    return _state(rows.order_by("created_at"))
+    return _state(rows.order_by("created_at"), now)
 
 
-def payment_of(authorisation_id: str) -> GatewayPayment:
-    """Read a payment by its id."""
+def payment_of(authorisation_id: str, *, now: datetime) -> GatewayPayment:
+    """Read a payment by its id, as it is at this moment."""
     row_id = _row_id(authorisation_id)
     rows = Operation.objects.filter(Q(id=row_id) | Q(authorisation=row_id))
-    payment = _state(rows.order_by("created_at"))
+    payment = _state(rows.order_by("created_at"), now)
     if payment is None:
         raise NotPossible(f"there is no authorisation {authorisation_id}")
     return payment
@@ -126,11 +136,6 @@ def _follower(authorisation: Operation, kind: Kind, amount_minor: int, key: str)
     )
 
 
-def _refundable_minor(authorisation: Operation) -> int:
-    moved: dict[str, int] = dict(authorisation.followers.values_list("kind").annotate(Sum("amount_minor")))
-    return moved.get(Kind.CAPTURE, 0) - moved.get(Kind.REFUND, 0)
-
-
 def _first_answer(row: Operation) -> GatewayPayment:
     """Return the operation's first answer, which every repetition gets."""
     if row.decline_code:
@@ -138,13 +143,11 @@ def _first_answer(row: Operation) -> GatewayPayment:
     if row.kind == Kind.AUTHORISE:
         return GatewayPayment(row.payment_id, PaymentStatus.AUTHORISED)
     if row.kind == Kind.CAPTURE:
-        return GatewayPayment(row.payment_id, PaymentStatus.CAPTURED, capture_id=row.public_id)
-    if row.kind == Kind.VOID:
-        return GatewayPayment(row.payment_id, PaymentStatus.VOIDED)
-    return payment_of(row.payment_id)
+        return GatewayPayment(row.payment_id, PaymentStatus.CAPTURED, row.public_id, row.amount_minor)
+    return GatewayPayment(row.payment_id, PaymentStatus.VOIDED)
 
 
-def _state(rows: Iterable[Operation]) -> GatewayPayment | None:
+def _state(rows: Iterable[Operation], now: datetime) -> GatewayPayment | None:
     of_kind = defaultdict(list)
     for row in rows:
         of_kind[row.kind].append(row)
@@ -155,11 +158,19 @@ def _state(rows: Iterable[Operation]) -> GatewayPayment | None:
         return replace(authorised, status=PaymentStatus.VOIDED)
     if not of_kind[Kind.CAPTURE]:
         return authorised
-    [capture], refunds = of_kind[Kind.CAPTURE], of_kind[Kind.REFUND]
-    refunded = bool(refunds) and sum(row.amount_minor for row in refunds) == capture.amount_minor
-    return replace(
+    [capture] = of_kind[Kind.CAPTURE]
+    captured = replace(
         authorised,
-        status=PaymentStatus.REFUNDED if refunded else PaymentStatus.CAPTURED,
+        status=PaymentStatus.CAPTURED,
         capture_id=capture.public_id,
-        refund_id=refunds[-1].public_id if refunds else None,
+        captured_minor=capture.amount_minor,
+        refunds=tuple(
+            GatewayRefund(row.public_id, row.amount_minor, row.refund_status(now), row.key)
+            for row in of_kind[Kind.REFUND]
+        ),
+    )
+    return (
+        replace(captured, status=PaymentStatus.REFUNDED)
+        if captured.refunded_minor and not captured.kept_minor
+        else captured
     )

@@ -1,24 +1,35 @@
 """The sandbox gateway as its clients see it: its core behind a simulated network that misbehaves on request."""
 
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
 from orchestration.participant.sandbox.client import SandboxClient, reaching
+from orchestration.participant.sandbox.tokens import Behaviour, NetworkFault
 from payments.gateways.port import (
     AuthorisationRequest,
     CardDeclined,
     GatewayBroken,
     GatewayDown,
     GatewayPayment,
+    GatewayRefund,
     GatewayTimeout,
     InsufficientFunds,
+    NotPossible,
     UnknownPaymentMethod,
 )
 from payments.gateways.sandbox import books
 from payments.gateways.sandbox.behaviour import TOKENS, Trait
 
 _DECLINES: dict[StrEnum, str] = {Trait.DECLINED: CardDeclined.code, Trait.INSUFFICIENT_FUNDS: InsufficientFunds.code}
-_ABOUT_LATER_CALLS = (Trait.CAPTURE_FAIL, Trait.CAPTURE_DECLINED, Trait.VOID_FAIL)
+_ABOUT_THIS_CALL = (Trait.OK, *_DECLINES)
+_REFUND_FAULTS: dict[StrEnum, NetworkFault] = {
+    Trait.REFUND_FAIL: NetworkFault.FAIL,
+    Trait.REFUND_TIMEOUT_BEFORE: NetworkFault.TIMEOUT_BEFORE,
+    Trait.REFUND_TIMEOUT_AFTER: NetworkFault.TIMEOUT_AFTER,
+}
+_PENDING = (Trait.REFUND_PENDING, Trait.REFUND_PENDING_FAILS)
+_FAILING = (Trait.REFUND_FAILS_LATE, Trait.REFUND_PENDING_FAILS)
 
 reaching_the_gateway = partial(reaching, books.DATABASE, GatewayDown)
 
@@ -39,7 +50,7 @@ class SandboxGateway(SandboxClient):
             asked.decline_code = UnknownPaymentMethod.code
         elif behaviour.trait in _DECLINES:
             asked.decline_code = _DECLINES[behaviour.trait]
-        elif behaviour.trait in _ABOUT_LATER_CALLS:
+        elif isinstance(behaviour.trait, Trait) and behaviour.trait not in _ABOUT_THIS_CALL:
             asked.test_token = request.payment_method
         return self._write(asked, behaviour, books.authorise)
 
@@ -58,14 +69,26 @@ class SandboxGateway(SandboxClient):
         return books.void(authorisation, key=key)
 
     @reaching_the_gateway()
-    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayPayment:
-        return books.refund(books.authorisation(authorisation_id), amount_minor=amount_minor, key=key)
+    def refund(self, authorisation_id: str, *, amount_minor: int, key: str) -> GatewayRefund:
+        authorisation = books.authorisation(authorisation_id)
+        asked = books.refund_asked(authorisation, amount_minor=amount_minor, key=key)
+        book = partial(books.refund, now=self._now())
+        behaviour = TOKENS.read(authorisation.test_token)
+        if behaviour is None:
+            return book(asked)
+        if behaviour.trait is Trait.REFUND_REFUSED:
+            raise NotPossible(f"{authorisation_id} cannot be refunded")
+        later = self._now() + timedelta(seconds=behaviour.number)
+        asked.pending_until = later if behaviour.trait in _PENDING else None
+        asked.fails_at = later if behaviour.trait in _FAILING else None
+        fault = _REFUND_FAULTS.get(behaviour.trait)
+        return self._write(asked, Behaviour(fault, behaviour.number) if fault else None, book)
 
     @reaching_the_gateway()
     def find(self, *, key: str, reference: str) -> GatewayPayment | None:
         self._let_arrive(key)
-        return books.find(key=key, reference=reference)
+        return books.find(key=key, reference=reference, now=self._now())
 
     @reaching_the_gateway()
     def look_up(self, authorisation_id: str) -> GatewayPayment:
-        return books.payment_of(authorisation_id)
+        return books.payment_of(authorisation_id, now=self._now())

@@ -1,5 +1,6 @@
 """The sandbox gateway's records, in its own database."""
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.db import models
@@ -7,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.participant.sandbox.books import CallCount
+from payments.gateways.port import RefundStatus
 
 
 class Kind(models.TextChoices):
@@ -33,6 +35,10 @@ class Operation(models.Model):
     decline_code = models.TextField(default="")
     test_token = models.TextField(default="")
     """The token that later operations on this payment must obey. Empty if it has no effect on them."""
+    pending_until = models.DateTimeField(null=True)
+    """The moment until which this refund is pending. None: it is not."""
+    fails_at = models.DateTimeField(null=True)
+    """The moment at which this refund fails, and its money is back here. None: it does not."""
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -53,6 +59,10 @@ class Operation(models.Model):
             models.CheckConstraint(
                 condition=Q(decline_code="") | Q(kind=Kind.AUTHORISE), name="gateway_only_authorisations_decline"
             ),
+            models.CheckConstraint(
+                condition=Q(pending_until=None, fails_at=None) | Q(kind=Kind.REFUND),
+                name="gateway_only_refunds_are_pending_or_fail",
+            ),
         )
 
     def __str__(self) -> str:
@@ -62,6 +72,12 @@ class Operation(models.Model):
     def public_id(self) -> str:
         """The id that clients see."""
         return f"{self.kind}_{self.id.hex}"
+
+    def refund_status(self, now: datetime) -> RefundStatus:
+        """Return the state of this refund at this moment."""
+        if self.fails_at and self.fails_at <= now:
+            return RefundStatus.FAILED
+        return RefundStatus.PENDING if self.pending_until and self.pending_until > now else RefundStatus.SUCCEEDED
 
     @property
     def payment_id(self) -> str:

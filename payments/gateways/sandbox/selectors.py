@@ -4,13 +4,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from payments.gateways.port import RefundStatus
 from payments.gateways.sandbox.books import BOOKS
 from payments.gateways.sandbox.models import Kind, Operation
 
 
 @dataclass(frozen=True)
 class BookedAuthorisation:
-    """One authorisation and its operations. Amounts are in minor units, keys in the order of the operations."""
+    """One authorisation and its operations. Amounts are in minor units, keys in the order of the operations.
+
+    `refunded_minor` leaves out the refunds that have failed.
+    """
 
     key: str
     authorisation_id: str
@@ -41,10 +45,10 @@ def authorisations_by_key(*, now: datetime) -> dict[str, BookedAuthorisation]:
             authorised.append(row)
         else:
             followers[row.authorisation_id].append(row)
-    return {row.key: _booked(row, followers[row.id]) for row in authorised}
+    return {row.key: _booked(row, followers[row.id], now) for row in authorised}
 
 
-def _booked(row: Operation, followers: list[Operation]) -> BookedAuthorisation:
+def _booked(row: Operation, followers: list[Operation], now: datetime) -> BookedAuthorisation:
     captures = [follower for follower in followers if follower.kind == Kind.CAPTURE]
     refunds = [follower for follower in followers if follower.kind == Kind.REFUND]
     return BookedAuthorisation(
@@ -55,7 +59,7 @@ def _booked(row: Operation, followers: list[Operation]) -> BookedAuthorisation:
         currency=row.currency,
         decline_code=row.decline_code,
         captured_minor=sum(capture.amount_minor for capture in captures),
-        refunded_minor=sum(refund.amount_minor for refund in refunds),
+        refunded_minor=sum(each.amount_minor for each in refunds if each.refund_status(now) != RefundStatus.FAILED),
         voided=any(follower.kind == Kind.VOID for follower in followers),
         capture_ids=tuple(capture.public_id for capture in captures),
         refund_ids=tuple(refund.public_id for refund in refunds),

@@ -140,7 +140,7 @@ def test_undone_tells_what_became_of_a_hold_never_written_down(
     saga("resolve", saga_id, "authorise_payment", "--outcome", "undone", *reported, *WORD)
 
     assert row(PaymentsLedger, saga_id, "authorise_payment").status == Status.UNDONE
-    assert Payment.objects.values_list("status", "capture_id", "refund_id").first() == payment
+    assert Payment.objects.values_list("status", "capture_id", "refunds__gateway_id").first() == payment
 
 
 def test_a_capture_made_by_hand_ends_the_wait(saga: Saga, unknown: Unknown, post: Post) -> None:

@@ -73,9 +73,9 @@ def _check_money(audits: Mapping[str, ServiceAudit], at: datetime, unfinished: T
     left_out = (Between(first_id_at(at - YOUNG), first_id_at(at + CLOCKS_AHEAD)), unfinished)
     due_by_currency, kept = Counter[str](), Counter[str]()
     for service, audit in audits.items():
-        if audit.worth:
+        for due in filter(None, (audit.worth, audit.kept_besides)):
             with snapshot(service):
-                due_by_currency.update(audit.worth(left_out))
+                due_by_currency.update(due(left_out))
     for books in chain.from_iterable(audit.books for audit in audits.values()):
         if books.kept:
             with snapshot(books.name):

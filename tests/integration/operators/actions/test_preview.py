@@ -130,7 +130,7 @@ def test_captured_money_is_asked_to_be_refunded(situations, look):
     saga_id = situations.running()
     situations.act(saga_id, "reserve_stock", "authorise_payment")
     situations.report(saga_id, StepRefused("schedule_shipment", {"code": "cannot_deliver", "detail": "Not there."}))
-    Payment.objects.update(status="captured", capture_id="C1")
+    Payment.objects.update(status="captured", capture_id="C1", captured_minor=100)
 
     [reported] = look(saga_id, OperatorAction.RETRY).money
     assert reported.startswith("1.00 GBP that was taken is refunded")

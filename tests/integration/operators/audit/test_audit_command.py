@@ -86,7 +86,7 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
     monkeypatch.setattr(carrier_audit, "carrier", object)
     reported = json.loads(printed("--format", "json"))
     at_the_gateway = {
-        "invariants": ["A4", "Q2", "Q3", "Q4", "Q5", "Q6"],
+        "invariants": ["A4", "Q2", "Q3", "Q4", "Q5", "Q6", "R1"],
         "why": "at the gateway: it is not the sandbox, whose books can be read",
     }
     at_the_carrier = {
@@ -95,11 +95,11 @@ def test_what_only_the_sandbox_can_show_is_said_not_to_be_checked(
     }
     assert reported["not_made"] == [at_the_gateway, at_the_carrier]
     assert (reported["ok"], reported["is_whole"], reported["checked"]["Q4"]) == (True, False, 0)
-    assert (reported["not_checked"], reported["checked_in_part"]) == (["Q3", "Q4"], ["A4", "Q2", "Q5", "Q6"])
+    assert (reported["not_checked"], reported["checked_in_part"]) == (["Q3", "Q4"], ["A4", "Q2", "Q5", "Q6", "R1"])
 
-    verdicts = {line.split()[0]: " ".join(line.split()[1:3]) for line in printed().splitlines()[:13]}
+    verdicts = {line.split()[0]: " ".join(line.split()[1:3]) for line in printed().splitlines()[:15]}
     assert (verdicts["Q4"], verdicts["A4"], verdicts["A1"]) == ("not checked", "ok in", "ok 1")
-    last = "the books that could be read agree; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
+    last = "the books that could be read agree; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6, R1"
     assert printed().splitlines()[-1] == last
 
 

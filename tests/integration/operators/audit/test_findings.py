@@ -60,9 +60,9 @@ def test_run_that_could_not_read_the_gateway_s_books_says_so(
         audit()
         audit()
     state = audit_state(now=datetime.now(UTC))
-    assert (state.ok, state.reach) == (True, Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")))
-    assert [str(gap).partition(": ")[0] for gap in state.gaps] == ["A4, Q2, Q3, Q4, Q5, Q6 at the gateway"]
-    reported = "nothing is violated; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6"
+    assert (state.ok, state.reach) == (True, Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6", "R1")))
+    assert [str(gap).partition(": ")[0] for gap in state.gaps] == ["A4, Q2, Q3, Q4, Q5, Q6, R1 at the gateway"]
+    reported = "nothing is violated; not checked: Q3, Q4; checked in part: A4, Q2, Q5, Q6, R1"
     assert reported in caplog.records[-1].getMessage()
 
 
@@ -83,7 +83,7 @@ def test_finding_stays_open_while_the_check_that_found_it_is_not_made(
     assert any("the gateway captured" in each for each in before)
     monkeypatch.setattr(gateway_audit, "gateway", object)
     for _ in range(2):
-        assert Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6")) == reach_of_run(audit())
+        assert Reach(("Q3", "Q4"), ("A4", "Q2", "Q5", "Q6", "R1")) == reach_of_run(audit())
         assert opened() == before
 
 

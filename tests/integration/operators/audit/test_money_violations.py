@@ -44,7 +44,14 @@ def test_money_in_another_currency_is_found(completed: UUID, found: Found) -> No
 
 @pytest.mark.parametrize(
     "change",
-    [{"status": "authorised", "capture_id": None}, {"amount_minor": 199}, {"currency": "EUR"}, {"capture_id": "x"}],
+    [
+        {"status": "authorised", "capture_id": None, "captured_minor": 0},
+        {"refunded_minor": 1},
+        {"amount_minor": 201},
+        {"captured_minor": 199},
+        {"currency": "EUR"},
+        {"capture_id": "x"},
+    ],
 )
 def test_a_payment_that_differs_from_the_gateways_books_is_found(
     completed: UUID, found: Found, change: dict[str, object]
