@@ -21,6 +21,7 @@ class Ledger(StrEnum):
     """What a participant remembers of one step."""
 
     NONE = auto()
+    WAITING = auto()
     DONE = auto()
     REFUSED = auto()
     BARRED = auto()
@@ -33,6 +34,7 @@ NOTHING_STANDS = frozenset({Ledger.UNDONE, Ledger.REFUSED, Ledger.BARRED})
 def check(saga: Saga, ledgers: Mapping[str, Ledger], log: Sequence[Entry], old: State, decision: Decision) -> None:
     """See that the decision may follow the old state, with the participants' ledgers and the log as they are."""
     _check_progress(old, decision)
+    _check_wait(decision.state)
     settled = frozenset(entry.step for entry in (*log, *decision.entries) if entry.kind is Kind.SETTLED)
     _check_knowledge(ledgers, decision.state, settled)
     _check_outcome(saga, ledgers, decision.state, settled)
@@ -54,6 +56,13 @@ def _check_progress(old: State, decision: Decision) -> None:
     assert sends or decision.due is not None or waits_for_a_person or new.phase in ENDED, "nobody would look again"
     assert not (new.paused and (sends or decision.due is not None)), "a paused saga is sent nothing"
     assert not (new.paused and new.phase in ENDED), "an end ends the pause"
+
+
+def _check_wait(state: State) -> None:
+    if state.wait is not None:
+        assert state.phase is Phase.RUNNING, "a saga waits only before its pivot"
+        assert state.wait.step not in state.done, "what is done waits no more"
+        assert state.wait.step not in state.failures, "what waits has not failed"
 
 
 def _check_knowledge(ledgers: Mapping[str, Ledger], state: State, settled: frozenset[str]) -> None:
@@ -95,5 +104,19 @@ def _check_command(saga: Saga, ledgers: Mapping[str, Ledger], phase: Phase, comm
 def _check_log(log: Sequence[Entry], phase: Phase) -> None:
     said = [(entry.kind, entry.step) for entry in log if entry.kind in SAID_ONCE]
     assert len(said) == len(set(said)), "the log repeats itself"
+    _check_waits(log)
     ends = [entry for entry in log if entry.kind in (Kind.COMPLETED, Kind.COMPENSATED)]
     assert ends == (list(log[-1:]) if phase in ENDED else []), "one end, and nothing after it"
+
+
+def _check_waits(log: Sequence[Entry]) -> None:
+    """See that no wait is told twice, unless another failure of the step came between."""
+    told: dict[str, object] = {}
+    for entry in log:
+        if entry.kind is Kind.QUEUED:
+            assert told.get(entry.step) != entry.detail["holder"], "a wait is told again with the same holder"
+                "a wait is told again although its holder is the same"
+            )
+            told[entry.step] = entry.detail["holder"]
+        elif entry.kind in (Kind.FAILED, Kind.WAITING):
+            told.pop(entry.step, None)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum, auto
+from uuid import UUID
 
-from orchestration.contracts.command import Action, Compensation
+from orchestration.contracts.command import Action, Compensation, Lock
 from orchestration.protocol.events import (
     ChainCompleted,
     CompletedSteps,
@@ -16,6 +17,7 @@ from orchestration.protocol.events import (
     StepRefused,
     StepSettled,
     StepsUndone,
+    StepWaits,
 )
 from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.next_command import forward
@@ -34,16 +36,32 @@ class Nothing:
     """What the steps of this world ask and answer."""
 
 
-def saga_of(compensable: int, owed_after: int, retry: Retry) -> Saga:
-    """A saga of so many steps before and after its pivot, all retried alike."""
+@dataclass(frozen=True)
+class Asked:
+    """What starts a saga of this world."""
+
+    box: str
+
+
+BOX = Lock("box", by="box", patience=timedelta(seconds=1))
+
+
+def saga_of(compensable: int, owed_after: int, retry: Retry, *, locked: bool = False) -> Saga:
+    """A saga of so many steps before and after its pivot, all retried alike.
+
+    `locked`: the step just before the pivot takes a lock, which the last step releases, if there are such steps.
+    """
     actions = [Action(f"service.step_{number}", request=Nothing) for number in range(compensable + 1 + owed_after)]
+    if locked and compensable and owed_after:
+        actions[compensable - 1] = replace(actions[compensable - 1], holds=BOX)
+        actions[-1] = replace(actions[-1], releases=BOX)
     before = [
         Step(action, Compensation(f"service.undo_{action.step}", request=Nothing, undoes=action), retry)
         for action in actions[:compensable]
     ]
     after = [Step(action, retry=retry) for action in actions[compensable + 1 :]]
     pivot = Pivot(actions[compensable], retry=retry)
-    return Saga("world.v1", request=Nothing, deadline=timedelta(minutes=1), steps=(*before, pivot, *after))
+    return Saga("world.v1", request=Asked, deadline=timedelta(minutes=1), steps=(*before, pivot, *after))
 
 
 class Luck(StrEnum):
@@ -58,6 +76,8 @@ class Luck(StrEnum):
     """It was done and went on, and a failure is reported all the same (publishing the next step seemed to fail)."""
     PERMANENT = auto()
     BREAKER_OPEN = auto()
+    QUEUED = auto()
+    """Another saga holds the lock that the step takes."""
     SILENT = auto()
     """It was done, and nobody ever hears of it."""
 
@@ -115,6 +135,8 @@ class World:
         if decision is None:
             return
         check(self.saga, self.ledgers, self.log, self.state, decision)
+        if isinstance(reading.event, StepWaits):
+            assert reading.event.token == self.state.token, "a wait of an older dispatch"
         self._count(reading.event)
         self.state, self.version = decision.state, self.version + 1
         self.is_due = decision.command is not None or decision.due is not None
@@ -192,7 +214,10 @@ class World:
 
     def _act(self, message: Message, luck: Luck) -> None:
         step = message.steps[0]
-        if self.ledgers[step] is Ledger.NONE:
+        if self.ledgers[step] in (Ledger.NONE, Ledger.WAITING):
+            if luck is Luck.QUEUED and self.saga.by_name[step].action.holds:
+                self._wait(message)
+                return
             self.ledgers[step] = Ledger.REFUSED if luck is Luck.REFUSED else Ledger.DONE
         if luck is Luck.SILENT or self.ledgers[step] in (Ledger.BARRED, Ledger.UNDONE):
             return
@@ -201,13 +226,19 @@ class World:
         else:
             self._go_on(message, luck, ChainCompleted(message.onwards.completed))
 
+    def _wait(self, message: Message) -> None:
+        """The holder is another saga from one dispatch to the next."""
+        step, holder = message.steps[0], UUID(int=1 + message.token // 2)
+        self.ledgers[step] = Ledger.WAITING
+        self.reports.append(StepWaits(step, message.token, "box:1", holder, 0, NOON, message.completed))
+
     def _undo(self, message: Message, luck: Luck) -> None:
         step = message.steps[0]
         self._bar_or_undo(step)
         self._go_on(message, luck, StepsUndone(message.onwards.completed))
 
     def _bar_or_undo(self, step: str) -> None:
-        undone = {Ledger.NONE: Ledger.BARRED, Ledger.DONE: Ledger.UNDONE}
+        undone = {Ledger.NONE: Ledger.BARRED, Ledger.WAITING: Ledger.BARRED, Ledger.DONE: Ledger.UNDONE}
         self.ledgers[step] = undone.get(self.ledgers[step], self.ledgers[step])
         assert self.ledgers[self.saga.pivot.name] is not Ledger.DONE, "a compensation met a done pivot"
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.protocol.events import CancelRequested, CompensationRequested, DeadlinePassed, Due, Event, Retried
+from orchestration.protocol.events import (
+    CancelRequested,
+    CompensationRequested,
+    DeadlinePassed,
+    Due,
+    Event,
+    LockGranted,
+    Retried,
+)
 from orchestration.protocol.saga import Retry, Saga
 from orchestration.protocol.states import State
 from tests.unit.protocol.stories import PAUSED, RESUMED, UNPAUSED
@@ -98,12 +106,13 @@ Move = Deliver | Lose | Hear | Think | Commit | Settle
 
 WHICH = st.integers(0, 7)
 DRIVER = st.sampled_from([None, None, 0, 1])
-LUCK = st.sampled_from([*Luck, *[Luck.GOOD] * 8])
+LUCK = st.sampled_from([*Luck, *[Luck.QUEUED] * 2, *[Luck.GOOD] * 8])
 RETRIED, TAKEN_BACK = Retried("ada", "it answers again"), CompensationRequested("ada", "a fraud")
 OWN = st.sampled_from(
     [
         *(DeadlinePassed(), CancelRequested(), TAKEN_BACK, PAUSED, PAUSED, UNPAUSED, UNPAUSED),
         *([Due(), Due(lost=True), RESUMED, RETRIED] * 3),
+        *(LockGranted(f"step_{number}") for number in range(3)),
     ]
 )
 DELIVER = st.builds(Deliver, WHICH, LUCK, st.booleans())
@@ -118,7 +127,7 @@ MOVES = st.integers(0, 60).flatmap(
     lambda length: st.lists(st.one_of(DELIVER, DELIVER, HEAR, HEAR, RARER), min_size=length, max_size=length)
 )
 RETRIES = st.builds(Retry, attempts=st.sampled_from([None, 1, 2]), park_after=st.integers(1, 3))
-SAGAS = st.builds(saga_of, st.integers(0, 3), st.integers(0, 2), RETRIES)
+SAGAS = st.builds(saga_of, st.integers(0, 3), st.integers(0, 2), RETRIES, locked=st.booleans())
 SKIPPED = st.frozensets(st.integers(0, 5), max_size=3)
 """Positions of steps that the saga's request does not need. The pivot is always needed."""
 
