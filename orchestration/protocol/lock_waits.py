@@ -67,11 +67,8 @@ def deadlocked(state: State, event: DeadlockFound) -> Decision | None:
 def without_old_wait(decision: Decision, event: Event) -> Decision:
     """Return the decision without a wait that the event has ended.
 
-    A wait ends when its step is done or fails, or when the saga leaves the phase in which it may wait. The row of a
-    saga names no holder then, so that no deadlock is found that is none.
+    It ends when a step fails, its own or a later one, or when the saga leaves the phase in which it may wait. The row
+    names no holder then, so that no deadlock is found that is none.
     """
-    state = decision.state
-    if state.wait is None or isinstance(event, StepWaits):
-        return decision
-    waits = state.phase is Phase.RUNNING and state.wait.step not in state.done and not isinstance(event, StepFailed)
-    return decision if waits else replace(decision, state=replace(state, wait=None))
+    waits = decision.state.phase is Phase.RUNNING and not isinstance(event, StepFailed)
+    return decision if waits else replace(decision, state=replace(decision.state, wait=None))

@@ -115,8 +115,6 @@ def _check_waits(log: Sequence[Entry]) -> None:
     for entry in log:
         if entry.kind is Kind.QUEUED:
             assert told.get(entry.step) != entry.detail["holder"], "a wait is told again with the same holder"
-                "a wait is told again although its holder is the same"
-            )
             told[entry.step] = entry.detail["holder"]
         elif entry.kind in (Kind.FAILED, Kind.WAITING):
             told.pop(entry.step, None)

@@ -106,7 +106,7 @@ Move = Deliver | Lose | Hear | Think | Commit | Settle
 
 WHICH = st.integers(0, 7)
 DRIVER = st.sampled_from([None, None, 0, 1])
-LUCK = st.sampled_from([*Luck, *[Luck.QUEUED] * 2, *[Luck.GOOD] * 8])
+LUCK = st.sampled_from([*Luck, *[Luck.GOOD] * 8])
 RETRIED, TAKEN_BACK = Retried("ada", "it answers again"), CompensationRequested("ada", "a fraud")
 OWN = st.sampled_from(
     [
@@ -130,6 +130,10 @@ RETRIES = st.builds(Retry, attempts=st.sampled_from([None, 1, 2]), park_after=st
 SAGAS = st.builds(saga_of, st.integers(0, 3), st.integers(0, 2), RETRIES, locked=st.booleans())
 SKIPPED = st.frozensets(st.integers(0, 5), max_size=3)
 """Positions of steps that the saga's request does not need. The pivot is always needed."""
+ASKED = st.builds(Deliver, WHICH, st.sampled_from([*Luck, *[Luck.QUEUED] * 6]), st.booleans())
+AGAIN = st.sampled_from([Due(), RETRIED, *(LockGranted(f"step_{number}") for number in range(2)), PAUSED, UNPAUSED])
+WAITING_SAGAS = st.builds(saga_of, st.integers(1, 2), st.just(1), RETRIES, locked=st.just(True))
+"""A saga of few steps that often waits, and asks again."""
 
 
 @given(SAGAS, SKIPPED, MOVES)
@@ -139,7 +143,17 @@ def test_no_history_breaks_an_invariant_and_every_saga_can_still_end(
 ) -> None:
     conditional = enumerate(saga.steps)
     skipped = frozenset(step.name for at, step in conditional if at in positions and step != saga.pivot)
-    world = World(saga, State(skipped=skipped))
+    happen(World(saga, State(skipped=skipped)), moves)
+
+
+@given(WAITING_SAGAS, st.lists(st.one_of(ASKED, HEAR, st.builds(Think, DRIVER, AGAIN)), max_size=30))
+@settings(max_examples=500, deadline=None)
+def test_no_history_of_a_saga_that_waits_for_a_lock_breaks_an_invariant(saga: Saga, moves: list[Move]) -> None:
+    happen(World(saga), moves)
+
+
+def happen(world: World, moves: list[Move]) -> None:
+    """Make the moves, and then treat the saga fairly until it ends."""
     drivers: Drivers = {}
     for move in moves:
         move.make(world, drivers)
