@@ -12,6 +12,7 @@ from orchestration.operators.audit.invariants import (
     compensations,
     effects,
     ledgers,
+    locks,
     money,
     orphans,
     outcomes,
@@ -31,6 +32,7 @@ def audit(allowed: Unfinished = EVERY_SAGA_HAS_ENDED) -> Findings:
     """
     findings = Findings()
     check_all(snapshot.read(), allowed, findings)
+    locks.check(findings)
     findings.violations.sort(key=lambda violation: violation.invariant)
     return findings
 

@@ -1,4 +1,4 @@
-"""Checks sums over all sagas (A1, A2, A7, Q4). The databases add them up, so that no rows are fetched."""
+"""Checks what concerns all sagas together: sums, which the databases add up (A1, A2, A7, Q4), and locks (L1 to L6)."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from django.db.models import Count
 from orchestration.contracts.order_changes import ChangeRequested
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.audit.findings import Findings
-from orchestration.operators.audit.invariants import repairs, settled
+from orchestration.operators.audit.invariants import locks, repairs, settled
 from orchestration.operators.audit.invariants.money import compare_sums
 from orchestration.operators.audit.read_only import snapshot
 from orchestration.operators.audit.values import first_id_at
@@ -31,7 +31,7 @@ UNFINISHED_LIMIT = 2_000
 
 
 def check(at: datetime, findings: Findings) -> None:
-    """Compare the sums of all databases, as they are `at` this moment.
+    """Check the locks, and compare the sums of all databases, as they are `at` this moment.
 
     :raises CannotAudit: when a database cannot be reached or lacks a table.
     """
@@ -39,6 +39,7 @@ def check(at: datetime, findings: Findings) -> None:
         _check_orders_of_sagas(findings)
         unfinished = _unfinished()
         unfinished |= repairs.read(since=at).under_way | settled.read().keys()
+    locks.check(findings)
     audits = {service: participant.audit for service, participant in participants().items()}
     for service, audit in audits.items():
         if audit.check_everything:
