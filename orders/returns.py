@@ -39,6 +39,7 @@ def request_return(
         "lines": [asdict(line) for line in planned.lines],
         "reason": reason,
         "request_hash": request_hash,
+        "requested_at": now,
         "expires_at": now + settings.RETURN_PERIOD,
     }
     return ReturnRequest.objects.get_or_create(**key, defaults=asked)[0]

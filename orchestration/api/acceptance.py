@@ -49,6 +49,7 @@ class AcceptedSaga(Generic[R]):
 
     id: UUID
     request: R
+    created_at: datetime
 
 
 def accept(attempt: StartAttempt, request_of: Callable[[], R], *, now: datetime) -> AcceptedSaga[R]:
@@ -82,7 +83,7 @@ def _start(attempt: StartAttempt, request_of: Callable[[], R], now: datetime) ->
         raise KeyInProgressProblem(headers={"Retry-After": "1"}) from error
     if not started.created:
         raise _StartedBefore
-    return AcceptedSaga(started.saga_id, request)
+    return AcceptedSaga(started.saga_id, request, now)
 
 
 def _accepted_before(attempt: StartAttempt) -> AcceptedSaga[Any] | None:
@@ -91,4 +92,5 @@ def _accepted_before(attempt: StartAttempt) -> AcceptedSaga[Any] | None:
         return None
     if instance.request_hash != attempt.origin.request_hash:
         raise attempt.reused(instance.id)
-    return AcceptedSaga(instance.id, decode(definition_of(instance.definition).request, instance.request))
+    request: Any = decode(definition_of(instance.definition).request, instance.request)
+    return AcceptedSaga(instance.id, request, instance.created_at)

@@ -82,10 +82,23 @@ def read_json(request: Request) -> JsonBody:
         raise ContentEncoded(headers={"Accept-Encoding": UNENCODED})
     raw = _read(request)
     try:
-        value = json.loads(raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_unique_members)
-        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return _hashed(json.loads(raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_unique_members))
     except (ValueError, RecursionError) as error:
         raise MalformedJson from error
+
+
+def read_optional_json(request: Request) -> JsonBody:
+    """Read the body of a request that may come without one. That one has the value `{}`.
+
+    :raises Problem: as `read_json` does.
+    """
+    if _declared_length(request) == 0 and "Transfer-Encoding" not in request.headers:
+        return _hashed({})
+    return read_json(request)
+
+
+def _hashed(value: Any) -> JsonBody:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return JsonBody(value, hashlib.sha256(canonical.encode()).hexdigest())
 
 

@@ -1,12 +1,13 @@
 """Reads sagas and the progress of their steps."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import Error
+from django.db.models import QuerySet
 
 from orchestration.db import deadline
 from orchestration.db.connections import borrowed
@@ -80,6 +81,11 @@ def retried_by(saga_ids: Sequence[UUID]) -> list[UUID]:
             before = [victim for victim in rows if victim]
             found += before
     return found
+
+
+def sagas_of_order(order_id: UUID, definitions: Collection[str]) -> QuerySet[SagaInstance]:
+    """Return the sagas of these definitions that are about the order, newest first."""
+    return SagaInstance.objects.using(ALIAS).filter(order_id=order_id, definition__in=definitions).order_by("-id")
 
 
 def log_of(saga_id: UUID) -> list[SagaLogEntry]:

@@ -15,10 +15,12 @@ from orchestration.api.prefer_header import preferred_wait
 from orchestration.api.schema import CHALLENGE, IDEMPOTENCY_KEY, PREFER, problems, response_header
 from orchestration.db import clocks
 from orders.api.carts import CheckoutRequest
+from orders.api.change_start import change_url
 from orders.api.checkout_values import as_accepted, as_state
 from orders.api.customers import customer_id
+from orders.api.late_cancellation import cancel_placed_order
 from orders.api.placement import Accepted, Attempt, accept
-from orders.api.progress import Checkout, cancel, checkout_of, decided
+from orders.api.progress import AlreadyPlaced, Checkout, cancel, checkout_of, decided
 from orders.api.representations import AcceptedCheckout, CheckoutState
 from orders.api.views import CustomerView
 
@@ -90,23 +92,37 @@ class Cancellation(CustomerView):
     @extend_schema(
         operation_id="cancel_checkout",
         tags=["checkouts"],
-        summary="Cancel a checkout while it is being processed",
-        description="Its steps are undone: `status` is `cancelling`, then `cancelled`. A repeated request is no error.",
-        parameters=[CHALLENGE],
+        summary="Cancel a checkout, or the order that it has placed",
+        description="Its steps are undone: `status` is `cancelling`, then `cancelled`. Once the order is placed, this "
+        "starts its cancellation as `POST /orders/{id}/cancel` does, and Location names that change. A repeated "
+        "request is no error: it finds the same cancellation, and starts a new one only if that one has failed.",
+        parameters=[
+            CHALLENGE,
+            response_header("Location", "The change that cancels the placed order, if it is placed.", 202),
+        ],
         request=None,
         responses={
             202: CheckoutState,
-            **problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, conflict="too_late: the order is placed already."),
+            **problems(
+                HTTPStatus.NOT_FOUND,
+                HTTPStatus.CONFLICT,
+                conflict="already_dispatched: a parcel of the placed order was handed over. order_cancelled.",
+            ),
         },
     )
     def post(self, request: Request, checkout_id: UUID) -> Response:
-        """Cancel a checkout and show its state.
+        """Cancel a checkout, or the order that it has placed, and show its state.
 
         :raises NoSuchCheckout: also when it belongs to another customer.
-        :raises TooLate: when the order is placed already.
+        :raises Problem: when the order is placed and does not allow it.
         """
-        cancel(customer_id(request), checkout_id, now=clocks.now())
-        return Response(as_state(checkout_of(customer_id(request), checkout_id)), HTTPStatus.ACCEPTED)
+        customer, now, headers = customer_id(request), clocks.now(), {}
+        try:
+            cancel(customer, checkout_id, now=now)
+        except AlreadyPlaced as placed:
+            change_id = cancel_placed_order(placed.order_id, now=now)
+            headers = {"Location": change_url(placed.order_id, change_id)}
+        return Response(as_state(checkout_of(customer, checkout_id)), HTTPStatus.ACCEPTED, headers=headers)
 
 
 def _location(accepted: Accepted) -> str:

@@ -57,10 +57,6 @@ class Accepted(AcceptedSaga[CheckoutRequested]):
     def total(self) -> dict[str, Any]:
         return amount(self.request.total_minor, self.request.currency)
 
-    @property
-    def created_at(self) -> datetime:
-        return self.request.placed_at
-
 
 def accept(attempt: Attempt, *, now: datetime) -> Accepted:
     """Start the saga of this purchase, or find the one that an earlier attempt started.
@@ -77,7 +73,7 @@ def accept(attempt: Attempt, *, now: datetime) -> Accepted:
         lambda: _priced_request(attempt, now),
         now=now,
     )
-    return Accepted(accepted.id, accepted.request)
+    return Accepted(accepted.id, accepted.request, accepted.created_at)
 
 
 def _key_reused(checkout_id: UUID) -> KeyReusedProblem:

@@ -12,14 +12,16 @@ from django.db import Error
 
 from orchestration.api.problems import Problem
 from orchestration.contracts.codec import decode
-from orchestration.contracts.orders import CheckoutRequested, place_order
+from orchestration.contracts.orders import CheckoutRequested
 from orchestration.engine import bulk_reads, engine, selectors
 from orchestration.engine.bulk_reads import Reading
 from orchestration.engine.selectors import Logged, StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.protocol import transitions
 from orchestration.protocol.deadlocks import is_retried
 from orchestration.protocol.states import ENDED, Phase
+from orchestration.protocol.transitions import TooLate
+from orchestration.sagas import definition_of
+from orchestration.sagas.checkout import checkout
 from orders.api.representations import Amount, amount
 
 CANCELLED = "cancelled"
@@ -33,11 +35,12 @@ class NoSuchCheckout(Problem):
     code = "not_found"
 
 
-class TooLate(Problem):
-    """The order is placed: it cannot be cancelled any more."""
+class AlreadyPlaced(Exception):
+    """The checkout has placed its order: only the order can be cancelled."""
 
-    status = HTTPStatus.CONFLICT
-    code = "too_late"
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(order_id)
+        self.order_id = order_id
 
 
 @dataclass(frozen=True)
@@ -90,16 +93,17 @@ def cancel(customer_id: str, checkout_id: UUID, *, now: datetime) -> None:
     """Cancel the checkout. Do nothing if it is cancelled already, or there will be no order anyway.
 
     :raises NoSuchCheckout: also when it belongs to another customer.
-    :raises TooLate: when the order is placed.
+    :raises AlreadyPlaced: when the order is placed.
     """
     instance = _reading(customer_id, checkout_id).instance
+    order_id = decode(CheckoutRequested, instance.request).order_id
     with suppress(Error):  # if orders cannot answer, the attempt to bar the pivot decides
         if selectors.pivot_is_done(instance):
-            raise TooLate
+            raise AlreadyPlaced(order_id)
     try:
         cancelled = engine.cancel_saga(instance.id, now=now)
-    except transitions.TooLate as error:
-        raise TooLate from error
+    except TooLate as error:
+        raise AlreadyPlaced(order_id) from error
     if instance.phase not in ENDED and cancelled.phase in ENDED and _is_retried(cancelled):
         cancel(customer_id, checkout_id, now=now)  # it has ended meanwhile, and another saga does its work
 
@@ -124,11 +128,30 @@ def status_of(instance: SagaInstance) -> str:
             return "processing"
 
 
+def decided_at(
+    instance: SagaInstance, status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]
+) -> datetime | None:
+    """Return when the pivot was done, or when it was certain that it would not be. Return None if that is open."""
+    if status == "confirmed":
+        pivot = definition_of(instance.definition).pivot.name
+        return next(step.since for step in steps if step.name == pivot)
+    if status in FINAL and _is_retried(instance):
+        return instance.ended_at  # no time was left to try it again
+    if status in FINAL:
+        return next(entry.at for entry in log if entry.phase == Phase.COMPENSATING)
+    return None
+
+
 def _reading(customer_id: str, checkout_id: UUID) -> Reading:
     reading = bulk_reads.read(checkout_id)
-    if reading is None or reading.instance.customer_id != customer_id:
+    if reading is None or reading.instance.customer_id != customer_id or not _is_checkout(reading.instance):
         raise NoSuchCheckout
     return reading
+
+
+def _is_checkout(instance: SagaInstance) -> bool:
+    """Return whether the saga is a checkout, of any version of the definition."""
+    return instance.definition.partition(".")[0] == checkout.name.partition(".")[0]
 
 
 def _shown(reading: Reading, status: str) -> Checkout:
@@ -144,7 +167,7 @@ def _shown(reading: Reading, status: str) -> Checkout:
         failure=_failure(instance.failure) if instance.failure and status in ("failed", CANCELLED) else None,
         total=amount(request.total_minor, request.currency),
         created_at=request.placed_at,
-        decided_at=_decided_at(instance, status, steps, log),
+        decided_at=decided_at(instance, status, steps, log),
     )
 
 
@@ -154,16 +177,3 @@ def _failure(recorded: Mapping[str, Any]) -> Failure:
 
 def _is_retried(instance: SagaInstance) -> bool:
     return is_retried(instance.failure, instance.victim_count)
-
-
-def _decided_at(
-    instance: SagaInstance, status: str, steps: Iterable[StepProgress], log: Iterable[SagaLogEntry | Logged]
-) -> datetime | None:
-    """Return when the order was placed, or when it was certain that it would not be."""
-    if status == "confirmed":
-        return next(step.since for step in steps if step.name == place_order.step)
-    if status in FINAL and _is_retried(instance):
-        return instance.ended_at  # no time was left to try it again
-    if status in FINAL:
-        return next(entry.at for entry in log if entry.phase == Phase.COMPENSATING)
-    return None

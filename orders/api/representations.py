@@ -9,6 +9,9 @@ from orchestration.contracts.values import LARGEST_AMOUNT_MINOR
 from orders.models import Order, OrderLine, Product
 
 Amount = dict[str, Any]
+ACCEPTED = ["processing"]
+"""The status of a checkout or a change as it was accepted."""
+CHECKOUT_STATUSES = [*ACCEPTED, "cancelling", "confirmed", "failed", "cancelled"]
 
 
 def amount(amount_minor: int, currency: str) -> Amount:
@@ -45,7 +48,7 @@ class AcceptedCheckout(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     order_id = serializers.UUIDField(help_text="The order's id, once it is confirmed.")
-    status = serializers.ChoiceField(choices=["processing"])
+    status = serializers.ChoiceField(choices=ACCEPTED)
     total = Money()
     created_at = serializers.DateTimeField()
 
@@ -54,7 +57,7 @@ class CheckoutState(AcceptedCheckout):
     """Where a checkout stands."""
 
     status = serializers.ChoiceField(
-        choices=["processing", "cancelling", "confirmed", "failed", "cancelled"],
+        choices=CHECKOUT_STATUSES,
         help_text="confirmed, failed and cancelled are final.",
     )
     steps = StepProgress(many=True)
@@ -66,10 +69,12 @@ class OrderLineShown(serializers.ModelSerializer[OrderLine]):
     quantity = serializers.IntegerField()
     unit_price = serializers.SerializerMethodField()
     total = serializers.SerializerMethodField()
+    dispatched = serializers.IntegerField(help_text="Units handed over to the carrier.")
+    returned = serializers.IntegerField(help_text="Units that came back.")
 
     class Meta:
         model = OrderLine
-        fields = ("sku", "quantity", "unit_price", "total")
+        fields = ("sku", "quantity", "unit_price", "total", "dispatched", "returned")
 
     @extend_schema_field(Money)
     def get_unit_price(self, line: OrderLine) -> Amount:
@@ -92,16 +97,31 @@ class AddressShown(serializers.Serializer[Any]):
 class OrderShown(serializers.ModelSerializer[Order]):
     checkout_id = serializers.UUIDField(source="saga_id", help_text="The checkout that placed it.")
     total = serializers.SerializerMethodField()
+    refunded = serializers.SerializerMethodField(help_text="Given back, or being given back.")
     lines = OrderLineShown(many=True)
     shipping_address = AddressShown()
 
     class Meta:
         model = Order
-        fields = ("id", "checkout_id", "status", "total", "lines", "shipping_address", "tracking_number", "placed_at")
+        fields = (
+            "id",
+            "checkout_id",
+            "status",
+            "total",
+            "refunded",
+            "lines",
+            "shipping_address",
+            "tracking_number",
+            "placed_at",
+        )
 
     @extend_schema_field(Money)
     def get_total(self, order: Order) -> Amount:
         return amount(order.total_minor, order.currency)
+
+    @extend_schema_field(Money)
+    def get_refunded(self, order: Order) -> Amount:
+        return amount(order.refunded_minor, order.currency)
 
 
 class ProductShown(serializers.ModelSerializer[Product]):

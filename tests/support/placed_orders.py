@@ -16,13 +16,13 @@ from orders.selectors import order_with_lines
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def placed(*lines: Line) -> UUID:
+def placed(*lines: Line, customer_id: str = "7") -> UUID:
     """Place an order with these lines, by default two mugs at 450 and a cup at 100. Return its id."""
     lines = lines or (Line("MUG", 2, 450), Line("CUP", 1, 100))
     request = PlaceOrder(
         saga_id=uuid4(),
         order_id=uuid4(),
-        customer_id="7",
+        customer_id=customer_id,
         idempotency_key=str(uuid4()),
         lines=lines,
         total_minor=sum(line.total_minor for line in lines),

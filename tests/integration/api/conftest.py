@@ -14,8 +14,12 @@ from django.test import Client
 from knox.models import AuthToken
 
 from inventory.models import Stock
+from orchestration.contracts.values import Line
 from orchestration.engine import dispatch
-from orders.models import Product
+from orchestration.sagas import definitions
+from orders.api.change_start import SAGAS
+from orders.models import Order, Product
+from tests.support.placed_orders import placed, read
 
 EVERY_DATABASE = ["orchestration", "inventory", "payments", "shipping", "orders", "gateway", "carrier"]
 BASE = "/api/v1"
@@ -53,6 +57,12 @@ def broker_away() -> Iterator[None]:
     dispatch.breaker.open(math.inf)
     yield
     dispatch.breaker.close()
+
+
+@pytest.fixture(autouse=True)
+def changes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for saga in SAGAS.values():
+        monkeypatch.setitem(definitions, saga.name, saga)
 
 
 @pytest.fixture
@@ -94,7 +104,7 @@ def hire(db: None) -> Callable[..., Shopper]:
 
     def hire(name: str, *permissions: str) -> Shopper:
         user = get_user_model().objects.create_user(username=name, is_staff=True)
-        codenames = [each.removeprefix("orchestration.") for each in permissions]
+        codenames = [each.rpartition(".")[2] for each in permissions]
         user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
         return Shopper(str(user.pk), AuthToken.objects.create(user)[1], Client(raise_request_exception=False))
 
@@ -104,8 +114,16 @@ def hire(db: None) -> Callable[..., Shopper]:
 @pytest.fixture
 def boss(hire: Callable[..., Shopper]) -> Shopper:
     """Somebody of the staff who may do everything."""
-    every = Permission.objects.filter(content_type__app_label="orchestration").values_list("codename", flat=True)
+    labels = ("orchestration", "orders")
+    every = Permission.objects.filter(content_type__app_label__in=labels).values_list("codename", flat=True)
     return hire("boss", *every)
+
+
+@pytest.fixture
+def order(ada: Shopper) -> Order:
+    """Ada's order of three mugs at £9.99 and a tea at £3.50, placed by a checkout that is not there any more."""
+    lines = (Line("MUG-01", 3, 999), Line("TEA-01", 1, 350))
+    return read(placed(*lines, customer_id=ada.id))
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """`POST /checkouts`, what becomes of it, and calling it off."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +10,12 @@ import pytest
 
 from orchestration.contracts.orders import place_order
 from orchestration.engine import engine, selectors
+from orchestration.models import SagaInstance
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import ChainCompleted, PivotBarred, PivotFoundDone, StepRefused, StepsUndone
 from orchestration.testing import step_runner
+from orders.models import OrderLine
 from tests.integration.api.conftest import EVERY_DATABASE, Cart, Shopper
 
 pytestmark = [pytest.mark.django_db(databases=EVERY_DATABASE), pytest.mark.usefixtures("catalogue")]
@@ -46,6 +50,12 @@ def refuse(checkout_id: str) -> None:
 def undo(checkout_id: str) -> None:
     now = datetime.now(UTC)
     happen(checkout_id, StepsUndone(tuple((step, now) for step in reversed(STEPS[:3]))))
+
+
+def pivot_is_open_at_first(pivot_is_done: Callable[[SagaInstance], bool]) -> Callable[[SagaInstance], bool]:
+    """The look at the pivot, whose first answer is that the order is not placed."""
+    answers = chain([lambda _: False], repeat(pivot_is_done))
+    return lambda instance: next(answers)(instance)
 
 
 @pytest.fixture
@@ -140,21 +150,57 @@ def test_cancelling_what_has_failed_is_no_error(ada: Shopper, checkout_id: str) 
 
 
 @committed
-def test_cancelling_is_too_late_once_the_order_is_placed(ada: Shopper, checkout_id: str) -> None:
+def test_cancelling_once_the_order_is_placed_starts_the_cancellation_of_the_order(
+    ada: Shopper, checkout_id: str
+) -> None:
     place(checkout_id)
     response = ada.post(f"/checkouts/{checkout_id}/cancel")
-    assert (response.status_code, response.json()["code"]) == (409, "too_late")
+    assert (response.status_code, response.json()["status"]) == (202, "confirmed")
+    change = ada.client.get(response["Location"], headers={"Authorization": f"Token {ada.token}"}).json()
+    assert (change["kind"], change["status"], change["requested_by"]) == ("cancel", "processing", "customer")
+    assert change["order_id"] == response.json()["order_id"]
     happen(checkout_id, ChainCompleted(tuple((step, datetime.now(UTC)) for step in STEPS)))
-    assert ada.post(f"/checkouts/{checkout_id}/cancel").json()["code"] == "too_late"
+    assert ada.post(f"/checkouts/{checkout_id}/cancel")["Location"] == response["Location"]
 
 
-def test_order_that_is_placed_between_look_and_cancel_is_too_late_as_well(
+@committed
+def test_cancelling_the_placed_order_again_starts_a_new_cancellation_only_after_one_has_failed(
+    ada: Shopper, checkout_id: str
+) -> None:
+    place(checkout_id)
+    first = ada.post(f"/checkouts/{checkout_id}/cancel")["Location"]
+    happen(first.rpartition("/")[2], StepRefused("open_change", {"code": "resource_busy", "detail": "", "facts": {}}))
+    second = ada.post(f"/checkouts/{checkout_id}/cancel")["Location"]
+    assert second != first
+    assert ada.post(f"/checkouts/{checkout_id}/cancel")["Location"] == second
+
+
+@committed
+def test_order_that_is_placed_between_look_and_cancel_is_cancelled_as_an_order(
     ada: Shopper, checkout_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place(checkout_id)
     happen(checkout_id, ChainCompleted(tuple((step, datetime.now(UTC)) for step in STEPS)))
-    monkeypatch.setattr(selectors, "pivot_is_done", lambda instance: False)
+    with monkeypatch.context() as patched:
+        patched.setattr(selectors, "pivot_is_done", pivot_is_open_at_first(selectors.pivot_is_done))
+        response = ada.post(f"/checkouts/{checkout_id}/cancel")
+    assert (response.status_code, "/changes/" in response["Location"]) == (202, True)
+
+
+@committed
+def test_order_whose_parcel_was_handed_over_cannot_be_cancelled_by_its_checkout(ada: Shopper, checkout_id: str) -> None:
+    place(checkout_id)
+    OrderLine.objects.update(dispatched=1)
     response = ada.post(f"/checkouts/{checkout_id}/cancel")
-    assert (response.status_code, response.json()["code"]) == (409, "too_late")
+    assert (response.status_code, response.json()["code"]) == (409, "already_dispatched")
+
+
+@committed
+def test_change_of_an_order_is_no_checkout(ada: Shopper, checkout_id: str) -> None:
+    place(checkout_id)
+    change_id = ada.post(f"/checkouts/{checkout_id}/cancel")["Location"].rpartition("/")[2]
+    assert ada.get(f"/checkouts/{change_id}").status_code == 404
+    assert ada.post(f"/checkouts/{change_id}/cancel").status_code == 404
 
 
 @committed

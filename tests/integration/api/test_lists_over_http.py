@@ -58,18 +58,23 @@ def test_order_is_shown_whole(ada: Shopper) -> None:
         "id": str(order_id),
         "status": "confirmed",
         "total": {"amount_minor": 2348, "currency": "GBP"},
+        "refunded": {"amount_minor": 0, "currency": "GBP"},
         "lines": [
             {
                 "sku": "MUG-01",
                 "quantity": 2,
                 "unit_price": {"amount_minor": 999, "currency": "GBP"},
                 "total": {"amount_minor": 1998, "currency": "GBP"},
+                "dispatched": 0,
+                "returned": 0,
             },
             {
                 "sku": "TEA-01",
                 "quantity": 1,
                 "unit_price": {"amount_minor": 350, "currency": "GBP"},
                 "total": {"amount_minor": 350, "currency": "GBP"},
+                "dispatched": 0,
+                "returned": 0,
             },
         ],
         "shipping_address": {

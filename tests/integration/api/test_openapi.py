@@ -38,9 +38,18 @@ OPERATIONS = {
     "cancel_checkout",
     "list_orders",
     "get_order",
+    "cancel_order",
+    "list_order_changes",
+    "get_order_change",
+    "list_returns",
+    "request_return",
+    "get_return",
     "list_products",
 }
 FOR_STAFF = {
+    "refund_order",
+    "dispatch_order",
+    "receive_return",
     "list_sagas",
     "count_sagas",
     "get_saga",
