@@ -122,7 +122,7 @@ def test_granted_lock_sends_the_waiting_step_at_once() -> None:
     assert (story.sent[-1], story.state.in_flight, story.kinds[-1]) == (Forward(1), True, Kind.SENT)
 
 
-def test_grant_changes_nothing_when_the_saga_does_not_wait_for_that_step() -> None:
+def test_grant_changes_nothing_unless_the_saga_waits_for_that_step() -> None:
     Story(saga).ignores(LockGranted(KEY))
     waiting().ignores(LockGranted(OPEN))
     waiting().hears(CancelRequested()).ignores(LockGranted(KEY))

@@ -148,7 +148,7 @@ def test_no_history_breaks_an_invariant_and_every_saga_can_still_end(
 
 @given(WAITING_SAGAS, st.lists(st.one_of(ASKED, HEAR, st.builds(Think, DRIVER, AGAIN)), max_size=30))
 @settings(max_examples=500, deadline=None)
-def test_no_history_of_a_saga_that_waits_for_a_lock_breaks_an_invariant(saga: Saga, moves: list[Move]) -> None:
+def test_no_history_of_a_saga_that_waits_breaks_an_invariant(saga: Saga, moves: list[Move]) -> None:
     happen(World(saga), moves)
 
 
