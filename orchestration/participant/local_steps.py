@@ -153,7 +153,8 @@ def _undo_all(
     barred = rows.claim(calls, Status.BARRED)
     found = rows.read({call.saga_id for call in calls} - barred, compensation.step)
     current = [call for call in calls if not is_superseded(found.get(call.saga_id), call)]
-    done, waiting = (_with_status(status, current, found) for status in (Status.DONE, Status.WAITING))
+    done = _with_status(Status.DONE, current, found)
+    waiting = _with_status(Status.WAITING, current, found)
     lock = compensation.undoes.holds
     if lock:
         locks.lock_holds(rows.locks, lock, [*done, *waiting])
@@ -178,9 +179,6 @@ def _bar_all(rows: Rows, calls: Sequence[Call]) -> dict[UUID, BarResult | Supers
     found = rows.read({call.saga_id for call in calls} - barred, calls[0].step)
     if not all(row.is_final for row in found.values()):
         raise StillOpen(StillOpen.__doc__)
-    return {
-        call.saga_id: Superseded()
-        if is_superseded(found.get(call.saga_id), call)
-        else BarResult(call.saga_id in barred or found[call.saga_id].status != Status.DONE)
-        for call in calls
-    }
+    bars = {call.saga_id: call.saga_id in barred or found[call.saga_id].status != Status.DONE for call in calls}
+    old = {call.saga_id for call in calls if is_superseded(found.get(call.saga_id), call)}
+    return {saga_id: Superseded() if saga_id in old else BarResult(holds) for saga_id, holds in bars.items()}

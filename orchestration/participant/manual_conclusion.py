@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from orchestration.contracts.command import Action
+from orchestration.participant import locks
 from orchestration.participant.external_steps import BEFORE
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call, LedgerChange, Row
@@ -49,7 +50,10 @@ _STAYS = {
     ReportedOutcome.UNDONE: (Status.REFUSED, Status.BARRED, Status.UNDONE),
 }
 """The statuses that a row keeps when it is settled with this outcome."""
-_BECOMES = {ReportedOutcome.DONE: (Status.STARTED,), ReportedOutcome.UNDONE: (Status.DONE, Status.UNDOING)}
+_BECOMES = {
+    ReportedOutcome.DONE: (Status.STARTED,),
+    ReportedOutcome.UNDONE: (Status.DONE, Status.UNDOING, Status.WAITING),
+}
 """The statuses from which a row gets its outcome."""
 
 
@@ -65,7 +69,8 @@ def resolve(
     """Conclude an open row as the statement says, with the service's own rows, in one transaction and under its lock.
 
     With `rehearsed`, roll back at the end. With `may_be_repeated`, accept a row that this statement has concluded
-    already: the process that did so may have died before it changed the saga.
+    already: the process that did so may have died before it changed the saga. No open row holds or waits for a lock:
+    only rows with external calls are open.
 
     :raises NoSuchRow: when the service has no row of the step.
     :raises NotResolved: when the row is not open, or the outcome or a fact does not fit.
@@ -96,7 +101,8 @@ def settle(
     rehearsed: bool = False,
 ) -> Resolved:
     """Conclude the row of a parked step, in one transaction and under its lock. An action becomes done. A compensation
-    becomes undone. If there is no row, insert one, so that a late message does nothing.
+    becomes undone. If there is no row, insert one, so that a late message does nothing. A lock that the step would
+    release is released.
 
     `still` returns, under that lock, whether the step is still parked. A later message for the step finds the row
     concluded. With `rehearsed`, roll back at the end.
@@ -108,6 +114,9 @@ def settle(
         row = _claimed(participant, call, command)
         if not still():
             raise NotResolved(f"{call.step} is no longer parked: another operator resumed the saga")
+        if lock := command.releases if isinstance(command, Action) else command.undoes.holds:
+            locks.lock_holds(participant.rows.locks, lock, [call])
+            locks.let_go(participant.rows.locks, lock, [call])
         if row.status in _STAYS[statement.outcome]:
             return _unchanged(call, row, statement)
         if statement.outcome is ReportedOutcome.DONE and row.status != Status.STARTED:
@@ -154,7 +163,8 @@ def _concluded(
         raise NotResolved(f"{participant.service} refuses to record it: {reply.as_json()['detail']}")
     note = {_note(call.step, act): asdict(statement.grounds)}
     if undoes:
-        change = LedgerChange(call.saga_id, call.token, Status.UNDONE, answer={**(row.answer or {}), **note})
+        ended = Status.BARRED if row.status == Status.WAITING else Status.UNDONE
+        change = LedgerChange(call.saga_id, call.token, ended, answer={**(row.answer or {}), **note})
     else:
         change = change_to(call, outcome_of_answer(reply))
         change = replace(change, answer=_answer(statement, change.answer) | note)

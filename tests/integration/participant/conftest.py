@@ -1,4 +1,4 @@
-"""Payments with a gateway and a breaker that nobody else has."""
+"""Payments with a gateway and a breaker that nobody else has, and a service with locks."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,9 +11,12 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from orchestration.participant.breaker import Breaker
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.participant import Participant
+from orchestration.testing.clock import Clock
+from orchestration.testing.memory_ledger import MemoryRows
 from payments import services, tasks
 from payments.gateways.port import OUTAGES
 from payments.gateways.sandbox.gateway import SandboxGateway
+from tests.integration.participant.shelves import Aisle
 from tests.integration.participant.unknown_payments import with_all
 
 
@@ -39,3 +42,12 @@ def connection_as_it_was() -> Iterator[None]:
         assert raw.info.transaction_status == TransactionStatus.IDLE
         assert raw.pgconn.pipeline_status == PipelineStatus.OFF
         assert raw.autocommit
+
+
+@pytest.fixture(params=["PostgreSQL", "memory"])
+def aisle(request: pytest.FixtureRequest) -> Aisle:
+    """A service whose ledger and locks are kept in PostgreSQL, and one that keeps them in memory."""
+    if request.param == "PostgreSQL":
+        return Aisle()
+    clock = Clock()
+    return Aisle(MemoryRows(clock), clock)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import F
@@ -11,12 +11,15 @@ from uuid_utils.compat import uuid7
 
 from orchestration.contracts.command import Action, Compensation, Lock
 from orchestration.execution.results import Ending
+from orchestration.participant.breaker import Breaker
+from orchestration.participant.external import ExternalCommand, Keys
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.participant import Participant
 from orchestration.participant.refusals import Refusal
 from orchestration.testing import step_runner
 from orchestration.testing.clock import Clock
+from orchestration.testing.fakes import AlwaysClosedBreaker
 from orchestration.testing.memory_ledger import MemoryRows
 from orders.models import Guard, Hold, Ledger, Turn
 
@@ -53,6 +56,7 @@ enter = Action("orders.enter", request=EnterAisle, answer=Entered, holds=SHELF)
 back_out = Compensation("orders.back_out", request=InAisle, undoes=enter)
 hurry = Action("orders.hurry", request=EnterAisle, answer=Entered, holds=AT_ONCE)
 count = Action("orders.count", request=UnderLock, under=SHELF)
+scan = Action("orders.scan", request=UnderLock, under=SHELF)
 leave = Action("orders.leave", request=InAisle, releases=SHELF)
 
 
@@ -60,6 +64,23 @@ class Closed(Refusal):
     """The aisle is closed."""
 
     code = "closed"
+
+
+@dataclass(frozen=True)
+class Scanner(ExternalCommand[UnderLock, UnderLock]):
+    """Scans outside of the service's database."""
+
+    scanned: list[UUID] = field(default_factory=list)
+
+    def call(self, request: UnderLock, keys: Keys) -> UnderLock:
+        self.scanned.append(request.saga_id)
+        return request
+
+    def find(self, request: UnderLock, keys: Keys) -> UnderLock | None:
+        return request if request.saga_id in self.scanned else None
+
+    def record(self, request: UnderLock, reply: UnderLock) -> None:
+        """Do nothing: there is nothing to record."""
 
 
 @dataclass
@@ -71,9 +92,13 @@ class Aisle:
     done: list[tuple[str, UUID]] = field(default_factory=list)
     refuses: set[UUID] = field(default_factory=set)
     fails: set[UUID] = field(default_factory=set)
+    scanner: Scanner = field(default_factory=lambda: Scanner(cast(Breaker, AlwaysClosedBreaker()), None))
+    meanwhile: Callable[[str], Any] = lambda step: None
+    """Is called while a step is done."""
 
     def __post_init__(self) -> None:
-        works: dict[Any, Callable[[Any], Any]] = {
+        works: dict[Any, Any] = {
+            scan: self.scanner,
             enter: lambda request: self._do("enter", request, Entered(getattr(request, "fence", 0))),
             hurry: lambda request: self._do("hurry", request, Entered(getattr(request, "fence", 0))),
             back_out: lambda request: self._do("back_out", request),
@@ -89,7 +114,12 @@ class Aisle:
         if request.saga_id in self.refuses:
             raise Closed
         self.done.append((step, request.saga_id))
+        self.meanwhile(step)
         return answer
+
+    def status(self, call: Call) -> str | None:
+        row = self.participant.rows.read({call.saga_id}, call.step, lock=False).get(call.saga_id)
+        return row.status if row else None
 
     def run(self, command: Action | Compensation, *calls: Call) -> list[Ending]:
         return step_runner.run(self.participant, command.name, calls)
@@ -111,9 +141,6 @@ class Aisle:
 
     def queue(self, shelf: str = "a") -> list[UUID]:
         return [turn.saga_id for turn in self.participant.rows.locks.queued(f"shelf:{shelf}")]
-
-    def status(self, call: Call) -> str:
-        return self.participant.rows.read({call.saga_id}, call.step, lock=False)[call.saga_id].status
 
     def let_pass(self, span: timedelta) -> None:
         """Let time pass for those who wait."""

@@ -6,25 +6,17 @@ from typing import cast
 import pytest
 
 from orchestration.contracts.codec import Malformed
+from orchestration.failpoints import armed
 from orchestration.participant.ledger import Status
 from orchestration.participant.locks import StaleFence
 from orchestration.participant.outcomes import Barred, Done, Queued, Refused
 from orchestration.protocol.itinerary import LOCK_GRANTED, STEP_REFUSED, STEP_WAITS
-from orchestration.testing.clock import Clock
-from orchestration.testing.memory_ledger import MemoryRows
-from tests.integration.participant.shelves import Aisle, again, back_out, call, count, enter, hurry, leave
+from orchestration.testing.faults import Crash, Fault, FaultType, Plan
+from tests.integration.participant.shelves import Aisle, again, back_out, call, count, enter, hurry, leave, scan
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orders"])
 
 PATIENCE = timedelta(seconds=30)
-
-
-@pytest.fixture(params=["PostgreSQL", "memory"])
-def aisle(request) -> Aisle:
-    if request.param == "PostgreSQL":
-        return Aisle()
-    clock = Clock()
-    return Aisle(MemoryRows(clock), clock)
 
 
 def test_free_lock_is_granted_with_a_fence(aisle: Aisle) -> None:
@@ -218,6 +210,15 @@ def test_compensation_releases_the_lock(aisle: Aisle) -> None:
     assert [each.task for each in ending.messages] == [LOCK_GRANTED]
 
 
+def test_compensation_that_fails_keeps_the_lock(aisle: Aisle) -> None:
+    ann, bob = call(), call()
+    aisle.run(enter, ann, bob)
+    aisle.fails.add(ann.saga_id)
+
+    assert isinstance(aisle.outcome(back_out, again(ann, token=2)), OSError)
+    assert (aisle.holder(), aisle.queue()) == (ann.saga_id, [bob.saga_id])
+
+
 def test_compensation_of_a_waiting_step_bars_it_and_ends_its_turn(aisle: Aisle) -> None:
     ann, bob, eve = call(), call(), call()
     aisle.run(enter, ann, bob, eve)
@@ -283,6 +284,30 @@ def test_step_under_a_lock_is_refused_when_a_later_holder_has_acted(aisle: Aisle
     assert isinstance(aisle.outcome(count, ann), StaleFence)
     assert aisle.outcome(count, again(bob, step="count")) == Done({})
     assert aisle.done == [("count", bob.saga_id)]
+
+
+def test_external_step_under_a_lock_is_refused_before_its_call(aisle: Aisle) -> None:
+    ann, bob = call(step="scan", shelf_fence=7), call(step="scan", shelf_fence=8)
+    assert aisle.outcome(scan, bob) == Done({})
+
+    assert isinstance(aisle.outcome(scan, ann), StaleFence)
+    assert aisle.scanner.scanned == [bob.saga_id]
+    assert aisle.status(ann) is None
+
+
+def test_external_step_that_has_begun_under_the_lock_is_finished(aisle: Aisle) -> None:
+    """Its call may have been made. Its outcome must be known, whoever holds the lock now."""
+    ann, bob = call(step="scan", shelf_fence=7), call(step="count", shelf_fence=8)
+    with armed(Plan([Fault("conclude orders.scan", FaultType.KILL_BEFORE)])), pytest.raises(Crash):
+        aisle.run(scan, ann)
+    aisle.run(count, bob)
+
+    assert aisle.outcome(scan, ann) == Done({})
+    assert aisle.scanner.scanned == [ann.saga_id]
+
+
+def test_step_under_a_lock_without_a_fence_is_malformed(aisle: Aisle) -> None:
+    assert isinstance(aisle.outcome(count, call(step="count")), Malformed)
 
 
 def test_stale_fence_of_one_call_does_not_stop_the_others_of_its_batch(aisle: Aisle) -> None:
