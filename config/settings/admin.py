@@ -42,6 +42,7 @@ UNFOLD = {
                     _page("Batches", "checklist", "operations:batches", VIEW_SAGAS),
                     _page("Dead letters", "drafts", "operations:dead-letters", VIEW_SAGAS),
                     _page("Breakers", "electrical_services", "operations:breakers", VIEW_SAGAS),
+                    _page("Locks", "lock", "operations:locks", VIEW_SAGAS),
                     _page("Audit findings", "fact_check", "operations:findings", "orchestration.view_auditfinding"),
                     _model("Audit runs", "history", "orchestration", "auditrun"),
                     _model("Operator log", "receipt", "orchestration", "operatorlogentry"),

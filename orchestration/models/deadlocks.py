@@ -25,5 +25,10 @@ class Deadlock(models.Model):
         constraints = (models.CheckConstraint(condition=~Q(reason=""), name="deadlock_has_a_reason"),)
         indexes = (models.Index(fields=("-found_at",), name="deadlock_newest_first"),)
 
+    @property
+    def waits(self) -> list[tuple[str, str, str]]:
+        """The members of the cycle: saga id, name of the definition, and resource that it waits for."""
+        return list(zip(self.cycle, self.definitions, self.resources, strict=True))
+
     def __str__(self) -> str:
         return f"deadlock ended by giving up saga {self.victim_id}"

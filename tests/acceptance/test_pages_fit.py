@@ -9,11 +9,12 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from orchestration.engine import dispatch
-from orchestration.models import AuditFinding, Batch, BatchMember, OperatorLogEntry, SagaInstance
+from orchestration.models import AuditFinding, Batch, BatchMember, Deadlock, OperatorLogEntry, SagaInstance
 from orchestration.models.actions import Code, OperatorAction, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import SagaFilter
+from payments.models import Hold, Turn
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations
 from tests.support.broker import dead_letters, publish_raw
@@ -76,7 +77,38 @@ def summary(parked: UUID, at_work, batch: Batch, monkeypatch) -> None:
 
 
 @pytest.fixture
-def paths(parked: UUID, summary: None, batch: Batch) -> dict[str, str]:
+def deadlocked(parked: UUID, monkeypatch) -> None:
+    """Locks, sagas that wait for each other and are paused so that no search ends it, and a deadlock that was ended."""
+    with_two = Situations()
+    now = datetime.now(UTC)
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "send", Post().send)
+        first, second, third = (with_two.paused() for _ in range(3))
+    for saga_id, holder in ((first, second), (second, first), (third, first)):
+        SagaInstance.objects.filter(pk=saga_id).update(
+            waits_for=holder,
+            waits_on=f"wallet:{holder}",
+            waits_since=now,
+            waits=True,
+            progress={"waits": "reserve_stock"},
+        )
+        Turn.objects.create(resource=f"wallet:{holder}", saga_id=saga_id, step="take_second")
+    for number, holder in enumerate((first, second)):
+        Hold.objects.create(resource=f"wallet:{holder}", saga_id=holder, step="take_first", fence=number)
+    cycle = [str(first), str(second)]
+    Deadlock.objects.create(
+        victim_id=parked,
+        cycle=cycle,
+        resources=[f"wallet:{each}" for each in reversed(cycle)],
+        definitions=["checkout.v1"] * 2,
+        reason="fewest external steps done",
+        successor_id=third,
+        found_at=now,
+    )
+
+
+@pytest.fixture
+def paths(parked: UUID, summary: None, deadlocked: None, batch: Batch) -> dict[str, str]:
     """Every page that operators open, by a name for its picture."""
     compensated = SagaInstance.objects.filter(phase="compensated").latest("created_at")
     return {
@@ -95,6 +127,7 @@ def paths(parked: UUID, summary: None, batch: Batch) -> dict[str, str]:
         "machinery-log": reverse("admin:orchestration_machinerylogentry_changelist"),
         "dead-letters": reverse("operations:dead-letters"),
         "breakers": reverse("operations:breakers"),
+        "locks": reverse("operations:locks"),
         "findings": reverse("operations:findings"),
         "entry": reverse("operations:entry", args=[OperatorLogEntry.objects.latest("id").pk]),
     }

@@ -27,7 +27,7 @@ def _addresses(request: HttpRequest) -> Iterator[str]:
 
     yield reverse("admin:index")
     yield reverse("admin:password_change")
-    for name in ("incidents", "batches", "breakers", "dead-letters", "findings"):
+    for name in ("incidents", "batches", "breakers", "locks", "dead-letters", "findings"):
         yield reverse(f"operations:{name}")
     for name in TILES:
         yield reverse("operations:tile", args=[name])

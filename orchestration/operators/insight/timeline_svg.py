@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from orchestration.operators.insight.saga_view import SagaView
 from orchestration.operators.insight.status import status_of
+from orchestration.operators.insight.svg_elements import standalone_style, text
 from orchestration.operators.insight.timeline_data import (
     Look,
     TimelineBar,
@@ -44,11 +45,6 @@ _FILLS: Mapping[Look, str] = {
 }
 _HATCHED = {Look.WAITING: "#8a8f98", Look.PARKED: "#d64545"}
 _RED, _GREY, _BLUE = "#d64545", "#8a8f98", "#4a90d9"
-_STANDALONE = (
-    "svg.saga-timeline:root{color-scheme:light dark;color:#1f2430;background:#fff}"
-    "@media (prefers-color-scheme:dark){svg.saga-timeline:root{color:#e6e8ee;background:#16181d}}"
-)
-"""The style of the picture at its own URL. Inside a page the picture takes the colour of the text around it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def timeline_svg(view: SagaView, now: datetime) -> str:
     _patterns(svg, view)
     _rows(svg, steps, pivot_of(view), scale.end)
     for step in skipped_of(view).intersection(steps):
-        _text(svg, LABELS + 4, TOP + ROW * (steps.index(step) + 0.5) + 4, "skipped", size=10, opacity=0.55)
+        text(svg, LABELS + 4, TOP + ROW * (steps.index(step) + 0.5) + 4, "skipped", size=10, opacity=0.55)
     _ticks(svg, scale, bottom)
     for bar in bars:
         _bar(svg, bar, scale, TOP + ROW * steps.index(bar.step), view)
@@ -131,7 +127,7 @@ def _root(view: SagaView, bars: Sequence[TimelineBar], *, width: float, height: 
     SubElement(svg, "desc", id=f"{saga_id}-desc").text = (
         harmless_lines("; ".join(bar.title for bar in bars)) or "Nothing yet."
     )
-    SubElement(svg, "style").text = _STANDALONE
+    SubElement(svg, "style").text = standalone_style("saga-timeline")
     return svg
 
 
@@ -158,10 +154,10 @@ def _rows(svg: Element, steps: Sequence[str], pivot: str, end: float) -> None:
         attributes = {"x": "0", "y": f"{top}", "width": f"{end + RIGHT:.1f}", "height": f"{ROW}"}
         if number % 2 == 0:
             SubElement(svg, "rect", attributes | {"fill": "currentColor", "fill-opacity": "0.04"})
-        name = _text(svg, LABELS - 12, top + ROW / 2 + 4, step, anchor="end")
+        name = text(svg, LABELS - 12, top + ROW / 2 + 4, step, anchor="end")
         if step == pivot:
             name.set("font-weight", "bold")
-            _text(svg, LABELS - 12, top + ROW / 2 + 11, "pivot", anchor="end", size=9, opacity=0.7)
+            text(svg, LABELS - 12, top + ROW / 2 + 11, "pivot", anchor="end", size=9, opacity=0.7)
             name.set("y", f"{top + ROW / 2 - 1:.1f}")
             under = f"{top + ROW}"
             dashed = {"stroke": "currentColor", "stroke-opacity": "0.5", "stroke-dasharray": "2 4"}
@@ -180,8 +176,8 @@ def _ticks(svg: Element, scale: Scale, bottom: float) -> None:
         mark = {"x1": f"{place:.1f}", "x2": f"{place:.1f}", "y1": f"{TOP}", "y2": f"{bottom + 4}"}
         SubElement(svg, "line", mark | {"stroke": "currentColor", "stroke-opacity": "0.15"})
         label = formatting.moment(moment)[11:19] if elapsed == timedelta(0) else f"+{_elapsed(elapsed)}"
-        text = _text(svg, place, bottom + LINE - 2, label, anchor="middle", size=10, opacity=0.75)
-        SubElement(text, "title").text = formatting.moment(moment)
+        elapsed_text = text(svg, place, bottom + LINE - 2, label, anchor="middle", size=10, opacity=0.75)
+        SubElement(elapsed_text, "title").text = formatting.moment(moment)
 
 
 def _elapsed(span: timedelta) -> str:
@@ -245,7 +241,7 @@ def _line(svg: Element, place: float, bottom: float, word: str, title: str, colo
     SubElement(group, "title").text = title
     ends = {"x1": f"{place:.1f}", "x2": f"{place:.1f}", "y1": f"{TOP - 8}", "y2": f"{bottom}"}
     SubElement(group, "line", ends | {"stroke": colour, "stroke-width": "1.5"})
-    label = _text(group, place, TOP - 13, word, anchor="middle", size=11)
+    label = text(group, place, TOP - 13, word, anchor="middle", size=11)
     label.set("fill", colour)
 
 
@@ -254,15 +250,6 @@ def _legend(svg: Element, looks: Sequence[Look], y: float, view: SagaView) -> No
     for look in looks:
         box = {"x": f"{x:.0f}", "y": f"{y - 9:.0f}", "width": "12", "height": "10", "rx": "2"}
         SubElement(svg, "rect", box | _paint(look, view) | {"class": "legend", "aria-hidden": "true"})
-        _text(svg, x + 17, y, look.value, size=10, opacity=0.8)
+        text(svg, x + 17, y, look.value, size=10, opacity=0.8)
         x += 34 + 6 * len(look.value)
-    _text(svg, x + 6, y, "long stretches are shortened", size=10, opacity=0.55)
-
-
-def _text(
-    parent: Element, x: float, y: float, content: str, *, anchor: str = "start", size: int = 12, opacity: float = 1.0
-) -> Element:
-    attributes = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "font-size": f"{size}"}
-    text = SubElement(parent, "text", attributes | {"fill-opacity": f"{opacity}"})
-    text.text = harmless_lines(content)
-    return text
+    text(svg, x + 6, y, "long stretches are shortened", size=10, opacity=0.55)
