@@ -10,18 +10,20 @@ from orchestration.contracts.command import Action, Compensation
 from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
 from orchestration.participant.ledger_store import Call
-from orchestration.participant.outcomes import Done, Refused
+from orchestration.participant.outcomes import Done, Queued, Refused
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import (
     ChainCompleted,
     CompletedSteps,
     Due,
     Event,
+    LockGranted,
     PivotBarred,
     PivotFoundDone,
     StepFailed,
     StepRefused,
     StepsUndone,
+    StepWaits,
 )
 from orchestration.protocol.states import ENDED, Bar, Command, Forward, Operation, Undo
 from orchestration.sagas import definition_of
@@ -115,8 +117,14 @@ class Courier:
                 case Refused(refusal):
                     _report(message, StepRefused(step.name, refusal, message.completed))
                     return
+                case Queued(resource, holder, before, since):
+                    waits = StepWaits(step.name, message.token, resource, holder, before, since, message.completed)
+                    _report(message, waits)
+                    return
                 case _:
                     return
+            for wake in outcome.wakes:
+                engine.apply(wake.saga_id, LockGranted(wake.step), now=datetime.now(UTC))
         _report(message, ChainCompleted(message.completed))
 
     def _go_back(self, message: Message, steps: tuple[str, ...]) -> None:

@@ -1,0 +1,44 @@
+"""Changes of the orders that checkouts have placed, started through the engine."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from orchestration.contracts.order_changes import ChangeKind, ChangeRequested, RefundTo
+from orchestration.contracts.values import SkuQuantity
+from orchestration.engine import engine
+from orchestration.models import SagaInstance
+from orchestration.protocol.saga import Saga
+from orchestration.sagas import CHANGES
+
+SAGAS: dict[ChangeKind, Saga] = {ChangeKind(saga.name.partition("_")[0]): saga for saga in CHANGES}
+
+
+def request_of(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> ChangeRequested:
+    """Build the request for a change of the order that this checkout has placed."""
+    checkout = SagaInstance.objects.get(pk=checkout_id)
+    asked = {
+        "lines": tuple(SkuQuantity(*line) for line in lines),
+        "amount_minor": None,
+        "refund_to": RefundTo.PAYMENT,
+        "reason": "why",
+        "requested_by": "kim",
+    }
+    return ChangeRequested(
+        order_id=UUID(str(checkout.order_id)),
+        customer_id=checkout.customer_id,
+        checkout_id=checkout_id,
+        kind=kind,
+        currency=checkout.request["currency"],
+        **(asked | fields),
+    )
+
+
+def start(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> UUID:
+    """Start such a change, and return its saga."""
+    request = request_of(checkout_id, kind, *lines, **fields)
+    saga_id, now = uuid7(), datetime.now(UTC)
+    origin = engine.Origin(request.customer_id, f"{kind}·{saga_id}", "hash")
+    return engine.start_saga(SAGAS[kind], request, saga_id=saga_id, origin=origin, now=now).saga_id
