@@ -18,7 +18,8 @@ def test_a_checkout_survives_every_fault_at_every_failpoint(saga_sweep):
     found = saga_sweep(checkout, REQUEST, FAKES)
 
     assert found.unfired == 0
-    assert {failpoint.partition(" ")[0] for failpoint in found.ends} == set(FailpointKind)
+    of_locks = {FailpointKind.GRANT, FailpointKind.LET_GO}  # of these, test_change_sweep has every fault
+    assert {failpoint.partition(" ")[0] for failpoint in found.ends} == set(FailpointKind) - of_locks
     for step in checkout.steps:
         assert f"publish {step.action.name}" in found.ends
         assert f"ack {step.action.name}" in found.ends
