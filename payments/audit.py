@@ -13,6 +13,7 @@ from orchestration.contracts.payments import authorise_payment, capture_payment,
 from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
 from orchestration.participant.selection import Selection
 from orchestration.text.formatting import money
+from payments.credit_audit import check_wallets, credit_rows
 from payments.free_orders import is_free
 from payments.gateways.port import PaymentStatus
 from payments.gateways.sandbox.audit import books
@@ -164,8 +165,13 @@ audit = ServiceAudit(
             read=read_change_refunds,
             effect=refund_effect_of,
         ),
+        credit_rows,
     ),
     books=(books,),
-    invariants={"R6": "every refund has reached the customer"},
+    invariants={
+        "R6": "every refund has reached the customer",
+        "W1": "a wallet's balance is the sum of its movements, and not negative",
+    },
+    check_everything=check_wallets,
     kept_besides=failed_refunds,
 )

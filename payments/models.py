@@ -6,8 +6,11 @@ from django.db.models.functions import Now
 
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.lock_tables import GuardRow, HoldRow, TurnRow
+from payments.credit_models import CreditPayment, Wallet, WalletMovement
 from payments.gateways.port import PaymentStatus
 from payments.rows import PaymentWrites
+
+__all__ = ("CreditPayment", "Wallet", "WalletMovement")  # Django finds models here
 
 
 class Payment(models.Model):

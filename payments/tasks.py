@@ -1,13 +1,13 @@
 """The payments service's commands as tasks."""
 
-from orchestration.contracts import payments
+from orchestration.contracts import payments, store_credit
 from orchestration.participant.breaker_registry import breaker_for
 from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
-from payments import refunds, repairs, selectors, services
+from payments import refunds, repairs, selectors, services, wallets
 from payments.audit import audit
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
@@ -29,8 +29,17 @@ participant = register(
             payments.reverse_leftover_payment: repairs.LeftoverPaymentReversal(_breaker, _key_lifetime),
             payments.confirm_capture_settled: repairs.confirm_capture_settled,
             payments.void_settled_hold: repairs.SettledHoldVoiding(_breaker, _key_lifetime),
+            store_credit.spend_credit: wallets.spend_credit,
+            store_credit.return_credit: wallets.return_credit,
+            store_credit.debit_wallet: wallets.debit_wallet,
+            store_credit.return_debit: wallets.return_debit,
+            store_credit.credit_wallet: wallets.credit_wallet,
+            store_credit.drop_credit: wallets.drop_credit,
+            store_credit.approve_transfer: wallets.approve_transfer,
+            store_credit.receive_credit: wallets.receive_credit,
+            store_credit.close_transfer: wallets.close_transfer,
         },
-        queries={payments.money_held: selectors.money_held},
+        queries={payments.money_held: selectors.money_held, store_credit.credit_of: wallets.credit_of},
         money=MoneyReader(
             of_sagas=selectors.money_of_sagas, holds=payments.authorise_payment, takes=payments.capture_payment
         ),

@@ -102,6 +102,17 @@ class CouponFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditFacts:
+    """The part of one saga's order that store credit paid. `was_returned`: its checkout was undone."""
+
+    order_id: UUID
+    currency: str
+    amount_minor: int
+    refunded_minor: int
+    was_returned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RefundFacts:
     """A part of a payment that a step of the saga `saga_id` gives back; `status` is that of the refund."""
 

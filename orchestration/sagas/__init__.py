@@ -12,6 +12,7 @@ from orchestration.sagas.refund_order import refund_order
 from orchestration.sagas.release_leftover_hold import release_leftover_hold
 from orchestration.sagas.return_order import return_order
 from orchestration.sagas.reverse_leftover_payment import reverse_leftover_payment
+from orchestration.sagas.transfer_credit import transfer_credit
 from orchestration.sagas.void_settled_hold import void_settled_hold
 
 CHANGES = (dispatch_order, cancel_order, refund_order, return_order)
@@ -23,7 +24,9 @@ REPAIRS = (release_leftover_hold, reverse_leftover_payment, cancel_leftover_parc
 CUSTOMER = "audit"
 """The customer id of repairs. It cannot be a customer's: those are numbers."""
 
-definitions: dict[str, Saga] = {saga.name: saga for saga in (checkout, *CHANGES, *REPAIRS, void_settled_hold)}
+definitions: dict[str, Saga] = {
+    saga.name: saga for saga in (checkout, *CHANGES, transfer_credit, *REPAIRS, void_settled_hold)
+}
 
 
 class UnknownDefinition(LookupError):
