@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from orchestration.participant.admin import GuardAdmin, HoldAdmin, LedgerAdmin, LongTable, TurnAdmin
-from payments.models import Guard, Hold, Ledger, Payment, Refund, Turn
+from payments.models import CreditPayment, Guard, Hold, Ledger, Payment, Refund, Turn, Wallet, WalletMovement
 
 
 @admin.register(Payment)
@@ -28,6 +28,29 @@ class RefundAdmin(LongTable):
     list_filter = ("status", "destination", "origin")
     search_fields = ("saga_id", "gateway_id")
     list_select_related = ("payment",)
+
+
+@admin.register(Wallet)
+class WalletAdmin(LongTable):
+    list_display = ("customer_id", "currency", "balance_minor", "incoming_minor", "changed_at")
+    search_fields = ("id", "customer_id")
+
+
+@admin.register(WalletMovement)
+class WalletMovementAdmin(LongTable):
+    list_display = ("wallet", "kind", "amount_minor", "by", "reason", "saga_id", "step", "moved_at")
+    list_filter = ("kind",)
+    search_fields = ("wallet", "saga_id")
+    list_select_related = ("wallet",)
+
+
+@admin.register(CreditPayment)
+class CreditPaymentAdmin(LongTable):
+    list_display = ("saga_id", "order_id", "wallet", "amount_minor", "refunded_minor", "state", "changed_at")
+    list_filter = ("state",)
+    search_fields = ("saga_id",)
+    list_select_related = ("wallet",)
+    ordering = ("-saga_id",)
 
 
 admin.site.register(Ledger, LedgerAdmin)

@@ -12,6 +12,7 @@ from tests.integration.operators.audit.courier import Courier
 from tests.support import deadlock
 from tests.support.coupons import coupon
 from tests.support.shop import Shop
+from tests.support.wallets import granted
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,7 @@ def test_a_parked_saga_is_expected_only_when_reported_so(shop: Shop, courier: Co
 
 def test_everything_is_looked_at(shop: Shop, courier: Courier) -> None:
     coupon()
+    granted("7", 100)
     for saga_id in (shop.place(), shop.place(line2="carrier_refuse")):
         courier.settle(saga_id)
     findings = audit()
