@@ -71,7 +71,7 @@ def grant_credit(
 
 
 def spend_credit(request: SpendCredit) -> None:
-    """Pay a part of the order from the customer's wallet.
+    """Spend credit of the customer's wallet on the order.
 
     :raises CreditInsufficient: when less is left.
     """
