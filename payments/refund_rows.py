@@ -67,17 +67,24 @@ def conclude(refund: Refund, made: GatewayRefund | None, *, origin: Origin = Ori
     Refund.objects.filter(pk=refund.pk, status=RefundState.REQUESTED).update(**changes, changed_at=Now())
 
 
-def note_reading(refund: Refund, status: RefundStatus, *, now: datetime) -> None:
-    """Record the state in which the refund was read at the gateway, and when to read it again.
+def postpone(refund: Refund, *, now: datetime) -> None:
+    """Set the time of the refund's next reading at the gateway: at twice its age, while it may still fail."""
+    age = max(now - refund.requested_at, READ_AFTER)
+    is_final = refund.status == RefundState.SUCCEEDED and age > MAY_FAIL_FOR
+    Refund.objects.filter(pk=refund.pk).update(read_at=None if is_final else now + age)
+
+
+def note_reading(refund: Refund, status: RefundStatus) -> None:
+    """Record the new state in which the refund was read at the gateway. A failed refund is not read again.
 
     The amount of a refund that has failed is no longer given back: its money is at the gateway again.
     """
     with transaction.atomic(using="payments"):
-        changes: dict[str, object] = {"read_at": _next_reading(refund, status, now)}
-        if status != refund.status:
-            changes |= {"status": RefundState(status), "changed_at": Now()}
-        unfailed = Refund.objects.filter(pk=refund.pk).exclude(status=RefundState.FAILED)
-        if unfailed.update(**changes) and status == RefundStatus.FAILED:
+        changes: dict[str, object] = {"status": RefundState(status), "changed_at": Now()}
+        if status == RefundStatus.FAILED:
+            changes["read_at"] = None
+        changed = Refund.objects.filter(pk=refund.pk).exclude(status=RefundState.FAILED).update(**changes)
+        if changed and status == RefundStatus.FAILED:
             Payment.objects.give_back(refund.payment_id, -refund.amount_minor)
 
 
@@ -101,9 +108,3 @@ def note_reversal(payment: Payment, at_the_gateway: GatewayPayment, steps: Mappi
                 "read_at": Now() + Value(READ_AFTER),
             },
         )
-
-
-def _next_reading(refund: Refund, status: RefundStatus, now: datetime) -> datetime | None:
-    age = max(now - refund.requested_at, READ_AFTER)
-    is_final = status == RefundStatus.FAILED or (status == RefundStatus.SUCCEEDED and age > MAY_FAIL_FOR)
-    return None if is_final else now + age

@@ -2,12 +2,13 @@
 
 from orchestration.contracts import payments, store_credit
 from orchestration.participant.breaker_registry import breaker_for
+from orchestration.participant.later_outcomes import LaterOutcomes
 from orchestration.participant.lock_tables import LockTables
 from orchestration.participant.money import MoneyReader
 from orchestration.participant.participant import Participant
 from orchestration.participant.registration import register
 from orchestration.participant.search_key import Finder
-from payments import refunds, repairs, selectors, services, wallets
+from payments import refund_readings, refunds, repairs, selectors, services, wallets
 from payments.audit import audit
 from payments.gateways.choice import gateway
 from payments.gateways.port import OUTAGES
@@ -40,6 +41,7 @@ participant = register(
             store_credit.close_transfer: wallets.close_transfer,
         },
         queries={payments.money_held: selectors.money_held, store_credit.credit_of: wallets.credit_of},
+        later_outcomes=(LaterOutcomes(_breaker, due=refund_readings.due, read=refund_readings.read),),
         money=MoneyReader(
             of_sagas=selectors.money_of_sagas, holds=payments.authorise_payment, takes=payments.capture_payment
         ),

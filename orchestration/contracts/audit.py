@@ -148,11 +148,6 @@ class PaymentFacts:
     def was_captured(self) -> bool:
         return self.capture_id is not None
 
-    @property
-    def refund_sagas(self) -> frozenset[UUID]:
-        """The sagas that gave back a part of it."""
-        return frozenset(refund.saga_id for refund in self.refunds)
-
 
 @dataclass(frozen=True, slots=True)
 class ShipmentFacts:

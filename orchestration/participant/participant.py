@@ -9,6 +9,7 @@ from orchestration.contracts.command import Action, Compensation, Query
 from orchestration.participant.audit import ServiceAudit
 from orchestration.participant.batch import Work
 from orchestration.participant.external import ExternalCommand
+from orchestration.participant.later_outcomes import LaterOutcomes
 from orchestration.participant.ledger import LedgerRow
 from orchestration.participant.ledger_store import LedgerTable, Rows
 from orchestration.participant.lock_tables import LockTables
@@ -42,6 +43,8 @@ class Participant:
     refusal_of_duplicate: Mapping[Action, Callable[[Any], Refusal | None]] = field(default_factory=dict)
     """Returns the refusal that names the existing row when an action's write violates a unique constraint. None: the
     action failed. Not for external commands."""
+    later_outcomes: tuple[LaterOutcomes[Any], ...] = ()
+    """Outcomes that the external system decides after their step is done."""
     money: MoneyReader | None = None
     """How to read a saga's money, if this service moves money."""
     audit: ServiceAudit = field(default_factory=ServiceAudit)

@@ -1,4 +1,4 @@
-"""The loop that reconciles open ledger rows: it queries gateway or carrier for the outcome of unanswered calls.
+"""The loop that reconciles with gateway or carrier: it queries the outcome of unanswered calls, and later outcomes.
 
 Workers of a service with external calls run it. It changes nothing at the external system, and sends no report to the
 saga. A saga that backs off finds the row concluded at its next try. For a parked saga, an operator sees the new row.
@@ -6,10 +6,11 @@ saga. A saga that backs off finds the row concluded at its next try. For a parke
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db.models import Q
@@ -22,11 +23,14 @@ from orchestration.log_context import about
 from orchestration.participant import external_steps
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.external import ExternalCommand
+from orchestration.participant.later_outcomes import LaterOutcomes, Reading
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant, ParticipantCommand
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BATCH = 50
 OPEN = (Status.STARTED, Status.UNDOING)
@@ -78,15 +82,21 @@ def reconcile_open_rows(
 ) -> ReconciliationRound:
     """Query every row that has been open for longer than `SETTLE_AFTER`. One row's error does not stop the others.
 
-    Rows whose breaker is not closed are left for later, because a query is no probe.
+    Then read the later outcomes that are due. Calls whose breaker is not closed are left for later, because a query is
+    no probe.
     """
-    ends = {"settled": 0, "unknown": 0, "failed": 0}
-    for batch in _open_rows(participant, participant.rows.now() - settings.SETTLE_AFTER):
+    ends = Counter[str]()
+    now = participant.rows.now()
+    for batch in _open_rows(participant, now - settings.SETTLE_AFTER):
         before_each_batch()
         for row in batch:
             with about([row.saga_id]):
                 ends[_end_of(participant, row)] += 1
-    return ReconciliationRound(**ends)
+    for later in participant.later_outcomes:
+        for outcome in later.due(now):
+            before_each_batch()
+            ends[_end_of_reading(later, outcome, now)] += 1
+    return ReconciliationRound(settled=ends["settled"], unknown=ends["unknown"], failed=ends["failed"])
 
 
 def run_forever(participant: Participant, stopped: threading.Event) -> None:
@@ -121,6 +131,24 @@ def _end_of(participant: Participant, row: LedgerRow) -> str:
     except Exception as error:  # one row's error must not stop the others; a later round queries it again
         logger.warning("%s: what became of it cannot be asked: %r", row, error)
         return "failed"
+
+
+def _end_of_reading(later: LaterOutcomes[T], outcome: T, now: datetime) -> str:
+    if later.breaker.state() != "closed":
+        return Reading.UNKNOWN
+    try:
+        return _read(later, outcome, now)
+    except Exception as error:  # as above
+        logger.warning("%s: it cannot be read: %r", outcome, error)
+        return "failed"
+
+
+def _read(later: LaterOutcomes[T], outcome: T, now: datetime) -> Reading:
+    try:
+        return later.read(outcome, now)
+    except later.breaker.counts:
+        with later.breaker.calling():
+            raise
 
 
 def _reconcile(participant: Participant, row: LedgerRow) -> bool:

@@ -1,28 +1,20 @@
 """Money of placed orders is given back: in part, several times, to the last penny, and each refund once."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
-from django.conf import settings
 from django.db import IntegrityError
 
 from orchestration import failpoints
-from orchestration.contracts.payments import authorise_payment, capture_payment, give_back
 from orchestration.failpoints import Failpoint
-from orchestration.participant.breaker import Breaker
-from orchestration.participant.breaker_redis import connect
-from orchestration.participant.encryption import encrypt
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, NotResolved, ReportedOutcome, Statement
-from orchestration.participant.outcomes import Done, Outcome, Refused
+from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
-from orchestration.testing import step_runner
-from payments import refunds, tasks
+from payments import refunds
 from payments.gateways.port import (
     AuthorisationRequest,
     GatewayBroken,
@@ -33,19 +25,17 @@ from payments.gateways.port import (
 )
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
-from payments.models import Ledger, Payment, Refund
+from payments.models import Ledger, Refund
 from payments.refund_rows import NotCapturedYet
 from payments.services import RefundFailed
 from tests.support.clock import Clock
-from tests.support.external import external_commands
+from tests.support.paid_orders import TOTAL, PaidOrder, paid
 from tests.support.threads import at_once
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
     pytest.mark.usefixtures("at_the_gateway"),
 ]
-
-TOTAL = 1998
 
 
 class Killed(BaseException):
@@ -75,82 +65,9 @@ class Crash:
             raise Killed
 
 
-@pytest.fixture(autouse=True)
-def participant(at_the_gateway: SandboxGateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[Participant]:
-    """Payments, with a breaker that no other test opens."""
-    monkeypatch.setattr(refunds, "gateway", lambda: at_the_gateway)
-    works = external_commands(tasks.participant)
-    [counts] = {work.breaker.counts for work in works.values()}
-    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=counts)
-    commands = {contract: replace(work, breaker=breaker) for contract, work in works.items()}
-    yield replace(tasks.participant, commands={**tasks.participant.commands, **commands})
-    breaker.close()
-
-
-@dataclass
-class PaidOrder:
-    """An order whose checkout has captured its total. Each change of it is a saga of its own."""
-
-    participant: Participant
-    token: str = "tok_ok"
-    total_minor: int = TOTAL
-    checkout_id: UUID = field(default_factory=uuid4)
-    order_id: UUID = field(default_factory=uuid4)
-
-    def authorised(self) -> "PaidOrder":
-        self._known = {
-            "saga_id": str(self.checkout_id),
-            "order_id": str(self.order_id),
-            "total_minor": self.total_minor,
-            "currency": "GBP",
-            "payment_method": encrypt(self.token),
-        }
-        [outcome] = step_runner.act(self.participant, authorise_payment, [self._step("authorise_payment")])
-        assert isinstance(outcome, Done)
-        self._known |= outcome.answer
-        return self
-
-    def captured(self) -> "PaidOrder":
-        [outcome] = step_runner.act(self.participant, capture_payment, [self._step("capture_payment")])
-        assert isinstance(outcome, Done)
-        return self
-
-    def change(self, amount_minor: int, refund_to: str = "payment") -> Call:
-        """Return the message by which a change of the order gives this back."""
-        saga_id = uuid4()
-        known: dict[str, Any] = {
-            "saga_id": str(saga_id),
-            "order_id": str(self.order_id),
-            "order_fence": 1,
-            "checkout_id": str(self.checkout_id),
-            "customer_id": "7",
-            "refund_minor": amount_minor,
-            "currency": "GBP",
-            "refund_to": refund_to,
-            "reason": "broken",
-        }
-        return Call(saga_id, "give_back", 1, known)
-
-    def give_back(self, amount: int | Call) -> Outcome:
-        call = amount if isinstance(amount, Call) else self.change(amount)
-        [outcome] = step_runner.act(self.participant, give_back, [call])
-        return outcome
-
-    @property
-    def payment(self) -> Payment:
-        return Payment.objects.get(saga_id=self.checkout_id)
-
-    def _step(self, step: str) -> Call:
-        return Call(self.checkout_id, step, 1, self._known)
-
-
 @pytest.fixture
 def order(participant: Participant) -> PaidOrder:
-    return PaidOrder(participant).authorised().captured()
-
-
-def paid_with(participant: Participant, token: str) -> PaidOrder:
-    return PaidOrder(participant, token).authorised().captured()
+    return paid(participant)
 
 
 def refunded_there(gateway: SandboxGateway, order: PaidOrder) -> list[int]:
@@ -284,7 +201,7 @@ def test_a_crash_after_the_amount_was_set_aside_gives_back_once(
 def test_an_unanswered_call_is_looked_for_and_gives_back_once(
     participant: Participant, gateway: SandboxGateway, token: str, error: type[Exception]
 ) -> None:
-    order = paid_with(participant, token)
+    order = paid(participant, token)
     call = order.change(500)
     with pytest.raises(error):
         order.give_back(call)
@@ -292,6 +209,18 @@ def test_an_unanswered_call_is_looked_for_and_gives_back_once(
     assert order.give_back(call) == answered(500)
     assert refunded_there(gateway, order) == [500]
     assert history(call) == [Status.STARTED, Status.DONE]
+
+
+def test_a_refund_of_the_same_amount_is_not_taken_for_this_one(
+    participant: Participant, gateway: SandboxGateway
+) -> None:
+    order = paid(participant, "tok_refund_timeout_before")
+    calls = [order.change(500), order.change(500)]
+    for call in calls:
+        with pytest.raises(GatewayTimeout):
+            order.give_back(call)
+    assert [order.give_back(call) for call in calls] == [answered(500)] * 2
+    assert refunded_there(gateway, order) == [500, 500]
 
 
 def test_nothing_to_give_back_is_done_without_the_gateway(
@@ -326,7 +255,7 @@ def test_money_that_is_not_captured_yet_is_given_back_later(participant: Partici
 
 
 def test_a_pending_refund_ends_the_step(participant: Participant, gateway: SandboxGateway) -> None:
-    order = paid_with(participant, "tok_refund_pending_60")
+    order = paid(participant, "tok_refund_pending_60")
     assert order.give_back(TOTAL) == answered(TOTAL)
     assert (Refund.objects.get().status, order.payment.status) == ("pending", "refunded")
     assert isinstance(order.give_back(1), Refused)
@@ -335,7 +264,7 @@ def test_a_pending_refund_ends_the_step(participant: Participant, gateway: Sandb
 def test_a_refund_that_has_failed_when_it_is_looked_for_is_left_to_an_operator(
     participant: Participant, gateway: SandboxGateway, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = paid_with(participant, "tok_refund_fails_late_60")
+    order = paid(participant, "tok_refund_fails_late_60")
     call = order.change(500)
     refund = gateway.refund
 
@@ -353,7 +282,7 @@ def test_a_refund_that_has_failed_when_it_is_looked_for_is_left_to_an_operator(
 
 
 def test_what_the_gateway_refuses_is_settled_with_the_refund_that_a_person_made(participant: Participant) -> None:
-    order = paid_with(participant, "tok_refund_refused")
+    order = paid(participant, "tok_refund_refused")
     call = order.change(500)
     with pytest.raises(NotPossible):
         order.give_back(call)

@@ -1,16 +1,13 @@
 """Payments as a participant: its commands run by the kit, with ledger, gateway and breaker."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.conf import settings
 
 from orchestration.contracts.payments import authorise_payment, capture_payment, refund_payment
-from orchestration.participant.breaker import Breaker, BreakerOpen
-from orchestration.participant.breaker_redis import connect
+from orchestration.participant.breaker import BreakerOpen
 from orchestration.participant.encryption import encrypt
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.ledger import Status
@@ -18,29 +15,17 @@ from orchestration.participant.ledger_store import Call
 from orchestration.participant.outcomes import Barred, Done, Refused
 from orchestration.participant.participant import Participant
 from orchestration.testing import step_runner
-from payments import tasks
 from payments.gateways.port import GatewayBroken, GatewayTimeout, PaymentStatus
 from payments.gateways.sandbox.gateway import SandboxGateway
 from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Ledger, Payment
 from tests.support.clock import Clock
-from tests.support.external import external_commands, replaced
+from tests.support.external import replaced
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
     pytest.mark.usefixtures("at_the_gateway"),
 ]
-
-
-@pytest.fixture
-def participant() -> Iterator[Participant]:
-    """Payments with breakers of its own, so that outages here open nobody else's."""
-    works = external_commands(tasks.participant)
-    [counts] = {work.breaker.counts for work in works.values()}
-    breaker = Breaker(f"test.{uuid4().hex}", redis=lambda: connect(settings.REDIS_URL), counts=counts, fail_max=3)
-    commands = {contract: replace(work, breaker=breaker) for contract, work in works.items()}
-    yield Participant("payments", Ledger, commands)
-    breaker.close()
 
 
 def known(token: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def check(at: datetime, findings: Findings) -> None:
     with snapshot(ALIAS):
         _check_orders_of_sagas(findings)
         unfinished = _unfinished()
-        unfinished |= repairs.read(since=at).under_way | settled.read().keys()
+        unfinished |= repairs.read(since=at).under_way | _settled()
     locks.check(findings)
     audits = {service: participant.audit for service, participant in participants().items()}
     for service, audit in audits.items():
@@ -62,6 +62,13 @@ def _check_orders_of_sagas(findings: Findings) -> None:
     twice = sagas.values_list("order_id").annotate(count=Count("id")).order_by().filter(count__gt=1)
     for order_id, count in twice:
         findings.violated("A7", f"{count} sagas are for one order.", order=order_id)
+
+
+def _settled() -> set[UUID]:
+    """Return the sagas of which an operator settled a step, and the checkouts whose orders such sagas changed."""
+    sagas = set(settled.read())
+    changes = SagaInstance.objects.using(ALIAS).filter(pk__in=sagas, request__has_key="checkout_id")
+    return sagas | {UUID(checkout_id) for checkout_id in changes.values_list("request__checkout_id", flat=True)}
 
 
 def _unfinished() -> set[UUID]:
