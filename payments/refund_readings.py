@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from orchestration.db.connections import borrowed
-from orchestration.participant.later_outcomes import Reading
+from orchestration.participant.later_outcomes import LaterReading
 from payments import refund_rows
 from payments.gateways.choice import gateway
 from payments.gateways.port import RefundStatus
@@ -20,15 +20,15 @@ def due(now: datetime) -> Sequence[Refund]:
     return list(to_read.order_by("read_at")[:LIMIT])
 
 
-def read(refund: Refund, now: datetime) -> Reading:
+def read(refund: Refund, now: datetime) -> LaterReading:
     """Read the refund's state at the gateway and record it. A refund that the gateway does not show stays as it is."""
     with borrowed("payments"):
         refund_rows.postpone(refund, now=now)
     payment = gateway().look_up(refund.payment.authorisation_id)
     made = next((each for each in payment.refunds if each.refund_id == refund.gateway_id), None)
     if made is None:
-        return Reading.UNKNOWN
+        return LaterReading.UNKNOWN
     if made.status != refund.status:
         refund_rows.note_reading(refund, made.status)
-        return Reading.SETTLED
-    return Reading.UNKNOWN if made.status == RefundStatus.PENDING else Reading.UNCHANGED
+        return LaterReading.SETTLED
+    return LaterReading.UNKNOWN if made.status == RefundStatus.PENDING else LaterReading.UNCHANGED

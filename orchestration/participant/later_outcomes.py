@@ -11,7 +11,7 @@ from orchestration.participant.breaker import Breaker
 T = TypeVar("T")
 
 
-class Reading(StrEnum):
+class LaterReading(StrEnum):
     """What the reading of one outcome has brought. The values are the names of a round's counts."""
 
     SETTLED = "settled"
@@ -29,4 +29,4 @@ class LaterOutcomes(Generic[T]):
 
     breaker: Breaker
     due: Callable[[datetime], Iterable[T]]
-    read: Callable[[T, datetime], Reading]
+    read: Callable[[T, datetime], LaterReading]

@@ -23,7 +23,7 @@ from orchestration.log_context import about
 from orchestration.participant import external_steps
 from orchestration.participant.breaker_redis import connect
 from orchestration.participant.external import ExternalCommand
-from orchestration.participant.later_outcomes import LaterOutcomes, Reading
+from orchestration.participant.later_outcomes import LaterOutcomes, LaterReading
 from orchestration.participant.ledger import LedgerRow, Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.participant import Participant, ParticipantCommand
@@ -135,7 +135,7 @@ def _end_of(participant: Participant, row: LedgerRow) -> str:
 
 def _end_of_reading(later: LaterOutcomes[T], outcome: T, now: datetime) -> str:
     if later.breaker.state() != "closed":
-        return Reading.UNKNOWN
+        return LaterReading.UNKNOWN
     try:
         return _read(later, outcome, now)
     except Exception as error:  # as above
@@ -143,7 +143,7 @@ def _end_of_reading(later: LaterOutcomes[T], outcome: T, now: datetime) -> str:
         return "failed"
 
 
-def _read(later: LaterOutcomes[T], outcome: T, now: datetime) -> Reading:
+def _read(later: LaterOutcomes[T], outcome: T, now: datetime) -> LaterReading:
     try:
         return later.read(outcome, now)
     except later.breaker.counts:
