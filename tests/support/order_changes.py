@@ -9,16 +9,16 @@ from uuid_utils.compat import uuid7
 from orchestration.contracts.order_changes import ChangeKind, ChangeRequested, RefundTo
 from orchestration.contracts.values import SkuQuantity
 from orchestration.engine import engine
-from orchestration.models import SagaInstance
 from orchestration.protocol.saga import Saga
 from orchestration.sagas import CHANGES
+from orders.models import Order
 
 SAGAS: dict[ChangeKind, Saga] = {ChangeKind(saga.name.partition("_")[0]): saga for saga in CHANGES}
 
 
 def request_of(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> ChangeRequested:
     """Build the request for a change of the order that this checkout has placed."""
-    checkout = SagaInstance.objects.get(pk=checkout_id)
+    order = Order.objects.get(saga_id=checkout_id)
     asked = {
         "lines": tuple(SkuQuantity(*line) for line in lines),
         "amount_minor": None,
@@ -27,11 +27,11 @@ def request_of(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **f
         "requested_by": "kim",
     }
     return ChangeRequested(
-        order_id=UUID(str(checkout.order_id)),
-        customer_id=checkout.customer_id,
+        order_id=order.pk,
+        customer_id=order.customer_id,
         checkout_id=checkout_id,
         kind=kind,
-        currency=checkout.request["currency"],
+        currency=order.currency,
         **(asked | fields),
     )
 

@@ -44,7 +44,7 @@ CHANGES = {
     "apply",
 }
 GATEWAY = next(name for name in breaker_registry.in_use() if "gateway" in name)
-SITUATIONS = 11
+SITUATIONS = 12
 NOBODYS = UUID(int=1)
 
 

@@ -13,6 +13,7 @@ from orchestration.contracts.order_changes import ChangeKind
 from orchestration.engine import engine
 from orchestration.models import SagaInstance
 from orchestration.operators.audit.violations import violations
+from orchestration.operators.retention.purge import purge_ledgers, purge_sagas
 from orders.models import Hold, Order, OrderChange
 from orders.returns import request_return
 from orders.selectors import order_with_lines
@@ -68,6 +69,12 @@ def stock() -> tuple[int, int]:
 def given_back() -> int:
     """The minor units that the gateway has given back."""
     return sum(AtGateway.objects.filter(kind="refund").values_list("amount_minor", flat=True))
+
+
+def purge(ended_before: datetime) -> None:
+    """Purge the sagas that have ended, and what services remember of them."""
+    for _ in (*purge_sagas(ended_before), *purge_ledgers(ended_before)):
+        continue
 
 
 def test_an_order_goes_out_in_two_parcels(settled: Callable[..., str]) -> None:
@@ -167,6 +174,16 @@ def test_a_change_whose_lock_was_broken_gives_no_money_back(change: Change, cour
     assert OrderChange.objects.get(pk=first).state == "superseded"
     assert courier.settle(first) == "compensated"
     assert (OrderChange.objects.get(pk=first).state, order().refunded_minor, given_back()) == ("dropped", 50, 50)
+
+
+def test_an_order_is_changed_after_its_checkout_was_purged(settled: Callable[..., str]) -> None:
+    settled(DISPATCH, (MUG, 1))
+    purge(ended_before=datetime.now(UTC))
+    assert not SagaInstance.objects.exists()
+    assert violations() == []
+    assert [settled(REFUND, amount_minor=50), settled(RETURN)] == ["completed", "completed"]
+    assert (order().status, order().refunded_minor, given_back()) == ("partly_dispatched", 150, 150)
+    purge(ended_before=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("lost", ["stop_parcel", "cancel_parcel", "give_back", "release_units", "close_change"])
