@@ -55,7 +55,8 @@ STEP = Histogram(
 OUTCOMES = Counter(
     "saga_step_outcomes_total",
     "What became of messages to participants: done, refused, barred (turned away because its step was compensated or "
-    "barred before), breaker_open (nothing was tried), failed.",
+    "barred before), superseded (a later dispatch wrote the row), waiting (for a lock), breaker_open (nothing was "
+    "tried), failed.",
     ("step", "operation", "outcome"),
 )
 DUPLICATES = Counter(

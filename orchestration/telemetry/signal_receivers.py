@@ -9,7 +9,7 @@ from orchestration.contracts.command import Action
 from orchestration.execution.results import Ending
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.breaker import BreakerOpen
-from orchestration.participant.outcomes import Barred, BarResult, Done, Refused
+from orchestration.participant.outcomes import Barred, BarResult, Done, Queued, Refused, Superseded
 from orchestration.participant.participant import participants
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.states import Kind, Operation
@@ -112,4 +112,12 @@ _KEYS: Mapping[str, Callable[[str, SagaLogEntry], Key]] = {
     Kind.RESUMED: lambda definition, _: metric_definitions.RESUMPTIONS.key(definition),
 }
 """The count that one log entry adds one to. Other kinds are counted elsewhere or not at all."""
-_OUTCOMES = {Done: "done", BarResult: "done", Refused: "refused", Barred: "barred", BreakerOpen: "breaker_open"}
+_OUTCOMES = {
+    Done: "done",
+    BarResult: "done",
+    Refused: "refused",
+    Barred: "barred",
+    Superseded: "superseded",
+    Queued: "waiting",
+    BreakerOpen: "breaker_open",
+}
