@@ -1,4 +1,4 @@
-"""The plan of a replay: which orders to place, which rows of the file to skip, and why."""
+"""The plan of a replay: which orders to place and to give back, which rows of the file to skip, and why."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,9 +19,11 @@ NOT_GOODS = frozenset({"AMAZONFEE", "B", "BANK CHARGES", "C2", "CRUK", "D", "DOT
 
 
 class Reason(StrEnum):
-    """Why a row was not ordered."""
+    """Why a row was neither ordered nor given back."""
 
-    CANCELLATION = "cancellation_not_yet_supported"
+    NAMES_NO_ORDER = "cancellation_names_no_order"
+    NOT_ORDERED = "not_ordered_on_its_invoice"
+    NOT_NEGATIVE = "quantity_not_negative"
     UNREADABLE = "unreadable"
     NOT_GOODS = "not_goods"
     NO_QUANTITY = "quantity_not_positive"
@@ -34,7 +36,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Skipped:
-    """A row that is not ordered."""
+    """A row that is neither ordered nor given back."""
 
     row: Row
     reason: Reason
@@ -74,6 +76,25 @@ class Invoice:
 
 
 @dataclass(frozen=True)
+class CancellationInvoice:
+    """Units of an order to give back. Its number is "C" and that of the order, such as C536365."""
+
+    number: str
+    order: Invoice
+    lines: tuple[Line, ...]
+
+    @property
+    def total_minor(self) -> int:
+        """What it adds to the file's total, in pence: below zero."""
+        return -sum(line.total_minor for line in self.lines)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all units of the order are given back."""
+        return units_of(self.lines) == units_of(self.order.lines)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything a file asks for; `total_pence` is the sum of all its rows, the skipped ones included."""
 
@@ -82,39 +103,51 @@ class Plan:
     total_pence: Decimal
     articles: tuple[Article, ...]
     invoices: tuple[Invoice, ...]
+    cancellations: tuple[CancellationInvoice, ...]
     skipped: tuple[Skipped, ...]
 
     @property
     def units_by_sku(self) -> Mapping[str, int]:
         """Units of each SKU that all invoices together need."""
-        units: Counter[str] = Counter()
-        for line in (line for invoice in self.invoices for line in invoice.lines):
-            units[line.sku] += line.quantity
-        return units
+        return units_of(line for invoice in self.invoices for line in invoice.lines)
+
+
+def units_of(lines: Iterable[Line]) -> Counter[str]:
+    """Return the units of each SKU."""
+    units: Counter[str] = Counter()
+    for line in lines:
+        units[line.sku] += line.quantity
+    return units
 
 
 def make_plan(rows: Iterable[Row], known_prices: Mapping[str, int]) -> Plan:
-    """Sort rows into orders to place and rows to skip.
+    """Sort rows into orders to place, units to give back, and rows to skip.
 
     :param known_prices: prices of SKUs in the catalogue, in pence; none of them is changed.
     """
     read = list(rows)
-    judged = _without_long_orders([_judge(row) for row in read])
+    judged = _without_long_orders([_judge(row) for row in read if not _is_cancellation(row)])
     bought = [item for item in judged if isinstance(item, Bought)]
     articles = _articles(bought, known_prices)
+    invoices = [_invoice(lines, articles) for lines in _by_invoice(bought)]
+    cancellations, refused = _cancellations(filter(_is_cancellation, read), invoices, articles)
+    skipped = [*refused, *(item for item in judged if isinstance(item, Skipped))]
     return Plan(
         invoices_read=len({row.invoice for row in read}),
         rows_read=len(read),
         total_pence=sum((row.total_pence for row in read), Decimal(0)),
         articles=tuple(articles.values()),
-        invoices=tuple(_invoice(lines, articles) for lines in _by_invoice(bought)),
-        skipped=tuple(item for item in judged if isinstance(item, Skipped)),
+        invoices=tuple(invoices),
+        cancellations=tuple(cancellations),
+        skipped=tuple(sorted(skipped, key=lambda item: item.row.number)),
     )
 
 
+def _is_cancellation(row: Row) -> bool:
+    return row.invoice.upper().startswith("C")
+
+
 def _judge(row: Row) -> Bought | Skipped:
-    if row.invoice.upper().startswith("C"):
-        return Skipped(row, Reason.CANCELLATION)
     if row.quantity is None or row.price_pence is None or not row.invoice or not 1 <= len(row.code) <= LONGEST_SKU:
         return Skipped(row, Reason.UNREADABLE)
     if reason := _objection(row.code, row.quantity, row.price_pence):
@@ -174,3 +207,41 @@ def _invoice(bought: list[Bought], articles: Mapping[tuple[str, int], Article]) 
     first = bought[0]
     lines = (Line(articles[item.row.code, item.price_minor].sku, item.quantity, item.price_minor) for item in bought)
     return Invoice(first.row.invoice, first.row.customer, first.country, tuple(lines))
+
+
+def _cancellations(
+    rows: Iterable[Row], invoices: Iterable[Invoice], articles: Mapping[tuple[str, int], Article]
+) -> tuple[list[CancellationInvoice], list[Skipped]]:
+    """Return the cancellations of orders of this file, each with the rows that its order allows, and all other rows."""
+    orders = {invoice.number: invoice for invoice in invoices}
+    left = {number: units_of(invoice.lines) for number, invoice in orders.items()}
+    given_back: dict[str, list[Line]] = {}
+    skipped = []
+    for row in rows:
+        judged = _judge_cancelled(row, left.get(row.invoice[1:]), articles)
+        if isinstance(judged, Reason):
+            skipped.append(Skipped(row, judged))
+            continue
+        left[row.invoice[1:]][judged.sku] -= judged.quantity
+        given_back.setdefault(row.invoice[1:], []).append(judged)
+    return [
+        CancellationInvoice(f"C{number}", orders[number], tuple(lines)) for number, lines in given_back.items()
+    ], skipped
+
+
+def _judge_cancelled(
+    row: Row, left: Mapping[str, int] | None, articles: Mapping[tuple[str, int], Article]
+) -> Line | Reason:
+    """Return the units to give back, or why the row is skipped. `left`: units of its order that are left, by SKU."""
+    if left is None:
+        return Reason.NAMES_NO_ORDER
+    if row.quantity is None or row.price_pence is None:
+        return Reason.UNREADABLE
+    if row.code.upper() in NOT_GOODS:
+        return Reason.NOT_GOODS
+    if row.quantity >= 0:
+        return Reason.NOT_NEGATIVE
+    article = articles.get((row.code, int(row.price_pence))) if row.price_pence == int(row.price_pence) else None
+    if article is None or left.get(article.sku, 0) < -row.quantity:
+        return Reason.NOT_ORDERED
+    return Line(article.sku, -row.quantity, article.price_minor)

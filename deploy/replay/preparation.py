@@ -1,14 +1,14 @@
-"""Prepares what past orders need: catalogue, stock, customers, tokens."""
+"""Prepares what past orders need: catalogue, stock, customers, a member of staff, tokens."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from knox.models import AuthToken
 
-from deploy.replay.placers import username_of
+from deploy.replay.placers import CLERK, username_of
 from deploy.replay.plan import CURRENCY, Plan
 from inventory.services import top_up_stock
 from orders.models import Product
@@ -40,6 +40,13 @@ def make_customers(plan: Plan) -> dict[str, User]:
     locked = make_password(None)
     User.objects.bulk_create((User(username=name, password=locked) for name in sorted(names)), ignore_conflicts=True)
     return {user.username: user for user in User.objects.filter(username__in=names)}
+
+
+def make_clerk() -> User:
+    """Create a member of staff without a usable password who may give money back. Return the user."""
+    clerk, _ = User.objects.get_or_create(username=CLERK, defaults={"is_staff": True, "password": make_password(None)})
+    clerk.user_permissions.add(Permission.objects.get(codename="refund_order", content_type__app_label="orders"))
+    return clerk
 
 
 @contextmanager

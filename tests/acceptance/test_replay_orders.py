@@ -16,12 +16,13 @@ DATA = Path(__file__).parents[1] / "data"
 SLICE = DATA / "online_retail.csv"
 FILE_PENCE = 1_443_910
 SKIPPED_PENCE = 74_374
+CANCELLED = DATA / "online_retail_cancelled.csv"
 
 
-def replay(**options: Any) -> dict[str, Any]:
-    """Replay the slice; what the report says."""
+def replay(file: Path = SLICE, **options: Any) -> dict[str, Any]:
+    """Replay the file; what the report says."""
     out = StringIO()
-    call_command("replay_orders", SLICE, format="json", concurrency=4, stdout=out, **options)
+    call_command("replay_orders", file, format="json", concurrency=4, stdout=out, **options)
     report: dict[str, Any] = json.loads(out.getvalue())
     return report
 
@@ -31,11 +32,15 @@ def test_a_file_replayed_through_both_doors_is_placed_once_and_to_the_penny(live
     by_http = replay(url=live_server.url)
     by_engine = replay(via="engine")
 
-    assert by_http["invoices"] == {"read": 32, "placed": 23, "refused": 0, "undecided": 0, "nothing_to_order": 9}
-    assert by_http["lines"] == {"read": 926, "ordered": 909, "skipped": 17}
+    assert by_http["invoices"] == {
+        **{"read": 32, "placed": 23, "given_back": 0, "refused": 0, "undecided": 0},
+        "nothing_to_order": 9,
+    }
+    assert by_http["lines"] == {"read": 926, "ordered": 909, "given_back": 0, "skipped": 17}
     assert by_http["total_minor"] == {
         "file": FILE_PENCE,
         "placed": FILE_PENCE - SKIPPED_PENCE,
+        "given_back": 0,
         "refused": 0,
         "undecided": 0,
         "skipped": SKIPPED_PENCE,
@@ -57,9 +62,38 @@ def test_the_table_says_where_every_penny_went():
 
     table = {line.strip().split("  ")[0]: line.split() for line in out.getvalue().splitlines()}
     assert table["placed"][1:] == ["23", "909", str(FILE_PENCE - SKIPPED_PENCE)]
-    assert table["cancellation_not_yet_supported"][1:] == ["4", "-3595"]
+    assert table["cancellation_names_no_order"][1:] == ["4", "-3595"]
+    assert "cancellations that name no order of the file: C536379, C536383, C536543" in table
     assert table["file"][1:] == ["32", "926", str(FILE_PENCE)]
     assert "totals agree, to the penny" in table
+
+
+@pytest.mark.usefixtures("shared_worker", "audited")
+def test_cancellations_are_given_back_once_and_to_the_penny_through_both_doors(live_server):
+    by_http = replay(CANCELLED, url=live_server.url)
+    by_engine = replay(CANCELLED, via="engine")
+
+    assert by_http["invoices"] == {
+        **{"read": 6, "placed": 3, "given_back": 2, "refused": 0, "undecided": 0},
+        "nothing_to_order": 1,
+    }
+    assert by_http["total_minor"] == {
+        **{"file": 1_538, "placed": 7_652, "given_back": -4_450, "refused": 0, "undecided": 0},
+        "skipped": -1_295 - 200 - 169,
+    }
+    assert by_http["agrees"]
+    assert [(item["invoice"], item["code"], item["reason"]) for item in by_http["skipped"]] == [
+        ("C700002", "22633", "not_ordered_on_its_invoice"),
+        ("C700002", "D", "not_goods"),
+        ("C700009", "84879", "cancellation_names_no_order"),
+    ]
+    assert by_engine | {"seconds": 0} == by_http | {"seconds": 0}
+    assert sorted(Order.objects.values_list("status", "refunded_minor")) == [
+        ("cancelled", 4_080),
+        ("confirmed", 0),
+        ("confirmed", 370),
+    ]
+    assert not AuthToken.objects.exists()
 
 
 @pytest.mark.parametrize(

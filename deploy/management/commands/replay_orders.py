@@ -1,4 +1,4 @@
-"""`manage.py replay_orders FILE`: places the orders of an Online Retail file again."""
+"""`manage.py replay_orders FILE`: places the orders of an Online Retail file again, and gives their units back."""
 
 import json
 import sys
@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from deploy.replay.engine_placer import EnginePlacer
 from deploy.replay.http_placer import HttpPlacer, Unreachable
-from deploy.replay.placers import Placer, username_of
+from deploy.replay.placers import CLERK, Placer, username_of
 from deploy.replay.plan import Plan, make_plan
-from deploy.replay.preparation import ensure_stock, known_prices, make_customers, tokens_for
+from deploy.replay.preparation import ensure_stock, known_prices, make_clerk, make_customers, tokens_for
 from deploy.replay.report import Report
 from deploy.replay.rows import NotOnlineRetail, read_rows
 from deploy.replay.run import Replayed, replay
@@ -37,7 +37,8 @@ def whole_number(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Put the articles of an Online Retail file on sale, create the stock and the customers that its invoices need, "
-        "and place every invoice as a checkout. Replaying a file again places nothing twice. Exit code 1 if the totals "
+        "and place every invoice as a checkout. Then cancel or refund the orders that cancellation invoices name: "
+        "C536365 gives back units of 536365. Replaying a file again does nothing twice. Exit code 1 if the totals "
         "differ."
     )
 
@@ -48,7 +49,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="address of the API, for --via http")
         parser.add_argument(
-            "--token", help="place all orders as this customer, for --via http (default: one customer per CustomerID)"
+            "--token",
+            help="place all orders as this customer, and refund them as this member of staff, for --via http (default: "
+            "one customer per CustomerID, and a member of staff for refunds)",
         )
         parser.add_argument("--concurrency", type=whole_number, default=8, metavar="N", help="orders at a time")
         parser.add_argument(
@@ -91,10 +94,11 @@ def _placer(plan: Plan, options: dict[str, Any]) -> Iterator[Placer]:
     if options["via"] == "engine":
         yield EnginePlacer(make_customers(plan), patience)
     elif options["token"]:
-        tokens = {username_of(invoice): options["token"] for invoice in plan.invoices}
+        tokens = dict.fromkeys((CLERK, *map(username_of, plan.invoices)), options["token"])
         yield _checked(HttpPlacer(options["url"], tokens, patience))
     else:
-        with tokens_for(make_customers(plan)) as tokens:
+        staff = {CLERK: make_clerk()} if plan.cancellations else {}
+        with tokens_for(make_customers(plan) | staff) as tokens:
             yield _checked(HttpPlacer(options["url"], tokens, patience))
 
 
@@ -107,8 +111,8 @@ def _checked(placer: HttpPlacer) -> HttpPlacer:
 
 
 def _replay(placer: Placer, plan: Plan, concurrency: int) -> Sequence[Replayed]:
-    """Place the orders and show the progress on a terminal. It is not shown elsewhere."""
-    columns = (BarColumn(), MofNCompleteColumn(), "orders", TimeElapsedColumn())
+    """Replay the plan and show the progress on a terminal. It is not shown elsewhere."""
+    columns = (BarColumn(), MofNCompleteColumn(), "invoices", TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("replay", total=len(plan.invoices))
-        return replay(placer, plan.invoices, concurrency=concurrency, on_decided=lambda: progress.advance(task))
+        task = progress.add_task("replay", total=len(plan.invoices) + len(plan.cancellations))
+        return replay(placer, plan, concurrency=concurrency, on_decided=lambda: progress.advance(task))

@@ -12,11 +12,14 @@ import pytest
 
 from deploy.replay.http_placer import HttpPlacer, Unreachable
 from deploy.replay.placers import Outcome, Result
-from deploy.replay.plan import Invoice
+from deploy.replay.plan import CancellationInvoice, Invoice
 from orchestration.contracts.values import Line
 
 INVOICE = Invoice("536365", "17850", "GB", (Line("MUG", 2, 450), Line("MUG", 1, 450)))
 CHECKOUTS, CHECKOUT, ORDER = "POST /api/v1/checkouts", "GET /api/v1/checkouts/c-1", "GET /api/v1/orders/o-1"
+WHOLE = CancellationInvoice("C536365", INVOICE, INVOICE.lines)
+PART = CancellationInvoice("C536365", INVOICE, (Line("MUG", 1, 450), Line("MUG", 1, 450)))
+STARTED = (202, {"id": "ch-1"})
 ACCEPTED = (202, {"id": "c-1"})
 CONFIRMED = (200, {"id": "c-1", "order_id": "o-1", "status": "confirmed"})
 LINES = (200, {"lines": [{"total": {"amount_minor": 900}}, {"total": {"amount_minor": 450}}]})
@@ -65,11 +68,16 @@ class _Clerk(BaseHTTPRequestHandler):
 @contextmanager
 def shop(**script: list[Answer]) -> Iterator[tuple[ScriptedShop, HttpPlacer]]:
     names = {"checkouts": CHECKOUTS, "checkout": CHECKOUT, "order": ORDER, "products": "GET /api/v1/products"}
+    names |= {
+        "cancel": "POST /api/v1/orders/o-1/cancel",
+        "refunds": "POST /api/v1/orders/o-1/refunds",
+        "change": "GET /api/v1/orders/o-1/changes/ch-1",
+    }
     server = ScriptedShop({names[name]: answers for name, answers in script.items()})
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server, HttpPlacer(server.url, {"retail-17850": "secret"}, timedelta(seconds=5))
+        yield server, HttpPlacer(server.url, {"retail-17850": "secret", "retail-clerk": "staff"}, timedelta(seconds=5))
     finally:
         server.shutdown()
         thread.join()
@@ -127,3 +135,45 @@ def test_a_shop_that_nobody_keeps_is_unreachable() -> None:
 def test_a_token_that_is_not_good_is_unreachable() -> None:
     with shop(products=[(401, {})]) as (_, door), pytest.raises(Unreachable, match="answers 401"):
         door.check()
+
+
+def change(status: str, **more: Any) -> Answer:
+    return 200, {"id": "ch-1", "status": status, **more}
+
+
+def test_a_cancellation_of_all_units_cancels_the_order_as_its_customer() -> None:
+    given_back = change("confirmed", amount={"amount_minor": 1350, "currency": "GBP"})
+    with shop(cancel=[STARTED], change=[change("processing"), given_back]) as (server, door):
+        assert door.give_back(WHOLE, "o-1") == Outcome(Result.GIVEN_BACK, -1350)
+    _, headers, body = server.asked[0]
+    assert (headers["Authorization"], headers["Idempotency-Key"]) == ("Token secret", "invoice-C536365")
+    assert body == {"reason": "Invoice C536365"}
+
+
+def test_a_cancellation_of_some_units_refunds_them_as_staff() -> None:
+    given_back = change("confirmed", amount={"amount_minor": 900, "currency": "GBP"})
+    with shop(refunds=[STARTED], change=[given_back]) as (server, door):
+        assert door.give_back(PART, "o-1") == Outcome(Result.GIVEN_BACK, -900)
+    _, headers, body = server.asked[0]
+    assert (headers["Authorization"], headers["Idempotency-Key"]) == ("Token staff", "invoice-C536365")
+    assert body == {"reason": "Invoice C536365", "lines": [{"sku": "MUG", "quantity": 2}]}
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ({"cancel": [(409, {"code": "already_dispatched"})]}, "already_dispatched"),
+        ({"cancel": [STARTED], "change": [change("failed", failure={"code": "order_busy"})]}, "order_busy"),
+    ],
+)
+def test_a_refused_cancellation_is_reported_with_its_code(script: dict[str, list[Answer]], code: str) -> None:
+    with shop(**script) as (_, door):
+        assert door.give_back(WHOLE, "o-1") == Outcome(Result.REFUSED, code=code)
+
+
+def test_a_cancellation_is_sent_again_with_the_same_key_while_the_shop_is_busy() -> None:
+    busy = [(409, {"code": "idempotency_key_in_progress"}), (503, {}), (429, {}), (409, {"code": "order_cancelled"})]
+    with shop(cancel=busy) as (server, door):
+        assert door.give_back(WHOLE, "o-1") == Outcome(Result.REFUSED, code="order_cancelled")
+    assert {headers["Idempotency-Key"] for _, headers, _ in server.asked} == {"invoice-C536365"}
+    assert len(server.asked) == 4

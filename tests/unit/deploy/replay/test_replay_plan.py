@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.replay.plan import Reason, make_plan
+from deploy.replay.plan import Reason, make_plan, units_of
 from deploy.replay.rows import Row, read_rows
 from orchestration.contracts.values import Line
 
@@ -32,8 +32,8 @@ def row(**changes: object) -> Row:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"invoice": "C536379", "quantity": -1}, Reason.CANCELLATION),
-        ({"invoice": "C536379", "code": "D", "quantity": -1}, Reason.CANCELLATION),
+        ({"invoice": "C536379", "quantity": -1}, Reason.NAMES_NO_ORDER),
+        ({"invoice": "C536379", "code": "D", "quantity": -1}, Reason.NAMES_NO_ORDER),
         ({"code": "POST"}, Reason.NOT_GOODS),
         ({"code": "m"}, Reason.NOT_GOODS),
         ({"code": "BANK CHARGES"}, Reason.NOT_GOODS),
@@ -54,7 +54,58 @@ def row(**changes: object) -> Row:
 def test_a_dirty_row_is_skipped_with_its_reason(changes: dict[str, object], reason: Reason) -> None:
     plan = make_plan([row(**changes)], {})
     assert [item.reason for item in plan.skipped] == [reason]
-    assert (plan.invoices, plan.articles) == ((), ())
+    assert (plan.invoices, plan.cancellations, plan.articles) == ((), (), ())
+
+
+def cancelled(**changes: object) -> dict[str, object]:
+    return {"invoice": "C536365", "quantity": -6, **changes}
+
+
+def test_a_cancellation_gives_back_units_of_the_order_that_it_names() -> None:
+    rows = [row(), row(code="Z", quantity=2), row(**cancelled(quantity=-4)), row(**cancelled(quantity=-1))]
+    [cancellation] = make_plan(rows, {}).cancellations
+    assert (cancellation.number, cancellation.order.number, cancellation.is_whole) == ("C536365", "536365", False)
+    assert cancellation.lines == (Line("85123A", 4, 255), Line("85123A", 1, 255))
+    assert cancellation.total_minor == -5 * 255
+
+
+def test_a_cancellation_of_all_units_is_whole_also_when_it_comes_before_its_order() -> None:
+    plan = make_plan(
+        [row(**cancelled(code="Z", quantity=-2)), row(**cancelled()), row(code="Z", quantity=2), row()], {}
+    )
+    assert [cancellation.is_whole for cancellation in plan.cancellations] == [True]
+    assert plan.skipped == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"invoice": "C536366"}, Reason.NAMES_NO_ORDER),
+        ({"quantity": -7}, Reason.NOT_ORDERED),
+        ({"code": "Z"}, Reason.NOT_ORDERED),
+        ({"price_pence": Decimal(254)}, Reason.NOT_ORDERED),
+        ({"price_pence": Decimal("255.5")}, Reason.NOT_ORDERED),
+        ({"quantity": 6}, Reason.NOT_NEGATIVE),
+        ({"quantity": 0}, Reason.NOT_NEGATIVE),
+        ({"code": "D"}, Reason.NOT_GOODS),
+        ({"quantity": None}, Reason.UNREADABLE),
+        ({"price_pence": None}, Reason.UNREADABLE),
+    ],
+)
+def test_a_row_that_its_order_does_not_allow_is_skipped_with_its_reason(
+    changes: dict[str, object], reason: Reason
+) -> None:
+    plan = make_plan([row(), row(**cancelled(**changes))], {})
+    assert [item.reason for item in plan.skipped] == [reason]
+    assert plan.cancellations == ()
+
+
+def test_no_more_units_are_given_back_than_were_ordered() -> None:
+    plan = make_plan(
+        [row(), row(**cancelled(quantity=-4)), row(**cancelled(quantity=-3)), row(**cancelled(quantity=-2))], {}
+    )
+    assert [line.quantity for line in plan.cancellations[0].lines] == [4, 2]
+    assert [item.row.quantity for item in plan.skipped] == [-3]
 
 
 def test_rows_of_one_invoice_are_one_order() -> None:
@@ -108,7 +159,7 @@ def test_the_slice_is_understood_row_by_row() -> None:
     assert max(len(invoice.lines) for invoice in plan.invoices) == 591
     assert Counter(item.reason for item in plan.skipped) == {
         Reason.NOT_GOODS: 8,
-        Reason.CANCELLATION: 4,
+        Reason.NAMES_NO_ORDER: 4,
         Reason.NO_PRICE: 3,
         Reason.NO_QUANTITY: 2,
     }
@@ -119,7 +170,7 @@ def test_the_slice_is_understood_row_by_row() -> None:
     st.lists(
         st.builds(
             row,
-            invoice=st.sampled_from(["1", "2", "C3", "4", ""]),
+            invoice=st.sampled_from(["1", "2", "C2", "C3", "4", ""]),
             code=st.sampled_from(["A", "Z", "POST", "D"]),
             quantity=st.none() | st.integers(-20, 20_000),
             price_pence=st.none() | st.decimals(-100, 100_000, places=1),
@@ -127,12 +178,15 @@ def test_the_slice_is_understood_row_by_row() -> None:
         )
     )
 )
-def test_every_row_and_every_penny_is_either_ordered_or_skipped(rows: list[Row]) -> None:
+def test_every_row_and_every_penny_is_ordered_given_back_or_skipped(rows: list[Row]) -> None:
     plan = make_plan(rows, {})
     ordered = sum(len(invoice.lines) for invoice in plan.invoices)
+    ordered += sum(len(cancellation.lines) for cancellation in plan.cancellations)
     assert ordered + len(plan.skipped) == plan.rows_read == len(rows)
     skipped = sum(item.row.total_pence for item in plan.skipped)
-    assert sum(invoice.total_minor for invoice in plan.invoices) + skipped == plan.total_pence
+    placed = sum(invoice.total_minor for invoice in plan.invoices)
+    assert placed + sum(each.total_minor for each in plan.cancellations) + skipped == plan.total_pence
+    assert all(units_of(each.lines) <= units_of(each.order.lines) for each in plan.cancellations)
     prices = {article.sku: article.price_minor for article in plan.articles}
     assert len(prices) == len(plan.articles)
     assert all(prices[line.sku] == line.unit_price_minor for invoice in plan.invoices for line in invoice.lines)
