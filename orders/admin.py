@@ -1,16 +1,20 @@
-"""The orders service in the admin: orders and their changes to read, the catalogue to edit."""
+"""The orders service in the admin: orders to look at and to change, the catalogue to edit."""
+
+from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 
+from orchestration.admin.frame import is_id, page
 from orchestration.participant.admin import (
     GuardAdmin,
     HoldAdmin,
     LedgerAdmin,
     LongTable,
     ModelAdmin,
-    ReadOnly,
-    TabularInline,
     TurnAdmin,
 )
 from orders.models import (
@@ -21,11 +25,13 @@ from orders.models import (
     Ledger,
     Order,
     OrderChange,
-    OrderLine,
     Product,
     ReturnRequest,
     Turn,
 )
+from orders.pages.change import change_order, receive_return
+from orders.pages.order import order_page
+from orders.selectors import order_with_lines
 
 
 @admin.register(Product)
@@ -55,29 +61,32 @@ class CouponUseAdmin(LongTable):
     ordering = ("-saga_id",)
 
 
-class OrderLineInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
-    model = OrderLine
-    fields = ("position", "sku", "quantity", "unit_price_minor", "dispatched", "returned")
-
-
-class OrderChangeInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
-    model = OrderChange
-    fields = ("id", "kind", "state", "lines", "amount_minor", "requested_by", "opened_at", "ended_at")
-    show_change_link = True
-
-
-class ReturnRequestInline(ReadOnly, TabularInline):  # type: ignore[type-arg]
-    model = ReturnRequest
-    fields = ("id", "state", "lines", "requested_by", "requested_at", "expires_at")
-    show_change_link = True
-
-
 @admin.register(Order)
 class OrderAdmin(LongTable):
+    """The list of orders. The page of an order is our own: it has buttons for the changes that staff can make."""
+
     list_display = ("id", "customer_id", "status", "total_minor", "refunded_minor", "currency", "placed_at")
     list_filter = ("status",)
     search_fields = ("id", "saga_id", "customer_id")
-    inlines = (OrderLineInline, OrderChangeInline, ReturnRequestInline)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the URLs of changes, then the usual ones."""
+        opened = self.admin_site.admin_view
+        return [
+            path("<uuid:order_id>/changes/<slug:verb>/", opened(change_order), name="orders_order_new_change"),
+            path("returns/<uuid:return_id>/receive/", opened(receive_return), name="orders_return_receive"),
+            *super().get_urls(),
+        ]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if request.method != "GET" or not self.has_view_permission(request):
+            raise PermissionDenied("orders are changed by their own pages")
+        order = order_with_lines(UUID(object_id)) if object_id and is_id(object_id) else None
+        if order is None:
+            return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
+        return page(request, "orders/order.html", f"Order {order.pk}", **order_page(order, request))
 
 
 @admin.register(OrderChange)

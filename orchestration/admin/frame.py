@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -58,3 +59,12 @@ def see(request: HttpRequest, permission: str) -> None:
 def actor_of(request: HttpRequest) -> Actor:
     """Return the user of the request as the actor that the operator log names."""
     return Actor(request.user.get_username(), request.user.pk, Via.ADMIN)
+
+
+def is_id(text: str) -> bool:
+    """Return whether the text is a UUID."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from orchestration.admin.frame import VIEW_SAGAS, for_operators, page, see
+from orchestration.admin.frame import VIEW_SAGAS, for_operators, is_id, page, see
 from orchestration.admin.list_view import list_of
 from orchestration.admin.saga_page import page_of
 from orchestration.db import clocks
@@ -34,7 +34,7 @@ class SagaAdmin(ReadOnly, ModelAdmin):  # type: ignore[type-arg]
         if request.method != "GET" or object_id is None:
             raise PermissionDenied("sagas are acted on, not edited")
         see(request, VIEW_SAGAS)
-        instance = saga(UUID(object_id)) if object_id and _is_id(object_id) else None
+        instance = saga(UUID(object_id)) if object_id and is_id(object_id) else None
         if instance is None:
             return HttpResponseRedirect(reverse("admin:index"))
         entries = OperatorLogEntry.objects.using(ALIAS).filter(saga_id=instance.pk)
@@ -49,11 +49,3 @@ def timeline(request: HttpRequest, saga_id: UUID) -> HttpResponse:
     if view is None:
         raise Http404(f"there is no saga {saga_id}")
     return HttpResponse(timeline_svg(view, clocks.now()), content_type="image/svg+xml")
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -80,7 +80,12 @@ _MINOR_DIGITS = {**dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND
 """Digits after the decimal point by currency, where it is not two (ISO 4217)."""
 
 
+def minor_digits(currency: str) -> int:
+    """Return the number of digits after the decimal point of amounts in this currency."""
+    return _MINOR_DIGITS.get(currency, 2)
+
+
 def money(amount_minor: int, currency: str) -> str:
     """Format an amount in the unit of its currency, such as "12.50 EUR"."""
-    digits = _MINOR_DIGITS.get(currency, 2)
+    digits = minor_digits(currency)
     return f"{amount_minor / 10**digits:,.{digits}f} {currency}"

@@ -16,8 +16,6 @@ from knox.models import AuthToken
 from inventory.models import Stock
 from orchestration.contracts.values import Line
 from orchestration.engine import dispatch
-from orchestration.sagas import definitions
-from orders.api.change_start import SAGAS
 from orders.models import Order, Product
 from tests.support.placed_orders import placed, read
 
@@ -57,12 +55,6 @@ def broker_away() -> Iterator[None]:
     dispatch.breaker.open(math.inf)
     yield
     dispatch.breaker.close()
-
-
-@pytest.fixture(autouse=True)
-def changes_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    for saga in SAGAS.values():
-        monkeypatch.setitem(definitions, saga.name, saga)
 
 
 @pytest.fixture
