@@ -30,7 +30,7 @@ OLDEST = Gauge("saga_oldest_unfinished_seconds", "Age of the oldest saga that ha
 PARKED = Gauge("saga_parked", "Sagas of which a step waits for a person.", _BY_PHASE)
 PAUSED = Gauge("saga_paused", "Sagas that go on when somebody unpauses them.", _BY_PHASE)
 RETRYING = Gauge(
-    "saga_retrying", "Sagas that wait for the time of their next try, or for a breaker to close.", _BY_PHASE
+    "saga_retrying", "Sagas that wait for the time of their next try, for a breaker to close, or for a lock.", _BY_PHASE
 )
 BLOCKED = Gauge(
     "saga_compensation_blocked",

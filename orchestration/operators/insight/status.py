@@ -26,7 +26,7 @@ class SagaStatus(StrEnum):
     RETRYING = "retrying"
     """A step has failed, and waits for its next try or is being tried again."""
     WAITING = "waiting"
-    """It waits for a breaker to close or for the broker to return. Nothing is tried meanwhile."""
+    """It waits for a lock, for a breaker to close or for the broker to return. This is no failed try."""
     PARKED = "parked"
     """A step needs an operator."""
     PAUSED = "paused"
