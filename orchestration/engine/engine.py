@@ -2,9 +2,9 @@
 
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -222,6 +222,8 @@ class Engine:
         signals.tell_moved(
             [(move.decided, move.change.entries) for move in moves] + [(each.instance, each.entries) for each in begun]
         )
+        if waits := [wait for move in moves for wait in _ended_waits(move)]:
+            signals.lock_waits_ended.send_robust(sender=None, waits=waits)
 
     def _send(self, instance: SagaInstance, command: Command) -> None:
         """Dispatch the command. If the broker is unavailable, make the saga due soon and raise nothing."""
@@ -238,6 +240,17 @@ class Engine:
         if instance.request_hash != origin.request_hash:
             raise KeyReused(KeyReused.__doc__)
         return Started(instance.id, created=False)
+
+
+def _ended_waits(move: _Move) -> Iterator[tuple[str, timedelta]]:
+    """Yield the resource that the saga waited for until this decision, and for how long, if it does not wait now."""
+    before = move.change.instance
+    if before.waits_since is None or move.decided.waits_since is not None:
+        return
+    step = before.progress.get("waits")
+    done = (entry.at for entry in move.change.entries if entry.kind == Kind.DONE and entry.step == step)
+    ended: datetime = next(done, move.decided.changed_at)
+    yield before.waits_on, max(ended - before.waits_since, timedelta(0))
 
 
 def _successor(decided: SagaInstance, now: datetime) -> NewSaga | None:

@@ -60,7 +60,8 @@ def deadlocked(state: State, event: DeadlockFound) -> Decision | None:
     if state.phase is not Phase.RUNNING or state.wait is None or state.paused:
         return None
     cycle = [str(saga_id) for saga_id in event.cycle]
-    said = {"cycle": cycle, "resources": list(event.resources), "reason": event.reason}
+    named = {"resources": list(event.resources), "definitions": list(event.definitions)}
+    said = {"cycle": cycle, **named, "reason": event.reason}
     return give_up(state, code=DEADLOCK, detail="Please try again.", **said)
 
 

@@ -45,6 +45,11 @@ LIMBO = Gauge(
     "Money authorised or captured for sagas that have not ended, in minor units of the currency.",
     ("currency", "held"),
 )
+LOCKS_HELD = Gauge("saga_locks_held", "Locks that sagas hold.", ("service", "lock"))
+LOCK_TURNS = Gauge("saga_lock_turns", "Sagas that wait for a lock.", ("service", "lock"))
+LOCK_OLDEST = Gauge(
+    "saga_lock_held_oldest_seconds", "How long the lock has been held that is held longest.", ("service", "lock")
+)
 QUEUED = Gauge("saga_queue_messages", "Messages that wait in a queue, without those workers hold.", ("queue",))
 CONSUMERS = Gauge("saga_queue_consumers", "Workers that consume a queue.", ("queue",))
 DEAD_LETTERS = Gauge("saga_dead_letters", "Messages that nobody could carry out.", ())
@@ -67,6 +72,7 @@ GAUGES: Mapping[str, Gauge] = {
     each.name: each
     for each in (
         *(UNFINISHED, OLDEST, PARKED, PAUSED, RETRYING, BLOCKED, OVERDUE),
+        *(LOCKS_HELD, LOCK_TURNS, LOCK_OLDEST),
         *(LIMBO, QUEUED, CONSUMERS, DEAD_LETTERS, BREAKER),
         *(AUDIT_OK, AUDIT_UNCHECKED, AUDIT_LATE, FINDINGS, SOURCE_UP),
     )

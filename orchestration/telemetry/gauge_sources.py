@@ -13,6 +13,7 @@ from orchestration.contracts.payments import money_held
 from orchestration.db import clocks
 from orchestration.models import ALIAS, SagaInstance
 from orchestration.operators.audit import queries
+from orchestration.operators.insight.locks import LockCount, lock_counts, services_with_locks
 from orchestration.participant.breaker_registry import in_use
 from orchestration.participant.participant import ask
 from orchestration.protocol.states import ENDED, Phase
@@ -48,6 +49,20 @@ def sagas() -> list[Metric]:
         gauge_definitions.BLOCKED.family(((name,), row.get("held_back", 0)) for name, row in blocked),
         gauge_definitions.OLDEST.family((key, _age(row.get("oldest"), now)) for key, row in every.items()),
         gauge_definitions.OVERDUE.family([((), _age(min(due, default=None), now))]),
+    ]
+
+
+def locks() -> list[Metric]:
+    """Count the locks that sagas hold and wait for, in every service that has locks."""
+    found = {each.service: lock_counts(each) for each in services_with_locks()}
+
+    def each(value: Callable[[LockCount], float]) -> Iterator[tuple[tuple[str, ...], float]]:
+        return (((service, count.lock), value(count)) for service, counts in found.items() for count in counts)
+
+    return [
+        gauge_definitions.LOCKS_HELD.family(each(lambda count: count.held)),
+        gauge_definitions.LOCK_TURNS.family(each(lambda count: count.waiting)),
+        gauge_definitions.LOCK_OLDEST.family(each(lambda count: count.oldest_s)),
     ]
 
 
@@ -107,6 +122,7 @@ def counted() -> list[Metric]:
 
 SOURCES: Mapping[str, Callable[[], list[Metric]]] = {
     "sagas": sagas,
+    "locks": locks,
     "money": money,
     "queues": queues,
     "breakers": breakers,

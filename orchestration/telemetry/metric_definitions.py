@@ -67,6 +67,14 @@ RETRIES = Counter("saga_retries_total", "Failed tries of a step after which it i
 WAITS = Counter("saga_breaker_waits_total", "Times a saga was made to wait for an open breaker.", ("step",))
 PARKINGS = Counter("saga_parkings_total", "Times a step was left to a person.", ("step", "error"))
 GIVEN_UP = Counter("saga_given_up_total", "Sagas given up without a refusal, by what for.", ("definition", "code"))
+DEADLOCKS = Counter(
+    "saga_deadlocks_total",
+    "Deadlocks that were ended, by the definition of the saga given up. `cycle` names all definitions of the deadlock.",
+    ("definition", "cycle"),
+)
+LOCK_WAIT = Histogram(
+    "saga_lock_wait_seconds", "How long sagas have waited for a lock, whether they got it or not.", ("lock",), WHOLE
+)
 DISPATCHES = Counter(
     "saga_dispatches_total",
     "Chains sent: forward, bar or undo; lost says whether it replaces one that was proved lost.",
@@ -79,6 +87,7 @@ COUNTED: Mapping[str, Counter | Histogram] = {
     for each in (
         *(STARTED, ENDED, END_TO_END, STEP, OUTCOMES, DUPLICATES, REFUSALS),
         *(RETRIES, WAITS, PARKINGS, GIVEN_UP, DISPATCHES, RESUMPTIONS),
+        *(DEADLOCKS, LOCK_WAIT),
     )
 }
 """All counters and histograms, by name."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from orchestration.participant.outcomes import Barred, BarResult, Done, Queued, 
 from orchestration.participant.participant import participants
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.states import Kind, Operation
-from orchestration.signals import sagas_moved, steps_ended
+from orchestration.signals import lock_waits_ended, sagas_moved, steps_ended
 from orchestration.telemetry import local_counts, metric_definitions
 from orchestration.telemetry.metric_definitions import Key
 
@@ -23,11 +24,20 @@ Counted = Iterator[tuple[Key, float]]
 def listen() -> None:
     """Count from now on what signals report in this process."""
     sagas_moved.connect(_count_moves)
+    lock_waits_ended.connect(_count_lock_waits)
     steps_ended.connect(_count_steps)
 
 
 def _count_moves(moves: Sequence[tuple[SagaInstance, Sequence[SagaLogEntry]]], **_: Any) -> None:
     local_counts.add(each for saga, entries in moves for each in _of_move(saga, entries))
+
+
+def _count_lock_waits(waits: Sequence[tuple[str, timedelta]], **_: Any) -> None:
+    local_counts.add(
+        each
+        for resource, waited in waits
+        for each in metric_definitions.LOCK_WAIT.seen(waited.total_seconds(), resource.partition(":")[0])
+    )
 
 
 def _count_steps(endings: Sequence[Ending], **_: Any) -> None:
@@ -42,6 +52,8 @@ def _of_move(saga: SagaInstance, entries: Sequence[SagaLogEntry]) -> Counted:
     for entry in entries:
         if key_of := _KEYS.get(entry.kind):
             yield key_of(saga.definition, entry), 1
+            if cycle := entry.detail.get("definitions"):  # only the end of a deadlock names them
+                yield metric_definitions.DEADLOCKS.key(saga.definition, " ".join(sorted(set(cycle)))), 1
         elif entry.kind == Kind.FAILED and _is_tried_again(entry, entries):
             yield metric_definitions.RETRIES.key(entry.step, _error(entry)), 1
     if saga.ended_at:

@@ -6,8 +6,10 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from orchestration.contracts.command import Action
 from orchestration.db import deadline
 from orchestration.db.connections import borrowed
+from orchestration.db.sql import execute
 from orchestration.engine import store
 from orchestration.engine.selectors import SERVICES_READ_WITHIN
 from orchestration.models import SagaInstance
@@ -53,6 +55,16 @@ class LockState:
 
 
 @dataclass(frozen=True)
+class LockCount:
+    """How many resources of one lock are held in a service, since when, and how many sagas wait for them."""
+
+    lock: str
+    held: int
+    oldest_s: float
+    waiting: int
+
+
+@dataclass(frozen=True)
 class LocksFound:
     """The locks that were read, those held longest first, and the services whose database does not answer."""
 
@@ -78,6 +90,33 @@ def locks(resource: str = "") -> LocksFound:
     more = any(not isinstance(each, Unavailable) and len(each) > MOST_LOCKS for each in found)
     down = tuple(each for each in found if isinstance(each, Unavailable))
     return LocksFound(_with_sagas(shown[:MOST_LOCKS]), down, more)
+
+
+def lock_counts(participant: Participant) -> list[LockCount]:
+    """Count the locks of a service by the lock's name: those that its contracts declare, and any others that are held.
+
+    :raises django.db.Error: when its database does not answer.
+    """
+    tables = participant.locks
+    if tables is None or tables.hold is None or tables.turn is None:
+        return []
+    declared = {each.holds.name for each in participant.commands if isinstance(each, Action) and each.holds}
+    with borrowed(participant.service):
+        held = {lock: (count, oldest_s) for lock, count, oldest_s in _grouped(tables.hold, participant.service)}
+        waiting = {lock: count for lock, count, _ in _grouped(tables.turn, participant.service)}
+    return [
+        LockCount(lock, *held.get(lock, (0, 0.0)), waiting.get(lock, 0))
+        for lock in sorted(declared | held.keys() | waiting.keys())
+    ]
+
+
+def _grouped(model: type[HoldRow] | type[TurnRow], alias: str) -> list[tuple[str, int, float]]:
+    """Return the lock's name, the number of rows, and the age of the oldest row in seconds, for each lock."""
+    counted = (
+        "SELECT split_part(resource, ':', 1), count(*), extract(epoch FROM now() - min(since))::float8 "
+        f'FROM "{model._meta.db_table}" GROUP BY 1'
+    )
+    return [tuple(row) for row in execute(alias, counted)]
 
 
 def _of(participant: Participant, resource: str) -> list[LockState]:

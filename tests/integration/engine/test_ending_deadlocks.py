@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
+from orchestration import signals
 from orchestration.engine import deadlocks, engine, recovery, store
 from orchestration.models import ALIAS, Deadlock, SagaInstance, SagaLogEntry
 from orchestration.protocol.deadlocks import MOST_RETRIES
@@ -14,11 +15,13 @@ from orchestration.protocol.events import (
     DeadlockFound,
     Paused,
     PivotBarred,
+    StepFailed,
     StepsUndone,
     StepWaits,
     Unpaused,
 )
-from orchestration.protocol.states import Bar, Forward
+from orchestration.protocol.lock_waits import ASK_AGAIN_WITHIN
+from orchestration.protocol.states import Bar, Forward, Operation
 from orchestration.sagas import definitions
 from tests.integration.engine.conftest import Sent
 from tests.support.threads import at_once
@@ -98,6 +101,7 @@ def test_the_deadlock_is_on_record_with_its_cycle_and_the_reason() -> None:
         "code": "deadlock",
         "cycle": found.cycle,
         "resources": found.resources,
+        "definitions": found.definitions,
         "reason": "the youngest",
     }
 
@@ -269,3 +273,23 @@ def test_a_search_that_reads_too_few_waits_finds_the_deadlock_in_a_later_round(
 
     monkeypatch.setattr(deadlocks, "MOST_WAITS", 3)
     assert deadlocks.end_deadlocks(now=NOW) == 1
+
+
+def test_an_ended_wait_is_signalled_with_the_time_until_the_step_was_done() -> None:
+    heard: list[tuple[str, timedelta]] = []
+
+    def hear(waits: list[tuple[str, timedelta]], **_: object) -> None:
+        heard.extend(waits)
+
+    signals.lock_waits_ended.connect(hear)
+    try:
+        saga_id, holder = start("waits"), start("holds")
+        wait(saga_id, holder)
+        assert heard == []
+        recovery.run_once(clock=lambda: NOW + ASK_AGAIN_WITHIN)
+        done = (("take_second", LATER),)
+        token = read(saga_id).token
+        engine.apply(saga_id, StepFailed("decide_exchange", Operation.ACTION, token, {}, done=done), now=LATER)
+        assert heard == [("wallet:b", LATER - NOW)]
+    finally:
+        signals.lock_waits_ended.disconnect(hear)

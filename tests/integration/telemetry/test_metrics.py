@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -15,7 +16,7 @@ from orchestration.participant.breaker_registry import in_use
 from orchestration.telemetry import gauge_sources, redis_counts
 from orchestration.telemetry.gauge_definitions import GAUGES
 from orchestration.telemetry.metric_definitions import COUNTED
-from payments.models import Payment
+from payments.models import Hold, Payment, Turn
 from tests.support.broker import purge_queues
 from tests.support.plans import by_indexes
 
@@ -106,7 +107,7 @@ def test_sources_that_are_away_are_named_and_the_others_are_there(shop, settings
     monkeypatch.setattr(redis_counts, "_redis", lambda: away)
     found = scraped()
     assert found["saga_metrics_source_up"] == {
-        ("sagas",): 1, ("money",): 1, ("queues",): 1, ("breakers",): 1, ("audit",): 1, ("counts",): 0,
+        ("sagas",): 1, ("locks",): 1, ("money",): 1, ("queues",): 1, ("breakers",): 1, ("audit",): 1, ("counts",): 0,
     }  # fmt: skip
     assert "saga_unfinished" in found
     assert "saga_started_total" not in found
@@ -195,3 +196,15 @@ def test_metrics_are_for_who_is_near_or_has_the_token(settings, sent: dict[str, 
 
 def test_metrics_cannot_be_posted():
     assert Client().post("/metrics").status_code == 405
+
+
+def test_locks_are_counted_by_name_and_the_oldest_is_timed(db):
+    earlier = datetime.now(UTC) - timedelta(minutes=20)
+    for number in range(2):
+        Hold.objects.create(resource=f"wallet:{number}", saga_id=uuid4(), step="take", fence=number, since=earlier)
+    Turn.objects.create(resource="wallet:0", saga_id=uuid4(), step="take")
+    found = scraped()
+    assert found["saga_locks_held"][("wallet", "payments")] == 2
+    assert found["saga_lock_turns"][("wallet", "payments")] == 1
+    assert 1200 <= found["saga_lock_held_oldest_seconds"][("wallet", "payments")] < 1300
+    assert found["saga_locks_held"][("order", "orders")] == 0, "a lock that no saga holds"

@@ -131,3 +131,17 @@ def test_buckets_have_no_gap_at_their_bounds() -> None:
         assert metric_definitions.QUICK[int(key[-1])] == bound
     (key, _), _ = metric_definitions.STEP.seen(31, "s", "action")
     assert int(key[-1]) == len(metric_definitions.QUICK)
+
+
+def test_a_deadlock_is_counted_once_with_all_of_its_definitions() -> None:
+    gave_up = {"code": "deadlock", "definitions": ["b.v1", "a.v1", "b.v1"]}
+    found = moved((Kind.GAVE_UP, "", gave_up))
+    assert found[metric_definitions.DEADLOCKS.key("checkout.v1", "a.v1 b.v1")] == 1
+    assert found[metric_definitions.GIVEN_UP.key("checkout.v1", "deadlock")] == 1
+
+
+def test_an_ended_wait_for_a_lock_is_timed_by_the_name_of_the_lock() -> None:
+    signals.lock_waits_ended.send_robust(sender=None, waits=[("order:1", timedelta(seconds=4))])
+    lines = text_of(dict(local_counts.take()))
+    assert 'saga_lock_wait_seconds_bucket{le="5.0",lock="order"} 1.0' in lines
+    assert 'saga_lock_wait_seconds_sum{lock="order"} 4.0' in lines

@@ -58,7 +58,8 @@ def check(at: datetime, findings: Findings) -> None:
 
 def _check_orders_of_sagas(findings: Findings) -> None:
     changes = [name for name, definition in definitions.items() if definition.request is ChangeRequested]
-    sagas = SagaInstance.objects.using(ALIAS).filter(order_id__isnull=False).exclude(definition__in=changes)
+    first_tries = SagaInstance.objects.using(ALIAS).filter(order_id__isnull=False, retry_of__isnull=True)
+    sagas = first_tries.exclude(definition__in=changes)
     twice = sagas.values_list("order_id").annotate(count=Count("id")).order_by().filter(count__gt=1)
     for order_id, count in twice:
         findings.violated("A7", f"{count} sagas are for one order.", order=order_id)

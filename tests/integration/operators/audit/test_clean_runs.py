@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orchestration.db import clocks
 from orchestration.engine import engine, recovery, store
+from orchestration.operators.audit import portions
 from orchestration.operators.audit.violations import Unfinished, audit, violations
 from orchestration.protocol.events import DeadlinePassed, StepFailed
 from orchestration.protocol.states import Operation
@@ -62,6 +64,7 @@ def test_books_agree_when_a_checkout_was_tried_again_after_a_deadlock(shop: Shop
     recovery.run_once(clock=lambda: successor.due_at or successor.created_at)
     assert courier.settle(successor.pk) == "completed"
     assert violations() == []
+    assert portions.totals(at=clocks.now()).sightings == []
 
 
 def test_books_agree_when_compensation_overtakes_the_chain(shop: Shop, courier: Courier) -> None:
