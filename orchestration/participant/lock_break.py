@@ -14,11 +14,6 @@ class NotHeld(LookupError):
     """No such saga holds the lock."""
 
 
-def services_with_locks() -> list[Participant]:
-    """Return the services of this process in which sagas may hold locks."""
-    return [each for each in participants().values() if each.locks and each.locks.hold]
-
-
 def break_lock(
     participant: Participant, resource: str, *, holder: UUID, services: Iterable[Participant] | None = None
 ) -> Wake | None:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from orchestration.participant.lock_break import NotHeld, break_lock, services_with_locks
+from orchestration.participant.lock_break import NotHeld, break_lock
 from orchestration.participant.lock_store import Wake
 from orchestration.participant.locks import StaleFence
 from orchestration.participant.outcomes import Done
@@ -39,7 +39,7 @@ def test_broken_lock_that_no_saga_waits_for_is_free(aisle: Aisle) -> None:
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_late_step_of_the_old_holder_is_refused_before_another_has_acted(aisle: Aisle, waits: bool) -> None:
+def test_late_step_of_the_old_holder_is_refused_at_once(aisle: Aisle, waits: bool) -> None:
     ann, bob = call(), call()
     fence = aisle.outcome(enter, ann).answer["shelf_fence"]
     if waits:
@@ -95,7 +95,3 @@ def test_operators_read_what_is_held_and_who_waits(aisle: Aisle) -> None:
     assert [(each.saga_id, each.before) for each in locks.queued()] == [(bob.saga_id, 0), (eve.saga_id, 1)]
     assert [each.resource for each in locks.held("shelf:b")] == ["shelf:b"]
     assert locks.queued("shelf:b") == []
-
-
-def test_services_in_which_sagas_hold_locks_are_known() -> None:
-    assert {each.service for each in services_with_locks()} == {"orders", "payments"}

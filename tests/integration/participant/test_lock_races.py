@@ -27,7 +27,7 @@ def aisle() -> Aisle:
     return Aisle()
 
 
-def test_fifty_sagas_on_one_shelf_never_overlap_and_get_it_in_the_order_of_their_turns(aisle: Aisle) -> None:
+def test_fifty_sagas_never_overlap_and_are_served_in_order(aisle: Aisle) -> None:
     served: list[int | None] = []
     aisle.meanwhile = lambda step: served.append(aisle.held().turn) if step == "enter" else None
 
@@ -107,9 +107,7 @@ def test_release_and_compensation_of_the_next_at_once_leave_the_lock_to_the_one_
     assert (aisle.holder(), aisle.queue()) == (eve.saga_id, [])
 
 
-def test_batches_that_take_many_locks_do_not_wait_for_each_other_in_a_circle(
-    aisle: Aisle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_that_take_many_locks_meet_no_deadlock(aisle: Aisle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "TRIES", 1)  # a deadlock in PostgreSQL is not tried again, but seen
 
     def work(number: int) -> list[Any]:
