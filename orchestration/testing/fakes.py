@@ -1,6 +1,6 @@
 """Fake participants: each step has one countable effect, in its database or externally, and a configured answer."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -90,13 +90,18 @@ class Book:
         return Effect(done=len(keys), reversed=len(self.reversed.intersection(keys)))
 
 
+Watch = Callable[[Action, Any], None]
+"""Called with an action and its request when the action has its effect."""
+
+
 class Service:
     """One fake service: its rows, the book of its external system, and the commands that it executes."""
 
-    def __init__(self, name: str, clock: Callable[[], datetime], scripts: dict[UUID, Script]) -> None:
+    def __init__(self, name: str, clock: Callable[[], datetime], scripts: Mapping[UUID, Script], watch: Watch) -> None:
         self.rows = MemoryRows(clock)
         self.book = Book(clock)
         self._scripts = scripts
+        self._watch = watch
         self._commands: dict[ParticipantCommand, Callable[[Any], Any] | ExternalCommand] = {}
         self.participant = Participant(name, LedgerRow, self._commands, kept_in=self.rows)  # type: ignore[type-abstract]
 
@@ -117,11 +122,12 @@ class Service:
     def _act(self, action: Action, fake: Fake, request: Any) -> Any:
         if self._scripts[request.saga_id].refuses == action.step:
             raise FakeRefusal
+        self._watch(action, request)
         self.rows.have_effect(request.saga_id, action.step)
         return _answer(fake, request)
 
     def _take_outside(self, step: Step, fake: Fake) -> None:
-        given = (cast(Breaker, AlwaysClosedBreaker()), None, self.book, step.action, fake, self._scripts)
+        given = (cast(Breaker, AlwaysClosedBreaker()), None, self.book, step.action, fake, self._scripts, self._watch)
         self._commands[step.action] = _ExternalAction(*given)
         if step.compensation is not None:
             self._commands[step.compensation] = _ExternalCompensation(*given)
@@ -134,7 +140,8 @@ class _FakeExternalCommand(ExternalCommand[Any, Any]):
     book: Book
     action: Action
     fake: Fake
-    scripts: dict[UUID, Script]
+    scripts: Mapping[UUID, Script]
+    watch: Watch
 
     def _see_that_the_key_is_known(self, request: Any) -> None:
         times = self.scripts[request.saga_id].forgotten
@@ -162,6 +169,7 @@ class _ExternalAction(_FakeExternalCommand):
     def call(self, request: Any, keys: Keys) -> Any:
         self.book.let_arrive()
         self._see_that_the_key_is_known(request)
+        self.watch(self.action, request)
         self._do(request, keys.own)
         return request
 
@@ -201,13 +209,17 @@ class _ExternalCompensation(_FakeExternalCommand):
 
 
 def services_for(
-    sagas: Iterable[Saga], fakes: dict[str, Fake], clock: Callable[[], datetime], scripts: dict[UUID, Script]
+    sagas: Iterable[Saga],
+    fakes: Mapping[str, Fake],
+    clock: Callable[[], datetime],
+    scripts: Mapping[UUID, Script],
+    watch: Watch,
 ) -> dict[str, Service]:
     """Make fake services for every step of the definitions. A step that is not in `fakes` works in its database."""
     services: dict[str, Service] = {}
     for step in (step for saga in sagas for step in saga.steps):
         name = step.action.service
-        services.setdefault(name, Service(name, clock, scripts)).take(step, fakes.get(step.name, Fake()))
+        services.setdefault(name, Service(name, clock, scripts, watch)).take(step, fakes.get(step.name, Fake()))
     return services
 
 

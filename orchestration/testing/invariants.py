@@ -8,6 +8,7 @@ from orchestration.models import SagaInstance
 from orchestration.participant.ledger import LEGAL_NEXT
 from orchestration.protocol.saga import Step
 from orchestration.protocol.states import ENDED, Phase
+from orchestration.testing.fakes import Service
 from orchestration.testing.memory_ledger import Effect
 from orchestration.testing.simulation import World
 
@@ -19,7 +20,14 @@ def violations(world: World) -> list[str]:
     found = [f"contradiction: {each}" for each in world.contradictions]
     for saga in world.store.sagas.values():
         found += [f"saga {saga.pk} ({saga.phase}): {each}" for each in _of_saga(world, saga)]
-    return found
+    return found + [each for service in world.services.values() for each in _of_locks(service)]
+
+
+def _of_locks(service: Service) -> Iterator[str]:
+    """Yield the locks that are left although every saga has ended."""
+    locks = service.rows.locks
+    yield from (f"{each.resource} is held by saga {each.saga_id}" for each in locks.held())
+    yield from (f"saga {each.saga_id} waits for {each.resource}" for each in locks.queued())
 
 
 def _of_saga(world: World, saga: SagaInstance) -> Iterator[str]:

@@ -22,8 +22,9 @@ from orchestration.protocol.states import ENDED, Phase
 class MemoryStore:
     """A `Store` for one thread. Each call is a transaction."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], see: Callable[[Deadlock], None] = lambda deadlock: None) -> None:
         self._clock = clock
+        self._see = see
         self.sagas: dict[UUID, SagaInstance] = {}
         self.log: dict[UUID, list[SagaLogEntry]] = defaultdict(list)
         self.deadlocks: dict[UUID, Deadlock] = {}
@@ -112,6 +113,7 @@ class MemoryStore:
 
     def _end_deadlock(self, deadlock: Deadlock | None, successor: NewSaga | None) -> None:
         if deadlock:
+            self._see(deadlock)
             self.deadlocks[deadlock.pk] = deadlock
         if successor:
             self.sagas[successor.instance.pk] = copy(successor.instance)

@@ -11,13 +11,15 @@ from orchestration.protocol.states import Phase
 from orchestration.testing.fakes import Fake, Script
 from orchestration.testing.simulation import World
 
+OUT_OF_TIME = frozenset({"deadline_passed", "step_failed", "resource_busy"})
+"""Why a saga may give up that only faults have delayed."""
 LATE = timedelta(seconds=60)
 """How late an external call arrives on the late path. Its step may have been undone by then."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """One path of a saga: the script of its steps, what happens after it is placed, and its expected end.
+    """One path of a saga: the script of its steps, what happens before and after it is placed, and its expected end.
 
     `is_a_race`: the pivot may be faster. The saga may then end completed.
     """
@@ -27,6 +29,7 @@ class Path:
     end: Phase
     meanwhile: Callable[[World, UUID], None] = lambda world, saga_id: None
     is_a_race: bool = False
+    before: Callable[[World], None] = lambda world: None
 
     def ends_well(self, phase: str, code: str | None) -> bool:
         """Return whether the saga may end in this phase. `code` says why it gave up; None without faults.
@@ -35,7 +38,7 @@ class Path:
         """
         if self.is_a_race and phase == Phase.COMPLETED:
             return True
-        return phase == self.end or (self.end is Phase.COMPLETED and code in ("deadline_passed", "step_failed"))
+        return phase == self.end or (self.end is Phase.COMPLETED and code in OUT_OF_TIME)
 
 
 def paths(saga: Saga, fakes: Mapping[str, Fake], skipped: Collection[str] = ()) -> Iterator[Path]:
@@ -48,6 +51,9 @@ def paths(saga: Saga, fakes: Mapping[str, Fake], skipped: Collection[str] = ()) 
     for delivered in range(len(before)):
         meanwhile = partial(_cancel, delivered)
         yield Path(f"cancelled after {delivered} steps", Script, Phase.COMPENSATED, meanwhile, is_a_race=True)
+    for step in (step for step in saga.compensable if step.action.holds):
+        rival = partial(_have_lock_held, saga.position_of(step.name) + 1)
+        yield Path(f"{step.name} waits for its lock", Script, Phase.COMPLETED, before=rival)
     yield Path("deadline passed", Script, Phase.COMPENSATED, _outlast_the_deadline, is_a_race=True)
     for name in outside:
         yield Path(f"{name} done, no answer", lambda name=name: Script(silent={name: 2}), Phase.COMPLETED)  # type: ignore[misc]
@@ -60,15 +66,25 @@ def paths(saga: Saga, fakes: Mapping[str, Fake], skipped: Collection[str] = ()) 
             yield Path(name, script, Phase.COMPENSATED, _cancel_at_once, is_a_race=True)
 
 
+def _have_lock_held(delivered: int, world: World) -> None:
+    """Place another saga with the same request, and deliver its first steps, so that it holds the lock."""
+    world.place(Script())
+    _deliver(delivered, world)
+
+
 def _late_and_cancelled(step: str) -> Script:
     return Script(late={step: LATE})
 
 
 def _cancel(delivered: int, world: World, saga_id: UUID) -> None:
-    for _ in range(delivered):
+    _deliver(delivered, world)
+    world.cancel(saga_id)
+
+
+def _deliver(times: int, world: World) -> None:
+    for _ in range(times):
         if ready := world.network.ready():
             world.deliver(ready[0])
-    world.cancel(saga_id)
 
 
 def _cancel_at_once(world: World, saga_id: UUID) -> None:

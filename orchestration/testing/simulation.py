@@ -13,6 +13,7 @@ from django.db import OperationalError as DatabaseError
 from kombu.exceptions import OperationalError as BrokerError
 
 from orchestration.contracts.codec import Malformed
+from orchestration.contracts.command import Action
 from orchestration.db.transactions import TRIES
 from orchestration.engine import reports
 from orchestration.engine.engine import Engine, Origin
@@ -22,7 +23,9 @@ from orchestration.execution.results import Ending, MakeWork, encodable
 from orchestration.execution.scheduler import INLINE
 from orchestration.failpoints import FailpointKind, cross
 from orchestration.messaging.canvas import Message
+from orchestration.models import Deadlock
 from orchestration.participant.executor import works_of
+from orchestration.participant.lock_store import HeldLock
 from orchestration.protocol.events import CancelRequested, Unpaused
 from orchestration.protocol.saga import Saga
 from orchestration.protocol.transitions import Contradiction, TooLate
@@ -30,6 +33,7 @@ from orchestration.testing.clock import Clock
 from orchestration.testing.fakes import Fake, Script, services_for
 from orchestration.testing.faults import Crash, Disturbance
 from orchestration.testing.memory_broker import Network, Waiting
+from orchestration.testing.memory_ledger import MemoryRows
 from orchestration.testing.memory_store import MemoryStore
 
 ROUNDS = 400
@@ -56,6 +60,20 @@ class Scenario:
         return self.request(chance) if callable(self.request) else self.request
 
 
+class Scripts(dict[UUID, Script]):
+    """The script of each saga. A saga that tries the work of another one again has the same script."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def __missing__(self, saga_id: UUID) -> Script:
+        retry_of = self._store.sagas[saga_id].retry_of
+        if retry_of is None:
+            raise KeyError(saga_id)
+        return self[retry_of]
+
+
 class World:
     """Runs sagas of some definitions. Only `deliver`, `recover`, `place` and `cancel` do anything, one at a time."""
 
@@ -66,13 +84,16 @@ class World:
         self.scenarios, self.fakes = scenarios, fakes
         self._definitions = {scenario.saga.name: scenario.saga for scenario in scenarios}
         self.clock = Clock()
-        self.scripts: dict[UUID, Script] = {}
-        self.services = services_for(self._definitions.values(), dict(fakes), self.clock, self.scripts)
-        self.store = MemoryStore(self.clock)
+        self.store = MemoryStore(self.clock, self._see_deadlock)
+        self.scripts = Scripts(self.store)
+        self.services = services_for(self._definitions.values(), fakes, self.clock, self.scripts, self._see_effect)
         self.network = Network(self.clock, self._definition_of, disturbance.fate)
         self.engine = Engine(self.store, self.network, self._definition_of)
         self.recovery = Recovery(self.engine, self)
         self.contradictions: list[str] = []
+        """What happened that must not happen, in words."""
+        self._fences: dict[tuple[str, str], int] = {}
+        """The highest fencing token that an effect has used, by service and resource."""
         self.settled: set[tuple[UUID, str]] = set()
         """Sagas and steps that an operator has settled at the external system."""
         self._works: dict[str, MakeWork] = {}
@@ -234,6 +255,34 @@ class World:
         arrivals = [at for service in self.services.values() for at, *_ in service.book.on_their_way]
         times = dues + arrivals + [waiting.at for waiting in self.network.waiting]
         return max(min(times, default=now) - now, timedelta(seconds=1))
+
+    def _see_effect(self, action: Action, request: Any) -> None:
+        """Check that an action under a lock has its effect while its saga holds the lock, and with the newest fence."""
+        lock = action.under
+        if lock is None:
+            return
+        resource, fence = f"{lock.name}:{getattr(request, lock.by)}", getattr(request, lock.fence_field)
+        hold = self._holds().get(resource)
+        if hold is None or hold.saga_id != request.saga_id:
+            self.contradictions.append(f"saga {request.saga_id}: {action.name} without the lock on {resource}")
+        if fence < self._fences.get((action.service, resource), fence):
+            self.contradictions.append(f"saga {request.saga_id}: {action.name} with an old fence of {resource}")
+        self._fences[action.service, resource] = fence
+
+    def _see_deadlock(self, deadlock: Deadlock) -> None:
+        """Check that each saga of the deadlock is queued for a lock that the next one holds."""
+        holds = self._holds()
+        queued = {(each.resource, each.saga_id) for rows in self._rows() for each in rows.locks.queued()}
+        waits = list(zip(deadlock.cycle, deadlock.resources, strict=True))
+        for (saga_id, resource), (following, _) in zip(waits, waits[1:] + waits[:1], strict=True):
+            if (resource, UUID(str(saga_id))) not in queued or holds[resource].saga_id != UUID(str(following)):
+                self.contradictions.append(f"no deadlock: saga {saga_id} does not wait for saga {following}")
+
+    def _holds(self) -> dict[str, HeldLock]:
+        return {each.resource: each for rows in self._rows() for each in rows.locks.held()}
+
+    def _rows(self) -> list[MemoryRows]:
+        return [service.rows for service in self.services.values()]
 
     def _definition_of(self, name: str) -> Saga:
         return self._definitions[name]

@@ -109,6 +109,7 @@ def soak_one(scenarios: Sequence[Scenario], fakes: Mapping[str, Fake], seed: int
         except Stuck as error:
             broken.append(str(error))
     broken += violations(world)
+    dice.happened["deadlock"] = len(world.store.deadlocks)
     ends = Counter(instance.phase for instance in world.store.sagas.values())
     sent = sum(instance.token for instance in world.store.sagas.values())
     return SoakResult(1, ends, dice.happened, sent, [f"seed {seed}: {each}" for each in broken])

@@ -105,6 +105,7 @@ def run(saga: Saga, request: Any, fakes: Mapping[str, Fake], path: Path, faults:
     world = World([Scenario(saga, request)], fakes, plan)
     broken: list[str] = []
     with failpoints.armed(plan):
+        path.before(world)
         saga_id = world.place(path.script())
         path.meanwhile(world, saga_id)
         try:

@@ -16,7 +16,7 @@ django.setup()
 
 from orchestration.testing.soak import SAGAS_A_WORLD, SoakResult, soak_one  # noqa: E402
 from orchestration.testing.sweep import simulated  # noqa: E402
-from tests.simulation.checkout import FAKES, SCENARIOS  # noqa: E402
+from tests.simulation.locks import FAKES, SCENARIOS  # noqa: E402
 
 CHUNK = 50
 """Worlds that a process simulates at a time."""
