@@ -1,4 +1,4 @@
-"""The paths of real orders in the sweep, chosen by the sandbox's test tokens (docs/sandbox.md).
+"""The paths of real orders and their changes in the sweep, chosen by the sandbox's test tokens (docs/sandbox.md).
 
 `place_order` refuses nothing today, so no real order can be refused there; the simulator's sweep has that path.
 """
@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from orchestration.contracts.command import Action
+from orchestration.contracts.order_changes import ChangeKind
+from orchestration.participant.external import ExternalCommand
+from orchestration.participant.participant import participant_of
 from orchestration.sagas.checkout import checkout
+from tests.support.order_changes import SAGAS
 
 SKU, NEVER_THERE = "MUG-01", "NO-SUCH-MUG"
 SOON = timedelta(seconds=1.5)
@@ -21,14 +26,28 @@ STOCK_BACK = ("publish inventory.release_stock", "commit inventory.release_stock
 FAILED = ("publish orchestration.step_failed", "decide StepFailed", "lease recovery", "decide Due")
 MONEY_BACK = ("undoing payments.refund_payment", "call payments.refund_payment", "conclude payments.refund_payment")
 PARCEL_BACK = ("undoing shipping.cancel_shipment", "call shipping.cancel_shipment", "conclude shipping.cancel_shipment")
+DROPPED = ("publish orders.drop_change", "let_go orders.drop_change", "ack orders.drop_change", "decide StepsUndone")
+WAITS = ("publish orchestration.step_waits", "decide StepWaits", "ack orchestration.step_waits")
 BARRED = ("publish orders.bar", "commit orders.bar", "ack orders.bar", "decide PivotBarred", "decide StepsUndone")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of an order. In `parcel_number`, "{order}" is the id of the order's checkout."""
+
+    kind: ChangeKind
+    units: int = 0
+    """0: all that are left."""
+    amount_minor: int | None = None
+    parcel_number: str = ""
 
 
 @dataclass(frozen=True)
 class Path:
     """The contents and the age of an order, whether it is cancelled, and the ends that it may reach.
 
-    `marks` are failpoints that are crossed only on this path.
+    `marks` are failpoints that are crossed only on this path. With a `change`, the order was placed without faults, and
+    the faults are those of its change.
     """
 
     name: str
@@ -37,6 +56,11 @@ class Path:
     marks: tuple[str, ...] = ()
     age: timedelta = timedelta(0)
     is_cancelled: bool = False
+    change: Change | None = None
+    before: Change | None = None
+    """An earlier change of the order, without faults: it has ended, unless the path `waits`."""
+    waits: bool = False
+    """Whether the earlier change is still under way, so that this one waits for the order's lock."""
 
     def is_taken(self, crossed: Collection[str], *, hands_over_locally: bool = False) -> bool:
         """Return whether these failpoints show this path. Where steps go on without messages, the
@@ -48,13 +72,26 @@ class Path:
 
 def _finishing() -> tuple[str, ...]:
     """Return the failpoints that every completed order crosses: each step's message and work, and the report."""
-    points = ["start checkout.v1", "publish orchestration.chain_completed", "ack orchestration.chain_completed"]
-    for step in checkout.steps:
-        name = step.action.name
-        outside = step.action.service in ("payments", "shipping")
-        work = ("claim", "call", "conclude") if outside else ("commit",)
-        points += [f"{kind} {name}" for kind in ("publish", *work, "ack")]
+    return ("start checkout.v1", *_completing(*(step.action for step in checkout.steps)))
+
+
+def _changing(kind: ChangeKind) -> tuple[str, ...]:
+    """Return the failpoints that every completed change of this kind crosses."""
+    saga = SAGAS[kind]
+    return (f"start {saga.name}", *_completing(*(step.action for step in saga.steps)))
+
+
+def _completing(*actions: Action) -> tuple[str, ...]:
+    points = ["publish orchestration.chain_completed", "ack orchestration.chain_completed"]
+    for action in actions:
+        points += [f"{kind} {action.name}" for kind in ("publish", *_work(action), "ack")]
     return (*points, "decide ChainCompleted")
+
+
+def _work(action: Action) -> tuple[str, ...]:
+    if isinstance(participant_of(action.service).commands[action], ExternalCommand):
+        return "claim", "call", "conclude"
+    return ("grant" if action.holds else "let_go" if action.releases else "commit",)
 
 
 PATHS = (
@@ -101,5 +138,35 @@ PATHS = (
         GIVEN_UP,
         ("decide DeadlinePassed", *BARRED, *STOCK_BACK, *MONEY_BACK),
         age=checkout.deadline - SOON,
+    ),
+    Path("dispatched", change=Change(ChangeKind.DISPATCH), marks=_changing(ChangeKind.DISPATCH)),
+    Path("order cancelled", change=Change(ChangeKind.CANCEL), marks=_changing(ChangeKind.CANCEL)),
+    Path(
+        "refunded, gateway silent",
+        {"payment_method": "tok_refund_timeout_after"},
+        change=Change(ChangeKind.REFUND, amount_minor=40),
+        marks=(*_changing(ChangeKind.REFUND), *FAILED, "find payments.give_back"),
+    ),
+    Path(
+        "returned",
+        change=Change(ChangeKind.RETURN),
+        before=Change(ChangeKind.DISPATCH),
+        marks=_changing(ChangeKind.RETURN),
+    ),
+    Path(
+        "parcel refused",
+        {"basket": ((SKU, 2),)},
+        COMPENSATED,
+        change=Change(ChangeKind.DISPATCH, parcel_number="P-{order}"),
+        before=Change(ChangeKind.DISPATCH, units=1, parcel_number="P-{order}"),
+        marks=REFUSED + DROPPED,
+    ),
+    Path(
+        "waits for another change",
+        {"payment_method": "tok_refund_fail_1"},
+        change=Change(ChangeKind.REFUND, amount_minor=40),
+        before=Change(ChangeKind.REFUND, amount_minor=40),
+        waits=True,
+        marks=(*WAITS, *_changing(ChangeKind.REFUND)),
     ),
 )

@@ -2,7 +2,7 @@
 
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as Directory
 from typing import Any
@@ -16,6 +16,7 @@ from orchestration.protocol.states import ENDED
 from tests.faults.cases import Case
 from tests.faults.forks import Child, Zygote
 from tests.faults.plan import Files
+from tests.faults.stages import Stage, Staged
 from tests.support.broker import waiting_messages
 from tests.support.wait import wait_for
 
@@ -43,20 +44,41 @@ def run(zygote: Zygote, cases: Sequence[Case], *, recording: bool = False) -> li
 
     :raises Stuck: when that takes too long.
     """
+    sagas = dict(_staged(zygote, cases))
     with tempfile.TemporaryDirectory() as directory:
         files = Files(Directory(directory))
-        sagas = {uuid7(): case for case in cases}
-        files.write_plan({saga: case.fault for saga, case in sagas.items() if case.fault})
+        swept = {saga: each.case for saga, each in sagas.items() if each.stage != Stage.BEFORE}
+        files.write_plan({saga: case.fault for saga, case in swept.items() if case.fault})
         _Wave(zygote, files, sagas, recording).run()
-        rows, fired = SagaInstance.objects.in_bulk(list(sagas)), files.fired()
+        rows, fired = SagaInstance.objects.in_bulk(list(swept)), files.fired()
         return [
             Ended(case, saga, rows[saga].phase, saga in fired, rows[saga].token, files.crossed_by(saga))
-            for saga, case in sagas.items()
+            for saga, case in swept.items()
         ]
 
 
+def _staged(zygote: Zygote, cases: Sequence[Case]) -> Iterator[tuple[UUID, Staged]]:
+    """Yield the sagas of the wave, after the orders of changes were placed, and changed before, without faults."""
+    changes = {uuid7(): case for case in cases if case.path.change}
+    _run_unharmed(zygote, {checkout: Staged(case) for checkout, case in changes.items()})
+    before = {uuid7(): Staged(case, Stage.BEFORE, order) for order, case in changes.items() if case.path.before}
+    _run_unharmed(zygote, {saga: each for saga, each in before.items() if not each.case.path.waits})
+    yield from ((saga, each) for saga, each in before.items() if each.case.path.waits)
+    yield from ((uuid7(), Staged(case, Stage.CHANGE, checkout)) for checkout, case in changes.items())
+    yield from ((uuid7(), Staged(case)) for case in cases if not case.path.change)
+
+
+def _run_unharmed(zygote: Zygote, sagas: Mapping[UUID, Staged]) -> None:
+    if not sagas:
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        files = Files(Directory(directory))
+        files.write_plan({})
+        _Wave(zygote, files, sagas, recording=False).run()
+
+
 class _Wave:
-    def __init__(self, zygote: Zygote, files: Files, sagas: dict[UUID, Case], recording: bool) -> None:
+    def __init__(self, zygote: Zygote, files: Files, sagas: Mapping[UUID, Staged], recording: bool) -> None:
         self._zygote, self._files, self._sagas, self._recording = zygote, files, sagas, recording
         self._worker: Child | None = None
         self._client: Child | None = None
@@ -86,9 +108,10 @@ class _Wave:
         return self._worker is not None and not waiting_messages() and self._worker.is_idle()
 
     def _next_client(self, rows: Mapping[UUID, SagaInstance]) -> Child | None:
-        if missing := [(str(saga), case.path.name) for saga, case in self._sagas.items() if saga not in rows]:
+        if missing := [_asked(saga, each) for saga, each in self._sagas.items() if saga not in rows]:
             return self._fork("place", sagas=missing)
-        waiting = [saga for saga, case in self._sagas.items() if case.path.is_cancelled and saga not in self._cancelled]
+        cancelled = {saga for saga, each in self._sagas.items() if each.case.path.is_cancelled}
+        waiting = cancelled - self._cancelled
         failed = SagaLogEntry.objects.filter(saga__in=waiting, kind="failed").values_list("saga", flat=True).first()
         if failed is None:
             return None
@@ -101,12 +124,16 @@ class _Wave:
     def _unfinished(self) -> str:
         rows = SagaInstance.objects.in_bulk(list(self._sagas))
         lines = []
-        for saga, case in self._sagas.items():
+        for saga, each in self._sagas.items():
             if saga not in rows:
-                lines.append(f"{case}: never started")
+                lines.append(f"{each.case}: never started")
             elif rows[saga].phase not in ENDED:
-                lines += [f"{case}: {rows[saga].phase}, due {rows[saga].due_at}", story(saga)]
+                lines += [f"{each.case}: {rows[saga].phase}, due {rows[saga].due_at}", story(saga)]
         return "\n".join([*lines, f"{waiting_messages()} messages wait", self._files.logs()])
+
+
+def _asked(saga_id: UUID, saga: Staged) -> tuple[str, ...]:
+    return str(saga_id), saga.case.path.name, saga.stage, str(saga.checkout_id or "")
 
 
 def story(saga_id: UUID) -> str:

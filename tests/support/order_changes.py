@@ -36,9 +36,11 @@ def request_of(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **f
     )
 
 
-def start(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> UUID:
-    """Start such a change, and return its saga."""
+def start(
+    checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], saga_id: UUID | None = None, **fields: Any
+) -> UUID:
+    """Start such a change, and return its saga. Its key is its id, so that a repetition changes nothing."""
     request = request_of(checkout_id, kind, *lines, **fields)
-    saga_id, now = uuid7(), datetime.now(UTC)
+    saga_id, now = saga_id or uuid7(), datetime.now(UTC)
     origin = engine.Origin(request.customer_id, f"{kind}·{saga_id}", "hash")
     return engine.start_saga(SAGAS[kind], request, saga_id=saga_id, origin=origin, now=now).saga_id
