@@ -12,6 +12,8 @@ from inventory.models import Stock
 from orchestration.contracts.order_changes import ChangeKind
 from orchestration.engine import engine
 from orchestration.models import SagaInstance
+from orchestration.operators.audit.invariants.totals import YOUNG
+from orchestration.operators.audit.portions import totals
 from orchestration.operators.audit.violations import violations
 from orchestration.operators.retention.purge import purge_ledgers, purge_sagas
 from orders.models import Hold, Order, OrderChange
@@ -184,6 +186,12 @@ def test_an_order_is_changed_after_its_checkout_was_purged(settled: Callable[...
     assert [settled(REFUND, amount_minor=50), settled(RETURN)] == ["completed", "completed"]
     assert (order().status, order().refunded_minor, given_back()) == ("partly_dispatched", 150, 150)
     purge(ended_before=datetime.now(UTC))
+
+
+def test_the_sums_of_all_orders_take_changes_into_account(settled: Callable[..., str]) -> None:
+    assert [settled(REFUND, amount_minor=50), settled(CANCEL)] == ["completed", "completed"]
+    found = totals(at=datetime.now(UTC) + 2 * YOUNG)  # so that these sagas are old enough to count
+    assert (list(found.sightings), found.checked["Q4"]) == ([], 1)
 
 
 @pytest.mark.parametrize("lost", ["stop_parcel", "cancel_parcel", "give_back", "release_units", "close_change"])
