@@ -48,7 +48,7 @@ def settled(change: Change, courier: Courier) -> Callable[..., str]:
 
 
 @pytest.fixture(autouse=True)
-def books_agree(db: None) -> Iterator[None]:
+def books_agree(one_clock: None) -> Iterator[None]:
     yield
     assert violations() == []
 
