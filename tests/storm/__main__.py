@@ -1,9 +1,13 @@
-"""`make storm`: ten thousand orders while every worker is down for two minutes; exit code 1 if they are sent again."""
+"""`make storm`: ten thousand orders while every worker is down for two minutes, then a thousand changes of one order.
+
+The exit code is 1 if messages are sent again that only wait.
+"""
 
 import argparse
 import json
 import os
 import sys
+from dataclasses import asdict
 from datetime import timedelta
 
 import django
@@ -18,6 +22,7 @@ from django.core.management import call_command  # noqa: E402
 
 from deploy.demo import leftovers  # noqa: E402
 from orchestration.operators.audit.violations import violations  # noqa: E402
+from tests.storm.changes import ChangesFound, change_one_order  # noqa: E402
 from tests.storm.run import OVERTAKEN, Found, Plan, run  # noqa: E402
 from tests.support.processes import Worker  # noqa: E402
 from tests.support.shop import Shop  # noqa: E402
@@ -39,9 +44,12 @@ def main() -> int:
     try:
         call_command("migrate", create=True, verbosity=0)
         call_command("declare_queues", verbosity=0)
-        Shop().stock(asked.sagas + 1)
+        Shop().stock(asked.sagas + 1 + asked.changes)
         found = run(plan, start)
-        wrong = [*map(str, violations()), *_wrong(found, asked.sagas)]
+        workers.pop().stop()  # it counts messages for `run` only
+        workers.append(Worker(threads=8))
+        changed = change_one_order(asked.changes, patience=plan.patience)
+        wrong = [*map(str, violations()), *_wrong(found, asked.sagas), *_wrong_changes(changed)]
     finally:
         for worker in workers:
             worker.stop()
@@ -50,7 +58,7 @@ def main() -> int:
             prefix=os.environ["SHOP_DATABASE_PREFIX"],
         )
         leftovers.delete_queues(settings.CELERY_BROKER_URL, prefix=os.environ["SHOP_QUEUE_PREFIX"])
-    print(_reported(found), *wrong, sep="\n")
+    print(_reported(found), json.dumps(asdict(changed), indent=2), *wrong, sep="\n")
     return 1 if wrong else 0
 
 
@@ -58,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sagas", type=int, default=10_000)
     parser.add_argument("--down", type=float, default=120, help="seconds")
+    parser.add_argument("--changes", type=int, default=1_000, help="of one order")
     return parser.parse_args()
 
 
@@ -69,6 +78,15 @@ def _wrong(found: Found, sagas: int) -> list[str]:
         wrong.append(f"WRONG  a step was executed {found.executions_per_step:.3f} times, at most {AT_MOST} are allowed")
     if found.went_before > OVERTAKEN:
         wrong.append(f"WRONG  {found.went_before:.0%} of the sagas under way ended before one was compensated")
+    return wrong
+
+
+def _wrong_changes(found: ChangesFound) -> list[str]:
+    wrong = []
+    if found.sent > found.sent_at_most:
+        wrong.append(f"WRONG  a change was sent {found.sent:.2f} times, at most {found.sent_at_most:.2f} are allowed")
+    if found.refused.keys() - {"resource_busy"}:
+        wrong.append(f"WRONG  changes of one order were refused: {found.refused}")
     return wrong
 
 
