@@ -82,6 +82,8 @@ def _answer(request: HttpRequest, target: Target) -> HttpResponse:
     if form.errors.keys() - {"reason"}:
         return _shown(request, target, form, None)
     look = _look(target, form)
+    if "confirm" not in request.POST:
+        form.errors.clear()  # the reason is not needed yet
     if "confirm" not in request.POST or form.errors or not look.signature:
         return _shown(request, target, form, look)
     if form.cleaned_data["looked_at"] != look.signature:

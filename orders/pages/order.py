@@ -19,13 +19,14 @@ from orders.models import Order, ReturnRequest
 from orders.pages.kinds import KINDS, KindOfChange
 from orders.selectors import return_requests_of
 
+ADDRESS = ("name", "line1", "line2", "city", "postcode", "country")
 LISTED = 50
 """The most changes and return requests that are shown."""
 
 
 @dataclass(frozen=True)
 class ChangeRow:
-    """A change as one row of a table."""
+    """A change as one row of a table. `why` is why it was refused."""
 
     change: Change
     units: str
@@ -53,6 +54,7 @@ def order_page(order: Order, request: HttpRequest) -> dict[str, Any]:
         "total": money(order.total_minor, order.currency),
         "refunded": money(order.refunded_minor, order.currency),
         "refundable": money(order.refundable_minor, order.currency),
+        "address": ", ".join(filter(None, map(order.shipping_address.get, ADDRESS))),
         "lines": [(line, money(line.unit_price_minor, order.currency)) for line in order.lines.all()],
         "buttons": [(meant, _url(order, meant)) for meant in _possible(order) if meant.verb in may],
         "changes": _changes(order),

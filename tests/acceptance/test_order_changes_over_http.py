@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from itertools import permutations
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -110,8 +110,14 @@ def in_turn(requests: Iterable[Callable[[], Any]]) -> list[Any]:
 
 
 def _asking(ada: Changer, kim: Changer, path: str) -> Callable[[], Any]:
-    who = ada if path.endswith("cancel") else kim
-    return lambda: who.post(path, {"reason": "at the same moment"})
+    """Ask for the change, with the same key again while the door is too busy to answer."""
+    who, key = ada if path.endswith("cancel") else kim, str(uuid4())
+
+    def ask() -> Any:
+        response = who.post(path, {"reason": "at the same moment"}, key=key)
+        return None if response.status_code == 503 else response
+
+    return lambda: wait_for(ask, what=f"an answer to {path}")
 
 
 def _is_settled(kim: Changer, order_id: Any) -> bool:

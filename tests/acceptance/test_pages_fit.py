@@ -7,18 +7,25 @@ from uuid import UUID
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
+from uuid_utils.compat import uuid7
 
+from orchestration.contracts.order_changes import ChangeKind
 from orchestration.engine import dispatch
 from orchestration.models import AuditFinding, Batch, BatchMember, Deadlock, OperatorLogEntry, SagaInstance
 from orchestration.models.actions import Code, OperatorAction, Via
 from orchestration.operators.actions.batches import ask_for_batch
 from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.insight.saga_filter import SagaFilter
+from orders.models import Order
+from orders.returns import request_return
 from payments.models import Hold, Turn
 from tests.integration.admin.conftest import SAGAS
 from tests.integration.admin.situations import Post, Situations
 from tests.support.broker import dead_letters, publish_raw
 from tests.support.browser import HIGH, PHONE, WIDE, log_in, shoot, violations
+from tests.support.order_changes import start
+from tests.support.placed_orders import read
+from tests.support.shop import Shop
 from tests.support.wait import wait_for
 
 ADA = Actor("ada.lovelace@example.org", 1, Via.ADMIN)
@@ -108,7 +115,26 @@ def deadlocked(parked: UUID, monkeypatch) -> None:
 
 
 @pytest.fixture
-def paths(parked: UUID, summary: None, deadlocked: None, batch: Batch) -> dict[str, str]:
+def changed_order(at_work, shop: Shop) -> Order:
+    """An order with a parcel, a refund, a cancellation that was refused, and a return request."""
+    order = Order.objects.latest("placed_at")
+    for kind in (ChangeKind.DISPATCH, ChangeKind.CANCEL, ChangeKind.REFUND):
+        shop.ended(start(order.saga_id, kind, reason=WHY, amount_minor=1 if kind == ChangeKind.REFUND else None))
+    request_return(
+        read(order.pk),
+        (),
+        return_id=uuid7(),
+        reason=WHY,
+        requested_by="customer",
+        idempotency_key="k",
+        request_hash="",
+        now=datetime.now(UTC),
+    )
+    return order
+
+
+@pytest.fixture
+def paths(parked: UUID, summary: None, deadlocked: None, batch: Batch, changed_order: Order) -> dict[str, str]:
     """Every page that operators open, by a name for its picture."""
     compensated = SagaInstance.objects.filter(phase="compensated").latest("created_at")
     return {
@@ -129,6 +155,12 @@ def paths(parked: UUID, summary: None, deadlocked: None, batch: Batch) -> dict[s
         "breakers": reverse("operations:breakers"),
         "locks": reverse("operations:locks"),
         "findings": reverse("operations:findings"),
+        "order": reverse("admin:orders_order_change", args=[changed_order.pk]),
+        **{
+            verb: reverse("admin:orders_order_new_change", args=[changed_order.pk, verb])
+            for verb in ("refund", "dispatch")
+        },
+        "receive": reverse("admin:orders_return_receive", args=[changed_order.return_requests.get().pk]),
         "entry": reverse("operations:entry", args=[OperatorLogEntry.objects.latest("id").pk]),
     }
 

@@ -24,6 +24,7 @@ def opened(username: str) -> dict[str, int]:
 
 def _addresses(request: HttpRequest) -> Iterator[str]:
     from orchestration.admin.dashboard import TILES
+    from orders.models import Order
 
     yield reverse("admin:index")
     yield reverse("admin:password_change")
@@ -31,6 +32,9 @@ def _addresses(request: HttpRequest) -> Iterator[str]:
         yield reverse(f"operations:{name}")
     for name in TILES:
         yield reverse("operations:tile", args=[name])
+    for order in Order.objects.all()[:1]:
+        for verb in ("dispatch", "refund", "cancel"):
+            yield reverse("admin:orders_order_new_change", args=[order.pk, verb])
     for model, options in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield reverse(f"{name}_changelist")

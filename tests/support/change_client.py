@@ -28,12 +28,14 @@ class Changer:
         headers = {"Authorization": f"Token {self.token}", "Idempotency-Key": key or str(uuid4())}
         headers |= {"Prefer": f"wait={wait}"} if wait else {}
         sent = json.dumps({} if body is None else body)
-        return Client().post(f"/api/v1{path}", data=sent, content_type="application/json", headers=headers)
+        return Client(raise_request_exception=False).post(
+            f"/api/v1{path}", data=sent, content_type="application/json", headers=headers
+        )
 
     def get(self, path: str) -> Any:
         """GET a path below the API, or one that a Location named, and return its JSON."""
         path = path if path.startswith("/api/") else f"/api/v1{path}"
-        return Client().get(path, headers={"Authorization": f"Token {self.token}"}).json()
+        return Client(raise_request_exception=False).get(path, headers={"Authorization": f"Token {self.token}"}).json()
 
 
 def customer(name: str = "ada") -> Changer:

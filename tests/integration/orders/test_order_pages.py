@@ -261,7 +261,7 @@ def test_outcome_that_is_known_in_time_is_told(kim: Client, order: Order, monkey
     confirm(kim, new_change(order, "cancel"), reason="fraud")
     shown = words(kim.get(page_of(order)))
     assert "Cancel: refused. Another change of this order is under way." in shown
-    assert "cancel failed Another change of this order is under way." in shown
+    assert "kim: fraud Refused: Another change of this order is under way." in shown
 
 
 @pytest.mark.parametrize("path", [f"{uuid4()}/change/", "nonsense/change/"])
