@@ -24,10 +24,9 @@ class PaymentAdmin(LongTable):
 
 @admin.register(Refund)
 class RefundAdmin(LongTable):
-    list_display = ("payment", "status", "amount_minor", "destination", "origin", "requested_at", "changed_at")
+    list_display = ("saga_id", "step", "status", "amount_minor", "destination", "origin", "requested_at", "changed_at")
     list_filter = ("status", "destination", "origin")
     search_fields = ("saga_id", "gateway_id")
-    list_select_related = ("payment",)
 
 
 @admin.register(Wallet)

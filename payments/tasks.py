@@ -43,7 +43,10 @@ participant = register(
         queries={payments.money_held: selectors.money_held, store_credit.credit_of: wallets.credit_of},
         later_outcomes=(LaterOutcomes(_breaker, due=refund_readings.due, read=refund_readings.read),),
         money=MoneyReader(
-            of_sagas=selectors.money_of_sagas, holds=payments.authorise_payment, takes=payments.capture_payment
+            of_sagas=selectors.money_of_sagas,
+            holds=payments.authorise_payment,
+            takes=payments.capture_payment,
+            gives_back=payments.give_back,
         ),
         audit=audit,
         finders=(Finder("gateway reference", selectors.found_by_reference),),

@@ -35,7 +35,7 @@ class Money:
 
 @dataclass(frozen=True)
 class MoneyReader:
-    """How to read the money of sagas, and which actions of the service hold it and take it.
+    """How to read the money of sagas, and which actions of the service hold it, take it and give it back.
 
     `of_sagas` returns the money of those sagas that have any. It reads the service's own database and makes no
     external call.
@@ -44,3 +44,4 @@ class MoneyReader:
     of_sagas: Callable[[Collection[UUID]], Mapping[UUID, Money]]
     holds: Action
     takes: Action
+    gives_back: Action

@@ -11,7 +11,7 @@ from orchestration.models import SagaInstance
 from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions import ledger_actions, preview_text
 from orchestration.operators.actions.ledger_actions import Concluded, NotConcluded
-from orchestration.operators.actions.preview_money import MoneyAtStake, effects, stays
+from orchestration.operators.actions.preview_money import MoneyAtStake, effects, not_given_back, stays
 from orchestration.operators.actions.requests import Ask, Preview, WhyNot
 from orchestration.operators.actions.rules import foreseen, is_refused, undoes
 from orchestration.participant.participant import participant_of
@@ -87,7 +87,10 @@ def _money(instance: SagaInstance, saga: Saga, ask: Ask, decision: Decision | No
         if ask.action is OperatorAction.SETTLE and saga.by_name[ask.step].action.service == service:
             is_undone = undoes(saga, state_of(instance), ask.step)
             has_facts = bool(ask.facts)
-            yield stays(purse, is_undone=is_undone, has_facts=has_facts, is_voided=ask.void)
+            if ask.step == reader.gives_back.step:
+                yield not_given_back(purse, has_facts=has_facts)
+            else:
+                yield stays(purse, is_undone=is_undone, has_facts=has_facts, is_voided=ask.void)
         if decision is not None:
             state = state_of(instance)
             yield from effects(saga, state, preview_text.command_to_come(saga, state, decision), purse)

@@ -21,10 +21,15 @@ class MoneyAtStake:
 
     def total(self) -> str:
         """Return the order's total as text."""
-        total, currency = self.known.get("total_minor"), self.known.get("currency")
-        if not isinstance(total, int) or not isinstance(currency, str):
-            return "the order's total"
-        return formatting.money(total, currency)
+        return self._known_amount("total_minor") or "the order's total"
+
+    def refund(self) -> str:
+        """Return the amount that a change of the order gives back as text."""
+        return self._known_amount("refund_minor") or "what the change gives back"
+
+    def _known_amount(self, name: str) -> str:
+        amount, currency = self.known.get(name), self.known.get("currency")
+        return formatting.money(amount, currency) if isinstance(amount, int) and isinstance(currency, str) else ""
 
 
 def effects(saga: Saga, state: State, command: Command | None, at_stake: MoneyAtStake) -> Iterator[str]:
@@ -74,11 +79,23 @@ def stays(at_stake: MoneyAtStake, *, is_undone: bool, has_facts: bool, is_voided
     return f"{amounts} ({money.reference}): {instead}."
 
 
+def not_given_back(at_stake: MoneyAtStake, *, has_facts: bool) -> str:
+    """Describe what follows when the step that gives money back is settled. `has_facts` as in `stays`."""
+    if has_facts:
+        return f"Our records take the facts that you give. The gateway is not called to give back {at_stake.refund()}."
+    return (
+        f"The gateway is not called to give back {at_stake.refund()}, and no other change can give it back: "
+        "the customer must have got it in another way."
+    )
+
+
 def _forward(steps: set[str], state: State, at_stake: MoneyAtStake) -> Iterator[str]:
     if at_stake.reader.holds.step in steps and at_stake.money is None:
         yield f"{at_stake.total()} is put on hold."
     if at_stake.reader.takes.step in steps and (at_stake.money is None or not at_stake.money.captured_minor):
         yield f"{at_stake.total()} is taken from what is on hold."
+    if at_stake.reader.gives_back.step in steps:
+        yield f"{at_stake.refund()} is given back."
 
 
 def _given_back(at_stake: MoneyAtStake) -> str:

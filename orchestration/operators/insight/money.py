@@ -66,7 +66,7 @@ def money_line(
     money: Money | None, reader: MoneyReader, rows: Iterable[LedgerRow], request: Mapping[str, Any]
 ) -> MoneyLine | None:
     """Combine the service's records, its ledger rows and the saga's request into a money line. Pure."""
-    open_steps = {row.step: row.status for row in rows if row.status in (Status.STARTED, Status.UNDOING)}
+    open_steps = {row.step: row for row in rows if row.status in (Status.STARTED, Status.UNDOING)}
     total, currency = request.get("total_minor"), request.get("currency")
     if money is None:
         if reader.holds.step not in open_steps or not isinstance(total, int) or not isinstance(currency, str):
@@ -86,12 +86,14 @@ def money_line(
     )
 
 
-def _limbo(money: Money, reader: MoneyReader, open_steps: Mapping[str, str]) -> int:
+def _limbo(money: Money, reader: MoneyReader, open_steps: Mapping[str, LedgerRow]) -> int:
     """Return the amount that a call with an unknown outcome captures or gives back."""
-    if open_steps.get(reader.holds.step) == Status.UNDOING:
+    if (held := open_steps.get(reader.holds.step)) and held.status == Status.UNDOING:
         return money.kept_minor or money.held_minor
     if reader.takes.step in open_steps:
         return money.held_minor
+    if given_back := open_steps.get(reader.gives_back.step):
+        return int((given_back.request or {})["refund_minor"])
     return 0
 
 

@@ -16,15 +16,12 @@ from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
 from payments import refunds
 from payments.gateways.port import (
-    AuthorisationRequest,
     GatewayBroken,
     GatewayRefund,
     GatewayTimeout,
     NotPossible,
-    RefundStatus,
 )
 from payments.gateways.sandbox.gateway import SandboxGateway
-from payments.gateways.sandbox.models import Kind, Operation
 from payments.models import Ledger, Refund
 from payments.refund_rows import NotCapturedYet
 from payments.services import RefundFailed
@@ -330,14 +327,3 @@ def test_a_second_row_of_one_refund_is_turned_away(order: PaidOrder, copied: dic
         setattr(refund, name, value)
     with pytest.raises(IntegrityError, match=rule):
         refund.save(force_insert=True)
-
-
-def test_a_gateway_that_makes_a_refund_pending_says_so_again(gateway: SandboxGateway, clock: Clock) -> None:
-    """The first answer is repeated under the key; the current state is read."""
-    payment = gateway.authorise(AuthorisationRequest("order-1", 100, "GBP", "tok_refund_pending_60"), key="a")
-    gateway.capture(payment.authorisation_id, amount_minor=100, key="c")
-    first = gateway.refund(payment.authorisation_id, amount_minor=100, key="r")
-    clock.sleep(60)
-    assert gateway.refund(payment.authorisation_id, amount_minor=100, key="r") == first
-    assert [each.status for each in gateway.look_up(payment.authorisation_id).refunds] == [RefundStatus.SUCCEEDED]
-    assert Operation.objects.filter(kind=Kind.REFUND).count() == 1

@@ -41,8 +41,8 @@ def authorised(gateway: SandboxGateway, payment_method: str = "tok_ok") -> str:
     return gateway.authorise(order(payment_method), key="a").authorisation_id
 
 
-def captured(gateway: SandboxGateway) -> str:
-    authorisation_id = authorised(gateway)
+def captured(gateway: SandboxGateway, payment_method: str = "tok_ok") -> str:
+    authorisation_id = authorised(gateway, payment_method)
     gateway.capture(authorisation_id, amount_minor=1998, key="c")
     return authorisation_id
 
@@ -311,6 +311,49 @@ def test_one_refund_key_in_eight_threads_gives_back_once(gateway: SandboxGateway
     authorisation_id = captured(gateway)
     at_once(8, lambda _: gateway.refund(authorisation_id, amount_minor=500, key="r"))
     assert operations().count(Kind.REFUND) == 1
+
+
+def statuses(gateway: SandboxGateway, authorisation_id: str) -> list[str]:
+    return [each.status for each in gateway.look_up(authorisation_id).refunds]
+
+
+@pytest.mark.parametrize(
+    ("token", "at_first", "later"),
+    [
+        ("tok_ok", "succeeded", "succeeded"),
+        ("tok_refund_pending_60", "pending", "succeeded"),
+        ("tok_refund_pending_fails_60", "pending", "failed"),
+        ("tok_refund_fails_late_60", "succeeded", "failed"),
+    ],
+)
+def test_a_refund_changes_its_state_as_the_token_says(
+    gateway: SandboxGateway, clock: Clock, token: str, at_first: str, later: str
+) -> None:
+    authorisation_id = captured(gateway, token)
+    made = gateway.refund(authorisation_id, amount_minor=1998, key="r")
+    assert (made.status, statuses(gateway, authorisation_id)) == (at_first, [at_first])
+    clock.sleep(60)
+    assert statuses(gateway, authorisation_id) == [later]
+    assert gateway.refund(authorisation_id, amount_minor=1998, key="r") == made, "the first answer to the key"
+    assert operations().count(Kind.REFUND) == 1
+
+
+def test_a_refund_that_failed_leaves_its_money_to_be_refunded(gateway: SandboxGateway, clock: Clock) -> None:
+    authorisation_id = captured(gateway, "tok_refund_fails_late_60")
+    gateway.refund(authorisation_id, amount_minor=1998, key="r1")
+    with pytest.raises(NotPossible):
+        gateway.refund(authorisation_id, amount_minor=1, key="r2")
+    clock.sleep(60)
+    assert authorisations_by_key(now=clock.now())["a"].refunded_minor == 0
+    gateway.refund(authorisation_id, amount_minor=1998, key="r3")
+    assert gateway.look_up(authorisation_id).status == PaymentStatus.REFUNDED
+
+
+def test_a_refused_refund_gives_nothing_back(gateway: SandboxGateway) -> None:
+    authorisation_id = captured(gateway, "tok_refund_refused")
+    with pytest.raises(NotPossible):
+        gateway.refund(authorisation_id, amount_minor=1, key="r")
+    assert statuses(gateway, authorisation_id) == []
 
 
 def test_a_lost_database_is_a_gateway_that_is_down_and_comes_back(gateway: SandboxGateway) -> None:

@@ -16,6 +16,10 @@ from payments.gateways.sandbox.behaviour import TOKENS, Trait
         ("tok_arrives_late_60", Behaviour(NetworkFault.ARRIVES_LATE, 60)),
         ("tok_capture_declined", Behaviour(Trait.CAPTURE_DECLINED)),
         ("tok_capture_fail_3", Behaviour(Trait.CAPTURE_FAIL, 3)),
+        ("tok_refund_fail_2", Behaviour(Trait.REFUND_FAIL, 2)),
+        ("tok_refund_pending_60", Behaviour(Trait.REFUND_PENDING, 60)),
+        ("tok_refund_pending_fails_60", Behaviour(Trait.REFUND_PENDING_FAILS, 60)),
+        ("tok_refund_fails_late_0", Behaviour(Trait.REFUND_FAILS_LATE, 0)),
     ],
 )
 def test_a_token_names_a_behaviour(token: str, behaviour: Behaviour) -> None:
