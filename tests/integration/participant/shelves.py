@@ -71,8 +71,11 @@ class Scanner(ExternalCommand[UnderLock, UnderLock]):
     """Scans outside of the service's database."""
 
     scanned: list[UUID] = field(default_factory=list)
+    silent: set[UUID] = field(default_factory=set)
 
     def call(self, request: UnderLock, keys: Keys) -> UnderLock:
+        if request.saga_id in self.silent:
+            raise TimeoutError("no answer")
         self.scanned.append(request.saga_id)
         return request
 

@@ -306,6 +306,22 @@ def test_external_step_that_has_begun_under_the_lock_is_finished(aisle: Aisle) -
     assert aisle.scanner.scanned == [ann.saga_id]
 
 
+def test_external_step_that_times_out_leaves_the_lock_with_its_saga(aisle: Aisle) -> None:
+    ann, bob = call(), call()
+    fence = aisle.outcome(enter, ann).answer["shelf_fence"]
+    aisle.scanner.silent.add(ann.saga_id)
+    scanning = again(ann, step="scan", shelf_fence=fence)
+
+    assert isinstance(aisle.outcome(scan, scanning), TimeoutError)
+    assert aisle.outcome(enter, bob).holder == ann.saga_id
+    assert aisle.status(scanning) == Status.STARTED
+
+    aisle.scanner.silent.clear()
+    assert aisle.outcome(scan, scanning) == Done({})
+    aisle.run(leave, again(ann, step="leave"))
+    assert aisle.holder() == bob.saga_id
+
+
 def test_step_under_a_lock_without_a_fence_is_malformed(aisle: Aisle) -> None:
     assert isinstance(aisle.outcome(count, call(step="count")), Malformed)
 
