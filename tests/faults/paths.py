@@ -19,7 +19,7 @@ SKU, NEVER_THERE = "MUG-01", "NO-SUCH-MUG"
 SOON = timedelta(seconds=1.5)
 COMPLETED, COMPENSATED = frozenset({"completed"}), frozenset({"compensated"})
 GIVEN_UP = COMPENSATED | COMPLETED
-"""The pivot may be faster than the cancellation or the deadline."""
+"""The pivot may be faster than the cancellation, the deadline or the patience for a lock."""
 
 REFUSED = ("publish orchestration.step_refused", "decide StepRefused", "decide StepsUndone")
 STOCK_BACK = ("publish inventory.release_stock", "commit inventory.release_stock", "ack inventory.release_stock")
@@ -164,6 +164,7 @@ PATHS = (
     Path(
         "waits for another change",
         {"payment_method": "tok_refund_fail_1"},
+        GIVEN_UP,
         change=Change(ChangeKind.REFUND, amount_minor=40),
         before=Change(ChangeKind.REFUND, amount_minor=40),
         waits=True,
