@@ -50,9 +50,10 @@ def test_a_call_that_arrives_in_its_keys_last_hour_is_still_found(payments: Part
     assert history(asked) == [Status.STARTED, Status.DONE]
 
 
-@pytest.mark.parametrize(("lifetime", "errors"), [(75, ["sagas.E007"] * 5), (76, [])])
-def test_keys_that_end_before_a_person_could_look_are_an_error(monkeypatch, settings, lifetime, errors) -> None:
+@pytest.mark.parametrize(("lifetime", "is_error"), [(75, True), (76, False)])
+def test_keys_that_end_before_a_person_could_look_are_an_error(monkeypatch, settings, lifetime, is_error) -> None:
     forgetful = with_all(tasks.participant, key_lifetime=timedelta(minutes=lifetime))
     monkeypatch.setattr("orchestration.checks.participants", lambda: {"payments": forgetful})
 
-    assert [found.id for found in run_checks() if found.id == "sagas.E007"] == errors
+    errors = [found.msg for found in run_checks() if found.id == "sagas.E007"]
+    assert bool(errors) == is_error
