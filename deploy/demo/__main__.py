@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo import plan, report
+from deploy.demo.changes import change_orders
 from deploy.demo.client import Client, Unreachable
 from deploy.demo.customers import Shopping
 from deploy.demo.stack import CommandFailed, Kill, Stack
@@ -24,10 +25,14 @@ RUN_DIRECTORY = Path(__file__).resolve().parents[2] / ".run" / "demo"
 VICTIM = "payments"
 DECISION_TIMEOUT_SECONDS = 120.0
 QUIET_TIMEOUT_SECONDS = 60.0
+SEARCHED = 10
+"""The number of good orders among which two are changed."""
 
 
 def main() -> int:
-    """Run the demonstration once and return the exit code: 0 only if every order was decided and the audit agrees."""
+    """Run the demonstration once and return the exit code: 0 only if every order was decided, the changes were
+    confirmed and the audit agrees.
+    """
     RUN_DIRECTORY.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGINT, _interrupt)  # a shell's background job ignores SIGINT
     signal.signal(signal.SIGTERM, _interrupt)
@@ -65,11 +70,14 @@ def demonstrate(stack: Stack, *, count: int) -> bool:
     seeded = _prepare(stack)
     shopping, kill = _shop(stack, seeded, count)
     report.outcomes(shopping, kill)
+    good = shopping.placed_by_kind[plan.GOOD.name]
+    changes = change_orders(shopping.client, Client(stack.web_url, seeded["admin_token"]), good[:SEARCHED])
+    report.changes(changes)
     left = shopping.placed_by_kind[plan.LEFT_OVER.name]
     agree = _audit(stack, left)
     report.addresses(stack, seeded)
     report.left_over(stack, seeded, len(left))
-    return agree and shopping.decided == count
+    return agree and shopping.decided == count and set(changes.values()) == {"confirmed"}
 
 
 def _prepare(stack: Stack) -> dict[str, Any]:

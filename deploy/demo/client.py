@@ -1,4 +1,4 @@
-"""A customer of the shop: places orders over HTTP and queries their state."""
+"""A customer of the shop, or its staff: places and changes orders over HTTP, and queries their state."""
 
 import json
 import time
@@ -9,6 +9,7 @@ from typing import Any
 TIMEOUT_SECONDS = 15.0
 TRIES = 20
 PAUSE_SECONDS = 0.25
+PATIENCE_SECONDS = 10
 
 
 class Refused(Exception):
@@ -20,7 +21,7 @@ class Unreachable(Exception):
 
 
 class Client:
-    """One customer's token at one shop."""
+    """One person's token at one shop."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self._base_url = base_url
@@ -34,6 +35,11 @@ class Client:
     def checkout(self, checkout_id: str) -> dict[str, Any]:
         """Fetch the state of a checkout."""
         return self._ask("GET", f"/api/v1/checkouts/{checkout_id}")
+
+    def change(self, path: str, body: dict[str, Any], *, key: str) -> dict[str, Any]:
+        """Change a placed order, and wait a few seconds for the outcome."""
+        headers = {"Idempotency-Key": key, "Prefer": f"wait={PATIENCE_SECONDS}"}
+        return self._ask("POST", f"/api/v1{path}", body, headers)
 
     def _ask(
         self,

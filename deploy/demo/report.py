@@ -1,6 +1,7 @@
 """What the demonstration prints."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from deploy import supervisor
@@ -42,6 +43,12 @@ def outcomes(shopping: Shopping, kill: Kill) -> None:
         f"killed in the middle with SIGKILL: the {kill.role} worker, pid {kill.killed_pid}; "
         f"the supervisor started pid {kill.restarted_pid}"
     )
+
+
+def changes(statuses: Mapping[str, str]) -> None:
+    """Print what was changed on placed orders."""
+    said = ", ".join(f"one {change}: {status}" for change, status in statuses.items())
+    say(f"changes of placed orders: {said}")
 
 
 def books(agree: bool, report: dict[str, Any]) -> None:

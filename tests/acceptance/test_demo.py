@@ -63,6 +63,8 @@ def test_the_demonstration_ends_well_by_itself_though_web_listens_late(checkout:
     assert re.search(r"carrier timeout\s+confirmed", done.stdout)
     assert re.search(r"SIGKILL: the payments worker, pid (\d+); the supervisor started pid (?!\1)", done.stdout)
     assert re.search(r"capture refused\s+confirmed", done.stdout)
+    assert "one dispatched by staff: confirmed, one refunded in part by staff: confirmed" in done.stdout
+    assert "one cancelled by its customer: confirmed" in done.stdout
     assert "the books agree" in done.stdout
     assert "left to you: 1 parked order:" in done.stdout
     assert "until then `manage.py audit` reports 1 parked order and ends with exit code 4" in done.stdout

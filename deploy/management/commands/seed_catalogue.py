@@ -40,7 +40,7 @@ PRODUCTS = (
 class Command(BaseCommand):
     help = (
         "Put demo products on sale with stock. Create a customer, an operator, and a second operator who approves "
-        "batches. If run again, it restocks and gives the three a new token and new passwords."
+        "batches. If run again, it restocks and gives the three new tokens and passwords."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,9 +50,10 @@ class Command(BaseCommand):
         publish_products(products=PRODUCTS)
         top_up_stock(units_by_sku=_units())
         seeded = {
-            "token": _customer_token(),
+            "token": _token_of(CUSTOMER),
             "admin_user": OPERATOR,
             "admin_password": _password_of(OPERATOR, is_superuser=True),
+            "admin_token": _token_of(OPERATOR),
             "approver_user": APPROVER,
             "approver_password": _approver_password(),
             "skus": _skus(),
@@ -65,11 +66,11 @@ def _units() -> dict[str, int]:
     return {product.sku: PLENTY for product in PRODUCTS} | {SCARCE_SKU: SCARCE}
 
 
-def _customer_token() -> str:
+def _token_of(name: str) -> str:
     """Create a token and revoke the old ones, which cannot be shown again."""
-    customer, _ = User.objects.get_or_create(username=CUSTOMER, defaults={"password": make_password(None)})
-    AuthToken.objects.filter(user=customer).delete()
-    _, token = AuthToken.objects.create(customer)
+    user, _ = User.objects.get_or_create(username=name, defaults={"password": make_password(None)})
+    AuthToken.objects.filter(user=user).delete()
+    _, token = AuthToken.objects.create(user)
     return str(token)
 
 
@@ -104,5 +105,6 @@ def _text(seeded: dict[str, Any]) -> str:
         f"{len(seeded['skus'])} products on sale; {SCARCE} units of {seeded['scarce_sku']}\n"
         f"customer token  {seeded['token']}\n"
         f"admin           {seeded['admin_user']} / {seeded['admin_password']}\n"
+        f"admin token     {seeded['admin_token']}\n"
         f"approves        {seeded['approver_user']} / {seeded['approver_password']}"
     )

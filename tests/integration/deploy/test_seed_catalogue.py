@@ -40,13 +40,14 @@ def test_everything_it_tells_of_is_there() -> None:
     assert not approver.has_perm("orchestration.resume_saga")
     user, _ = TokenAuthentication().authenticate_credentials(seeded["token"].encode())
     assert not user.is_staff
+    assert TokenAuthentication().authenticate_credentials(seeded["admin_token"].encode())[0] == operator
 
 
-def test_seeding_again_changes_only_the_token_and_the_password() -> None:
+def test_seeding_again_changes_only_the_tokens_and_the_passwords() -> None:
     first, second = seed(), seed()
     assert second["skus"] == first["skus"]
     assert Movement.objects.count() == len(first["skus"])
-    assert AuthToken.objects.count() == 1
+    assert AuthToken.objects.count() == 2
     assert second["token"] != first["token"]
 
 
