@@ -4,7 +4,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from orchestration.participant.search_key import Found
-from shipping.models import Shipment
+from shipping.models import Dispatch, Shipment
 
 
 def shipments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Shipment]:
@@ -14,6 +14,7 @@ def shipments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Sh
 
 
 def found_by_tracking_number(tracking_number: str) -> Found:
-    """Return the saga whose parcel has this tracking number."""
-    parcels = Shipment.objects.filter(tracking_number=tracking_number)
-    return Found(frozenset(parcels.values_list("saga_id", flat=True)))
+    """Return the saga that booked the parcel with this tracking number, and those that handed units over in it."""
+    parcels = Shipment.objects.filter(tracking_number=tracking_number).values_list("saga_id", flat=True)
+    dispatches = Dispatch.objects.filter(tracking_number=tracking_number).values_list("saga_id", flat=True)
+    return Found(frozenset([*parcels, *dispatches]))

@@ -25,6 +25,7 @@ from shipping.carriers.port import CarrierBroken, NotPossible
 from shipping.carriers.sandbox.carrier import SandboxCarrier
 from shipping.carriers.sandbox.models import Kind, Operation
 from shipping.models import Dispatch, Ledger, Shipment
+from shipping.selectors import found_by_tracking_number
 from shipping.services import Cancellation
 from tests.support.external import external_commands
 from tests.support.threads import at_once
@@ -133,6 +134,15 @@ def test_parts_of_a_line_go_in_the_booked_parcel_and_in_others(placed: PlacedOrd
     placed.change("hand_over", units=5, parcel_number=number)
     assert placed.dispatched() == [(number, True, 1), ("OTHER-1", False, 3), (number, True, 4), (number, True, 5)]
     assert placed.parcel.status == "handed_over"
+
+
+def test_a_parcel_is_found_by_its_number_with_the_changes_that_handed_it_over(placed: PlacedOrder) -> None:
+    number, first, other = placed.parcel.tracking_number, placed.call("hand_over"), placed.call("hand_over")
+    other.known["parcel_number"] = "OTHER-1"
+    for call in (first, other):
+        placed.act(call)
+    assert found_by_tracking_number(number).saga_ids == {placed.checkout_id, first.saga_id}
+    assert found_by_tracking_number("OTHER-1").saga_ids == {other.saga_id}
 
 
 def test_a_parcel_number_belongs_to_one_parcel(placed: PlacedOrder, participant: Participant) -> None:

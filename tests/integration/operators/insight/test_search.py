@@ -81,6 +81,7 @@ def test_no_search_reads_a_whole_table() -> None:
         ("payments", "payments_payment", ("authorisation_id", "capture_id")),
         ("payments", "payments_refund", ("gateway_id",)),
         ("shipping", "shipping_shipment", ("tracking_number",)),
+        ("shipping", "shipping_dispatch", ("tracking_number",)),
         ("orchestration", "auth_user", ("upper((email)::text)",)),
     ):
         assert set(columns) <= set(_indexed(alias, table)), table
