@@ -29,6 +29,8 @@ COLUMNS = (
     "tracking_number",
     "lines_minor",
     "status",
+    "discount_minor",
+    "credit_minor",
 )
 State = OrderChange.State
 Faults = Mapping[str, tuple[str, ...]]

@@ -29,6 +29,7 @@ class Product(models.Model):
     )
     currency = models.CharField(max_length=3, help_text="ISO 4217 code.")
     active = models.BooleanField(default=True, help_text="Only active products can be bought.")
+    ships = models.BooleanField(default=True, db_default=True, help_text="Whether it is sent in a parcel.")
 
     class Meta:
         ordering = ("sku",)
@@ -62,11 +63,16 @@ class Order(models.Model):
     customer_id = models.TextField()
     idempotency_key = models.TextField()
     status = models.TextField(choices=Status.choices)
-    total_minor = models.BigIntegerField(help_text="Sum of the lines in minor units of the currency.")
+    total_minor = models.BigIntegerField(
+        help_text="What was to be paid, in minor units of the currency: the lines less the discount."
+    )
+    discount_minor = models.BigIntegerField(default=0, help_text="What the coupon took off the lines.")
+    credit_minor = models.BigIntegerField(default=0, help_text="The part of the total that store credit paid.")
+    coupon = models.TextField(blank=True, default="")
     currency = models.CharField(max_length=3, help_text="ISO 4217 code.")
-    shipping_address = models.JSONField()
-    authorisation_id = models.TextField()
-    tracking_number = models.TextField()
+    shipping_address = models.JSONField(null=True, blank=True)
+    authorisation_id = models.TextField(blank=True, help_text="Empty when nothing was paid by card.")
+    tracking_number = models.TextField(blank=True, help_text="Empty when nothing was shipped.")
     placed_at = models.DateTimeField(help_text="When the customer asked for it.")
     confirmed_at = models.DateTimeField(db_default=Now())
     refunded_minor = models.BigIntegerField(
@@ -91,6 +97,10 @@ class Order(models.Model):
             ),
             models.CheckConstraint(condition=Q(total_minor__gte=0), name="order_total_not_negative"),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="order_currency_is_iso_4217"),
+            models.CheckConstraint(condition=Q(discount_minor__gte=0), name="order_discount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(credit_minor__gte=0, credit_minor__lte=F("total_minor")), name="order_credit_within_total"
+            ),
             models.CheckConstraint(
                 condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("total_minor")), name="order_not_over_refunded"
             ),

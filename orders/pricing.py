@@ -1,10 +1,12 @@
 """Prices a cart, by the catalogue's prices only."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from orchestration.contracts.values import LARGEST_AMOUNT_MINOR, Line
+from orders.coupons import discount_minor
+from orders.models import Coupon
 from orders.selectors import prices_by_sku
 
 
@@ -64,17 +66,33 @@ class Priced(Protocol):
     @property
     def currency(self) -> str: ...
 
+    @property
+    def ships(self) -> bool: ...
+
 
 @dataclass(frozen=True)
 class PricedCart:
-    """The cart's lines in the order they were given, each with its price, and their sum."""
+    """The cart's lines in the order they were given, each with its price, and what is to be paid for them.
+
+    `total` is the sum of the lines less what `coupon` takes off. `ships`: a line needs a parcel.
+    """
 
     lines: tuple[Line, ...]
     total: Total
+    discount_minor: int = 0
+    coupon: Coupon | None = None
+    ships: bool = True
 
 
-def price_cart(lines: Sequence[tuple[str, int]], *, expected_total: Total | None = None) -> PricedCart:
+def price_cart(
+    lines: Sequence[tuple[str, int]],
+    *,
+    expected_total: Total | None = None,
+    coupon_for: Callable[[str], Coupon] | None = None,
+) -> PricedCart:
     """Price `lines`, (SKU, quantity) pairs, at least one, from the catalogue.
+
+    `coupon_for` returns the coupon that the customer uses for a cart in this currency.
 
     :raises UnknownProduct: naming every line whose SKU is not on sale.
     :raises CurrencyMismatch: naming every line priced in another currency than the first.
@@ -82,6 +100,8 @@ def price_cart(lines: Sequence[tuple[str, int]], *, expected_total: Total | None
     :raises PriceChanged: when `expected_total` is given and is not the total.
     """
     cart = price_from(prices_by_sku(sku for sku, _ in lines), lines)
+    if coupon_for is not None:
+        cart = _discounted(cart, coupon_for(cart.total.currency))
     if expected_total is not None and expected_total != cart.total:
         raise PriceChanged(expected=expected_total, actual=cart.total)
     return cart
@@ -98,4 +118,10 @@ def price_from(catalogue: Mapping[str, Priced], lines: Sequence[tuple[str, int]]
     total_minor = sum(line.total_minor for line in priced)
     if total_minor > LARGEST_AMOUNT_MINOR:
         raise TotalTooLarge(TotalTooLarge.__doc__)
-    return PricedCart(priced, Total(total_minor, currencies[0]))
+    return PricedCart(priced, Total(total_minor, currencies[0]), ships=any(catalogue[sku].ships for sku, _ in lines))
+
+
+def _discounted(cart: PricedCart, coupon: Coupon) -> PricedCart:
+    off = discount_minor(coupon, cart.total.amount_minor)
+    total = replace(cart.total, amount_minor=cart.total.amount_minor - off)
+    return replace(cart, total=total, discount_minor=off, coupon=coupon)

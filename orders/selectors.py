@@ -19,6 +19,7 @@ class Price(NamedTuple):
 
     price_minor: int
     currency: str
+    ships: bool = True
 
 
 def prices_by_sku(skus: Iterable[str]) -> dict[str, Price]:
@@ -75,9 +76,9 @@ def found_by_email(email: str) -> Found:
 
 
 def _read_prices(skus: Collection[str]) -> dict[str, Price]:
-    selected = "SELECT sku, price_minor, currency FROM orders_product WHERE active AND sku = ANY(%s)"
+    selected = "SELECT sku, price_minor, currency, ships FROM orders_product WHERE active AND sku = ANY(%s)"
     with borrowed("orders"):
-        return {sku: Price(price, currency) for sku, price, currency in execute("orders", selected, list(skus))}
+        return {sku: Price(*price) for sku, *price in execute("orders", selected, list(skus))}
 
 
 _prices = CoalescedReads(_read_prices)

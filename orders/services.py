@@ -32,9 +32,12 @@ def place_order(requests: Sequence[PlaceOrder]) -> list[None]:
             status=Order.Status.CONFIRMED,
             total_minor=request.total_minor,
             currency=request.currency,
-            shipping_address=asdict(request.shipping_address),
+            shipping_address=asdict(request.shipping_address) if request.shipping_address else None,
             authorisation_id=request.authorisation_id,
             tracking_number=request.tracking_number,
+            coupon=request.coupon,
+            discount_minor=request.discount_minor,
+            credit_minor=request.credit_minor,
             placed_at=request.placed_at,
         )
         for request in requests
@@ -80,5 +83,5 @@ def publish_products(*, products: Iterable[Product]) -> None:
         products,
         update_conflicts=True,
         unique_fields=("sku",),
-        update_fields=("name", "price_minor", "currency", "active"),
+        update_fields=("name", "price_minor", "currency", "active", "ships"),
     )

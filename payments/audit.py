@@ -13,6 +13,7 @@ from orchestration.contracts.payments import authorise_payment, capture_payment,
 from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
 from orchestration.participant.selection import Selection
 from orchestration.text.formatting import money
+from payments import credit_audit
 from payments.credit_audit import check_wallets, credit_rows
 from payments.free_orders import is_free
 from payments.gateways.port import PaymentStatus
@@ -105,6 +106,13 @@ def failed_refunds(left_out: Sequence[Selection]) -> Counter[str]:
     return Counter(dict(failed.annotate(Sum("amount_minor"))))
 
 
+def kept_besides(left_out: Sequence[Selection]) -> Counter[str]:
+    """Return what the gateway keeps beside the worth of orders, in minor units by currency."""
+    sums = failed_refunds(left_out)
+    sums.update(credit_audit.kept_besides(left_out))
+    return sums
+
+
 def _facts(
     refunds: tuple[RefundFacts, ...],
     order_id: UUID,
@@ -179,5 +187,5 @@ audit = ServiceAudit(
         "W1": "a wallet's balance is the sum of its movements, and not negative",
     },
     check_everything=check_wallets,
-    kept_besides=failed_refunds,
+    kept_besides=kept_besides,
 )

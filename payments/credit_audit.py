@@ -1,10 +1,11 @@
 """Reads and checks store credit for an audit: wallets, and what orders were paid from them."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from orchestration.contracts.audit import Checked, CreditFacts, StepEffect
 from orchestration.contracts.store_credit import spend_credit
@@ -63,3 +64,16 @@ credit_rows = AuditedRows(
     lacks=lacks,
     leftover=leftover,
 )
+
+
+def kept_besides(left_out: Sequence[Selection]) -> Counter[str]:
+    """Return what orders are worth and the gateway never got, because store credit paid it: below zero, in minor units
+    by currency. Sagas `left_out` do not count.
+    """
+    paid = Q(state=CreditPayment.State.SPENT)
+    for selection in left_out:
+        paid &= ~selection.sagas()
+    spent = CreditPayment.objects.filter(paid).order_by().values_list("wallet__currency")
+    sums: Counter[str] = Counter()
+    sums.subtract(dict(spent.annotate(Sum("amount_minor"))))
+    return sums

@@ -100,7 +100,7 @@ class PaymentAuthorisation(ExternalCommand[AuthorisePayment, GatewayPayment]):
             Payment(
                 saga_id=request.saga_id,
                 order_id=request.order_id,
-                amount_minor=request.total_minor,
+                amount_minor=request.card_minor,
                 currency=request.currency,
                 status=payment.status,
                 authorisation_id=payment.authorisation_id,
@@ -157,8 +157,8 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
                 raise Malformed(f"{name} goes with {PaymentStatus.REFUNDED}, and only with it")
         payment = GatewayPayment(authorisation_id, PaymentStatus(facts.status))
         if refunded:
-            made = GatewayRefund(facts.refund_id, request.total_minor, RefundStatus.SUCCEEDED)
-            payment = replace(payment, capture_id=facts.capture_id, captured_minor=request.total_minor, refunds=(made,))
+            made = GatewayRefund(facts.refund_id, request.card_minor, RefundStatus.SUCCEEDED)
+            payment = replace(payment, capture_id=facts.capture_id, captured_minor=request.card_minor, refunds=(made,))
         return Reversal(payment)
 
     def record(self, request: RefundPayment, reply: Reversal) -> None:
@@ -167,7 +167,7 @@ class PaymentRefund(ExternalCommand[RefundPayment, Reversal]):
             asked = Payment(
                 saga_id=request.saga_id,
                 order_id=request.order_id,
-                amount_minor=request.total_minor,
+                amount_minor=request.card_minor,
                 currency=request.currency,
             )
             store_reversal(asked, reply.payment, made_by=[(request.saga_id, refund_payment)])
@@ -198,7 +198,7 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
 
     def call(self, request: CapturePayment, keys: Keys) -> GatewayPayment:
         try:
-            return gateway().capture(request.authorisation_id, amount_minor=request.total_minor, key=keys.own)
+            return gateway().capture(request.authorisation_id, amount_minor=request.card_minor, key=keys.own)
         except NotPossible:
             payment = self.find(request, keys)  # an operator may have captured it at the gateway
             if payment is None:
@@ -214,7 +214,7 @@ class PaymentCapture(ExternalCommand[CapturePayment, GatewayPayment]):
         return payment
 
     def reported(self, request: CapturePayment, facts: ReportedCapture) -> GatewayPayment:
-        captured_minor = request.total_minor
+        captured_minor = request.card_minor
         return GatewayPayment(request.authorisation_id, PaymentStatus.CAPTURED, facts.capture_id, captured_minor)
 
     def record_all(self, replied: Sequence[tuple[CapturePayment, GatewayPayment]]) -> list[PaymentCaptured]:
@@ -226,7 +226,7 @@ def authorisation_request(request: AuthorisePayment | RefundPayment) -> Authoris
     """Return the gateway's request to authorise this order, with the payment method in clear text."""
     return AuthorisationRequest(
         reference=str(request.order_id),
-        amount_minor=request.total_minor,
+        amount_minor=request.card_minor,
         currency=request.currency,
         payment_method=decrypt(request.payment_method),
     )

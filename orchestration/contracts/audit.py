@@ -56,6 +56,7 @@ class MovedUnits:
 class OrderFacts:
     """One placed order; `lines_minor` is the sum of its lines, None when it has none.
 
+    `total_minor` is that sum less `discount_minor`. Store credit paid `credit_minor` of it.
     `refunded_minor` is the money that closed changes gave back. `change_faults` say how the order disagrees with its
     changes, by invariant. `changes` are the sagas of all of its changes, also of those dropped.
     """
@@ -69,6 +70,8 @@ class OrderFacts:
     tracking_number: str
     lines_minor: int | None
     status: str = "confirmed"
+    discount_minor: int = 0
+    credit_minor: int = 0
     refunded_minor: int = 0
     change_faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     changes: frozenset[UUID] = frozenset()

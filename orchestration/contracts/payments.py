@@ -10,11 +10,18 @@ from orchestration.contracts.values import Encrypted
 
 @dataclass(frozen=True)
 class AuthorisePayment:
+    """Hold what store credit does not pay of the order's total at the gateway."""
+
     saga_id: UUID
     order_id: UUID
     total_minor: int
     currency: str
     payment_method: Encrypted
+    credit_minor: int = 0
+
+    @property
+    def card_minor(self) -> int:
+        return self.total_minor - self.credit_minor
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,11 @@ class RefundPayment:
     total_minor: int
     currency: str
     payment_method: Encrypted
+    credit_minor: int = 0
+
+    @property
+    def card_minor(self) -> int:
+        return self.total_minor - self.credit_minor
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,11 @@ class CapturePayment:
     total_minor: int
     currency: str
     authorisation_id: str
+    credit_minor: int = 0
+
+    @property
+    def card_minor(self) -> int:
+        return self.total_minor - self.credit_minor
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class LeftoverFound:
-    """A compensated saga has left something behind. `total_minor` and `currency` are the total of its order."""
+    """A compensated saga has left something behind. The card had to pay `total_minor`."""
 
     repaired_saga_id: UUID
     repaired_order_id: UUID

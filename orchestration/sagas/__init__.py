@@ -6,6 +6,7 @@ from orchestration.protocol.saga import Saga
 from orchestration.sagas.cancel_leftover_parcel import cancel_leftover_parcel
 from orchestration.sagas.cancel_order import cancel_order
 from orchestration.sagas.checkout import checkout
+from orchestration.sagas.checkout_v1 import checkout_v1
 from orchestration.sagas.dispatch_order import dispatch_order
 from orchestration.sagas.recount_reserved import recount_reserved
 from orchestration.sagas.refund_order import refund_order
@@ -25,7 +26,7 @@ CUSTOMER = "audit"
 """The customer id of repairs. It cannot be a customer's: those are numbers."""
 
 definitions: dict[str, Saga] = {
-    saga.name: saga for saga in (checkout, *CHANGES, transfer_credit, *REPAIRS, void_settled_hold)
+    saga.name: saga for saga in (checkout, checkout_v1, *CHANGES, transfer_credit, *REPAIRS, void_settled_hold)
 }
 
 

@@ -28,9 +28,11 @@ class Cart:
     """What a customer wants to buy. `payment_method` is not encrypted yet: it must not be stored or logged."""
 
     lines: tuple[tuple[str, int], ...]
-    shipping_address: Address
+    shipping_address: Address | None
     payment_method: str
     expected_total: Total | None
+    coupon: str = ""
+    use_credit: int = 0
 
     def __repr__(self) -> str:
         return f"Cart({len(self.lines)} lines)"
@@ -59,6 +61,13 @@ class Sku(Text):
 
     def is_card_number(self, text: str) -> bool:
         return False
+
+
+class CouponCode(Text):
+    """A coupon's code, in upper or lower case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).upper()
 
 
 class CartLine(Strict):
@@ -118,9 +127,19 @@ class CheckoutRequest(Strict):
     """A cart, where it goes, and how it is paid."""
 
     lines = serializers.ListField(child=CartLine(), allow_empty=False, min_length=1, max_length=MOST_LINES)
-    shipping_address = ShippingAddress()
-    payment_method = PaymentMethod(help_text="A token of the payment provider; card numbers are refused.")
+    shipping_address = ShippingAddress(required=False, help_text="Required if a product is sent in a parcel.")
+    payment_method = PaymentMethod(
+        required=False,
+        help_text="A token of the payment provider; card numbers are refused. Required if the card has to pay.",
+    )
     expected_total = ExpectedTotal(required=False)
+    coupon = CouponCode(required=False, max_length=40)
+    use_credit = WholeNumber(
+        required=False,
+        min_value=0,
+        max_value=LARGEST_AMOUNT_MINOR,
+        help_text="Store credit to spend, in minor units of the currency. No more is spent than the order costs.",
+    )
 
 
 def read_cart(body: Any) -> Cart:
@@ -132,9 +151,11 @@ def read_cart(body: Any) -> Cart:
     expected = values.get("expected_total")
     return Cart(
         lines=tuple((line["sku"], line["quantity"]) for line in values["lines"]),
-        shipping_address=Address(**values["shipping_address"]),
-        payment_method=values["payment_method"],
+        shipping_address=Address(**values["shipping_address"]) if "shipping_address" in values else None,
+        payment_method=values.get("payment_method", ""),
         expected_total=Total(**expected) if expected else None,
+        coupon=values.get("coupon", ""),
+        use_credit=values.get("use_credit", 0),
     )
 
 

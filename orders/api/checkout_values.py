@@ -28,6 +28,9 @@ def as_state(checkout: Checkout) -> dict[str, Any]:
     """Convert a checkout to the shape of `CheckoutState`."""
     return {
         **as_accepted(checkout),
+        "discount": checkout.discount,
+        "credit": checkout.credit,
+        "card": checkout.card,
         "steps": as_steps(checkout.steps),
         "failure": asdict(checkout.failure) if checkout.failure else None,
         "decided_at": as_time(checkout.decided_at),

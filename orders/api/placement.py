@@ -1,11 +1,13 @@
 """Turns a cart into a started saga."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from django.db import Error
 from django.urls import reverse
 
 from orchestration.api import acceptance
@@ -13,15 +15,21 @@ from orchestration.api.acceptance import AcceptedSaga
 from orchestration.api.idempotency import KeyReusedProblem
 from orchestration.api.json_body import JsonBody
 from orchestration.api.problems import FieldError, Problem, ValidationFailed
+from orchestration.contracts.coupons import coupon_key
 from orchestration.contracts.orders import CheckoutRequested
+from orchestration.contracts.store_credit import credit_of
 from orchestration.db import clocks
 from orchestration.engine.engine import Origin
 from orchestration.participant.encryption import encrypt
+from orchestration.participant.participant import ask
+from orchestration.participant.refusals import Refusal
 from orchestration.sagas.checkout import checkout
 from orchestration.text.card_numbers import REFUSED, holds_card_number
 from orders import pricing
 from orders.api.carts import Cart, read_cart
 from orders.api.representations import amount
+from orders.coupons import usable_coupon
+from orders.models import Coupon
 
 
 class PriceChanged(Problem):
@@ -83,7 +91,11 @@ def _key_reused(checkout_id: UUID) -> KeyReusedProblem:
 
 def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
     cart = read_cart(attempt.body.value)
-    priced = _priced(cart)
+    priced = _priced(cart, attempt.customer_id, now)
+    credit_minor = _credit(cart, priced, attempt.customer_id)
+    pays_by_card = priced.total.amount_minor > credit_minor
+    _check_is_complete(cart, pays_by_card=pays_by_card, ships=priced.ships)
+    coupon = priced.coupon
     return CheckoutRequested(
         order_id=clocks.new_id(now),
         customer_id=attempt.customer_id,
@@ -91,15 +103,46 @@ def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
         lines=priced.lines,
         total_minor=priced.total.amount_minor,
         currency=priced.total.currency,
-        payment_method=encrypt(cart.payment_method),
-        shipping_address=cart.shipping_address,
         placed_at=now,
+        payment_method=encrypt(cart.payment_method) if pays_by_card else None,
+        shipping_address=cart.shipping_address,
+        coupon=coupon.code if coupon else "",
+        coupon_key=coupon_key(coupon.code, attempt.customer_id) if coupon and coupon.once_per_customer else "",
+        discount_minor=priced.discount_minor,
+        credit_minor=credit_minor,
+        ships=priced.ships,
     )
 
 
-def _priced(cart: Cart) -> pricing.PricedCart:
+def _credit(cart: Cart, priced: pricing.PricedCart, customer_id: str) -> int:
+    """Return the store credit to spend, in minor units. The saga decides if payments cannot be asked now."""
+    credit_minor = min(cart.use_credit, priced.total.amount_minor)
+    with suppress(Error):
+        if credit_minor and ask(credit_of, customer_id).get(priced.total.currency, 0) < credit_minor:
+            raise ValidationFailed(
+                errors=[FieldError("/use_credit", "insufficient", "The store credit is not enough.")]
+            )
+    return credit_minor
+
+
+def _check_is_complete(cart: Cart, *, pays_by_card: bool, ships: bool) -> None:
+    needed = {"/payment_method": pays_by_card and not cart.payment_method}
+    needed["/shipping_address"] = ships and cart.shipping_address is None
+    if missing := [pointer for pointer, is_missing in needed.items() if is_missing]:
+        raise ValidationFailed(errors=[FieldError(each, "required", "This field is required.") for each in missing])
+
+
+def _priced(cart: Cart, customer_id: str, now: datetime) -> pricing.PricedCart:
+    def coupon_for(currency: str) -> Coupon:
+        return usable_coupon(cart.coupon, customer_id=customer_id, currency=currency, now=now)
+
     try:
-        return pricing.price_cart(cart.lines, expected_total=cart.expected_total)
+        return pricing.price_cart(
+            cart.lines, expected_total=cart.expected_total, coupon_for=coupon_for if cart.coupon else None
+        )
+    except Refusal as refusal:
+        error = FieldError("/coupon", refusal.code, refusal.__doc__ or refusal.code)
+        raise ValidationFailed(errors=[error]) from refusal
     except pricing.CartError as error:
         raise ValidationFailed(errors=[_line_error(error, cart, line) for line in error.lines]) from error
     except pricing.TotalTooLarge as error:

@@ -65,6 +65,9 @@ class Checkout:
     steps: list[StepProgress]
     failure: Failure | None
     total: Amount
+    discount: Amount
+    credit: Amount
+    card: Amount
     created_at: datetime
     decided_at: datetime | None
 
@@ -157,6 +160,7 @@ def _is_checkout(instance: SagaInstance) -> bool:
 def _shown(reading: Reading, status: str) -> Checkout:
     instance = reading.instance
     request = decode(CheckoutRequested, instance.request)
+    card_minor = request.total_minor - request.credit_minor
     log = selectors.log_of(instance.id) if reading.log is None else reading.log
     steps = selectors.progress(instance, log, reading.ledgers)
     return Checkout(
@@ -166,6 +170,9 @@ def _shown(reading: Reading, status: str) -> Checkout:
         steps=steps,
         failure=_failure(instance.failure) if instance.failure and status in ("failed", CANCELLED) else None,
         total=amount(request.total_minor, request.currency),
+        discount=amount(request.discount_minor, request.currency),
+        credit=amount(request.credit_minor, request.currency),
+        card=amount(card_minor, request.currency),
         created_at=request.placed_at,
         decided_at=decided_at(instance, status, steps, log),
     )

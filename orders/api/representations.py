@@ -30,7 +30,7 @@ class Money(serializers.Serializer[Any]):
 
 class StepProgress(serializers.Serializer[Any]):
     name = serializers.CharField()
-    status = serializers.CharField(help_text="Such as waiting, started, done, refused, undone.")
+    status = serializers.CharField(help_text="Such as waiting, started, done, refused, undone, skipped.")
     since = serializers.DateTimeField(allow_null=True, help_text="Since when it has this status; null when not known.")
     attempts = serializers.IntegerField()
 
@@ -60,6 +60,9 @@ class CheckoutState(AcceptedCheckout):
         choices=CHECKOUT_STATUSES,
         help_text="confirmed, failed and cancelled are final.",
     )
+    discount = Money(help_text="What the coupon takes off the lines. `total` is what is left.")
+    credit = Money(help_text="The part of `total` that store credit pays.")
+    card = Money(help_text="The part of `total` that the card pays.")
     steps = StepProgress(many=True)
     failure = Failure(allow_null=True, help_text="Why there will be no order.")
     decided_at = serializers.DateTimeField(allow_null=True)
@@ -96,10 +99,12 @@ class AddressShown(serializers.Serializer[Any]):
 
 class OrderShown(serializers.ModelSerializer[Order]):
     checkout_id = serializers.UUIDField(source="saga_id", help_text="The checkout that placed it.")
-    total = serializers.SerializerMethodField()
+    total = serializers.SerializerMethodField(help_text="What was to be paid: the lines less the discount.")
+    discount = serializers.SerializerMethodField(help_text="What the coupon took off the lines.")
+    credit = serializers.SerializerMethodField(help_text="The part of `total` that store credit paid.")
     refunded = serializers.SerializerMethodField(help_text="Given back, or being given back.")
     lines = OrderLineShown(many=True)
-    shipping_address = AddressShown()
+    shipping_address = AddressShown(allow_null=True)
 
     class Meta:
         model = Order
@@ -108,6 +113,8 @@ class OrderShown(serializers.ModelSerializer[Order]):
             "checkout_id",
             "status",
             "total",
+            "discount",
+            "credit",
             "refunded",
             "lines",
             "shipping_address",
@@ -118,6 +125,14 @@ class OrderShown(serializers.ModelSerializer[Order]):
     @extend_schema_field(Money)
     def get_total(self, order: Order) -> Amount:
         return amount(order.total_minor, order.currency)
+
+    @extend_schema_field(Money)
+    def get_discount(self, order: Order) -> Amount:
+        return amount(order.discount_minor, order.currency)
+
+    @extend_schema_field(Money)
+    def get_credit(self, order: Order) -> Amount:
+        return amount(order.credit_minor, order.currency)
 
     @extend_schema_field(Money)
     def get_refunded(self, order: Order) -> Amount:

@@ -107,7 +107,7 @@ def deadlocked(parked: UUID, monkeypatch) -> None:
         victim_id=parked,
         cycle=cycle,
         resources=[f"wallet:{each}" for each in reversed(cycle)],
-        definitions=["checkout.v1"] * 2,
+        definitions=["checkout.v2"] * 2,
         reason="fewest external steps done",
         successor_id=third,
         found_at=now,

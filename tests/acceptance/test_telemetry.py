@@ -79,7 +79,7 @@ def test_an_order_is_one_trace_from_the_request_through_a_retry_and_a_resume(pos
         ids = {span["context"]["span_id"] for span in spans}
         assert {span["parent_id"] for span in spans} - ids == {None}, "every span but the whole stands under another"
         [whole] = [span for span in spans if span["parent_id"] is None]
-        assert whole["name"] == "checkout.v1"
+        assert whole["name"] == "checkout.v2"
         [request] = [span for span in spans if span["kind"] == "SpanKind.SERVER"]
         assert (request["name"], request["parent_id"]) == ("POST /api/v1/checkouts", whole["context"]["span_id"])
         assert request["links"][0]["context"]["span_id"] == "0xb7ad6b7169203331"
@@ -118,5 +118,5 @@ def counts() -> Counter[metric_definitions.Key]:
 
 
 def gained(before: Counter[metric_definitions.Key]) -> float:
-    key = metric_definitions.ENDED.key("checkout.v1", "completed")
+    key = metric_definitions.ENDED.key("checkout.v2", "completed")
     return counts()[key] - before[key]

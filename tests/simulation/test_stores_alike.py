@@ -30,7 +30,7 @@ def kept(request):
 def saga(**columns) -> SagaInstance:
     defaults = {
         "id": uuid4(),
-        "definition": "checkout.v1",
+        "definition": "checkout.v2",
         "customer_id": "ann",
         "idempotency_key": str(uuid4()),
         "request_hash": "hash",
@@ -62,10 +62,10 @@ def inserted(kept, **columns) -> SagaInstance:
 
 def marker_returned(kept, sent_at: datetime) -> None:
     if kept is store:
-        Marker.objects.using(ALIAS).create(route="checkout.v1:forward", sent_at=sent_at)
-        markers.record_confirmed_return("checkout.v1:forward", sent_at)
+        Marker.objects.using(ALIAS).create(route="checkout.v2:forward", sent_at=sent_at)
+        markers.record_confirmed_return("checkout.v2:forward", sent_at)
     else:
-        kept.marker_returned("checkout.v1:forward", sent_at)
+        kept.marker_returned("checkout.v2:forward", sent_at)
 
 
 def test_what_was_inserted_is_found_by_id_and_by_key(kept):
@@ -214,7 +214,7 @@ def test_sagas_not_heard_of_are_reported_by_definition_and_phase(kept):
     inserted(kept, phase="finishing")
     inserted(kept, phase="barring", in_flight=False)
 
-    assert kept.without_report(NOW) == {("checkout.v1", "running"), ("checkout.v1", "finishing")}
+    assert kept.without_report(NOW) == {("checkout.v2", "running"), ("checkout.v2", "finishing")}
     assert kept.without_report(NOW - SECOND) == set()
 
 

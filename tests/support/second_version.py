@@ -1,4 +1,4 @@
-"""The project's Celery app after a deploy: beside checkout.v1 it has checkout.v2, with a step that v1's code lacks.
+"""The project's Celery app after a deploy: beside checkout.v2 it has checkout.v3, with a step that v2's code lacks.
 
 Only tests start this app.
 """
@@ -28,10 +28,10 @@ class SetGiftAside:
 set_gift_aside = Action("inventory.set_gift_aside", request=SetGiftAside)
 put_gift_back = Compensation("inventory.put_gift_back", request=SetGiftAside, undoes=set_gift_aside)
 
-checkout_v2 = replace(
+checkout_v3 = replace(
     checkout,
-    name="checkout.v2",
-    steps=(checkout.steps[0], Step(set_gift_aside, compensation=put_gift_back), *checkout.steps[1:]),
+    name="checkout.v3",
+    steps=(*checkout.steps[:3], Step(set_gift_aside, compensation=put_gift_back), *checkout.steps[3:]),
 )
 
 
@@ -41,7 +41,7 @@ def deploy() -> None:
     from orchestration.participant.participant import participants
     from orchestration.participant.tasks import make_task
 
-    definitions[checkout_v2.name] = checkout_v2
+    definitions[checkout_v3.name] = checkout_v3
     gifts: dict[Any, Any] = {set_gift_aside: lambda request: None, put_gift_back: lambda request: None}
     works = works_of(replace(participants()["inventory"], commands=gifts))
     for command, queue in ((set_gift_aside, "inventory"), (put_gift_back, compensations_queue("inventory"))):

@@ -1,6 +1,7 @@
 """A shop to test with: stock, checkouts placed through the engine, and queries of their results."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,17 +9,30 @@ from uuid_utils.compat import uuid7
 
 from inventory.models import Stock
 from inventory.services import receive_stock
-from orchestration.contracts.orders import CheckoutRequested
+from orchestration.contracts.orders import CheckoutRequested, CheckoutRequestedV1
 from orchestration.contracts.values import Address, Line
 from orchestration.engine import dispatch, engine, selectors
 from orchestration.models import SagaInstance
 from orchestration.participant.encryption import encrypt
-from orchestration.protocol.states import ENDED, Command
+from orchestration.protocol.saga import Saga
+from orchestration.protocol.states import ENDED, Command, Forward
 from orchestration.sagas.checkout import checkout
 from tests.support.crowd import at_once
 from tests.support.wait import wait_for
 
 Basket = Iterable[tuple[str, int]]
+NOT_NEEDED = frozenset({"claim_coupon", "redeem_coupon", "spend_credit", "release_coupon"})
+"""Steps that a checkout without coupon and store credit skips."""
+
+
+def forward_from(step: str) -> Forward:
+    """Return the command that continues a checkout without coupon and store credit from this step."""
+    return Forward(checkout.position_of(step), NOT_NEEDED)
+
+
+def of_v1(request: CheckoutRequested) -> CheckoutRequestedV1:
+    """Return the request of the same order for the first version of the checkout."""
+    return CheckoutRequestedV1(**{each.name: getattr(request, each.name) for each in fields(CheckoutRequestedV1)})
 
 
 class Shop:
@@ -50,17 +64,18 @@ class Shop:
 
     def place(
         self,
-        request: CheckoutRequested | None = None,
+        request: CheckoutRequested | CheckoutRequestedV1 | None = None,
         *,
         now: datetime | None = None,
         saga_id: UUID | None = None,
+        saga: Saga = checkout,
         **options,
     ) -> UUID:
         """Start a saga and return its id. With `now` in the past it is late."""
         asked = request or self.request(**options)
         origin = engine.Origin(asked.customer_id, asked.idempotency_key, request_hash="hash")
         at = now or datetime.now(UTC)
-        return engine.start_saga(checkout, asked, saga_id=saga_id or uuid7(), origin=origin, now=at).saga_id
+        return engine.start_saga(saga, asked, saga_id=saga_id or uuid7(), origin=origin, now=at).saga_id
 
     def saga(self, saga_id: UUID) -> SagaInstance:
         """Return the saga's current row."""

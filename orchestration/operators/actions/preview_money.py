@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.contracts.orders import card_minor
 from orchestration.participant.money import Money, MoneyReader
 from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.saga import Saga
@@ -20,8 +21,11 @@ class MoneyAtStake:
     known: Mapping[str, Any]
 
     def total(self) -> str:
-        """Return the order's total as text."""
-        return self._known_amount("total_minor") or "the order's total"
+        """Return what the card has to pay as text."""
+        currency = self.known.get("currency")
+        if "total_minor" not in self.known or not isinstance(currency, str):
+            return "the order's total"
+        return formatting.money(card_minor(self.known), currency)
 
     def refund(self) -> str:
         """Return the amount that a change of the order gives back as text."""

@@ -11,7 +11,6 @@ from orchestration.protocol.states import ENDED, Bar, Command, Decision, Forward
 
 QueueOf = Callable[[str], str | None]
 """The queue of a task."""
-NOT_NEEDED = "This saga does not need it."
 
 
 def command_to_come(saga: Saga, old: State, decision: Decision) -> Command | None:
@@ -46,7 +45,8 @@ def skipped(saga: Saga, old: State, decision: Decision) -> Iterator[Skipped]:
         return
     if isinstance(command, Forward):
         for step in saga.steps[: command.position]:
-            yield Skipped(step.name, NOT_NEEDED if step.name in state.skipped else "Already done.")
+            if step.name not in state.skipped:
+                yield Skipped(step.name, "Already done.")
     if state.phase is Phase.COMPENSATING:
         yield from _left_out_of_compensating(saga, state, command)
     elif state.parked:
@@ -58,14 +58,12 @@ def _left_out_of_compensating(saga: Saga, state: State, command: Command | None)
     sent = command.steps if isinstance(command, Undo) else ()
     refused = (state.failure or {}).get("refused")
     for step in reversed(saga.compensable):
-        if step.name in sent:
+        if step.name in sent or step.name in state.skipped:
             continue
         if step.name == refused:
             yield Skipped(step.name, "Was refused, so it changed nothing.")
         elif step.name in state.undone:
             yield Skipped(step.name, "Already compensated.")
-        elif step.name in state.skipped:
-            yield Skipped(step.name, NOT_NEEDED)
         elif step.name in state.parked:
             yield Skipped(step.name, "Stays parked.")
         else:

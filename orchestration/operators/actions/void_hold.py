@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from orchestration.contracts.orders import card_minor
 from orchestration.contracts.payments import capture_payment
 from orchestration.contracts.repairs import HoldSettled
 from orchestration.db import clocks
@@ -41,7 +42,7 @@ def start(instance: SagaInstance, step: str) -> str:
     """
     voiding, now = VOIDS[step], clocks.now()
     order = instance.request
-    request = HoldSettled(instance.pk, UUID(order["order_id"]), order["total_minor"], order["currency"])
+    request = HoldSettled(instance.pk, UUID(order["order_id"]), card_minor(order), order["currency"])
     origin = engine.Origin(CUSTOMER, idempotency_key=f"void:{instance.pk}", request_hash=voiding.name)
     started = engine.start_saga(voiding, request, saga_id=clocks.new_id(now), origin=origin, now=now)
     return f"Saga {started.saga_id} ({voiding.name}) voids what stays on hold."

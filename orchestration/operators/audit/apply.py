@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from orchestration.contracts.codec import decode
+from orchestration.contracts.orders import card_minor
 from orchestration.db import clocks
 from orchestration.engine import engine, selectors
 from orchestration.models import ALIAS
@@ -193,6 +194,6 @@ def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:
         saga = selectors.saga(UUID(repaired))
         if saga is None:
             raise NotApplicable(f"saga {repaired} is not there any more")
-        known |= {"repaired_order_id": saga.request["order_id"]}
-        known |= {name: saga.request[name] for name in ("total_minor", "currency")}
+        known |= {"repaired_order_id": saga.request["order_id"], "currency": saga.request["currency"]}
+        known |= {"total_minor": card_minor(saga.request)}
     return known

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from orchestration.contracts.orders import card_minor
 from orchestration.db import deadline
 from orchestration.engine.selectors import SERVICES_READ_WITHIN
 from orchestration.operators.insight.saga_view import SagaView
@@ -67,11 +68,11 @@ def money_line(
 ) -> MoneyLine | None:
     """Combine the service's records, its ledger rows and the saga's request into a money line. Pure."""
     open_steps = {row.step: row for row in rows if row.status in (Status.STARTED, Status.UNDOING)}
-    total, currency = request.get("total_minor"), request.get("currency")
+    currency = request.get("currency")
     if money is None:
-        if reader.holds.step not in open_steps or not isinstance(total, int) or not isinstance(currency, str):
+        if reader.holds.step not in open_steps or "total_minor" not in request or not isinstance(currency, str):
             return None
-        return MoneyLine(0, 0, 0, 0, 0, 0, total, currency, "")
+        return MoneyLine(0, 0, 0, 0, 0, 0, card_minor(request), currency, "")
     limbo = _limbo(money, reader, open_steps)
     return MoneyLine(
         authorised_minor=money.authorised_minor,

@@ -111,7 +111,7 @@ def test_each_page_begins_where_the_last_ended(
 
 def test_the_definition_filter_knows_the_definitions_of_the_code(operator: Operator, situations: Situations) -> None:
     saga_id = situations.running()
-    assert operator.listed(definition="checkout.v1") == [saga_id]
+    assert operator.listed(definition="checkout.v2") == [saga_id]
 
 
 @pytest.mark.parametrize("query", [{"step": "no_such"}, {"status": "no_such"}, {"definition": "no_such\0"}])

@@ -22,8 +22,8 @@ def test_a_message_sent_at_the_end_of_a_long_round_is_not_lost_when_an_earlier_m
     def send(instance, command) -> None:
         sent.append(instance.pk)
         if len(sent) == 2:  # the marker of another process returns before the second message is published
-            markers.send("checkout.v1:forward", ["x"], now=marker_left)
-            markers.record_confirmed_return("checkout.v1:forward", marker_left)
+            markers.send("checkout.v2:forward", ["x"], now=marker_left)
+            markers.record_confirmed_return("checkout.v2:forward", marker_left)
 
     dispatch.breaker.open(float("inf"))
     monkeypatch.setattr(markers, "relay", lambda *_: type("Chain", (), {"apply_async": staticmethod(lambda: None)}))

@@ -19,10 +19,10 @@ from orchestration.participant.executor import _ending
 from orchestration.participant.outcomes import Outcome, Refused
 from orchestration.participant.participant import participant_of
 from orchestration.protocol.events import StepFailed, StepRefused
-from orchestration.protocol.states import Forward, Operation
+from orchestration.protocol.states import Operation
 from orchestration.sagas.checkout import checkout
 from payments.gateways.port import CardDeclined, GatewayBroken
-from tests.support.shop import Shop
+from tests.support.shop import Shop, forward_from
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -72,7 +72,9 @@ def heard_of(saga_id: UUID, outcome: Outcome | Exception) -> SagaInstance:
     """Let its first step end so, and carry the report to the orchestrator as a message does."""
     instance = SagaInstance.objects.get(pk=saga_id)
     context = {"known": {**instance.request, "saga_id": str(saga_id)}, "trail": []}
-    message = delivered(canvas.command_message(checkout, Forward(0), saga_id, instance.token, context))
+    message = delivered(
+        canvas.command_message(checkout, forward_from("reserve_stock"), saga_id, instance.token, context)
+    )
     [following] = _ending(participant_of("inventory"), message, outcome).messages
     report = delivered(following)
     [applied] = tasks._apply([reports.read(report.task, report.args, report.kwargs)])

@@ -18,7 +18,7 @@ from tests.support.shop import Shop
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 AHEAD = timedelta(days=365)  # a host that booted with a wrong clock, until NTP put it right
-FORWARD, UNDO = "checkout.v1:forward", "checkout.v1:undo"
+FORWARD, UNDO = "checkout.v2:forward", "checkout.v2:undo"
 
 
 def start(now):

@@ -62,7 +62,7 @@ def problems() -> dict[str, list[UUID]]:
 
 
 def with_definition(monkeypatch, saga) -> None:
-    monkeypatch.setitem(sagas.definitions, "checkout.v1", saga)
+    monkeypatch.setitem(sagas.definitions, "checkout.v2", saga)
 
 
 def test_sagas_in_every_phase_can_be_carried_on_by_the_code_that_started_them():
@@ -71,7 +71,7 @@ def test_sagas_in_every_phase_can_be_carried_on_by_the_code_that_started_them():
     found = preflight.inspect()
 
     assert found.problems == {}
-    assert found.checked == NONE_OF_ANY | {"checkout.v1": 4}
+    assert found.checked == NONE_OF_ANY | {"checkout.v2": 4}
 
 
 def test_a_definition_that_nobody_uses_is_reported():
@@ -81,16 +81,16 @@ def test_a_definition_that_nobody_uses_is_reported():
 def test_ended_sagas_are_of_no_concern(monkeypatch):
     done = tuple((step, datetime.now(UTC)) for step in STEPS)
     happens(running(), ChainCompleted(done), **ANSWERS)
-    monkeypatch.delitem(sagas.definitions, "checkout.v1")
+    monkeypatch.delitem(sagas.definitions, "checkout.v2")
 
     assert problems() == {}
 
 
 def test_sagas_whose_definition_is_gone_are_named(monkeypatch):
     lost = sorted([running(), compensating()])
-    monkeypatch.delitem(sagas.definitions, "checkout.v1")
+    monkeypatch.delitem(sagas.definitions, "checkout.v2")
 
-    assert problems() == {"no saga definition is called 'checkout.v1'": lost}
+    assert problems() == {"no saga definition is called 'checkout.v2'": lost}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_task_is_missed_by_the_sagas_that_still_need_it(monkeypatch, task, con
     others = {name: known for name, known in current_app.tasks.items() if name != task}
     monkeypatch.setattr(preflight, "current_app", SimpleNamespace(tasks=others))
 
-    assert problems() == {f"checkout.v1: no task is called {task}": sorted(placed[phase] for phase in concerned)}
+    assert problems() == {f"checkout.v2: no task is called {task}": sorted(placed[phase] for phase in concerned)}
 
 
 def _captures_next() -> UUID:
@@ -128,7 +128,7 @@ def test_a_request_that_has_changed_its_shape_is_named_with_the_field():
 
     found = problems()
 
-    assert "checkout.v1: CheckoutRequested cannot be read: CheckoutRequested.order_id is missing" in found
+    assert "checkout.v2: CheckoutRequested cannot be read: CheckoutRequested.order_id is missing" in found
     assert set(map(tuple, found.values())) == {(broken,)}
 
 
@@ -142,7 +142,7 @@ def test_a_field_that_a_contract_has_grown_is_named(monkeypatch):
     grown.__dict__.pop("by_name", None)
     with_definition(monkeypatch, grown)
 
-    expected = "checkout.v1: payments.capture_payment needs tip_minor, which this saga does not know"
+    expected = "checkout.v2: payments.capture_payment needs tip_minor, which this saga does not know"
     assert problems() == {expected: [saga_id]}
 
 
@@ -157,20 +157,20 @@ def test_an_answer_that_cannot_be_read_any_more_is_named():
     saga_id = _captures_next()
     SagaInstance.objects.filter(pk=saga_id).update(answers=ANSWERS | {"authorisation_id": 7})
 
-    expected = "checkout.v1: payments.capture_payment cannot be read: CapturePayment.authorisation_id is not str"
+    expected = "checkout.v2: payments.capture_payment cannot be read: CapturePayment.authorisation_id is not str"
     assert problems() == {expected: [saga_id]}
 
 
 def test_the_command_refuses_with_ids(monkeypatch, capsys):
     saga_id = running()
-    monkeypatch.delitem(sagas.definitions, "checkout.v1")
+    monkeypatch.delitem(sagas.definitions, "checkout.v2")
 
     with pytest.raises(CommandError) as refused:
         call_command("saga", "preflight", "--format", "json")
 
     assert refused.value.returncode == 1
     reported = json.loads(capsys.readouterr().out)
-    assert reported["problems"] == [{"problem": "no saga definition is called 'checkout.v1'", "sagas": [str(saga_id)]}]
+    assert reported["problems"] == [{"problem": "no saga definition is called 'checkout.v2'", "sagas": [str(saga_id)]}]
 
 
 def test_the_command_says_how_many_sagas_it_looked_at(capsys):
@@ -178,4 +178,4 @@ def test_the_command_says_how_many_sagas_it_looked_at(capsys):
 
     call_command("saga", "preflight", "--format", "json")
 
-    assert json.loads(capsys.readouterr().out) == {"unfinished": NONE_OF_ANY | {"checkout.v1": 1}, "problems": []}
+    assert json.loads(capsys.readouterr().out) == {"unfinished": NONE_OF_ANY | {"checkout.v2": 1}, "problems": []}

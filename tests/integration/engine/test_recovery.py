@@ -11,16 +11,16 @@ from uuid_utils.compat import uuid7
 from orchestration.engine import engine, markers, recovery
 from orchestration.models import Marker, SagaInstance
 from orchestration.protocol.events import CancelRequested, StepFailed, StepRefused
-from orchestration.protocol.states import Bar, Forward, Operation, Undo
+from orchestration.protocol.states import Bar, Operation, Undo
 from orchestration.protocol.transitions import TooLate
 from orchestration.sagas.checkout import checkout
-from tests.support.shop import Shop
+from tests.support.shop import Shop, forward_from
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OVERDUE = NOW + settings.PRESUMED_LOST_AFTER
-FORWARD = "checkout.v1:forward"
+FORWARD = "checkout.v2:forward"
 
 
 def start(now: datetime = NOW):
@@ -54,7 +54,7 @@ def test_an_overdue_saga_is_sent_again_once_a_later_marker_has_come_back(sent):
     markers.record_confirmed_return(FORWARD, OVERDUE)
 
     assert recovery.run_once(clock=lambda: OVERDUE) == 1
-    assert sent.commands == [(Forward(0), 1), (Forward(0), 2)]
+    assert sent.commands == [(forward_from("reserve_stock"), 1), (forward_from("reserve_stock"), 2)]
 
 
 def test_a_marker_sent_before_the_saga_proves_nothing(sent):
@@ -89,7 +89,7 @@ def test_a_failed_step_is_sent_again_when_its_retry_is_due(sent):
 
     assert NOW <= due_at <= NOW + timedelta(seconds=3)
     assert recovery.run_once(clock=lambda: due_at) == 1
-    assert sent.commands[-1] == (Forward(0), 2)
+    assert sent.commands[-1] == (forward_from("reserve_stock"), 2)
 
 
 def test_answers_already_known_are_not_asked_for_again(sent):
@@ -100,7 +100,7 @@ def test_answers_already_known_are_not_asked_for_again(sent):
     engine.apply(saga_id, event, now=NOW, known={"authorisation_id": "auth-1"})
     recovery.run_once(clock=lambda: OVERDUE)
 
-    assert sent.commands[-1] == (Forward(2), 2)
+    assert sent.commands[-1] == (forward_from("schedule_shipment"), 2)
     assert SagaInstance.objects.get().answers == {"authorisation_id": "auth-1"}
 
 
@@ -147,7 +147,7 @@ def test_one_sagas_error_does_not_stop_the_others(sent, monkeypatch):
     SagaInstance.objects.filter(pk=fine).update(due_at=NOW, in_flight=False)
 
     assert recovery.run_once(clock=lambda: NOW) == 2
-    assert sent.commands[-1] == (Forward(0), 2)
+    assert sent.commands[-1] == (forward_from("reserve_stock"), 2)
 
 
 def test_nothing_is_claimed_while_the_broker_is_away(sent):

@@ -11,9 +11,8 @@ from uuid_utils.compat import uuid7
 from orchestration.contracts.inventory import ReserveStock
 from orchestration.engine import engine
 from orchestration.models import SagaInstance, SagaLogEntry
-from orchestration.protocol.states import Forward
 from orchestration.sagas.checkout import checkout
-from tests.support.shop import Shop
+from tests.support.shop import Shop, forward_from
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration"])
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -31,7 +30,7 @@ def test_a_started_saga_is_written_down_and_sent(sent):
     assert (started.saga_id, started.created) == (saga.pk, True)
     assert (saga.phase, saga.in_flight, saga.deadline_at) == ("running", True, NOW + checkout.deadline)
     assert [entry.kind for entry in SagaLogEntry.objects.all()] == ["started"]
-    assert sent.commands == [(Forward(0), 1)]
+    assert sent.commands == [(forward_from("reserve_stock"), 1)]
 
 
 def test_the_same_key_and_hash_is_the_same_saga(sent):

@@ -21,10 +21,11 @@ from orchestration import sagas
 from orchestration.engine import selectors
 from orchestration.management import recovery_rounds
 from orchestration.models import ALIAS, SagaInstance
-from orchestration.protocol.states import Forward, Undo
+from orchestration.protocol.states import Undo
 from orchestration.sagas.refund_order import refund_order
 from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Post, Situations
 from tests.support.lock_waits import ORDER_ID, RESOURCE, let_wait, start_refund
+from tests.support.shop import forward_from
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 committed = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -82,7 +83,7 @@ def test_list_finds_by_status_step_definition_and_customer(saga: Saga, situation
     assert ids("--status", "parked", "--status", "retrying") == [str(parked), str(failing)]
     assert ids("--status", "unfinished") == [str(parked), str(failing)]
     assert ids("--step", "schedule_shipment") == [str(failing)]
-    assert ids("--customer", "customer-2", "--definition", "checkout.v1") == [str(parked)]
+    assert ids("--customer", "customer-2", "--definition", "checkout.v2") == [str(parked)]
     fails(3, saga, "list", "--customer", "customer-2", "--status", "retrying")
 
 
@@ -118,7 +119,7 @@ def test_a_table_that_is_no_terminals_is_not_folded(situations: Situations, caps
     heading, line = capsys.readouterr().out.splitlines()
     assert heading.split()[:4] == ["id", "status", "definition", "phase"]
     cells = line.split()
-    assert cells[:7] == [str(saga_id), "parked", "checkout.v1", "finishing", "capture_payment", "capture_payment", "1"]
+    assert cells[:7] == [str(saga_id), "parked", "checkout.v2", "finishing", "capture_payment", "capture_payment", "1"]
     assert cells[-1] == "GatewayTimeout"
 
 
@@ -206,7 +207,7 @@ def test_resume_sends_what_is_owed_and_logs_who_and_why(saga: Saga, situations: 
     post.sent.clear()
     [done] = saga("resume", saga_id, "--by", "ada", *WHY)
     assert (done["id"], done["code"], done["phase"]) == (str(saga_id), "taken", "finishing")
-    assert post.sent == [(saga_id, Forward(STEPS.index("capture_payment")))]
+    assert post.sent == [(saga_id, forward_from("capture_payment"))]
     resumed = next(entry for entry in selectors.log_of(saga_id) if entry.kind == "resumed")
     assert resumed.detail == {"by": "ada", "reason": "the gateway is back"}
     assert not situations.shop.saga(saga_id).parked
@@ -257,7 +258,10 @@ def test_resume_parked_resumes_each_parked_saga_once(saga: Saga, situations: Sit
     situations.failing()
     post.sent.clear()
     assert {each["code"] for each in saga("resume", "--parked", *WHY)} == {"taken"}
-    assert dict(post.sent) == {after: Forward(4), before: Undo(("authorise_payment", "reserve_stock"))}
+    assert dict(post.sent) == {
+        after: forward_from("capture_payment"),
+        before: Undo(("authorise_payment", "reserve_stock")),
+    }
     fails(3, saga, "resume", "--parked", *WHY)
     assert len(post.sent) == 2
 
@@ -269,7 +273,7 @@ def test_resume_stuck_does_the_work_of_a_recovery_loop(saga: Saga, situations: S
     SagaInstance.objects.filter(pk=situations.failing()).update(due_at=later)
     post.sent.clear()
     assert saga("resume", "--stuck", *WHY) == {"rounds": 1, "looked_at": 2, "due": 0}
-    assert dict(post.sent) == dict.fromkeys(late, Forward(1))
+    assert dict(post.sent) == dict.fromkeys(late, forward_from("authorise_payment"))
     fails(3, saga, "resume", "--stuck", *WHY)
     assert len(post.sent) == 2
 

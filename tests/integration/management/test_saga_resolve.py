@@ -17,7 +17,7 @@ from config import env
 from orchestration.engine import selectors
 from orchestration.participant.ledger import Status
 from orchestration.participant.outcomes import Done, Refused
-from orchestration.protocol.states import Forward, Undo
+from orchestration.protocol.states import Undo
 from payments.gateways.sandbox.models import Operation as GatewayOperation
 from payments.models import Ledger as PaymentsLedger
 from payments.models import Payment
@@ -25,6 +25,7 @@ from shipping.models import Ledger as ShippingLedger
 from shipping.models import Shipment
 from tests.integration.admin.situations import Post, Situations
 from tests.integration.admin.unknown import Unknown
+from tests.support.shop import forward_from
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -82,7 +83,7 @@ def test_done_writes_the_payment_and_has_the_saga_go_on(saga: Saga, unknown: Unk
     )
 
     assert (made["was"], made["status"], made["saga"]) == ("started", "done", "resumed")
-    assert post.sent == [(saga_id, Forward(1))]
+    assert post.sent == [(saga_id, forward_from("authorise_payment"))]
     assert Payment.objects.get().authorisation_id == "auth_7"
     kept = row(PaymentsLedger, saga_id, "authorise_payment")
     assert kept.history == [Status.STARTED, Status.DONE]
@@ -151,7 +152,7 @@ def test_a_capture_made_by_hand_ends_the_wait(saga: Saga, unknown: Unknown, post
     saga("resolve", saga_id, "capture_payment", "--outcome", "done", "--fact", "capture_id=cap_7", *WORD)
 
     assert Payment.objects.get().capture_id == "cap_7"
-    assert [command for _, command in post.sent] == [Forward(4)]
+    assert [command for _, command in post.sent] == [forward_from("capture_payment")]
 
 
 def test_a_parcel_is_reported_by_its_number(saga: Saga, unknown: Unknown) -> None:

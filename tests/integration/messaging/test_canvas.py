@@ -21,8 +21,9 @@ from orchestration.protocol.itinerary import (
     STEP_WAITS,
     STEPS_UNDONE,
 )
-from orchestration.protocol.states import Bar, Command, Forward, Undo
+from orchestration.protocol.states import Bar, Command, Undo
 from orchestration.sagas.checkout import checkout
+from tests.support.shop import forward_from
 
 SAGA_ID, TOKEN = uuid4(), 7
 CONTEXT: dict[str, Any] = {"known": {"order_id": "o", "lines": [{"sku": "MUG", "quantity": 2}]}, "trail": []}
@@ -48,7 +49,7 @@ NOT_SENT: dict[str, Any] = {
 IDS = {"id", "root_id", "parent_id", "origin", "task_id", "reply_to"}
 
 CHAINS = {
-    Forward(0): (
+    forward_from("reserve_stock"): (
         [
             ("inventory.reserve_stock", "reserve_stock", "action"),
             ("payments.authorise_payment", "authorise_payment", "action"),
@@ -58,7 +59,7 @@ CHAINS = {
         ],
         CHAIN_COMPLETED,
     ),
-    Forward(4): ([("payments.capture_payment", "capture_payment", "action")], CHAIN_COMPLETED),
+    forward_from("capture_payment"): ([("payments.capture_payment", "capture_payment", "action")], CHAIN_COMPLETED),
     Undo(("schedule_shipment", "reserve_stock")): (
         [
             ("shipping.cancel_shipment", "schedule_shipment", "compensation"),
@@ -158,7 +159,7 @@ def test_each_next_message_is_the_one_that_a_celery_worker_publishes(published: 
 @pytest.mark.parametrize("facts", [{}, {"error": {"class": "GatewayBroken"}, "carried": CONTEXT}], ids=["", "facts"])
 def test_failure_is_the_message_of_celery_s_errback(published: Published, facts: dict[str, Any]) -> None:
     """Celery would also put the errbacks of one message into a group, which only numbers them."""
-    message = delivered(ours(Forward(0)))
+    message = delivered(ours(forward_from("reserve_stock")))
     errback = Signature.from_dict(dict(message.errbacks[0]), app=current_app)
     errback.clone(kwargs=facts).apply_async((message.id,))
 
@@ -167,7 +168,7 @@ def test_failure_is_the_message_of_celery_s_errback(published: Published, facts:
 
 
 def test_refusal_is_the_message_that_celery_publishes(published: Published) -> None:
-    message, refusal = delivered(ours(Forward(0))), {"code": "out_of_stock"}
+    message, refusal = delivered(ours(forward_from("reserve_stock"))), {"code": "out_of_stock"}
     kwargs = {"saga_id": str(SAGA_ID), "step": "reserve_stock", "token": TOKEN, "refusal": refusal}
     signature(STEP_REFUSED, kwargs=kwargs, app=current_app).apply_async((CONTEXT,))
 
@@ -177,7 +178,7 @@ def test_refusal_is_the_message_that_celery_publishes(published: Published) -> N
 
 def test_wait_for_a_lock_is_the_message_that_celery_publishes(published: Published) -> None:
     message, facts = (
-        ours(Forward(0)),
+        ours(forward_from("reserve_stock")),
         {"resource": "order:1", "holder": str(SAGA_ID), "before": 2, "since": "2026-05-01"},
     )
     kwargs = {"saga_id": str(SAGA_ID), "step": "reserve_stock", "token": TOKEN, **facts}
@@ -191,13 +192,15 @@ def test_grant_of_a_lock_names_only_the_saga_that_waited_and_its_step(published:
     kwargs = {"saga_id": str(UUID(int=1)), "step": "open_change"}
     signature(LOCK_GRANTED, kwargs=kwargs, app=current_app).apply_async()
 
-    assert_same(ours(Forward(0)).lock_granted(UUID(int=1), "open_change"), published)
+    assert_same(ours(forward_from("reserve_stock")).lock_granted(UUID(int=1), "open_change"), published)
 
 
 def test_ids_of_one_saga_are_not_kept_for_the_next() -> None:
     other = UUID(int=1)
-    canvas.command_message(checkout, Forward(0), other, 3, CONTEXT)
-    body = orjson.loads(ours(Forward(0)).body)
+    canvas.command_message(checkout, forward_from("reserve_stock"), other, 3, CONTEXT)
+    body = orjson.loads(ours(forward_from("reserve_stock")).body)
 
-    assert canvas.chain_of(checkout, Forward(0)) is canvas.chain_of(checkout, Forward(0))
+    assert canvas.chain_of(checkout, forward_from("reserve_stock")) is canvas.chain_of(
+        checkout, forward_from("reserve_stock")
+    )
     assert str(other) not in str(body)

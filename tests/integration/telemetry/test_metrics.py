@@ -46,27 +46,27 @@ def test_unfinished_sagas_are_counted_by_phase_and_those_that_ended_are_not(shop
     change(parked, phase="compensating", parked=True, in_flight=False, due_at=None)
     change(ended, phase="completed", ended_at=datetime.now(UTC), due_at=None)
     found = scraped()
-    assert found["saga_unfinished"][("checkout.v1", "running")] == 1
-    assert found["saga_unfinished"][("checkout.v1", "compensating")] == 1
-    assert found["saga_unfinished"][("checkout.v1", "finishing")] == 0
-    assert found["saga_parked"][("checkout.v1", "compensating")] == 1
-    assert found["saga_compensation_blocked"][("checkout.v1",)] == 1
-    assert 3600 <= found["saga_oldest_unfinished_seconds"][("checkout.v1", "running")] < 3700
+    assert found["saga_unfinished"][("checkout.v2", "running")] == 1
+    assert found["saga_unfinished"][("checkout.v2", "compensating")] == 1
+    assert found["saga_unfinished"][("checkout.v2", "finishing")] == 0
+    assert found["saga_parked"][("checkout.v2", "compensating")] == 1
+    assert found["saga_compensation_blocked"][("checkout.v2",)] == 1
+    assert 3600 <= found["saga_oldest_unfinished_seconds"][("checkout.v2", "running")] < 3700
     assert found["saga_overdue_seconds"] == {(): 0}
 
 
 def test_a_saga_that_waits_for_its_next_try_is_retrying_and_overdue_when_nobody_comes(shop):
     change(shop.place(), in_flight=False, due_at=datetime.now(UTC) - timedelta(seconds=90))
     found = scraped()
-    assert found["saga_retrying"][("checkout.v1", "running")] == 1
+    assert found["saga_retrying"][("checkout.v2", "running")] == 1
     assert 90 <= found["saga_overdue_seconds"][()] < 100
 
 
 def test_a_paused_saga_is_not_retrying(shop):
     change(shop.place(), paused=True, in_flight=False, due_at=None)
     found = scraped()
-    assert found["saga_paused"][("checkout.v1", "running")] == 1
-    assert found["saga_retrying"][("checkout.v1", "running")] == 0
+    assert found["saga_paused"][("checkout.v2", "running")] == 1
+    assert found["saga_retrying"][("checkout.v2", "running")] == 0
 
 
 def test_money_of_sagas_that_have_not_ended_is_in_limbo(shop):

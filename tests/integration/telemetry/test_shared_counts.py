@@ -12,7 +12,7 @@ from orchestration.telemetry import local_counts, redis_counts
 from orchestration.telemetry.metric_definitions import STARTED
 from orchestration.telemetry.redis_counts import Handover
 
-KEY = STARTED.key("checkout.v1")
+KEY = STARTED.key("checkout.v2")
 
 
 class LostReply:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from orders.api.checkout_values import as_accepted, as_state
 from orders.api.progress import Checkout, Failure
 from orders.api.representations import AcceptedCheckout, CheckoutState, amount
 
+GBP = partial(amount, currency="GBP")
 AT = datetime(2030, 1, 1, 12, 30, 0, 120, tzinfo=UTC)
 
 CHECKOUTS = {
@@ -21,10 +23,11 @@ CHECKOUTS = {
             StepProgress("reserve_stock", "inventory", "done", AT.replace(microsecond=0), 1, None),
             StepProgress("place_order", "orders", "waiting", None, 0, {"class": "secret"}),
         ],
-        None, amount(1998, "GBP"), AT, AT.astimezone(timezone(timedelta(hours=2))),
+        None, GBP(1998), GBP(200), GBP(998), GBP(1000), AT, AT.astimezone(timezone(timedelta(hours=2))),
     ),
     "failed": Checkout(
-        UUID(int=1), UUID(int=2), "failed", [], Failure("out_of_stock", "None left."), amount(0, "EUR"), AT, None
+        UUID(int=1), UUID(int=2), "failed", [], Failure("out_of_stock", "None left."), GBP(0), GBP(5), GBP(0), GBP(0),
+        AT, None,
     ),
 }  # fmt: skip
 

@@ -38,7 +38,7 @@ def counted_of(*outcomes: object, **task: str) -> dict[metric_definitions.Key, f
 
 
 def moved(*kinds: tuple[Kind, str, dict[str, Any]], **columns: Any) -> dict[metric_definitions.Key, float]:
-    saga = SagaInstance(definition="checkout.v1", created_at=NOON, **columns)
+    saga = SagaInstance(definition="checkout.v2", created_at=NOON, **columns)
     entries = [SagaLogEntry(kind=kind, step=step, detail=detail) for kind, step, detail in kinds]
     signals.tell_moved([(saga, entries)])
     return dict(local_counts.take())
@@ -99,7 +99,7 @@ def test_a_failed_try_is_a_retry_unless_the_saga_is_given_up_or_the_step_parked(
         metric_definitions.PARKINGS.key("capture_payment", "Timeout"): 1
     }
     assert moved(failed, (Kind.GAVE_UP, "", {"code": "step_failed"})) == {
-        metric_definitions.GIVEN_UP.key("checkout.v1", "step_failed"): 1
+        metric_definitions.GIVEN_UP.key("checkout.v2", "step_failed"): 1
     }
 
 
@@ -108,19 +108,19 @@ def test_refusals_are_counted_by_their_code() -> None:
     sent = (Kind.SENT, "", {"what": "undo"})
     assert moved(refused, sent) == {
         metric_definitions.REFUSALS.key("reserve_stock", "out_of_stock"): 1,
-        metric_definitions.DISPATCHES.key("checkout.v1", "undo", "false"): 1,
+        metric_definitions.DISPATCHES.key("checkout.v2", "undo", "false"): 1,
     }
 
 
 def test_a_saga_is_timed_from_start_to_end() -> None:
     found = moved((Kind.COMPLETED, "", {}), phase="completed", ended_at=NOON + timedelta(seconds=7))
-    assert found[metric_definitions.ENDED.key("checkout.v1", "completed")] == 1
-    assert found[(metric_definitions.END_TO_END.name, "checkout.v1", "completed", metric_definitions.SUM)] == 7
+    assert found[metric_definitions.ENDED.key("checkout.v2", "completed")] == 1
+    assert found[(metric_definitions.END_TO_END.name, "checkout.v2", "completed", metric_definitions.SUM)] == 7
 
 
 def test_what_another_version_has_counted_is_left_out() -> None:
     assert (
-        text_of({("saga_of_yesterday_total", "x"): 1, (metric_definitions.STARTED.name, "checkout.v1", "more"): 1})
+        text_of({("saga_of_yesterday_total", "x"): 1, (metric_definitions.STARTED.name, "checkout.v2", "more"): 1})
         == []
     )
 

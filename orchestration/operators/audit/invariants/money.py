@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from orchestration.contracts.audit import GatewayAccount, PaymentFacts
+from orchestration.contracts.audit import CreditFacts, GatewayAccount, PaymentFacts
 from orchestration.contracts.payments import authorise_payment
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.snapshot import Accounts, Books
@@ -36,20 +36,25 @@ def check_gateway(books: Books, accounts: Accounts, findings: Findings) -> None:
 
 def _total_faults(saga_id: UUID, books: Books) -> Iterator[str]:
     order, saga = books.services.orders[saga_id], books.saga(saga_id)
-    if order.total_minor != (order.lines_minor or 0):
-        yield f"its lines add up to {money(order.lines_minor or 0, order.currency)}"
+    if order.total_minor + order.discount_minor != (order.lines_minor or 0):
+        less = f", less a discount of {money(order.discount_minor, order.currency)}" if order.discount_minor else ""
+        yield f"its lines add up to {money(order.lines_minor or 0, order.currency)}{less}"
     if saga and (order.total_minor, order.currency) != (saga.total_minor, saga.currency):
         asked = money(saga.total_minor, saga.currency) if saga.total_minor is not None and saga.currency else "none"
         yield f"the saga asked for {asked}"
     if not books.has_ended(saga_id):
         return
-    payment = books.services.payments.get(saga_id)
-    if payment and (order.total_minor, order.currency) != (payment.amount_minor, payment.currency):
+    card_minor = order.total_minor - order.credit_minor
+    payment, credit = books.services.payments.get(saga_id), books.services.of(CreditFacts).get(saga_id)
+    if payment and (card_minor, order.currency) != (payment.amount_minor, payment.currency):
         yield f"its payment is of {money(payment.amount_minor, payment.currency)}"
+    if order.credit_minor != (paid := credit.amount_minor if credit else 0):
+        amounts = money(order.credit_minor, order.currency), money(paid, order.currency)
+        yield f"store credit was to pay {amounts[0]}, and paid {amounts[1]}"
     captured = Counter[str]()
     for account in (books.accounts or {}).get(saga_id, ()):
         captured[account.currency] += account.captured_minor
-    if books.accounts is not None and captured != Counter({order.currency: order.total_minor}):
+    if books.accounts is not None and captured != Counter({order.currency: card_minor}):
         yield f"the gateway captured {_sums_said(captured)}"
 
 
@@ -60,7 +65,7 @@ def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
             kept[account.currency] += account.net_minor
     for saga_id, order in books.services.orders.items():
         if _counts(saga_id, books):
-            due_by_currency[order.currency] += order.total_minor - order.refunded_minor
+            due_by_currency[order.currency] += order.total_minor - order.credit_minor - order.refunded_minor
     for saga_id, payment in books.services.payments.items():
         if _counts(saga_id, books):
             due_by_currency[payment.currency] += payment.failed_minor

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from orchestration.contracts.order_changes import ChangeRequested
-from orchestration.contracts.orders import CheckoutRequested
+from orchestration.contracts.orders import CHECKOUTS
 from orchestration.contracts.values import nfc
 from orchestration.models import ALIAS, PurgedSaga, SagaInstance
 from orchestration.participant.audit import BATCH
@@ -35,6 +35,7 @@ COLUMNS = (
     "idempotency_key",
     "order_id",
     "request__total_minor",
+    "request__credit_minor",
     "request__currency",
     "retry_of",
 )
@@ -56,6 +57,7 @@ class SagaFacts:
     idempotency_key: str
     order_id: UUID | None
     total_minor: int | None
+    credit_minor: int | None
     currency: str | None
     retry_of: UUID | None
     """The saga whose work this one does again."""
@@ -71,7 +73,7 @@ class SagaFacts:
 
     @property
     def is_checkout(self) -> bool:
-        return self.definition is not None and self.definition.request is CheckoutRequested
+        return self.definition is not None and self.definition.request in CHECKOUTS
 
     @property
     def is_change(self) -> bool:

@@ -12,8 +12,9 @@ from orchestration.models import OperatorLogEntry
 from orchestration.models.actions import Code, OperatorAction
 from orchestration.operators.actions.perform import perform
 from orchestration.operators.actions.requests import LONGEST_TEXT, NotAsked
-from orchestration.protocol.states import Bar, Forward, Undo
+from orchestration.protocol.states import Bar, Undo
 from tests.integration.operators.actions.conftest import ADA, BOB, EVIDENCE, WHY, asked
+from tests.support.shop import forward_from
 from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
@@ -114,7 +115,7 @@ def test_paused_saga_is_left_alone_by_recovery_until_it_is_unpaused(situations, 
     assert act(saga_id, OperatorAction.RETRY).code == Code.PAUSED
     act(saga_id, OperatorAction.UNPAUSE)
     recovery.run_once()
-    assert post.sent[before:] == [(saga_id, Forward(1))]
+    assert post.sent[before:] == [(saga_id, forward_from("authorise_payment"))]
 
 
 def test_unpaused_after_its_deadline_gives_up(situations, act, post):

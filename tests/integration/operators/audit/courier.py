@@ -26,6 +26,7 @@ from orchestration.protocol.events import (
     StepsUndone,
     StepWaits,
 )
+from orchestration.protocol.itinerary import itinerary
 from orchestration.protocol.states import ENDED, Bar, Command, Forward, Operation, Undo
 from orchestration.sagas import definition_of
 from orchestration.testing import step_runner
@@ -94,8 +95,8 @@ class Courier:
 
     def _carry_out(self, message: Message) -> None:
         match message.command:
-            case Forward(position):
-                self._go_forward(message, position)
+            case Forward():
+                self._go_forward(message, message.command)
             case Undo(steps):
                 self._go_back(message, steps)
             case Bar():
@@ -103,8 +104,9 @@ class Courier:
                 [holds] = step_runner.bar(participant_of(pivot.service), message.call(pivot.step))
                 _report(message, PivotBarred() if holds else PivotFoundDone())
 
-    def _go_forward(self, message: Message, position: int) -> None:
-        for step in definition_of(message.definition).steps[position:]:
+    def _go_forward(self, message: Message, command: Forward) -> None:
+        definition = definition_of(message.definition)
+        for step in (definition.by_name[stop.step] for stop in itinerary(definition, command)[0]):
             if step.name == self.loses:
                 return
             try:

@@ -1,4 +1,4 @@
-"""An order of nothing goes the whole way without the gateway, and the audit knows that."""
+"""An order of nothing, begun by `checkout.v1`, goes the whole way without the gateway, and the audit knows that."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,19 +7,19 @@ from uuid import UUID
 import pytest
 
 from orchestration.contracts.codec import encode
-from orchestration.contracts.orders import CheckoutRequested
 from orchestration.contracts.payments import ReverseLeftoverPayment, authorise_payment, reverse_leftover_payment
 from orchestration.contracts.values import Line
 from orchestration.models import SagaInstance
 from orchestration.operators.audit.violations import violations
 from orchestration.participant.ledger_store import Call
+from orchestration.sagas.checkout_v1 import checkout_v1
 from orchestration.testing import step_runner
 from payments import repairs, services, tasks
 from payments.gateways.sandbox.models import Operation
 from payments.models import Payment
 from tests.integration.operators.audit.conftest import Found
 from tests.integration.operators.audit.courier import Courier
-from tests.support.shop import Shop
+from tests.support.shop import Shop, of_v1
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def ordered(shop: Shop) -> Callable[..., UUID]:
     """Starts the saga of an order of one mug that costs nothing."""
 
     def order(line2: str = "") -> UUID:
-        request: CheckoutRequested = shop.request(line2=line2)
-        return shop.place(replace(request, lines=(Line(shop.sku, 1, 0),), total_minor=0))
+        request = replace(of_v1(shop.request(line2=line2)), lines=(Line(shop.sku, 1, 0),), total_minor=0)
+        return shop.place(request, saga=checkout_v1)
 
     return order
 

@@ -304,4 +304,4 @@ def failure(saga_id: UUID) -> str:
 
 
 def _repairs() -> int:
-    return SagaInstance.objects.using(ALIAS).exclude(definition="checkout.v1").count()
+    return SagaInstance.objects.using(ALIAS).exclude(definition="checkout.v2").count()

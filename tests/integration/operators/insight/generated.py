@@ -9,7 +9,7 @@ INSERT INTO orchestration_sagainstance
     (id, definition, customer_id, idempotency_key, request_hash, order_id, request, phase, version, token, in_flight,
      progress, answers, failure, log_length, parked, failing_step, failed_tries, last_error, waits,
      dispatched_at, due_at, deadline_at, created_at, changed_at, ended_at)
-SELECT gen_random_uuid(), CASE WHEN n %% 5000 = 7 THEN 'checkout.v0' ELSE 'checkout.v1' END, 'customer-' || n / 20,
+SELECT gen_random_uuid(), CASE WHEN n %% 5000 = 7 THEN 'checkout.v0' ELSE 'checkout.v2' END, 'customer-' || n / 20,
     'key-' || n, 'hash', gen_random_uuid(), '{}'::jsonb, phase, 1, 1, phase = 'running', '{}'::jsonb, '{}'::jsonb,
     NULL, 1, fate = 'parked', CASE WHEN fate IN ('parked', 'failing', 'waiting') THEN 'authorise_payment' ELSE '' END,
     CASE WHEN fate IN ('parked', 'failing') THEN n %% 60 ELSE 0 END,

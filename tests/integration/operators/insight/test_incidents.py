@@ -23,7 +23,7 @@ def test_one_incident_for_each_step_and_error(situations: Situations) -> None:
 
     retried, captured = incidents()
     assert (retried.definition, retried.step, retried.error) == (
-        *("checkout.v1", "authorise_payment", "GatewayTimeout"),
+        *("checkout.v2", "authorise_payment", "GatewayTimeout"),
     )
     assert (retried.count, retried.retrying, retried.parked, retried.waiting) == (2, 2, 0, 0)
     assert retried.ids == (second, first)

@@ -66,7 +66,7 @@ def test_a_filter_survives_being_written_down() -> None:
         statuses=frozenset({SagaStatus.PARKED}),
         steps=frozenset({"authorise_payment"}),
         errors=frozenset({"GatewayTimeout"}),
-        definitions=frozenset({"checkout.v1"}),
+        definitions=frozenset({"checkout.v2"}),
         undoing=True,
         failed_tries_from=2,
         stuck_for=timedelta(minutes=5),
@@ -80,7 +80,7 @@ def test_a_filter_survives_being_written_down() -> None:
     unmoved = SagaFilter(stuck_for=timedelta(0))
     assert SagaFilter.from_json(unmoved.as_json()) == unmoved
     assert asked.in_words() == (
-        "parked, at authorise_payment, GatewayTimeout, checkout.v1, being undone, failed 2 times or more, "
+        "parked, at authorise_payment, GatewayTimeout, checkout.v2, being undone, failed 2 times or more, "
         "not moved for 5 min, created from 2026-01-01 00:00:00.000, created before 2026-01-02 00:00:00.000, "
         "of customer 7, 1 by id"
     )

@@ -35,7 +35,7 @@ def every_row() -> list[SagaInstance]:
     return [
         SagaInstance(
             **dict.fromkeys(("dispatched_at", "deadline_at", "created_at", "changed_at"), NOW),
-            **{"id": uuid4(), "definition": "checkout.v1", "customer_id": "ann", "idempotency_key": str(uuid4())},
+            **{"id": uuid4(), "definition": "checkout.v2", "customer_id": "ann", "idempotency_key": str(uuid4())},
             **{"request_hash": "hash", "request": {}, "phase": phase.value},
             **{"parked": parked, "paused": paused, "waits": waits, "failing_step": failing},
             due_at=None if phase in ENDED or paused else NOW,
