@@ -136,8 +136,8 @@ def test_buckets_have_no_gap_at_their_bounds() -> None:
 def test_a_deadlock_is_counted_once_with_all_of_its_definitions() -> None:
     gave_up = {"code": "deadlock", "definitions": ["b.v1", "a.v1", "b.v1"]}
     found = moved((Kind.GAVE_UP, "", gave_up))
-    assert found[metric_definitions.DEADLOCKS.key("checkout.v1", "a.v1 b.v1")] == 1
-    assert found[metric_definitions.GIVEN_UP.key("checkout.v1", "deadlock")] == 1
+    assert found[metric_definitions.DEADLOCKS.key("checkout.v2", "a.v1 b.v1")] == 1
+    assert found[metric_definitions.GIVEN_UP.key("checkout.v2", "deadlock")] == 1
 
 
 def test_an_ended_wait_for_a_lock_is_timed_by_the_name_of_the_lock() -> None:
