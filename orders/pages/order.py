@@ -54,7 +54,7 @@ def order_page(order: Order, request: HttpRequest) -> dict[str, Any]:
         "total": money(order.total_minor, order.currency),
         "refunded": money(order.refunded_minor, order.currency),
         "refundable": money(order.refundable_minor, order.currency),
-        "address": ", ".join(filter(None, map(order.shipping_address.get, ADDRESS))),
+        "address": ", ".join(filter(None, map((order.shipping_address or {}).get, ADDRESS))),
         "lines": [(line, money(line.unit_price_minor, order.currency)) for line in order.lines.all()],
         "buttons": [(meant, _url(order, meant)) for meant in _possible(order) if meant.verb in may],
         "changes": _changes(order),

@@ -58,6 +58,8 @@ def test_order_is_shown_whole(ada: Shopper) -> None:
         "id": str(order_id),
         "status": "confirmed",
         "total": {"amount_minor": 2348, "currency": "GBP"},
+        "discount": {"amount_minor": 0, "currency": "GBP"},
+        "credit": {"amount_minor": 0, "currency": "GBP"},
         "refunded": {"amount_minor": 0, "currency": "GBP"},
         "lines": [
             {

@@ -99,8 +99,8 @@ def test_a_request_of_another_type_is_refused(sent):
 @pytest.mark.parametrize(
     ("saga", "said"),
     [
-        (replace(checkout, name="checkout.v2"), r"no saga definition is called 'checkout\.v2'"),
-        (replace(checkout, deadline=timedelta(hours=1)), r"checkout\.v1: another saga definition is registered"),
+        (replace(checkout, name="checkout.v3"), r"no saga definition is called 'checkout\.v3'"),
+        (replace(checkout, deadline=timedelta(hours=1)), r"checkout\.v2: another saga definition is registered"),
     ],
 )
 def test_a_saga_that_nothing_would_carry_on_is_refused_before_it_is_written(sent, saga, said):

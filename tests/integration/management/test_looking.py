@@ -75,7 +75,7 @@ def test_a_terminal_gets_the_timeline_as_lines_and_never_as_svg(situations: Situ
     with pytest.raises(CommandError, match="--output") as error:
         call_command("saga", "timeline", saga_id, "--format", "svg", stdout=terminal)
     assert error.value.returncode == 2
-    for arguments, begins in (((), "<svg"), (("--format", "text"), "reserve_stock")):
+    for arguments, begins in (((), "<svg"), (("--format", "text"), "claim_coupon")):
         file = tmp_path / f"{begins[-3:]}"
         call_command("saga", "timeline", saga_id, "--output", str(file), *arguments, stdout=terminal)
         assert file.read_text().startswith(begins)
@@ -84,7 +84,7 @@ def test_a_terminal_gets_the_timeline_as_lines_and_never_as_svg(situations: Situ
 
 def test_a_pipe_gets_lines_where_they_are_asked_for(situations: Situations, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("saga", "timeline", situations.failing(), "--format", "text")
-    assert capsys.readouterr().out.startswith("reserve_stock")
+    assert capsys.readouterr().out.startswith("claim_coupon")
 
 
 def test_the_timeline_is_a_picture(
