@@ -12,6 +12,9 @@ from inventory.models import Stock
 from orchestration.contracts.order_changes import ChangeKind
 from orchestration.engine import engine
 from orchestration.models import SagaInstance
+from orchestration.models.actions import OperatorAction, Via
+from orchestration.operators.actions.perform import perform
+from orchestration.operators.actions.requests import Actor, Ask
 from orchestration.operators.audit.invariants.totals import YOUNG
 from orchestration.operators.audit.portions import totals
 from orchestration.operators.audit.violations import violations
@@ -176,6 +179,32 @@ def test_a_change_whose_lock_was_broken_gives_no_money_back(change: Change, cour
     assert OrderChange.objects.get(pk=first).state == "superseded"
     assert courier.settle(first) == "compensated"
     assert (OrderChange.objects.get(pk=first).state, order().refunded_minor, given_back()) == ("dropped", 50, 50)
+
+
+def test_a_refund_that_was_paid_in_another_way_is_settled(shop: Shop, courier: Courier) -> None:
+    checkout = shop.place(basket=[(MUG, 2)], payment_method="tok_refund_refused")
+    assert courier.settle(checkout) == "completed"
+    saga_id = order_changes.start(checkout, REFUND, amount_minor=50)
+    assert courier.settle(saga_id) == "finishing"
+    ada = Actor("ada", None, Via.COMMAND)
+    ask = Ask(OperatorAction.SETTLE, ada, reason="refused", step="give_back", evidence="transfer 4711")
+    perform(saga_id, ask, expected_version=None)
+    assert courier.settle(saga_id) == "completed"
+    assert (order().refunded_minor, given_back()) == (50, 0)
+    found = totals(at=datetime.now(UTC) + 2 * YOUNG)
+    assert list(found.sightings) == []
+
+
+def test_an_order_is_cancelled_before_its_money_was_captured(shop: Shop, courier: Courier) -> None:
+    courier.loses = "capture_payment"
+    checkout = shop.place(basket=[(MUG, 2)])
+    courier.deliver()
+    cancellation = order_changes.start(checkout, CANCEL)
+    courier.deliver()
+    assert "failed give_back" in shop.story(cancellation)
+    courier.loses = ""
+    assert (courier.settle(checkout), courier.settle(cancellation)) == ("completed", "completed")
+    assert (order().status, given_back(), stock()) == ("cancelled", 200, (1000, 0))
 
 
 def test_an_order_is_changed_after_its_checkout_was_purged(settled: Callable[..., str]) -> None:
