@@ -17,8 +17,8 @@ into its log."""
 sagas_ended = Signal()
 """After the commit that ended them: `sagas`, a list of `SagaInstance` as they are now."""
 lock_waits_ended = Signal()
-"""After the commit in which sagas ended their waits for locks: `waits`, pairs of resource and how long it was waited
-for."""
+"""After the commit in which sagas ended their waits for locks: `waits`, pairs of a resource and the length of a wait.
+"""
 steps_ended = Signal()
 """When the work on messages to a participant has ended: `endings`, a list of `execution.results.Ending`."""
 

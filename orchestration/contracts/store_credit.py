@@ -79,7 +79,7 @@ class ReturnDebit:
 
 @dataclass(frozen=True)
 class CreditWallet:
-    """Announce the amount in the other wallet. It cannot be spent before the transfer is approved."""
+    """Count the amount as incoming in the other wallet. It cannot be spent before `receive_credit`."""
 
     saga_id: UUID
     to_wallet: UUID

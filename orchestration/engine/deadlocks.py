@@ -18,7 +18,7 @@ from orchestration.sagas import UnknownDefinition
 logger = logging.getLogger(__name__)
 
 MOST_WAITS = 1000
-"""How many waits one search reads. A search that leaves some out finds their cycles in a later round."""
+"""The most waits that one search reads. The cycles of those left out are found in a later round."""
 
 
 @dataclass(frozen=True)

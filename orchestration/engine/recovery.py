@@ -77,11 +77,11 @@ class Recovery:
             logger.warning(message, brought, longest)
 
     def _end_deadlocks(self, now: datetime) -> None:
-        """End the deadlocks that there are, however long they have been there: no event may come that finds them."""
+        """End all deadlocks, also old ones. Their sagas stand still, so no event may come that starts a search."""
         try:
             DeadlockSearch(self.engine).end_deadlocks(now=now)
         except Exception:  # sagas that are due must be processed nevertheless
-            logger.exception("deadlocks were not looked for, the next round will")
+            logger.exception("the search for deadlocks failed; the next round searches again")
 
     def _process(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now

@@ -72,7 +72,7 @@ def saga_by_key(customer_id: str, idempotency_key: str) -> SagaInstance | None:
 
 
 def retried_by(saga_ids: Sequence[UUID]) -> list[UUID]:
-    """Return the victims of deadlocks whose work these sagas do again: those before them, and those before these."""
+    """Return the victims of deadlocks whose work these sagas do again, directly or after other successors."""
     found: list[UUID] = []
     before: Sequence[UUID] = saga_ids
     with borrowed(ALIAS):

@@ -99,8 +99,8 @@ def waits_around(saga_ids: Collection[UUID] | None, *, limit: int) -> list[SagaI
     """Return sagas that wait and that may be in a deadlock: these of `saga_ids`, and all that they wait for.
 
     With None, start from any sagas. All are read in one snapshot: waits of different moments could form a cycle that
-    never was. A saga that no other one waits for is in no deadlock, so none is followed from it. At most `limit` sagas
-    are returned. Which ones is left to chance, so that none is left out for ever.
+    never existed. A saga that no other one waits for is in no deadlock, so none is followed from it. At most `limit`
+    sagas are returned. They are chosen at random, so that none is left out for ever.
     """
     starts = "" if saga_ids is None else "AND saga.id = ANY(%s::uuid[]) "
     given = [] if saga_ids is None else [as_array(saga_ids)]

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class LaterReading(StrEnum):
-    """What the reading of one outcome has brought. The values are the names of a round's counts."""
+    """The result of reading one outcome. The values are the names of a round's counts."""
 
     SETTLED = "settled"
     UNKNOWN = "unknown"

@@ -1,4 +1,4 @@
-"""Takes a lock away from a saga that has not ended, by an operator's decision. The only act that ends a lock early."""
+"""Takes a lock away from a saga that has not ended, when an operator decides so. Nothing else ends a lock early."""
 
 from collections.abc import Iterable
 from functools import partial

@@ -51,7 +51,7 @@ class QueuedTurn:
 
 @dataclass(frozen=True)
 class Wake:
-    """A saga to which a lock was handed over. It is told, so that it need not wait until it asks again."""
+    """A saga to which a lock was handed over. A message wakes it, so that it does not wait until it asks again."""
 
     saga_id: UUID
     step: str
@@ -132,7 +132,7 @@ class LockTable:
         )
 
     def lock(self, resources: Collection[str]) -> None:
-        """Lock the holds of these resources, whichever sagas hold them."""
+        """Lock the rows of the holds of these resources."""
         execute(
             self.alias,
             f"SELECT 1 FROM {self._hold} WHERE resource = ANY(%s::text[]) ORDER BY resource FOR UPDATE",
@@ -183,7 +183,7 @@ class LockTable:
         return int(fence)
 
     def held(self, resource: str | None = None) -> list[HeldLock]:
-        """Return the holds, those that have been held longest first; with `resource` only its hold."""
+        """Return the holds, the oldest first; with `resource` only its hold."""
         condition, parameters = _of(resource)
         found = execute(
             self.alias,
@@ -205,7 +205,7 @@ class LockTable:
         return [QueuedTurn(*each) for each in found]
 
     def _with_fences(self, resources: Collection[str]) -> dict[str, HeldLock]:
-        """Draw the fences of new holds, now that their rows are ours.
+        """Draw the fences of new holds, now that this transaction has locked their rows.
 
         A fence drawn by the INSERT could be lower than one that another saga got while the INSERT waited.
         """
@@ -229,7 +229,7 @@ class LockTable:
 
 
 class NoLockTables(TypeError):
-    """The service has no tables for locks that sagas hold."""
+    """The service has no tables for locks. Give its `Participant` `locks=LockTables(…)`."""
 
 
 def _table(model: type[Model] | None, alias: str) -> str:

@@ -25,7 +25,7 @@ class StaleFence(PermanentFailure):
 
 @dataclass(frozen=True)
 class Taken:
-    """What a batch got: the fencing tokens of the sagas that hold their lock, and the outcomes of the others."""
+    """The result of `take`: the fencing tokens of the sagas that hold their lock, and the outcomes of the others."""
 
     fences: Mapping[UUID, int]
     stopped: Mapping[UUID, Queued | Refused]
@@ -63,7 +63,7 @@ def take(locks: Locks, lock: Lock, calls: Sequence[Call]) -> Taken:
 
 
 def lock_holds(locks: Locks, lock: Lock, calls: Sequence[Call]) -> None:
-    """Lock the holds of what the calls are about. Do this before `let_go`, and before the service's own rows."""
+    """Lock the rows of the holds of the calls' resources. Do it before `let_go`, and before the service's own rows."""
     if calls:
         locks.lock({resource_of(lock, call) for call in calls})
 

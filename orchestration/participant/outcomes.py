@@ -44,7 +44,10 @@ class Superseded:
 
 @dataclass(frozen=True)
 class Queued:
-    """The saga waits for the lock on `resource`, which the saga `holder` holds. `before` sagas come first."""
+    """The saga waits for the lock on `resource`, which the saga `holder` holds.
+
+    `before` is the number of other waiting sagas that get the lock earlier.
+    """
 
     resource: str
     holder: UUID

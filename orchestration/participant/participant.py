@@ -65,11 +65,14 @@ class Participant:
         for command, work in self.commands.items():
             action = command if isinstance(command, Action) else command.undoes
             if isinstance(work, ExternalCommand) and (action.holds or action.releases):
-                raise BadParticipant(f"{command.name} is external: a local action of {self.service} takes its lock")
+                raise BadParticipant(
+                    f"{command.name} is external, so it cannot take or release a lock. Declare it on an action in the "
+                    f"database of {self.service}"
+                )
 
     @cached_property
     def rows(self) -> Rows:
-        """Where the ledger is kept."""
+        """Where ledger and locks are kept."""
         return self.kept_in or LedgerTable(self.ledger, self.service, self.locks)
 
 

@@ -38,7 +38,7 @@ class Victim:
 
 
 def cycles(edges: Mapping[UUID, UUID]) -> list[tuple[UUID, ...]]:
-    """Return each loop once, from its smallest id on, without the sagas that only wait for a member of it.
+    """Return each cycle once, from its smallest id on, without the sagas that only wait for a member of it.
 
     `edges` maps each waiting saga to the saga that it waits for. A saga waits for one other at a time.
     """
@@ -86,9 +86,9 @@ def choose_victim(members: Sequence[Member]) -> Victim:
     return Victim(chosen.saga_id, _reason(chosen, others))
 
 
-def _from_smallest(loop: tuple[UUID, ...]) -> tuple[UUID, ...]:
-    first = loop.index(min(loop))
-    return loop[first:] + loop[:first]
+def _from_smallest(cycle: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    first = cycle.index(min(cycle))
+    return cycle[first:] + cycle[:first]
 
 
 def _loss(member: Member) -> tuple[bool, int, int, int]:

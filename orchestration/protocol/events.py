@@ -50,9 +50,10 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class StepWaits:
-    """A step waits for the lock on `resource`, which the saga `holder` holds. `before` sagas get the lock earlier.
+    """A step waits for the lock on `resource`, which the saga `holder` holds.
 
-    `since` is when the saga began to wait, by the clock of the step's service.
+    `before` is the number of other waiting sagas that get the lock earlier. `since` is when the saga began to wait, by
+    the clock of the step's service.
     """
 
     step: str

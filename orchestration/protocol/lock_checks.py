@@ -73,9 +73,9 @@ class LockChecks:
             yield f"{under}, which an earlier step releases"
         needed = field_types(action.request)
         if lock.by not in needed:
-            yield f"{under}, but does not need {lock.by}"
+            yield f"{under}, but its request has no field {lock.by}"
         if needed.get(lock.fence_field) is not int:
-            yield f"{under}, but does not need {lock.fence_field} as an int"
+            yield f"{under}, but its request has no field {lock.fence_field} of type int"
 
     def _known_at(self, position: int) -> dict[str, object]:
         known = dict(self.facts)

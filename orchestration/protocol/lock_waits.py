@@ -1,4 +1,4 @@
-"""Decides what a saga does that waits for a lock. Pure."""
+"""Decides what a saga that waits for a lock does next. Pure."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +11,7 @@ from orchestration.protocol.saga import Saga
 from orchestration.protocol.states import Decision, Entry, Kind, LockWait, Phase, State
 
 ASK_AGAIN_WITHIN = timedelta(seconds=15)
-"""A waiting saga asks for its lock again within this time, with full jitter: the message that it has it may be lost."""
+"""A waiting saga asks for its lock again within this time, with full jitter: the message of the grant may be lost."""
 
 
 def queued(saga: Saga, state: State, event: StepWaits, jitter: float) -> Decision | None:
@@ -42,7 +42,7 @@ def queued(saga: Saga, state: State, event: StepWaits, jitter: float) -> Decisio
 def granted(saga: Saga, state: State, event: LockGranted) -> Decision | None:
     """Send the step that has waited, because its lock was handed over.
 
-    If the saga is asking for the lock at this moment, the answer to that is enough.
+    Do nothing while the saga is asking for the lock: the answer will say that it holds it.
     """
     if state.wait is None or state.wait.step != event.step or state.in_flight or state.paused:
         return None
@@ -52,7 +52,7 @@ def granted(saga: Saga, state: State, event: LockGranted) -> Decision | None:
 def deadlocked(state: State, event: DeadlockFound) -> Decision | None:
     """Give the saga up, so that the others of the deadlock get its locks.
 
-    A paused saga is sent nothing, so it would keep its locks.
+    Do nothing if it is paused: no compensation would be sent, so it would keep its locks.
 
     :raises TooLate: when the pivot is done.
     """
@@ -68,8 +68,8 @@ def deadlocked(state: State, event: DeadlockFound) -> Decision | None:
 def without_old_wait(decision: Decision, event: Event) -> Decision:
     """Return the decision without a wait that the event has ended.
 
-    It ends when a step fails, its own or a later one, or when the saga leaves the phase in which it may wait. The row
-    names no holder then, so that no deadlock is found that is none.
+    It ends when a step fails, its own or a later one, or when the saga leaves the phase in which it may wait. If the
+    row still named a holder then, the search could find a deadlock that does not exist.
     """
     waits = decision.state.phase is Phase.RUNNING and not isinstance(event, StepFailed)
     return decision if waits else replace(decision, state=replace(decision.state, wait=None))

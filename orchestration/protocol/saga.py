@@ -177,7 +177,7 @@ class Saga:
             differs = step.when != holder.when
             if step.action.releases == lock and differs:
                 raise BadDefinition(
-                    f"{self.name}: {step.name} releases {lock.name}, {holder.name} has another condition"
+                    f"{self.name}: {step.name} releases {lock.name}, and must have the condition of {holder.name}"
                 )
             if step.action.under == lock and holder.when is not None and differs:
                 raise BadDefinition(f"{self.name}: {step.name} is under {lock.name}, which {holder.name} may not hold")
@@ -245,7 +245,8 @@ class Saga:
         self, command: Action | Compensation, when: Condition | None, provided_when: Mapping[str, Condition | None]
     ) -> None:
         """Check the command's fields whose facts may be missing: those of conditional steps, and those that the request
-        leaves out because they have their default value. A condition may say that the request has them.
+        leaves out because they have their default value. A conditional step may need the latter without a default: its
+        condition can test that the request has them.
         """
         of_request, own = defaults_of(self.request), defaults_of(command.request)
         for needed in field_types(command.request):

@@ -83,7 +83,7 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True)
 class LockWait:
-    """A step that waits for the lock on `resource` since then. `holder` is the saga that holds the lock."""
+    """The wait of a step for the lock on `resource`. `holder` is the saga that holds the lock."""
 
     step: str
     resource: str

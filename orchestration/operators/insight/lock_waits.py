@@ -27,7 +27,7 @@ class Waiter(NamedTuple):
 class LockWaitNow:
     """The wait of a saga for a lock. `until` is when its patience is over, or its deadline if that is earlier.
 
-    `before` sagas get the lock earlier. `holder` is None if there is no such saga any more.
+    `before` is the number of other waiting sagas that get the lock earlier. `holder` is None if its row was purged.
     """
 
     wait: LockWait
@@ -47,9 +47,9 @@ class LockWaitNow:
     def next(self, now: datetime) -> str:
         """Describe when the wait ends."""
         if self.until <= now:
-            return "It has waited long enough: it asks once more, and is refused if the lock is still held."
+            return "Its patience is over: it asks once more, and is refused if the lock is still held."
         at = formatting.time_of_day(self.until, now)
-        return f"It goes on when that saga ends; at the latest it is refused at {at}."
+        return f"It continues when it gets the lock. If it does not by {at}, it is refused."
 
 
 def waiters_of(saga_id: UUID) -> tuple[Waiter, ...]:

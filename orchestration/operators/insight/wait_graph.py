@@ -16,6 +16,7 @@ MOST_SAGAS = 40
 MOST_DEADLOCKS = 100
 """The most deadlocks that are listed, the newest first."""
 SHOWN_FOR = timedelta(days=1)
+"""How long ended deadlocks are listed."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class WaitGraph:
 def wait_graph() -> WaitGraph:
     """Read the sagas that wait for locks now, and the holders. Sagas in a deadlock are read first."""
     waiting = SagaInstance.objects.using(ALIAS).filter(waits_for__isnull=False)
-    in_line = store.waits_around(None, limit=MOST_SAGAS)
-    others = waiting.exclude(pk__in=[saga.pk for saga in in_line]).order_by("waits_since", "pk")
-    drawn = [*in_line, *others[: MOST_SAGAS - len(in_line)]]
+    may_be_deadlocked = store.waits_around(None, limit=MOST_SAGAS)
+    others = waiting.exclude(pk__in=[saga.pk for saga in may_be_deadlocked]).order_by("waits_since", "pk")
+    drawn = [*may_be_deadlocked, *others[: MOST_SAGAS - len(may_be_deadlocked)]]
     holders = store.find({saga.waits_for for saga in drawn if saga.waits_for} - {saga.pk for saga in drawn})
     return graph_of([*drawn, *holders.values()], left_out=max(0, waiting.count() - len(drawn)))
 

@@ -48,7 +48,9 @@ def sentence_of(saga: GraphSaga, now: datetime) -> str:
 
 
 def _places(graph: WaitGraph) -> Mapping[UUID, Place]:
-    """Return the corner of each box. Holders and loops stand at the left, and who waits for a saga at its right."""
+    """Return the corner of each box. Holders and loops stand at the left. A saga that waits stands at the right of the
+    saga that it waits for.
+    """
     sagas = {saga.saga_id: saga for saga in graph.sagas}
     looped = {saga_id for loop in graph.loops for saga_id in loop}
     waiters: dict[UUID, list[UUID]] = {}

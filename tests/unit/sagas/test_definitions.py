@@ -221,7 +221,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "lock that is released under another condition": (
         lambda: trip_of(locking(when=is_long), ROOM, SEAT, PIVOT, Step(replace(stories.award_miles, releases=TRIP))),
-        "trip.v1: award_miles releases trip, rent_car has another condition",
+        "trip.v1: award_miles releases trip, and must have the condition of rent_car",
     ),
     "work under a lock that may not be held": (
         lambda: trip_of(

@@ -173,17 +173,17 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "step under a lock without its key": (
         lambda: box_of(TAKE, Pivot(replace(open_box, request=FenceOnly)), RETURN),
-        "open_box acts under the lock box, but does not need box",
+        "open_box acts under the lock box, but its request has no field box",
     ),
     "step under a lock without its fence": (
         lambda: box_of(TAKE, Pivot(replace(open_box, request=BoxOnly)), RETURN),
-        "open_box acts under the lock box, but does not need box_fence as an int",
+        "open_box acts under the lock box, but its request has no field box_fence of type int",
     ),
     "fence that is no number": (
         lambda: box_of(
             undone(replace(take_key, answer=TextAnswered)), Pivot(replace(open_box, request=FenceAsText)), RETURN
         ),
-        "open_box acts under the lock box, but does not need box_fence as an int",
+        "open_box acts under the lock box, but its request has no field box_fence of type int",
     ),
 }
 

@@ -348,11 +348,11 @@ def test_wait_for_a_lock_names_its_holder_and_what_that_does(facts: Facts, sente
     why = decide(facts)
 
     assert (why.cause, why.sentence, why.step) == (Cause.LOCK_HELD, sentence, "open_change")
-    assert why.next == "It goes on when that saga ends; at the latest it is refused at 14:02:18."
+    assert why.next == "It continues when it gets the lock. If it does not by 14:02:18, it is refused."
 
 
 def test_wait_that_has_lasted_long_enough_is_said_to_end() -> None:
-    then = "It has waited long enough: it asks once more, and is refused if the lock is still held."
+    then = "Its patience is over: it asks once more, and is refused if the lock is still held."
     assert decide(lock_held(holder(), until=NOW)).next == then
 
 
