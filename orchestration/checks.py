@@ -118,18 +118,19 @@ def _external_errors(saga: Saga) -> Iterator[CheckMessage]:
             message = (
                 f"{saga.name}: {step.name} is carried out {where}, its contract says external={step.action.external}."
             )
-            yield Error(message, id="sagas.E012")
+            yield Error(message, hint="Set `external` of the action to what its service does.", id="sagas.E012")
 
 
 def _lock_table_errors(participant: Participant) -> Iterator[CheckMessage]:
-    tables = participant.locks
+    tables, hint = participant.locks, "Give the `Participant` `locks=LockTables(guard=…, hold=…, turn=…)`."
     for action in participant.commands:
         if isinstance(action, Compensation) or participant.kept_in is not None:
             continue
         if (action.holds or action.releases) and (tables is None or tables.hold is None or tables.turn is None):
-            yield Error(f"{participant.service}: {action.name} needs tables of holds and turns.", id="sagas.E010")
+            message = f"{participant.service}: {action.name} needs tables of holds and turns."
+            yield Error(message, hint=hint, id="sagas.E010")
         if action.under and tables is None:
-            yield Error(f"{participant.service}: {action.name} needs a table of guards.", id="sagas.E010")
+            yield Error(f"{participant.service}: {action.name} needs a table of guards.", hint=hint, id="sagas.E010")
 
 
 def _command_errors(saga: Saga, command: Action | Compensation) -> Iterator[CheckMessage]:

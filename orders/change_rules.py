@@ -11,7 +11,7 @@ from orchestration.participant.refusals import Refusal
 from orders.models import Order, OrderLine, ReturnRequest
 
 Moves = tuple[tuple[OrderLine, int], ...]
-"""Units of order lines."""
+"""Pairs of an order line and the number of its units that move."""
 
 
 class OrderCancelled(Refusal):
@@ -114,7 +114,9 @@ def check_return(request: ReturnRequest | None, order: Order, now: datetime) -> 
 
 
 def allocate(wanted: Iterable[SkuQuantity], lines: Iterable[OrderLine], left: Callable[[OrderLine], int]) -> Moves:
-    """Divide the wanted units among the order lines of their SKU, first lines first. `left`: the units that one has.
+    """Divide the wanted units among the order lines of their SKU, first lines first.
+
+    `left` returns how many units of a line may still be taken.
 
     :raises Refusal: `UnknownSku` or `QuantityExceedsOrdered`.
     """

@@ -69,7 +69,7 @@ def open_change(request: OpenChange) -> ChangeOpened:
 
 
 def approve_refund(request: ApproveRefund) -> None:
-    """Decide that the money goes back. Change nothing else.
+    """Check that the change is still open. The ledger row of this step is the decision that the money goes back.
 
     :raises ChangeSuperseded: when the change has lost the lock.
     """
@@ -84,7 +84,7 @@ def drop_change(request: DropChange) -> None:
     moves: Moves = ()
     if kind in COUNTED:
         units = [SkuQuantity(**line) for line in change.lines]
-        moves = allocate(units, reversed(order.lines.all()), to_return if kind == ChangeKind.DISPATCH else _back)
+        moves = allocate(units, reversed(order.lines.all()), to_return if kind == ChangeKind.DISPATCH else _returned)
     _set_aside(order, kind, PlannedChange(moves, change.amount_minor), -1)
     _end(order, change, OrderChange.State.DROPPED)
 
@@ -113,7 +113,7 @@ def _locked_change(request: DropChange | CloseChange) -> tuple[Order, OrderChang
 
 
 def _set_aside(order: Order, kind: ChangeKind, planned: PlannedChange, sign: int) -> None:
-    """Count the change in the order and its lines. `sign`: 1 to count it, -1 to take it back."""
+    """Count the change in the order and its lines. `sign`: 1 to add it, -1 to subtract it."""
     if counted := COUNTED.get(kind):
         for line, quantity in planned.moves:
             setattr(line, counted, getattr(line, counted) + sign * quantity)
@@ -123,7 +123,7 @@ def _set_aside(order: Order, kind: ChangeKind, planned: PlannedChange, sign: int
         order.save(update_fields=["refunded_minor"])
 
 
-def _back(line: OrderLine) -> int:
+def _returned(line: OrderLine) -> int:
     return line.returned
 
 

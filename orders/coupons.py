@@ -56,7 +56,7 @@ def discount_minor(coupon: Coupon, total_minor: int) -> int:
 
 
 def usable_coupon(code: str, *, customer_id: str, currency: str, now: datetime) -> Coupon:
-    """Return the coupon, if the customer can use it for a cart in this currency as far as is known now.
+    """Return the coupon, if the customer can use it now for a cart in this currency. The saga checks it again.
 
     :raises Refusal: one of this module.
     """

@@ -24,9 +24,10 @@ def request_return(
     request_hash: str,
     now: datetime,
 ) -> ReturnRequest:
-    """Record a return request for these units, or for all that can be returned. Later it may not fit any more.
+    """Record a return request for these units, or for all that can be returned.
 
-    The same key of the same person returns the request that it has made, whose hash may be another one.
+    The order may change until the parcel is received, which may then be refused. If the person has used the key before,
+    return the request of that time: compare its hash.
 
     :raises Refusal: when the order does not allow such a return now.
     """

@@ -63,7 +63,7 @@ def capture_effect_of(payment: PaymentFacts, is_repaired: bool) -> StepEffect | 
 
 
 def refund_effect_of(refund: RefundFacts) -> StepEffect:
-    """Return the effect of giving back. A refund that failed later was made all the same (R6)."""
+    """Return the effect of giving back. A refund that failed later has this effect, too: R6 reports it."""
     return StepEffect.NONE if refund.status == RefundState.REQUESTED else StepEffect.LIVE
 
 

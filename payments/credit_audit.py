@@ -67,8 +67,9 @@ credit_rows = AuditedRows(
 
 
 def kept_besides(left_out: Sequence[Selection]) -> Counter[str]:
-    """Return what orders are worth and the gateway never got, because store credit paid it: below zero, in minor units
-    by currency. Sagas `left_out` do not count.
+    """Return the part of orders that store credit paid, so that the gateway keeps less than they are worth.
+
+    Amounts are below zero, in minor units by currency. Sagas `left_out` do not count.
     """
     paid = Q(state=CreditPayment.State.SPENT)
     for selection in left_out:

@@ -13,10 +13,10 @@ from payments.gateways.port import GatewayPayment, GatewayRefund, PaymentStatus,
 from payments.models import Origin, Payment, Refund, RefundState
 
 READ_AFTER = timedelta(minutes=1)
-"""A refund is read at the gateway this long after it was made. Each later reading comes at twice its age."""
+"""A refund is read at the gateway when it is this old. Each later reading comes when it is twice as old."""
 
 MAY_FAIL_FOR = timedelta(days=30)
-"""How long after it was made a refund that has succeeded is read again, because a bank may still send it back."""
+"""A refund that has succeeded is read again until it is this old: a bank may still send the money back."""
 
 
 class NotCapturedYet(Exception):
@@ -68,7 +68,7 @@ def conclude(refund: Refund, made: GatewayRefund | None, *, origin: Origin = Ori
 
 
 def postpone(refund: Refund, *, now: datetime) -> None:
-    """Set the time of the refund's next reading at the gateway: at twice its age, while it may still fail."""
+    """Set the time of the refund's next reading at the gateway: when it is twice as old, while it may still fail."""
     age = max(now - refund.requested_at, READ_AFTER)
     is_final = refund.status == RefundState.SUCCEEDED and age > MAY_FAIL_FOR
     Refund.objects.filter(pk=refund.pk).update(read_at=None if is_final else now + age)

@@ -119,7 +119,7 @@ def return_debit(request: ReturnDebit) -> None:
 
 
 def credit_wallet(request: CreditWallet) -> None:
-    """Announce the amount of a transfer in the wallet, whose lock the saga holds.
+    """Count the amount of a transfer as incoming in the wallet, whose lock the saga holds.
 
     :raises WalletFull: when it would be more than a wallet can hold.
     """
@@ -132,9 +132,9 @@ def credit_wallet(request: CreditWallet) -> None:
 
 
 def drop_credit(request: DropCredit) -> None:
-    """Take back the announcement of a transfer that is undone."""
-    announced = Wallet.objects.filter(id=request.to_wallet)
-    announced.update(incoming_minor=F("incoming_minor") - request.amount_minor, changed_at=Now())
+    """Count the amount of a transfer as incoming no longer."""
+    wallet = Wallet.objects.filter(id=request.to_wallet)
+    wallet.update(incoming_minor=F("incoming_minor") - request.amount_minor, changed_at=Now())
 
 
 def approve_transfer(request: ApproveTransfer) -> None:
@@ -142,7 +142,7 @@ def approve_transfer(request: ApproveTransfer) -> None:
 
 
 def receive_credit(request: ReceiveCredit) -> None:
-    """Add the announced amount to the balance. The kit releases the lock."""
+    """Move the incoming amount to the balance. The kit releases the lock."""
     movement = WalletMovement(
         saga_id=request.saga_id,
         step=store_credit.receive_credit.step,

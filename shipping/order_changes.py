@@ -21,7 +21,7 @@ class ParcelStopped(Refusal):
 
 
 class NoParcel(Refusal):
-    """No parcel was booked for this order: say the number of the parcel."""
+    """No parcel was booked for this order: give the number of the parcel."""
 
     code = "no_parcel"
 

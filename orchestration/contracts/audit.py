@@ -56,9 +56,9 @@ class MovedUnits:
 class OrderFacts:
     """One placed order; `lines_minor` is the sum of its lines, None when it has none.
 
-    `total_minor` is that sum less `discount_minor`. Store credit paid `credit_minor` of it.
-    `refunded_minor` is the money that closed changes gave back. `change_faults` say how the order disagrees with its
-    changes, by invariant. `changes` are the sagas of all of its changes, also of those dropped.
+    `total_minor` is that sum less `discount_minor`. Store credit paid `credit_minor` of it. `refunded_minor` is the
+    money that closed changes gave back. `change_faults` say how the order disagrees with its changes, by invariant.
+    `changes` are the sagas of all of its changes, also of those dropped.
     """
 
     id: UUID

@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class LeftoverFound:
-    """A compensated saga has left something behind. The card had to pay `total_minor`."""
+    """A compensated saga has left something behind. `total_minor` of `currency` is what the card had to pay."""
 
     repaired_saga_id: UUID
     repaired_order_id: UUID

@@ -12,7 +12,7 @@ from orchestration.testing.fakes import Fake, Script
 from orchestration.testing.simulation import World
 
 OUT_OF_TIME = frozenset({"deadline_passed", "step_failed", "resource_busy"})
-"""Why a saga may give up that only faults have delayed."""
+"""The failure codes of a saga that gave up only because faults delayed it."""
 LATE = timedelta(seconds=60)
 """How late an external call arrives on the late path. Its step may have been undone by then."""
 

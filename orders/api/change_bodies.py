@@ -19,7 +19,9 @@ from orders.models import Order
 LONGEST_PARCEL_NUMBER = 64
 
 parcel_number = RegexValidator(
-    r"^[A-Za-z0-9](?:[A-Za-z0-9 /.-]*[A-Za-z0-9])?\Z", "Not a carrier's number of a parcel.", code="invalid"
+    r"^[A-Za-z0-9](?:[A-Za-z0-9 /.-]*[A-Za-z0-9])?\Z",
+    "A number of a parcel has letters A to Z, digits, and between them spaces, slashes, dots and hyphens.",
+    code="invalid",
 )
 
 
@@ -36,7 +38,9 @@ class ChangeAsked:
 
 
 class ParcelNumber(Text):
-    """A carrier's number of a parcel. One in ten of those that have only digits would pass for a card number."""
+    """A carrier's number of a parcel. It is not checked for card numbers: one in ten numbers of digits would look like
+    one.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=LONGEST_PARCEL_NUMBER, **kwargs)

@@ -75,14 +75,14 @@ class UnknownSkuProblem(Problem):
 
 
 class ParcelNumberNeeded(Problem):
-    """No parcel was booked for this order: say the number of the parcel."""
+    """No parcel was booked for this order: give the `parcel_number`."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "no_parcel"
 
 
 class ParcelNumberTakenProblem(Problem):
-    """Another parcel has this number."""
+    """Another parcel has this number: give the `parcel_number` of the parcel that was handed over."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "parcel_number_taken"

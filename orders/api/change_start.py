@@ -55,7 +55,7 @@ class ChangeAttempt:
 
     @property
     def origin(self) -> Origin:
-        """The customer and the key of the saga. No key of a checkout is like it: those are ASCII."""
+        """The customer and the key of the saga. Its middle dots tell it from the keys of checkouts, which are ASCII."""
         about = self.return_request.pk if self.return_request else self.order.pk
         key = f"{self.kind}·{about}·{self.access.person}·{self.key}"
         return Origin(self.order.customer_id, key, self.request_hash)

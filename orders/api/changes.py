@@ -39,7 +39,7 @@ HEADERS = [
     response_header("Preference-Applied", "`wait=N`, as it was honoured.", 200, 202),
 ]
 CONFLICTS = (
-    "order_busy (another change of the order was under way until the patience was over), order_cancelled, "
+    "order_busy (another change of the order was still under way after 30 s), order_cancelled, "
     "idempotency_key_in_progress"
 )
 AT_FAULT = "validation_failed, idempotency_key_reused (`change_id` and Location name the change it stands for)"
@@ -197,7 +197,7 @@ def post_change(
 
 
 def completed(asked: ChangeAsked, access: Access, return_request: ReturnRequest | None) -> ChangeAsked:
-    """Return the change with what a return request says besides.
+    """Return the change, with lines and reason of the return request where the body has none.
 
     :raises ValidationFailed: when staff give no reason.
     """

@@ -115,7 +115,7 @@ def _priced_request(attempt: Attempt, now: datetime) -> CheckoutRequested:
 
 
 def _credit(cart: Cart, priced: pricing.PricedCart, customer_id: str) -> int:
-    """Return the store credit to spend, in minor units. The saga decides if payments cannot be asked now."""
+    """Return the store credit to spend, in minor units. If payments cannot answer now, the saga checks it."""
     credit_minor = min(cart.use_credit, priced.total.amount_minor)
     with suppress(Error):
         if credit_minor and ask(credit_of, customer_id).get(priced.total.currency, 0) < credit_minor:

@@ -9,7 +9,7 @@ from orders.change_rules import PlannedChange
 from orders.models import Order
 
 _TO = {
-    RefundTo.PAYMENT: "is given back the way it was paid. This cannot be called back.",
+    RefundTo.PAYMENT: "is given back the way it was paid. This cannot be undone.",
     RefundTo.CREDIT: "is added to the customer's store credit.",
 }
 

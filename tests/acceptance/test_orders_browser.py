@@ -28,7 +28,7 @@ def test_staff_refund_a_part_of_an_order(page, live_server, order):
     expect(preview).to_contain_text("3.00 GBP is given back")
     page.get_by_label("Amount in GBP").fill("1.25")
     page.get_by_role("button", name="Preview").click()
-    expect(preview).to_contain_text("1.25 GBP is given back the way it was paid. This cannot be called back.")
+    expect(preview).to_contain_text("1.25 GBP is given back the way it was paid. This cannot be undone.")
     expect(preview).to_contain_text("After that, 1.75 GBP can still be given back.")
     shoot(page, "order-refund")
 

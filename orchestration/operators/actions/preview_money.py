@@ -21,14 +21,14 @@ class MoneyAtStake:
     known: Mapping[str, Any]
 
     def total(self) -> str:
-        """Return what the card has to pay as text."""
+        """Return as text what the card has to pay."""
         currency = self.known.get("currency")
         if "total_minor" not in self.known or not isinstance(currency, str):
             return "the order's total"
         return formatting.money(card_minor(self.known), currency)
 
     def refund(self) -> str:
-        """Return the amount that a change of the order gives back as text."""
+        """Return as text what a change of the order gives back."""
         return self._known_amount("refund_minor") or "what the change gives back"
 
     def _known_amount(self, name: str) -> str:

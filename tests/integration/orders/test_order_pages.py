@@ -142,7 +142,7 @@ def test_preview_says_what_a_refund_does_and_changes_nothing(kim: Client, order:
     page = kim.post(new_change(order, "refund"), {"key": "k", "amount": "5.00", "refund_to": "payment", "look": "1"})
     assert page.context["look"].will == [
         "No units move.",
-        "5.00 GBP is given back the way it was paid. This cannot be called back.",
+        "5.00 GBP is given back the way it was paid. This cannot be undone.",
         "After that, 28.47 GBP can still be given back.",
     ]
     assert not SagaInstance.objects.exists()
