@@ -46,7 +46,7 @@ def request_return(
     return ReturnRequest.objects.get_or_create(**key, defaults=asked)[0]
 
 
-def refuse_return(return_id: UUID) -> bool:
-    """Refuse a return request that is still open. Return whether it was."""
-    is_open = ReturnRequest.objects.filter(id=return_id, state=ReturnRequest.State.REQUESTED)
+def refuse_return(return_id: UUID, *, now: datetime) -> bool:
+    """Refuse a return request that is still open and has not expired. Return whether it was."""
+    is_open = ReturnRequest.objects.filter(id=return_id, state=ReturnRequest.State.REQUESTED, expires_at__gte=now)
     return bool(is_open.update(state=ReturnRequest.State.REFUSED))

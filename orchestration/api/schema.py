@@ -17,9 +17,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_PATTERN},
     OpenApiParameter.HEADER,
     required=True,
-    description="Chosen by the client, one per purchase, the same for every attempt at it; a comma only within double "
-    "quotes. Keys are the customer's own "
-    "and are kept for 30 days after the checkout has ended, or longer.",
+    description="Chosen by the client, one per purchase or change, the same for every attempt at it; a comma only "
+    "within double quotes. Keys are the person's own and are kept for 30 days after the end, or longer.",
 )
 OPTIONAL_IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",

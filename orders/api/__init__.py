@@ -1,1 +1,1 @@
-"""The shop over HTTP: checkouts, orders, products."""
+"""The shop over HTTP: checkouts, orders and their changes, products."""

@@ -17,14 +17,14 @@ from orchestration.db import clocks
 from orchestration.operators.api.permissions import Staff
 from orders.api.access import READ, RECEIVE_RETURN, Access, NoSuchOrder, order_for
 from orders.api.change_bodies import Receipt, ReturnAsked
-from orders.api.change_refusals import NoSuchReturn
+from orders.api.change_refusals import NoSuchReturn, ReturnEnded
 from orders.api.change_representations import ReturnShown
 from orders.api.change_start import refusals_as_problems
 from orders.api.change_values import as_return
 from orders.api.changes import HEADERS, TAGS, ChangePages, answers, post_change
 from orders.api.views import CustomerView
 from orders.models import ReturnRequest
-from orders.returns import request_return
+from orders.returns import refuse_return, request_return
 from orders.selectors import return_request, return_requests_of
 
 
@@ -137,6 +137,43 @@ class Receipts(CustomerView):
     def post(self, request: Request, return_id: UUID) -> Response:
         made, access = return_for(request, return_id, [RECEIVE_RETURN])
         return post_change(request, access, ChangeKind.RETURN, Receipt, made)
+
+
+class Refusals(CustomerView):
+    """Refuses return requests."""
+
+    permission_classes = (Staff,)
+    needs = {"POST": (RECEIVE_RETURN,)}
+
+    @extend_schema(
+        operation_id="refuse_return",
+        tags=[*TAGS, "staff"],
+        summary="Refuse a return request whose parcel was not received",
+        description="A repeated request is no error.",
+        parameters=[CHALLENGE],
+        request=None,
+        responses={
+            200: ReturnShown,
+            **problems(
+                HTTPStatus.FORBIDDEN,
+                HTTPStatus.NOT_FOUND,
+                HTTPStatus.CONFLICT,
+                conflict="too_late: the return request has expired or was received.",
+            ),
+        },
+    )
+    def post(self, request: Request, return_id: UUID) -> Response:
+        """Refuse a return request and show it.
+
+        :raises ReturnEnded: when it has expired or was received.
+        """
+        made, access = return_for(request, return_id, [RECEIVE_RETURN])
+        now = clocks.now()
+        refuse_return(return_id, now=now)
+        made.refresh_from_db()
+        if made.state != ReturnRequest.State.REFUSED:
+            raise ReturnEnded
+        return Response(as_return(made, access=access, now=now))
 
 
 def return_for(request: Request, return_id: UUID, permissions: Collection[str] = READ) -> tuple[ReturnRequest, Access]:

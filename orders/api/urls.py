@@ -7,7 +7,7 @@ from orders.api.changes import Changes, Dispatches, OneChange, OrderCancellation
 from orders.api.checkouts import Cancellation, Checkouts, OneCheckout
 from orders.api.orders import OneOrder, Orders
 from orders.api.products import Products
-from orders.api.returns import OneReturn, Receipts, Returns
+from orders.api.returns import OneReturn, Receipts, Refusals, Returns
 
 urlpatterns = [
     path("checkouts", Checkouts.as_view(), name="checkouts"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/changes/<uuid:change_id>", OneChange.as_view(), name="order-change"),
     path("returns/<uuid:return_id>", OneReturn.as_view(), name="return"),
     path("returns/<uuid:return_id>/receive", Receipts.as_view(), name="return-receipt"),
+    path("returns/<uuid:return_id>/refuse", Refusals.as_view(), name="return-refusal"),
     path("products", Products.as_view(), name="products"),
     re_path("", not_found),
 ]

@@ -87,11 +87,12 @@ def test_order_is_dispatched_in_two_parcels_returned_in_part_and_refunded_to_the
 def test_cancel_refund_and_dispatch_at_the_same_moment_leave_books_that_agree(shop, ada, kim):
     """One of cancel and dispatch wins, whichever comes first, and no more is given back than was paid."""
     arrivals = [(arrive, paths) for paths in permutations(PATHS) for arrive in (in_turn, at_once)] * ROUNDS
+    shop.stock(2 * len(arrivals))
     orders = place_all(shop, ada, len(arrivals), basket=[(shop.sku, 2)])
     for order_id, (arrive, paths) in zip(orders, arrivals, strict=True):
         responses = arrive([_asking(ada, kim, f"/orders/{order_id}/{path}") for path in paths])
         assert {response.status_code for response in responses} <= {202, 409}
-    wait_for(lambda: all(_is_settled(kim, order_id) for order_id in orders), seconds=120, what="all changes ended")
+    wait_for(lambda: all(_is_settled(kim, order_id) for order_id in orders), seconds=300, what="the end of all changes")
 
     for order_id in orders:
         order, changes = kim.get(f"/orders/{order_id}"), kim.get(f"/orders/{order_id}/changes")["results"]

@@ -50,6 +50,7 @@ FOR_STAFF = {
     "refund_order",
     "dispatch_order",
     "receive_return",
+    "refuse_return",
     "list_sagas",
     "count_sagas",
     "get_saga",

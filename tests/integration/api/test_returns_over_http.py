@@ -169,3 +169,22 @@ def test_return_is_refused_where_nothing_was_dispatched(ada: Shopper, order: Ord
     order.lines.update(dispatched=0)
     response = ask(ada, f"/orders/{order.pk}/returns", {"reason": "too big"})
     assert (response.status_code, response.json()["code"]) == (409, "nothing_left")
+
+
+def test_refused_return_request_cannot_be_received(ada: Shopper, kim: Shopper, order: Order) -> None:
+    made = ask(ada, f"/orders/{order.pk}/returns", ONE_MUG).json()
+    assert ask(ada, f"/returns/{made['id']}/refuse").status_code == 403
+    refused = [ask(kim, f"/returns/{made['id']}/refuse") for _ in range(2)]
+    assert [(response.status_code, response.json()["state"]) for response in refused] == [(200, "refused")] * 2
+    assert ask(kim, f"/returns/{made['id']}/receive", {}).json()["code"] == "too_late"
+
+
+@pytest.mark.parametrize("ended", [{"expires_at": datetime.now(UTC) - DAY}, {"state": "received"}], ids=str)
+def test_return_request_that_has_ended_is_not_refused(
+    ada: Shopper, kim: Shopper, order: Order, ended: dict[str, Any]
+) -> None:
+    made = ask(ada, f"/orders/{order.pk}/returns", ONE_MUG).json()
+    ReturnRequest.objects.update(**ended)
+    response = ask(kim, f"/returns/{made['id']}/refuse")
+    assert (response.status_code, response.json()["code"]) == (409, "too_late")
+    assert ask(kim, f"/returns/{UUID(int=1)}/refuse").status_code == 404
