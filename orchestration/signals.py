@@ -16,6 +16,8 @@ sagas_moved = Signal()
 into its log."""
 sagas_ended = Signal()
 """After the commit that ended them: `sagas`, a list of `SagaInstance` as they are now."""
+lock_broken = Signal()
+"""After an operator has broken a lock: `resource`."""
 lock_waits_ended = Signal()
 """After the commit in which sagas ended their waits for locks: `waits`, pairs of a resource and the length of a wait.
 """

@@ -33,12 +33,13 @@ Resuming and retrying ask for nothing that the customer's order has not asked fo
 
 
 class MachineryAction(StrEnum):
-    """What an operator can do to a breaker or a dead letter."""
+    """What an operator can do to a breaker, a dead letter or a lock."""
 
     OPEN_BREAKER = "open_breaker"
     CLOSE_BREAKER = "close_breaker"
     SEND_LETTER_AGAIN = "send_letter_again"
     DISCARD_LETTER = "discard_letter"
+    BREAK_LOCK = "break_lock"
 
 
 class MachineryOutcome(StrEnum):

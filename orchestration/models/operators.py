@@ -206,7 +206,7 @@ class BatchMember(models.Model):
 
 
 class MachineryLogEntry(models.Model):
-    """An operator's action on a breaker or a dead letter, its reason, and its outcome.
+    """An operator's action on a breaker, a dead letter or a lock, its reason, and its outcome.
 
     The row is written before the action. `outcome`, `detail`, `after` and `ended_at` are written once, after it. A
     trigger refuses every other change (`machinery_log_is_append_only`). The outcome of a row without an end is unknown.
@@ -215,7 +215,7 @@ class MachineryLogEntry(models.Model):
     id = models.BigAutoField(primary_key=True)
     action = models.TextField(choices=[(name, name) for name in _MACHINERY_ACTIONS])
     subject = models.TextField()
-    """The name of a breaker, or the queue and id of a dead letter."""
+    """The name of a breaker, the queue and id of a dead letter, or the service and resource of a lock."""
     wanted = models.JSONField(default=dict)
     """Further parameters, such as the time until which a breaker is to be open."""
     by = models.TextField()
@@ -223,7 +223,7 @@ class MachineryLogEntry(models.Model):
     via = models.TextField(choices=[(via.value, via.value) for via in Via])
     reason = models.TextField()
     before = models.JSONField()
-    """The breaker or the dead letter before the action. Of a dead letter only ids."""
+    """The breaker, the dead letter (only ids) or the holder of the lock before the action."""
     asked_at = models.DateTimeField(db_default=Now())
 
     outcome = models.TextField(choices=[(name, name) for name in _MACHINERY_OUTCOMES], default="")
@@ -231,7 +231,7 @@ class MachineryLogEntry(models.Model):
     detail = models.TextField(default="")
     """Why nothing was changed, or which server became unavailable."""
     after = models.JSONField(null=True)
-    """The breaker after the action, or the queue of the message. Null when it is unknown."""
+    """The breaker or the holder after the action, or the queue of the message. Null when it is unknown."""
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

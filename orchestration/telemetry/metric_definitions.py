@@ -75,6 +75,7 @@ DEADLOCKS = Counter(
 LOCK_WAIT = Histogram(
     "saga_lock_wait_seconds", "How long sagas have waited for a lock, whether they got it or not.", ("lock",), WHOLE
 )
+LOCK_BREAKS = Counter("saga_lock_breaks_total", "Locks that operators took from their sagas.", ("lock",))
 DISPATCHES = Counter(
     "saga_dispatches_total",
     "Chains sent: forward, bar or undo; lost says whether it replaces one that was proved lost.",
@@ -87,7 +88,7 @@ COUNTED: Mapping[str, Counter | Histogram] = {
     for each in (
         *(STARTED, ENDED, END_TO_END, STEP, OUTCOMES, DUPLICATES, REFUSALS),
         *(RETRIES, WAITS, PARKINGS, GIVEN_UP, DISPATCHES, RESUMPTIONS),
-        *(DEADLOCKS, LOCK_WAIT),
+        *(DEADLOCKS, LOCK_WAIT, LOCK_BREAKS),
     )
 }
 """All counters and histograms, by name."""

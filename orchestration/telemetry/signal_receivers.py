@@ -14,7 +14,7 @@ from orchestration.participant.outcomes import Barred, BarResult, Done, Queued, 
 from orchestration.participant.participant import participants
 from orchestration.protocol.itinerary import bar_task
 from orchestration.protocol.states import Kind, Operation
-from orchestration.signals import lock_waits_ended, sagas_moved, steps_ended
+from orchestration.signals import lock_broken, lock_waits_ended, sagas_moved, steps_ended
 from orchestration.telemetry import local_counts, metric_definitions
 from orchestration.telemetry.metric_definitions import Key
 
@@ -25,6 +25,7 @@ def listen() -> None:
     """Count from now on what signals report in this process."""
     sagas_moved.connect(_count_moves)
     lock_waits_ended.connect(_count_lock_waits)
+    lock_broken.connect(_count_lock_break)
     steps_ended.connect(_count_steps)
 
 
@@ -38,6 +39,10 @@ def _count_lock_waits(waits: Sequence[tuple[str, timedelta]], **_: Any) -> None:
         for resource, waited in waits
         for each in metric_definitions.LOCK_WAIT.seen(waited.total_seconds(), resource.partition(":")[0])
     )
+
+
+def _count_lock_break(resource: str, **_: Any) -> None:
+    local_counts.add([(metric_definitions.LOCK_BREAKS.key(resource.partition(":")[0]), 1)])
 
 
 def _count_steps(endings: Sequence[Ending], **_: Any) -> None:

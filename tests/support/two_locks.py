@@ -56,3 +56,9 @@ exchange = Saga(
         Step(release_second),
     ),
 )
+
+COMMANDS = (
+    *(take_first, drop_first, take_second, drop_second),
+    *(decide_exchange, release_first, release_second),
+)
+"""The commands of payments that it needs."""

@@ -13,6 +13,8 @@ STOP_BATCH = "orchestration.stop_batch"
 
 OPERATE_BREAKERS = "orchestration.operate_breakers"
 HANDLE_DEAD_LETTERS = "orchestration.handle_dead_letters"
+BREAK_LOCK = "orchestration.break_lock"
+"""The permission to ask to break a lock, and to approve what another person has asked for."""
 
 
 class User(Protocol):

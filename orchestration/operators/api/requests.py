@@ -154,6 +154,13 @@ class BatchAsked(ActionBody):
     )
 
 
+class Breaking(Strict):
+    """Why a lock is to be broken, and what shows that it must be."""
+
+    reason = RecordText(help_text="For the record.")
+    evidence = RecordText(help_text="What shows that its saga does nothing under it any more.")
+
+
 class Stopping(Strict):
     """Why a batch is stopped."""
 

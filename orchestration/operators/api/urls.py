@@ -5,6 +5,7 @@ from django.urls import path
 from orchestration.operators.api.actions import Actions
 from orchestration.operators.api.batches import Approval, BatchList, BatchStop, OneBatch
 from orchestration.operators.api.breakers import Breakers, Close, Open
+from orchestration.operators.api.locks import LockBreakApproval, LockBreaking, LockList
 from orchestration.operators.api.machinery_log import MachineryLog
 from orchestration.operators.api.sagas import OneSaga, OperatorLog, SagaCount, Sagas, WhyOfSaga
 from orchestration.operators.api.timeline import ShopFigures, Timeline
@@ -25,5 +26,8 @@ urlpatterns = [
     path("breakers", Breakers.as_view(), name="breakers"),
     path("breakers/<str:name>/open", Open.as_view(), name="breaker-opening"),
     path("breakers/<str:name>/close", Close.as_view(), name="breaker-closing"),
+    path("locks", LockList.as_view(), name="locks"),
+    path("locks/<path:resource>/break", LockBreaking.as_view(), name="lock-break"),
+    path("locks/<path:resource>/break/approve", LockBreakApproval.as_view(), name="lock-break-approval"),
     path("machinery-log", MachineryLog.as_view(), name="machinery-log"),
 ]

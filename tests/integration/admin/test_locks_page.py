@@ -1,54 +1,34 @@
 """The page of locks shows who holds a lock, who waits for it, and which deadlocks were ended."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import DatabaseError
-from uuid_utils.compat import uuid7
 
 from config import env
 from orchestration.engine import deadlocks, dispatch, engine
 from orchestration.models import ALIAS, Deadlock, SagaInstance
 from orchestration.operators.insight import locks as lock_reads
 from orchestration.operators.insight import wait_graph
-from orchestration.protocol.events import PivotBarred, StepsUndone, StepWaits
+from orchestration.protocol.events import PivotBarred, StepsUndone
 from orchestration.sagas import definitions
-from payments.models import Hold, Turn
 from tests.integration.admin.conftest import Operator
 from tests.integration.admin.situations import Post
 from tests.support import markup
-from tests.support.two_locks import ExchangeRequested, exchange
+from tests.support.held_locks import held, started, waits
+from tests.support.two_locks import exchange
 
 pytestmark = pytest.mark.django_db(databases=list(env.ALIASES))
 
 PAGE = "/admin/operations/locks/"
-EARLIER = timedelta(minutes=20)
 
 
 @pytest.fixture(autouse=True)
 def exchange_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(definitions, exchange.name, exchange)
     monkeypatch.setattr(dispatch, "send", Post().send)
-
-
-def started() -> UUID:
-    now = datetime.now(UTC)
-    origin = engine.Origin("ann", str(uuid4()), "hash")
-    return engine.start_saga(exchange, ExchangeRequested("a", "b"), saga_id=uuid7(), origin=origin, now=now).saga_id
-
-
-def held(saga_id: UUID, resource: str = "wallet:a") -> None:
-    Hold.objects.create(
-        resource=resource, saga_id=saga_id, step="take_first", fence=1, since=datetime.now(UTC) - EARLIER
-    )
-
-
-def waits(saga_id: UUID, holder: UUID, resource: str = "wallet:a") -> None:
-    now = datetime.now(UTC)
-    Turn.objects.create(resource=resource, saga_id=saga_id, step="take_second")
-    report = StepWaits("take_second", 1, resource, holder, 0, now, done=(("take_first", now),))
-    engine.apply(saga_id, report, now=now)
 
 
 def said(operator: Operator) -> str:
@@ -152,3 +132,36 @@ def test_sagas_in_a_deadlock_are_drawn_before_others(monkeypatch: pytest.MonkeyP
 
 def test_only_staff_that_may_see_sagas_see_locks(hire) -> None:
     assert hire("view_auditfinding").client.get(PAGE).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
+def test_two_people_break_a_lock(hire) -> None:
+    holder, waiter = started(), started()
+    held(holder)
+    waits(waiter, holder)
+    ada = hire("view_sagainstance", "break_lock").client
+    assert "Break a lock" in markup.said(ada.get(PAGE).content.decode())
+    asked = {"resource": "wallet:a", "reason": "its saga is lost", "evidence": "ticket 7"}
+    answer = ada.post(f"{PAGE}break/", asked, follow=True)
+    assert "operator asks to break wallet:a: its saga is lost. Evidence: ticket 7" in markup.said(
+        answer.content.decode()
+    )
+    refused = ada.post(f"{PAGE}approve/", {"resource": "wallet:a"}, follow=True)
+    assert "another person must approve it" in markup.said(refused.content.decode())
+
+    User.objects.filter(username="operator").update(username="ada")
+    done = hire("view_sagainstance", "break_lock").client.post(f"{PAGE}approve/", {"resource": "wallet:a"}, follow=True)
+    assert f"wallet:a is broken. Saga {waiter} has it now." in markup.said(done.content.decode())
+    [lock] = done.context["found"].locks
+    assert lock.holder == waiter
+
+
+def test_a_break_needs_evidence_and_the_permission(hire, operator: Operator) -> None:
+    held(started())
+    asked = {"resource": "wallet:a", "reason": "its saga is lost"}
+    assert operator.client.post(f"{PAGE}break/", asked).status_code == 403
+    assert operator.client.post(f"{PAGE}approve/", asked).status_code == 403
+    assert "Break a lock" not in said(operator)
+    User.objects.filter(username="operator").update(username="ada")
+    answer = hire("view_sagainstance", "break_lock").client.post(f"{PAGE}break/", asked, follow=True)
+    assert "Nothing was done: evidence" in markup.said(answer.content.decode())

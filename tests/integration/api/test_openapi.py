@@ -68,6 +68,9 @@ FOR_STAFF = {
     "open_breaker",
     "close_breaker",
     "list_machinery_log",
+    "list_locks",
+    "break_lock",
+    "approve_lock_break",
 }
 checked = settings(
     deadline=None,

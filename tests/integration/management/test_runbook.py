@@ -41,15 +41,19 @@ CHANGES = {
     "purge",
     "open",
     "close",
+    "break",
     "apply",
 }
 GATEWAY = next(name for name in breaker_registry.in_use() if "gateway" in name)
-SITUATIONS = 12
+SITUATIONS = 14
 NOBODYS = UUID(int=1)
 
 
 def words(line: str, saga_id: UUID, batch_id: UUID = NOBODYS) -> list[str]:
-    stands_for = {"ID": str(saga_id), "BATCH": str(batch_id), "BREAKER": GATEWAY, "FINDING": "17", "NAME": GATEWAY}
+    stands_for = {"ID": str(saga_id), "BATCH": str(batch_id), "BREAKER": GATEWAY, "FINDING": "17", "NAME": GATEWAY} | {
+        "RESOURCE": "wallet:a",
+        "ACCOUNT": "ada",
+    }
     return [stands_for.get(word, word) for word in shlex.split(line)]
 
 
@@ -89,7 +93,7 @@ def test_each_command_parses(line: str) -> None:
     parser_of(name).parse_args(arguments)
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.split()[0] in ("saga", "breakers")])
+@pytest.mark.parametrize("line", [line for line in LINES if line.split()[0] in ("saga", "breakers", "locks")])
 def test_each_command_ends_as_it_should_and_without_a_yes_changes_nothing(
     line: str, ends: Ends, situations: Situations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
