@@ -26,7 +26,7 @@ ACROSS_SERVICES: Mapping[str, str] = {
     "Q1": "every saga has ended",
     "Q2": "completed: one order, its units held or gone, one capture, one live parcel; no units or parcel if cancelled",
     "Q3": "compensated: no order, no units held, no money taken or held, no live parcel",
-    "Q4": "the gateway's money is the orders' money, and the payments are its books",
+    "Q4": "the gateway keeps what orders are worth less what they gave back, and payments agree with its books",
     "Q5": "an order's total is the sum of its lines and what was captured",
     "Q6": "every row, and every key at gateway and carrier, has its saga",
     "R1": "no more is given back than was captured, at orders, payments and the gateway",
