@@ -93,6 +93,7 @@ def page_of(view: SagaView, entries: list[OperatorLogEntry], request: HttpReques
         "why": why_of(view, now=now),
         "money": money_of(view),
         "waiters": view.waiters,
+        "retried_by": view.retried_by,
         "timeline": mark_safe(timeline_svg(view, now)),
         "buttons": buttons_for(view, request.user),
         "steps": None if view.steps is None else [_step(step, view, urls, now) for step in view.steps],

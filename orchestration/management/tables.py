@@ -63,7 +63,7 @@ def of_moving(sagas: Iterable[SagaInstance], *, now: datetime) -> Table:
 
 def of_saga_view(view: SagaView, *, now: datetime) -> Iterator[Table]:
     """Yield tables with all of one saga."""
-    yield table_of(f"saga {view.instance.pk}", ("", ""), _facts(view.instance, now))
+    yield table_of(f"saga {view.instance.pk}", ("", ""), [*_facts(view.instance, now), *_tries(view)])
     yield _steps(view, now)
     if view.waiters:
         yield table_of("sagas that wait for it", ("id", "definition", "lock", "since"), map(_waiter, view.waiters))
@@ -109,6 +109,14 @@ def _moving(saga: SagaInstance, now: datetime) -> tuple[object, ...]:
     attempt = attempt_of(saga)
     attempt_text = attempt.in_words(now) if attempt else ""
     return saga.pk, status_of(saga).value, step_of(saga), attempt_text, formatting.span(now - saga.created_at)
+
+
+def _tries(view: SagaView) -> Iterator[tuple[str, object]]:
+    """Yield the sagas before and after this one, if its work was given up to end a deadlock."""
+    if view.instance.retry_of:
+        yield "tries again", view.instance.retry_of
+    if view.retried_by:
+        yield "tried again by", view.retried_by
 
 
 def _facts(saga: SagaInstance, now: datetime) -> Iterator[tuple[str, object]]:

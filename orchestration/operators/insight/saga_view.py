@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestration.engine import selectors
+from orchestration.engine import selectors, store
 from orchestration.engine.selectors import StepProgress
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.operators.insight.lock_waits import Waiter, waiters_of
 from orchestration.participant.ledger import LedgerRow
+from orchestration.protocol.deadlocks import is_retried
 from orchestration.sagas import UnknownDefinition, definition_of
 
 
@@ -26,6 +27,8 @@ class SagaView:
     """The saga that holds the lock that this one waits for."""
     waiters: tuple[Waiter, ...] = ()
     """The sagas that wait for a lock of this one, at most `MOST_WAITERS`."""
+    retried_by: UUID | None = None
+    """The saga that does the work of this one again, because this one was given up to end a deadlock."""
 
 
 def saga_view_of(saga_id: UUID) -> SagaView | None:
@@ -39,7 +42,15 @@ def saga_view_from(instance: SagaInstance) -> SagaView:
     log = selectors.log_of(instance.pk)
     ledgers = selectors.ledger_rows(instance)
     holder = selectors.saga(instance.waits_for) if instance.waits_for else None
-    return SagaView(instance, log, _steps(instance, log, ledgers), ledgers, holder, waiters_of(instance.pk))
+    steps, waiters = _steps(instance, log, ledgers), waiters_of(instance.pk)
+    return SagaView(instance, log, steps, ledgers, holder, waiters, _retried_by(instance))
+
+
+def _retried_by(instance: SagaInstance) -> UUID | None:
+    if instance.ended_at is None or not is_retried(instance.failure, instance.victim_count):
+        return None
+    found = store.find_successors([instance.pk])
+    return found[instance.pk].pk if instance.pk in found else None
 
 
 def _steps(

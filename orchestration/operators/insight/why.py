@@ -74,6 +74,7 @@ def _recorded_facts(view: SagaView, now: datetime) -> Facts:
         paused=_newest(log, {Kind.PAUSED}),
         database=_unavailable_database(where, view.ledgers),
         lock=_lock(view, saga) if saga else None,
+        retried_by=view.retried_by,
     )
 
 

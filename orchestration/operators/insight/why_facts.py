@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from orchestration.operators.insight.breakers import BreakerNow
 from orchestration.operators.insight.db_locks import Blocked
@@ -103,5 +104,7 @@ class Facts:
     """Dead letters of the message that was sent last."""
     lock: LockWaitNow | None = None
     """The lock that the saga waits for. None while its message waits for the broker."""
+    retried_by: UUID | None = None
+    """The saga that does the work of this one again."""
     blocked: tuple[Blocked, ...] | Unavailable = ()
     """Database sessions that wait for a lock and may work for this saga."""

@@ -27,7 +27,8 @@ def _ended(facts: Facts) -> Why | None:
     if facts.ended_at is None:
         return None
     ago = formatting.span(facts.now - facts.ended_at)
-    return Why(f"{facts.phase.capitalize()} {ago} ago.", Cause.ENDED, "Nothing remains to be done.")
+    rest = f"Saga {facts.retried_by} does its work again." if facts.retried_by else "Nothing remains to be done."
+    return Why(f"{facts.phase.capitalize()} {ago} ago.", Cause.ENDED, rest)
 
 
 def _lacks_definition(facts: Facts) -> Why | None:

@@ -1,6 +1,7 @@
 """Sagas as JSON: a row of a list, a whole saga, and the why line."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -88,6 +89,10 @@ class SagaWhole(SagaListed):
     waiters = serializers.ListField(
         child=serializers.JSONField(), help_text="Sagas that wait for a lock of this one, with resource and since."
     )
+    retry_of = serializers.UUIDField(
+        allow_null=True, help_text="The saga whose work this one does again: it was given up to end a deadlock."
+    )
+    retried_by = serializers.UUIDField(allow_null=True, help_text="The saga that does the work of this one again.")
     steps = serializers.ListField(child=serializers.JSONField(), allow_null=True)
     ledgers = serializers.DictField(child=serializers.JSONField(allow_null=True))
     log = serializers.ListField(child=serializers.JSONField())
@@ -115,6 +120,10 @@ class SagaWhole(SagaListed):
             {**each._asdict(), "saga_id": str(each.saga_id), "since": time_of(each.since)}
             for each in self.context["view"].waiters
         ]
+
+    def get_retried_by(self, _: SagaInstance) -> UUID | None:
+        retried_by: UUID | None = self.context["view"].retried_by
+        return retried_by
 
     def get_steps(self, _: SagaInstance) -> list[dict[str, Any]] | None:
         steps = self.context["view"].steps

@@ -1,5 +1,6 @@
 """The page of one saga in the admin."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,13 +18,15 @@ from django_celery_results.models import TaskResult
 
 from config import env
 from orchestration import sagas
+from orchestration.engine import store
 from orchestration.models import SagaInstance
 from orchestration.participant.ledger import Status
-from orchestration.protocol.events import StepRefused
+from orchestration.protocol.events import PivotBarred, StepRefused, StepsUndone
 from orchestration.sagas.refund_order import refund_order
 from payments.models import Ledger
 from tests.integration.admin.conftest import SAGAS, Operator
-from tests.integration.admin.situations import SECRET, STEPS, TASK_ID, Situations
+from tests.integration.admin.situations import COMPENSABLE, SECRET, STEPS, TASK_ID, Situations
+from tests.support.deadlock import give_up
 from tests.support.lock_waits import ORDER_ID, RESOURCE, let_wait, start_refund
 from tests.support.markup import said
 
@@ -272,3 +276,22 @@ def test_a_saga_that_waits_for_a_lock_and_its_holder_link_to_each_other(operator
     page = operator.page(holder).content.decode()
     assert f'href="{SAGAS}{waiting}/change/"' in page
     assert f"{waiting} refund_order.v1, {RESOURCE}" in said(page)
+
+
+def test_a_victim_and_its_successor_link_to_each_other(
+    operator: Operator, situations: Situations, capsys: pytest.CaptureFixture[str]
+) -> None:
+    victim, now = situations.running(), datetime.now(UTC)
+    give_up(victim)
+    situations.report(victim, PivotBarred())
+    situations.report(victim, StepsUndone(tuple((step, now) for step in COMPENSABLE)))
+    successor = store.find_successors([victim])[victim].pk
+
+    assert str(successor) in operator.page(victim).content.decode()
+    assert str(victim) in operator.page(successor).content.decode()
+    assert f"Saga {successor} does its work again." in operator.page(victim).content.decode()
+    for saga_id, other, name in ((victim, successor, "retried_by"), (successor, victim, "retry_of")):
+        call_command("saga", "show", str(saga_id), "--format", "json")
+        assert json.loads(capsys.readouterr().out)[name] == str(other)
+        call_command("saga", "show", str(saga_id))
+        assert str(other) in capsys.readouterr().out
