@@ -55,7 +55,7 @@ test-fast: $(VENV)/.dev
 	@$(SERVERS) && exec $(PY) -m pytest -q -n $(JOBS) $(FAST) $(ARGS)
 
 screenshots: $(VENV)/.dev
-	@$(PACKAGES) && $(SERVERS) && mkdir -p docs/images && SCREENSHOTS=docs/images exec $(PY) -m pytest tests/acceptance/test_operators_browser.py $(ARGS)
+	@$(PACKAGES) && $(SERVERS) && mkdir -p docs/images && SCREENSHOTS=docs/images exec $(PY) -m pytest tests/acceptance/test_operators_browser.py tests/acceptance/test_orders_browser.py $(ARGS)
 
 sweep: $(VENV)/.dev
 	@$(PACKAGES) && $(SERVERS) && SWEEP=all exec $(PY) -m pytest tests/faults $(ARGS)
