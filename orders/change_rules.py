@@ -1,4 +1,4 @@
-"""What a change of an order moves and gives back, and why one is refused: decided from rows that were read before."""
+"""What a change of an order moves and gives back, and why one is refused: decided from the rows of the order."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +9,7 @@ from orchestration.contracts.order_changes import ChangeKind
 from orchestration.contracts.values import SkuQuantity
 from orchestration.participant.refusals import Refusal
 from orders.models import Order, OrderLine, ReturnRequest
+from orders.refund_prices import price_minor, to_refund, units_given_back
 
 Moves = tuple[tuple[OrderLine, int], ...]
 """Pairs of an order line and the number of its units that move."""
@@ -76,10 +77,6 @@ class PlannedChange:
         for line, quantity in self.moves:
             units[line.sku] += quantity
         return tuple(SkuQuantity(sku, quantity) for sku, quantity in units.items())
-
-    @property
-    def price_minor(self) -> int:
-        return sum(quantity * line.unit_price_minor for line, quantity in self.moves)
 
 
 def plan_change(
@@ -162,22 +159,31 @@ def _cancelled(order: Order) -> PlannedChange:
 
 
 def _refunded(order: Order, lines: Sequence[SkuQuantity], amount_minor: int | None) -> PlannedChange:
-    moves = allocate(lines, order.lines.all(), _ordered)
+    """Plan a refund. With lines, it is of units whose price was not given back before."""
+    given_back = units_given_back(order) if lines else Counter[str]()
+    moves = allocate(lines, order.lines.all(), to_refund(order, given_back))
     if amount_minor is None:
-        amount_minor = PlannedChange(moves, 0).price_minor if moves else order.refundable_minor
+        amount_minor = _price_minor(order, moves, given_back) if moves else order.refundable_minor
     if amount_minor < 1:
         raise NothingLeft
     return PlannedChange(moves, _affordable(order, amount_minor))
 
 
 def _returned(order: Order, lines: Sequence[SkuQuantity], amount_minor: int | None) -> PlannedChange:
-    """Plan a return. The units are taken back also when their price was refunded before."""
+    """Plan a return. The units are taken back also when their price was refunded before, but then for no money."""
     moves = _moved(order, lines, to_return)
     if not moves:
         raise NothingLeft
     if amount_minor is None:
-        amount_minor = min(PlannedChange(moves, 0).price_minor, order.refundable_minor)
+        amount_minor = min(_price_minor(order, moves, units_given_back(order)), order.refundable_minor)
     return PlannedChange(moves, _affordable(order, amount_minor))
+
+
+def _price_minor(order: Order, moves: Moves, given_back: Counter[str]) -> int:
+    moved: Counter[str] = Counter()
+    for line, units in moves:
+        moved[line.sku] += units
+    return price_minor(order, given_back, given_back + moved)
 
 
 def _affordable(order: Order, amount_minor: int) -> int:

@@ -16,7 +16,7 @@ from orders.selectors import order_with_lines
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def placed(*lines: Line, customer_id: str = "7") -> UUID:
+def placed(*lines: Line, customer_id: str = "7", discount_minor: int = 0) -> UUID:
     """Place an order with these lines, by default two mugs at 450 and a cup at 100. Return its id."""
     lines = lines or (Line("MUG", 2, 450), Line("CUP", 1, 100))
     request = PlaceOrder(
@@ -25,7 +25,8 @@ def placed(*lines: Line, customer_id: str = "7") -> UUID:
         customer_id=customer_id,
         idempotency_key=str(uuid4()),
         lines=lines,
-        total_minor=sum(line.total_minor for line in lines),
+        total_minor=sum(line.total_minor for line in lines) - discount_minor,
+        discount_minor=discount_minor,
         currency="GBP",
         shipping_address=Address("Ada", "1 Lane", "London", "N1", "GB"),
         placed_at=NOON,

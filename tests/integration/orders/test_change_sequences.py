@@ -24,10 +24,11 @@ PRICES = {"A": [300, 300, 200], "B": [0]}
 
 @dataclass
 class Model:
-    """One order: the units that left, those that came back, and the money that went back."""
+    """One order: the units that left, came back, and were refunded by a refund of lines; the money that went back."""
 
     out: Counter[str] = field(default_factory=Counter)
     back: Counter[str] = field(default_factory=Counter)
+    named: Counter[str] = field(default_factory=Counter)
     refunded: int = 0
     cancelled: bool = False
 
@@ -36,6 +37,7 @@ class Model:
         left = {
             ChangeKind.DISPATCH: lambda sku: len(PRICES[sku]) - self.out[sku],
             ChangeKind.RETURN: lambda sku: self.out[sku] - self.back[sku],
+            ChangeKind.REFUND: lambda sku: len(PRICES[sku]) - self.back[sku] - self.named[sku],
         }.get(kind, lambda sku: len(PRICES[sku]))
         if any(units > left(sku) for sku, units in lines.items()):
             raise ValueError
@@ -46,7 +48,7 @@ class Model:
 
         :raises ValueError: when it must be refused.
         """
-        after = Model(self.out.copy(), self.back.copy(), self.refunded, self.cancelled)
+        after = Model(self.out.copy(), self.back.copy(), self.named.copy(), self.refunded, self.cancelled)
         if self.cancelled:
             raise ValueError
         if kind == ChangeKind.CANCEL:
@@ -56,7 +58,8 @@ class Model:
             return after
         units = self.asked(kind, lines)
         if kind == ChangeKind.REFUND:
-            price = sum(sum(PRICES[sku][:n]) for sku, n in lines.items()) if lines else TOTAL - self.refunded
+            after.named.update(lines)
+            price = self.price_until(after) if lines else TOTAL - self.refunded
             after.refunded += price if amount is None else amount
             if not self.refunded < after.refunded <= TOTAL:
                 raise ValueError
@@ -65,11 +68,18 @@ class Model:
             raise ValueError
         (after.out if kind == ChangeKind.DISPATCH else after.back).update(units)
         if kind == ChangeKind.RETURN:
-            price = sum(sum(PRICES[sku][self.back[sku] : after.back[sku]]) for sku in units)
+            price = self.price_until(after)
             after.refunded += min(price, TOTAL - self.refunded) if amount is None else amount
             if after.refunded > TOTAL:
                 raise ValueError
         return after
+
+    def price_until(self, after: "Model") -> int:
+        """Return the price of the units that have given theirs back since."""
+        return sum(
+            sum(prices[self.back[sku] + self.named[sku] : after.back[sku] + after.named[sku]])
+            for sku, prices in PRICES.items()
+        )
 
     @property
     def status(self) -> str:

@@ -99,6 +99,40 @@ def test_returned_units_give_back_their_price_but_never_more_than_is_left() -> N
     assert [change.amount_minor for change in order.changes.order_by("opened_at")] == [0, 450, 500, 50]
 
 
+def test_the_price_of_a_unit_is_refunded_once() -> None:
+    order_id = placed()
+    changed(order_id, REFUND, ("MUG", 1))
+    assert refusal_of(change_of(order_id, REFUND, ("MUG", 2))).facts == {"sku": "MUG", "wanted": 2, "left": 1}
+    dropped(opened(order_id, REFUND, ("MUG", 1)))
+    changed(order_id, REFUND, ("MUG", 1))
+    assert refusal_of(change_of(order_id, REFUND, ("MUG", 1))).code == "quantity_exceeds_ordered"
+    assert read(order_id).refunded_minor == 900
+
+
+def test_a_unit_whose_price_was_refunded_comes_back_for_no_money() -> None:
+    order_id = placed()
+    changed(order_id, DISPATCH)
+    changed(order_id, REFUND, ("MUG", 1))
+    changed(order_id, RETURN, ("MUG", 2))
+    assert read(order_id).refunded_minor == 900
+    assert refusal_of(change_of(order_id, REFUND, ("MUG", 1))).code == "quantity_exceeds_ordered"
+    changed(order_id, REFUND, ("CUP", 1))
+    changed(order_id, RETURN, ("CUP", 1))
+    order = read(order_id)
+    assert (order.refunded_minor, units(order)) == (1000, [("MUG", 2, 2), ("CUP", 1, 1)])
+
+
+def test_units_bought_with_a_discount_give_back_their_share_of_what_was_paid() -> None:
+    order_id = placed(Line("MUG", 3, 333), Line("GIFT", 1, 0), Line("CUP", 1, 1), discount_minor=499)
+    changed(order_id, DISPATCH)
+    for kind, sku in ((REFUND, "MUG"), (RETURN, "MUG"), (RETURN, "MUG"), (RETURN, "GIFT"), (REFUND, "CUP")):
+        changed(order_id, kind, (sku, 1))
+    order = read(order_id)
+    given_back = list(order.changes.order_by("opened_at").values_list("amount_minor", flat=True))
+    assert given_back == [0, 166, 167, 167, 0, 1]
+    assert order.refunded_minor == order.total_minor == 501
+
+
 def test_a_return_may_give_back_less_than_the_price() -> None:
     order_id = placed()
     changed(order_id, DISPATCH)
