@@ -243,9 +243,9 @@ class Engine:
 
 
 def _ended_waits(move: _Move) -> Iterator[tuple[str, timedelta]]:
-    """Yield the resource that the saga waited for until this decision, and for how long, if it does not wait now."""
+    """Yield the resource that the saga waited for until this decision, and for how long, if it waits no more for it."""
     before = move.change.instance
-    if before.waits_since is None or move.decided.waits_since is not None:
+    if before.waits_since is None or before.waits_on == move.decided.waits_on:
         return
     step = before.progress.get("waits")
     done = (entry.at for entry in move.change.entries if entry.kind == Kind.DONE and entry.step == step)

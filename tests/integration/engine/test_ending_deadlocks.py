@@ -275,6 +275,25 @@ def test_a_search_that_reads_too_few_waits_finds_the_deadlock_in_a_later_round(
     assert deadlocks.end_deadlocks(now=NOW) == 1
 
 
+def test_a_wait_for_another_lock_ends_the_wait_before_it() -> None:
+    heard: list[tuple[str, timedelta]] = []
+
+    def hear(waits: list[tuple[str, timedelta]], **_: object) -> None:
+        heard.extend(waits)
+
+    signals.lock_waits_ended.connect(hear)
+    try:
+        saga_id, holder = start("waits"), start("holds")
+        engine.apply(saga_id, StepWaits("take_first", 1, "wallet:a", holder, 0, NOW), now=NOW)
+        recovery.run_once(clock=lambda: NOW + ASK_AGAIN_WITHIN)
+        done = (("take_first", LATER),)
+        again = StepWaits("take_second", read(saga_id).token, "wallet:b", holder, 0, LATER, done=done)
+        engine.apply(saga_id, again, now=LATER)
+        assert heard == [("wallet:a", LATER - NOW)]
+    finally:
+        signals.lock_waits_ended.disconnect(hear)
+
+
 def test_an_ended_wait_is_signalled_with_the_time_until_the_step_was_done() -> None:
     heard: list[tuple[str, timedelta]] = []
 
