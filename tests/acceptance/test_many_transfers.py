@@ -28,8 +28,9 @@ AT_A_TIME = 8
 
 def test_transfers_in_any_direction_all_end_and_lose_no_credit(workforce, shared_worker) -> None:
     for customer in CUSTOMERS:
-        granted = {"currency": "GBP", "amount_minor": GRANTED_MINOR, "by": "kim", "reason": "a test"}
-        grant_credit(grant_id=uuid7(), customer_id=customer, **granted)
+        grant_credit(
+            grant_id=uuid7(), customer_id=customer, currency="GBP", amount_minor=GRANTED_MINOR, by="kim", reason="test"
+        )
     chance = random.Random(1)
 
     for _ in range(TRANSFERS):
