@@ -55,7 +55,7 @@ class CouponAdmin(ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(CouponUse)
 class CouponUseAdmin(LongTable):
-    list_display = ("saga_id", "coupon", "customer_id", "order_id", "state", "used_at", "changed_at")
+    list_display = ("saga_id", "coupon_id", "customer_id", "order_id", "state", "used_at", "changed_at")
     list_filter = ("state",)
     search_fields = ("saga_id", "coupon")
     ordering = ("-saga_id",)

@@ -18,6 +18,7 @@ from orchestration.contracts.order_changes import (
 from orchestration.contracts.values import SkuQuantity
 from orchestration.participant.refusals import Refusal
 from orders.change_rules import Moves, PlannedChange, allocate, check_return, plan_change, status_of, to_return
+from orders.coupons import give_back_use
 from orders.models import Order, OrderChange, OrderLine, ReturnRequest
 from orders.selectors import return_request
 
@@ -90,10 +91,13 @@ def drop_change(request: DropChange) -> None:
 
 
 def close_change(request: CloseChange) -> None:
-    """Close the change. A cancelled order gets that status, and the return request that it fulfils is received."""
+    """Close the change. A cancelled order gets that status, and its coupon can be used once more. The return request
+    that the change fulfils is received.
+    """
     order, change = _locked_change(request)
     if change.kind == ChangeKind.CANCEL:
         order.status = Order.Status.CANCELLED
+        give_back_use(order.saga_id)
     if change.return_request_id:
         ReturnRequest.objects.filter(id=change.return_request_id).update(state=ReturnRequest.State.RECEIVED)
     _end(order, change, OrderChange.State.CLOSED)

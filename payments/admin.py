@@ -37,18 +37,16 @@ class WalletAdmin(LongTable):
 
 @admin.register(WalletMovement)
 class WalletMovementAdmin(LongTable):
-    list_display = ("wallet", "kind", "amount_minor", "by", "reason", "saga_id", "step", "moved_at")
+    list_display = ("wallet_id", "kind", "amount_minor", "by", "reason", "saga_id", "step", "moved_at")
     list_filter = ("kind",)
     search_fields = ("wallet", "saga_id")
-    list_select_related = ("wallet",)
 
 
 @admin.register(CreditPayment)
 class CreditPaymentAdmin(LongTable):
-    list_display = ("saga_id", "order_id", "wallet", "amount_minor", "refunded_minor", "state", "changed_at")
+    list_display = ("saga_id", "order_id", "wallet_id", "amount_minor", "refunded_minor", "state", "changed_at")
     list_filter = ("state",)
     search_fields = ("saga_id",)
-    list_select_related = ("wallet",)
     ordering = ("-saga_id",)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 
-from orchestration.contracts.audit import Checked, PaymentFacts, RefundFacts, StepEffect
+from orchestration.contracts.audit import Checked, MoneyBackFacts, PaymentFacts, RefundFacts, StepEffect
 from orchestration.contracts.payments import authorise_payment, capture_payment, give_back
 from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
 from orchestration.participant.selection import Selection
@@ -31,7 +31,7 @@ COLUMNS = (
     "authorisation_id",
     "capture_id",
 )
-REFUND_COLUMNS = ("saga_id", "step", "amount_minor", "status", "gateway_id")
+REFUND_COLUMNS = ("saga_id", "step", "amount_minor", "status", "gateway_id", "destination")
 
 
 def read_payments(chosen: Selection) -> dict[UUID, PaymentFacts]:
@@ -44,10 +44,15 @@ def read_payments(chosen: Selection) -> dict[UUID, PaymentFacts]:
     return {saga_id: _facts(tuple(refunds.get(saga_id, ())), *columns) for saga_id, *columns in rows}
 
 
-def read_change_refunds(chosen: Selection) -> dict[UUID, RefundFacts]:
-    """Return the refunds that changes of orders make, by the saga of the change."""
-    rows = Refund.objects.filter(chosen.sagas(), step=give_back.step).values_list(*REFUND_COLUMNS)
-    return {saga_id: RefundFacts(saga_id, *columns) for saga_id, *columns in rows.iterator(BATCH)}
+def read_change_refunds(chosen: Selection) -> dict[UUID, MoneyBackFacts]:
+    """Return the money that changes of orders give back, by the saga of the change."""
+    credited = credit_audit.credited(chosen)
+    rows = Refund.objects.filter(chosen.sagas(), step=give_back.step).order_by().values_list("saga_id")
+    requested = Count("pk", filter=Q(status=RefundState.REQUESTED))
+    return {
+        saga_id: MoneyBackFacts(bool(count), *credited.get(saga_id, (0, "")))
+        for saga_id, count in rows.annotate(requested=requested).iterator(BATCH)
+    }
 
 
 def effect_of(payment: PaymentFacts) -> StepEffect:
@@ -62,9 +67,9 @@ def capture_effect_of(payment: PaymentFacts, is_repaired: bool) -> StepEffect | 
     return StepEffect.REVERSED if payment.is_reversed and is_repaired else StepEffect.LIVE
 
 
-def refund_effect_of(refund: RefundFacts) -> StepEffect:
+def refund_effect_of(back: MoneyBackFacts) -> StepEffect:
     """Return the effect of giving back. A refund that failed later has this effect, too: R6 reports it."""
-    return StepEffect.NONE if refund.status == RefundState.REQUESTED else StepEffect.LIVE
+    return StepEffect.NONE if back.is_requested else StepEffect.LIVE
 
 
 def lacks(payment: PaymentFacts | None, ordered: Mapping[str, int]) -> str:
@@ -173,7 +178,7 @@ audit = ServiceAudit(
             changes=changes_of,
         ),
         AuditedRows(
-            facts=RefundFacts,
+            facts=MoneyBackFacts,
             kind="refund",
             action=give_back,
             read=read_change_refunds,

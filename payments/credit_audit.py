@@ -67,14 +67,25 @@ credit_rows = AuditedRows(
 
 
 def kept_besides(left_out: Sequence[Selection]) -> Counter[str]:
-    """Return the part of orders that store credit paid, so that the gateway keeps less than they are worth.
+    """Return what the gateway keeps because refunds went to store credit, less what store credit paid.
 
-    Amounts are below zero, in minor units by currency. Sagas `left_out` do not count.
+    Amounts are in minor units by currency. Sagas `left_out` do not count.
     """
     paid = Q(state=CreditPayment.State.SPENT)
     for selection in left_out:
         paid &= ~selection.sagas()
     spent = CreditPayment.objects.filter(paid).order_by().values_list("wallet__currency")
-    sums: Counter[str] = Counter()
+    refunded = Q(kind=WalletMovement.Kind.REFUNDED)
+    for selection in left_out:
+        refunded &= ~selection.sagas() & ~selection.sagas("checkout_id")
+    back = WalletMovement.objects.filter(refunded).order_by().values_list("wallet__currency")
+    sums = Counter(dict(back.annotate(Sum("amount_minor"))))
     sums.subtract(dict(spent.annotate(Sum("amount_minor"))))
     return sums
+
+
+def credited(chosen: Selection) -> dict[UUID, tuple[int, str]]:
+    """Return what changes of orders gave back to store credit: minor units and currency, by the saga of the change."""
+    back = WalletMovement.objects.filter(chosen.sagas(), kind=WalletMovement.Kind.REFUNDED)
+    rows = back.values_list("saga_id", "amount_minor", "wallet__currency").iterator(BATCH)
+    return {saga_id: (amount_minor, currency) for saga_id, amount_minor, currency in rows}

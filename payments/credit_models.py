@@ -57,6 +57,7 @@ class WalletMovement(models.Model):
     amount_minor = models.BigIntegerField(help_text="Negative when the wallet pays, in minor units of the currency.")
     saga_id = models.UUIDField(help_text="The saga that moved it; of a grant, the id of the grant.")
     step = models.TextField()
+    checkout_id = models.UUIDField(null=True, help_text="The checkout whose order a refund gives back.")
     by = models.TextField(blank=True, default="", help_text="The member of staff who asked for it.")
     reason = models.TextField(blank=True, default="")
     moved_at = models.DateTimeField(db_default=Now())

@@ -84,11 +84,14 @@ class Origin(models.TextChoices):
 
 
 class Refund(models.Model):
-    """A part of a payment that is given back, by one step of one saga. An amount of zero moves no money."""
+    """A part of an order's money that is given back, by one step of one saga. An amount of zero moves no money.
+
+    `payment` is None for what store credit had paid.
+    """
 
     saga_id = models.UUIDField()
     step = models.TextField()
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", null=True)
     destination = models.TextField(choices=Destination.choices)
     amount_minor = models.BigIntegerField()
     status = models.TextField(choices=RefundState.choices)
@@ -107,7 +110,13 @@ class Refund(models.Model):
         )
         constraints = (
             models.UniqueConstraint(
-                fields=("saga_id", "step", "destination"), condition=Q(origin="ours"), name="refund_one_per_step"
+                fields=("saga_id", "step", "payment"), condition=Q(origin="ours"), name="refund_one_per_step"
+            ),
+            models.UniqueConstraint(
+                fields=("saga_id", "step"), condition=Q(payment=None), name="refund_one_of_credit_per_step"
+            ),
+            models.CheckConstraint(
+                condition=Q(payment__isnull=False) | Q(destination="credit"), name="refund_to_card_has_a_payment"
             ),
             models.UniqueConstraint(fields=("gateway_id",), name="refund_belongs_to_one_call"),
             models.CheckConstraint(condition=Q(amount_minor__gte=0), name="refund_amount_not_negative"),

@@ -16,7 +16,7 @@ LIMIT = 500
 
 def due(now: datetime) -> Sequence[Refund]:
     """Return refunds whose next reading is due."""
-    to_read = Refund.objects.select_related("payment").filter(read_at__lte=now)
+    to_read = Refund.objects.select_related("payment").filter(read_at__lte=now, payment__isnull=False)
     return list(to_read.order_by("read_at")[:LIMIT])
 
 
@@ -24,7 +24,7 @@ def read(refund: Refund, now: datetime) -> LaterReading:
     """Read the refund's state at the gateway and record it. A refund that the gateway does not show stays as it is."""
     with borrowed("payments"):
         refund_rows.postpone(refund, now=now)
-    payment = gateway().look_up(refund.payment.authorisation_id)
+    payment = gateway().look_up(refund.payment.authorisation_id)  # type: ignore[union-attr]  # see `due`
     made = next((each for each in payment.refunds if each.refund_id == refund.gateway_id), None)
     if made is None:
         return LaterReading.UNKNOWN

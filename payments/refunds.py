@@ -1,15 +1,14 @@
-"""`give_back`: refund a part or all of what a checkout has captured, for a change of its order."""
+"""`give_back`: refund a part or all of what was paid for an order, to the card or to store credit."""
 
 from dataclasses import dataclass
 
-from orchestration.contracts.order_changes import RefundTo
-from orchestration.contracts.payments import GiveBack, MoneyGivenBack, give_back
+from orchestration.contracts.payments import GiveBack, MoneyGivenBack
 from orchestration.db.connections import borrowed
 from orchestration.participant.external import ExternalCommand, Keys
-from payments import refund_rows, store_credit
+from payments import refund_rows
 from payments.gateways.choice import gateway
 from payments.gateways.port import GatewayRefund, RefundStatus
-from payments.models import Destination, Origin, Refund
+from payments.models import Origin
 from payments.services import RefundFailed
 
 
@@ -41,20 +40,21 @@ class ChangeRefund(ExternalCommand[GiveBack, GivenBack]):
         return None if request.refund_minor else GivenBack(None)
 
     def call(self, request: GiveBack, keys: Keys) -> GivenBack:
-        if request.refund_to == RefundTo.CREDIT:
-            store_credit.add(request.customer_id, request.refund_minor, request.currency)
         with borrowed("payments"):  # the gateway may take long
-            refund = _set_aside(request)
+            refund = refund_rows.to_card(refund_rows.set_aside(request))
+        if refund is None or refund.payment is None:
+            return GivenBack(None)
         made = gateway().refund(refund.payment.authorisation_id, amount_minor=refund.amount_minor, key=keys.own)
         return _given_back(made)
 
     def find(self, request: GiveBack, keys: Keys) -> GivenBack | None:
         with borrowed("payments"):
-            refund = (
-                Refund.objects.select_related("payment").filter(saga_id=request.saga_id, step=give_back.step).first()
-            )
-        if refund is None:
+            refunds = refund_rows.refunds_of(request.saga_id)
+        if not refunds:
             return None  # nothing was set aside, so the gateway was not called
+        refund = refund_rows.to_card(refunds)
+        if refund is None or refund.payment is None:
+            return GivenBack(None)
         payment = gateway().look_up(refund.payment.authorisation_id)
         return next((_given_back(each) for each in payment.refunds if each.key == keys.own), None)
 
@@ -63,20 +63,11 @@ class ChangeRefund(ExternalCommand[GiveBack, GivenBack]):
         return GivenBack(made, Origin.GATEWAY)
 
     def record(self, request: GiveBack, reply: GivenBack) -> MoneyGivenBack:
-        refund = _set_aside(request)
-        refund_rows.conclude(refund, reply.refund, origin=reply.origin)
-        return MoneyGivenBack(to_card_minor=request.refund_minor, to_credit_minor=0)
-
-
-def _set_aside(request: GiveBack) -> Refund:
-    asked = Refund(
-        saga_id=request.saga_id,
-        step=give_back.step,
-        destination=Destination.CARD,
-        amount_minor=request.refund_minor,
-        reason=request.reason,
-    )
-    return refund_rows.set_aside(asked, checkout_id=request.checkout_id)
+        refund = refund_rows.to_card(refund_rows.set_aside(request))
+        if refund is not None:
+            refund_rows.conclude(refund, reply.refund, origin=reply.origin)
+        to_card_minor = refund.amount_minor if refund else 0
+        return MoneyGivenBack(to_card_minor, request.refund_minor - to_card_minor)
 
 
 def _given_back(made: GatewayRefund) -> GivenBack:

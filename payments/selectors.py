@@ -47,7 +47,7 @@ def money_of_sagas(saga_ids: Collection[UUID]) -> dict[UUID, Money]:
     The money of a change of an order is the payment of which it gives a part back.
     """
     refunds = Refund.objects.filter(saga_id__in=saga_ids).select_related("payment")
-    of_changes = {refund.saga_id: refund.payment for refund in refunds}
+    of_changes = {refund.saga_id: refund.payment for refund in refunds if refund.payment}
     return {saga_id: _money(payment) for saga_id, payment in (of_changes | payments_by_saga(saga_ids)).items()}
 
 

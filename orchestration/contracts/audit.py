@@ -124,6 +124,16 @@ class RefundFacts:
     amount_minor: int
     status: str
     gateway_id: str | None
+    destination: str = "card"
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBackFacts:
+    """The money that one change of an order gives back; `credited_minor` of it goes to store credit."""
+
+    is_requested: bool
+    credited_minor: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import pytest
 from django.db import IntegrityError
 
 from orchestration import failpoints
+from orchestration.contracts.codec import encode
+from orchestration.contracts.store_credit import SpendCredit, spend_credit
 from orchestration.failpoints import Failpoint
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
@@ -14,6 +16,7 @@ from orchestration.participant.manual_conclusion import resolve
 from orchestration.participant.manual_outcome import Grounds, NotResolved, ReportedOutcome, Statement
 from orchestration.participant.outcomes import Done, Refused
 from orchestration.participant.participant import Participant
+from orchestration.testing import step_runner
 from payments import refunds
 from payments.gateways.port import (
     GatewayBroken,
@@ -28,6 +31,7 @@ from payments.services import RefundFailed
 from tests.support.clock import Clock
 from tests.support.paid_orders import TOTAL, PaidOrder, paid
 from tests.support.threads import at_once
+from tests.support.wallets import balances, granted, movements
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["payments", "gateway"]),
@@ -293,11 +297,69 @@ def test_what_the_gateway_refuses_is_settled_with_the_refund_that_a_person_made(
     assert history(call) == [Status.STARTED, Status.DONE]
 
 
-def test_a_refund_to_store_credit_is_refused(order: PaidOrder, gateway: SandboxGateway) -> None:
-    outcome = order.give_back(order.change(500, refund_to="credit"))
-    assert isinstance(outcome, Refused)
-    assert outcome.refusal["code"] == "no_store_credit"
-    assert (refunded_there(gateway, order), order.payment.refunded_minor) == ([], 0)
+def test_a_refund_to_store_credit_leaves_the_money_at_the_gateway(order: PaidOrder, gateway: SandboxGateway) -> None:
+    assert order.give_back(order.change(500, refund_to="credit")) == given_back(0, 500)
+    assert (refunded_there(gateway, order), order.payment.refunded_minor) == ([], 500)
+    assert (balances(), movements()) == ({"7": 500}, [("refunded", 500)])
+
+
+def test_more_than_was_paid_never_goes_back_to_card_and_store_credit_together(order: PaidOrder) -> None:
+    order.give_back(order.change(TOTAL - 1, refund_to="credit"))
+    refused = order.give_back(2)
+    assert isinstance(refused, Refused)
+    assert refused.refusal["facts"] == {"refundable": 1}
+    assert order.give_back(1) == given_back(1, 0)
+    assert (order.payment.refunded_minor, order.payment.status) == (TOTAL, "refunded")
+
+
+@pytest.mark.parametrize(
+    ("refunds", "to_card", "to_credit"),
+    [
+        ([("payment", 1000)], 1000, 0),
+        ([("payment", TOTAL)], 1500, 498),
+        ([("payment", 1400), ("payment", 500)], 1500, 400),
+        ([("credit", 600)], 0, 600),
+        ([("credit", 600), ("payment", TOTAL - 600)], 1398, 600),
+    ],
+)
+def test_money_goes_back_the_way_it_was_paid_the_card_first(
+    participant: Participant, gateway: SandboxGateway, refunds: list[tuple[str, int]], to_card: int, to_credit: int
+) -> None:
+    order = part_paid(participant, credit_minor=498)
+    for refund_to, amount_minor in refunds:
+        call = order.change(amount_minor, refund_to)
+        for _ in range(2):
+            assert isinstance(order.give_back(call), Done)
+    assert (sum(refunded_there(gateway, order)), balances()["7"]) == (to_card, to_credit)
+    assert isinstance(order.give_back(TOTAL - to_card - to_credit + 1), Refused)
+
+
+def test_order_that_store_credit_paid_is_refunded_without_the_gateway(
+    participant: Participant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = part_paid(participant, credit_minor=TOTAL)
+    monkeypatch.setattr(refunds, "gateway", lambda: pytest.fail("the gateway is asked"))
+    assert order.give_back(500) == given_back(0, 500)
+    assert order.give_back(0) == given_back(0, 0)
+    assert balances() == {"7": 500}
+
+
+def test_order_that_cost_nothing_gives_nothing_back(participant: Participant) -> None:
+    assert PaidOrder(participant).give_back(0) == given_back(0, 0)
+    assert isinstance(PaidOrder(participant).give_back(1), Refused)
+
+
+def given_back(to_card_minor: int, to_credit_minor: int) -> Done:
+    return Done({"to_card_minor": to_card_minor, "to_credit_minor": to_credit_minor})
+
+
+def part_paid(participant: Participant, credit_minor: int) -> PaidOrder:
+    """An order of which store credit has paid a part, and the card the rest."""
+    order = PaidOrder(participant, total_minor=TOTAL - credit_minor)
+    granted("7", credit_minor)
+    spent = SpendCredit(order.checkout_id, order.order_id, "7", credit_minor, "GBP")
+    step_runner.act(participant, spend_credit, [Call(order.checkout_id, spend_credit.step, 1, encode(spent))])
+    return order.authorised().captured() if order.total_minor else order
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from orchestration.contracts.audit import CreditFacts, GatewayAccount, PaymentFacts
+from orchestration.contracts.audit import CreditFacts, GatewayAccount, MoneyBackFacts, PaymentFacts
 from orchestration.contracts.payments import authorise_payment
 from orchestration.operators.audit.findings import Findings
 from orchestration.operators.audit.snapshot import Accounts, Books
@@ -69,6 +69,9 @@ def _check_sums(books: Books, accounts: Accounts, findings: Findings) -> None:
     for saga_id, payment in books.services.payments.items():
         if _counts(saga_id, books):
             due_by_currency[payment.currency] += payment.failed_minor
+    for change_id, back in books.services.of(MoneyBackFacts).items():
+        if _counts(change_id, books) and _counts(books.changes.checkout_of.get(change_id), books):
+            due_by_currency[back.currency] += back.credited_minor
     compare_sums(kept, due_by_currency, findings)
 
 
@@ -106,8 +109,10 @@ def _as_booked(account: GatewayAccount) -> tuple[object, ...]:
 
 
 def _as_paid(payment: PaymentFacts) -> tuple[object, ...]:
-    ids = (payment.status, payment.amount_minor, payment.currency, payment.capture_id)
-    return *ids, payment.captured_minor, payment.refunded_minor
+    credited = sum(refund.amount_minor for refund in payment.refunds if refund.destination == "credit")
+    status = "captured" if credited and payment.status == "refunded" else payment.status  # money is at the gateway
+    ids = (status, payment.amount_minor, payment.currency, payment.capture_id)
+    return *ids, payment.captured_minor, payment.refunded_minor - credited
 
 
 def _check_closed(saga_id: UUID | None, accounts: Sequence[GatewayAccount], findings: Findings) -> None:

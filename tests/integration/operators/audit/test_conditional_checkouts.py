@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models import F, Sum
 
 from orchestration.contracts.coupons import coupon_key
+from orchestration.contracts.order_changes import ChangeKind, RefundTo
 from orchestration.contracts.orders import CheckoutRequested
 from orchestration.models import SagaInstance
 from orchestration.operators.audit.violations import violations
@@ -15,11 +18,12 @@ from orchestration.sagas.checkout import checkout
 from orchestration.sagas.checkout_v1 import checkout_v1
 from orders.models import Coupon, CouponUse, Ledger, Order
 from payments.gateways.sandbox import models as gateway
-from payments.models import CreditPayment, Payment
+from payments.models import CreditPayment, Payment, Refund
 from shipping.carriers.sandbox import models as carrier
 from tests.integration.operators.audit.conftest import Found
 from tests.integration.operators.audit.courier import Courier
 from tests.support.coupons import coupon
+from tests.support.order_changes import start
 from tests.support.shop import NOT_NEEDED, Shop, of_v1
 from tests.support.wallets import balances, granted, movements
 
@@ -40,6 +44,12 @@ def place(shop: Shop) -> Place:
         return shop.place(replace(request, **{**usual, "total_minor": 900, "credit_minor": 400, **changes}))
 
     return place
+
+
+def at_rest() -> list[object]:
+    """Audit as if all changes had ended a while ago. A change that ended just now may still have been under way."""
+    SagaInstance.objects.update(ended_at=F("ended_at") - timedelta(minutes=1))
+    return list(violations())
 
 
 def skipped(saga_id: UUID) -> set[str]:
@@ -141,6 +151,36 @@ def test_second_order_gets_the_coupon_that_the_first_gives_back(place: Place, sh
 def test_checkout_that_began_by_the_first_version_is_completed(shop: Shop, courier: Courier) -> None:
     saga_id = shop.place(of_v1(shop.request()), saga=checkout_v1)
     assert courier.settle(saga_id) == "completed"
+    assert violations() == []
+
+
+def test_cancelled_order_gives_back_card_credit_and_coupon(place: Place, courier: Courier) -> None:
+    checkout_id = place()
+    courier.settle(checkout_id)
+    assert courier.settle(start(checkout_id, ChangeKind.CANCEL)) == "completed"
+    assert (balances(), Payment.objects.get().refunded_minor) == ({"customer-1": 400}, 500)
+    assert (Coupon.objects.get().used, CouponUse.objects.get().state) == (0, "given_back")
+    assert violations() == at_rest() == []
+
+
+@pytest.mark.parametrize(("refund_to", "card", "credit"), [("payment", 500, 100), ("credit", 0, 600)])
+def test_refund_goes_to_the_card_or_to_store_credit(
+    place: Place, courier: Courier, refund_to: str, card: int, credit: int
+) -> None:
+    checkout_id = place()
+    courier.settle(checkout_id)
+    refund = start(checkout_id, ChangeKind.REFUND, amount_minor=600, refund_to=RefundTo(refund_to))
+    assert courier.settle(refund) == "completed"
+    back = Refund.objects.filter(saga_id=refund, destination="card").aggregate(Sum("amount_minor"))
+    assert (back["amount_minor__sum"] or 0, balances()["customer-1"]) == (card, credit)
+    assert violations() == at_rest() == []
+
+
+def test_free_order_is_cancelled_without_the_gateway(place: Place, courier: Courier) -> None:
+    checkout_id = place(total_minor=0, discount_minor=1000, credit_minor=0, payment_method=None)
+    courier.settle(checkout_id)
+    assert courier.settle(start(checkout_id, ChangeKind.CANCEL)) == "completed"
+    assert not gateway.Operation.objects.exists()
     assert violations() == []
 
 
