@@ -41,15 +41,19 @@ class Access:
         return self.person != CUSTOMER
 
 
-def order_for(request: Request, order_id: UUID, permissions: Collection[str] = READ) -> Access:
+def order_for(
+    request: Request, order_id: UUID, permissions: Collection[str] = READ, *, as_staff: bool = False
+) -> Access:
     """Return the order if it is the user's own, or if they are staff with one of the permissions.
+
+    With `as_staff`, an own order makes no difference: what only staff can do is recorded under their names.
 
     :raises NoSuchOrder: also when it is another customer's.
     """
     order = order_with_lines(order_id)
     if order is None:
         raise NoSuchOrder
-    if order.customer_id == customer_id(request):
+    if order.customer_id == customer_id(request) and not as_staff:
         return Access(order, CUSTOMER)
     return Access(order, staff_name(request, permissions))
 
@@ -61,4 +65,9 @@ def staff_name(request: Request, permissions: Collection[str]) -> str:
     """
     if not (request.user.is_staff and any(request.user.has_perm(each) for each in permissions)):
         raise NoSuchOrder
-    return str(request.user.get_username())
+    return recorded_name(request.user.get_username())
+
+
+def recorded_name(user_name: str) -> str:
+    """Return the name under which a change records this member of staff. It is never that of the customer."""
+    return f"{user_name} (staff)" if user_name == CUSTOMER else user_name

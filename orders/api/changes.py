@@ -150,7 +150,8 @@ class Refunds(CustomerView):
         ),
     )
     def post(self, request: Request, order_id: UUID) -> Response:
-        return post_change(request, order_for(request, order_id, [REFUND_ORDER]), ChangeKind.REFUND, Refund)
+        access = order_for(request, order_id, [REFUND_ORDER], as_staff=True)
+        return post_change(request, access, ChangeKind.REFUND, Refund)
 
 
 class Dispatches(CustomerView):
@@ -171,7 +172,8 @@ class Dispatches(CustomerView):
         ),
     )
     def post(self, request: Request, order_id: UUID) -> Response:
-        return post_change(request, order_for(request, order_id, [DISPATCH_ORDER]), ChangeKind.DISPATCH, Dispatch)
+        access = order_for(request, order_id, [DISPATCH_ORDER], as_staff=True)
+        return post_change(request, access, ChangeKind.DISPATCH, Dispatch)
 
 
 def post_change(

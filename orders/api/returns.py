@@ -135,7 +135,7 @@ class Receipts(CustomerView):
         ),
     )
     def post(self, request: Request, return_id: UUID) -> Response:
-        made, access = return_for(request, return_id, [RECEIVE_RETURN])
+        made, access = return_for(request, return_id, [RECEIVE_RETURN], as_staff=True)
         return post_change(request, access, ChangeKind.RETURN, Receipt, made)
 
 
@@ -167,7 +167,7 @@ class Refusals(CustomerView):
 
         :raises ReturnEnded: when it has expired or was received.
         """
-        made, access = return_for(request, return_id, [RECEIVE_RETURN])
+        made, access = return_for(request, return_id, [RECEIVE_RETURN], as_staff=True)
         now = clocks.now()
         refuse_return(return_id, now=now)
         made.refresh_from_db()
@@ -176,8 +176,10 @@ class Refusals(CustomerView):
         return Response(as_return(made, access=access, now=now))
 
 
-def return_for(request: Request, return_id: UUID, permissions: Collection[str] = READ) -> tuple[ReturnRequest, Access]:
-    """Return the return request, if the user may reach its order.
+def return_for(
+    request: Request, return_id: UUID, permissions: Collection[str] = READ, *, as_staff: bool = False
+) -> tuple[ReturnRequest, Access]:
+    """Return the return request, if the user may reach its order. `as_staff`: as in `order_for`.
 
     :raises NoSuchReturn: also when its order is another customer's.
     """
@@ -185,6 +187,6 @@ def return_for(request: Request, return_id: UUID, permissions: Collection[str] =
     if made is None:
         raise NoSuchReturn
     try:
-        return made, order_for(request, made.order_id, permissions)
+        return made, order_for(request, made.order_id, permissions, as_staff=as_staff)
     except NoSuchOrder as error:
         raise NoSuchReturn from error

@@ -14,7 +14,7 @@ from orchestration.admin.frame import page
 from orchestration.api.polling import wait_for
 from orchestration.api.problems import Problem
 from orchestration.db import clocks
-from orders.api.access import Access
+from orders.api.access import Access, recorded_name
 from orders.api.change_progress import FAILED, decided_change
 from orders.api.change_start import AcceptedChange, ChangeAttempt, planned, start_change
 from orders.models import Order, ReturnRequest
@@ -93,7 +93,7 @@ def _answer(request: HttpRequest, target: Target) -> HttpResponse:
 
 def _started(request: HttpRequest, target: Target, form: ChangeForm, look: ChangePreview) -> HttpResponse:
     now, key = clocks.now(), form.cleaned_data["key"]
-    access = Access(target.order, request.user.get_username())
+    access = Access(target.order, recorded_name(request.user.get_username()))
     attempt = ChangeAttempt(target.meant.kind, access, clocks.new_id(now), key, look.signature, target.return_request)
     try:
         accepted = start_change(attempt, lambda: form.asked, now=now)

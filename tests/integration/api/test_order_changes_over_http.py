@@ -10,6 +10,7 @@ import pytest
 
 from orchestration.contracts.codec import decode
 from orchestration.contracts.order_changes import ChangeKind, ChangeRequested, open_change
+from orchestration.contracts.values import Line
 from orchestration.engine import engine, selectors
 from orchestration.models import SagaInstance, SagaLogEntry
 from orchestration.participant.refusals import Refusal
@@ -19,7 +20,7 @@ from orders.api.changes import ChangePages
 from orders.change_rules import plan_change
 from orders.models import Order, OrderLine
 from tests.integration.api.conftest import BASE, EVERY_DATABASE, Shopper, pointers
-from tests.support.placed_orders import changed, read
+from tests.support.placed_orders import changed, placed, read
 
 pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)
 
@@ -100,6 +101,28 @@ def test_saga_of_a_change_knows_what_was_asked(kim: Shopper, ada: Shopper, order
         "requested_by": "kim",
     }
     assert not saga.idempotency_key.isascii()  # so that no key of a checkout is like it
+
+
+def asked_by(response: Any) -> str:
+    saga = selectors.saga(UUID(response.json()["id"]))
+    assert saga is not None
+    return str(saga.request["requested_by"])
+
+
+def test_staff_refund_and_dispatch_their_own_orders_under_their_own_name(kim: Shopper) -> None:
+    order_id = placed(Line("MUG-01", 3, 999), customer_id=kim.id)
+    assert asked_by(ask(kim, f"/orders/{order_id}/refunds", FIVE_POUNDS)) == "kim"
+    assert asked_by(ask(kim, f"/orders/{order_id}/dispatches")) == "kim"
+    assert asked_by(ask(kim, f"/orders/{order_id}/cancel")) == "customer"
+
+
+def test_staff_whose_user_name_is_customer_are_not_taken_for_the_customer(
+    hire: Callable[..., Shopper], order: Order
+) -> None:
+    named_customer = hire("customer", "orders.cancel_order")
+    refused = ask(named_customer, f"/orders/{order.pk}/cancel")
+    assert pointers(refused) == [("/reason", "required")]
+    assert asked_by(ask(named_customer, f"/orders/{order.pk}/cancel", {"reason": "why"})) == "customer (staff)"
 
 
 @pytest.mark.parametrize("path", ["cancel", "refunds", "dispatches"])

@@ -275,6 +275,16 @@ def test_a_return_request_ends_on_its_date() -> None:
     assert (refused.code, refused.facts["state"]) == ("too_late", "expired")
 
 
+def test_the_end_of_a_return_request_is_decided_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = placed()
+    changed(order_id, DISPATCH)
+    asked = a_return(order_id)
+    with monkeypatch.context() as of_this_host:
+        of_this_host.setattr(timezone, "now", lambda: asked.expires_at + timedelta(days=1))
+        changed(order_id, RETURN, ("MUG", 1), return_id=asked.id)
+    assert read(order_id).refunded_minor == 450
+
+
 def test_a_refused_return_request_is_not_received() -> None:
     order_id = placed()
     changed(order_id, DISPATCH)
