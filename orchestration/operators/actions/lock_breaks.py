@@ -113,7 +113,8 @@ def all_asked_for(held: Sequence[LockState]) -> list[LockBreak]:
 def approve_break(resource: str, *, actor: Actor) -> BrokenLock:
     """Break the lock, as the second person. Later steps of its holder under the lock are refused.
 
-    The machinery log is written first. The saga that gets the lock is told, or asks for it within seconds.
+    The machinery log is written first. A message wakes the saga that gets the lock. If it fails, that saga asks for the
+    lock within seconds.
 
     :raises NoSuchLock: when no saga holds it any more.
     :raises NotAskedFor: when there is no request to break it as it is held now.
@@ -150,11 +151,11 @@ def _break(lock: LockState, request: LockBreak, actor: Actor) -> Wake | None:
 
 
 def _tell(wake: Wake) -> None:
-    """Tell the saga that it has the lock. If that fails, it asks by itself."""
+    """Wake the saga that has the lock now. If that fails, it asks for the lock at its next check."""
     try:
         engine.apply(wake.saga_id, LockGranted(wake.step), now=clocks.now())
     except Exception as error:  # whatever it is, the lock is broken
-        logger.warning("saga %s is not told that it has its lock, it will ask: %s", wake.saga_id, error)
+        logger.warning("saga %s has its lock and could not be woken; it will ask again: %s", wake.saga_id, error)
 
 
 def _after(wake: Wake | None) -> dict[str, str | None]:

@@ -46,7 +46,7 @@ class LocksUnavailable(Problem):
 
 
 class BreakNotKnown(Problem):
-    """A database went away in the middle of it. It is not known whether the lock is broken. Send it again."""
+    """A database failed during the action. It is not known whether the lock is broken: send the request again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "not_known"
@@ -106,8 +106,8 @@ class LockBreakApproval(StaffView):
         operation_id="approve_lock_break",
         tags=TAGS,
         summary="Break a lock, as the second person",
-        description="The steps that its saga takes under the lock from now on are refused. Whoever asked for it cannot "
-        "approve it.",
+        description="The steps that its saga takes under the lock from now on are refused. The person who asked for it "
+        "cannot approve it.",
         parameters=[CHALLENGE],
         request=None,
         responses={200: LockBreakShown, **BREAKING},
