@@ -8,7 +8,7 @@ from orders.models import Order, OrderChange, OrderLine
 
 
 def units_given_back(order: Order) -> Counter[str]:
-    """Return how many units of each SKU have given their price back: by refunds of lines, or because they came back.
+    """Return for how many units of each SKU the price was given back: by refunds of lines, or because they came back.
 
     A unit that was refunded and came back counts twice. So the number may be more than what was ordered.
     """
@@ -29,7 +29,7 @@ def to_refund(order: Order, given_back: Mapping[str, int]) -> Callable[[OrderLin
 
 
 def price_minor(order: Order, first: Mapping[str, int], last: Mapping[str, int]) -> int:
-    """Return what was paid for the units of each SKU from `first` on, the first is 0, until before `last`.
+    """Return what was paid for the units numbers `first` to `last` - 1 of each SKU, counted from 0.
 
     A discount is divided among all units by their prices. It is rounded so that all units cost what was paid.
     """

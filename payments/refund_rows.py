@@ -27,7 +27,7 @@ class NotCapturedYet(Exception):
 
 
 class RefundExceedsCaptured(Refusal):
-    """More cannot be given back than was captured."""
+    """More cannot be given back than was paid by card and store credit and is left."""
 
     code = "refund_exceeds_captured"
 

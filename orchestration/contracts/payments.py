@@ -123,7 +123,7 @@ money_held = Query("payments.money_held")
 
 @dataclass(frozen=True)
 class GiveBack:
-    """Give back `refund_minor` of what the saga `checkout_id` has captured for its order, and never more than that."""
+    """Give back `refund_minor` of what card and store credit paid for the saga `checkout_id`, and never more."""
 
     saga_id: UUID
     order_id: UUID

@@ -46,7 +46,7 @@ def order_for(
 ) -> Access:
     """Return the order if it is the user's own, or if they are staff with one of the permissions.
 
-    With `as_staff`, an own order makes no difference: what only staff can do is recorded under their names.
+    With `as_staff`, also the order's own customer needs one of the permissions, and is recorded by user name.
 
     :raises NoSuchOrder: also when it is another customer's.
     """
