@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from orchestration.api.error_views import not_found
 from orders.api.changes import Changes, Dispatches, OneChange, OrderCancellation, Refunds
 from orders.api.checkouts import Cancellation, Checkouts, OneCheckout
+from orders.api.credit import StoreCredit
 from orders.api.orders import OneOrder, Orders
 from orders.api.products import Products
 from orders.api.returns import OneReturn, Receipts, Refusals, Returns
@@ -24,6 +25,7 @@ urlpatterns = [
     path("returns/<uuid:return_id>", OneReturn.as_view(), name="return"),
     path("returns/<uuid:return_id>/receive", Receipts.as_view(), name="return-receipt"),
     path("returns/<uuid:return_id>/refuse", Refusals.as_view(), name="return-refusal"),
+    path("credit", StoreCredit.as_view(), name="credit"),
     path("products", Products.as_view(), name="products"),
     re_path("", not_found),
 ]

@@ -106,3 +106,10 @@ def test_what_is_no_credit_or_coupon_is_refused(
     ada: Shopper, two_mugs: Cart, wrong: dict[str, Any], pointer: str
 ) -> None:
     assert [each for each, _ in refused(ada, two_mugs | wrong)] == [pointer]
+
+
+def test_customer_sees_their_own_store_credit(ada: Shopper, grace: Shopper) -> None:
+    granted(ada.id, 500)
+    granted(ada.id, 70, "EUR")
+    assert ada.get("/credit").json() == [{"amount_minor": 70, "currency": "EUR"}, money(500)]
+    assert grace.get("/credit").json() == []

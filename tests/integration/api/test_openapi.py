@@ -44,6 +44,7 @@ OPERATIONS = {
     "list_returns",
     "request_return",
     "get_return",
+    "get_credit",
     "list_products",
 }
 FOR_STAFF = {
