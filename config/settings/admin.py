@@ -56,6 +56,7 @@ UNFOLD = {
                     _model("Changes", "published_with_changes", "orders", "orderchange"),
                     _model("Return requests", "assignment_return", "orders", "returnrequest"),
                     _model("Products", "sell", "orders", "product"),
+                    _model("Coupons", "confirmation_number", "orders", "coupon"),
                     _model("Ledger", "menu_book", "orders", "ledger"),
                 ],
             },
@@ -72,6 +73,8 @@ UNFOLD = {
                 "title": "Payments",
                 "items": [
                     _model("Payments", "payments", "payments", "payment"),
+                    _model("Refunds", "undo", "payments", "refund"),
+                    _model("Wallets", "account_balance_wallet", "payments", "wallet"),
                     _model("Ledger", "menu_book", "payments", "ledger"),
                     _model("Sandbox gateway", "science", "gateway", "operation"),
                 ],
@@ -80,6 +83,7 @@ UNFOLD = {
                 "title": "Shipping",
                 "items": [
                     _model("Shipments", "local_shipping", "shipping", "shipment"),
+                    _model("Dispatches", "outbox", "shipping", "dispatch"),
                     _model("Ledger", "menu_book", "shipping", "ledger"),
                     _model("Sandbox carrier", "science", "carrier", "operation"),
                 ],

@@ -70,6 +70,7 @@ CHAINS = {
     Bar(): ([("orders.bar", "place_order", "bar")], PIVOT_OUTCOME),
 }
 """By command: the task, step and operation of each link, and the report at the end."""
+NAMES = ["all steps", "the last step", "compensations", "bar"]
 
 
 class Published:
@@ -134,14 +135,14 @@ def assert_same(message: Message, published: Published) -> None:
     assert message.queue == queue
 
 
-@pytest.mark.parametrize("command", CHAINS, ids=str)
+@pytest.mark.parametrize("command", CHAINS, ids=NAMES)
 def test_command_is_the_message_that_celery_s_chain_publishes(published: Published, command: Command) -> None:
     celery_chain(command).apply_async(args=[CONTEXT])
 
     assert_same(ours(command), published)
 
 
-@pytest.mark.parametrize("command", CHAINS, ids=str)
+@pytest.mark.parametrize("command", CHAINS, ids=NAMES)
 def test_each_next_message_is_the_one_that_a_celery_worker_publishes(published: Published, command: Command) -> None:
     celery_chain(command).apply_async(args=[CONTEXT])
     _, (_, _, embed), _ = published.pop()
