@@ -57,7 +57,7 @@ class UnknownReturn(Refusal):
     code = "unknown_return"
 
 
-class TooLate(Refusal):
+class ReturnEnded(Refusal):
     """The return request has ended."""
 
     code = "too_late"
@@ -102,12 +102,12 @@ def plan_change(
 def check_return(request: ReturnRequest | None, order: Order, now: datetime) -> None:
     """Check that the parcel of this return request may be received now.
 
-    :raises Refusal: `UnknownReturn` or `TooLate`.
+    :raises Refusal: `UnknownReturn` or `ReturnEnded`.
     """
     if request is None or request.order_id != order.pk:
         raise UnknownReturn
     if (state := request.state_at(now)) != ReturnRequest.State.REQUESTED:
-        raise TooLate(state=str(state), expires_at=request.expires_at.isoformat())
+        raise ReturnEnded(state=str(state), expires_at=request.expires_at.isoformat())
 
 
 def allocate(wanted: Iterable[SkuQuantity], lines: Iterable[OrderLine], left: Callable[[OrderLine], int]) -> Moves:
