@@ -1,7 +1,7 @@
 """The refusals of changes of an order as problem documents: at once, or by the saga."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -11,83 +11,6 @@ from orchestration.contracts.values import SkuQuantity
 from orders.api.representations import amount
 
 
-class OrderBusy(Problem):
-    """Another change of this order is under way. Ask again later, with a new Idempotency-Key."""
-
-    status = HTTPStatus.CONFLICT
-    code = "order_busy"
-
-
-class AlreadyDispatchedProblem(Problem):
-    """A parcel of the order was handed over to the carrier. It can be sent back instead."""
-
-    status = HTTPStatus.CONFLICT
-    code = "already_dispatched"
-
-
-class OrderCancelledProblem(Problem):
-    """The order is cancelled."""
-
-    status = HTTPStatus.CONFLICT
-    code = "order_cancelled"
-
-
-class NothingLeftProblem(Problem):
-    """Nothing of the order is left for such a change."""
-
-    status = HTTPStatus.CONFLICT
-    code = "nothing_left"
-
-
-class ReturnEnded(Problem):
-    """The return request has expired, or its parcel was received or refused before."""
-
-    status = HTTPStatus.CONFLICT
-    code = "too_late"
-
-
-class NoSuchReturn(Problem):
-    """There is no such return request."""
-
-    status = HTTPStatus.NOT_FOUND
-    code = "not_found"
-
-
-class RefundExceedsPaidProblem(Problem):
-    """This is more than what is left of the order's money; `refundable` is what is left."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "refund_exceeds_paid"
-
-
-class QuantityExceedsOrderedProblem(Problem):
-    """The order has fewer units for such a change."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "quantity_exceeds_ordered"
-
-
-class UnknownSkuProblem(Problem):
-    """The order has no line with this SKU."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "unknown_sku"
-
-
-class ParcelNumberNeeded(Problem):
-    """No parcel was booked for this order: give the `parcel_number`."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "no_parcel"
-
-
-class ParcelNumberTakenProblem(Problem):
-    """Another parcel has this number: give the `parcel_number` of the parcel that was handed over."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "parcel_number_taken"
-
-
 class ChangeRefused(Problem):
     """The change was refused; `refusal` is why, for programs."""
 
@@ -95,23 +18,84 @@ class ChangeRefused(Problem):
     code = "change_refused"
 
 
-PROBLEMS: Mapping[str, type[Problem]] = {
-    "resource_busy": OrderBusy,
-    "already_dispatched": AlreadyDispatchedProblem,
-    "already_handed_over": AlreadyDispatchedProblem,
-    "order_cancelled": OrderCancelledProblem,
-    "parcel_stopped": OrderCancelledProblem,
-    "nothing_left": NothingLeftProblem,
-    "too_late": ReturnEnded,
-    "unknown_return": NoSuchReturn,
-    "refund_exceeds_paid": RefundExceedsPaidProblem,
-    "quantity_exceeds_ordered": QuantityExceedsOrderedProblem,
-    "quantity_exceeds_dispatched": QuantityExceedsOrderedProblem,
-    "unknown_sku": UnknownSkuProblem,
-    "no_parcel": ParcelNumberNeeded,
-    "parcel_number_taken": ParcelNumberTakenProblem,
+@dataclass(frozen=True)
+class ShownRefusal:
+    """How clients see a refusal. `pointer` names the member of the body that is at fault, if one is.
+
+    `/lines` in the pointer stands for the line with the refused SKU.
+    """
+
+    code: str
+    status: HTTPStatus
+    sentence: str
+    pointer: str = ""
+
+    def problem(self, **more: Any) -> Problem:
+        """Return the problem document. `more` is what `Problem` takes: errors, headers and facts."""
+        problem = ChangeRefused(self.sentence, **more)
+        problem.document = replace(problem.document, code=self.code, status=self.status, title=self.sentence)
+        return problem
+
+
+DISPATCHED = ShownRefusal(
+    "already_dispatched",
+    HTTPStatus.CONFLICT,
+    "A parcel of the order was handed over to the carrier. It can be sent back instead.",
+)
+ENDED = ShownRefusal(
+    "too_late",
+    HTTPStatus.CONFLICT,
+    "The return request has expired, or its parcel was received or refused before.",
+)
+ORDER_CANCELLED = ShownRefusal("order_cancelled", HTTPStatus.CONFLICT, "The order is cancelled.")
+TOO_MANY = ShownRefusal(
+    "quantity_exceeds_ordered",
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "The order has fewer units for such a change.",
+    "/lines/quantity",
+)
+UNKNOWN_RETURN = ShownRefusal("not_found", HTTPStatus.NOT_FOUND, "There is no such return request.")
+
+REFUSALS: Mapping[str, ShownRefusal] = {
+    "resource_busy": ShownRefusal(
+        "order_busy",
+        HTTPStatus.CONFLICT,
+        "Another change of this order is under way. Ask again later, with a new Idempotency-Key.",
+    ),
+    "already_dispatched": DISPATCHED,
+    "already_handed_over": DISPATCHED,
+    "order_cancelled": ORDER_CANCELLED,
+    "parcel_stopped": ORDER_CANCELLED,
+    "nothing_left": ShownRefusal(
+        "nothing_left", HTTPStatus.CONFLICT, "Nothing of the order is left for such a change."
+    ),
+    "too_late": ENDED,
+    "unknown_return": UNKNOWN_RETURN,
+    "refund_exceeds_paid": ShownRefusal(
+        "refund_exceeds_paid",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "This is more than what is left of the order's money; `refundable` is what is left.",
+        "/amount",
+    ),
+    "quantity_exceeds_ordered": TOO_MANY,
+    "quantity_exceeds_dispatched": TOO_MANY,
+    "unknown_sku": ShownRefusal(
+        "unknown_sku", HTTPStatus.UNPROCESSABLE_ENTITY, "The order has no line with this SKU.", "/lines/sku"
+    ),
+    "no_parcel": ShownRefusal(
+        "no_parcel",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "No parcel was booked for this order: give the `parcel_number`.",
+        "/parcel_number",
+    ),
+    "parcel_number_taken": ShownRefusal(
+        "parcel_number_taken",
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Another parcel has this number: give the `parcel_number` of the parcel that was handed over.",
+        "/parcel_number",
+    ),
 }
-"""The problem of each refusal, by the refusal's code. Customers see the code of the problem."""
+"""How each refusal is shown, by the refusal's code. A refusal that is not here is shown as `change_refused`."""
 
 
 @dataclass(frozen=True)
@@ -131,32 +115,27 @@ class ChangeFailure:
     @property
     def shown(self) -> dict[str, str]:
         """The code and the sentence for customers."""
-        kind = PROBLEMS.get(self.code)
-        return {"code": kind.code, "detail": kind.__doc__ or ""} if kind else {"code": self.code, "detail": self.detail}
+        known = REFUSALS.get(self.code)
+        return {"code": known.code if known else self.code, "detail": known.sentence if known else self.detail}
 
     def problem(self, **headers: str) -> Problem:
         """Return the problem document of the refusal. It never names another change, even if the refusal does."""
-        kind = PROBLEMS.get(self.code, ChangeRefused)
-        if kind is OrderBusy:
+        known = REFUSALS.get(self.code)
+        if known is None:
+            return ChangeRefused(self.detail, headers=headers, refusal=self.code)
+        if self.code == "resource_busy":
             headers |= {"Retry-After": str(int(ORDER.patience.total_seconds()))}
-        if kind is ChangeRefused:
-            return kind(self.detail, headers=headers, refusal=self.code)
-        return kind(headers=headers, errors=self._errors(kind), **self._money(kind))
+        return known.problem(headers=headers, errors=self._errors(known), **self._money())
 
-    def _errors(self, kind: type[Problem]) -> list[FieldError]:
+    def _errors(self, known: ShownRefusal) -> list[FieldError]:
         """Return the member of the body that is at fault, if one is."""
+        if not known.pointer:
+            return []
         index = next((index for index, line in enumerate(self.lines) if line.sku == self.facts.get("sku")), None)
-        line = "/lines" if index is None else f"/lines/{index}"
-        at_fault = {
-            UnknownSkuProblem: (f"{line}/sku", self.detail),
-            QuantityExceedsOrderedProblem: (f"{line}/quantity", f"{self.facts.get('left', 0)} are left."),
-            RefundExceedsPaidProblem: ("/amount", "This is more than what is left."),
-            ParcelNumberNeeded: ("/parcel_number", self.detail),
-            ParcelNumberTakenProblem: ("/parcel_number", self.detail),
-        }
-        return [FieldError(at_fault[kind][0], kind.code, at_fault[kind][1])] if kind in at_fault else []
+        pointer = known.pointer if index is None else known.pointer.replace("/lines", f"/lines/{index}")
+        detail = f"{self.facts['left']} are left." if "left" in self.facts else self.detail
+        return [FieldError(pointer, known.code, detail)]
 
-    def _money(self, kind: type[Problem]) -> dict[str, Any]:
-        if kind is not RefundExceedsPaidProblem:
-            return {}
-        return {"refundable": amount(self.facts.get("refundable", 0), self.currency)}
+    def _money(self) -> dict[str, Any]:
+        left = self.facts.get("refundable")
+        return {} if left is None else {"refundable": amount(left, self.currency)}

@@ -17,7 +17,7 @@ from orchestration.db import clocks
 from orchestration.operators.api.permissions import Staff
 from orders.api.access import READ, RECEIVE_RETURN, Access, NoSuchOrder, order_for
 from orders.api.change_bodies import Receipt, ReturnAsked
-from orders.api.change_refusals import NoSuchReturn, ReturnEnded
+from orders.api.change_refusals import ENDED, UNKNOWN_RETURN
 from orders.api.change_representations import ReturnShown
 from orders.api.change_start import refusals_as_problems
 from orders.api.change_values import as_return
@@ -108,10 +108,7 @@ class OneReturn(CustomerView):
         responses={200: ReturnShown, **problems(HTTPStatus.NOT_FOUND)},
     )
     def get(self, request: Request, return_id: UUID) -> Response:
-        """Show a return request.
-
-        :raises NoSuchReturn: also when its order is another customer's.
-        """
+        """Show a return request. One of another customer's order is not found."""
         made, access = return_for(request, return_id)
         return Response(as_return(made, access=access, now=clocks.now()))
 
@@ -165,14 +162,14 @@ class Refusals(CustomerView):
     def post(self, request: Request, return_id: UUID) -> Response:
         """Refuse a return request and show it.
 
-        :raises ReturnEnded: when it has expired or was received.
+        :raises Problem: when it has expired or was received.
         """
         made, access = return_for(request, return_id, [RECEIVE_RETURN], as_staff=True)
         now = clocks.now()
         refuse_return(return_id, now=now)
         made.refresh_from_db()
         if made.state != ReturnRequest.State.REFUSED:
-            raise ReturnEnded
+            raise ENDED.problem()
         return Response(as_return(made, access=access, now=now))
 
 
@@ -181,12 +178,12 @@ def return_for(
 ) -> tuple[ReturnRequest, Access]:
     """Return the return request, if the user may reach its order. `as_staff`: as in `order_for`.
 
-    :raises NoSuchReturn: also when its order is another customer's.
+    :raises Problem: when there is none, also when its order is another customer's.
     """
     made = return_request(return_id)
     if made is None:
-        raise NoSuchReturn
+        raise UNKNOWN_RETURN.problem()
     try:
         return made, order_for(request, made.order_id, permissions, as_staff=as_staff)
     except NoSuchOrder as error:
-        raise NoSuchReturn from error
+        raise UNKNOWN_RETURN.problem() from error

@@ -282,7 +282,11 @@ REFUSALS: list[tuple[str, Any, Callable[[Order], None], dict[str, Any]]] = [
             "code": "refund_exceeds_paid",
             "refundable": {"amount_minor": 400, "currency": "GBP"},
             "errors": [
-                {"pointer": "/amount", "code": "refund_exceeds_paid", "detail": "This is more than what is left."}
+                {
+                    "pointer": "/amount",
+                    "code": "refund_exceeds_paid",
+                    "detail": "This is more than what is left of the order's money.",
+                }
             ],
         },
     ),
@@ -347,6 +351,26 @@ def test_busy_order_is_said_without_the_holder(ada: Shopper, order: Order) -> No
     change = look(ada, accepted)
     assert change["failure"]["code"] == "order_busy"
     assert "not-for-customers" not in response.text + json.dumps(change)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "code", "pointers"),
+    [
+        ("already_handed_over", 409, "already_dispatched", []),
+        ("parcel_stopped", 409, "order_cancelled", []),
+        ("no_parcel", 422, "no_parcel", ["/parcel_number"]),
+        ("parcel_number_taken", 422, "parcel_number_taken", ["/parcel_number"]),
+        ("quantity_exceeds_dispatched", 422, "quantity_exceeds_ordered", ["/lines/quantity"]),
+    ],
+)
+def test_refusal_by_another_service_is_shown_as_one_of_the_order(
+    kim: Shopper, order: Order, refusal: str, status: int, code: str, pointers: list[str]
+) -> None:
+    accepted = ask(kim, f"/orders/{order.pk}/dispatches", key="k-1")
+    refuse(accepted, code=refusal, detail="Refused.")
+    response = ask(kim, f"/orders/{order.pk}/dispatches", key="k-1", Prefer="wait=1")
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert [each["pointer"] for each in response.json()["errors"]] == pointers
 
 
 def test_refusal_that_has_no_problem_of_its_own_is_a_conflict_with_its_code(ada: Shopper, order: Order) -> None:
