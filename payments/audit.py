@@ -111,10 +111,10 @@ def failed_refunds(left_out: Sequence[Selection]) -> Counter[str]:
     return Counter(dict(failed.annotate(Sum("amount_minor"))))
 
 
-def kept_besides(left_out: Sequence[Selection]) -> Counter[str]:
-    """Return what the gateway keeps beside the worth of orders, in minor units by currency."""
+def other_money(left_out: Sequence[Selection]) -> Counter[str]:
+    """Return the money at the gateway that no order is worth, in minor units by currency."""
     sums = failed_refunds(left_out)
-    sums.update(credit_audit.kept_besides(left_out))
+    sums.update(credit_audit.other_money(left_out))
     return sums
 
 
@@ -192,5 +192,5 @@ audit = ServiceAudit(
         "W1": "a wallet's balance is the sum of its movements, and not negative",
     },
     check_everything=check_wallets,
-    kept_besides=kept_besides,
+    other_money=other_money,
 )

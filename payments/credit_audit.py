@@ -66,7 +66,7 @@ credit_rows = AuditedRows(
 )
 
 
-def kept_besides(left_out: Sequence[Selection]) -> Counter[str]:
+def other_money(left_out: Sequence[Selection]) -> Counter[str]:
     """Return what the gateway keeps because refunds went to store credit, less what store credit paid.
 
     Amounts are in minor units by currency. Sagas `left_out` do not count.

@@ -71,7 +71,7 @@ class AuditedBooks(Generic[M]):
     check: Callable[[Sequence[M]], Iterable[Checked]]
     """Checks the invariants of these books alone."""
     kept: Sums | None = None
-    """Returns the money captured less refunded, which must be the `worth` of orders and what is `kept_besides` (Q4)."""
+    """Returns the money captured less refunded, which must be the `worth` of orders and the `other_money` (Q4)."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class ServiceAudit:
     """Checks invariants that need every row, such as sums. It is called in a snapshot of the database."""
     worth: Sums | None = None
     """Returns the worth of the service's confirmed orders, less what closed changes have given back (Q4)."""
-    kept_besides: Sums | None = None
-    """Returns the money that is kept beside the worth of orders: refunds that failed (Q4)."""
+    other_money: Sums | None = None
+    """Returns the money at the gateway that no order is worth, such as refunds that failed (Q4)."""
 
 
 def one_for_an_order(fault: str, order: str, made_under: Sequence[str]) -> Checked:

@@ -82,7 +82,7 @@ def _check_money(audits: Mapping[str, ServiceAudit], at: datetime, unfinished: T
     left_out = (Between(first_id_at(at - YOUNG), first_id_at(at + CLOCKS_AHEAD)), unfinished)
     due_by_currency, kept = Counter[str](), Counter[str]()
     for service, audit in audits.items():
-        for due in filter(None, (audit.worth, audit.kept_besides)):
+        for due in filter(None, (audit.worth, audit.other_money)):
             with snapshot(service):
                 due_by_currency.update(due(left_out))
     for books in chain.from_iterable(audit.books for audit in audits.values()):
