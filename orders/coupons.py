@@ -119,15 +119,15 @@ def already_used(request: RedeemCoupon) -> Refusal | None:
 
 def return_coupon(request: ReturnCoupon) -> None:
     """Return the use of a checkout that is undone."""
-    _take_back(request.saga_id, CouponUse.State.RETURNED)
+    _return_use(request.saga_id, CouponUse.State.RETURNED)
 
 
 def give_back_use(checkout_id: UUID) -> None:
     """Give back the use of an order that is cancelled as a whole. Do nothing if it used no coupon."""
-    _take_back(checkout_id, CouponUse.State.GIVEN_BACK)
+    _return_use(checkout_id, CouponUse.State.GIVEN_BACK)
 
 
-def _take_back(saga_id: UUID, state: CouponUse.State) -> None:
+def _return_use(saga_id: UUID, state: CouponUse.State) -> None:
     used = CouponUse.objects.filter(saga_id=saga_id, state=CouponUse.State.USED)
     code = used.values_list("coupon_id", flat=True).first()
     if used.update(state=state, changed_at=Now()):
