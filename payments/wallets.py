@@ -7,7 +7,7 @@ transfer takes the locks of both wallets, so that a wallet takes part in one tra
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from orchestration.contracts import store_credit
@@ -124,9 +124,7 @@ def credit_wallet(request: CreditWallet) -> None:
     :raises WalletFull: when it would be more than a wallet can hold.
     """
     ensure_wallet(request.to_customer, request.currency)
-    room = Wallet.objects.filter(
-        id=request.to_wallet, balance_minor__lte=LARGEST_AMOUNT_MINOR - request.amount_minor - F("incoming_minor")
-    )
+    room = _with_room(request.to_wallet, request.amount_minor)
     if not room.update(incoming_minor=F("incoming_minor") + request.amount_minor, changed_at=Now()):
         raise WalletFull
 
@@ -178,11 +176,14 @@ def receive(wallet: UUID, amount_minor: int, movement: WalletMovement) -> None:
 
 
 def _add(wallet: UUID, amount_minor: int) -> None:
-    room = Wallet.objects.filter(
-        id=wallet, balance_minor__lte=LARGEST_AMOUNT_MINOR - amount_minor - F("incoming_minor")
-    )
+    room = _with_room(wallet, amount_minor)
     if not room.update(balance_minor=F("balance_minor") + amount_minor, changed_at=Now()):
         raise WalletFull
+
+
+def _with_room(wallet: UUID, amount_minor: int) -> QuerySet[Wallet]:
+    most = LARGEST_AMOUNT_MINOR - amount_minor - F("incoming_minor")
+    return Wallet.objects.filter(id=wallet, balance_minor__lte=most)
 
 
 def _pay(wallet: UUID, amount_minor: int, movement: WalletMovement) -> None:
