@@ -1,4 +1,4 @@
-"""`manage.py transfer_credit FROM TO AMOUNT CURRENCY --by USER --reason TEXT`: move store credit between customers."""
+"""`manage.py transfer_credit FROM TO AMOUNT CURRENCY --as ACCOUNT --reason TEXT`: move store credit."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -8,7 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from orchestration.contracts.store_credit import TransferRequested
 from orchestration.db import clocks
 from orchestration.engine import engine
+from orchestration.management.arguments import add_reason
 from orchestration.management.exit_codes import Exit
+from orchestration.management.login import add_login, logged_in
+from orchestration.operators.actions.permissions import TRANSFER_CREDIT
 from orchestration.participant.amounts import currency_code, minor_units
 from orchestration.sagas.transfer_credit import transfer_credit
 
@@ -24,15 +27,16 @@ class Command(BaseCommand):
         parser.add_argument("target", metavar="TO", help="the id of the customer who receives")
         parser.add_argument("amount", type=minor_units)
         parser.add_argument("currency", type=currency_code)
-        parser.add_argument("--by", required=True, help="your user name")
-        parser.add_argument("--reason", required=True)
+        add_reason(parser)
+        add_login(parser, required=True)
         parser.add_argument("--key", default="", help="a text of your own that stands for this transfer")
 
     def handle(self, *args: Any, source: str, target: str, amount: int, currency: str, **options: Any) -> None:
         if source == target:
             raise CommandError("FROM and TO are the same customer", returncode=Exit.USAGE)
+        actor = logged_in(options, may=lambda user: user.has_perm(TRANSFER_CREDIT))
         asked = TransferRequested.between(
-            source, target, amount, currency, requested_by=options["by"], reason=options["reason"]
+            source, target, amount, currency, requested_by=actor.name, reason=options["reason"]
         )
         now = clocks.now()
         saga_id = clocks.new_id(now)

@@ -15,6 +15,7 @@ OPERATE_BREAKERS = "orchestration.operate_breakers"
 HANDLE_DEAD_LETTERS = "orchestration.handle_dead_letters"
 BREAK_LOCK = "orchestration.break_lock"
 """The permission to ask to break a lock, and to approve what another person has asked for."""
+TRANSFER_CREDIT = "payments.transfer_credit"
 
 
 class User(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 
 from config import env
 from orchestration.management import batch_watch
@@ -19,6 +19,7 @@ from orchestration.protocol.events import Resumed
 from tests.integration.admin.situations import Situations
 from tests.integration.admin.unknown import Unknown
 from tests.integration.management.conftest import Ends, Run
+from tests.support.accounts import open_terminal, staff
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=list(env.ALIASES))
 
@@ -31,17 +32,8 @@ Hire = Callable[..., User]
 @pytest.fixture
 def hire(monkeypatch: pytest.MonkeyPatch) -> Hire:
     """Make somebody of the staff with some permissions; at the terminal their password is typed, and yes."""
-    terminal: Any = io.StringIO("y\n" * 9)
-    terminal.isatty = lambda: True
-    monkeypatch.setattr("sys.stdin", terminal)
-    monkeypatch.setattr(getpass, "getpass", lambda prompt: "secret")
-
-    def hire(name: str, *codenames: str, **more: Any) -> User:
-        user = User.objects.create_user(name, password="secret", **{"is_staff": True, **more})
-        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        return user
-
-    return hire
+    open_terminal(monkeypatch, typed="y\n" * 9)
+    return staff
 
 
 def members() -> set[str]:

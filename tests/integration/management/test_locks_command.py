@@ -1,19 +1,16 @@
 """`manage.py locks`: they are listed and shown, and two people with accounts break one."""
 
-import getpass
-import sys
 from collections.abc import Callable
-from io import StringIO
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Permission, User
 
 from config import env
 from orchestration.models import LockBreak
 from orchestration.sagas import definitions
 from payments.models import Hold
 from tests.integration.management.conftest import Ends, Run
+from tests.support.accounts import open_terminal, staff
 from tests.support.held_locks import RESOURCE, held, started, waits
 from tests.support.two_locks import exchange
 
@@ -35,14 +32,10 @@ def holder(monkeypatch: pytest.MonkeyPatch) -> UUID:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[str, str]]:
     """Make a staff account with the permission, at a terminal at which its password is typed."""
-    terminal = StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
-    monkeypatch.setattr(sys, "stdin", terminal)
-    monkeypatch.setattr(getpass, "getpass", lambda prompt: "secret")
+    open_terminal(monkeypatch)
 
     def account(name: str, *permissions: str) -> tuple[str, str]:
-        user = User.objects.create_user(name, password="secret", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions or ("break_lock",)))
+        staff(name, *(permissions or ("break_lock",)))
         return "--as", name
 
     return account

@@ -2,12 +2,10 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections
 
 from orchestration.contracts.codec import encode
@@ -257,20 +255,3 @@ def test_movement_with_the_wrong_sign_is_refused() -> None:
     wrong = WalletMovement(wallet_id=wallet_id("7", "GBP"), kind="spent", amount_minor=1, saga_id=uuid4(), step="x")
     with pytest.raises(IntegrityError, match="wallet_movement_has_the_sign_of_its_kind"):
         wrong.save()
-
-
-def test_command_grants_credit_once_for_each_id() -> None:
-    asked = ("grant_credit", "7", "500", "GBP", "--by", "kim", "--reason", "a gift", "--id", str(uuid4()))
-    for _ in range(2):
-        out = StringIO()
-        call_command(*asked, stdout=out)
-        assert out.getvalue().startswith("customer 7 has 500 GBP of store credit")
-    assert WalletMovement.objects.values_list("by", "reason").get() == ("kim", "a gift")
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency"), [("0", "GBP"), ("-1", "GBP"), ("1.5", "GBP"), ("1", "gbp"), ("1", "£")]
-)
-def test_command_refuses_what_is_no_amount(amount: str, currency: str) -> None:
-    with pytest.raises(CommandError, match="is not"):
-        call_command("grant_credit", "7", "--by", "kim", "--reason", "x", "--", amount, currency)
