@@ -9,7 +9,7 @@ from django.db.models import Case, F, Q, Sum, When
 from orchestration.participant.money import Money
 from orchestration.participant.search_key import Found
 from payments.gateways.port import PaymentStatus
-from payments.models import Payment, Refund
+from payments.models import Payment, Refund, RefundState
 
 
 def payments_by_saga(saga_ids: Collection[UUID] | None = None) -> dict[UUID, Payment]:
@@ -47,11 +47,11 @@ def money_of_sagas(saga_ids: Collection[UUID]) -> dict[UUID, Money]:
     The money of a change of an order is the payment of which it gives a part back.
     """
     refunds = Refund.objects.filter(saga_id__in=saga_ids).select_related("payment")
-    of_changes = {refund.saga_id: refund.payment for refund in refunds if refund.payment}
-    return {saga_id: _money(payment) for saga_id, payment in (of_changes | payments_by_saga(saga_ids)).items()}
+    of_changes = {refund.saga_id: _money(refund.payment, refund) for refund in refunds if refund.payment}
+    return of_changes | {saga_id: _money(payment) for saga_id, payment in payments_by_saga(saga_ids).items()}
 
 
-def _money(payment: Payment) -> Money:
+def _money(payment: Payment, refund: Refund | None = None) -> Money:
     return Money(
         authorised_minor=payment.amount_minor,
         captured_minor=payment.captured_minor,
@@ -59,4 +59,5 @@ def _money(payment: Payment) -> Money:
         refunded_minor=payment.refunded_minor,
         currency=payment.currency,
         reference=payment.authorisation_id,
+        requested_minor=refund.amount_minor if refund and refund.status == RefundState.REQUESTED else 0,
     )

@@ -12,7 +12,8 @@ class Money:
     """One saga's money, in minor units of an ISO 4217 currency.
 
     Each amount is the sum of all that was ever authorised, captured, voided or refunded; none is negative. `reference`
-    is the gateway's id of the payment.
+    is the gateway's id of the payment. `requested_minor` is the part of the refunds that the saga has asked the gateway
+    for without an answer so far.
     """
 
     authorised_minor: int
@@ -21,6 +22,7 @@ class Money:
     refunded_minor: int
     currency: str
     reference: str
+    requested_minor: int = 0
 
     @property
     def held_minor(self) -> int:

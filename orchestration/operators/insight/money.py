@@ -93,9 +93,7 @@ def _limbo(money: Money, reader: MoneyReader, open_steps: Mapping[str, LedgerRow
         return money.kept_minor or money.held_minor
     if reader.takes.step in open_steps:
         return money.held_minor
-    if given_back := open_steps.get(reader.gives_back.step):
-        return int((given_back.request or {})["refund_minor"])
-    return 0
+    return money.requested_minor if reader.gives_back.step in open_steps else 0
 
 
 def _recorded(participant: Participant, saga_id: UUID) -> Money | None:

@@ -10,6 +10,7 @@ from orchestration import failpoints
 from orchestration.contracts.codec import encode
 from orchestration.contracts.store_credit import SpendCredit, spend_credit
 from orchestration.failpoints import Failpoint
+from orchestration.operators.insight.money import MoneyLine, money_line
 from orchestration.participant.ledger import Status
 from orchestration.participant.ledger_store import Call
 from orchestration.participant.manual_conclusion import resolve
@@ -342,6 +343,27 @@ def test_order_that_store_credit_paid_is_refunded_without_the_gateway(
     assert order.give_back(500) == given_back(0, 500)
     assert order.give_back(0) == given_back(0, 0)
     assert balances() == {"7": 500}
+
+
+def test_only_what_is_refunded_to_the_card_can_be_in_limbo(
+    participant: Participant, gateway: SandboxGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    order = part_paid(participant, credit_minor=498)
+    call = order.change(TOTAL)
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "refund", killed)
+        with pytest.raises(Killed):
+            order.give_back(call)
+    assert participant.money is not None
+    money = participant.money.of_sagas([call.saga_id])[call.saga_id]
+    line = money_line(money, participant.money, Ledger.objects.filter(saga_id=call.saga_id), {})
+    assert isinstance(line, MoneyLine)
+    assert line.in_limbo_minor == 1500
+    order.give_back(call)
+    assert participant.money.of_sagas([call.saga_id])[call.saga_id].requested_minor == 0
 
 
 def test_order_that_cost_nothing_gives_nothing_back(participant: Participant) -> None:
