@@ -13,7 +13,7 @@ from knox.models import AuthToken
 from inventory.selectors import available_units
 from inventory.services import top_up_stock
 from orchestration.models.actions import MOVES_MONEY
-from orchestration.operators.actions.permissions import APPROVE_BATCH
+from orchestration.operators.actions.permissions import APPROVE_BATCH, BREAK_LOCK
 from orchestration.operators.actions.requests import PERMISSIONS
 from orders.models import Product
 from orders.services import publish_products
@@ -22,7 +22,7 @@ CURRENCY = "GBP"
 CUSTOMER = "demo-customer"
 OPERATOR = "demo-admin"
 APPROVER = "demo-approver"
-"""The second operator: views sagas, and approves batches that move money."""
+"""The second operator: views sagas, and approves batches that move money and requests to break a lock."""
 PLENTY = 100_000
 SCARCE = 5
 SCARCE_SKU = "DEMO-SCARCE"
@@ -40,7 +40,7 @@ PRODUCTS = (
 class Command(BaseCommand):
     help = (
         "Put demo products on sale with stock. Create a customer, an operator, and a second operator who approves "
-        "batches. If run again, it restocks and gives the three new tokens and passwords."
+        "batches and the breaking of locks. If run again, it restocks and makes new tokens and passwords."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -76,7 +76,8 @@ def _token_of(name: str) -> str:
 
 def _approver_password() -> str:
     password = _password_of(APPROVER, is_superuser=False)
-    permissions = ("orchestration.view_sagainstance", APPROVE_BATCH, *(PERMISSIONS[action] for action in MOVES_MONEY))
+    approves = (APPROVE_BATCH, BREAK_LOCK, *(PERMISSIONS[action] for action in MOVES_MONEY))
+    permissions = ("orchestration.view_sagainstance", *approves)
     names = [permission.partition(".")[2] for permission in permissions]
     granted = Permission.objects.filter(content_type__app_label="orchestration", codename__in=names)
     User.objects.get(username=APPROVER).user_permissions.set(granted)

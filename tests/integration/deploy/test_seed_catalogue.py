@@ -12,7 +12,7 @@ from knox.models import AuthToken
 
 from inventory.models import Movement, Stock
 from orchestration.models.actions import OperatorAction
-from orchestration.operators.actions.permissions import may_approve
+from orchestration.operators.actions.permissions import BREAK_LOCK, may_approve
 from orders.selectors import products_on_sale
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["orchestration", "inventory", "orders"])
@@ -37,6 +37,7 @@ def test_everything_it_tells_of_is_there() -> None:
     assert approver is not None
     assert approver.is_staff
     assert may_approve(approver, OperatorAction.SETTLE)
+    assert approver.has_perm(BREAK_LOCK)
     assert not approver.has_perm("orchestration.resume_saga")
     user, _ = TokenAuthentication().authenticate_credentials(seeded["token"].encode())
     assert not user.is_staff
