@@ -54,7 +54,7 @@ def changes(statuses: Mapping[str, str]) -> None:
 def books(agree: bool, report: dict[str, Any]) -> None:
     """Print whether the records of all services, the gateway and the carrier agree."""
     if agree:
-        say("the books agree: stock, payments, parcels, orders, gateway and carrier (manage.py audit)")
+        say("the books agree: stock, payments, parcels, orders, gateway and carrier (manage.py audit --allow-parked)")
         return
     say("THE BOOKS DO NOT AGREE:")
     for violation in report.get("violations", [report]):
@@ -65,6 +65,7 @@ def addresses(stack: Stack, seeded: dict[str, Any]) -> None:
     """Print the URLs of the shop and how to log in."""
     say("")
     say(f"API docs  {stack.web_url}/api/v1/docs    header  Authorization: Token {seeded['token']}")
+    say(f"{'':{len(stack.web_url) + 26}}staff   Authorization: Token {seeded['admin_token']}")
     say(f"admin     {stack.web_url}/admin/         {seeded['admin_user']} / {seeded['admin_password']}")
     say(f"{'':{len(stack.web_url) + 26}}{seeded['approver_user']} / {seeded['approver_password']}")
     say(f"Flower    {stack.flower_url}             {stack.flower_login.replace(':', ' / ')}")
@@ -81,4 +82,5 @@ def left_over(stack: Stack, seeded: dict[str, Any], count: int) -> None:
     say(f"  look      {stack.web_url}/admin/operations/incidents/")
     say(f"  act       settle capture_payment, as {seeded['admin_user']}: record that they were paid by transfer")
     say(f"  approve   the batch, as {seeded['approver_user']}: it moves money, so it needs a second person")
-    say(f"  audit     until then `manage.py audit` reports {parked} and ends with exit code 4, as it should")
+    say(f"  audit     until then `manage.py audit` reports {parked} and ends with exit code 4: it expects every saga")
+    say("            to have ended. `manage.py audit --running` leaves out sagas that have not, and ends with 0")
