@@ -68,6 +68,7 @@ def test_the_demonstration_ends_well_by_itself_though_web_listens_late(checkout:
     assert "the books agree" in done.stdout
     assert "left to you: 1 parked order:" in done.stdout
     assert "until then `manage.py audit` reports 1 parked order and ends with exit code 4" in done.stdout
+    assert len(set(re.findall(r"Authorization: Token (\w+)", done.stdout))) == 2  # a customer's and a staff account's
     assert ". .run/demo/environment && " in done.stdout
     assert not (checkout / ".run" / "demo" / "environment").exists()
     assert _processes_of(checkout) == []
