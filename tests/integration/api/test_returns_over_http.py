@@ -144,7 +144,9 @@ def test_what_came_back_may_be_less_and_less_may_be_given_back(ada: Shopper, kim
 
 
 @pytest.mark.parametrize(
-    "ended", [{"expires_at": datetime.now(UTC) - DAY}, {"state": "received"}, {"state": "refused"}], ids=str
+    "ended",
+    [{"expires_at": datetime.now(UTC) - DAY}, {"state": "received"}, {"state": "refused"}],
+    ids=["expired", "received", "refused"],
 )
 def test_return_request_that_has_ended_is_too_late(
     ada: Shopper, kim: Shopper, order: Order, ended: dict[str, Any]
@@ -179,7 +181,9 @@ def test_refused_return_request_cannot_be_received(ada: Shopper, kim: Shopper, o
     assert ask(kim, f"/returns/{made['id']}/receive", {}).json()["code"] == "too_late"
 
 
-@pytest.mark.parametrize("ended", [{"expires_at": datetime.now(UTC) - DAY}, {"state": "received"}], ids=str)
+@pytest.mark.parametrize(
+    "ended", [{"expires_at": datetime.now(UTC) - DAY}, {"state": "received"}], ids=["expired", "received"]
+)
 def test_return_request_that_has_ended_is_not_refused(
     ada: Shopper, kim: Shopper, order: Order, ended: dict[str, Any]
 ) -> None:
