@@ -44,9 +44,25 @@ def logged_in(options: Options, *, may: Callable[[User], bool]) -> Actor:
     user: Any = authenticate(username=options["account"], password=_asked_for(options["account"]))
     if user is None:
         raise _refused("no such account, or not its password")
-    if not (user.is_staff and may(user)):
-        raise _refused(f"{user.get_username()} may not do this")
+    if not user.is_staff:
+        raise _refused(f"{user.get_username()} may not do this: the account is not staff")
+    if not may(asked := _AskedOf(user)):
+        raise _refused(f"{user.get_username()} may not do this: it needs the permission {' and '.join(asked.missing)}")
     return Actor(user.get_username(), user.pk, Via.COMMAND)
+
+
+class _AskedOf:
+    """A user, with the permissions that it was asked for and lacks."""
+
+    def __init__(self, user: User) -> None:
+        self._user = user
+        self.missing: list[str] = []
+
+    def has_perm(self, perm: str, /) -> bool:
+        has = self._user.has_perm(perm)
+        if not has:
+            self.missing.append(perm)
+        return has
 
 
 def _asked_for(account: str) -> str:

@@ -111,11 +111,16 @@ def _print(found: Sequence[LockState], output: Output) -> None:
 
 def _table(found: Sequence[LockState]) -> Any:
     now = clocks.now()
-    columns = ("resource", "service", "held by saga", "definition", "status", "step", "for", "waiting")
+    columns = (
+        *("resource", "service", "held by saga", "definition"),
+        *("status", "taken by step", "now at", "last error"),
+        *("for", "waiting"),
+    )
     rows = (
         (
             *(lock.resource, lock.service, lock.holder, lock.saga.definition if lock.saga else "no such saga"),
-            *(lock.status, lock.step, formatting.span(now - lock.since), len(lock.turns)),
+            *(lock.status, lock.step, lock.current_step, lock.last_error),
+            *(formatting.span(now - lock.since), len(lock.turns)),
         )
         for lock in found
     )

@@ -7,6 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from orchestration.contracts.command import Action
+from orchestration.contracts.order_changes import ORDER
 from orchestration.db import deadline
 from orchestration.db.connections import borrowed
 from orchestration.db.sql import execute
@@ -14,7 +15,7 @@ from orchestration.engine import store
 from orchestration.engine.selectors import SERVICES_READ_WITHIN
 from orchestration.models import SagaInstance
 from orchestration.operators.insight.sources import Unavailable, read
-from orchestration.operators.insight.status import status_of
+from orchestration.operators.insight.status import status_of, step_of
 from orchestration.participant.lock_tables import HoldRow, TurnRow
 from orchestration.participant.participant import Participant, participants
 
@@ -52,6 +53,22 @@ class LockState:
     def status(self) -> str:
         """The holder's status; empty if there is no such saga."""
         return status_of(self.saga).value if self.saga else ""
+
+    @property
+    def current_step(self) -> str:
+        """The step at which the holder is now; empty if there is none or no such saga."""
+        return step_of(self.saga) if self.saga else ""
+
+    @property
+    def last_error(self) -> str:
+        """The holder's newest error; empty if there is none."""
+        return self.saga.last_error if self.saga else ""
+
+    @property
+    def order_id(self) -> str:
+        """The order that is locked; empty if the resource is another one."""
+        name, _, value = self.resource.partition(":")
+        return value if name == ORDER.name else ""
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,22 @@ def test_a_lock_is_shown_with_its_holder_and_the_sagas_that_wait(operator: Opera
     assert f'data-saga="{waiter}"' in answer.content.decode(), "the graph has the saga that waits"
 
 
+def test_a_lock_says_what_its_holder_does_now(operator: Operator) -> None:
+    held(started())
+    SagaInstance.objects.using(ALIAS).update(failing_step="take_second", last_error="GatewayTimeout")
+    assert "take_first take_second GatewayTimeout 20 min" in said(operator)
+
+
+def test_the_lock_of_an_order_leads_to_its_page_for_staff_who_may_view_orders(hire) -> None:
+    order = uuid4()
+    held(started(), f"order:{order}")
+    link = f'href="/admin/orders/order/{order}/change/"'
+    may, may_not = ("view_sagainstance", "view_order"), ("view_sagainstance",)
+    assert link in hire(*may).client.get(PAGE).content.decode()
+    User.objects.filter(username="operator").update(username="ada")
+    assert link not in hire(*may_not).client.get(PAGE).content.decode()
+
+
 def test_the_lock_of_a_saga_that_there_is_not_is_shown_all_the_same(operator: Operator) -> None:
     held(uuid4())
     assert "no such saga" in said(operator)

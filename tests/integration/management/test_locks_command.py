@@ -4,9 +4,11 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from config import env
-from orchestration.models import LockBreak
+from orchestration.models import ALIAS, LockBreak, SagaInstance
 from orchestration.sagas import definitions
 from payments.models import Hold
 from tests.integration.management.conftest import Ends, Run
@@ -50,6 +52,19 @@ def test_locks_are_listed_and_shown(run: Run, holder: UUID) -> None:
     )
     shown = run("locks", "show", RESOURCE)
     assert [turn["saga_id"] for turn in shown["turns"]] == [str(waiter)]
+
+
+def test_what_the_holder_does_now_is_listed_beside_the_step_that_took_the_lock(run: Run, holder: UUID) -> None:
+    SagaInstance.objects.using(ALIAS).update(failing_step="take_second", last_error="GatewayTimeout")
+    [listed] = run("locks", "list")
+    assert (listed["step"], listed["current_step"], listed["last_error"]) == (
+        *("take_first", "take_second", "GatewayTimeout"),
+    )
+
+
+def test_the_permission_that_an_account_lacks_is_named(holder: UUID, account) -> None:
+    with pytest.raises(CommandError, match=r"ada may not do this: it needs the permission orchestration\.break_lock$"):
+        call_command("locks", "break", RESOURCE, *account("ada", "view_sagainstance"), *WHY)
 
 
 @pytest.mark.parametrize("command", ["show", "break", "approve"])

@@ -20,7 +20,7 @@ from orders.api import change_start
 from orders.models import Order, ReturnRequest
 from orders.pages import change
 from tests.integration.api.conftest import EVERY_DATABASE
-from tests.support.placed_orders import changed, placed, read
+from tests.support.placed_orders import changed, closed, opened, placed, read
 
 pytestmark = pytest.mark.django_db(databases=EVERY_DATABASE)
 
@@ -108,6 +108,48 @@ def test_order_s_page_shows_its_lines_money_and_changes(kim: Client, order: Orde
     assert "33.47 GBP, of which 9.99 GBP given back" in shown
     assert "refund confirmed 9.99 GBP 1 of MUG-01 kim: why" in shown
     assert order.tracking_number in shown
+
+
+def test_order_s_page_says_how_it_was_paid(kim: Client, order: Order) -> None:
+    Order.objects.update(total_minor=3000, discount_minor=347, credit_minor=1000, coupon="TEA10")
+    shown = words(kim.get(page_of(order)))
+    assert "Sum of the lines 33.47 GBP Discount by TEA10 3.47 GBP" in shown
+    assert "Paid by store credit 10.00 GBP Paid by card 20.00 GBP" in shown
+
+
+@pytest.mark.parametrize(
+    ("columns", "state", "money_back"),
+    [
+        ({"parked": True}, "waits for staff", "0.00 GBP given back or being given back"),
+        ({}, "under way", "0.00 GBP given back or being given back"),
+        ({"phase": "completed", "due_at": None, "ended_at": datetime.now(UTC)}, "confirmed", "0.00 GBP given back "),
+    ],
+)
+def test_decided_change_is_confirmed_only_when_its_saga_has_ended(
+    hire: Callable[..., Client], order: Order, columns: dict[str, Any], state: str, money_back: str
+) -> None:
+    client = hire(*PERMISSIONS, "view_sagainstance")
+    confirm(client, new_change(order, "refund"), amount="5.00", reason="scratched")
+    SagaInstance.objects.update(**({"phase": "finishing", "in_flight": False} | columns))
+    page = client.get(page_of(order))
+    assert f"refund {state} 5.00 GBP" in words(page)
+    assert money_back in words(page)
+    assert ("or being given back" in words(page)) == (state != "confirmed")
+    saga = SagaInstance.objects.get()
+    links = page.content.decode().count(f"/orchestration/sagainstance/{saga.pk}/change/")
+    assert links == (2 if state == "waits for staff" else 1)
+
+
+def test_change_that_holds_the_order_is_named_above_the_buttons(hire: Callable[..., Client], order: Order) -> None:
+    client = hire(*PERMISSIONS, "view_sagainstance")
+    assert "holds this order" not in words(client.get(page_of(order)))
+    change = opened(order.pk, ChangeKind.REFUND, ("MUG-01", 1))
+    page = client.get(page_of(order))
+    assert "The refund that kim asked for holds this order. A new change waits" in words(page)
+    assert "is refused after 30 s. Dispatch" in words(page)
+    assert f"/orchestration/sagainstance/{change.saga_id}/change/" in page.content.decode()
+    closed(change)
+    assert "holds this order" not in words(client.get(page_of(order)))
 
 
 def test_buttons_are_those_that_the_order_and_the_user_s_permissions_allow(
