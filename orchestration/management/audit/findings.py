@@ -1,6 +1,5 @@
 """`manage.py audit findings|apply|accept`: lists findings, applies repairs, accepts findings."""
 
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,16 +8,13 @@ from django.core.management.base import CommandError
 from rich.table import Table
 
 from orchestration.db import clocks
-from orchestration.engine import selectors
 from orchestration.management.arguments import add_format, add_justification, whole_number
 from orchestration.management.exit_codes import Exit
+from orchestration.management.saga_end import wait_for_end
 from orchestration.models.audit import AuditFinding
 from orchestration.operators.audit import apply, queries
 from orchestration.operators.audit.apply import Justification, NoSuchFinding, NotApplicable
 from orchestration.operators.audit.values import CannotAudit, Repair
-from orchestration.protocol.states import ENDED, Phase
-
-LOOK_EVERY_S = 0.2
 
 Shown = tuple[Any, list[Table]]
 """(value for JSON, tables for people)."""
@@ -72,7 +68,7 @@ def _apply(options: dict[str, Any]) -> Shown:
     justification = Justification(by=options["by"], reason=options["reason"])
     applied = apply.apply(options["id"], justification, now=clocks.now())
     if options["wait"]:
-        _wait(applied, options["wait"])
+        wait_for_end(applied.saga_id, options["wait"])
     return {**_as_json(applied.finding), "started": applied.started}, [_as_table([applied.finding])]
 
 
@@ -80,19 +76,6 @@ def _accept(options: dict[str, Any]) -> Shown:
     justification = Justification(by=options["by"], reason=options["reason"])
     finding = apply.accept(options["id"], justification, now=clocks.now())
     return _as_json(finding), [_as_table([finding])]
-
-
-def _wait(applied: apply.Applied, seconds: int) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        saga = selectors.saga(applied.saga_id)
-        if saga and saga.phase in ENDED:
-            if saga.phase == Phase.COMPENSATED:
-                why = (saga.failure or {}).get("detail", "")
-                raise CommandError(f"saga {saga.pk} did not repair it. {why}", returncode=Exit.SOME_FAILED)
-            return
-        time.sleep(LOOK_EVERY_S)
-    raise CommandError(f"saga {applied.saga_id} has not ended within {seconds} s", returncode=Exit.TIMED_OUT)
 
 
 def _as_json(finding: AuditFinding) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from orchestration.contracts.store_credit import TransferRequested
 from orchestration.db import clocks
 from orchestration.engine import engine
-from orchestration.management.arguments import add_reason
+from orchestration.management.arguments import add_reason, add_wait
 from orchestration.management.exit_codes import Exit
 from orchestration.management.login import add_login, logged_in
+from orchestration.management.saga_end import wait_for_end
 from orchestration.operators.actions.permissions import TRANSFER_CREDIT
 from orchestration.participant.amounts import currency_code, minor_units
 from orchestration.sagas.transfer_credit import transfer_credit
@@ -19,7 +20,8 @@ from orchestration.sagas.transfer_credit import transfer_credit
 class Command(BaseCommand):
     help = (
         "Start a saga that moves store credit from one customer to another, in minor units of the currency, and print "
-        "its id. `manage.py saga show ID` tells how it ends. The same --key again starts nothing more."
+        "its id. The saga may still refuse the transfer: --wait waits for its end (exit code 4: it was undone, 6: not "
+        "ended in time). The same --key again starts nothing more."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("currency", type=currency_code)
         add_reason(parser)
         add_login(parser, required=True)
+        add_wait(parser)
         parser.add_argument("--key", default="", help="a text of your own that stands for this transfer")
 
     def handle(self, *args: Any, source: str, target: str, amount: int, currency: str, **options: Any) -> None:
@@ -47,3 +50,5 @@ class Command(BaseCommand):
         except engine.KeyReused as error:
             raise CommandError("the key stands for another transfer", returncode=Exit.REFUSED) from error
         self.stdout.write(str(started.saga_id))
+        if options["wait"]:
+            wait_for_end(started.saga_id, options["wait"])
