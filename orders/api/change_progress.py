@@ -154,6 +154,7 @@ def _failure(saga: SagaInstance, asked: ChangeRequested) -> ChangeFailure:
         failure.get("facts", {}),
         asked.lines,
         asked.currency,
+        asked.amount_minor,
         is_refusal="refused" in failure,
     )
 

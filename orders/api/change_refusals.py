@@ -22,7 +22,7 @@ class ChangeRefused(Problem):
 class ShownRefusal:
     """How clients see a refusal. `pointer` names the member of the body that is at fault, if one is.
 
-    `/lines` in the pointer stands for the line with the refused SKU.
+    `/lines` in the pointer stands for the line with the refused SKU. `/amount` is `/lines` if no amount was sent.
     """
 
     code: str
@@ -100,7 +100,7 @@ REFUSALS: Mapping[str, ShownRefusal] = {
 
 @dataclass(frozen=True)
 class ChangeFailure:
-    """Why a change was not made. `lines` and `currency` are those of the change.
+    """Why a change was not made. `lines`, `currency` and `amount_minor` are those that the change was asked for with.
 
     `is_refusal` is False if no service refused it: its deadline passed, or the shop's staff ended it.
     """
@@ -110,6 +110,7 @@ class ChangeFailure:
     facts: Mapping[str, Any]
     lines: Sequence[SkuQuantity]
     currency: str
+    amount_minor: int | None = None
     is_refusal: bool = True
 
     @property
@@ -131,8 +132,9 @@ class ChangeFailure:
         """Return the member of the body that is at fault, if one is."""
         if not known.pointer:
             return []
+        at_fault = "/lines" if known.pointer == "/amount" and self.amount_minor is None else known.pointer
         index = next((index for index, line in enumerate(self.lines) if line.sku == self.facts.get("sku")), None)
-        pointer = known.pointer if index is None else known.pointer.replace("/lines", f"/lines/{index}")
+        pointer = at_fault if index is None else at_fault.replace("/lines", f"/lines/{index}")
         detail = f"{self.facts['left']} are left." if "left" in self.facts else self.detail
         return [FieldError(pointer, known.code, detail)]
 

@@ -82,20 +82,20 @@ def planned(order: Order, asked: ChangeAsked, return_request: ReturnRequest | No
 
     :raises Problem: when the order does not allow it. The saga would refuse it with the same code.
     """
-    with refusals_as_problems(order, asked.lines):
+    with refusals_as_problems(order, asked.lines, asked.amount_minor):
         if return_request:
             check_return(return_request, order, now)
         return plan_change(order, asked.kind, asked.lines, asked.amount_minor)
 
 
 @contextmanager
-def refusals_as_problems(order: Order, lines: Sequence[SkuQuantity]) -> Iterator[None]:
+def refusals_as_problems(order: Order, lines: Sequence[SkuQuantity], amount_minor: int | None = None) -> Iterator[None]:
     """Turn a refusal of the block into the problem document of it."""
     try:
         yield
     except Refusal as refusal:
         said = refusal.as_json()
-        failure = ChangeFailure(said["code"], said["detail"], said["facts"], lines, order.currency)
+        failure = ChangeFailure(said["code"], said["detail"], said["facts"], lines, order.currency, amount_minor)
         raise failure.problem() from refusal
 
 

@@ -291,6 +291,22 @@ REFUSALS: list[tuple[str, Any, Callable[[Order], None], dict[str, Any]]] = [
         },
     ),
     (
+        "refunds",
+        {"lines": [{"sku": "MUG-01", "quantity": 1}], "reason": "x"},
+        refunded,
+        {
+            "status": 422,
+            "code": "refund_exceeds_paid",
+            "errors": [
+                {
+                    "pointer": "/lines",
+                    "code": "refund_exceeds_paid",
+                    "detail": "This is more than what is left of the order's money.",
+                }
+            ],
+        },
+    ),
+    (
         "dispatches",
         {"lines": [{"sku": "MUG-01", "quantity": 3}]},
         dispatched,
