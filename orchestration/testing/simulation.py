@@ -25,6 +25,7 @@ from orchestration.failpoints import FailpointKind, cross
 from orchestration.messaging.canvas import Message
 from orchestration.models import Deadlock
 from orchestration.participant.executor import works_of
+from orchestration.participant.ledger import Status
 from orchestration.participant.lock_store import HeldLock
 from orchestration.protocol.events import CancelRequested, Unpaused
 from orchestration.protocol.saga import Saga
@@ -270,12 +271,17 @@ class World:
         self._fences[action.service, resource] = fence
 
     def _see_deadlock(self, deadlock: Deadlock) -> None:
-        """Check that each saga of the deadlock is queued for a lock that the next one holds."""
+        """Check that each saga waits for a lock that the next one holds. One just refused counts as waiting."""
         holds = self._holds()
         queued = {(each.resource, each.saga_id) for rows in self._rows() for each in rows.locks.queued()}
+        kept = itertools.chain.from_iterable(rows.ledger.items() for rows in self._rows())
+        refused = {saga_id for (saga_id, _), each in kept if each.row.status == Status.REFUSED}
         waits = list(zip(deadlock.cycle, deadlock.resources, strict=True))
         for (saga_id, resource), (following, _) in zip(waits, waits[1:] + waits[:1], strict=True):
-            if (resource, UUID(str(saga_id))) not in queued or holds[resource].saga_id != UUID(str(following)):
+            saga_id, following = UUID(str(saga_id)), UUID(str(following))
+            if saga_id in refused:
+                continue
+            if (resource, saga_id) not in queued or holds[resource].saga_id != following:
                 self.contradictions.append(f"no deadlock: saga {saga_id} does not wait for saga {following}")
 
     def _holds(self) -> dict[str, HeldLock]:
