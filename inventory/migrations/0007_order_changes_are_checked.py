@@ -1,11 +1,9 @@
-from django.contrib.postgres.operations import AddIndexConcurrently, ValidateConstraint
-from django.db import migrations, models
+from django.contrib.postgres.operations import ValidateConstraint
+from django.db import migrations
 
 
 class Migration(migrations.Migration):
     """Reads whole tables while orders go on."""
-
-    atomic = False
 
     dependencies = [("inventory", "0006_order_changes")]
 
@@ -13,10 +11,4 @@ class Migration(migrations.Migration):
         ValidateConstraint("movement", "movement_kind_is_known"),
         ValidateConstraint("reservation", "reservation_not_over_consumed"),
         ValidateConstraint("reservation", "reservation_not_over_returned"),
-        AddIndexConcurrently(
-            model_name="movement",
-            index=models.Index(
-                condition=models.Q(("change_id__isnull", False)), fields=["change_id"], name="movement_by_change"
-            ),
-        ),
     ]

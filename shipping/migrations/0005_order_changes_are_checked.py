@@ -5,8 +5,6 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """Reads a whole table while orders go on."""
 
-    atomic = False
-
     dependencies = [("shipping", "0004_order_changes")]
 
     operations = [

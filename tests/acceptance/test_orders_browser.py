@@ -1,9 +1,10 @@
-"""A member of staff at a browser: gives money back, reads before what will happen, and sees what came of it."""
+"""A member of staff at a browser: gives money back, reads before what will happen, and sees its outcome."""
 
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from orchestration.models import SagaInstance
 from orders.models import Order
 from tests.support.browser import log_in, shoot
 from tests.support.wait import wait_for
@@ -23,7 +24,7 @@ def test_staff_refund_a_part_of_an_order(page, live_server, order):
     log_in(page, live_server)
     page.goto(live_server.url + reverse("admin:orders_order_change", args=[order.pk]))
     expect(page.get_by_role("region", name="Order")).to_contain_text("3.00 GBP, of which 0.00 GBP given back")
-    page.get_by_role("link", name="Refund").click()
+    page.get_by_role("link", name="Refund", exact=True).click()
     preview = page.get_by_role("region", name="Preview")
     expect(preview).to_contain_text("3.00 GBP is given back")
     page.get_by_label("Amount in GBP").fill("1.25")
@@ -38,6 +39,8 @@ def test_staff_refund_a_part_of_an_order(page, live_server, order):
     page.get_by_role("button", name="Do it: refund").click()
 
     expect(page.get_by_text("Refund: confirmed.")).to_be_visible()
+    wait_for(lambda: not SagaInstance.objects.filter(ended_at=None), seconds=60, what="the end of the refund")
+    page.reload()
     expect(page.get_by_role("region", name="Order")).to_contain_text("3.00 GBP, of which 1.25 GBP given back")
     expect(page.get_by_role("region", name="Order")).to_contain_text("A. Buyer, 1 High St, Leeds, LS1 1AA, GB")
     changes = page.get_by_role("region", name="Changes")
@@ -51,7 +54,7 @@ def test_staff_refund_a_part_of_an_order(page, live_server, order):
 def test_staff_dispatch_a_parcel_and_can_then_cancel_no_more(page, live_server, order):
     log_in(page, live_server)
     page.goto(live_server.url + reverse("admin:orders_order_change", args=[order.pk]))
-    page.get_by_role("link", name="Dispatch").click()
+    page.get_by_role("link", name="Dispatch", exact=True).click()
     page.get_by_label(f"{order.lines.get().sku}: units, of 3").fill("2")
     page.get_by_label("Reason").fill("the third is late")
     page.get_by_role("button", name="Do it: dispatch").click()
@@ -62,4 +65,4 @@ def test_staff_dispatch_a_parcel_and_can_then_cancel_no_more(page, live_server, 
     wait_for(lambda: Order.objects.get().status == "partly_dispatched", what="the change is closed")
     page.reload()
     expect(page.get_by_role("region", name="Order")).to_contain_text("partly dispatched")
-    expect(page.get_by_role("link", name="Cancel")).to_have_count(0)
+    expect(page.get_by_role("link", name="Cancel", exact=True)).to_have_count(0)

@@ -43,7 +43,8 @@ def test_order_is_seen_confirmed_with_one_look(shop, monkeypatch):
         )
 
     assert (response.status_code, response.json()["status"]) == (200, "confirmed")
-    assert [step["status"] for step in response.json()["steps"]] == ["done"] * 5
+    steps = [step["status"] for step in response.json()["steps"]]
+    assert [status for status in steps if status != "skipped"] == ["done"] * 5
     assert time.monotonic() - began < PATIENCE_S, "it was found only when the time was over"
     assert ends.expects() == 0
     assert len(asked) == 0, "whether the pivot is done was asked before the end was announced"

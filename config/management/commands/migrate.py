@@ -9,7 +9,8 @@ from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndex
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import DatabaseError, connections
-from django.db.migrations import AlterModelOptions, Migration
+from django.db.migrations import AlterModelOptions, Migration, RunSQL, SeparateDatabaseAndState
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 
 from config.env import ALIASES
@@ -91,7 +92,14 @@ class Command(migrate.Command):
 def is_concurrent(migration: Migration) -> bool:
     """Return whether the migration changes the database only by building or removing indexes concurrently."""
     changes = [each for each in migration.operations if not isinstance(each, AlterModelOptions)]
-    return bool(changes) and all(isinstance(each, CONCURRENT) for each in changes)
+    return bool(changes) and all(isinstance(each, CONCURRENT) or _is_concurrent_sql(each) for each in changes)
+
+
+def _is_concurrent_sql(operation: Operation) -> bool:
+    """Return whether it changes the database only by such SQL: Django builds no unique index concurrently."""
+    if not isinstance(operation, SeparateDatabaseAndState):
+        return False
+    return all(isinstance(each, RunSQL) and " CONCURRENTLY " in str(each.sql) for each in operation.database_operations)
 
 
 def _reported(alias: str, error: Exception) -> str:
