@@ -109,8 +109,11 @@ class SandboxBooks(Generic[Op]):
 
 
 def fingerprint_of(*asked: object) -> str:
-    """Return a digest of the request, so that its key cannot be used for another request."""
-    return hashlib.sha256(json.dumps(asked, default=vars).encode()).hexdigest()
+    """Return a digest of the request, so that its key cannot be used for another request.
+
+    The order of fields does not count: a value read from a message has them in the order of the message.
+    """
+    return hashlib.sha256(json.dumps(asked, default=vars, sort_keys=True).encode()).hexdigest()
 
 
 def _rows(model: Any) -> Any:
