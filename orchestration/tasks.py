@@ -75,7 +75,7 @@ def _apply(events: list[SagaEvent]) -> list[SagaInstance | Exception]:
 def _end_deadlocks(events: list[SagaEvent]) -> None:
     """End the deadlocks of sagas that have begun to wait. If this process dies before, recovery ends them."""
     if waiting := {each.saga_id for each in events if isinstance(each.event, StepWaits)}:
-        deadlocks.end_deadlocks(waiting, now=clocks.now())
+        deadlocks.search(waiting, now=clocks.now())
 
 
 def _ending(message: Message, outcome: SagaInstance | Exception) -> Ending:

@@ -36,6 +36,13 @@ class DeadlockSearch:
         edges = {saga_id: saga.waits_for for saga_id, saga in waiting.items() if saga.waits_for}
         return sum(self._end([waiting[saga_id] for saga_id in cycle], now) for cycle in cycles(edges))
 
+    def search(self, saga_ids: Collection[UUID] | None = None, *, now: datetime) -> None:
+        """End deadlocks as `end_deadlocks` does, but only log an error: each round of recovery searches again."""
+        try:
+            self.end_deadlocks(saga_ids, now=now)
+        except Exception:  # the caller has other work to do, or has done it already
+            logger.exception("the search for deadlocks failed; the next round searches again")
+
     def _end(self, cycle: Sequence[SagaInstance], now: datetime) -> bool:
         """Give up the victim, unless it has changed since: then the deadlock may have ended."""
         victim = self._victim_of(cycle)
@@ -76,3 +83,4 @@ class DeadlockSearch:
 
 default = DeadlockSearch(engine.default)
 end_deadlocks = default.end_deadlocks
+search = default.search

@@ -57,7 +57,7 @@ class Recovery:
         """
         store, broker = self.engine.store, self.engine.broker
         self._bring_forward(clock())
-        self._end_deadlocks(clock())
+        DeadlockSearch(self.engine).search(now=clock())  # all of them: sagas that stand still cause no event
         if not store.is_any_due(clock()) or not broker.broker_is_ready():
             return 0
         self._confirm_markers()
@@ -75,13 +75,6 @@ class Recovery:
         if brought := self.engine.store.bring_forward(now, now + longest):
             message = "%s sagas were due in more than %s, which a wrong clock must have written: they are due now"
             logger.warning(message, brought, longest)
-
-    def _end_deadlocks(self, now: datetime) -> None:
-        """End all deadlocks, also old ones. Their sagas stand still, so no event may come that starts a search."""
-        try:
-            DeadlockSearch(self.engine).end_deadlocks(now=now)
-        except Exception:  # sagas that are due must be processed nevertheless
-            logger.exception("the search for deadlocks failed; the next round searches again")
 
     def _process(self, instance: SagaInstance, now: datetime) -> None:
         late = instance.phase == Phase.RUNNING and instance.deadline_at <= now

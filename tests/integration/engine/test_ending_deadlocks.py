@@ -4,10 +4,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError
 from uuid_utils.compat import uuid7
 
-from orchestration import signals
+from orchestration import signals, tasks
 from orchestration.engine import deadlocks, engine, recovery, store
+from orchestration.execution.results import Ending
+from orchestration.execution.scheduler import INLINE
+from orchestration.messaging.canvas import NOTHING, Message
 from orchestration.models import ALIAS, Deadlock, SagaInstance, SagaLogEntry
 from orchestration.protocol.deadlocks import MOST_RETRIES
 from orchestration.protocol.events import (
@@ -20,6 +24,7 @@ from orchestration.protocol.events import (
     StepWaits,
     Unpaused,
 )
+from orchestration.protocol.itinerary import STEP_WAITS
 from orchestration.protocol.lock_waits import ASK_AGAIN_WITHIN
 from orchestration.protocol.states import Bar, Forward, Operation
 from orchestration.sagas import definitions
@@ -86,6 +91,23 @@ def test_one_saga_of_a_loop_is_given_up(sent: Sent, size: int) -> None:
     )
     assert sent.commands[-1][0] == Bar()
     assert deadlocks.end_deadlocks(now=NOW) == 0
+
+
+def test_a_search_that_fails_does_not_bring_a_report_back(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    """Test the work of a report after which the database fails. Recovery searches again."""
+    waiting, holder = loop(2)
+    facts = {"resource": "wallet:b", "holder": str(holder), "before": 0, "since": NOW.isoformat()}
+    kwargs = {"saga_id": str(waiting), "token": 1, "step": "take_second", **facts}
+    ended: list[Ending] = []
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(store, "waits_around", fail)
+    tasks._make_work(ended.extend, INLINE)([Message(STEP_WAITS, "1", "1", [NOTHING], kwargs)])
+
+    assert [ending.error for ending in ended] == [None]
+    assert "the search for deadlocks failed" in caplog.text
 
 
 def test_the_deadlock_is_on_record_with_its_cycle_and_the_reason() -> None:
