@@ -12,7 +12,7 @@ from orchestration.contracts.audit import ChangeFacts, Checked, OrderFacts, Step
 from orchestration.contracts.order_changes import ChangeKind, close_change, open_change
 from orchestration.contracts.orders import place_order
 from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
-from orchestration.participant.selection import Selection
+from orchestration.participant.selection import Selection, of_no_saga
 from orchestration.text.formatting import money
 from orders.change_rules import status_of
 from orders.coupon_audit import check_coupons, coupon_rows
@@ -90,12 +90,10 @@ def worth(left_out: Sequence[Selection]) -> Counter[str]:
 
     Orders and changes of sagas `left_out` do not count.
     """
-    counted, changed = Q(), Q(state=State.CLOSED)
-    for selection in left_out:
-        counted &= ~selection.sagas()
-        changed &= ~selection.sagas("id") & ~selection.sagas("order__saga_id")
-    sums = Counter(dict(Order.objects.filter(counted).order_by().values_list("currency").annotate(Sum("total_minor"))))
-    changes = OrderChange.objects.filter(changed).order_by().values_list("order__currency")
+    orders = Order.objects.filter(of_no_saga(left_out, "saga_id")).order_by().values_list("currency")
+    counted = of_no_saga(left_out, "id", "order__saga_id")
+    changes = OrderChange.objects.filter(counted, state=State.CLOSED).order_by().values_list("order__currency")
+    sums = Counter(dict(orders.annotate(Sum("total_minor"))))
     sums.subtract(dict(changes.annotate(Sum("amount_minor"))))
     return sums
 

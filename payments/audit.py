@@ -11,7 +11,7 @@ from django.db.models import Count, Q, Sum
 from orchestration.contracts.audit import Checked, MoneyBackFacts, PaymentFacts, RefundFacts, StepEffect
 from orchestration.contracts.payments import authorise_payment, capture_payment, give_back
 from orchestration.participant.audit import BATCH, AuditedRows, ServiceAudit
-from orchestration.participant.selection import Selection
+from orchestration.participant.selection import Selection, of_no_saga
 from orchestration.text.formatting import money
 from payments import credit_audit
 from payments.credit_audit import check_wallets, credit_rows
@@ -104,10 +104,8 @@ def check(payments: Mapping[UUID, PaymentFacts]) -> Iterator[Checked]:
 
 def failed_refunds(left_out: Sequence[Selection]) -> Counter[str]:
     """Return the sum of refunds that failed, in minor units by currency, without those of sagas `left_out`."""
-    counted = Q(status=RefundState.FAILED)
-    for selection in left_out:
-        counted &= ~selection.sagas() & ~selection.sagas("payment__saga_id")
-    failed = Refund.objects.filter(counted).order_by().values_list("payment__currency")
+    counted = of_no_saga(left_out, "saga_id", "payment__saga_id")
+    failed = Refund.objects.filter(counted, status=RefundState.FAILED).order_by().values_list("payment__currency")
     return Counter(dict(failed.annotate(Sum("amount_minor"))))
 
 

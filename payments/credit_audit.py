@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from orchestration.contracts.audit import Checked, CreditFacts, StepEffect
 from orchestration.contracts.store_credit import spend_credit
 from orchestration.participant.audit import BATCH, AuditedRows
-from orchestration.participant.selection import Selection
+from orchestration.participant.selection import Selection, of_no_saga
 from payments.models import CreditPayment, Wallet, WalletMovement
 
 COLUMNS = ("pk", "order_id", "wallet__currency", "amount_minor", "refunded_minor", "state")
@@ -71,14 +71,11 @@ def other_money(left_out: Sequence[Selection]) -> Counter[str]:
 
     Amounts are in minor units by currency. Sagas `left_out` do not count.
     """
-    paid = Q(state=CreditPayment.State.SPENT)
-    for selection in left_out:
-        paid &= ~selection.sagas()
-    spent = CreditPayment.objects.filter(paid).order_by().values_list("wallet__currency")
-    refunded = Q(kind=WalletMovement.Kind.REFUNDED)
-    for selection in left_out:
-        refunded &= ~selection.sagas() & ~selection.sagas("checkout_id")
-    back = WalletMovement.objects.filter(refunded).order_by().values_list("wallet__currency")
+    paid = CreditPayment.objects.filter(of_no_saga(left_out, "saga_id"), state=CreditPayment.State.SPENT)
+    spent = paid.order_by().values_list("wallet__currency")
+    counted = of_no_saga(left_out, "saga_id", "checkout_id")
+    refunded = WalletMovement.objects.filter(counted, kind=WalletMovement.Kind.REFUNDED)
+    back = refunded.order_by().values_list("wallet__currency")
     sums = Counter(dict(back.annotate(Sum("amount_minor"))))
     sums.subtract(dict(spent.annotate(Sum("amount_minor"))))
     return sums

@@ -1,5 +1,6 @@
 """Selects the sagas of an audit, by a range of ids or by a list, and the rows that name them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -59,3 +60,12 @@ class Those:
 
 Selection = Between | Those
 EVERYTHING = Between()
+
+
+def of_no_saga(left_out: Sequence[Selection], *columns: str) -> Q:
+    """Return the condition for rows of which none of these columns holds the id of a saga that is `left_out`."""
+    counted = Q()
+    for selection in left_out:
+        for column in columns:
+            counted &= ~selection.sagas(column)
+    return counted
