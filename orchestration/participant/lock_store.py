@@ -74,9 +74,9 @@ class Locks(Protocol):
 
     def next_fence(self) -> int: ...
 
-    def held(self, resource: str | None = None, /) -> list[HeldLock]: ...
+    def held(self, resource: str | None = None, /, *, limit: int | None = None) -> list[HeldLock]: ...
 
-    def queued(self, resource: str | None = None, /) -> list[QueuedTurn]: ...
+    def queued(self, resource: str | None = None, /, *, limit: int | None = None) -> list[QueuedTurn]: ...
 
 
 _HELD = ", ".join(each.name for each in fields(HeldLock))
@@ -182,25 +182,27 @@ class LockTable:
         [(fence,)] = execute(self.alias, f"SELECT nextval('{self.tables.fences}')")
         return int(fence)
 
-    def held(self, resource: str | None = None) -> list[HeldLock]:
+    def held(self, resource: str | None = None, *, limit: int | None = None) -> list[HeldLock]:
         """Return the holds, the oldest first; with `resource` only its hold."""
         condition, parameters = _of(resource)
         found = execute(
             self.alias,
-            f"SELECT {_HELD} FROM {self._hold} {condition} ORDER BY since, resource",
+            f"SELECT {_HELD} FROM {self._hold} {condition} ORDER BY since, resource LIMIT %s",
             *parameters,
+            limit,
         )
         return [HeldLock(*each) for each in found]
 
-    def queued(self, resource: str | None = None) -> list[QueuedTurn]:
+    def queued(self, resource: str | None = None, *, limit: int | None = None) -> list[QueuedTurn]:
         """Return the turns by resource, the next first; with `resource` only those of its queue."""
         condition, parameters = _of(resource)
         found = execute(
             self.alias,
             "SELECT resource, saga_id, step, since, now() - since, "
             "row_number() OVER (PARTITION BY resource ORDER BY id) - 1 "
-            f"FROM {self._turn} {condition} ORDER BY resource, id",
+            f"FROM {self._turn} {condition} ORDER BY resource, id LIMIT %s",
             *parameters,
+            limit,
         )
         return [QueuedTurn(*each) for each in found]
 

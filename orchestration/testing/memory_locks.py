@@ -88,18 +88,18 @@ class MemoryLocks:
         self._fence += 1
         return self._fence
 
-    def held(self, resource: str | None = None) -> list[HeldLock]:
+    def held(self, resource: str | None = None, *, limit: int | None = None) -> list[HeldLock]:
         found = [hold for hold in self.holds.values() if resource in (None, hold.resource)]
-        return sorted(found, key=lambda hold: (hold.since, hold.resource))
+        return sorted(found, key=lambda hold: (hold.since, hold.resource))[:limit]
 
-    def queued(self, resource: str | None = None) -> list[QueuedTurn]:
+    def queued(self, resource: str | None = None, *, limit: int | None = None) -> list[QueuedTurn]:
         found: list[QueuedTurn] = []
         for _, turn in sorted(self.turns.items(), key=lambda item: (item[1].claim.resource, item[0])):
             claim, waited = turn.claim, self._transaction.now() - turn.since
             before = sum(each.resource == claim.resource for each in found)
             if resource in (None, claim.resource):
                 found.append(QueuedTurn(claim.resource, claim.saga_id, claim.step, turn.since, waited, before))
-        return found
+        return found[:limit]
 
     def _next(self, turn_id: int) -> HeldLock:
         claim = self.turns[turn_id].claim

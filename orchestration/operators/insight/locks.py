@@ -1,6 +1,6 @@
 """The locks that sagas hold in all services, and the sagas that wait for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -137,25 +137,17 @@ def _grouped(model: type[HoldRow] | type[TurnRow], alias: str) -> list[tuple[str
 
 
 def _of(participant: Participant, resource: str) -> list[LockState]:
-    tables = participant.locks
-    if tables is None or tables.hold is None or tables.turn is None:
-        return []
+    locks_of_service = participant.rows.locks
     with borrowed(participant.service):
-        holds = tables.hold._default_manager.using(participant.service).order_by("since", "resource")
-        turns = tables.turn._default_manager.using(participant.service).order_by("resource", "id")
-        if resource:
-            holds, turns = holds.filter(resource=resource), turns.filter(resource=resource)
-        return _states(participant.service, holds[: MOST_LOCKS + 1], turns[:MOST_TURNS])
-
-
-def _states(service: str, holds: Iterable[HoldRow], turns: Iterable[TurnRow]) -> list[LockState]:
+        holds = locks_of_service.held(resource or None, limit=MOST_LOCKS + 1)
+        turns = locks_of_service.queued(resource or None, limit=MOST_TURNS)
     queues: dict[str, list[LockTurn]] = {}
     for turn in turns:
         queues.setdefault(turn.resource, []).append(LockTurn(turn.saga_id, turn.step, turn.since))
     return [
         LockState(
             hold.resource,
-            service,
+            participant.service,
             hold.saga_id,
             hold.step,
             hold.since,
