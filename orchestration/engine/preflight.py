@@ -66,10 +66,10 @@ def _commands_needed(saga: Saga, state: State) -> Iterator[Action | Compensation
     if state.phase is Phase.COMPENSATING:
         yield from _compensations(saga.by_name[name] for name in pending_compensations(saga, state))
         return
-    needed = [step for step in saga.steps if step.name not in state.skipped]
-    yield from (step.action for step in needed if saga.position_of(step.name) >= next_position(saga, state))
+    rest = saga.steps[next_position(saga, state) :]
+    yield from (step.action for step in rest if step.name not in state.skipped)
     if state.phase in PIVOT_OPEN:
-        yield from _compensations(step for step in needed if step in saga.compensable)
+        yield from _compensations(step for step in saga.compensable if step.name not in state.skipped)
 
 
 def _compensations(steps: Iterator[Step]) -> Iterator[Compensation]:

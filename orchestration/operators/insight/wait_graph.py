@@ -23,7 +23,7 @@ SHOWN_FOR = timedelta(days=1)
 class GraphSaga:
     """A saga of the graph. `waits_for` is the holder of the lock on `resource`; None if it waits for none.
 
-    `is_in_loop`: it is in a deadlock. `is_victim`: it is given up to end one, and still has its locks.
+    `is_in_cycle`: it is in a deadlock. `is_victim`: it is given up to end one, and still has its locks.
     """
 
     saga_id: UUID
@@ -33,7 +33,7 @@ class GraphSaga:
     since: datetime | None
     waits_for: UUID | None = None
     resource: str = ""
-    is_in_loop: bool = False
+    is_in_cycle: bool = False
     is_victim: bool = False
 
 
@@ -45,7 +45,7 @@ class WaitGraph:
     left_out: int = 0
 
     @property
-    def loops(self) -> list[tuple[UUID, ...]]:
+    def cycles(self) -> list[tuple[UUID, ...]]:
         """The deadlocks in it."""
         return cycles({saga.saga_id: saga.waits_for for saga in self.sagas if saga.waits_for})
 
@@ -63,8 +63,8 @@ def wait_graph() -> WaitGraph:
 def graph_of(sagas: Sequence[SagaInstance], *, left_out: int = 0) -> WaitGraph:
     """Return the graph of these sagas. Pure."""
     edges = {saga.pk: saga.waits_for for saga in sagas if saga.waits_for}
-    looped = frozenset(saga_id for loop in cycles(edges) for saga_id in loop)
-    return WaitGraph(tuple(_node(saga, saga.pk in looped) for saga in sagas), left_out)
+    in_cycles = frozenset(saga_id for cycle in cycles(edges) for saga_id in cycle)
+    return WaitGraph(tuple(_node(saga, saga.pk in in_cycles) for saga in sagas), left_out)
 
 
 def ended_deadlocks(*, since: datetime) -> list[Deadlock]:
@@ -73,7 +73,7 @@ def ended_deadlocks(*, since: datetime) -> list[Deadlock]:
     return list(found[:MOST_DEADLOCKS])
 
 
-def _node(saga: SagaInstance, is_in_loop: bool) -> GraphSaga:
+def _node(saga: SagaInstance, is_in_cycle: bool) -> GraphSaga:
     return GraphSaga(
         saga_id=saga.pk,
         definition=saga.definition,
@@ -82,6 +82,6 @@ def _node(saga: SagaInstance, is_in_loop: bool) -> GraphSaga:
         since=saga.waits_since,
         waits_for=saga.waits_for,
         resource=saga.waits_on,
-        is_in_loop=is_in_loop,
+        is_in_cycle=is_in_cycle,
         is_victim=saga.phase not in ENDED and (saga.failure or {}).get("code") == DEADLOCK,
     )

@@ -43,25 +43,24 @@ def sentence_of(saga: GraphSaga, now: datetime) -> str:
     if saga.waits_for is None:
         return f"{name} waits for no lock and is {saga.status.replace('_', ' ')}."
     waited = f" {formatting.span(now - saga.since)}" if saga.since else ""
-    loop = ", in a deadlock" if saga.is_in_loop else ""
-    return f"{name} has waited{waited} for {saga.resource}, held by saga {saga.waits_for}{loop}."
+    cycle = ", in a deadlock" if saga.is_in_cycle else ""
+    return f"{name} has waited{waited} for {saga.resource}, held by saga {saga.waits_for}{cycle}."
 
 
 def _places(graph: WaitGraph) -> Mapping[UUID, Place]:
-    """Return the corner of each box. Holders and loops stand at the left. A saga that waits stands at the right of the
+    """Return the corner of each box. Holders and cycles stand at the left. A saga that waits stands at the right of the
     saga that it waits for.
     """
     sagas = {saga.saga_id: saga for saga in graph.sagas}
-    looped = {saga_id for loop in graph.loops for saga_id in loop}
+    in_cycles = [saga_id for cycle in graph.cycles for saga_id in cycle]
     waiters: dict[UUID, list[UUID]] = {}
     for saga in graph.sagas:
-        if saga.waits_for is not None and saga.saga_id not in looped:
+        if saga.waits_for is not None and not saga.is_in_cycle:
             waiters.setdefault(saga.waits_for, []).append(saga.saga_id)
-    roots = [saga_id for loop in graph.loops for saga_id in loop]
-    roots += [saga_id for saga_id, saga in sagas.items() if saga_id not in looped and saga.waits_for not in sagas]
+    others = [saga_id for saga_id, saga in sagas.items() if not saga.is_in_cycle and saga.waits_for not in sagas]
     places: dict[UUID, Place] = {}
     row = 0
-    for root in roots:
+    for root in [*in_cycles, *others]:
         row = _place(root, 0, row, waiters, places) + 1
     return places
 
@@ -92,7 +91,7 @@ def _root(graph: WaitGraph, places: Mapping[UUID, Place], now: datetime) -> Elem
             "fill": "currentColor",
         },
     )
-    title = f"{formatting.count(len(graph.sagas), 'saga')}, {formatting.count(len(graph.loops), 'deadlock')}"
+    title = f"{formatting.count(len(graph.sagas), 'saga')}, {formatting.count(len(graph.cycles), 'deadlock')}"
     SubElement(svg, "title", id="wait-graph-title").text = f"Sagas that wait for locks: {title}"
     said = " ".join(sentence_of(saga, now) for saga in graph.sagas)
     SubElement(svg, "desc", id="wait-graph-desc").text = harmless_lines(said) or "No saga waits."
@@ -110,10 +109,10 @@ def _arrow_heads(svg: Element) -> None:
 
 def _box(svg: Element, saga: GraphSaga, place: Place, now: datetime) -> None:
     x, y = place
-    looks = "saga" + " loop" * saga.is_in_loop + " victim" * saga.is_victim
+    looks = "saga" + " loop" * saga.is_in_cycle + " victim" * saga.is_victim
     group = SubElement(svg, "g", {"class": looks, "data-saga": str(saga.saga_id)})
     SubElement(group, "title").text = harmless_lines(sentence_of(saga, now))
-    marked = saga.is_in_loop or saga.is_victim
+    marked = saga.is_in_cycle or saga.is_victim
     line = {"stroke": _RED if marked else _GREY, "stroke-width": "2" if marked else "1"}
     dashes = {"stroke-dasharray": "5 3"} if saga.is_victim else {}
     size = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{WIDTH}", "height": f"{HEIGHT}", "rx": "5"}
@@ -129,7 +128,7 @@ def _box(svg: Element, saga: GraphSaga, place: Place, now: datetime) -> None:
 
 def _arrow(svg: Element, saga: GraphSaga, start: Place, end: Place) -> None:
     """Draw the arrow from a saga to the holder of the lock that it waits for, with the name of the resource."""
-    colour, head = (_RED, "wait-arrow-loop") if saga.is_in_loop else (_GREY, "wait-arrow")
+    colour, head = (_RED, "wait-arrow-loop") if saga.is_in_cycle else (_GREY, "wait-arrow")
     (x, y), (to_x, to_y) = start, end
     label, anchor = (x - BESIDE / 2, y + HEIGHT / 2 - 6), "middle"
     if x > to_x:
@@ -141,7 +140,7 @@ def _arrow(svg: Element, saga: GraphSaga, start: Place, end: Place) -> None:
         left = x - MARGIN / 2
         path = f"M{x:.1f},{y + 20:.1f} L{left:.1f},{y + 20:.1f} L{left:.1f},{to_y + 34:.1f} L{x:.1f},{to_y + 34:.1f}"
         label, anchor = (left, y + HEIGHT + 14), "start"
-    group = SubElement(svg, "g", {"class": "wait loop" if saga.is_in_loop else "wait"})
+    group = SubElement(svg, "g", {"class": "wait loop" if saga.is_in_cycle else "wait"})
     SubElement(group, "title").text = harmless_lines(saga.resource)
     stroke = {"stroke": colour, "stroke-width": "1.5", "fill": "none", "marker-end": f"url(#{head})"}
     SubElement(group, "path", {"d": path} | stroke)

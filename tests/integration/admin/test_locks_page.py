@@ -1,4 +1,4 @@
-"""The page of locks shows who holds a lock, who waits for it, and which deadlocks were ended."""
+"""The Locks page shows which saga holds a lock, which sagas wait for it, and which deadlocks were ended."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -107,7 +107,7 @@ def test_a_deadlock_is_drawn_and_then_listed_with_its_victim_and_successor(opera
     first, second = started(), started()
     waits(first, second, "wallet:b")
     waits(second, first)
-    assert [set(loop) for loop in operator.client.get(PAGE).context["graph"].loops] == [{first, second}]
+    assert [set(cycle) for cycle in operator.client.get(PAGE).context["graph"].cycles] == [{first, second}]
 
     now = datetime.now(UTC)
     deadlocks.end_deadlocks(now=now)
