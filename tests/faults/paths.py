@@ -13,7 +13,7 @@ from orchestration.contracts.order_changes import ChangeKind
 from orchestration.participant.external import ExternalCommand
 from orchestration.participant.participant import participant_of
 from orchestration.sagas.checkout import checkout
-from tests.support.order_changes import SAGAS
+from orders.api.change_start import SAGAS
 from tests.support.shop import NOT_NEEDED
 
 SKU, NEVER_THERE = "MUG-01", "NO-SUCH-MUG"

@@ -13,6 +13,7 @@ from orchestration.sagas.transfer_credit import transfer_credit
 from orchestration.testing.simulation import Scenario
 from tests.simulation import checkout
 from tests.simulation.order_changes import fakes_of, request_of
+from tests.support.wallets import transfer
 
 CUSTOMERS = ("ada", "bea", "cy")
 
@@ -25,7 +26,7 @@ def a_change(saga: Saga, chance: random.Random) -> ChangeRequested:
 def a_transfer(chance: random.Random) -> TransferRequested:
     """Return the request of a transfer between two of a few wallets, in any direction."""
     sender, receiver = chance.sample(CUSTOMERS, 2)
-    return TransferRequested.between(sender, receiver, 100, "GBP", requested_by="kim", reason="a test")
+    return transfer(sender, receiver, 100)
 
 
 FAKES = checkout.FAKES | {name: fake for saga in CHANGES for name, fake in fakes_of(saga).items()}

@@ -9,11 +9,8 @@ from uuid_utils.compat import uuid7
 from orchestration.contracts.order_changes import ChangeKind, ChangeRequested, RefundTo
 from orchestration.contracts.values import SkuQuantity
 from orchestration.engine import engine
-from orchestration.protocol.saga import Saga
-from orchestration.sagas import CHANGES
+from orders.api.change_start import SAGAS
 from orders.models import Order
-
-SAGAS: dict[ChangeKind, Saga] = {ChangeKind(saga.name.partition("_")[0]): saga for saga in CHANGES}
 
 
 def request_of(checkout_id: UUID, kind: ChangeKind, *lines: tuple[str, int], **fields: Any) -> ChangeRequested:

@@ -9,6 +9,7 @@ import pytest
 from inventory.models import Stock
 from orchestration.contracts.order_changes import ChangeKind
 from orchestration.operators.audit.violations import violations
+from orders.api.change_start import SAGAS
 from orders.models import Hold, Order
 from payments.gateways.sandbox.models import Operation
 from tests.integration.operators.audit.courier import Courier
@@ -42,7 +43,7 @@ def test_random_changes_leave_books_that_agree(shop: Shop, courier: Courier, see
     ends = []
     for _ in range(CHANGES):
         kind, lines, fields = asked(dice)
-        steps = order_changes.SAGAS[kind].steps
+        steps = SAGAS[kind].steps
         courier.loses = dice.choice(["", *(step.name for step in steps)])
         saga_id = order_changes.start(checkout, kind, *lines, **fields)
         courier.deliver()
