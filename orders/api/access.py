@@ -59,7 +59,7 @@ def order_for(
 
 
 def staff_name(request: Request, permissions: Collection[str]) -> str:
-    """Return the user name of a member of staff who has one of the permissions.
+    """Return the name under which a change records this member of staff, who needs one of the permissions.
 
     :raises NoSuchOrder: when they have none.
     """

@@ -1,4 +1,4 @@
-"""Changes of placed orders over HTTP: cancellations, refunds and dispatches, and what becomes of them."""
+"""Changes of placed orders over HTTP: cancellations, refunds and dispatches, and their outcomes."""
 
 import json
 from collections.abc import Callable

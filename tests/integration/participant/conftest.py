@@ -1,4 +1,4 @@
-"""Payments with a gateway and a breaker that nobody else has, and a service with locks."""
+"""Payments with its own gateway and breaker, and a service with locks."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A lock that an operator takes away from its holder: what the old holder may still do, and who is next."""
+"""An operator breaks a lock: which steps of the old holder still run, and which saga gets the lock next."""
 
 from uuid import uuid4
 

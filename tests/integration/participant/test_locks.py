@@ -296,7 +296,7 @@ def test_external_step_under_a_lock_is_refused_before_its_call(aisle: Aisle) -> 
 
 
 def test_external_step_that_has_begun_under_the_lock_is_finished(aisle: Aisle) -> None:
-    """Its call may have been made. Its outcome must be known, whoever holds the lock now."""
+    """Its call may have been made. Its outcome must be known, even if another saga holds the lock now."""
     ann, bob = call(step="scan", shelf_fence=7), call(step="count", shelf_fence=8)
     with armed(Plan([Fault("conclude orders.scan", FaultType.KILL_BEFORE)])), pytest.raises(Crash):
         aisle.run(scan, ann)
